@@ -1,0 +1,15 @@
+/* file.h - whole files: read with a limit, written so that a crash leaves the old or the new one, never half. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+/* Appends the file's bytes to OUT. ERR_NOT_FOUND, ERR_TOO_LARGE over MAX bytes, ERR_IO. Not for secrets. */
+int file_read(const char *path, size_t max, struct buf *out);
+/* Writes beside PATH, syncs, renames over it, syncs the folder. */
+int file_write(const char *path, const void *data, size_t len, mode_t mode);
+
+#endif

@@ -1,0 +1,35 @@
+/* ipc.h - messages between processes of one machine: a Unix socket that keeps message boundaries (SOCK_SEQPACKET).
+ *
+ * A client is not thread-safe; give each thread its own. Every call is one request and one answer; a broken connection is
+ * opened again once, before the request counts as failed. */
+#ifndef BASE_IPC_H
+#define BASE_IPC_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+#define IPC_MESSAGE_MAX 65536
+
+struct ipc_client {
+	char path[108];
+	int fd;              /* -1 while not connected */
+	int timeout_ms;
+};
+
+void ipc_client_init(struct ipc_client *c, const char *path, int timeout_ms);
+/* Sends REQUEST and replaces what ANSWER holds. ERR_UNAVAILABLE when nobody answers, ERR_TIMEOUT when too late,
+ * ERR_TOO_LARGE for a message over IPC_MESSAGE_MAX. */
+int ipc_call(struct ipc_client *c, const struct buf *request, struct buf *answer);
+void ipc_client_close(struct ipc_client *c);
+
+/* A listening socket at PATH with MODE, replacing a left-over one; the descriptor, or ERR_IO. */
+int ipc_listen(const char *path, mode_t mode);
+/* User and process id of the peer as the kernel knows them. */
+int ipc_peer(int fd, uid_t *uid, pid_t *pid);
+/* One whole message; 0 with an empty IN when the peer has closed. */
+int ipc_receive(int fd, struct buf *in);
+int ipc_send(int fd, const struct buf *out);
+
+#endif

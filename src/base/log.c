@@ -1,0 +1,106 @@
+/* log.c - one line per event on stderr. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+
+static const char *process = "keyward";
+static enum log_level threshold = LOG_LEVEL_INFO;
+static const char *const level_names[] = { "debug", "info", "warning", "error" };
+
+void log_open(const char *name, enum log_level least)
+{
+	process = name;
+	threshold = least;
+}
+
+void log_set_level(enum log_level least)
+{
+	threshold = least;
+}
+
+int log_level_parse(const char *name, enum log_level *out)
+{
+	for (int i = 0; i <= LOG_LEVEL_ERROR; i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*out = (enum log_level)i;
+			return 0;
+		}
+	}
+	return err_set(ERR_INVALID, "log level is debug, info, warning or error");
+}
+
+/* True where VALUE can stand without quotes. */
+static int is_plain(const char *value)
+{
+	if (*value == '\0')
+		return 0;
+	for (const char *c = value; *c; c++) {
+		if ((unsigned char)*c <= 0x20 || *c == 0x7f || strchr("\"=\\", *c))
+			return 0;
+	}
+	return 1;
+}
+
+static void add_value(struct buf *line, const char *value)
+{
+	if (value == NULL) {
+		buf_putc(line, '-');
+		return;
+	}
+	if (is_plain(value)) {
+		buf_puts(line, value);
+		return;
+	}
+	buf_putc(line, '"');
+	for (const char *c = value; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_printf(line, "\\%c", *c);
+		else if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			buf_printf(line, "\\x%02x", (unsigned char)*c);
+		else
+			buf_putc(line, *c);
+	}
+	buf_putc(line, '"');
+}
+
+static void write_line(enum log_level level, const char *event, va_list ap)
+{
+	struct buf line = BUF_INIT;
+	char now[CLOCK_TEXT_SIZE];
+	const char *name;
+
+	clock_text(clock_now(), now);
+	buf_printf(&line, "%s %s %s %s", now, process, level_names[level], event);
+	while ((name = va_arg(ap, const char *)) != NULL) {
+		buf_printf(&line, " %s=", name);
+		add_value(&line, va_arg(ap, const char *));
+	}
+	buf_putc(&line, '\n');
+	/* One write per line keeps lines whole when several processes share the pipe. Nobody is left to tell if it fails. */
+	ssize_t ignored = write(STDERR_FILENO, line.data, line.len);
+
+	(void)ignored;
+	buf_free(&line);
+}
+
+#define LOG_FUNCTION(name, level) \
+	void name(const char *event, ...) \
+	{ \
+		va_list ap; \
+		if (level < threshold) \
+			return; \
+		va_start(ap, event); \
+		write_line(level, event, ap); \
+		va_end(ap); \
+	}
+
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)

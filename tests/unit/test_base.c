@@ -1,0 +1,166 @@
+/* test_base.c - the foundations: encodings, messages, time, identifiers, limits. */
+#include "check.h"
+
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/secret.h"
+#include "base/uuid.h"
+#include "base/wire.h"
+
+TEST(uuid_round_trip, "")
+{
+	char text[UUID_TEXT_SIZE];
+	struct uuid id = uuid_new(), back;
+
+	uuid_text(&id, text);
+	CHECK_INT(uuid_parse(text, &back), 0);
+	CHECK(uuid_equal(&id, &back));
+	CHECK(text[14] == '7');
+	CHECK_INT(uuid_parse("not", &back), ERR_INVALID);
+	CHECK_INT(uuid_parse("0193-0000-0000-0000-000000000000-000", &back), ERR_INVALID);
+	CHECK_INT(uuid_parse("g193f2d0-1111-7222-8333-444455556666", &back), ERR_INVALID);
+}
+
+TEST(time_round_trip, "LOG-1")
+{
+	clock_us at;
+	char text[CLOCK_TEXT_SIZE];
+
+	CHECK_INT(clock_parse("2026-11-21T09:30:00.250+02:00", &at), 0);
+	clock_text(at, text);
+	CHECK_STR(text, "2026-11-21T07:30:00.250Z");
+	CHECK_INT(clock_parse("2026-11-21 07:30:00.25+00", &at), 0);
+	clock_text(at, text);
+	CHECK_STR(text, "2026-11-21T07:30:00.250Z");
+	CHECK_INT(clock_parse("2026-11-21", &at), ERR_INVALID);
+	CHECK_INT(clock_parse("2026-11-21T09:30:00", &at), ERR_INVALID);
+	CHECK_INT(clock_parse("2026-11-21T09:30:00+25:00", &at), ERR_INVALID);
+	clock_text(-1, text);
+	CHECK_STR(text, "1969-12-31T23:59:59.999Z");
+}
+
+TEST(time_relative, "RUN-1")
+{
+	char text[64];
+
+	clock_relative(0, 3 * CLOCK_MINUTE + 5, text, sizeof text);
+	CHECK_STR(text, "3 minutes ago");
+	clock_relative(CLOCK_HOUR, 0, text, sizeof text);
+	CHECK_STR(text, "in 1 hour");
+	clock_relative(5, 0, text, sizeof text);
+	CHECK_STR(text, "just now");
+}
+
+TEST(base64url_and_hex, "")
+{
+	struct buf out = BUF_INIT;
+	char *text = encode_base64url("\xff\xfe\x00\x01", 4);
+
+	CHECK_STR(text, "__4AAQ");
+	CHECK_INT(decode_base64url(text, &out), 0);
+	CHECK(out.len == 4 && memcmp(out.data, "\xff\xfe\x00\x01", 4) == 0);
+	CHECK_INT(decode_base64url("a+/=", &out), ERR_INVALID);
+	CHECK_INT(out.len, 4);
+	CHECK_INT(decode_hex("0g", &out), ERR_INVALID);
+	CHECK_INT(decode_hex("0a", &out), 0);
+	CHECK_INT(out.len, 5);
+	free(text);
+	buf_free(&out);
+}
+
+TEST(wire_refuses_what_is_short_long_or_left_over, "SEC-5")
+{
+	struct buf b = BUF_INIT;
+	struct wire_reader r;
+	char *s;
+
+	wire_put_u16(&b, 0x1234);
+	wire_put_string(&b, "name");
+	wire_put_u64(&b, 7);
+	r = wire_read(b.data, b.len);
+	CHECK_INT(wire_get_u16(&r), 0x1234);
+	s = wire_get_string(&r, 10);
+	CHECK_STR(s, "name");
+	CHECK_INT(wire_get_u64(&r), 7);
+	CHECK_INT(wire_end(&r), 0);
+	free(s);
+	r = wire_read(b.data, b.len);
+	wire_get_u16(&r);
+	CHECK(wire_get_string(&r, 3) == NULL);
+	CHECK_INT(wire_end(&r), ERR_TOO_LARGE);
+	r = wire_read(b.data, b.len - 1);
+	wire_get_u16(&r);
+	free(wire_get_string(&r, 10));
+	CHECK_INT(wire_get_u64(&r), 0);
+	CHECK_INT(wire_end(&r), ERR_TRUNCATED);
+	r = wire_read(b.data, b.len);
+	wire_get_u16(&r);
+	CHECK_INT(wire_end(&r), ERR_INVALID);
+	r = wire_read("\xff\xff\xff\xff", 4);
+	wire_get_bytes(&r, SIZE_MAX);
+	CHECK_INT(wire_end(&r), ERR_TRUNCATED);
+	buf_free(&b);
+}
+
+TEST(json_names_the_member_that_is_wrong, "WEB-3")
+{
+	json_t *o = NULL;
+	const char *text = NULL;
+	int64_t n = 5;
+
+	static const char good[] = "{\"a\":\"x\",\"n\":3}", zero[] = "{\"z\":\"a\\u0000b\"}";
+
+	CHECK_INT(json_parse_object(zero, strlen(zero), 100, &o), ERR_INVALID);
+	CHECK_INT(json_parse_object(good, strlen(good), 100, &o), 0);
+	CHECK_INT(json_get_string(o, "a", 1, &text), 0);
+	CHECK_INT(json_get_string(o, "n", 1, &text), ERR_INVALID);
+	CHECK_STR(err_text(), "n: a text is needed");
+	CHECK_INT(json_get_int(o, "n", 4, 9, &n), ERR_INVALID);
+	CHECK_INT(n, 5);
+	CHECK_INT(json_get_int_opt(o, "absent", 4, 9, &n), 0);
+	json_decref(o);
+	CHECK_INT(json_parse_object("{\"a\":1,\"a\":2}", 13, 100, &o), ERR_INVALID);
+	CHECK_INT(json_parse_object("[]", 2, 100, &o), ERR_INVALID);
+	CHECK_INT(json_parse_object("{}", 2, 1, &o), ERR_TOO_LARGE);
+}
+
+TEST(secret_compares_and_takes, "KEY-4")
+{
+	unsigned char raw[4] = { 1, 2, 3, 4 };
+	struct secret *a, *b;
+
+	secret_init();
+	a = secret_take(raw, sizeof raw);
+	CHECK(raw[0] == 0 && raw[3] == 0);
+	b = secret_new(4);
+	CHECK(!secret_equal(a, b));
+	memcpy(b->data, a->data, 4);
+	CHECK(secret_equal(a, b));
+	secret_free(a);
+	secret_free(b);
+}
+
+TEST(file_write_replaces_whole, "")
+{
+	char path[] = "/tmp/keyward-base-XXXXXX";
+	struct buf b = BUF_INIT;
+	int fd = mkstemp(path);
+
+	close(fd);
+	CHECK_INT(file_write(path, "second", 6, 0600), 0);
+	CHECK_INT(file_read(path, 100, &b), 0);
+	CHECK_STR(buf_str(&b), "second");
+	CHECK_INT(file_read(path, 3, &b), ERR_TOO_LARGE);
+	CHECK_STR(buf_str(&b), "second");
+	unlink(path);
+	CHECK_INT(file_read(path, 3, &b), ERR_NOT_FOUND);
+	buf_free(&b);
+}
+
+TEST_MAIN
