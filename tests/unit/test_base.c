@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/conf.h"
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -161,6 +162,23 @@ TEST(file_write_replaces_whole, "")
 	unlink(path);
 	CHECK_INT(file_read(path, 3, &b), ERR_NOT_FOUND);
 	buf_free(&b);
+}
+
+TEST(conf_refuses_what_it_does_not_know, "OPS-5")
+{
+	char path[] = "/tmp/keyward-conf-XXXXXX";
+	struct conf c = { { NULL } };
+	const char *unknown = "mode = msp\n# comment\ncolour = red\n";
+
+	close(mkstemp(path));
+	CHECK_INT(file_write(path, unknown, strlen(unknown), 0600), 0);
+	CHECK_INT(conf_load(path, &c), ERR_INVALID);
+	CHECK(strstr(err_text(), "line 3") && strstr(err_text(), "colour"));
+	CHECK_INT(file_write(path, "mode = msp", 10, 0600), 0);
+	CHECK_INT(conf_load(path, &c), ERR_INVALID);
+	CHECK(strstr(err_text(), "is not set"));
+	unlink(path);
+	CHECK_INT(conf_load(path, &c), ERR_NOT_FOUND);
 }
 
 TEST_MAIN

@@ -1,0 +1,50 @@
+/* conf.h - the server's configuration file: "name = value" lines, # comments. Every setting is a row of one table; a name that
+ * is not in it is refused, so that a typing mistake is never a silent default. */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include "base/buf.h"
+
+/* name, default (NULL: must be set), help */
+#define CONF_SETTINGS(X) \
+	X(MODE, "mode", "msp", "deployment: msp, on-premise or saas") \
+	X(STATE, "state", NULL, "folder of the installation's state") \
+	X(DOMAIN_CENTRAL, "domain.central", NULL, "host name of the Central Management Console") \
+	X(DOMAIN_CONSOLE, "domain.console", NULL, "host name of the tenants' console") \
+	X(DOMAIN_AGENTS, "domain.agents", NULL, "host name of the agent service") \
+	X(PORT, "port", "443", "port in the addresses that users and agents are given") \
+	X(DATABASE_OWNER, "database.owner", NULL, "libpq connection string of the schema's owner: migrations only") \
+	X(DATABASE_CENTRAL, "database.central", NULL, "connection string of role keyward_central") \
+	X(DATABASE_CONSOLE, "database.console", NULL, "connection string of role keyward_console") \
+	X(DATABASE_AGENT, "database.agent", NULL, "connection string of role keyward_agent") \
+	X(DATABASE_JOBS, "database.jobs", NULL, "connection string of role keyward_jobs") \
+	X(KEYD_SOCKET, "keyd.socket", NULL, "socket of the key service") \
+	X(WEB_CHROOT, "web.chroot", "", "folder that the web workers are confined to; sockets must lie inside") \
+	X(WEB_TEMPLATES, "web.templates", NULL, "folder of the pages' templates") \
+	X(WEB_ASSETS, "web.assets", NULL, "folder of what browsers load, with manifest.json") \
+	X(WEB_LOG_LEVEL, "web.log_level", "info", "debug, info, warning or error") \
+	X(SESSION_IDLE, "session.idle_minutes", "30", "a session ends after so many minutes without a request") \
+	X(SESSION_ABSOLUTE, "session.absolute_hours", "12", "a session ends after so many hours in any case") \
+	X(SQL_FOLDER, "sql", NULL, "folder of the migrations")
+
+enum conf_setting {
+#define X(id, name, standard, help) CONF_##id,
+	CONF_SETTINGS(X)
+#undef X
+	CONF_COUNT
+};
+
+struct conf {
+	char *values[CONF_COUNT];
+};
+
+/* Reads PATH into OUT, defaults filled in. ERR_INVALID names the line; ERR_NOT_FOUND, ERR_IO. */
+int conf_load(const char *path, struct conf *out);
+void conf_free(struct conf *c);
+const char *conf_get(const struct conf *c, enum conf_setting s);
+/* A whole number from LEAST to MOST, or ERR_INVALID naming the setting. */
+int conf_int(const struct conf *c, enum conf_setting s, long least, long most, long *out);
+/* The table as text, for the manual and `keyward help config`. */
+void conf_help(struct buf *out);
+
+#endif

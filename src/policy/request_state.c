@@ -1,0 +1,103 @@
+/* request_state.c - the transition table of key requests. */
+#include "policy/request_state.h"
+
+#include <string.h>
+
+#include "base/err.h"
+
+#define S(id) (REQUEST_##id + 1)
+
+/* What follows; 0: not legal. Rows are the state now, columns the event. */
+static const unsigned char next_state[REQUEST_STATE_COUNT][REQUEST_EVENT_COUNT] = {
+	/*               APPROVE      DENY       DELIVER       REVOKE       RELEASED     RESTORE */
+	[REQUEST_PENDING]   = { S(APPROVED), S(DENIED), 0, 0, 0, 0 },
+	[REQUEST_APPROVED]  = { 0, S(DENIED), S(DELIVERED), 0, 0, 0 },
+	/* A key that left cannot be denied any more (RUN-5), only revoked. */
+	[REQUEST_DELIVERED] = { 0, 0, 0, S(REVOKING), 0, 0 },
+	[REQUEST_DENIED]    = { S(APPROVED), 0, 0, 0, 0, 0 },
+	[REQUEST_REVOKING]  = { 0, 0, 0, 0, S(REVOKED), S(DELIVERED) },
+	/* Granted again within the period (INT-4): the agent has no key, so it must fetch one. */
+	[REQUEST_REVOKED]   = { 0, 0, 0, 0, 0, S(APPROVED) },
+};
+
+static const char *const names[] = {
+#define X(id, name, label) name,
+	REQUEST_STATES(X)
+#undef X
+};
+static const char *const labels[] = {
+#define X(id, name, label) label,
+	REQUEST_STATES(X)
+#undef X
+};
+static const char *const events[] = {
+#define X(id, name) name,
+	REQUEST_EVENTS(X)
+#undef X
+};
+static const char *const integrity_names[] = {
+#define X(id, name, label) name,
+	INTEGRITIES(X)
+#undef X
+};
+static const char *const integrity_labels[] = {
+#define X(id, name, label) label,
+	INTEGRITIES(X)
+#undef X
+};
+
+int request_next(enum request_state from, enum request_event event)
+{
+	int to = next_state[from][event];
+
+	if (to == 0)
+		return err_set(ERR_CONFLICT, "a request that is %s cannot %s", names[from], events[event]);
+	return to - 1;
+}
+
+const char *request_state_name(enum request_state s)
+{
+	return names[s];
+}
+
+const char *request_state_label(enum request_state s)
+{
+	return labels[s];
+}
+
+const char *request_event_name(enum request_event e)
+{
+	return events[e];
+}
+
+int request_state_parse(const char *name, enum request_state *out)
+{
+	for (int i = 0; i < REQUEST_STATE_COUNT; i++) {
+		if (strcmp(name, names[i]) == 0) {
+			*out = (enum request_state)i;
+			return 0;
+		}
+	}
+	return err_set(ERR_INVALID, "no such key status: %s", name);
+}
+
+const char *integrity_name(enum integrity i)
+{
+	return integrity_names[i];
+}
+
+const char *integrity_label(enum integrity i)
+{
+	return integrity_labels[i];
+}
+
+int integrity_parse(const char *name, enum integrity *out)
+{
+	for (int i = 0; i < INTEGRITY_COUNT; i++) {
+		if (strcmp(name, integrity_names[i]) == 0) {
+			*out = (enum integrity)i;
+			return 0;
+		}
+	}
+	return err_set(ERR_INVALID, "no such integrity: %s", name);
+}

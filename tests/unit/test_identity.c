@@ -1,0 +1,109 @@
+/* test_identity.c - passwords, tokens, and the permission table's fixed points. */
+#include "check.h"
+
+#include "base/err.h"
+#include "base/secret.h"
+#include "identity/password.h"
+#include "identity/permission.h"
+#include "identity/token.h"
+
+TEST(password_rules, "IDN-1")
+{
+	char longest[PASSWORD_MOST + 2];
+
+	CHECK_INT(password_check("Aa1!aaaa"), 0);
+	CHECK_INT(password_check("Aa1!aaa"), ERR_INVALID);
+	CHECK_INT(password_check("aa1!aaaa"), ERR_INVALID);
+	CHECK_INT(password_check("AA1!AAAA"), ERR_INVALID);
+	CHECK_INT(password_check("Aab!aaaa"), ERR_INVALID);
+	CHECK_INT(password_check("Aa1aaaaa"), ERR_INVALID);
+	CHECK_INT(password_check("Aa1!aaa\n"), ERR_INVALID);
+	/* Eight characters, not eight bytes. */
+	CHECK_INT(password_check("Aa1\xc3\xa4\xc3\xb6\xc3\xbc"), ERR_INVALID);
+	CHECK_INT(password_check("Aa1\xc3\xa4\xc3\xb6\xc3\xbcxx"), 0);
+	memset(longest, 'a', sizeof longest);
+	memcpy(longest, "Aa1!", 4);
+	longest[PASSWORD_MOST] = '\0';
+	CHECK_INT(password_check(longest), 0);
+	longest[PASSWORD_MOST] = 'a';
+	longest[PASSWORD_MOST + 1] = '\0';
+	CHECK_INT(password_check(longest), ERR_INVALID);
+}
+
+TEST(password_hash_and_verify, "IDN-1,SEC-4")
+{
+	char hash[PASSWORD_HASH_SIZE];
+
+	secret_init();
+	CHECK_INT(password_hash("Aa1!aaaa", hash), 0);
+	CHECK(strncmp(hash, "$argon2id$", 10) == 0);
+	CHECK_INT(password_verify(hash, "Aa1!aaaa"), 1);
+	CHECK_INT(password_verify(hash, "Aa1!aaab"), 0);
+	CHECK_INT(password_verify(NULL, "Aa1!aaaa"), 0);
+	CHECK_INT(password_verify("", ""), 0);
+}
+
+TEST(lockout_backs_off_and_ends, "IDN-1")
+{
+	CHECK_INT(password_lockout(4), 0);
+	CHECK_INT(password_lockout(5), 30 * CLOCK_SECOND);
+	CHECK_INT(password_lockout(6), 60 * CLOCK_SECOND);
+	CHECK_INT(password_lockout(1000), 15 * CLOCK_MINUTE);
+}
+
+TEST(tokens_are_random_and_hashed, "IDN-6,SEC-4")
+{
+	char a[TOKEN_TEXT_SIZE], b[TOKEN_TEXT_SIZE], code[TOKEN_CODE_SIZE];
+	uint8_t ha[TOKEN_HASH_SIZE], hb[TOKEN_HASH_SIZE];
+
+	token_new(a);
+	token_new(b);
+	CHECK_INT(strlen(a), 43);
+	CHECK(!token_equal(a, b));
+	CHECK(token_equal(a, a));
+	CHECK(!token_equal(a, "short"));
+	token_hash(a, ha);
+	token_hash(b, hb);
+	CHECK(memcmp(ha, hb, sizeof ha) != 0);
+	token_code(code);
+	CHECK_INT(strlen(code), 23);
+	CHECK(code[5] == '-' && strpbrk(code, "01IO") == NULL);
+}
+
+/* What the roles' definitions say in words, held against the table. */
+TEST(roles_as_written, "ROL-1,ROL-2,ROL-3,ROL-4,ROL-5,ROL-7,TEN-2,TEN-3")
+{
+	CHECK(!role_may(ROLE_ACCOUNT_ADMINISTRATOR, PERMISSION_LOGS_DELETE));
+	CHECK(!role_may(ROLE_ACCOUNT_ADMINISTRATOR, PERMISSION_KEYS_EXPORT));
+	CHECK(!role_may(ROLE_ACCOUNT_ADMINISTRATOR, PERMISSION_REPORTS_KEYS));
+	CHECK(role_may(ROLE_ACCOUNT_ADMINISTRATOR, PERMISSION_USERS_EDIT));
+	CHECK(role_may(ROLE_SECURITY_ADMINISTRATOR, PERMISSION_KEYS_EXPORT));
+	CHECK(!role_may(ROLE_SECURITY_ADMINISTRATOR, PERMISSION_REQUESTS_DECIDE));
+	CHECK(role_may(ROLE_DATA_ANALYST, PERMISSION_LOGS_VIEW));
+	CHECK(!role_may(ROLE_DATA_ANALYST, PERMISSION_DEVICES_VIEW));
+	CHECK(role_may(ROLE_AUDITOR, PERMISSION_LOGS_DELETE));
+	CHECK(!role_may(ROLE_AUDITOR, PERMISSION_DEVICES_EDIT));
+	CHECK(role_may(ROLE_KEY_APPROVER, PERMISSION_REQUESTS_DECIDE));
+	CHECK(!role_may(ROLE_KEY_APPROVER, PERMISSION_LOGS_VIEW));
+	for (int p = PERMISSION_SIGNED_IN + 1; p < PERMISSION_COUNT; p++) {
+		for (int r = ROLE_NONE; r < ROLE_COUNT; r++)
+			CHECK(!role_may(r, p) || role_is_operator(r) == permission_is_operator(p));
+		CHECK(!role_may(ROLE_NONE, p));
+	}
+	CHECK(role_may(ROLE_NONE, PERMISSION_PUBLIC));
+	CHECK(!role_may(ROLE_NONE, PERMISSION_SIGNED_IN));
+}
+
+TEST(role_names_are_of_one_side, "ROL-7")
+{
+	enum role r;
+
+	CHECK_INT(role_parse("auditor", 0, &r), 0);
+	CHECK_INT(r, ROLE_AUDITOR);
+	CHECK_INT(role_parse("auditor", 1, &r), 0);
+	CHECK_INT(r, ROLE_OPERATOR_AUDITOR);
+	CHECK_INT(role_parse("msp-administrator", 0, &r), ERR_INVALID);
+	CHECK_INT(role_parse("", 0, &r), ERR_INVALID);
+}
+
+TEST_MAIN
