@@ -1,0 +1,321 @@
+/* client.c - asks keyd: builds a request, checks that the answer belongs to it, and wipes both. */
+#include "keys/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "keys/message.h"
+
+#define REASON_MAX 512
+
+void keys_client_init(struct keys_client *c, const char *path, int timeout_ms)
+{
+	memset(c, 0, sizeof *c);
+	ipc_client_init(&c->ipc, path, timeout_ms);
+}
+
+void keys_client_close(struct keys_client *c)
+{
+	ipc_client_close(&c->ipc);
+	message_wipe(&c->request);
+	message_wipe(&c->answer);
+	buf_free(&c->request);
+	buf_free(&c->answer);
+}
+
+static struct buf *begin(struct keys_client *c, enum message_type type, const struct uuid *request)
+{
+	message_begin(&c->request);
+	wire_put_u8(&c->request, MESSAGE_VERSION);
+	wire_put_u8(&c->request, (uint8_t)type);
+	wire_put_uuid(&c->request, request);
+	return &c->request;
+}
+
+static void put_device(struct buf *b, const struct keys_device *d)
+{
+	wire_put_uuid(b, &d->tenant);
+	wire_put_bytes(b, d->wrapped_tenant.data, d->wrapped_tenant.len);
+	wire_put_uuid(b, &d->device);
+	wire_put_u32(b, d->version);
+}
+
+static void put_object(struct buf *b, const struct keys_object *o)
+{
+	wire_put_uuid(b, &o->tenant);
+	wire_put_bytes(b, o->wrapped_tenant.data, o->wrapped_tenant.len);
+	wire_put_string(b, o->purpose);
+	wire_put_uuid(b, &o->object);
+}
+
+/* The error that keyd answered, with its reason as this thread's error text. */
+static int refusal(struct wire_reader *r, int code)
+{
+	char *reason = wire_get_string(r, REASON_MAX);
+	int known = strcmp(err_name(code), "unknown") != 0;
+
+	if (wire_end(r) < 0 || !known)
+		code = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
+	else
+		err_set(code, "key service: %s", reason);
+	free(reason);
+	return code;
+}
+
+/* Sends the request and puts R at the results. The caller reads them, then calls finish. */
+static int call(struct keys_client *c, struct wire_reader *r)
+{
+	struct uuid asked, answered;
+	uint8_t version, status;
+	int rc;
+
+	memcpy(asked.bytes, c->request.data + 2, sizeof asked.bytes);
+	message_begin(&c->answer);
+	rc = ipc_call(&c->ipc, &c->request, &c->answer);
+	if (rc < 0)
+		return rc;
+	*r = wire_read(c->answer.data, c->answer.len);
+	version = wire_get_u8(r);
+	status = wire_get_u8(r);
+	answered = wire_get_uuid(r);
+	if (r->error || version != MESSAGE_VERSION)
+		return err_set(ERR_VERSION, "the key service speaks another version");
+	if (status != 0)
+		return refusal(r, -(int)status);
+	if (!uuid_equal(&asked, &answered))
+		return err_set(ERR_INTERNAL, "the key service answered another request");
+	return 0;
+}
+
+/* Every call ends here: wipes both messages; an answer that was not understood ends the connection too. */
+static int finish(struct keys_client *c, int rc)
+{
+	message_wipe(&c->request);
+	message_wipe(&c->answer);
+	if (rc == ERR_INTERNAL || rc == ERR_VERSION)
+		ipc_client_close(&c->ipc);
+	return rc;
+}
+
+static int finish_view(struct wire_reader *r, struct wire_view *v, size_t max)
+{
+	*v = wire_get_bytes(r, max);
+	return wire_end(r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+}
+
+/* For calls that answer with bytes for the database or the agent. */
+static int call_for_bytes(struct keys_client *c, size_t max, struct buf *out)
+{
+	struct wire_reader r;
+	struct wire_view v;
+	int rc = call(c, &r);
+
+	if (rc == 0)
+		rc = finish_view(&r, &v, max);
+	if (rc == 0) {
+		buf_reset(out);
+		buf_add(out, v.data, v.len);
+	}
+	return finish(c, rc);
+}
+
+static int call_for_secret(struct keys_client *c, struct secret **out)
+{
+	struct wire_reader r;
+	struct wire_view v;
+	int rc = call(c, &r);
+
+	if (rc == 0)
+		rc = finish_view(&r, &v, KEYS_PLAIN_MAX);
+	if (rc == 0) {
+		*out = secret_new(v.len);
+		if (v.len)
+			memcpy((*out)->data, v.data, v.len);
+	}
+	return finish(c, rc);
+}
+
+/* For answers of a fixed size. */
+static int call_for_raw(struct keys_client *c, uint8_t *out, size_t len)
+{
+	struct wire_reader r;
+	struct wire_view v;
+	int rc = call(c, &r);
+
+	if (rc == 0) {
+		v = wire_get_raw(&r, len);
+		if (wire_end(&r) == 0)
+			memcpy(out, v.data, len);
+		else
+			rc = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
+	}
+	return finish(c, rc);
+}
+
+/* Limits that keyd would refuse anyhow, but that must not overflow a message before it is sent. */
+static int check_size(size_t len, size_t max, const char *what)
+{
+	return len > max ? err_set(ERR_TOO_LARGE, "%s of %zu bytes, at most %zu", what, len, max) : 0;
+}
+
+int keys_status(struct keys_client *c, struct keys_status *out)
+{
+	struct uuid id = uuid_new();
+	struct keys_status s = { 0 };
+	struct wire_reader r;
+	struct wire_view name;
+	int rc;
+
+	begin(c, MESSAGE_status, &id);
+	rc = call(c, &r);
+	if (rc < 0)
+		return finish(c, rc);
+	s.sealed = wire_get_u8(&r);
+	name = wire_get_bytes(&r, sizeof s.provider - 1);
+	s.root = wire_get_uuid(&r);
+	s.wraps = wire_get_u64(&r);
+	s.unwraps = wire_get_u64(&r);
+	s.seals = wire_get_u64(&r);
+	s.signatures = wire_get_u64(&r);
+	s.failures = wire_get_u64(&r);
+	s.tenant_hits = wire_get_u64(&r);
+	s.tenants = wire_get_u32(&r);
+	s.clients = wire_get_u32(&r);
+	if (wire_end(&r) < 0)
+		return finish(c, err_set(ERR_INTERNAL, "the key service's answer makes no sense"));
+	memcpy(s.provider, name.data, name.len);
+	*out = s;
+	return finish(c, 0);
+}
+
+int keys_tenant_create(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct buf *wrapped)
+{
+	struct buf *b = begin(c, MESSAGE_tenant_create, request);
+
+	wire_put_uuid(b, tenant);
+	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
+}
+
+int keys_device_create(struct keys_client *c, const struct uuid *request, const struct keys_device *device, size_t bytes,
+	struct buf *wrapped)
+{
+	struct buf *b;
+	int rc = check_size(device->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
+
+	if (rc == 0)
+		rc = check_size(bytes, KEYS_DEVICE_KEY_MAX, "device key");
+	if (rc < 0)
+		return rc;
+	b = begin(c, MESSAGE_device_create, request);
+	put_device(b, device);
+	wire_put_u16(b, (uint16_t)bytes);
+	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
+}
+
+int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
+	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
+	struct buf *jwe)
+{
+	struct buf *b;
+	int rc = check_size(device->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
+
+	if (rc == 0)
+		rc = check_size(wrapped_device.len, KEYS_BLOB_MAX, "wrapped device key");
+	if (rc < 0)
+		return rc;
+	b = begin(c, MESSAGE_device_seal, request);
+	put_device(b, device);
+	wire_put_bytes(b, wrapped_device.data, wrapped_device.len);
+	wire_put_uuid(b, agent);
+	wire_put_raw(b, recipient, KEYS_POINT_SIZE);
+	return call_for_bytes(c, KEYS_JWE_MAX, jwe);
+}
+
+static int check_object(const struct keys_object *o)
+{
+	int rc = check_size(o->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
+
+	return rc < 0 ? rc : check_size(strlen(o->purpose), KEYS_PURPOSE_MAX, "purpose");
+}
+
+int keys_protect(struct keys_client *c, const struct uuid *request, const struct keys_object *object,
+	const struct secret *plain, struct buf *blob)
+{
+	struct buf *b;
+	int rc = check_object(object);
+
+	if (rc == 0)
+		rc = check_size(plain->len, KEYS_PLAIN_MAX, "secret");
+	if (rc < 0)
+		return rc;
+	b = begin(c, MESSAGE_protect, request);
+	put_object(b, object);
+	wire_put_bytes(b, plain->data, plain->len);
+	return call_for_bytes(c, KEYS_BLOB_MAX, blob);
+}
+
+int keys_reveal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, struct wire_view blob,
+	struct secret **plain)
+{
+	struct buf *b;
+	int rc = check_object(object);
+
+	if (rc == 0)
+		rc = check_size(blob.len, KEYS_BLOB_MAX, "blob");
+	if (rc < 0)
+		return rc;
+	b = begin(c, MESSAGE_reveal, request);
+	put_object(b, object);
+	wire_put_bytes(b, blob.data, blob.len);
+	return call_for_secret(c, plain);
+}
+
+int keys_system_protect(struct keys_client *c, const struct uuid *request, const char *purpose, const struct secret *plain,
+	struct buf *blob)
+{
+	struct buf *b;
+	int rc = check_size(strlen(purpose), KEYS_PURPOSE_MAX, "purpose");
+
+	if (rc == 0)
+		rc = check_size(plain->len, KEYS_PLAIN_MAX, "secret");
+	if (rc < 0)
+		return rc;
+	b = begin(c, MESSAGE_system_protect, request);
+	wire_put_string(b, purpose);
+	wire_put_bytes(b, plain->data, plain->len);
+	return call_for_bytes(c, KEYS_BLOB_MAX, blob);
+}
+
+int keys_system_reveal(struct keys_client *c, const struct uuid *request, const char *purpose, struct wire_view blob,
+	struct secret **plain)
+{
+	struct buf *b;
+	int rc = check_size(strlen(purpose), KEYS_PURPOSE_MAX, "purpose");
+
+	if (rc == 0)
+		rc = check_size(blob.len, KEYS_BLOB_MAX, "blob");
+	if (rc < 0)
+		return rc;
+	b = begin(c, MESSAGE_system_reveal, request);
+	wire_put_string(b, purpose);
+	wire_put_bytes(b, blob.data, blob.len);
+	return call_for_secret(c, plain);
+}
+
+int keys_identity_public(struct keys_client *c, uint8_t point[static KEYS_POINT_SIZE])
+{
+	struct uuid id = uuid_new();
+
+	begin(c, MESSAGE_identity_public, &id);
+	return call_for_raw(c, point, KEYS_POINT_SIZE);
+}
+
+int keys_identity_sign(struct keys_client *c, const struct uuid *request, const uint8_t digest[static KEYS_DIGEST_SIZE],
+	uint8_t signature[static KEYS_SIGNATURE_SIZE])
+{
+	struct buf *b = begin(c, MESSAGE_identity_sign, request);
+
+	wire_put_raw(b, digest, KEYS_DIGEST_SIZE);
+	return call_for_raw(c, signature, KEYS_SIGNATURE_SIZE);
+}

@@ -1,0 +1,102 @@
+/* client.h - the key service as its callers see it: one function per message.
+ *
+ * A client belongs to one thread. REQUEST is the id under which keyd logs the call: the id of the key request or of the web
+ * request that causes it. Wrapped keys and blobs are opaque bytes for the database; inputs are lent for the call, outputs
+ * are written only on success (a struct buf's former content is replaced). Functions return 0 or
+ *   ERR_UNAVAILABLE  keyd does not run or has closed the connection      ERR_TIMEOUT   it has not answered in time
+ *   ERR_SEALED       it has no root key                                  ERR_FORBIDDEN this process' user is not allowed
+ *   ERR_TAMPERED     a blob is altered, or belongs to another tenant, object, version, purpose or root key
+ *   ERR_INVALID, ERR_TOO_LARGE  an argument breaks a limit below         ERR_CRYPTO    a library failed
+ * with keyd's words in err_text(). Any failure means: no key. */
+#ifndef KEYS_CLIENT_H
+#define KEYS_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/ipc.h"
+#include "base/secret.h"
+#include "base/uuid.h"
+#include "base/wire.h"
+
+#define KEYS_POINT_SIZE 65       /* P-256 point, uncompressed: 04, x, y (SEC 1, 2.3.3) */
+#define KEYS_DIGEST_SIZE 32
+#define KEYS_SIGNATURE_SIZE 64   /* ECDSA r, then s, 32 bytes each, big-endian */
+#define KEYS_DEVICE_KEY_MIN 16
+#define KEYS_DEVICE_KEY_MAX 64
+#define KEYS_DEVICE_KEY_SIZE 32  /* what new devices get */
+#define KEYS_PURPOSE_MAX 64      /* bytes: a-z, 0-9 and '-' */
+#define KEYS_PLAIN_MAX 4096
+#define KEYS_BLOB_MAX (KEYS_PLAIN_MAX + 64)
+#define KEYS_JWE_MAX 4096
+
+struct keys_client {
+	struct ipc_client ipc;
+	struct buf request, answer;  /* wiped after each call */
+};
+
+struct keys_status {
+	int sealed;                  /* 1: no root key, everything but status fails with ERR_SEALED */
+	char provider[32];           /* "file" */
+	struct uuid root;            /* id of the root key; nil while sealed */
+	uint64_t wraps, unwraps;     /* since keyd started, root and tenant keys together */
+	uint64_t seals, signatures;
+	uint64_t failures;           /* requests that were answered with an error */
+	uint64_t tenant_hits;        /* tenant keys found already unwrapped */
+	uint32_t tenants;            /* unwrapped tenant keys in memory now */
+	uint32_t clients;            /* connections now */
+};
+
+struct keys_device {
+	struct uuid tenant;
+	struct wire_view wrapped_tenant;   /* from keys_tenant_create */
+	struct uuid device;
+	uint32_t version;                  /* of the device's key, from 1 */
+};
+
+struct keys_object {
+	struct uuid tenant;
+	struct wire_view wrapped_tenant;
+	const char *purpose;               /* "spake2-verifier": a blob made for one purpose opens for no other */
+	struct uuid object;
+};
+
+/* PATH is keyd's socket. */
+void keys_client_init(struct keys_client *c, const char *path, int timeout_ms);
+void keys_client_close(struct keys_client *c);
+
+int keys_status(struct keys_client *c, struct keys_status *out);
+
+/* A new tenant key; WRAPPED (93 bytes with the file provider) goes into the database. */
+int keys_tenant_create(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct buf *wrapped);
+
+/* A new device key of BYTES random bytes (KEYS_DEVICE_KEY_MIN to _MAX). */
+int keys_device_create(struct keys_client *c, const struct uuid *request, const struct keys_device *device, size_t bytes,
+	struct buf *wrapped);
+
+/* The device key, encrypted to RECIPIENT, the agent's one-time public key. JWE is text: a flattened JSON serialization
+ * (RFC 7516, 7.2.2; ECDH-ES, A256GCM) whose protected header names tenant, device, version, request and agent.
+ * Commit decision and log entry before the call. */
+int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
+	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
+	struct buf *jwe);
+
+/* Other secrets of a tenant, at most KEYS_PLAIN_MAX bytes. *PLAIN is the caller's to free. */
+int keys_protect(struct keys_client *c, const struct uuid *request, const struct keys_object *object,
+	const struct secret *plain, struct buf *blob);
+int keys_reveal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, struct wire_view blob,
+	struct secret **plain);
+
+/* The installation's own secrets, under the root key. */
+int keys_system_protect(struct keys_client *c, const struct uuid *request, const char *purpose, const struct secret *plain,
+	struct buf *blob);
+int keys_system_reveal(struct keys_client *c, const struct uuid *request, const char *purpose, struct wire_view blob,
+	struct secret **plain);
+
+/* The server's identity towards agents: a P-256 key that never leaves keyd. DIGEST is SHA-256 of what is signed. */
+int keys_identity_public(struct keys_client *c, uint8_t point[static KEYS_POINT_SIZE]);
+int keys_identity_sign(struct keys_client *c, const struct uuid *request, const uint8_t digest[static KEYS_DIGEST_SIZE],
+	uint8_t signature[static KEYS_SIGNATURE_SIZE]);
+
+#endif

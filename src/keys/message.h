@@ -1,0 +1,41 @@
+/* message.h - what client and keyd say to each other, in base/wire.h encoding over base/ipc.h.
+ *
+ *     request  u8 MESSAGE_VERSION, u8 type, uuid request, then the type's fields
+ *     answer   u8 MESSAGE_VERSION, u8 status, uuid request, then the type's results (status 0) or string reason
+ *
+ * A status is an ERR_ code without its sign. */
+#ifndef KEYS_MESSAGE_H
+#define KEYS_MESSAGE_H
+
+#include "base/buf.h"
+#include "base/uuid.h"
+
+#define MESSAGE_VERSION 1
+
+/* name, type, fields -> results */
+#define MESSAGES(X) \
+	X(status, 1)              /* -> u8 sealed, string provider, uuid root, 6 x u64 and 2 x u32 counts */ \
+	X(tenant_create, 2)       /* uuid tenant -> bytes wrapped */ \
+	X(device_create, 3)       /* DEVICE, u16 bytes -> bytes wrapped */ \
+	X(device_seal, 4)         /* DEVICE, bytes wrapped, uuid agent, raw 65 recipient -> bytes jwe */ \
+	X(protect, 5)             /* OBJECT, bytes plain -> bytes blob */ \
+	X(reveal, 6)              /* OBJECT, bytes blob -> bytes plain */ \
+	X(system_protect, 7)      /* string purpose, bytes plain -> bytes blob */ \
+	X(system_reveal, 8)       /* string purpose, bytes blob -> bytes plain */ \
+	X(identity_public, 9)     /* -> raw 65 point */ \
+	X(identity_sign, 10)      /* raw 32 digest -> raw 64 signature */
+/* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
+ * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object */
+
+enum message_type {
+#define X(name, type) MESSAGE_##name = (type),
+	MESSAGES(X)
+#undef X
+};
+
+/* Empties B and makes room for a whole message, so that it does not move while it is filled and leaves no copy behind. */
+void message_begin(struct buf *b);
+/* Wipes all that B has room for, and empties it. */
+void message_wipe(struct buf *b);
+
+#endif
