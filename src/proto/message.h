@@ -1,0 +1,333 @@
+/* message.h - what agents and server say to each other inside a session: typed structs and their one table.
+ *
+ * A message travels as one JSON object in a record: {"type": "<name>", ...members}. Its answer bears the same type, or
+ * "refusal". Every message can arrive twice (proto_call repeats after a lost session) and must then have the same effect.
+ * Sizes below count bytes without the closing zero; messages are big, so allocate them with proto_request_new and proto_answer_new.
+ *
+ * A new message is one struct here, one table of fields and one row in message.c. */
+#ifndef PROTO_MESSAGE_H
+#define PROTO_MESSAGE_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/uuid.h"
+#include "proto/crypto.h"
+#include "proto/field.h"
+
+#define PROTO_TEXT_MAX 255               /* names, descriptions, reasons */
+#define PROTO_ID_MAX 127                 /* ids given by a provider, of devices, instances, images */
+#define PROTO_WORD_MAX 63                /* file systems, ciphers, versions */
+#define PROTO_PATH_MAX 1023              /* mount points */
+#define PROTO_SEALED_MAX 4095            /* a JWE in compact form (RFC 7516) */
+#define PROTO_FACTS_MAX (256 * 1024)
+#define PROTO_DEVICES_MAX 128
+#define PROTO_ORDERS_MAX 64
+#define PROTO_WAIT_MAX 60                /* seconds that the server may hold a heartbeat's answer back */
+#define PROTO_MESSAGE_MAX (384 * 1024)   /* JSON text of one message */
+
+/* name of the type, request struct, answer struct */
+#define PROTO_MESSAGES(X) \
+	X(INVENTORY, "inventory", inventory, ack)                      /* what there is: instance, host, devices */ \
+	X(PROVISIONING, "provisioning", empty, provisioning_answer)    /* what shall be encrypted? */ \
+	X(PROVISION_START, "provision_start", provision_start, provision_start_answer) \
+	X(PROVISION_PROGRESS, "provision_progress", provision_progress, ack) \
+	X(PROVISION_DONE, "provision_done", provision_done, ack) \
+	X(PROVISION_FAILED, "provision_failed", provision_failed, ack) \
+	X(KEY_REQUEST, "key_request", key_request, key_answer) \
+	X(KEY_POLL, "key_poll", key_poll, key_answer) \
+	X(OPENED, "opened", opened, ack)                               /* volume open and mounted */ \
+	X(CLOSED, "closed", closed, ack)                               /* volume closed, key wiped */ \
+	X(HEARTBEAT, "heartbeat", heartbeat, heartbeat_answer) \
+	X(REPORT, "report", report, ack)                               /* facts, for an integrity check */ \
+	X(BYE, "bye", bye, ack)
+
+enum proto_message {
+#define X(id, name, request, answer) PROTO_##id,
+	PROTO_MESSAGES(X)
+#undef X
+	PROTO_MESSAGE_COUNT
+};
+
+/* Names in JSON; 0 is always "unknown": a name that this build does not have. */
+#define PROTO_ACCESSES(X) X(READ_ONLY, "read-only") X(READ_WRITE, "read-write")
+#define PROTO_DEVICE_KINDS(X) \
+	X(DISK, "disk") X(PARTITION, "partition") X(RAID, "raid") X(LOGICAL, "logical") X(FILE, "file") X(OTHER, "other")
+#define PROTO_KEY_STATUSES(X) \
+	X(PENDING, "pending") X(APPROVED, "approved") X(DELIVERED, "delivered") X(DENIED, "denied") X(REVOKING, "revoking") \
+	X(REVOKED, "revoked")
+#define PROTO_VOLUME_STATUSES(X) \
+	X(WAITING, "waiting")           /* for a key */ \
+	X(OPEN, "open")                 /* mounted */ \
+	X(CLOSED, "closed") \
+	X(FAILED, "failed")             /* detail says why */ \
+	X(PROVISIONING, "provisioning") \
+	X(LOCKED, "locked")             /* key suspended, mounted */
+#define PROTO_ORDERS(X) \
+	X(CHECK, "check")               /* send a report now */ \
+	X(REVOKE, "revoke")             /* tear down, unmount, close, wipe the key, say closed */ \
+	X(LOCK, "lock") \
+	X(UNLOCK, "unlock") \
+	X(KILL, "kill")                 /* close at once, without teardown script */ \
+	X(REQUEST_KEY, "request-key")   /* ask (again) for a device's key */ \
+	X(PROVISION, "provision")       /* ask for provisioning tasks */ \
+	X(INVENTORY, "inventory")       /* publish the inventory again */ \
+	X(CONFIGURE, "configure")       /* argument: "name=value" */ \
+	X(LOG_LEVEL, "log-level")       /* argument: "info" or "debug" */
+#define PROTO_REASONS(X) \
+	X(SHUTDOWN, "shutdown") X(REVOKED, "revoked") X(KILLED, "killed") X(USER, "user") X(FAILURE, "failure") \
+	X(RESTART, "restart") X(REMOVED, "removed") X(ORDER, "order") X(SCHEDULE, "schedule") X(BOOT, "boot")
+
+#define X(id, name) PROTO_ACCESS_##id,
+enum proto_access { PROTO_ACCESS_UNKNOWN, PROTO_ACCESSES(X) };
+#undef X
+#define X(id, name) PROTO_DEVICE_##id,
+enum proto_device_kind { PROTO_DEVICE_UNKNOWN, PROTO_DEVICE_KINDS(X) };
+#undef X
+#define X(id, name) PROTO_KEY_##id,
+enum proto_key_status { PROTO_KEY_UNKNOWN, PROTO_KEY_STATUSES(X) };
+#undef X
+#define X(id, name) PROTO_VOLUME_##id,
+enum proto_volume_status { PROTO_VOLUME_UNKNOWN, PROTO_VOLUME_STATUSES(X) };
+#undef X
+#define X(id, name) PROTO_ORDER_##id,
+enum proto_order_kind { PROTO_ORDER_UNKNOWN, PROTO_ORDERS(X) };
+#undef X
+#define X(id, name) PROTO_REASON_##id,
+enum proto_reason { PROTO_REASON_UNKNOWN, PROTO_REASONS(X) };
+#undef X
+
+/* NULL-terminated lists of the names above, by number: proto_access_names[PROTO_ACCESS_READ_ONLY]. */
+extern const char *const proto_access_names[], *const proto_device_kind_names[], *const proto_key_status_names[],
+	*const proto_volume_status_names[], *const proto_order_names[], *const proto_reason_names[];
+
+struct proto_empty {
+	int unused;
+};
+
+struct proto_ack {
+	char warning[PROTO_TEXT_MAX + 1];        /* for the agent's log */
+	int cancel;                              /* provision_progress: stop, the task was withdrawn */
+};
+
+/* The answer when the server will not: type "refusal". */
+struct proto_refusal {
+	char code[32];                           /* err_name() of the code */
+	char text[PROTO_TEXT_MAX + 1];
+	int64_t retry_after_s;
+};
+
+struct proto_host {
+	char name[PROTO_TEXT_MAX + 1];
+	char system[PROTO_WORD_MAX + 1];         /* "linux" */
+	char distribution[PROTO_WORD_MAX + 1];
+	char version[PROTO_WORD_MAX + 1];        /* of the distribution */
+	char kernel[PROTO_TEXT_MAX + 1];
+	char arch[PROTO_WORD_MAX + 1];           /* "x86_64" */
+	char agent_version[PROTO_WORD_MAX + 1];
+};
+
+/* What an agent tells with its enrolment. */
+struct proto_description {
+	char provider[PROTO_WORD_MAX + 1];
+	char instance_id[PROTO_ID_MAX + 1];
+	char image_id[PROTO_ID_MAX + 1];
+	struct proto_host host;
+};
+
+struct proto_device {
+	char id[PROTO_ID_MAX + 1];               /* as the provider names it: how all messages name a device */
+	char name[PROTO_TEXT_MAX + 1];
+	char path[PROTO_TEXT_MAX + 1];           /* in the guest */
+	int64_t size_bytes;
+	int kind;                                /* enum proto_device_kind */
+	int in_use;                              /* mounted, swap, or part of something that is */
+	int system;                              /* holds the root file system or what the guest boots from */
+	char filesystem[PROTO_WORD_MAX + 1];     /* signature found: "ext4", "crypto_LUKS", "" for none */
+	char luks_uuid[37];
+	char key_device[PROTO_ID_MAX + 1];       /* from our token in the LUKS2 header: device id ... */
+	int64_t key_version;                     /* ... and version of its key */
+};
+
+struct proto_inventory {
+	char provider[PROTO_WORD_MAX + 1];
+	char instance_id[PROTO_ID_MAX + 1];
+	char image_id[PROTO_ID_MAX + 1];
+	char image_name[PROTO_TEXT_MAX + 1];
+	char region[PROTO_WORD_MAX + 1];
+	char zone[PROTO_WORD_MAX + 1];
+	struct proto_host host;
+	int devices_count;
+	struct proto_device devices[PROTO_DEVICES_MAX];
+};
+
+/* One device to encrypt. Members of a RAID are tasks of their own with the same raid_name. */
+struct proto_task {
+	char device[PROTO_ID_MAX + 1];
+	char label[PROTO_TEXT_MAX + 1];
+	char cipher[PROTO_WORD_MAX + 1];         /* "aes" */
+	char mode[PROTO_WORD_MAX + 1];           /* "xts-plain64", "cbc-essiv:sha256" */
+	char hash[PROTO_WORD_MAX + 1];           /* "sha256" */
+	int64_t key_bits;                        /* of the cipher: 128, 192, 256 */
+	char filesystem[PROTO_WORD_MAX + 1];     /* "ext3", "ext4", "xfs" */
+	char mount_point[PROTO_PATH_MAX + 1];
+	int access;                              /* enum proto_access */
+	int overwrite;                           /* a person has confirmed that what is on it may go */
+	char raid_name[PROTO_WORD_MAX + 1];
+	int64_t raid_index, raid_members;        /* 0.., and how many; 0 members: no RAID */
+};
+
+struct proto_provisioning_answer {
+	int tasks_count;
+	struct proto_task tasks[PROTO_DEVICES_MAX];
+};
+
+struct proto_provision_start {
+	char device[PROTO_ID_MAX + 1];
+	uint8_t recipient_key[PROTO_POINT_SIZE];         /* one-time */
+	uint8_t signature[PROTO_SIGNATURE_SIZE];         /* evidence.h */
+};
+
+struct proto_provision_start_answer {
+	char sealed[PROTO_SEALED_MAX + 1];       /* the device key, sealed to recipient_key */
+	int64_t key_version;
+};
+
+struct proto_provision_progress {
+	char device[PROTO_ID_MAX + 1];
+	int64_t percent;
+};
+
+struct proto_provision_done {
+	char device[PROTO_ID_MAX + 1];
+	char luks_uuid[37];
+	int64_t key_version;
+};
+
+struct proto_provision_failed {
+	char device[PROTO_ID_MAX + 1];
+	char reason[PROTO_TEXT_MAX + 1];
+};
+
+struct proto_key_request {
+	char device[PROTO_ID_MAX + 1];
+	int access;                              /* enum proto_access */
+	char mount_point[PROTO_PATH_MAX + 1];
+	int reason;                              /* enum proto_reason: boot, user, order */
+	uint8_t recipient_key[PROTO_POINT_SIZE];
+	uint8_t signature[PROTO_SIGNATURE_SIZE];
+	json_t *facts;                           /* PROTO_FACTS_MAX */
+};
+
+struct proto_key_poll {
+	struct uuid request;
+};
+
+struct proto_key_answer {
+	struct uuid request;
+	int status;                              /* enum proto_key_status; a key comes only with "delivered" */
+	char reason[PROTO_TEXT_MAX + 1];
+	int64_t retry_after_s;                   /* poll no sooner; 0: no need to poll */
+	char device[PROTO_ID_MAX + 1];           /* the one released: resource pooling may choose another than asked for */
+	char sealed[PROTO_SEALED_MAX + 1];
+	int64_t key_version;
+	char mount_point[PROTO_PATH_MAX + 1];
+	int access;
+	char filesystem[PROTO_WORD_MAX + 1];
+	char raid_name[PROTO_WORD_MAX + 1];
+	int64_t raid_index, raid_members;
+};
+
+struct proto_opened {
+	struct uuid request;
+	char device[PROTO_ID_MAX + 1];
+};
+
+struct proto_closed {
+	char device[PROTO_ID_MAX + 1];
+	int reason;                              /* enum proto_reason */
+	char detail[PROTO_TEXT_MAX + 1];
+};
+
+struct proto_volume {
+	char device[PROTO_ID_MAX + 1];
+	int status;                              /* enum proto_volume_status */
+	struct uuid request;                     /* the key request it was opened under */
+	char detail[PROTO_TEXT_MAX + 1];
+};
+
+struct proto_order_result {
+	struct uuid order;
+	int done;
+	char detail[PROTO_TEXT_MAX + 1];
+};
+
+struct proto_heartbeat {
+	int64_t uptime_s;
+	int64_t wait_s;                          /* hold the answer back this long unless there is an order */
+	char log_level[PROTO_WORD_MAX + 1];
+	char agent_version[PROTO_WORD_MAX + 1];
+	int insecure_tls;                        /* certificate checks are switched off by a setting (AGT-1) */
+	int volumes_count;
+	struct proto_volume volumes[PROTO_DEVICES_MAX];
+	int results_count;
+	struct proto_order_result results[PROTO_ORDERS_MAX];     /* of orders since the last heartbeat that arrived */
+};
+
+struct proto_order {
+	struct uuid id;                          /* the same order has the same id when it is given again */
+	int kind;                                /* enum proto_order_kind; unknown: report it as not done */
+	char device[PROTO_ID_MAX + 1];           /* "" for all, or for orders without one */
+	char argument[PROTO_TEXT_MAX + 1];
+};
+
+struct proto_heartbeat_answer {
+	int64_t next_s;                          /* the next heartbeat no later than this */
+	int orders_count;
+	struct proto_order orders[PROTO_ORDERS_MAX];
+};
+
+struct proto_report {
+	int reason;                              /* enum proto_reason: order, schedule, boot */
+	struct uuid order;                       /* the check order it answers */
+	json_t *facts;
+};
+
+struct proto_bye {
+	int reason;                              /* enum proto_reason: shutdown, restart, removed */
+};
+
+/* One row per message. */
+struct proto_message_row {
+	const char *name;
+	const struct proto_fields *request, *answer;
+};
+
+extern const struct proto_message_row proto_messages[PROTO_MESSAGE_COUNT];
+extern const struct proto_fields proto_description_fields, proto_refusal_fields;
+
+/* A zeroed struct of the message's request or answer; the caller ends it with the matching _free. */
+void *proto_request_new(enum proto_message type);
+void *proto_answer_new(enum proto_message type);
+/* Releases what the struct refers to and zeroes it (structs not from the functions above). */
+void proto_request_clear(enum proto_message type, void *request);
+void proto_answer_clear(enum proto_message type, void *answer);
+void proto_request_free(enum proto_message type, void *request);     /* NULL is fine */
+void proto_answer_free(enum proto_message type, void *answer);
+
+/* Agent: request to JSON text (OUT is replaced); answer from JSON text. A refusal gives its ERR_ code (ERR_FORBIDDEN for a
+ * code this build does not know) and fills *REFUSAL (may be NULL). */
+int proto_request_encode(enum proto_message type, const void *request, struct buf *out);
+int proto_answer_decode(enum proto_message type, const void *text, size_t len, void *answer, struct proto_refusal *refusal);
+/* Server: *TYPE and a new request struct (proto_request_free) from JSON text; ERR_UNSUPPORTED for an unknown type,
+ * ERR_INVALID, ERR_TOO_LARGE. Answer or refusal to JSON text (OUT is replaced). */
+int proto_request_decode(const void *text, size_t len, enum proto_message *type, void **request);
+int proto_answer_encode(enum proto_message type, const void *answer, struct buf *out);
+void proto_refusal_encode(int code, const char *text, int64_t retry_after_s, struct buf *out);
+
+/* The whole table as Markdown: the part of docs/protocol.md about messages is made from it and tested against it. */
+void proto_message_describe(struct buf *out);
+
+#endif
