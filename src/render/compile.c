@@ -1,0 +1,424 @@
+/* compile.c - template text to nodes. One pass over the source; sections are matched with a stack of open ones. */
+#include "render/parts.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+struct compiler {
+	const struct template_set *set;
+	struct template *t;
+	const char *at, *end;
+	unsigned line;
+	size_t room;                          /* nodes allocated */
+	size_t open[TEMPLATE_NEST_MAX];       /* indexes of open sections */
+	unsigned depth;
+	int seen_content;                     /* a layout tag must come before */
+};
+
+static int bad(const struct compiler *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static int bad(const struct compiler *c, const char *fmt, ...)
+{
+	va_list ap;
+	char reason[200];
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof reason, fmt, ap);
+	va_end(ap);
+	return err_set(ERR_INVALID, "%s%s:%u: %s", c->t->name, kind_suffix(c->t->kind), c->line, reason);
+}
+
+static struct node *node_add(struct compiler *c, enum node_kind kind)
+{
+	struct template *t = c->t;
+	struct node *n;
+
+	if (t->count == c->room) {
+		c->room = c->room ? 2 * c->room : 16;
+		t->nodes = mem_grow(t->nodes, c->room, sizeof *t->nodes);
+	}
+	n = &t->nodes[t->count++];
+	*n = (struct node){ .kind = kind, .line = c->line };
+	return n;
+}
+
+static void text_add(struct compiler *c, const char *at, size_t len)
+{
+	if (len)
+		node_add(c, NODE_TEXT)->text = (struct slice){ at, len };
+}
+
+/* Text that is not a piece of the source: the template frees it. */
+static const char *keep(struct compiler *c, char *text)
+{
+	struct template *t = c->t;
+
+	t->owned = mem_grow(t->owned, t->owned_count + 1, sizeof *t->owned);
+	return t->owned[t->owned_count++] = text;
+}
+
+static void text_own(struct compiler *c, struct buf *b)
+{
+	size_t len = b->len;
+
+	text_add(c, keep(c, buf_take(b)), len);
+}
+
+static int is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static int is_name(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+static struct slice trim(const char *at, const char *end)
+{
+	while (at < end && is_space(*at))
+		at++;
+	while (end > at && is_space(end[-1]))
+		end--;
+	return (struct slice){ at, (size_t)(end - at) };
+}
+
+static int path_parse(const struct compiler *c, struct slice s, struct path *out)
+{
+	struct path p = { .parts = 0 };
+	size_t from = 0;
+
+	if (s.len == 1 && *s.at == '.') {
+		*out = p;
+		return 0;
+	}
+	for (size_t i = 0; i <= s.len; i++) {
+		if (i < s.len && is_name(s.at[i]))
+			continue;
+		if (i == from || (i < s.len && s.at[i] != '.'))
+			return bad(c, "bad name \"%.*s\"", (int)(s.len > 60 ? 60 : s.len), s.at);
+		if (p.parts == PATH_PARTS_MAX)
+			return bad(c, "name of more than %d parts", PATH_PARTS_MAX);
+		p.part[p.parts++] = (struct slice){ s.at + from, i - from };
+		from = i + 1;
+	}
+	*out = p;
+	return 0;
+}
+
+static int template_name_ok(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_name(s.at[i]) && !(s.at[i] == '/' && i && i + 1 < s.len && s.at[i - 1] != '/'))
+			return 0;
+	return s.len > 0;
+}
+
+/* TEXT with white space collapsed, in the set's language. */
+static char *translate(const struct compiler *c, struct slice s)
+{
+	struct buf b = BUF_INIT;
+	const char *other;
+
+	s = trim(s.at, s.at + s.len);
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_space(s.at[i]))
+			buf_putc(&b, s.at[i]);
+		else if (!is_space(s.at[i - 1]))
+			buf_putc(&b, ' ');
+	other = template_text(c->set, buf_str(&b));
+	if (other != buf_str(&b)) {
+		buf_reset(&b);
+		buf_puts(&b, other);
+	}
+	return buf_take(&b);
+}
+
+static int var_add(struct compiler *c, enum node_kind kind, struct slice s)
+{
+	struct path p;
+	int rc = path_parse(c, s, &p);
+
+	if (rc == 0)
+		node_add(c, kind)->path = p;
+	return rc;
+}
+
+static void phrase_piece(struct compiler *c, const char *at, size_t len)
+{
+	struct buf b = BUF_INIT;
+
+	if (c->t->kind == TEMPLATE_HTML)
+		template_escape(at, len, &b);
+	else
+		buf_add(&b, at, len);
+	text_own(c, &b);
+}
+
+/* {{"..."}}: pieces of text with %{path} between them. */
+static int phrase_add(struct compiler *c, struct slice s)
+{
+	const char *at = keep(c, translate(c, s)), *hole;     /* kept, because paths point into it */
+	int rc = 0;
+
+	while (rc == 0 && (hole = strstr(at, "%{"))) {
+		const char *close = strchr(hole, '}');
+
+		if (close == NULL)
+			return bad(c, "%%{ without }");
+		phrase_piece(c, at, (size_t)(hole - at));
+		rc = var_add(c, NODE_VAR, (struct slice){ hole + 2, (size_t)(close - hole - 2) });
+		at = close + 1;
+	}
+	if (rc == 0)
+		phrase_piece(c, at, strlen(at));
+	return rc;
+}
+
+static int section_open(struct compiler *c, enum node_kind kind, struct slice s)
+{
+	int rc;
+
+	if (c->depth == TEMPLATE_NEST_MAX)
+		return bad(c, "sections nested deeper than %d", TEMPLATE_NEST_MAX);
+	rc = var_add(c, kind, s);
+	if (rc == 0)
+		c->open[c->depth++] = c->t->count - 1;
+	return rc;
+}
+
+static int path_same(const struct path *a, const struct path *b)
+{
+	if (a->parts != b->parts)
+		return 0;
+	for (unsigned i = 0; i < a->parts; i++)
+		if (a->part[i].len != b->part[i].len || memcmp(a->part[i].at, b->part[i].at, a->part[i].len) != 0)
+			return 0;
+	return 1;
+}
+
+static int section_close(struct compiler *c, struct slice s)
+{
+	struct path p;
+	struct node *n;
+	int rc = path_parse(c, s, &p);
+
+	if (rc < 0)
+		return rc;
+	if (c->depth == 0)
+		return bad(c, "{{/%.*s}} closes nothing", (int)s.len, s.at);
+	n = &c->t->nodes[c->open[c->depth - 1]];
+	if (!path_same(&n->path, &p))
+		return bad(c, "{{/%.*s}} closes the section of line %u", (int)s.len, s.at, n->line);
+	n->end = c->t->count;
+	c->depth--;
+	return 0;
+}
+
+/* The value of a parameter at *AT, which moves behind it. */
+static int param_value(struct compiler *c, const char **at, const char *end, struct param *p)
+{
+	const char *from = *at, *close;
+	char *text;
+
+	if (from < end && (*from == '"' || *from == '\'')) {
+		close = memchr(from + 1, *from, (size_t)(end - from - 1));
+		if (close == NULL)
+			return bad(c, "text of a parameter does not end");
+		if (*from == '"')
+			text = translate(c, (struct slice){ from + 1, (size_t)(close - from - 1) });
+		else
+			text = mem_dup(from + 1, (size_t)(close - from - 1));
+		p->literal = json_string(text);
+		free(text);
+		*at = close + 1;
+		return p->literal ? 0 : bad(c, "text of a parameter is not UTF-8");
+	}
+	for (close = from; close < end && !is_space(*close); close++)
+		;
+	*at = close;
+	return path_parse(c, (struct slice){ from, (size_t)(close - from) }, &p->path);
+}
+
+static int params_parse(struct compiler *c, const char *at, const char *end, struct node *n)
+{
+	int rc = 0;
+
+	while (rc == 0) {
+		struct param p = { .literal = NULL };
+		const char *from;
+
+		while (at < end && is_space(*at))
+			at++;
+		if (at == end)
+			break;
+		for (from = at; at < end && is_name(*at); at++)
+			;
+		if (at == from || at == end || *at != '=')
+			return bad(c, "parameters are name=\"text\", name='word' or name=path");
+		p.name = (struct slice){ from, (size_t)(at - from) };
+		at++;
+		rc = param_value(c, &at, end, &p);
+		if (rc == 0) {
+			n->params = mem_grow(n->params, n->param_count + 1, sizeof *n->params);
+			n->params[n->param_count++] = p;
+		}
+	}
+	return rc;
+}
+
+static int partial_add(struct compiler *c, struct slice s)
+{
+	const char *at = s.at, *end = s.at + s.len;
+	struct slice name;
+
+	while (at < end && !is_space(*at))
+		at++;
+	name = (struct slice){ s.at, (size_t)(at - s.at) };
+	if (!template_name_ok(name))
+		return bad(c, "bad name of a partial");
+	if (name.len == 4 && memcmp(name.at, "body", 4) == 0) {
+		node_add(c, NODE_BODY);
+		return at == end ? 0 : bad(c, "{{>body}} takes no parameters");
+	}
+	node_add(c, NODE_PARTIAL)->text = name;
+	return params_parse(c, at, end, &c->t->nodes[c->t->count - 1]);
+}
+
+static int layout_set(struct compiler *c, struct slice s)
+{
+	if (c->seen_content || c->t->layout_name.len)
+		return bad(c, "a layout is named once, before anything else");
+	if (!template_name_ok(s))
+		return bad(c, "bad name of a layout");
+	c->t->layout_name = s;
+	c->t->layout_line = c->line;
+	return 0;
+}
+
+static int tag_run(struct compiler *c, char sigil, struct slice s)
+{
+	switch (sigil) {
+	case '!': return 0;
+	case '{':
+	case '&': return var_add(c, NODE_RAW, s);
+	case '#': return section_open(c, NODE_SECTION, s);
+	case '^': return section_open(c, NODE_INVERTED, s);
+	case '/': return section_close(c, s);
+	case '>': return partial_add(c, s);
+	case '<': return layout_set(c, s);
+	case '"': return phrase_add(c, s);
+	case '=': return bad(c, "delimiters cannot be changed");
+	default: return var_add(c, NODE_VAR, s);
+	}
+}
+
+/* Where the tag's inside ends; a phrase may hold }}, as may a parameter's text. */
+static const char *tag_end(const struct compiler *c, const char *from, char sigil)
+{
+	const char *close = sigil == '{' ? "}}}" : sigil == '"' ? "\"}}" : "}}";
+	size_t len = strlen(close);
+
+	for (char quote = 0; from + len <= c->end; from++) {
+		if (!quote && memcmp(from, close, len) == 0)
+			return from;
+		if (sigil == '>' && quote && *from == quote)
+			quote = 0;
+		else if (sigil == '>' && !quote && (*from == '"' || *from == '\''))
+			quote = *from;
+	}
+	return NULL;
+}
+
+static int blank_before(const struct template *t, const char *at)
+{
+	while (at > t->source && (at[-1] == ' ' || at[-1] == '\t'))
+		at--;
+	return at == t->source || at[-1] == '\n';
+}
+
+/* The start of the next line when nothing but blanks follows AT on its own; else NULL. */
+static const char *line_end(const char *at, const char *end)
+{
+	while (at < end && (*at == ' ' || *at == '\t'))
+		at++;
+	if (at < end && *at == '\r')
+		at++;
+	if (at == end)
+		return at;
+	return *at == '\n' ? at + 1 : NULL;
+}
+
+static void count_lines(struct compiler *c, const char *to)
+{
+	for (; c->at < to; c->at++)
+		c->line += *c->at == '\n';
+}
+
+/* One tag that begins at TAG; text before it is from c->at on. */
+static int tag_compile(struct compiler *c, const char *tag)
+{
+	const char *inside = tag + 2, *text = c->at, *close, *next;
+	size_t text_len = (size_t)(tag - text);
+	char sigil = inside < c->end && strchr("{&#^/><!=\"", *inside) && *inside ? *inside : 0;
+	int rc;
+
+	inside += sigil != 0;
+	close = tag_end(c, inside, sigil);
+	if (close == NULL) {
+		count_lines(c, tag);
+		return bad(c, "tag does not end");
+	}
+	next = close + (sigil == '{' || sigil == '"' ? 3 : 2);
+	if (sigil && strchr("#^/>!<", sigil) && blank_before(c->t, tag) && line_end(next, c->end)) {
+		while (text_len && (text[text_len - 1] == ' ' || text[text_len - 1] == '\t'))
+			text_len--;
+		next = line_end(next, c->end);
+	}
+	c->seen_content |= trim(text, text + text_len).len != 0;
+	text_add(c, text, text_len);
+	count_lines(c, tag);
+	rc = tag_run(c, sigil, sigil == '"' ? (struct slice){ inside, (size_t)(close - inside) } : trim(inside, close));
+	c->seen_content |= sigil != '!' && sigil != '<';
+	count_lines(c, next);
+	return rc;
+}
+
+int compile_template(const struct template_set *set, struct template *t)
+{
+	struct compiler c = { .set = set, .t = t, .at = t->source, .end = t->source + strlen(t->source), .line = 1 };
+	const char *tag;
+	int rc = 0;
+
+	while (rc == 0 && (tag = strstr(c.at, "{{")))
+		rc = tag_compile(&c, tag);
+	if (rc < 0)
+		return rc;
+	text_add(&c, c.at, (size_t)(c.end - c.at));
+	if (c.depth) {
+		c.line = t->nodes[c.open[c.depth - 1]].line;
+		return bad(&c, "section does not end");
+	}
+	return 0;
+}
+
+void compile_release(struct template *t)
+{
+	for (size_t i = 0; i < t->count; i++) {
+		for (size_t j = 0; j < t->nodes[i].param_count; j++)
+			json_decref(t->nodes[i].params[j].literal);
+		free(t->nodes[i].params);
+	}
+	for (size_t i = 0; i < t->owned_count; i++)
+		free(t->owned[i]);
+	free(t->owned);
+	free(t->nodes);
+	free(t->source);
+	free(t->name);
+	free(t);
+}

@@ -1,0 +1,145 @@
+/* template.c - a set of templates: compiled, linked to each other, found by name. load.c fills one from a folder. */
+#include "render/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "render/parts.h"
+
+const char *kind_suffix(enum template_kind kind)
+{
+	return kind == TEMPLATE_HTML ? ".html" : ".txt";
+}
+
+struct template_set *template_set_new(json_t *texts)
+{
+	struct template_set *set = mem_alloc(sizeof *set);
+
+	set->texts = json_incref(texts);
+	return set;
+}
+
+void template_set_free(struct template_set *set)
+{
+	if (set == NULL)
+		return;
+	for (size_t i = 0; i < set->count; i++)
+		compile_release(set->all[i]);
+	free(set->all);
+	json_decref(set->texts);
+	free(set);
+}
+
+const char *template_text(const struct template_set *set, const char *english)
+{
+	const char *other = json_string_value(json_object_get(set->texts, english));
+
+	return other ? other : english;
+}
+
+int template_set_add(struct template_set *set, const char *name, enum template_kind kind, const char *text, size_t len)
+{
+	struct template *t;
+	int rc;
+
+	if (len > TEMPLATE_FILE_MAX)
+		return err_set(ERR_TOO_LARGE, "%s%s is larger than %d bytes", name, kind_suffix(kind), TEMPLATE_FILE_MAX);
+	if (memchr(text, '\0', len))
+		return err_set(ERR_INVALID, "%s%s contains a zero byte", name, kind_suffix(kind));
+	t = mem_alloc(sizeof *t);
+	t->name = mem_strdup(name);
+	t->kind = kind;
+	t->source = mem_dup(text, len);
+	rc = compile_template(set, t);
+	if (rc < 0) {
+		compile_release(t);
+		return rc;
+	}
+	set->all = mem_grow(set->all, set->count + 1, sizeof *set->all);
+	set->all[set->count++] = t;
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct template *const *)a)->name, (*(struct template *const *)b)->name);
+}
+
+const struct template *set_find(const struct template_set *set, const char *name, size_t len)
+{
+	size_t low = 0, high = set->count;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		const char *other = set->all[mid]->name;
+		int order = strncmp(other, name, len);
+
+		if (order == 0)
+			order = other[len] != '\0';
+		if (order == 0)
+			return set->all[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+int template_exists(const struct template_set *set, const char *name)
+{
+	return set_find(set, name, strlen(name)) != NULL;
+}
+
+static int link_one(const struct template_set *set, const struct template *from, struct slice name, unsigned line,
+	const struct template **out)
+{
+	const struct template *found = set_find(set, name.at, name.len);
+
+	if (found == NULL)
+		return err_set(ERR_INVALID, "%s%s:%u: there is no template \"%.*s\"", from->name, kind_suffix(from->kind), line,
+			(int)name.len, name.at);
+	if (found->kind != from->kind)
+		return err_set(ERR_INVALID, "%s%s:%u: \"%s\" is of the other kind, which escapes differently", from->name,
+			kind_suffix(from->kind), line, found->name);
+	*out = found;
+	return 0;
+}
+
+static int link_template(const struct template_set *set, struct template *t)
+{
+	int rc = 0;
+
+	if (t->layout_name.len)
+		rc = link_one(set, t, t->layout_name, t->layout_line, &t->layout);
+	for (size_t i = 0; rc == 0 && i < t->count; i++)
+		if (t->nodes[i].kind == NODE_PARTIAL)
+			rc = link_one(set, t, t->nodes[i].text, t->nodes[i].line, &t->nodes[i].partial);
+	return rc;
+}
+
+static int check_layout(const struct template *t)
+{
+	if (t->layout && t->layout->layout_name.len)
+		return err_set(ERR_INVALID, "%s%s:%u: the layout \"%s\" has a layout itself", t->name, kind_suffix(t->kind),
+			t->layout_line, t->layout->name);
+	return 0;
+}
+
+int template_set_link(struct template_set *set)
+{
+	int rc = 0;
+
+	if (set->count)
+		qsort(set->all, set->count, sizeof *set->all, by_name);
+	for (size_t i = 1; i < set->count; i++)
+		if (strcmp(set->all[i - 1]->name, set->all[i]->name) == 0)
+			return err_set(ERR_INVALID, "two templates named \"%s\"", set->all[i]->name);
+	for (size_t i = 0; rc == 0 && i < set->count; i++)
+		rc = link_template(set, set->all[i]);
+	for (size_t i = 0; rc == 0 && i < set->count; i++)
+		rc = check_layout(set->all[i]);
+	return rc;
+}

@@ -1,0 +1,293 @@
+/* test_template.c - templates: the public mustache behaviours, our additions, escaping, limits, errors at load. */
+#include "render/template.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "check.h"
+
+struct source {
+	const char *name, *text;
+};
+
+static struct template_set *make(json_t *texts, enum template_kind kind, const struct source *s, size_t count)
+{
+	struct template_set *set = template_set_new(texts);
+
+	for (size_t i = 0; i < count; i++)
+		if (template_set_add(set, s[i].name, kind, s[i].text, strlen(s[i].text)) < 0) {
+			template_set_free(set);
+			return NULL;
+		}
+	if (template_set_link(set) < 0) {
+		template_set_free(set);
+		return NULL;
+	}
+	return set;
+}
+
+/* Renders the first of the sources over the JSON text; "ERROR code" when that fails. The caller frees. */
+static char *render_all(enum template_kind kind, const struct source *s, size_t count, const char *json)
+{
+	struct template_set *set = make(NULL, kind, s, count);
+	json_t *doc = json_loads(json, JSON_DECODE_ANY, NULL);
+	struct buf out = BUF_INIT;
+	int rc = set ? template_render(set, s[0].name, doc, &out) : ERR_INVALID;
+
+	if (rc < 0) {
+		buf_reset(&out);
+		buf_printf(&out, "ERROR %s", err_name(rc));
+	}
+	json_decref(doc);
+	template_set_free(set);
+	return buf_take(&out);
+}
+
+#define GIVES(json, want, ...) \
+	do { \
+		const struct source sources_[] = { __VA_ARGS__ }; \
+		char *got_text = render_all(TEMPLATE_HTML, sources_, ARRAY_LEN(sources_), json); \
+		CHECK_STR(got_text, want); \
+		free(got_text); \
+	} while (0)
+
+#define ONE(text, json, want) GIVES(json, want, { "t", text })
+
+TEST(variables_as_in_mustache, "WEB-1")
+{
+	ONE("Hello", "{}", "Hello");
+	ONE("Hello, {{subject}}!", "{\"subject\":\"world\"}", "Hello, world!");
+	ONE("{{ s }}|{{  s\n}}", "{\"s\":\"x\"}", "x|x");
+	ONE("{{n}} {{m}} {{r}}", "{\"n\":85,\"m\":-3,\"r\":1.21}", "85 -3 1.21");
+	ONE("{{yes}} {{no}}", "{\"yes\":true,\"no\":false}", "true false");
+	ONE("({{none}}{{missing}}{{o}}{{a}})", "{\"none\":null,\"o\":{},\"a\":[1]}", "()");
+	ONE("{{a.b.c}}|{{a.x.c}}|{{a.b}}", "{\"a\":{\"b\":{\"c\":\"deep\"}}}", "deep||");
+	ONE("{{#a}}{{b.c}}{{/a}}", "{\"a\":{\"b\":{}},\"b\":{\"c\":\"ERROR\"}}", "");
+	ONE("{{a}}", "{\"a\":\"{{b}}\",\"b\":\"ERROR\"}", "{{b}}");
+	ONE("{ {a} } }}", "{}", "{ {a} } }}");
+}
+
+TEST(html_is_escaped_and_text_is_not, "WEB-1,SEC-5")
+{
+	const struct source s = { "t", "{{x}}" };
+	char *text = render_all(TEMPLATE_TEXT, &s, 1, "{\"x\":\"<a href='x'>\\\"&\"}");
+
+	ONE("{{x}}", "{\"x\":\"<a href='x'>\\\"&\"}", "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+	CHECK_STR(text, "<a href='x'>\"&");
+	free(text);
+}
+
+TEST(raw_needs_a_marked_value, "WEB-1,SEC-5")
+{
+	struct source s = { "t", "{{{svg}}}{{{user}}}{{&user}}{{svg}}{{{list}}}" };
+	struct template_set *set = make(NULL, TEMPLATE_HTML, &s, 1);
+	json_t *doc = json_pack("{so ss s[]}", "svg", template_safe("<svg/>"), "user", "<b>", "list");
+	struct buf out = BUF_INIT;
+
+	CHECK_INT(template_render(set, "t", doc, &out), 0);
+	CHECK_STR(buf_str(&out), "<svg/>&lt;b&gt;&lt;b&gt;");
+	buf_free(&out);
+	json_decref(doc);
+	template_set_free(set);
+}
+
+TEST(sections_as_in_mustache, "WEB-1")
+{
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{\"b\":true}", "yes");
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{\"b\":false}", "no");
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{}", "no");
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{\"b\":null}", "no");
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{\"b\":[]}", "no");
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{\"b\":0}", "no");
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{\"b\":0.5}", "yes");
+	ONE("{{#b}}yes{{/b}}{{^b}}no{{/b}}", "{\"b\":\"\"}", "no");
+	ONE("{{#b}}yes{{/b}}", "{\"b\":{}}", "yes");
+	ONE("{{#c}}Hi {{name}}{{/c}}", "{\"c\":{\"name\":\"Joe\"}}", "Hi Joe");
+	ONE("{{#l}}{{i}}{{/l}}", "{\"l\":[{\"i\":1},{\"i\":2},{\"i\":3}]}", "123");
+	ONE("{{#l}}({{.}}){{/l}}", "{\"l\":[1,\"<\",2.5]}", "(1)(&lt;)(2.5)");
+	ONE("{{#l}}({{#.}}{{.}}{{/.}}){{/l}}", "{\"l\":[[1,2],[3]]}", "(12)(3)");
+	ONE("{{#s}}{{.}}{{/s}}", "{\"s\":\"here\"}", "here");
+	ONE("{{#.}}{{v}}{{/.}}", "[{\"v\":1},{\"v\":2}]", "12");
+	ONE("{{#a}}{{one}}{{#b}}{{one}}{{two}}{{/b}}{{/a}}", "{\"a\":{\"one\":1},\"b\":{\"two\":2}}", "112");
+	ONE("{{#a}}{{x}}{{/a}}{{x}}", "{\"x\":\"o\",\"a\":{\"x\":\"i\"}}", "io");
+	ONE("{{#a.b}}y{{/a.b}}{{^a.c}}n{{/a.c}}", "{\"a\":{\"b\":1}}", "yn");
+	ONE("{{#a}}A{{#a}}B{{/a}}C{{/a}}", "{\"a\":true}", "ABC");
+}
+
+TEST(tags_alone_on_a_line_take_it_along, "WEB-1")
+{
+	ONE("| This\n{{#b}}\n|\n{{/b}}\n| End", "{\"b\":1}", "| This\n|\n| End");
+	ONE("| This\n  {{#b}}  \n|\n\t{{/b}}\t\n| End", "{\"b\":1}", "| This\n|\n| End");
+	ONE("|\r\n{{#b}}\r\n{{/b}}\r\n|", "{\"b\":1}", "|\r\n|");
+	ONE("  {{#b}}\n#{{/b}}\n/", "{\"b\":1}", "#\n/");
+	ONE("#{{#b}}\n/\n  {{/b}}", "{\"b\":1}", "#\n/\n");
+	ONE("a\n  {{! gone }}\nb {{! kept line }}\n", "{}", "a\nb \n");
+	ONE("a\n{{!\n two lines\n}}\nb", "{}", "a\nb");
+	ONE(" {{x}} \n", "{\"x\":1}", " 1 \n");
+}
+
+TEST(partials_as_in_mustache, "WEB-1")
+{
+	GIVES("{\"x\":\"v\"}", "[v]", { "t", "[{{>p/q}}]" }, { "p/q", "{{x}}" });
+	GIVES("{}", ">\n", { "t", "  {{>p}}\n" }, { "p", ">\n" });
+	GIVES("{\"c\":\"X\",\"n\":[{\"c\":\"Y\",\"n\":[]}]}", "X<Y<>>", { "t", "{{>n}}" }, { "n", "{{c}}<{{#n}}{{>n}}{{/n}}>" });
+	GIVES("{}", "ERROR too-large", { "t", "{{>t}}" });
+	GIVES("{}", "ERROR invalid", { "t", "{{>nowhere}}" });
+}
+
+TEST(partials_take_parameters, "WEB-1,WEB-3")
+{
+	GIVES("{\"form\":{\"mail\":{\"value\":\"a<b\",\"error\":\"No.\"}},\"error\":\"outer\"}",
+		"E-mail:email:a&lt;b:No.;Name:text::;",
+		{ "t", "{{>f label=\"E-mail\" type='email' f=form.mail}}{{>f\n  label=\"Name\"\n  type='text' f=form.name}}" },
+		{ "f", "{{label}}:{{type}}:{{f.value}}:{{f.error}};" });
+	/* What leads nowhere hides an outer member; a parameter reaches through partials; paths see the caller's names. */
+	GIVES("{\"f\":{\"v\":\"outer\"}}", "", { "t", "{{>p f=none}}" }, { "p", "{{f.v}}" });
+	GIVES("{\"a\":1}", "12", { "t", "{{>p x=a y='2'}}" }, { "p", "{{>q x=x}}" }, { "q", "{{x}}{{y}}" });
+	GIVES("{\"l\":[{\"n\":\"r\"}]}", "r", { "t", "{{#l}}{{>p it=.}}{{/l}}" }, { "p", "{{it.n}}" });
+	GIVES("{\"a\":\"v\"}", "v", { "t", "{{#a}}{{>p x='1'}}{{/a}}" }, { "p", "{{.}}" });
+	GIVES("{}", "}} &lt;", { "t", "{{>p x=\"}} <\"}}" }, { "p", "{{x}}" });
+	GIVES("{}", "no", { "t", "{{>p x=''}}" }, { "p", "{{#x}}yes{{/x}}{{^x}}no{{/x}}" });
+}
+
+TEST(page_is_put_into_its_layout, "WEB-1")
+{
+	GIVES("{\"x\":1}", "<1>", { "t", "{{! role }}\n{{<l}}\n{{x}}" }, { "l", "<{{>body}}>" });
+	GIVES("{}", "<>", { "l", "<{{>body}}>" });
+	GIVES("{}", "ERROR invalid", { "t", "x{{<l}}" }, { "l", "" });
+	GIVES("{}", "ERROR invalid", { "t", "{{<l}}" }, { "l", "{{<m}}" }, { "m", "" });
+}
+
+TEST(texts_are_translated_then_escaped, "WEB-1")
+{
+	struct source s[] = { { "t", "{{\"Save\n  all\"}} {{\"Hi %{name}!\"}} {{\"a & b\"}} {{>p l=\"Save all\" m='Save all'}}" },
+		{ "p", "{{l}}/{{m}}" } };
+	json_t *texts = json_pack("{ssssss}", "Save all", "Alles \"sichern\"", "Hi %{name}!", "%{name}, hallo", "unused", "x");
+	struct template_set *set = make(texts, TEMPLATE_HTML, s, 2);
+	json_t *doc = json_pack("{ss}", "name", "<Jo>");
+	struct buf out = BUF_INIT;
+
+	CHECK_INT(template_render(set, "t", doc, &out), 0);
+	CHECK_STR(buf_str(&out), "Alles &quot;sichern&quot; &lt;Jo&gt;, hallo a &amp; b Alles &quot;sichern&quot;/Save all");
+	CHECK_STR(template_text(set, "Save all"), "Alles \"sichern\"");
+	CHECK_STR(template_text(set, "Nothing"), "Nothing");
+	ONE("{{\"Hi %{name}!\"}}", "{\"name\":\"<Jo>\"}", "Hi &lt;Jo&gt;!");
+	buf_free(&out);
+	json_decref(doc);
+	json_decref(texts);
+	template_set_free(set);
+}
+
+static void refuses(const char *text, const char *reason)
+{
+	struct template_set *set = template_set_new(NULL);
+	int rc = template_set_add(set, "t", TEMPLATE_HTML, text, strlen(text));
+
+	if (rc == 0)
+		rc = template_set_link(set);
+	CHECK_INT(rc, ERR_INVALID);
+	CHECK_STR(err_text(), reason);
+	template_set_free(set);
+}
+
+TEST(errors_name_file_and_line, "WEB-1,SEC-5")
+{
+	refuses("a\nb {{x", "t.html:2: tag does not end");
+	refuses("{{#a}}\n\n", "t.html:1: section does not end");
+	refuses("\n{{#a}}\n{{/b}}", "t.html:3: {{/b}} closes the section of line 2");
+	refuses("{{/b}}", "t.html:1: {{/b}} closes nothing");
+	refuses("\n{{a b}}", "t.html:2: bad name \"a b\"");
+	refuses("{{a..b}}", "t.html:1: bad name \"a..b\"");
+	refuses("{{}}", "t.html:1: bad name \"\"");
+	refuses("{{=<% %>=}}", "t.html:1: delimiters cannot be changed");
+	refuses("\n\n{{>no/where}}", "t.html:3: there is no template \"no/where\"");
+	refuses("{{>p a}}", "t.html:1: parameters are name=\"text\", name='word' or name=path");
+	refuses("{{>p a='b}}", "t.html:1: tag does not end");
+	refuses("{{>../p}}", "t.html:1: bad name of a partial");
+	refuses("{{\"%{x\"}}", "t.html:1: %{ without }");
+	refuses("{{a.b.c.d.e.f.g.h.i}}", "t.html:1: name of more than 8 parts");
+}
+
+TEST(limits_hold, "WEB-1,SEC-5")
+{
+	struct buf deep = BUF_INIT;
+	struct source s = { "t", "{{#l}}{{#l}}{{#l}}{{#l}}{{#l}}{{#l}}{{#l}}x{{/l}}{{/l}}{{/l}}{{/l}}{{/l}}{{/l}}{{/l}}" };
+	struct template_set *set = make(NULL, TEMPLATE_HTML, &s, 1);
+	json_t *list = json_array(), *doc = json_pack("{so}", "l", list);
+	struct buf out = BUF_INIT;
+
+	for (int i = 0; i < 40; i++)
+		json_array_append_new(list, json_integer(i));
+	buf_puts(&out, "before");
+	CHECK_INT(template_render(set, "t", doc, &out), ERR_TOO_LARGE);
+	CHECK_STR(buf_str(&out), "before");
+	CHECK_INT(template_render(set, "u", doc, &out), ERR_NOT_FOUND);
+	for (int i = 0; i <= TEMPLATE_NEST_MAX; i++)
+		buf_puts(&deep, "{{#a}}");
+	refuses(buf_str(&deep), "t.html:1: sections nested deeper than 32");
+	buf_free(&deep);
+	buf_free(&out);
+	json_decref(doc);
+	template_set_free(set);
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+	char *path = mem_printf("%s/%s", dir, name);
+
+	CHECK_INT(file_write(path, text, strlen(text), 0600), 0);
+	free(path);
+}
+
+static char *load_and_render(const char *dir, const char *language, const char *name)
+{
+	struct template_set *set;
+	struct buf out = BUF_INIT;
+
+	if (template_set_load(dir, language, &set) < 0)
+		return mem_strdup(err_text());
+	if (template_render(set, name, NULL, &out) < 0)
+		buf_puts(&out, err_text());
+	template_set_free(set);
+	return buf_take(&out);
+}
+
+static void loads(const char *dir, const char *language, const char *name, const char *want)
+{
+	char *got = load_and_render(dir, language, name);
+
+	CHECK_STR(got, want);
+	free(got);
+}
+
+TEST(folder_is_loaded_in_a_language, "WEB-1")
+{
+	char dir[] = "/tmp/keyward-templates-XXXXXX";
+	char *command, *want;
+
+	CHECK(mkdtemp(dir) != NULL);
+	command = mem_printf("mkdir %s/a %s/texts", dir, dir);
+	CHECK_INT(system(command), 0);
+	free(command);
+	write_file(dir, "a/page.html", "{{\"Yes\"}} {{>a/help}}");
+	write_file(dir, "a/help.html", "help");
+	write_file(dir, "a/help.de.html", "Hilfe");
+	write_file(dir, "a/mail.txt", "{{\"Yes\"}} & more");
+	write_file(dir, "texts/de.json", "{\"Yes\":\"Ja\"}");
+	loads(dir, NULL, "a/page", "Yes help");
+	loads(dir, "en", "a/mail", "Yes & more");
+	loads(dir, "de", "a/page", "Ja Hilfe");
+	CHECK(template_set_load(dir, "../x", &(struct template_set *){ NULL }) == ERR_INVALID);
+	write_file(dir, "a/bad.html", "\n{{>a/mail}}");
+	want = mem_printf("templates in %s: a/bad.html:2: \"a/mail\" is of the other kind, which escapes differently", dir);
+	loads(dir, NULL, "a/page", want);
+	free(want);
+	command = mem_printf("rm -r %s", dir);
+	CHECK_INT(system(command), 0);
+	free(command);
+}
+
+TEST_MAIN
