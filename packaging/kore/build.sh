@@ -15,7 +15,7 @@ sources=${KORE_SOURCES:-/usr/share/kore}
 here=$(cd "$(dirname "$0")" && pwd)
 wanted=4.1.0
 
-[ $# -ge 1 ] && [ $# -le 2 ] || die "usage: build.sh OUTDIR [sanitize]"
+[ $# -eq 1 ] || [ $# -eq 2 ] || die "usage: build.sh OUTDIR [sanitize]"
 sanitize=
 case ${2:-} in
 '') ;;
