@@ -272,33 +272,42 @@ static int params_parse(struct compiler *c, const char *at, const char *end, str
 	return rc;
 }
 
+static int slice_is(struct slice s, const char *word)
+{
+	return s.len == strlen(word) && memcmp(s.at, word, s.len) == 0;
+}
+
 static int partial_add(struct compiler *c, struct slice s)
 {
 	const char *at = s.at, *end = s.at + s.len;
 	struct slice name;
+	struct node *n;
 
 	while (at < end && !is_space(*at))
 		at++;
 	name = (struct slice){ s.at, (size_t)(at - s.at) };
 	if (!template_name_ok(name))
 		return bad(c, "bad name of a partial");
-	if (name.len == 4 && memcmp(name.at, "body", 4) == 0) {
-		node_add(c, NODE_BODY);
-		return at == end ? 0 : bad(c, "{{>body}} takes no parameters");
-	}
-	node_add(c, NODE_PARTIAL)->text = name;
-	return params_parse(c, at, end, &c->t->nodes[c->t->count - 1]);
+	n = node_add(c, slice_is(name, "body") ? NODE_BODY : slice_is(name, "help") ? NODE_HELP : NODE_PARTIAL);
+	n->text = name;
+	if (n->kind != NODE_PARTIAL)
+		return at == end ? 0 : bad(c, "{{>%.*s}} takes no parameters", (int)name.len, name.at);
+	return params_parse(c, at, end, n);
 }
 
 static int layout_set(struct compiler *c, struct slice s)
 {
-	if (c->seen_content || c->t->layout_name.len)
+	struct node *n = &c->t->layout;
+	const char *at = s.at, *end = s.at + s.len;
+
+	if (c->seen_content || n->text.len)
 		return bad(c, "a layout is named once, before anything else");
-	if (!template_name_ok(s))
+	while (at < end && !is_space(*at))
+		at++;
+	*n = (struct node){ .kind = NODE_PARTIAL, .line = c->line, .text = { s.at, (size_t)(at - s.at) } };
+	if (!template_name_ok(n->text))
 		return bad(c, "bad name of a layout");
-	c->t->layout_name = s;
-	c->t->layout_line = c->line;
-	return 0;
+	return params_parse(c, at, end, n);
 }
 
 static int tag_run(struct compiler *c, char sigil, struct slice s)
@@ -323,13 +332,16 @@ static const char *tag_end(const struct compiler *c, const char *from, char sigi
 {
 	const char *close = sigil == '{' ? "}}}" : sigil == '"' ? "\"}}" : "}}";
 	size_t len = strlen(close);
+	int takes_params = sigil == '>' || sigil == '<';
 
 	for (char quote = 0; from + len <= c->end; from++) {
 		if (!quote && memcmp(from, close, len) == 0)
 			return from;
-		if (sigil == '>' && quote && *from == quote)
+		if (!takes_params)
+			continue;
+		if (quote && *from == quote)
 			quote = 0;
-		else if (sigil == '>' && !quote && (*from == '"' || *from == '\''))
+		else if (!quote && (*from == '"' || *from == '\''))
 			quote = *from;
 	}
 	return NULL;
@@ -407,13 +419,18 @@ int compile_template(const struct template_set *set, struct template *t)
 	return 0;
 }
 
+static void params_free(struct node *n)
+{
+	for (size_t i = 0; i < n->param_count; i++)
+		json_decref(n->params[i].literal);
+	free(n->params);
+}
+
 void compile_release(struct template *t)
 {
-	for (size_t i = 0; i < t->count; i++) {
-		for (size_t j = 0; j < t->nodes[i].param_count; j++)
-			json_decref(t->nodes[i].params[j].literal);
-		free(t->nodes[i].params);
-	}
+	for (size_t i = 0; i < t->count; i++)
+		params_free(&t->nodes[i]);
+	params_free(&t->layout);
 	for (size_t i = 0; i < t->owned_count; i++)
 		free(t->owned[i]);
 	free(t->owned);

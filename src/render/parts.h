@@ -16,6 +16,7 @@ enum node_kind {
 	NODE_INVERTED,       /* path; end */
 	NODE_PARTIAL,        /* name, params */
 	NODE_BODY,           /* the page inside its layout */
+	NODE_HELP,           /* its help text */
 };
 
 struct slice {
@@ -54,9 +55,8 @@ struct template {
 	size_t owned_count;
 	struct node *nodes;
 	size_t count;
-	struct slice layout_name;         /* empty: none */
-	unsigned layout_line;
-	const struct template *layout;
+	struct node layout;               /* a NODE_PARTIAL; no name: none */
+	const struct template *help;      /* help/<name>, where the layout asks for it */
 };
 
 struct template_set {

@@ -23,7 +23,7 @@ struct run {
 	size_t top;
 	unsigned depth;
 	unsigned long steps;
-	const struct template *page;         /* what {{>body}} stands for; NULL outside of layouts */
+	const struct template *page;         /* what {{>body}} and {{>help}} stand for; NULL outside of layouts */
 };
 
 static int run_template(struct run *r, const struct template *t);
@@ -220,6 +220,7 @@ static int run_node(struct run *r, const struct template *t, size_t at)
 	case NODE_INVERTED: return run_inverted(r, t, at);
 	case NODE_PARTIAL: return run_partial(r, n);
 	case NODE_BODY: return r->page ? run_template(r, r->page) : 0;
+	case NODE_HELP: return r->page && r->page->help ? run_template(r, r->page->help) : 0;
 	}
 	return 0;
 }
@@ -259,9 +260,9 @@ int template_render(const struct template_set *set, const char *name, const json
 
 	if (t == NULL)
 		return err_set(ERR_NOT_FOUND, "there is no template \"%s\"", name);
-	r.page = t->layout ? t : NULL;
+	r.page = t->layout.partial ? t : NULL;
 	r.stack[r.top++] = (struct context){ .value = doc };
-	rc = run_template(&r, t->layout ? t->layout : t);
+	rc = r.page ? run_partial(&r, &t->layout) : run_template(&r, t);
 	if (rc < 0 && out->data) {
 		out->len = r.start;
 		out->data[out->len] = '\0';

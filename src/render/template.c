@@ -112,19 +112,35 @@ static int link_template(const struct template_set *set, struct template *t)
 {
 	int rc = 0;
 
-	if (t->layout_name.len)
-		rc = link_one(set, t, t->layout_name, t->layout_line, &t->layout);
+	if (t->layout.text.len)
+		rc = link_one(set, t, t->layout.text, t->layout.line, &t->layout.partial);
 	for (size_t i = 0; rc == 0 && i < t->count; i++)
 		if (t->nodes[i].kind == NODE_PARTIAL)
 			rc = link_one(set, t, t->nodes[i].text, t->nodes[i].line, &t->nodes[i].partial);
 	return rc;
 }
 
-static int check_layout(const struct template *t)
+static int link_help(const struct template_set *set, struct template *t)
 {
-	if (t->layout && t->layout->layout_name.len)
+	char *name = mem_printf("help/%s", t->name);
+	int rc = link_one(set, t, (struct slice){ name, strlen(name) }, t->layout.line, &t->help);
+
+	free(name);
+	return rc;
+}
+
+static int link_layout(const struct template_set *set, struct template *t)
+{
+	const struct template *layout = t->layout.partial;
+
+	if (layout == NULL)
+		return 0;
+	if (layout->layout.text.len)
 		return err_set(ERR_INVALID, "%s%s:%u: the layout \"%s\" has a layout itself", t->name, kind_suffix(t->kind),
-			t->layout_line, t->layout->name);
+			t->layout.line, layout->name);
+	for (size_t i = 0; i < layout->count; i++)
+		if (layout->nodes[i].kind == NODE_HELP)
+			return link_help(set, t);
 	return 0;
 }
 
@@ -140,6 +156,6 @@ int template_set_link(struct template_set *set)
 	for (size_t i = 0; rc == 0 && i < set->count; i++)
 		rc = link_template(set, set->all[i]);
 	for (size_t i = 0; rc == 0 && i < set->count; i++)
-		rc = check_layout(set->all[i]);
+		rc = link_layout(set, set->all[i]);
 	return rc;
 }

@@ -13,7 +13,9 @@
  *                              "..." is for people and translated, '...' is not; a path that leads nowhere hides an outer
  *                              member of that name
  *   {{"Text for people"}}      translated, then escaped; %{path} in it is replaced by the value
- *   {{<folder/layout}}         first tag of a page: rendered inside that layout, which has {{>body}} where the page goes
+ *   {{<folder/layout a="Text"}}     first tag of a page: rendered inside that layout, which has {{>body}} where the page goes
+ *                              and may have {{>help}}, the template "help/" and the page's name, which must then exist;
+ *                              parameters as partials have, seen by layout and page
  *
  * No lambdas, no other delimiters, no dynamic names. Names are [A-Za-z0-9_-]+; sections nest to TEMPLATE_NEST_MAX,
  * partials to TEMPLATE_DEPTH_MAX. A tag of sections, comments, partials or layouts that stands alone on its line takes

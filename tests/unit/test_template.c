@@ -156,6 +156,9 @@ TEST(partials_take_parameters, "WEB-1,WEB-3")
 TEST(page_is_put_into_its_layout, "WEB-1")
 {
 	GIVES("{\"x\":1}", "<1>", { "t", "{{! role }}\n{{<l}}\n{{x}}" }, { "l", "<{{>body}}>" });
+	GIVES("{\"x\":1}", "<A 1 [?]1A>", { "t", "{{<l a=\"A\" b=x}}\n{{x}}{{a}}" }, { "l", "<{{a}} {{b}} [{{>help}}]{{>body}}>" },
+		{ "help/t", "?" });
+	GIVES("{}", "ERROR invalid", { "t", "{{<l}}" }, { "l", "{{>help}}" });
 	GIVES("{}", "<>", { "l", "<{{>body}}>" });
 	GIVES("{}", "ERROR invalid", { "t", "x{{<l}}" }, { "l", "" });
 	GIVES("{}", "ERROR invalid", { "t", "{{<l}}" }, { "l", "{{<m}}" }, { "m", "" });
