@@ -1,0 +1,291 @@
+/* keyd.c - the key service: opens its key files and its socket as root, locks itself in, answers until told to stop.
+ * One thread, one poll loop; each message is answered before the next is read. It has no database and no network. */
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "keys/confine.h"
+#include "keys/message.h"
+#include "keys/provider.h"
+#include "keys/service.h"
+#include "keys/wipe.h"
+
+#define PEERS_MAX 512
+#define STRANGERS_MAX 16             /* connections of users not allowed, kept until they hear so */
+#define ALLOWED_MAX 16
+#define SWEEP_MS 30000               /* how often old tenant keys are looked for */
+
+struct options {
+	const char *socket, *root_key, *identity, *user, *allow, *socket_group;
+};
+
+struct peer {
+	struct service_peer who;
+	int allowed;
+};
+
+struct keyd {
+	struct service service;
+	uid_t allowed[ALLOWED_MAX];
+	size_t allowed_count;
+	/* fds[0] signals, fds[1] listener, fds[2 + i] peers[i] */
+	struct pollfd fds[2 + PEERS_MAX];
+	struct peer peers[PEERS_MAX];
+	size_t peer_count, stranger_count;
+	struct buf in, out;
+	int stop;
+};
+
+static const char usage[] =
+	"usage: keyward-keyd --socket PATH --root-key FILE --identity FILE --user NAME --allow USER[,USER...]\n"
+	"                    [--socket-group GROUP]\n";
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option known[] = {
+		{ "socket", required_argument, NULL, 's' },
+		{ "root-key", required_argument, NULL, 'r' },
+		{ "identity", required_argument, NULL, 'i' },
+		{ "user", required_argument, NULL, 'u' },
+		{ "allow", required_argument, NULL, 'a' },
+		{ "socket-group", required_argument, NULL, 'g' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 's': o->socket = optarg; break;
+		case 'r': o->root_key = optarg; break;
+		case 'i': o->identity = optarg; break;
+		case 'u': o->user = optarg; break;
+		case 'a': o->allow = optarg; break;
+		case 'g': o->socket_group = optarg; break;
+		case 'h': fputs(usage, stdout); exit(0);
+		default: fputs(usage, stderr); exit(2);
+		}
+	}
+	if (optind != argc || !o->socket || !o->root_key || !o->identity || !o->user || !o->allow) {
+		fputs(usage, stderr);
+		exit(2);
+	}
+}
+
+static void allow_users(struct keyd *k, const char *names)
+{
+	char *copy = mem_strdup(names), *rest = copy, *name;
+
+	while ((name = strsep(&rest, ",")) != NULL) {
+		const struct passwd *pw = getpwnam(name);
+
+		if (pw == NULL)
+			fatal("--allow: no user %s", name);
+		if (k->allowed_count == ALLOWED_MAX)
+			fatal("--allow: more than %d users", ALLOWED_MAX);
+		k->allowed[k->allowed_count++] = pw->pw_uid;
+	}
+	free(copy);
+}
+
+static int is_allowed(const struct keyd *k, uid_t uid)
+{
+	for (size_t i = 0; i < k->allowed_count; i++)
+		if (k->allowed[i] == uid)
+			return 1;
+	return 0;
+}
+
+/* A new root key is made only where nothing can have been wrapped yet: the identity is wrapped in every first start. */
+static void open_keys(struct keyd *k, const struct options *o)
+{
+	const struct provider_options options = { .location = o->root_key, .may_create = !signer_exists(o->identity) };
+	struct hierarchy *keys = &k->service.keys;
+	int made = 0, rc;
+
+	keys->provider = &provider_file;
+	rc = keys->provider->open(&options, &keys->root);
+	if (rc == ERR_SEALED) {
+		log_warning("sealed", "reason", err_text(), NULL);
+		return;
+	}
+	if (rc == 0)
+		rc = signer_open(keys, o->identity, &k->service.signer, &made);
+	if (rc < 0)
+		fatal("%s", err_text());
+	if (made)
+		log_info("identity key made", "file", o->identity, NULL);
+}
+
+static int listen_at(const struct options *o)
+{
+	const struct group *group = o->socket_group ? getgrnam(o->socket_group) : NULL;
+	int fd;
+
+	if (o->socket_group && group == NULL)
+		fatal("no group %s", o->socket_group);
+	umask(0117);
+	fd = ipc_listen(o->socket, 0660);
+	if (fd < 0)
+		fatal("%s", err_text());
+	if (group && chown(o->socket, (uid_t)-1, group->gr_gid) < 0)
+		fatal("%s: %s", o->socket, strerror(errno));
+	return fd;
+}
+
+/* SIGTERM and SIGINT as something to poll for. */
+static int open_signals(void)
+{
+	sigset_t stop;
+	int fd;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &stop, NULL) < 0 || (fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
+		fatal("signals: %s", strerror(errno));
+	return fd;
+}
+
+static void drop_peer(struct keyd *k, size_t i)
+{
+	size_t last = --k->peer_count;
+
+	close(k->fds[2 + i].fd);
+	k->stranger_count -= !k->peers[i].allowed;
+	k->fds[2 + i] = k->fds[2 + last];
+	k->peers[i] = k->peers[last];
+	k->service.clients = (uint32_t)k->peer_count;
+}
+
+static void accept_peer(struct keyd *k)
+{
+	int fd = accept4(k->fds[1].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct peer p;
+
+	if (fd < 0)
+		return;
+	if (ipc_peer(fd, &p.who.uid, &p.who.pid) < 0) {
+		close(fd);
+		return;
+	}
+	p.allowed = is_allowed(k, p.who.uid);
+	if (!p.allowed && k->stranger_count == STRANGERS_MAX) {
+		close(fd);
+		return;
+	}
+	k->stranger_count += !p.allowed;
+	k->peers[k->peer_count] = p;
+	k->fds[2 + k->peer_count] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	k->service.clients = (uint32_t)++k->peer_count;
+}
+
+/* 0, or -1 when the connection has to end. A peer that does not read its answers loses its connection: nobody waits for it. */
+static int answer_peer(struct keyd *k, int fd, const struct peer *p)
+{
+	int rc, keep;
+
+	message_begin(&k->in);
+	message_begin(&k->out);
+	rc = ipc_receive(fd, &k->in);
+	if (rc == ERR_UNAVAILABLE || (rc == 0 && k->in.len == 0))
+		return -1;
+	keep = rc == 0 && p->allowed;
+	if (!p->allowed)
+		service_refuse(&k->service, &p->who, err_set(ERR_FORBIDDEN, "user %u is not allowed", p->who.uid), &k->out);
+	else if (rc < 0)
+		service_refuse(&k->service, &p->who, rc, &k->out);
+	else
+		service_answer(&k->service, &p->who, &k->in, &k->out);
+	rc = ipc_send(fd, &k->out);
+	message_wipe(&k->in);
+	message_wipe(&k->out);
+	return keep && rc == 0 ? 0 : -1;
+}
+
+static void turn(struct keyd *k)
+{
+	nfds_t count = 2 + k->peer_count;
+	int n;
+
+	/* Full: who waits at the door waits on. */
+	k->fds[1].events = k->peer_count < PEERS_MAX ? POLLIN : 0;
+	n = poll(k->fds, count, SWEEP_MS);
+	if (n < 0 && errno != EINTR)
+		fatal("poll: %s", strerror(errno));
+	cache_expire(&k->service.keys.cache, clock_ticks());
+	if (n <= 0)
+		return;
+	k->stop = k->fds[0].revents != 0;
+	/* From the end, because a dropped peer's place is taken by the last. */
+	for (size_t i = count - 2; i-- > 0;)
+		if (k->fds[2 + i].revents && answer_peer(k, k->fds[2 + i].fd, &k->peers[i]) < 0)
+			drop_peer(k, i);
+	if (k->fds[1].revents)
+		accept_peer(k);
+}
+
+static void close_all(struct keyd *k)
+{
+	while (k->peer_count)
+		drop_peer(k, k->peer_count - 1);
+	service_close(&k->service);
+	message_wipe(&k->in);
+	message_wipe(&k->out);
+	buf_free(&k->in);
+	buf_free(&k->out);
+}
+
+static void say_ready(const struct keyd *k)
+{
+	char root[UUID_TEXT_SIZE] = "";
+	struct uuid id;
+
+	if (k->service.keys.root) {
+		k->service.keys.provider->describe(k->service.keys.root, &id);
+		uuid_text(&id, root);
+	}
+	log_info("ready", "provider", k->service.keys.provider->name, "root", *root ? root : NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static struct keyd k;
+	struct options o = { 0 };
+
+	wipe_install();
+	parse_options(argc, argv, &o);
+	log_open("keyd", LOG_LEVEL_INFO);
+	secret_init();
+	confine_memory();
+	allow_users(&k, o.allow);
+	open_keys(&k, &o);
+	k.fds[0] = (struct pollfd){ .fd = open_signals(), .events = POLLIN };
+	k.fds[1] = (struct pollfd){ .fd = listen_at(&o) };
+	if (service_rehearse(&k.service) < 0)
+		fatal("rehearsal: %s", err_text());
+	confine_user(o.user);
+	confine_calls();
+	say_ready(&k);
+	while (!k.stop)
+		turn(&k);
+	close_all(&k);
+	log_info("stopped", NULL);
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* service.h - what keyd does with one message. Knows nothing of sockets; the loop around it is keyd.c. */
+#ifndef KEYS_SERVICE_H
+#define KEYS_SERVICE_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "keys/hierarchy.h"
+#include "keys/signer.h"
+
+struct service {
+	struct hierarchy keys;
+	struct signer *signer;       /* NULL while sealed */
+	uint64_t seals, signatures, failures;
+	uint32_t clients;
+};
+
+struct service_peer {
+	uid_t uid;
+	pid_t pid;
+};
+
+/* Answers IN, whatever it is: OUT is an answer, or an error answer. Both may hold secrets afterwards; the caller wipes. */
+void service_answer(struct service *s, const struct service_peer *peer, const struct buf *in, struct buf *out);
+/* An answer for what cannot be read or must not be: CODE with the thread's error text, to no request in particular. */
+void service_refuse(struct service *s, const struct service_peer *peer, int code, struct buf *out);
+/* Does each kind of work once for nobody, so that libraries have loaded what they need before the process is locked in. */
+int service_rehearse(struct service *s);
+void service_close(struct service *s);
+
+#endif

@@ -1,0 +1,167 @@
+/* signer.c - makes, keeps and uses the server's identity key. Wrapped are its scalar (32 bytes) and its point (65 bytes). */
+#include "keys/signer.h"
+
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "keys/keyfile.h"
+
+#define SCALAR_SIZE 32
+#define PLAIN_SIZE (SCALAR_SIZE + SIGNER_POINT_SIZE)
+
+struct signer {
+	EVP_PKEY *pair;
+	uint8_t point[SIGNER_POINT_SIZE];
+};
+
+static const struct blob_label label = { .purpose = HIERARCHY_IDENTITY_KEY, .version = 1 };
+
+int signer_exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+static int generate(struct secret *plain)
+{
+	EVP_PKEY *pair = EVP_EC_gen("P-256");
+	BIGNUM *scalar = NULL;
+	size_t len = 0;
+	int ok = pair && EVP_PKEY_get_bn_param(pair, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) == 1
+		&& BN_bn2binpad(scalar, plain->data, SCALAR_SIZE) == SCALAR_SIZE
+		&& EVP_PKEY_get_octet_string_param(pair, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY, plain->data + SCALAR_SIZE,
+			SIGNER_POINT_SIZE, &len) == 1
+		&& len == SIGNER_POINT_SIZE;
+
+	BN_clear_free(scalar);
+	EVP_PKEY_free(pair);
+	return ok ? 0 : err_set(ERR_CRYPTO, "cannot make the identity key");
+}
+
+static int create(struct hierarchy *h, const char *path)
+{
+	struct secret *plain = secret_new(PLAIN_SIZE);
+	struct buf blob = BUF_INIT;
+	int rc = generate(plain);
+
+	if (rc == 0)
+		rc = hierarchy_root_wrap(h, &label, plain, &blob);
+	if (rc == 0)
+		rc = keyfile_create(path, blob.data, blob.len);
+	secret_free(plain);
+	buf_free(&blob);
+	return rc == ERR_CONFLICT ? 0 : rc;
+}
+
+static OSSL_PARAM *pair_params(const struct secret *plain, BIGNUM *scalar)
+{
+	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+	OSSL_PARAM *params = NULL;
+
+	if (build && OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) == 1
+		&& OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, scalar) == 1
+		&& OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, plain->data + SCALAR_SIZE,
+			SIGNER_POINT_SIZE) == 1)
+		params = OSSL_PARAM_BLD_to_param(build);
+	OSSL_PARAM_BLD_free(build);
+	return params;
+}
+
+/* The pair, once it is sure that its halves belong together. */
+static EVP_PKEY *load_pair(const struct secret *plain)
+{
+	BIGNUM *scalar = BN_secure_new();
+	OSSL_PARAM *params = NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL), *check = NULL;
+	EVP_PKEY *pair = NULL;
+
+	if (scalar && BN_bin2bn(plain->data, SCALAR_SIZE, scalar))
+		params = pair_params(plain, scalar);
+	if (params && ctx && EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &pair, EVP_PKEY_KEYPAIR, params) == 1)
+		check = EVP_PKEY_CTX_new_from_pkey(NULL, pair, NULL);
+	if (check == NULL || EVP_PKEY_check(check) != 1) {
+		EVP_PKEY_free(pair);
+		pair = NULL;
+	}
+	EVP_PKEY_CTX_free(check);
+	EVP_PKEY_CTX_free(ctx);
+	OSSL_PARAM_free(params);
+	BN_clear_free(scalar);
+	return pair;
+}
+
+static int load(struct hierarchy *h, const char *path, struct signer **out)
+{
+	struct secret *file = NULL, *plain = NULL;
+	EVP_PKEY *pair = NULL;
+	int rc = keyfile_read(path, PLAIN_SIZE + BLOB_OVERHEAD, &file);
+
+	if (rc == 0)
+		rc = hierarchy_root_unwrap(h, &label, (struct wire_view){ file->data, file->len }, &plain);
+	if (rc == 0 && (plain->len != PLAIN_SIZE || (pair = load_pair(plain)) == NULL))
+		rc = err_set(ERR_TAMPERED, "not an identity key");
+	if (rc == 0) {
+		*out = mem_alloc(sizeof **out);
+		(*out)->pair = pair;
+		memcpy((*out)->point, plain->data + SCALAR_SIZE, SIGNER_POINT_SIZE);
+	} else if (rc != ERR_NOT_FOUND) {
+		err_wrap(rc, "%s", path);
+	}
+	secret_free(plain);
+	secret_free(file);
+	return rc;
+}
+
+int signer_open(struct hierarchy *h, const char *path, struct signer **out, int *made)
+{
+	int rc = load(h, path, out);
+
+	*made = rc == ERR_NOT_FOUND;
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	rc = create(h, path);
+	return rc < 0 ? rc : load(h, path, out);
+}
+
+void signer_public(const struct signer *s, uint8_t point[static SIGNER_POINT_SIZE])
+{
+	memcpy(point, s->point, SIGNER_POINT_SIZE);
+}
+
+/* DER to fixed size. */
+static int flatten(const uint8_t *der, size_t len, uint8_t *out)
+{
+	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
+	int ok = sig && BN_bn2binpad(ECDSA_SIG_get0_r(sig), out, SCALAR_SIZE) == SCALAR_SIZE
+		&& BN_bn2binpad(ECDSA_SIG_get0_s(sig), out + SCALAR_SIZE, SCALAR_SIZE) == SCALAR_SIZE;
+
+	ECDSA_SIG_free(sig);
+	return ok;
+}
+
+int signer_sign(const struct signer *s, const uint8_t digest[static SIGNER_DIGEST_SIZE],
+	uint8_t signature[static SIGNER_SIGNATURE_SIZE])
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, s->pair, NULL);
+	uint8_t der[80];
+	size_t len = sizeof der;
+	int ok = ctx && EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_CTX_set_signature_md(ctx, EVP_sha256()) == 1
+		&& EVP_PKEY_sign(ctx, der, &len, digest, SIGNER_DIGEST_SIZE) == 1 && flatten(der, len, signature);
+
+	EVP_PKEY_CTX_free(ctx);
+	return ok ? 0 : err_set(ERR_CRYPTO, "cannot sign");
+}
+
+void signer_close(struct signer *s)
+{
+	if (s)
+		EVP_PKEY_free(s->pair);
+	free(s);
+}

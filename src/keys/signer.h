@@ -1,0 +1,26 @@
+/* signer.h - the server's identity towards agents: one P-256 key pair, its private half never outside keyd. */
+#ifndef KEYS_SIGNER_H
+#define KEYS_SIGNER_H
+
+#include <stdint.h>
+
+#include "keys/hierarchy.h"
+
+#define SIGNER_POINT_SIZE 65
+#define SIGNER_DIGEST_SIZE 32
+#define SIGNER_SIGNATURE_SIZE 64
+
+struct signer;
+
+/* 1 when the identity file is there. */
+int signer_exists(const char *path);
+/* Opens the key in PATH, a blob under the root key; makes both when the file is missing. *MADE says which. ERR_TAMPERED when
+ * it does not belong to this root key; ERR_FORBIDDEN as keyfile_read; ERR_SEALED, ERR_CRYPTO, ERR_IO. */
+int signer_open(struct hierarchy *h, const char *path, struct signer **out, int *made);
+void signer_public(const struct signer *s, uint8_t point[static SIGNER_POINT_SIZE]);
+/* ECDSA (FIPS 186-5) of DIGEST; r, then s, 32 bytes each. */
+int signer_sign(const struct signer *s, const uint8_t digest[static SIGNER_DIGEST_SIZE],
+	uint8_t signature[static SIGNER_SIGNATURE_SIZE]);
+void signer_close(struct signer *s);
+
+#endif

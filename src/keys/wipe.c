@@ -1,0 +1,53 @@
+/* wipe.c - allocators for OpenSSL and jansson that wipe on free, and never leave a copy behind when a block moves. */
+#include "keys/wipe.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+
+static void wipe_and_free(void *p)
+{
+	if (p)
+		secret_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void *openssl_malloc(size_t size, const char *file, int line)
+{
+	return malloc(size);
+}
+
+static void openssl_free(void *p, const char *file, int line)
+{
+	wipe_and_free(p);
+}
+
+static void *openssl_realloc(void *p, size_t size, const char *file, int line)
+{
+	size_t had = p ? malloc_usable_size(p) : 0;
+	void *moved;
+
+	if (size == 0) {
+		wipe_and_free(p);
+		return NULL;
+	}
+	moved = malloc(size);
+	if (moved == NULL)
+		return NULL;
+	if (p)
+		memcpy(moved, p, had < size ? had : size);
+	wipe_and_free(p);
+	return moved;
+}
+
+void wipe_install(void)
+{
+	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
+		fatal("OpenSSL has allocated memory before it could be told how");
+	json_set_alloc_funcs(malloc, wipe_and_free);
+}
