@@ -93,7 +93,10 @@ static int path_parse(const struct compiler *c, struct slice s, struct path *out
 	struct path p = { .parts = 0 };
 	size_t from = 0;
 
-	if (s.len == 1 && *s.at == '.') {
+	if (s.len && *s.at == '@') {
+		p.own = 1;
+		s = (struct slice){ s.at + 1, s.len - 1 };
+	} else if (s.len == 1 && *s.at == '.') {
 		*out = p;
 		return 0;
 	}
@@ -194,7 +197,7 @@ static int section_open(struct compiler *c, enum node_kind kind, struct slice s)
 
 static int path_same(const struct path *a, const struct path *b)
 {
-	if (a->parts != b->parts)
+	if (a->parts != b->parts || a->own != b->own)
 		return 0;
 	for (unsigned i = 0; i < a->parts; i++)
 		if (a->part[i].len != b->part[i].len || memcmp(a->part[i].at, b->part[i].at, a->part[i].len) != 0)

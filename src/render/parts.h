@@ -28,6 +28,7 @@ struct slice {
 struct path {
 	struct slice part[PATH_PARTS_MAX];
 	unsigned parts;
+	int own;             /* begins with @: only a parameter of the innermost partial */
 };
 
 struct param {

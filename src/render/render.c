@@ -92,18 +92,28 @@ static const json_t *innermost(const struct run *r, size_t top)
 	return NULL;
 }
 
-static const json_t *look_up(const struct run *r, size_t top, const struct path *p)
+static const json_t *look_up_first(const struct run *r, size_t top, const struct path *p)
 {
 	const json_t *v = NULL;
 
-	if (p->parts == 0)
-		return innermost(r, top);
 	for (; top; top--) {
 		const struct context *c = &r->stack[top - 1];
 
-		if (c->partial ? param_find(r, c, p->part[0], &v) : (v = member(c->value, p->part[0])) != NULL)
-			break;
+		if (c->partial ? param_find(r, c, p->part[0], &v) : !p->own && (v = member(c->value, p->part[0])) != NULL)
+			return v;
+		if (c->partial && p->own)
+			return NULL;
 	}
+	return NULL;
+}
+
+static const json_t *look_up(const struct run *r, size_t top, const struct path *p)
+{
+	const json_t *v;
+
+	if (p->parts == 0)
+		return innermost(r, top);
+	v = look_up_first(r, top, p);
 	for (unsigned i = 1; v && i < p->parts; i++)
 		v = member(v, p->part[i]);
 	return v;

@@ -12,6 +12,8 @@
  *   {{>name a="Text" b='word' c=path.to}}   partial with parameters, which its tags see before the document's members;
  *                              "..." is for people and translated, '...' is not; a path that leads nowhere hides an outer
  *                              member of that name
+ *   {{@a}} {{#@a}}             in a partial or layout: its own parameter a, never a member of the document; a page sees its
+ *                              layout's
  *   {{"Text for people"}}      translated, then escaped; %{path} in it is replaced by the value
  *   {{<folder/layout a="Text"}}     first tag of a page: rendered inside that layout, which has {{>body}} where the page goes
  *                              and may have {{>help}}, the template "help/" and the page's name, which must then exist;
