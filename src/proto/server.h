@@ -15,6 +15,7 @@
 #include "proto/crypto.h"
 #include "proto/frame.h"
 #include "proto/message.h"
+#include "proto/record.h"
 
 #define PROTO_HANDSHAKE_TIME (30 * CLOCK_SECOND)         /* a half-open enrolment or session lives this long */
 #define PROTO_SESSION_TIME_MAX (12 * CLOCK_HOUR)
@@ -89,9 +90,7 @@ struct proto_server_session {
 	uint8_t master[PROTO_KEY_SIZE];          /* until OPEN, then wiped */
 	uint64_t highest;                        /* highest counter accepted; counters begin at 1 */
 	uint64_t seen;                           /* bit i: highest - i was accepted */
-	uint64_t epoch;                          /* of the two keys below */
-	uint8_t key_agent[PROTO_KEY_SIZE];
-	uint8_t key_server[PROTO_KEY_SIZE];
+	struct proto_record_keys keys;
 };
 
 /* HELLO. Says nothing of whether the account exists: that is looked at only in proto_finish_accept. Fills *S (not in the
