@@ -74,6 +74,7 @@ int64_t call_int(const struct call *c, const char *name, int64_t otherwise);
 int call_bool(const struct call *c, const char *name);               /* 0 when not given: an unticked box sends nothing */
 clock_us call_time(const struct call *c, const char *name);          /* 0 when not given */
 struct uuid call_uuid(const struct call *c, const char *name);       /* nil when not given */
+const json_t *call_json(const struct call *c, const char *name);     /* NULL when not given */
 size_t call_count(const struct call *c, const char *name);           /* values of a list parameter */
 struct uuid call_uuid_at(const struct call *c, const char *name, size_t i);
 const char *call_text_at(const struct call *c, const char *name, size_t i);

@@ -42,7 +42,8 @@ enum param_type {
 	PARAM_TIME,              /* RFC 3339, or "2026-11-21" or "2026-11-21T09:30", both UTC */
 	PARAM_ENUM,              /* one of choices */
 	PARAM_UUIDS,             /* may be given several times; least to most values; most 0: ROUTE_VALUES_MAX */
-	PARAM_TEXTS              /* the same, each at most 1000 characters; empty ones are kept, so that parallel lists stay so */
+	PARAM_JSON,              /* an object or array; in a form its text. Most bytes of the text: most; 0: 65536 */
+	PARAM_TEXTS              /* as UUIDS, each at most 1000 characters; empty ones are kept, so that parallel lists stay so */
 };
 
 #define PARAM_REQUIRED 1u

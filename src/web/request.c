@@ -1,0 +1,52 @@
+/* request.c - requests and answers as data. */
+#include "web/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/secret.h"
+
+static void wipe_text(char *text)
+{
+	if (text)
+		secret_wipe(text, strlen(text));
+	free(text);
+}
+
+void web_request_free(struct web_request *r)
+{
+	wipe_text(r->cookie);
+	wipe_text(r->csrf);
+	free(r->host);
+	free(r->path);
+	free(r->query);
+	free(r->origin);
+	free(r->fetch_site);
+	free(r->content_type);
+	free(r->accept);
+	free(r->accept_encoding);
+	free(r->if_none_match);
+	free(r->user_agent);
+	if (r->body.data)
+		secret_wipe(r->body.data, r->body.len);
+	buf_free(&r->body);
+	*r = (struct web_request){ .body = BUF_INIT };
+}
+
+void web_response_header(struct web_response *r, const char *name, const char *value)
+{
+	for (const char *c = value; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return;
+	if (r->header_count < WEB_HEADERS_MAX)
+		r->headers[r->header_count++] = (struct web_header){ name, mem_strdup(value) };
+}
+
+void web_response_free(struct web_response *r)
+{
+	for (size_t i = 0; i < r->header_count; i++)
+		free(r->headers[i].value);
+	buf_free(&r->body);
+	*r = (struct web_response){ .body = BUF_INIT };
+}
