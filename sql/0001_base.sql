@@ -6,7 +6,13 @@ GRANT USAGE ON SCHEMA public TO keyward_central, keyward_console, keyward_agent,
 -- Nobody may call a function, or use a type's default rights, unless a grant below says so.
 ALTER DEFAULT PRIVILEGES FOR ROLE keyward_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 -- A temporary table could stand in front of a real one.
-DO $$ BEGIN EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()); END $$;
+DO $$
+BEGIN
+	EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
+	EXECUTE format('GRANT CONNECT ON DATABASE %I TO keyward_central, keyward_console, keyward_agent, keyward_jobs',
+		current_database());
+END
+$$;
 
 -- The tenant that the transaction is bound to; null when to none. Set by src/store/db.c.
 CREATE FUNCTION current_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE

@@ -1,0 +1,224 @@
+/* migrate.c - migrations: on libpq itself, because they are no transactions of an actor and hold many statements in one text. */
+#include "store/migrate.h"
+
+#include <glob.h>
+#include <libpq-fe.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define FILE_MAX (4u << 20)
+#define LOCK_KEY "7311000"       /* of pg_advisory_lock; anything constant */
+
+static const char *const logins[] = { "keyward_central", "keyward_console", "keyward_agent", "keyward_jobs" };
+
+static int fail(PGconn *c, const PGresult *r, const char *what)
+{
+	const char *text = r ? PQresultErrorMessage(r) : PQerrorMessage(c);
+
+	return err_set(PQstatus(c) == CONNECTION_OK ? ERR_DB : ERR_UNAVAILABLE, "%s: %.*s", what, (int)strcspn(text, "\n"), text);
+}
+
+static int run(PGconn *c, const char *what, const char *sql)
+{
+	PGresult *r = PQexec(c, sql);
+	ExecStatusType status = PQresultStatus(r);
+	int rc = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? 0 : fail(c, r, what);
+
+	PQclear(r);
+	return rc;
+}
+
+static void swallow(void *ctx, const char *text)
+{
+}
+
+/* The caller ends *OUT with PQfinish, even after a failure. */
+static int open_connection(const char *conninfo, PGconn **out)
+{
+	int rc;
+
+	*out = PQconnectdb(conninfo);
+	if (PQstatus(*out) != CONNECTION_OK)
+		return fail(*out, NULL, "database connection");
+	PQsetNoticeProcessor(*out, swallow, NULL);
+	rc = run(*out, "settings", "set client_encoding = 'UTF8'; set search_path = public; set client_min_messages = warning");
+	return rc < 0 ? rc : run(*out, "lock", "select pg_advisory_lock(" LOCK_KEY ")");
+}
+
+/* 1, 0 or an error. */
+static int exists(PGconn *c, const char *sql, const char *value)
+{
+	PGresult *r = PQexecParams(c, sql, 1, NULL, &value, NULL, NULL, 0);
+	int rc = PQresultStatus(r) == PGRES_TUPLES_OK ? PQntuples(r) > 0 : fail(c, r, "look up");
+
+	PQclear(r);
+	return rc;
+}
+
+/* No role but the owner has more than the grants in sql/; nobody signs in as the owner. */
+static int make_role(PGconn *c, const char *name, const char *login)
+{
+	char sql[256];
+	int rc = exists(c, "select 1 from pg_roles where rolname = $1", name);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	snprintf(sql, sizeof sql, "create role %s %s nosuperuser nocreatedb nocreaterole noreplication nobypassrls", name, login);
+	return run(c, name, sql);
+}
+
+static int make_database(PGconn *c, const char *name)
+{
+	char sql[256];
+	int rc = exists(c, "select 1 from pg_database where datname = $1", name);
+
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	snprintf(sql, sizeof sql, "create database \"%s\" owner keyward_owner template template0 encoding 'UTF8' locale 'C.UTF-8'",
+		name);
+	return run(c, "create database", sql);
+}
+
+int migrate_prepare(const char *conninfo, const char *database)
+{
+	PGconn *c;
+	int rc;
+
+	if (*database == '\0' || strlen(database) > 63
+		|| database[strspn(database, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] != '\0')
+		return err_set(ERR_INVALID, "name of the database: letters, digits and _ only");
+	rc = open_connection(conninfo, &c);
+	if (rc == 0)
+		rc = make_role(c, "keyward_owner", "nologin");
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(logins); i++)
+		rc = make_role(c, logins[i], "login");
+	if (rc == 0)
+		rc = make_database(c, database);
+	PQfinish(c);
+	return rc;
+}
+
+/* The file's text and its SHA-256 in hexadecimal; the caller frees both. */
+static int read_migration(const char *path, struct buf *text, char **sum)
+{
+	unsigned char hash[32];
+	int rc = file_read(path, FILE_MAX, text);
+
+	if (rc < 0)
+		return rc;
+	if (EVP_Digest(text->data, text->len, hash, NULL, EVP_sha256(), NULL) != 1)
+		return err_set(ERR_CRYPTO, "SHA-256 is not available");
+	*sum = encode_hex(hash, sizeof hash);
+	return 0;
+}
+
+/* 1 when it was applied just so, 0 when it is to be applied now. */
+static int is_applied(PGconn *c, const char *name, const char *sum)
+{
+	const char *values[] = { name, sum };
+	PGresult *r = PQexecParams(c, "select (select sha256 = $2 from schema_migration where name = $1),"
+		" coalesce((select max(name) from schema_migration) > $1, false)", 2, NULL, values, NULL, NULL, 0);
+	int rc;
+
+	if (PQresultStatus(r) != PGRES_TUPLES_OK)
+		rc = fail(c, r, name);
+	else if (!PQgetisnull(r, 0, 0))
+		rc = PQgetvalue(r, 0, 0)[0] == 't' ? 1 : err_set(ERR_CONFLICT, "%s was changed after it was applied", name);
+	else
+		rc = PQgetvalue(r, 0, 1)[0] == 't' ? err_set(ERR_CONFLICT, "%s comes before what was applied already", name) : 0;
+	PQclear(r);
+	return rc;
+}
+
+static int record(PGconn *c, const char *name, const char *sum)
+{
+	const char *values[] = { name, sum };
+	PGresult *r = PQexecParams(c, "insert into schema_migration (name, sha256) values ($1, $2)", 2, NULL, values, NULL, NULL, 0);
+	int rc = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : fail(c, r, name);
+
+	PQclear(r);
+	return rc;
+}
+
+static int apply(PGconn *c, const char *name, const char *sql, const char *sum)
+{
+	int rc = run(c, name, "begin");
+
+	if (rc == 0)
+		rc = run(c, name, sql);
+	if (rc == 0 && PQtransactionStatus(c) != PQTRANS_INTRANS)
+		rc = err_set(ERR_INVALID, "%s ends the transaction that it runs in", name);
+	if (rc == 0)
+		rc = record(c, name, sum);
+	if (rc == 0)
+		return run(c, name, "commit");
+	PQclear(PQexec(c, "rollback"));
+	return rc;
+}
+
+/* 1 when it was applied now. */
+static int migrate_file(PGconn *c, const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	struct buf text = BUF_INIT;
+	char *sum = NULL;
+	int rc = read_migration(path, &text, &sum);
+
+	if (rc == 0)
+		rc = is_applied(c, name, sum);
+	if (rc == 1)
+		rc = 0;
+	else if (rc == 0 && (rc = apply(c, name, buf_str(&text), sum)) == 0)
+		rc = 1;
+	free(sum);
+	buf_free(&text);
+	return rc;
+}
+
+static int migrate_all(PGconn *c, const char *folder, json_t *applied)
+{
+	char *pattern = mem_printf("%s/[0-9][0-9][0-9][0-9]_*.sql", folder);
+	glob_t found = { 0 };
+	int rc = 0;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		rc = err_set(ERR_NOT_FOUND, "no migrations in %s", folder);
+	for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++) {
+		rc = migrate_file(c, found.gl_pathv[i]);
+		if (rc == 1) {
+			json_array_append_new(applied, json_string(strrchr(found.gl_pathv[i], '/') + 1));
+			rc = 0;
+		}
+	}
+	globfree(&found);
+	free(pattern);
+	return rc;
+}
+
+int migrate_run(const char *conninfo, const char *folder, json_t **applied)
+{
+	json_t *names = json_array();
+	PGconn *c;
+	int rc = open_connection(conninfo, &c);
+
+	if (rc == 0)
+		rc = run(c, "become the owner", "set role keyward_owner");
+	if (rc == 0)
+		rc = run(c, "schema_migration", "create table if not exists schema_migration (name text primary key,"
+			" sha256 text not null, applied timestamptz not null default now())");
+	if (rc == 0)
+		rc = migrate_all(c, folder, names);
+	PQfinish(c);
+	if (rc == 0 && applied)
+		*applied = json_incref(names);
+	json_decref(names);
+	return rc;
+}
