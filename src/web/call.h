@@ -81,8 +81,13 @@ const char *call_text_at(const struct call *c, const char *name, size_t i);
 
 /* The answer. */
 void call_set(struct call *c, const char *name, json_t *value);              /* into c->doc; takes the reference */
-/* What a form field of the page holds: shown unless the user typed something else and is corrected. Takes the reference. */
+/* What the field NAME of the page's form holds: document member form.NAME with value, or checked for a boolean. Where the user
+ * is corrected, what was typed takes its place. Takes the reference. */
 void call_form(struct call *c, const char *name, json_t *value);
+/* One more choice of a select or of radio buttons: form.NAME.options. TEXT and HINT (NULL: none) are shown as they are. */
+void call_form_option(struct call *c, const char *name, const char *value, const char *text, const char *hint, int selected);
+/* A time as pages show it: { iso, text, relative }; null for 0. The caller's reference. */
+json_t *call_when(const struct call *c, clock_us at);
 /* Instead of a page: 303 to a path of this site. The API answers 200 with the document and "location". */
 void call_redirect(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Shown once, on the next page drawn for this browser. KIND is success, info, warning or danger; TEXT English, translated when

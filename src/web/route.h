@@ -81,15 +81,17 @@ struct route {
 
 #define ROUTE_END { 0, NULL, PERMISSION_PUBLIC, NULL, NULL, NULL, 0, NULL, NULL }
 
-/* The navigation of a site. Shown to who may open PATH (by its GET row). Entries with the same group stand together. */
+/* The navigation of a site. Shown to who may open PATH (by its GET row); entries of one group stand together under its name. */
 struct route_menu {
 	const char *label;               /* English; translated when shown */
 	const char *path;
-	const char *icon;
-	const char *group;               /* NULL: on its own */
+	const char *icon;                /* of assets/icons.list */
+	const char *group;               /* NULL: without a heading */
+	/* A number beside the entry (what waits for somebody), 0 or an error for none; in the page's transaction. NULL: never. */
+	int64_t (*count)(struct call *c);
 };
 
-#define ROUTE_MENU_END { NULL, NULL, NULL, NULL }
+#define ROUTE_MENU_END { NULL, NULL, NULL, NULL, NULL }
 
 /* Defined by src/central/routes.c and src/console/routes.c. */
 extern const struct route central_routes[], console_routes[];

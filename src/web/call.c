@@ -1,0 +1,241 @@
+/* call.c - what handlers ask of a call and say with it. */
+#include "web/call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "web/state.h"
+
+/* A mistake in the table or the handler: said once in the log, and the request ends in an error page. */
+static const struct param_value *value_of(const struct call *c, const char *name, unsigned types)
+{
+	static const struct param_value none = { .text = NULL };
+	const struct param_value *v = params_find(&c->state->params, name);
+
+	if (v && types & 1u << v->row.type)
+		return v;
+	log_error("parameter is not declared so", "path", c->route->path, "parameter", name, NULL);
+	c->state->misuse = 1;
+	return &none;
+}
+
+#define ANY (~0u)
+#define TEXTUAL (1u << PARAM_TEXT | 1u << PARAM_LINES | 1u << PARAM_EMAIL | 1u << PARAM_PASSWORD | 1u << PARAM_ENUM)
+
+int call_has(const struct call *c, const char *name)
+{
+	return value_of(c, name, ANY)->given;
+}
+
+const char *call_text(const struct call *c, const char *name)
+{
+	const char *text = value_of(c, name, TEXTUAL)->text;
+
+	return text ? text : "";
+}
+
+int64_t call_int(const struct call *c, const char *name, int64_t otherwise)
+{
+	const struct param_value *v = value_of(c, name, 1u << PARAM_INT);
+
+	return v->given ? v->number : otherwise;
+}
+
+int call_bool(const struct call *c, const char *name)
+{
+	return value_of(c, name, 1u << PARAM_BOOL)->number != 0;
+}
+
+clock_us call_time(const struct call *c, const char *name)
+{
+	return value_of(c, name, 1u << PARAM_TIME)->number;
+}
+
+struct uuid call_uuid(const struct call *c, const char *name)
+{
+	return value_of(c, name, 1u << PARAM_UUID)->id;
+}
+
+const json_t *call_json(const struct call *c, const char *name)
+{
+	return value_of(c, name, 1u << PARAM_JSON)->json;
+}
+
+size_t call_count(const struct call *c, const char *name)
+{
+	return value_of(c, name, 1u << PARAM_UUIDS | 1u << PARAM_TEXTS)->count;
+}
+
+struct uuid call_uuid_at(const struct call *c, const char *name, size_t i)
+{
+	const struct param_value *v = value_of(c, name, 1u << PARAM_UUIDS);
+
+	return i < v->count ? v->ids[i] : (struct uuid){ { 0 } };
+}
+
+const char *call_text_at(const struct call *c, const char *name, size_t i)
+{
+	const struct param_value *v = value_of(c, name, 1u << PARAM_TEXTS);
+
+	return i < v->count ? v->texts[i] : "";
+}
+
+void call_set(struct call *c, const char *name, json_t *value)
+{
+	if (value == NULL || json_object_set_new(c->doc, name, value) < 0)
+		fatal("cannot set member %s", name);
+}
+
+/* Member form.NAME, made when it is not there. */
+static json_t *form_member(struct call *c, const char *name)
+{
+	json_t *member = json_object_get(c->state->form, name);
+
+	if (member == NULL) {
+		member = json_object();
+		if (json_object_set_new(c->state->form, name, member) < 0)
+			fatal("cannot set form member %s", name);
+	}
+	return member;
+}
+
+void call_form(struct call *c, const char *name, json_t *value)
+{
+	json_object_set_new(form_member(c, name), json_is_boolean(value) ? "checked" : "value", value);
+}
+
+void call_form_option(struct call *c, const char *name, const char *value, const char *text, const char *hint, int selected)
+{
+	json_t *member = form_member(c, name), *options = json_object_get(member, "options");
+
+	if (options == NULL) {
+		options = json_array();
+		json_object_set_new(member, "options", options);
+	}
+	json_array_append_new(options, json_pack("{s:s, s:s, s:s?, s:b}", "value", value, "text", text, "hint", hint, "selected",
+		selected));
+}
+
+json_t *call_when(const struct call *c, clock_us at)
+{
+	char iso[CLOCK_TEXT_SIZE], relative[64];
+
+	if (at == 0)
+		return json_null();
+	clock_text(at, iso);
+	clock_relative(at, c->now, relative, sizeof relative);
+	/* "2026-11-21T09:30:00.000Z" as people read it. */
+	return json_pack("{s:s, s:o, s:s}", "iso", iso, "text", json_sprintf("%.10s %.8s UTC", iso, iso + 11), "relative", relative);
+}
+
+void call_redirect(struct call *c, const char *fmt, ...)
+{
+	char path[2048];
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(path, sizeof path, fmt, args);
+	va_end(args);
+	free(c->state->location);
+	/* Only within the site, whatever the parts were. */
+	c->state->location = mem_strdup(n < 0 || (size_t)n >= sizeof path ? "/" : guard_return(path));
+}
+
+void call_notice(struct call *c, const char *kind, const char *text)
+{
+	json_array_append_new(c->state->notices, json_pack("{s:s, s:s}", "kind", kind, "text", text));
+}
+
+int call_field_error(struct call *c, const char *name, const char *text)
+{
+	json_t *error = json_pack("{s:s?, s:s}", "name", name, "text", call_translate(c, text));
+
+	if (error == NULL || json_array_append_new(c->state->errors, error) < 0)
+		fatal("cannot note an error");
+	return err_set(ERR_INVALID, "%s: %s", name ? name : "form", text);
+}
+
+int call_refuse(struct call *c, int code, const char *text)
+{
+	free(c->state->refusal);
+	c->state->refusal = mem_strdup(text);
+	return code;
+}
+
+void call_download(struct call *c, const char *mime, const char *filename, struct buf *body)
+{
+	struct buf name = BUF_INIT;
+
+	guard_filename(filename, &name);
+	buf_free(&c->state->download.body);
+	free(c->state->download.mime);
+	free(c->state->download.filename);
+	c->state->download.mime = mem_strdup(mime);
+	c->state->download.filename = mem_strdup(buf_str(&name));
+	c->state->download.body = *body;
+	c->state->download.set = 1;
+	*body = (struct buf)BUF_INIT;
+	buf_free(&name);
+}
+
+void call_set_cookie(struct call *c, const char *name, const char *value, long max_age, const char *same_site)
+{
+	struct buf line = BUF_INIT;
+
+	buf_printf(&line, GUARD_COOKIE_PREFIX "%s=%s; Path=/; Secure; HttpOnly; SameSite=%s", name, max_age < 0 ? "" : value, same_site);
+	if (max_age != 0)
+		buf_printf(&line, "; Max-Age=%ld", max_age < 0 ? 0 : max_age);
+	web_response_header(c->state->response, "set-cookie", buf_str(&line));
+	secret_wipe(line.data, line.len);
+	buf_free(&line);
+}
+
+const char *call_cookie(const struct call *c, const char *name)
+{
+	struct call_state *st = c->state;
+	char *full = mem_printf(GUARD_COOKIE_PREFIX "%s", name);
+	size_t len = 0;
+	const char *value = form_cookie(c->request->cookie, full, &len);
+
+	free(full);
+	if (value == NULL || st->cookie_count == ARRAY_LEN(st->cookies))
+		return NULL;
+	return st->cookies[st->cookie_count++] = mem_dup(value, len);
+}
+
+char *call_address(const struct call *c, enum web_site site, const char *path)
+{
+	return mem_printf("%s%s", c->state->web->origin[site], path);
+}
+
+int call_may(const struct call *c, enum permission p)
+{
+	return role_may(c->role, p);
+}
+
+int call_begin(struct call *c, const struct uuid *tenant)
+{
+	char id[UUID_TEXT_SIZE];
+	struct db_actor actor = { .kind = DB_ACTOR_ANONYMOUS, .address = c->address, .request = NULL };
+
+	uuid_text(&c->id, id);
+	actor.request = call_keep(c, id);
+	if (!uuid_is_nil(&c->user)) {
+		actor.kind = c->site == WEB_CENTRAL ? DB_ACTOR_OPERATOR : DB_ACTOR_USER;
+		actor.id = c->user;
+		actor.name = c->user_email;
+	}
+	return db_begin(c->db, tenant, &actor);
+}
+
+const char *call_translate(const struct call *c, const char *english)
+{
+	return template_text(c->state->templates, english);
+}

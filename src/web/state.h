@@ -1,0 +1,61 @@
+/* state.h - what the pipeline keeps of one call, and its parts. For files of this folder only. */
+#ifndef WEB_STATE_H
+#define WEB_STATE_H
+
+#include "web/call.h"
+#include "web/form.h"
+#include "web/guard.h"
+#include "web/param.h"
+#include "web/web.h"
+
+struct call_state {
+	struct web_thread *thread;
+	const struct web *web;
+	const struct template_set *templates;    /* in the user's language */
+	const char *language;
+	struct web_response *response;
+	struct route_match match;
+	struct form fields;
+	struct params params;
+	char *csrf;                              /* token of the session; NULL without one */
+	char *texts[6];                          /* what pointers in struct call point to */
+	size_t text_count;
+	json_t *form;                            /* what the page's form holds, by field */
+	json_t *errors;                          /* array of { name, text } */
+	json_t *notices;                         /* array of { kind, text } */
+	int notices_sent;                        /* the browser has a cookie of notices, which is used up now */
+	char *refusal;                           /* what the user is told of the failure */
+	char *location;                          /* redirect */
+	struct { char *mime, *filename; struct buf body; int set; } download;
+	char *cookies[8];                        /* values that call_cookie gave out */
+	size_t cookie_count;
+	int misuse;                              /* a handler asked for what its row does not declare */
+};
+
+/* A text that lives as long as the call. */
+const char *call_keep(struct call *c, const char *text);
+
+/* session.c */
+/* Looks up the session of the cookie and fills user, role, tenant. ERR_UNAUTHENTICATED when there is none that is valid. */
+int session_load(struct call *c);
+/* Makes a session for USER of TENANT (nil: an operator) in the open transaction, in place of the present one, and sets the
+ * cookie. */
+int session_start(struct call *c, const struct uuid *tenant, const struct uuid *user);
+/* Deletes the cookie. */
+void session_forget(struct call *c);
+
+/* notice.c */
+void notice_read(struct call *c);                /* those that an earlier answer left in a cookie */
+void notice_leave(struct call *c);               /* for the next page */
+
+/* page.c */
+/* The document with the members that every page has; the caller's reference. */
+json_t *page_document(struct call *c);
+int page_render(struct call *c, const char *template, int status);
+
+/* error.c */
+/* Makes the answer for CODE: page, problem document, or redirect to sign-in. */
+void error_answer(struct call *c, int code);
+int error_status(int code);
+
+#endif

@@ -1,0 +1,62 @@
+/* web.h - the pipeline as the server's glue drives it: what is read once before workers fork, what a thread owns, and one
+ * request answered. */
+#ifndef WEB_WEB_H
+#define WEB_WEB_H
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "keys/client.h"
+#include "render/template.h"
+#include "store/db.h"
+#include "web/asset.h"
+#include "web/rate.h"
+#include "web/request.h"
+
+#define WEB_LANGUAGES_MAX 8
+
+/* Read by all threads of all workers, changed by none (but what is in shared memory). */
+struct web {
+	struct conf conf;
+	char *origin[WEB_SITES];                 /* "https://host[:port]" */
+	struct {
+		char code[8];                    /* "en" */
+		struct template_set *set;
+	} languages[WEB_LANGUAGES_MAX];          /* English first */
+	size_t language_count;
+	struct assets *assets;
+	struct rate *sign_ins;
+	clock_us idle, absolute;                 /* of sessions */
+	unsigned char notice_key[32];
+};
+
+/* Connections and clients of one thread; opened when first used. */
+struct web_thread {
+	const struct web *web;
+	struct db *db[WEB_SITES];                /* by the site's database role */
+	struct keys_client keys;
+	int keys_ready;
+};
+
+/* Reads the configuration at CONF_PATH, the templates and the assets, checks the route tables, makes the shared memory: all
+ * that a confined worker could not any more. The caller frees. */
+int web_load(const char *conf_path, struct web **out);
+/* The confined worker sees the folder web.chroot as "/": PATH as it sees it; the same pointer or a part of it. */
+const char *web_inside(const struct web *web, const char *path);
+void web_free(struct web *web);
+/* The site of a host name (any case, with or without port); WEB_SITES when it is none of ours. */
+enum web_site web_site_of(const struct web *web, const char *host);
+
+void web_thread_init(struct web_thread *t, const struct web *web);
+void web_thread_free(struct web_thread *t);
+struct db *web_thread_db(struct web_thread *t, enum web_site site);
+struct keys_client *web_thread_keys(struct web_thread *t);
+
+/* Answers a request to one of the consoles, errors included. May take as long as the database does: never in the thread that
+ * serves connections. *OUT starts empty. */
+void web_answer(struct web_thread *t, const struct web_request *request, struct web_response *out);
+/* The part that needs neither database nor much time: assets, and limits that are exceeded. 1 when *OUT is the answer. */
+int web_answer_quick(const struct web *web, const struct web_request *request, struct web_response *out);
+/* Security headers for any answer (SEC-2): a page's when it is HTML, else those that always apply. */
+void web_security_headers(struct web_response *out);
+
+#endif
