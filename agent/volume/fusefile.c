@@ -1,0 +1,328 @@
+/* fusefile.c - see fusefile.h. */
+#define FUSE_USE_VERSION 312
+
+#include "agent/volume/fusefile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <linux/falloc.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/volume/harden.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define FILE_INODE 2
+#define FOREVER 1e9               /* seconds: neither name nor size of the file ever changes */
+#define REQUESTS_MAX 256          /* under way at once, as many as a deep device queue sends */
+#define WAKE_SIGNAL SIGUSR1
+#define COMPLAINTS_MAX 100        /* a broken disk must not fill the log */
+
+/* The answer to OPEN as the kernel defines it (struct fuse_open_out of <linux/fuse.h>): this libfuse has no name yet for the
+ * flag that lets direct writes run in parallel. */
+struct open_answer {
+	uint64_t handle;
+	uint32_t flags;
+	uint32_t padding;
+};
+#define OPEN_DIRECT_IO (1u << 0)
+#define OPEN_PARALLEL_DIRECT_WRITES (1u << 6)
+
+struct fusefile {
+	struct plain *plain;
+	const char *name;
+	struct fuse_session *session;
+	atomic_int stopping, dropping, over, complaints;
+	void (*_Atomic ended)(void);
+	int threads;
+	pthread_t thread[];
+};
+
+static struct fusefile *file_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+static int error_number(struct fusefile *f, int rc)
+{
+	if (rc == ERR_UNSUPPORTED)
+		return EOPNOTSUPP;
+	if (rc == ERR_FORBIDDEN)
+		return EROFS;
+	if (atomic_fetch_add(&f->complaints, 1) < COMPLAINTS_MAX)
+		log_error("volume I/O failed", "volume", f->name, "reason", err_text(), NULL);
+	return EIO;
+}
+
+static void fill(struct fusefile *f, fuse_ino_t inode, struct stat *st)
+{
+	memset(st, 0, sizeof *st);
+	st->st_ino = inode;
+	st->st_nlink = 1;
+	st->st_blksize = 4096;
+	if (inode == FUSE_ROOT_ID) {
+		st->st_mode = S_IFDIR | 0700;
+	} else {
+		st->st_mode = S_IFREG | 0600;
+		st->st_size = (off_t)plain_size(f->plain);
+		st->st_blocks = (blkcnt_t)(plain_size(f->plain) / 512);
+	}
+}
+
+static void on_init(void *userdata, struct fuse_conn_info *conn)
+{
+	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_AUTO_INVAL_DATA
+		| FUSE_CAP_WRITEBACK_CACHE);
+	conn->want |= conn->capable & FUSE_CAP_ASYNC_DIO;
+	conn->max_write = PLAIN_MAX;
+	conn->max_read = PLAIN_MAX;
+	conn->max_background = REQUESTS_MAX;
+	conn->congestion_threshold = REQUESTS_MAX;
+}
+
+static void on_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct fusefile *f = file_of(req);
+	struct fuse_entry_param e = { .ino = FILE_INODE, .attr_timeout = FOREVER, .entry_timeout = FOREVER };
+
+	if (parent != FUSE_ROOT_ID || strcmp(name, f->name) != 0) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	fill(f, FILE_INODE, &e.attr);
+	fuse_reply_entry(req, &e);
+}
+
+static void on_getattr(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *fi)
+{
+	struct stat st;
+
+	fill(file_of(req), inode, &st);
+	fuse_reply_attr(req, &st, FOREVER);
+}
+
+static void on_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *fi)
+{
+	struct open_answer answer = { .flags = OPEN_DIRECT_IO | OPEN_PARALLEL_DIRECT_WRITES };
+
+	if (inode != FILE_INODE)
+		fuse_reply_err(req, EISDIR);
+	else
+		fuse_reply_buf(req, (const char *)&answer, sizeof answer);
+}
+
+static void on_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t at, struct fuse_file_info *fi)
+{
+	struct fusefile *f = file_of(req);
+	const unsigned char *data = NULL;
+	ssize_t n = plain_read(f->plain, (uint64_t)at, size, &data);
+
+	if (n < 0)
+		fuse_reply_err(req, error_number(f, (int)n));
+	else
+		fuse_reply_buf(req, (const char *)data, (size_t)n);
+}
+
+static void on_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t size, off_t at, struct fuse_file_info *fi)
+{
+	struct fusefile *f = file_of(req);
+	int rc = 0;
+
+	if (!atomic_load_explicit(&f->dropping, memory_order_relaxed))
+		rc = plain_write(f->plain, (uint64_t)at, (const unsigned char *)data, size);
+	if (rc < 0)
+		fuse_reply_err(req, error_number(f, rc));
+	else
+		fuse_reply_write(req, size);
+}
+
+static void on_fsync(fuse_req_t req, fuse_ino_t inode, int datasync, struct fuse_file_info *fi)
+{
+	struct fusefile *f = file_of(req);
+	int rc = plain_flush(f->plain);
+
+	fuse_reply_err(req, rc < 0 ? error_number(f, rc) : 0);
+}
+
+/* Closing promises nothing: durability is asked for by fsync. */
+static void on_flush(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *fi)
+{
+	fuse_reply_err(req, 0);
+}
+
+/* Punching a hole is how a loop device discards. Ranges to be zeroed are refused: the kernel then writes the zeros, which
+ * have to be enciphered like anything else. */
+static void on_fallocate(fuse_req_t req, fuse_ino_t inode, int mode, off_t at, off_t len, struct fuse_file_info *fi)
+{
+	struct fusefile *f = file_of(req);
+	int rc = ERR_UNSUPPORTED;
+
+	if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+		rc = plain_discard(f->plain, (uint64_t)at, (uint64_t)len);
+	fuse_reply_err(req, rc < 0 ? error_number(f, rc) : 0);
+}
+
+static void on_statfs(fuse_req_t req, fuse_ino_t inode)
+{
+	struct fusefile *f = file_of(req);
+	/* A loop device takes its discard granularity from the block size. */
+	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
+
+	st.f_blocks = plain_size(f->plain) / 4096;
+	fuse_reply_statfs(req, &st);
+}
+
+static const struct fuse_lowlevel_ops operations = {
+	.init = on_init,
+	.lookup = on_lookup,
+	.getattr = on_getattr,
+	.open = on_open,
+	.read = on_read,
+	.write = on_write,
+	.fsync = on_fsync,
+	.flush = on_flush,
+	.fallocate = on_fallocate,
+	.statfs = on_statfs,
+};
+
+static void *serve(void *data)
+{
+	struct fusefile *f = data;
+	struct fuse_buf buf = { .mem = NULL };
+	void (*ended)(void);
+	sigset_t wake;
+	int n;
+
+	pthread_setname_np(pthread_self(), "keyward-io");
+	harden_drop_capabilities();
+	sigemptyset(&wake);
+	sigaddset(&wake, WAKE_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
+	while (!atomic_load_explicit(&f->stopping, memory_order_relaxed)) {
+		n = fuse_session_receive_buf(f->session, &buf);
+		if (n == -EINTR || n == -EAGAIN)
+			continue;
+		if (n <= 0)
+			break;
+		fuse_session_process_buf(f->session, &buf);
+	}
+	/* It held plaintext on its way in. */
+	if (buf.mem)
+		secret_wipe(buf.mem, malloc_usable_size(buf.mem));
+	free(buf.mem);
+	atomic_store(&f->over, 1);
+	ended = atomic_load(&f->ended);
+	if (ended && !atomic_load(&f->stopping))
+		ended();
+	return NULL;
+}
+
+static void do_nothing(int signal)
+{
+}
+
+static int start_threads(struct fusefile *f, int threads)
+{
+	struct sigaction wake = { .sa_handler = do_nothing };
+
+	/* Without SA_RESTART, so that it ends a thread's wait for requests. */
+	sigaction(WAKE_SIGNAL, &wake, NULL);
+	for (; f->threads < threads; f->threads++)
+		if (pthread_create(&f->thread[f->threads], NULL, serve, f) != 0)
+			return f->threads > 0 ? 0 : err_set(ERR_IO, "no thread");
+	return 0;
+}
+
+/* Mounts by the system call itself: libfuse's own way would need its helper to unmount again. */
+static int mount_on(struct fusefile *f, const char *point)
+{
+	char options[128], fd_path[32];
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(ERR_UNSUPPORTED, "/dev/fuse: %s", strerror(errno));
+	snprintf(options, sizeof options, "fd=%d,rootmode=40000,user_id=0,group_id=0,max_read=%d", fd, PLAIN_MAX);
+	snprintf(fd_path, sizeof fd_path, "/dev/fd/%d", fd);
+	if (mount("keyward-volume", point, "fuse.keyward", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0) {
+		close(fd);
+		return err_set(ERR_IO, "mounting FUSE on %s: %s", point, strerror(errno));
+	}
+	if (fuse_session_mount(f->session, fd_path) == 0)
+		return 0;
+	umount2(point, MNT_DETACH);
+	close(fd);
+	return err_set(ERR_IO, "FUSE session");
+}
+
+int fusefile_start(struct plain *plain, const char *name, const char *point, int threads, struct fusefile **out)
+{
+	/* libfuse wants to hear what the mount was told. */
+	char program[] = "keyward-volume", dash[] = "-o", max_read[32];
+	char *argv[] = { program, dash, max_read, NULL };
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+	struct fusefile *f = mem_alloc(sizeof *f + (size_t)threads * sizeof f->thread[0]);
+	int rc;
+
+	snprintf(max_read, sizeof max_read, "max_read=%d", PLAIN_MAX);
+	f->plain = plain;
+	f->name = name;
+	f->session = fuse_session_new(&args, &operations, sizeof operations, f);
+	fuse_opt_free_args(&args);
+	rc = f->session ? mount_on(f, point) : err_set(ERR_IO, "FUSE session");
+	if (rc == 0)
+		rc = start_threads(f, threads);
+	if (rc < 0) {
+		fusefile_stop(f);
+		return rc;
+	}
+	*out = f;
+	return 0;
+}
+
+void fusefile_drop_writes(struct fusefile *f, int on)
+{
+	atomic_store(&f->dropping, on);
+}
+
+void fusefile_on_end(struct fusefile *f, void (*ended)(void))
+{
+	atomic_store(&f->ended, ended);
+	if (atomic_load(&f->over))
+		ended();
+}
+
+/* A signal may come just before a thread starts to wait; so it is sent until the thread has ended. */
+static void stop_thread(pthread_t thread)
+{
+	struct timespec until;
+
+	do {
+		pthread_kill(thread, WAKE_SIGNAL);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 10 * 1000 * 1000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+	} while (pthread_timedjoin_np(thread, NULL, &until) != 0);
+}
+
+void fusefile_stop(struct fusefile *f)
+{
+	atomic_store(&f->stopping, 1);
+	for (int i = 0; i < f->threads; i++)
+		stop_thread(f->thread[i]);
+	if (f->session)
+		fuse_session_destroy(f->session);
+	free(f);
+}

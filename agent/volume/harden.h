@@ -1,0 +1,13 @@
+/* harden.h - what keyward-volume gives up and protects, step by step. Nothing here fails: a kernel that lacks one protection
+ * is logged, and the volume still opens. */
+#ifndef AGENT_VOLUME_HARDEN_H
+#define AGENT_VOLUME_HARDEN_H
+
+/* Before any key arrives: no core dump, no debugger, no swap, not shot when memory is short, no stray descriptor over LAST. */
+void harden_process(int last);
+/* For a thread that only serves requests. */
+void harden_drop_capabilities(void);
+/* For all threads, once everything is open: only the system calls that serving takes. */
+void harden_system_calls(void);
+
+#endif

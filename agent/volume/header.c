@@ -1,0 +1,380 @@
+/* header.c - see header.h. */
+#include "agent/volume/header.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define TOKEN_TYPE "keyward"
+#define TOKEN_JSON_MAX 4096
+#define SEGMENTS_JSON_MAX (4 * 1024 * 1024)
+#define SECTOR 512
+/* The least that libcryptsetup accepts. Stretching protects guessable passphrases; a device key is 256 random bits, so more
+ * rounds would only delay every boot. */
+#define PBKDF_ROUNDS 1000
+
+static __thread char last_message[VOLUME_TEXT_MAX];
+
+static void keep_message(int level, const char *message, void *unused)
+{
+	if (level == CRYPT_LOG_ERROR)
+		snprintf(last_message, sizeof last_message, "%.*s", (int)strcspn(message, "\n"), message);
+}
+
+int header_error(int result, const char *what)
+{
+	int code = result == -EPERM || result == -ENOENT ? ERR_FORBIDDEN
+		: result == -EBUSY ? ERR_BUSY
+		: result == -ENOTSUP ? ERR_UNSUPPORTED
+		: result == -EINVAL ? ERR_INVALID : ERR_IO;
+
+	return err_set(code, "%s: %s", what, last_message[0] ? last_message : strerror(-result));
+}
+
+static int start(const char *path, struct crypt_device **out)
+{
+	int rc;
+
+	last_message[0] = '\0';
+	/* Loaded token plug-ins are code that we did not choose; ours is only data. */
+	crypt_token_external_disable();
+	rc = crypt_init(out, path);
+	if (rc < 0)
+		return header_error(rc, path);
+	crypt_set_log_callback(*out, keep_message, NULL);
+	crypt_set_rng_type(*out, CRYPT_RNG_URANDOM);
+	return 0;
+}
+
+int header_load(const char *path, struct crypt_device **out)
+{
+	struct crypt_device *cd = NULL;
+	int rc = start(path, &cd);
+
+	if (rc < 0)
+		return rc;
+	rc = crypt_load(cd, CRYPT_LUKS2, NULL);
+	if (rc < 0) {
+		crypt_free(cd);
+		return rc == -EINVAL ? err_set(ERR_NOT_FOUND, "%s: no LUKS2 header", path) : header_error(rc, path);
+	}
+	*out = cd;
+	return 0;
+}
+
+static int parse_slot(const json_t *o, int *out)
+{
+	json_t *slots;
+	const char *text;
+	int rc = json_get_array(o, "keyslots", 32, &slots);
+
+	if (rc < 0)
+		return rc;
+	text = json_string_value(json_array_get(slots, 0));
+	*out = text ? atoi(text) : -1;
+	return 0;
+}
+
+static int parse_token(const char *text, struct volume_token *out)
+{
+	struct volume_token t = { .keyslot = -1 };
+	const char *server = NULL;
+	int64_t version = 0, wiped = 0;
+	json_t *o = NULL;
+	int rc = json_parse_object(text, strlen(text), TOKEN_JSON_MAX, &o);
+
+	if (rc < 0)
+		return rc;
+	if ((rc = json_get_string(o, "server", VOLUME_SERVER_MAX - 1, &server)) == 0
+	    && (rc = json_get_uuid(o, "account", &t.account)) == 0
+	    && (rc = json_get_uuid(o, "device", &t.device)) == 0
+	    && (rc = json_get_int(o, "key_version", 0, UINT32_MAX, &version)) == 0
+	    && (rc = json_get_int_opt(o, "wiped", 0, INT64_MAX, &wiped)) == 0
+	    && (rc = json_get_bool(o, "provisioning", &t.provisioning)) == 0
+	    && (rc = parse_slot(o, &t.keyslot)) == 0) {
+		snprintf(t.server, sizeof t.server, "%s", server);
+		t.key_version = (uint32_t)version;
+		t.wiped = (uint64_t)wiped;
+		*out = t;
+	}
+	json_decref(o);
+	return rc;
+}
+
+static char *print_token(const struct volume_token *t)
+{
+	json_t *o = json_object(), *slots = json_array();
+	char slot[12];
+	char *text;
+
+	json_set_string(o, "type", TOKEN_TYPE);
+	json_set_string(o, "server", t->server);
+	json_set_uuid(o, "account", &t->account);
+	json_set_uuid(o, "device", &t->device);
+	json_set_int(o, "key_version", t->key_version);
+	json_set_bool(o, "provisioning", t->provisioning);
+	if (t->provisioning)
+		json_set_int(o, "wiped", (int64_t)t->wiped);
+	snprintf(slot, sizeof slot, "%d", t->keyslot);
+	if (t->keyslot >= 0)
+		json_array_append_new(slots, json_string(slot));
+	json_object_set_new(o, "keyslots", slots);
+	text = json_text(o);
+	json_decref(o);
+	return text;
+}
+
+int header_token_get(struct crypt_device *cd, struct volume_token *out, int *id)
+{
+	const char *type, *text;
+	crypt_token_info info;
+	int rc;
+
+	for (int i = 0; i < crypt_token_max(CRYPT_LUKS2); i++) {
+		info = crypt_token_status(cd, i, &type);
+		if (info < CRYPT_TOKEN_INTERNAL || strcmp(type, TOKEN_TYPE) != 0)
+			continue;
+		if (crypt_token_json_get(cd, i, &text) < 0)
+			return err_set(ERR_INVALID, "token %d cannot be read", i);
+		rc = parse_token(text, out);
+		if (rc < 0)
+			return err_wrap(ERR_INVALID, "token %d", i);
+		*id = i;
+		return 0;
+	}
+	return err_set(ERR_NOT_FOUND, "no token of ours");
+}
+
+int header_token_set(struct crypt_device *cd, int id, const struct volume_token *token)
+{
+	char *text = print_token(token);
+	int rc = crypt_token_json_set(cd, id, text);
+
+	free(text);
+	return rc < 0 ? header_error(rc, "token") : 0;
+}
+
+int header_set_pbkdf(struct crypt_device *cd, const char *hash)
+{
+	struct crypt_pbkdf_type pbkdf = { .type = CRYPT_KDF_PBKDF2, .hash = hash ? hash : "sha256", .iterations = PBKDF_ROUNDS, .time_ms = 1,
+		.flags = CRYPT_PBKDF_NO_BENCHMARK };
+	int rc = crypt_set_pbkdf_type(cd, &pbkdf);
+
+	return rc < 0 ? header_error(rc, "key slot parameters") : 0;
+}
+
+static int check_params(const struct volume_params *p)
+{
+	static const char *const hashes[] = { "sha256", "sha384", "sha512" };
+	int known = p->hash == NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(hashes); i++)
+		known |= p->hash && strcmp(p->hash, hashes[i]) == 0;
+	if (!known)
+		return err_set(ERR_INVALID, "hash %s", p->hash);
+	if (p->key_bits != 128 && p->key_bits != 256 && (p->key_bits != 192 || p->cipher == VOLUME_XTS))
+		return err_set(ERR_INVALID, "AES of %u bits in this mode", p->key_bits);
+	if (p->sector_size != 0 && p->sector_size != 512 && p->sector_size != 4096)
+		return err_set(ERR_INVALID, "sectors of %u bytes", p->sector_size);
+	return 0;
+}
+
+static int format(struct crypt_device *cd, uint64_t size, const struct volume_params *p, const struct volume_token *token,
+	const struct secret *key)
+{
+	struct crypt_params_luks2 luks = { .subsystem = TOKEN_TYPE };
+	struct volume_token t = *token;
+	int xts = p->cipher == VOLUME_XTS;
+	int rc = header_set_pbkdf(cd, p->hash);
+
+	if (rc < 0)
+		return rc;
+	luks.pbkdf = crypt_get_pbkdf_type(cd);
+	luks.sector_size = p->sector_size ? p->sector_size : size % 4096 ? 512 : 4096;
+	rc = crypt_format(cd, CRYPT_LUKS2, "aes", xts ? "xts-plain64" : "cbc-essiv:sha256", NULL, NULL,
+		p->key_bits / 8 * (xts ? 2 : 1), &luks);
+	if (rc < 0)
+		return header_error(rc, "format");
+	t.keyslot = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, (const char *)key->data, key->len);
+	if (t.keyslot < 0)
+		return header_error(t.keyslot, "key slot");
+	return header_token_set(cd, CRYPT_ANY_TOKEN, &t);
+}
+
+static int write_at(int fd, const unsigned char *data, size_t len, uint64_t at)
+{
+	ssize_t n;
+
+	for (; len > 0; data += n, at += (size_t)n, len -= (size_t)n) {
+		n = pwrite(fd, data, len, (off_t)at);
+		if (n <= 0)
+			return err_set(ERR_IO, "write header: %s", strerror(errno));
+	}
+	return 0;
+}
+
+static int sync_to_disk(int fd)
+{
+	return fsync(fd) < 0 ? err_set(ERR_IO, "sync header: %s", strerror(errno)) : 0;
+}
+
+/* A first sector, with its magic bytes, makes a copy of the header exist; a sector is written whole or not at all. So they
+ * go last, the second copy before the first. */
+static int copy_header(int fd, const unsigned char *image, size_t len, size_t second)
+{
+	static const unsigned char zero[SECTOR];
+	int rc = write_at(fd, zero, SECTOR, 0);
+
+	if (rc == 0)
+		rc = sync_to_disk(fd);
+	for (size_t at = 0x4000; rc == 0 && at <= 0x400000 && at < len; at *= 2)   /* where a second copy may lie */
+		rc = write_at(fd, zero, SECTOR, at);
+	if (rc == 0)
+		rc = sync_to_disk(fd);
+	if (rc == 0)
+		rc = write_at(fd, image + SECTOR, second - SECTOR, SECTOR);
+	if (rc == 0)
+		rc = write_at(fd, image + second + SECTOR, len - second - SECTOR, second + SECTOR);
+	if (rc == 0)
+		rc = sync_to_disk(fd);
+	if (rc == 0)
+		rc = write_at(fd, image + second, SECTOR, second);
+	if (rc == 0)
+		rc = sync_to_disk(fd);
+	if (rc == 0)
+		rc = write_at(fd, image, SECTOR, 0);
+	return rc == 0 ? sync_to_disk(fd) : rc;
+}
+
+static int copy_from(int memory, int fd, struct crypt_device *cd)
+{
+	size_t len = crypt_get_data_offset(cd) * SECTOR;
+	uint64_t second = 0;
+	unsigned char *image;
+	int rc = crypt_get_metadata_size(cd, &second, NULL);
+
+	if (rc < 0)
+		return header_error(rc, "metadata size");
+	image = mmap(NULL, len, PROT_READ, MAP_SHARED, memory, 0);
+	if (image == MAP_FAILED)
+		return err_set(ERR_IO, "map header: %s", strerror(errno));
+	rc = copy_header(fd, image, len, second);
+	munmap(image, len);
+	return rc;
+}
+
+/* libcryptsetup writes header, key slot and token one after the other; so it does that in memory, on a sparse image as
+ * large as the device. */
+int header_write(int fd, uint64_t size, const struct volume_params *params, const struct volume_token *token,
+	const struct secret *device_key)
+{
+	struct crypt_device *cd = NULL;
+	char path[64];
+	int memory, rc = check_params(params);
+
+	if (rc < 0)
+		return rc;
+	memory = memfd_create("keyward-header", MFD_CLOEXEC);
+	if (memory < 0 || ftruncate(memory, (off_t)size) < 0) {
+		rc = err_set(ERR_IO, "header image: %s", strerror(errno));
+	} else {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
+		rc = start(path, &cd);
+	}
+	if (rc == 0)
+		rc = format(cd, size, params, token, device_key);
+	if (rc == 0)
+		rc = copy_from(memory, fd, cd);
+	crypt_free(cd);
+	if (memory >= 0)
+		close(memory);
+	return rc;
+}
+
+int header_find_slot(struct crypt_device *cd, const struct secret *key)
+{
+	struct volume_token token;
+	int id, slot = -EPERM;
+
+	if (header_token_get(cd, &token, &id) == 0 && token.keyslot >= 0)
+		slot = crypt_activate_by_passphrase(cd, NULL, token.keyslot, (const char *)key->data, key->len, 0);
+	if (slot < 0)
+		slot = crypt_activate_by_passphrase(cd, NULL, CRYPT_ANY_SLOT, (const char *)key->data, key->len, 0);
+	if (slot == -EPERM || slot == -ENOENT)
+		return err_set(ERR_FORBIDDEN, "the key does not open the volume");
+	return slot < 0 ? header_error(slot, "unlock") : slot;
+}
+
+/* One plain data segment: no half-done re-encryption, no authenticated mode. *SIZE becomes its bytes; 0 means to the end. */
+static int check_segments(struct crypt_device *cd, uint64_t *size)
+{
+	const char *text, *bytes, *type;
+	json_t *whole = NULL, *segments, *one, *unused;
+	int rc = crypt_dump_json(cd, &text, 0);
+
+	if (rc < 0)
+		return header_error(rc, "metadata");
+	rc = json_parse_object(text, strlen(text), SEGMENTS_JSON_MAX, &whole);
+	if (rc == 0)
+		rc = json_get_object(whole, "segments", &segments);
+	if (rc == 0 && json_object_size(segments) != 1)
+		rc = err_set(ERR_UNSUPPORTED, "the volume has several segments (an unfinished re-encryption)");
+	if (rc == 0)
+		rc = json_get_object(segments, "0", &one);
+	if (rc == 0 && json_get_object(one, "integrity", &unused) == 0)
+		rc = err_set(ERR_UNSUPPORTED, "volumes with integrity tags");
+	if (rc == 0 && (rc = json_get_string(one, "type", 16, &type)) == 0 && strcmp(type, "crypt") != 0)
+		rc = err_set(ERR_UNSUPPORTED, "segment of type %s", type);
+	if (rc == 0 && (rc = json_get_string(one, "size", 24, &bytes)) == 0)
+		*size = strcmp(bytes, "dynamic") == 0 ? 0 : strtoull(bytes, NULL, 10);
+	json_decref(whole);
+	return rc;
+}
+
+static int describe(struct crypt_device *cd, uint64_t size, struct plain_segment *out)
+{
+	uint32_t sector = (uint32_t)crypt_get_sector_size(cd);
+	uint64_t fixed, offset = crypt_get_data_offset(cd) * SECTOR;
+	int rc = check_segments(cd, &fixed);
+
+	if (rc < 0)
+		return rc;
+	rc = cipher_spec_parse(crypt_get_cipher(cd), crypt_get_cipher_mode(cd), (size_t)crypt_get_volume_key_size(cd), sector,
+		crypt_get_iv_offset(cd), &out->cipher);
+	if (rc < 0)
+		return rc;
+	if (offset >= size || fixed > size - offset)
+		return err_set(ERR_TRUNCATED, "the device is smaller than the volume on it");
+	out->offset = offset;
+	out->size = (fixed ? fixed : size - offset) / sector * sector;
+	return 0;
+}
+
+int header_unlock(struct crypt_device *cd, uint64_t size, const struct secret *key, struct plain_segment *segment,
+	struct secret **volume_key)
+{
+	int slot, rc = describe(cd, size, segment);
+	size_t len = segment->cipher.key_len;
+	struct secret *vk;
+
+	if (rc < 0)
+		return rc;
+	slot = header_find_slot(cd, key);
+	if (slot < 0)
+		return slot;
+	vk = secret_new(len);
+	rc = crypt_volume_key_get(cd, slot, (char *)vk->data, &len, (const char *)key->data, key->len);
+	if (rc < 0 || len != vk->len) {
+		secret_free(vk);
+		return header_error(rc < 0 ? rc : -EINVAL, "volume key");
+	}
+	*volume_key = vk;
+	return 0;
+}

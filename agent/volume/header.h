@@ -1,0 +1,34 @@
+/* header.h - the LUKS2 header of a volume: reading, writing and unlocking it, and our token in it (libcryptsetup). */
+#ifndef AGENT_VOLUME_HEADER_H
+#define AGENT_VOLUME_HEADER_H
+
+#include <libcryptsetup.h>
+
+#include "agent/volume/plain.h"
+#include "agent/volume/volume.h"
+
+/* *OUT is the caller's (crypt_free). ERR_NOT_FOUND when there is no LUKS2 header. A header of which one copy is damaged is
+ * mended by libcryptsetup in passing. */
+int header_load(const char *path, struct crypt_device **out);
+/* libcryptsetup's result as ours, with its last message as text. */
+int header_error(int result, const char *what);
+
+/* *ID is the token's number. ERR_NOT_FOUND without a token of ours; ERR_INVALID for a broken one. */
+int header_token_get(struct crypt_device *cd, struct volume_token *out, int *id);
+/* ID may be CRYPT_ANY_TOKEN for a new one. */
+int header_token_set(struct crypt_device *cd, int id, const struct volume_token *token);
+
+/* Writes a complete header with token and key slot to FD, a device or file of SIZE bytes that is open for writing, in an
+ * order that never leaves a recognisable volume without our token. */
+int header_write(int fd, uint64_t size, const struct volume_params *params, const struct volume_token *token,
+	const struct secret *device_key);
+
+/* Which slot KEY opens: the token's is tried first. ERR_FORBIDDEN when none. */
+int header_find_slot(struct crypt_device *cd, const struct secret *key);
+/* The data segment within a backing of SIZE bytes, and the volume key (the caller's). ERR_FORBIDDEN, ERR_UNSUPPORTED. */
+int header_unlock(struct crypt_device *cd, uint64_t size, const struct secret *key, struct plain_segment *segment,
+	struct secret **volume_key);
+/* Sets what new key slots are made with. HASH NULL: sha256. */
+int header_set_pbkdf(struct crypt_device *cd, const char *hash);
+
+#endif

@@ -1,0 +1,132 @@
+/* inspect.c - what is on a device, and whether it may be overwritten. */
+#include "agent/volume/volume.h"
+
+#include <blkid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/volume/header.h"
+#include "agent/volume/use.h"
+#include "base/err.h"
+
+static const char *value(blkid_probe probe, const char *name)
+{
+	const char *text = NULL;
+
+	return blkid_probe_lookup_value(probe, name, &text, NULL) == 0 ? text : NULL;
+}
+
+static void describe(blkid_probe probe, int result, struct volume_report *out)
+{
+	const char *type = value(probe, "TYPE"), *table = value(probe, "PTTYPE"), *label = value(probe, "LABEL");
+
+	if (result == -2) {
+		out->content = VOLUME_SIGNATURE;
+		snprintf(out->content_text, VOLUME_TEXT_MAX, "several signatures that contradict each other");
+	} else if (type) {
+		out->content = VOLUME_SIGNATURE;
+		snprintf(out->content_text, VOLUME_TEXT_MAX, label ? "%.60s \"%.120s\"" : "%.60s", type, label);
+	} else if (table) {
+		out->content = VOLUME_TABLE;
+		snprintf(out->content_text, VOLUME_TEXT_MAX, "partition table (%.60s)", table);
+	} else {
+		out->content = VOLUME_SIGNATURE;
+		snprintf(out->content_text, VOLUME_TEXT_MAX, "an unknown signature");
+	}
+}
+
+static int probe_signatures(int fd, struct volume_report *out)
+{
+	blkid_probe probe = blkid_new_probe();
+	int rc = ERR_IO;
+
+	if (probe && blkid_probe_set_device(probe, fd, 0, 0) == 0) {
+		blkid_probe_enable_superblocks(probe, 1);
+		blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_LABEL | BLKID_SUBLKS_MAGIC);
+		blkid_probe_enable_partitions(probe, 1);
+		rc = blkid_do_safeprobe(probe);
+		if (rc == 0 || rc == -2)
+			describe(probe, rc, out);
+		/* 1: nothing. Very small devices give -1 as well, without any signature. */
+		rc = rc == -1 ? ERR_IO : 0;
+	}
+	blkid_free_probe(probe);
+	return rc < 0 ? err_set(rc, "looking for signatures failed") : 0;
+}
+
+static int look_for_luks(const char *path, struct volume_report *out)
+{
+	struct crypt_device *cd = NULL;
+	int id, rc = header_load(path, &cd);
+
+	if (rc == ERR_NOT_FOUND)
+		return 0;
+	if (rc < 0)
+		return rc;
+	if (header_token_get(cd, &out->token, &id) == 0) {
+		out->content = VOLUME_OURS;
+		snprintf(out->content_text, VOLUME_TEXT_MAX, "Keyward volume%s", out->token.provisioning ? ", not yet ready" : "");
+	} else {
+		out->content = VOLUME_LUKS_FOREIGN;
+		snprintf(out->content_text, VOLUME_TEXT_MAX, "LUKS2 volume of somebody else");
+	}
+	crypt_free(cd);
+	return 0;
+}
+
+static int measure(int fd, struct volume_report *out)
+{
+	struct stat st;
+	int sector = 512;
+
+	if (fstat(fd, &st) < 0)
+		return err_set(ERR_IO, "stat: %s", strerror(errno));
+	out->size = (uint64_t)st.st_size;
+	if (S_ISBLK(st.st_mode)) {
+		if (ioctl(fd, BLKGETSIZE64, &out->size) < 0 || ioctl(fd, BLKSSZGET, &sector) < 0)
+			return err_set(ERR_IO, "size: %s", strerror(errno));
+	} else if (!S_ISREG(st.st_mode)) {
+		return err_set(ERR_INVALID, "neither a block device nor a file");
+	}
+	out->logical_sector = (uint32_t)sector;
+	return 0;
+}
+
+int volume_inspect(const char *path, struct volume_report *out)
+{
+	struct volume_report found = { .content = VOLUME_NOTHING };
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int rc;
+
+	if (fd < 0)
+		return err_set(errno == ENOENT || errno == ENXIO ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path, strerror(errno));
+	rc = measure(fd, &found);
+	if (rc == 0 && found.size > 0)
+		rc = probe_signatures(fd, &found);
+	close(fd);
+	if (rc == 0 && found.content == VOLUME_SIGNATURE && strncmp(found.content_text, "crypto_LUKS", 11) == 0)
+		rc = look_for_luks(path, &found);
+	if (rc == 0)
+		rc = use_find(path, &found.use, found.use_text);
+	if (rc < 0)
+		return err_wrap(rc, "%s", path);
+	*out = found;
+	return 0;
+}
+
+int volume_may_overwrite(const struct volume_report *found, const struct uuid *device, int named)
+{
+	if (found->use != VOLUME_FREE)
+		return err_set(ERR_BUSY, "%s", found->use_text);
+	if (found->content == VOLUME_NOTHING || named)
+		return 0;
+	if (found->content == VOLUME_OURS && found->token.provisioning && uuid_equal(&found->token.device, device))
+		return 0;
+	return err_set(ERR_CONFLICT, "it holds: %s", found->content_text);
+}

@@ -1,0 +1,274 @@
+/* serve.c - keyward-volume, the process of the user-space engine: takes a device key, serves the plaintext of one LUKS2 volume
+ * as a block device, and ends when nobody uses that any more. It alone holds the volume key; it writes neither key nor
+ * plaintext anywhere but through the block device. Its interface is serve.h; nobody starts it by hand. */
+#include "agent/volume/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/volume/fusefile.h"
+#include "agent/volume/harden.h"
+#include "agent/volume/header.h"
+#include "agent/volume/loop.h"
+#include "agent/volume/plain.h"
+#include "agent/volume/state.h"
+#include "agent/volume/use.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/ipc.h"
+#include "base/log.h"
+
+#define THREADS_LEAST 4
+#define THREADS_MOST 32
+#define PRIME_BYTES 65536
+
+struct server {
+	const char *run_dir;
+	struct volume_open_params params;
+	char file[STATE_FILE_MAX], device[VOLUME_TEXT_MAX];
+	struct plain *plain;
+	struct fusefile *fuse;
+};
+
+static int receive_key(struct secret **out)
+{
+	struct secret *key = secret_new(SERVE_KEY_MAX);
+	ssize_t n;
+
+	do
+		n = recv(SERVE_FD, key->data, key->len, MSG_TRUNC);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0 || n > SERVE_KEY_MAX) {
+		secret_free(key);
+		return err_set(ERR_INVALID, "no device key");
+	}
+	key->len = (size_t)n;
+	*out = key;
+	return 0;
+}
+
+/* Opened so that nobody else takes it for free as long as we live. */
+static int open_backing(const struct volume_open_params *p, int *out, uint64_t *size)
+{
+	struct stat st;
+	int rc = 0, fd;
+
+	if (stat(p->path, &st) < 0)
+		return err_set(ERR_NOT_FOUND, "%s", strerror(errno));
+	fd = open(p->path, (p->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
+	if (fd < 0)
+		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "%s", strerror(errno));
+	*size = (uint64_t)st.st_size;
+	if (S_ISBLK(st.st_mode))
+		rc = ioctl(fd, BLKGETSIZE64, size) < 0 ? err_set(ERR_IO, "size: %s", strerror(errno)) : 0;
+	else
+		rc = use_claim_file(fd, !p->read_only);
+	if (rc < 0) {
+		close(fd);
+		return rc;
+	}
+	*out = fd;
+	return 0;
+}
+
+static int unlock(const struct volume_open_params *p, uint64_t size, const struct secret *key, struct plain_segment *segment,
+	struct secret **volume_key)
+{
+	struct crypt_device *cd = NULL;
+	int rc = header_load(p->path, &cd);
+
+	if (rc == 0)
+		rc = header_unlock(cd, size, key, segment, volume_key);
+	crypt_free(cd);
+	return rc;
+}
+
+static int open_plain(struct server *s, const struct secret *key)
+{
+	struct plain_segment segment = { .read_only = s->params.read_only };
+	struct secret *volume_key = NULL;
+	uint64_t size = 0;
+	int fd = -1, rc = open_backing(&s->params, &fd, &size);
+
+	if (rc == 0)
+		rc = unlock(&s->params, size, key, &segment, &volume_key);
+	if (rc == 0)
+		rc = plain_new(fd, &segment, volume_key, &s->plain);
+	if (rc < 0) {
+		secret_free(volume_key);
+		if (fd >= 0)
+			close(fd);
+	}
+	return rc;
+}
+
+/* A loop device turns "make these zeros" into the same hole as a discard, and a hole in ciphertext does not read as zeros. It
+ * stops offering to make zeros once that was refused; so that is provoked here, with the zeros that the kernel then writes
+ * instead thrown away. Only afterwards are discards really discards. */
+static void separate_discards(struct server *s)
+{
+	char path[VOLUME_TEXT_MAX + 64], most[24] = "";
+	int fd = open(s->device, O_RDWR | O_CLOEXEC);
+	FILE *f;
+
+	fusefile_drop_writes(s->fuse, 1);
+	if (fd >= 0) {
+		if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, PRIME_BYTES) < 0)
+			log_debug("zeroing refused", "reason", strerror(errno), NULL);
+		close(fd);
+	}
+	fusefile_drop_writes(s->fuse, 0);
+	snprintf(path, sizeof path, "/sys/block/%s/queue/write_zeroes_max_bytes", s->device + strlen("/dev/"));
+	f = fopen(path, "re");
+	if (f && fgets(most, sizeof most, f) && atoll(most) == 0) {
+		plain_allow_discards(s->plain);
+	} else {
+		log_warning("this kernel cannot tell discards from zeros; discards stay off", "volume", s->params.name, NULL);
+	}
+	if (f)
+		fclose(f);
+}
+
+static int attach(struct server *s, const char *point)
+{
+	char path[VOLUME_PATH_MAX + STATE_FILE_MAX];
+	int fd, rc;
+
+	snprintf(path, sizeof path, "%s/%s", point, s->file);
+	fd = open(path, (s->params.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(ERR_IO, "%s: %s", path, strerror(errno));
+	rc = loop_attach(fd, plain_sector(s->plain), s->params.read_only, s->device);
+	close(fd);
+	if (rc == 0 && s->params.discards && !s->params.read_only)
+		separate_discards(s);
+	return rc;
+}
+
+/* The file is reachable by path only for this moment: afterwards just the loop device holds it. */
+static int publish(struct server *s)
+{
+	char point[VOLUME_PATH_MAX];
+	int threads = (int)sysconf(_SC_NPROCESSORS_ONLN) * 4, rc;
+
+	threads = threads < THREADS_LEAST ? THREADS_LEAST : threads > THREADS_MOST ? THREADS_MOST : threads;
+	state_mount_point(s->run_dir, s->params.name, point);
+	state_file_name(s->params.name, s->file);
+	if (mkdir(point, 0700) < 0 && errno != EEXIST)
+		return err_set(ERR_IO, "%s: %s", point, strerror(errno));
+	rc = fusefile_start(s->plain, s->file, point, threads, &s->fuse);
+	if (rc == 0)
+		rc = attach(s, point);
+	if (s->fuse && umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && rc == 0)
+		rc = err_set(ERR_IO, "%s: %s", point, strerror(errno));
+	rmdir(point);
+	return rc;
+}
+
+static int remember(const struct server *s)
+{
+	struct volume_state state = { .read_only = s->params.read_only };
+
+	snprintf(state.name, sizeof state.name, "%s", s->params.name);
+	snprintf(state.path, sizeof state.path, "%s", s->params.path);
+	snprintf(state.engine, sizeof state.engine, "userspace");
+	return state_save(s->run_dir, &state);
+}
+
+static int answer(const struct server *s, int rc)
+{
+	struct buf text = BUF_INIT;
+
+	if (rc < 0)
+		buf_printf(&text, "%s %s", err_name(rc), err_text());
+	else
+		buf_printf(&text, "ok %s", s->device);
+	rc = ipc_send(SERVE_FD, &text);
+	close(SERVE_FD);
+	buf_free(&text);
+	return rc;
+}
+
+static int begin(struct server *s, char **argv)
+{
+	struct secret *key = NULL;
+	int rc = receive_key(&key);
+
+	s->run_dir = argv[1];
+	s->params = (struct volume_open_params){ .name = argv[2], .path = argv[3], .read_only = argv[4][0] == 'r',
+		.discards = strchr(argv[4], 'd') != NULL };
+	if (rc == 0)
+		rc = state_check_name(s->params.name);
+	if (rc == 0)
+		rc = state_lock(s->run_dir, s->params.name);
+	if (rc == 0)
+		rc = open_plain(s, key);
+	secret_free(key);
+	if (rc == 0)
+		rc = publish(s);
+	return rc == 0 ? remember(s) : rc;
+}
+
+/* Wipes the keys. What was written but never flushed is flushed: it costs nothing and loses less. */
+static void end(struct server *s)
+{
+	if (s->fuse)
+		fusefile_stop(s->fuse);
+	if (s->plain && !s->params.read_only && plain_flush(s->plain) < 0)
+		log_error("last flush failed", "volume", s->params.name, "reason", err_text(), NULL);
+	plain_free(s->plain);
+}
+
+static void wake_main(void)
+{
+	kill(getpid(), SERVE_SIGNAL_END);
+}
+
+/* Signals that end other processes are left blocked: at shutdown file systems need us until they are unmounted. */
+static void block_signals(sigset_t *end_signal)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	sigemptyset(end_signal);
+	sigaddset(end_signal, SERVE_SIGNAL_END);
+}
+
+int main(int argc, char **argv)
+{
+	struct server s = { .run_dir = NULL };
+	sigset_t end_signal;
+	int rc, signal;
+
+	log_open("keyward-volume", LOG_LEVEL_INFO);
+	if (argc != 5 || fcntl(SERVE_FD, F_GETFD) < 0)
+		fatal("keyward-volume is started by the agent, not by hand");
+	if (fork() != 0)
+		_exit(0);
+	harden_process(SERVE_FD);
+	secret_init();
+	block_signals(&end_signal);
+	if (chdir("/") < 0)
+		fatal("chdir: %s", strerror(errno));
+	rc = begin(&s, argv);
+	if (answer(&s, rc) == 0 && rc == 0) {
+		harden_drop_capabilities();
+		harden_system_calls();
+		fusefile_on_end(s.fuse, wake_main);
+		sigwait(&end_signal, &signal);
+	} else if (s.device[0]) {
+		loop_detach(s.device);
+	}
+	end(&s);
+	_exit(rc < 0);
+}

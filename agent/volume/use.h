@@ -1,0 +1,17 @@
+/* use.h - what the running system does with a block device or file: mounted, swap, held by a driver, locked by a process. */
+#ifndef AGENT_VOLUME_USE_H
+#define AGENT_VOLUME_USE_H
+
+#include <sys/types.h>
+
+#include "agent/volume/volume.h"
+
+/* PATH itself, its partitions, and what is stacked on them. TEXT says what, empty when free. */
+int use_find(const char *path, enum volume_use *use, char text[static VOLUME_TEXT_MAX]);
+/* First mount point of a block device; 0 when there is none. */
+int use_mount_point(dev_t device, char *out, size_t size);
+/* Takes FILE (a descriptor open for writing if RDWR) as this process's alone, so that use_find sees it: ERR_BUSY. Block
+ * devices are claimed by opening them with O_EXCL instead. */
+int use_claim_file(int file, int rdwr);
+
+#endif

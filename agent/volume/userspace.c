@@ -1,0 +1,191 @@
+/* userspace.c - the engine for kernels without dm-crypt: one keyward-volume process per open volume (serve.c), which serves
+ * the plaintext as a file that a loop device turns into a block device. It outlives this process; its lock says that it
+ * lives, and it ends by itself when the loop device lets go of the file. */
+#include "agent/volume/volume.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/volume/loop.h"
+#include "agent/volume/serve.h"
+#include "agent/volume/state.h"
+#include "base/err.h"
+
+#define ANSWER_MS 120000          /* an adopted volume's own key slots may be slow to try */
+#define END_MS 10000
+#define POLL_MS 10
+
+static int supported(void)
+{
+	return access("/dev/fuse", R_OK | W_OK) == 0 && access("/dev/loop-control", R_OK | W_OK) == 0;
+}
+
+/* The at sign tells systemd's last killing round at shutdown that file systems still need this process. */
+#define PROCESS_NAME "@keyward-volume"
+
+static int start(const struct volume_env *env, const struct volume_open_params *p, int socket)
+{
+	const char *program = env->program ? env->program : KEYWARD_VOLUME_PROGRAM;
+	char name[sizeof PROCESS_NAME] = PROCESS_NAME;
+	char arguments[4][VOLUME_PATH_MAX];
+	char *argv[] = { name, arguments[0], arguments[1], arguments[2], arguments[3], NULL }, *none[] = { NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t signals;
+	pid_t pid;
+	int error;
+
+	snprintf(arguments[0], VOLUME_PATH_MAX, "%s", env->run_dir);
+	snprintf(arguments[1], VOLUME_PATH_MAX, "%s", p->name);
+	snprintf(arguments[2], VOLUME_PATH_MAX, "%s", p->path);
+	snprintf(arguments[3], VOLUME_PATH_MAX, "%s%s", p->read_only ? "r" : "w", p->discards ? "d" : "");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, socket, SERVE_FD);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	sigemptyset(&signals);
+	posix_spawnattr_setsigmask(&attributes, &signals);
+	sigfillset(&signals);
+	posix_spawnattr_setsigdefault(&attributes, &signals);
+	error = posix_spawn(&pid, program, &actions, &attributes, argv, none);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		return err_set(error == ENOENT ? ERR_UNSUPPORTED : ERR_IO, "%s: %s", program, strerror(error));
+	/* It forks and leaves the work to its child, so that nobody has to wait for that one. */
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+/* "ok /dev/loop0", or the name of an error and its text. */
+static int parse_answer(const char *answer, char device[static VOLUME_TEXT_MAX])
+{
+	char code[32] = "";
+	int from = 0;
+
+	sscanf(answer, "%31s %n", code, &from);
+	if (strcmp(code, "ok") != 0)
+		return err_set(err_code(code) ? err_code(code) : ERR_INTERNAL, "%s", answer[0] ? answer + from : "no answer");
+	snprintf(device, VOLUME_TEXT_MAX, "%s", answer + from);
+	return 0;
+}
+
+static int talk(int socket, const struct secret *device_key, char device[static VOLUME_TEXT_MAX])
+{
+	struct pollfd wait = { .fd = socket, .events = POLLIN };
+	char answer[VOLUME_PATH_MAX] = "";
+	ssize_t got;
+	int n;
+
+	if (send(socket, device_key->data, device_key->len, MSG_NOSIGNAL) != (ssize_t)device_key->len)
+		return err_set(ERR_UNAVAILABLE, "keyward-volume: %s", strerror(errno));
+	do
+		n = poll(&wait, 1, ANSWER_MS);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return err_set(ERR_TIMEOUT, "keyward-volume does not answer");
+	got = recv(socket, answer, sizeof answer - 1, 0);
+	if (got <= 0)
+		return err_set(ERR_UNAVAILABLE, "keyward-volume ended without an answer");
+	return parse_answer(answer, device);
+}
+
+/* What a killed process leaves: a loop device without its file, perhaps a mount of which nobody answers. */
+static void clean_up(const struct volume_env *env, const char *name)
+{
+	char file[STATE_FILE_MAX], device[VOLUME_TEXT_MAX], point[VOLUME_PATH_MAX];
+
+	state_file_name(name, file);
+	for (int i = 0; i < 4 && loop_find(file, device) == 0; i++)
+		loop_detach(device);
+	state_mount_point(env->run_dir, name, point);
+	umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW);
+	rmdir(point);
+}
+
+static int userspace_open(const struct volume_env *env, const struct volume_open_params *p, const struct secret *device_key,
+	char device[static VOLUME_TEXT_MAX])
+{
+	int rc, ends[2];
+
+	if (device_key->len == 0 || device_key->len > SERVE_KEY_MAX)
+		return err_set(ERR_INVALID, "a device key has 1 to %d bytes", SERVE_KEY_MAX);
+	if (state_holder(env->run_dir, p->name))
+		return err_set(ERR_BUSY, "volume %s is being opened or closed", p->name);
+	clean_up(env, p->name);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_set(ERR_IO, "socket: %s", strerror(errno));
+	rc = start(env, p, ends[1]);
+	close(ends[1]);
+	if (rc == 0)
+		rc = talk(ends[0], device_key, device);
+	close(ends[0]);
+	return rc < 0 ? err_wrap(rc, "%s", p->path) : 0;
+}
+
+static int wait_for_end(const struct volume_env *env, const char *name, int ms)
+{
+	for (; ms > 0 && state_holder(env->run_dir, name); ms -= POLL_MS)
+		usleep(POLL_MS * 1000);
+	return state_holder(env->run_dir, name) == 0;
+}
+
+/* Asked by signal it wipes its keys before it ends; killed it cannot. */
+static void end_process(const struct volume_env *env, const char *name)
+{
+	pid_t pid = state_holder(env->run_dir, name);
+
+	if (pid > 0)
+		kill(pid, SERVE_SIGNAL_END);
+	if (pid > 0 && !wait_for_end(env, name, END_MS) && state_holder(env->run_dir, name) == pid)
+		kill(pid, SIGKILL);
+}
+
+static int userspace_close(const struct volume_env *env, const struct volume_state *state, int force)
+{
+	int rc = state->device[0] ? loop_detach(state->device) : 0;
+
+	if (rc < 0 && !force)
+		return rc;
+	if (!wait_for_end(env, state->name, force ? END_MS / 10 : END_MS)) {
+		if (!force)
+			return err_set(ERR_BUSY, "volume %s closes when its last user closes %s", state->name, state->device);
+		end_process(env, state->name);
+		if (!wait_for_end(env, state->name, END_MS))
+			return err_set(ERR_BUSY, "keyward-volume of %s does not end", state->name);
+	}
+	clean_up(env, state->name);
+	return 0;
+}
+
+static int userspace_alive(const struct volume_env *env, const struct volume_state *state)
+{
+	return state_holder(env->run_dir, state->name) != 0;
+}
+
+static int userspace_find(const struct volume_state *state, char device[static VOLUME_TEXT_MAX])
+{
+	char file[STATE_FILE_MAX];
+
+	state_file_name(state->name, file);
+	return loop_find(file, device);
+}
+
+const struct volume_engine volume_userspace = {
+	.name = "userspace",
+	.supported = supported,
+	.open = userspace_open,
+	.close = userspace_close,
+	.alive = userspace_alive,
+	.find = userspace_find,
+};

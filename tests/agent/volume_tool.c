@@ -1,0 +1,247 @@
+/* volume_tool.c - agent/volume from a command line, for the tests and measurements of volumes.
+ *
+ *     volume_tool COMMAND [name=value]...
+ *
+ * Names: env= and program= (run directory, keyward-volume), path, name, key (file), device, point, fs, label, cipher (xts, cbc),
+ * bits, sector, hash, wipe, named, ro, discards, force, new (key file), version, stop (a stage at which to interrupt). Prints
+ * what came out as "name=value" lines; on failure "error=NAME text" and status 1. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include "agent/volume/volume.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+static char **arguments;
+
+static const char *get(const char *name, const char *otherwise)
+{
+	size_t len = strlen(name);
+
+	for (char **a = arguments; *a; a++)
+		if (strncmp(*a, name, len) == 0 && (*a)[len] == '=')
+			return *a + len + 1;
+	return otherwise;
+}
+
+static const char *need(const char *name)
+{
+	const char *value = get(name, NULL);
+
+	if (value == NULL)
+		fatal("%s= is needed", name);
+	return value;
+}
+
+static int number(const char *name, int otherwise)
+{
+	return get(name, NULL) ? atoi(get(name, NULL)) : otherwise;
+}
+
+static struct secret *read_key(const char *name)
+{
+	struct secret *raw = secret_new(4096);
+	int fd = open(need(name), O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, raw->data, raw->len);
+
+	if (n <= 0)
+		fatal("no key in %s", need(name));
+	close(fd);
+	raw->len = (size_t)n;
+	return raw;
+}
+
+static struct volume_env environment(void)
+{
+	return (struct volume_env){ .run_dir = get("env", "/run/keyward-test"), .program = get("program", NULL) };
+}
+
+static int progress(void *ctx, const char *stage, int percent)
+{
+	char now[64];
+
+	printf("progress=%s %d\n", stage, percent);
+	fflush(stdout);
+	snprintf(now, sizeof now, "%s:%d", stage, percent);
+	return strcmp(get("stop", ""), now) == 0;
+}
+
+static struct volume_params params(void)
+{
+	struct volume_params p = {
+		.cipher = strcmp(get("cipher", "xts"), "cbc") == 0 ? VOLUME_CBC_ESSIV : VOLUME_XTS,
+		.key_bits = (unsigned)number("bits", 256),
+		.sector_size = (uint32_t)number("sector", 0),
+		.hash = get("hash", NULL),
+		.wipe = number("wipe", 0),
+		.token = { .key_version = (uint32_t)number("version", 1), .keyslot = -1 },
+	};
+
+	snprintf(p.token.server, sizeof p.token.server, "%s", get("server", "https://keyward.example"));
+	if (uuid_parse(get("account", "01930000-0000-7000-8000-00000000000a"), &p.token.account) < 0
+	    || uuid_parse(get("id", "01930000-0000-7000-8000-00000000000d"), &p.token.device) < 0)
+		fatal("account= and id= are UUIDs");
+	return p;
+}
+
+static int do_inspect(void)
+{
+	static const char *const uses[] = { "free", "root", "mounted", "held" };
+	static const char *const contents[] = { "nothing", "table", "signature", "foreign", "ours" };
+	struct volume_report r;
+	char device[UUID_TEXT_SIZE];
+	int rc = volume_inspect(need("path"), &r);
+
+	if (rc < 0)
+		return rc;
+	printf("use=%s\nuse_text=%s\ncontent=%s\ncontent_text=%s\nsize=%llu\n", uses[r.use], r.use_text, contents[r.content],
+		r.content_text, (unsigned long long)r.size);
+	if (r.content == VOLUME_OURS) {
+		uuid_text(&r.token.device, device);
+		printf("server=%s\nid=%s\nversion=%u\nslot=%d\nprovisioning=%d\nwiped=%llu\n", r.token.server, device,
+			r.token.key_version, r.token.keyslot, r.token.provisioning, (unsigned long long)r.token.wiped);
+	}
+	return 0;
+}
+
+static int do_format(void)
+{
+	struct volume_params p = params();
+	struct secret *key = read_key("key");
+	int rc = volume_format(need("path"), &p, key, number("named", 0), progress, NULL);
+
+	secret_free(key);
+	return rc;
+}
+
+static int do_provision(void)
+{
+	struct volume_params p = params();
+	struct volume_env env = environment();
+	struct secret *key = read_key("key");
+	int rc = volume_provision(&env, need("path"), need("name"), &p, key, need("fs"), get("label", NULL), number("named", 0),
+		progress, NULL);
+
+	secret_free(key);
+	return rc;
+}
+
+static int do_ready(void)
+{
+	return volume_ready(need("path"));
+}
+
+static int do_rekey(void)
+{
+	struct secret *key = read_key("key"), *new = read_key("new");
+	int rc = volume_rekey(need("path"), key, new, (uint32_t)number("version", 2));
+
+	secret_free(key);
+	secret_free(new);
+	return rc;
+}
+
+static int do_open(void)
+{
+	struct volume_open_params p = { .path = need("path"), .name = need("name"), .read_only = number("ro", 0),
+		.discards = number("discards", 0) };
+	struct volume_env env = environment();
+	const struct volume_engine *engine = NULL;
+	struct secret *key = read_key("key");
+	char device[VOLUME_TEXT_MAX];
+	int rc = get("engine", NULL) ? volume_engine_find(get("engine", NULL), &engine) : 0;
+
+	if (rc == 0)
+		rc = volume_open(&env, engine, &p, key, device);
+	secret_free(key);
+	if (rc == 0)
+		printf("device=%s\n", device);
+	return rc;
+}
+
+static int do_close(void)
+{
+	struct volume_env env = environment();
+
+	return volume_close(&env, need("name"), number("force", 0));
+}
+
+static void print_state(const struct volume_state *s)
+{
+	printf("name=%s\npath=%s\ndevice=%s\nengine=%s\nro=%d\nalive=%d\nmounted=%s\n", s->name, s->path, s->device, s->engine,
+		s->read_only, s->alive, s->mounted);
+}
+
+static int do_status(void)
+{
+	struct volume_env env = environment();
+	struct volume_state s;
+	int rc = volume_status(&env, need("name"), &s);
+
+	if (rc == 0)
+		print_state(&s);
+	return rc;
+}
+
+static int do_list(void)
+{
+	struct volume_env env = environment();
+	struct volume_state *list;
+	int n = volume_list(&env, &list);
+
+	for (int i = 0; i < n; i++)
+		print_state(&list[i]);
+	free(list);
+	return n < 0 ? n : 0;
+}
+
+static int do_mkfs(void)
+{
+	return volume_mkfs(need("device"), need("fs"), get("label", NULL));
+}
+
+static int do_check(void)
+{
+	return volume_check(need("device"));
+}
+
+static int do_mount(void)
+{
+	return volume_mount(need("device"), need("point"), number("ro", 0));
+}
+
+static int do_unmount(void)
+{
+	return volume_unmount(need("point"), number("force", 0));
+}
+
+static const struct {
+	const char *name;
+	int (*run)(void);
+} commands[] = {
+	{ "inspect", do_inspect }, { "format", do_format }, { "provision", do_provision }, { "ready", do_ready },
+	{ "rekey", do_rekey }, { "open", do_open }, { "close", do_close }, { "status", do_status }, { "list", do_list },
+	{ "mkfs", do_mkfs }, { "check", do_check }, { "mount", do_mount }, { "unmount", do_unmount },
+};
+
+int main(int argc, char **argv)
+{
+	int rc;
+
+	if (argc < 2)
+		fatal("a command is needed");
+	secret_init();
+	arguments = argv + 2;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		rc = commands[i].run();
+		if (rc < 0)
+			printf("error=%s %s\n", err_name(rc), err_text());
+		return rc < 0;
+	}
+	fatal("no command %s", argv[1]);
+}
