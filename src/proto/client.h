@@ -25,7 +25,7 @@ struct proto_enrolled {
 	clock_us server_time;
 };
 
-/* Proves the passphrase, registers the public part of SIGNER's key. Takes about 0.1 s and two round trips.
+/* Proves the passphrase, registers the public part of SIGNER's key. Takes about a quarter of a second and two round trips.
  * ERR_UNAUTHENTICATED: the server does not know this passphrase for this account, or somebody poses as the server;
  * ERR_SUSPENDED, ERR_TOO_MANY, ... as the server says in private; ERR_UNAVAILABLE ... from the transport. */
 int proto_enrol(const struct proto_transport *transport, const struct uuid *account, const char *passphrase,

@@ -50,7 +50,7 @@ struct proto_enrol_request {
 };
 
 /* The verifier that the server keeps per account instead of the passphrase: as good as the passphrase for enrolling, and
- * a start for guessing it, so keep it wrapped. Takes about 0.1 s. ERR_INVALID for an empty or overlong passphrase. */
+ * a start for guessing it, so keep it wrapped. Takes about a quarter of a second. ERR_INVALID for an empty or overlong passphrase. */
 int proto_enrol_verifier(const struct uuid *account, const char *passphrase, uint8_t verifier[static PROTO_VERIFIER_SIZE]);
 
 /* ENROL_START. VERIFIER NULL: no such account; the answer then cannot be told from a real one and the next step fails as
