@@ -113,6 +113,7 @@ const char *db_constraint(const struct db *db);
 
 /* Rows from 0, columns from 0 in the order of the SELECT. A null gives 0, nil, NULL or an empty view. */
 size_t db_rows(const struct db_result *r);
+int db_columns(const struct db_result *r);
 int db_is_null(const struct db_result *r, size_t row, int column);
 const char *db_text(const struct db_result *r, size_t row, int column);       /* the result's; NULL for null */
 struct uuid db_uuid(const struct db_result *r, size_t row, int column);

@@ -39,6 +39,11 @@ size_t db_rows(const struct db_result *r)
 	return (size_t)PQntuples(r->pg);
 }
 
+int db_columns(const struct db_result *r)
+{
+	return PQnfields(r->pg);
+}
+
 int db_is_null(const struct db_result *r, size_t row, int column)
 {
 	return PQgetisnull(r->pg, (int)row, column);

@@ -1,0 +1,227 @@
+/* audit.c - appends to the log, queries it, streams it for verification. All writing is in SQL's audit_append. */
+#include "store/audit.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define EACH_STEP 500            /* entries in memory at a time */
+
+static const char *const category_names[] = {
+#define X(id, name, label) name,
+	AUDIT_CATEGORIES(X)
+#undef X
+};
+static const char *const category_labels[] = {
+#define X(id, name, label) label,
+	AUDIT_CATEGORIES(X)
+#undef X
+};
+
+static const struct {
+	const char *name, *label;
+	enum audit_category category;
+} events[] = {
+#define X(id, name, category, label) { name, label, AUDIT_CATEGORY_##category },
+	AUDIT_EVENTS(X)
+#undef X
+};
+
+static const char *const actors[] = {
+#define X(id, name) name,
+	DB_ACTORS(X)
+#undef X
+};
+
+const char *audit_event_name(enum audit_event e)
+{
+	return events[e].name;
+}
+
+const char *audit_category_name(enum audit_category c)
+{
+	return category_names[c];
+}
+
+const char *audit_category_label(enum audit_category c)
+{
+	return category_labels[c];
+}
+
+const char *audit_label(const char *event_name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(events); i++)
+		if (strcmp(events[i].name, event_name) == 0)
+			return events[i].label;
+	return event_name;
+}
+
+int audit_log(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail)
+{
+	const struct db_actor *a = db_actor(db);
+	const struct audit_object none = { NULL, NULL, NULL };
+	const struct audit_object *o = object ? object : &none;
+	int rc = db_queue(db, "select audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		DB_ARGS(db_text_arg(category_names[events[event].category]), db_text_arg(events[event].name),
+			db_text_arg(actors[a->kind]), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name),
+			db_text_arg(o->kind), db_uuid_arg(o->id), db_text_arg(o->name), db_json_arg(detail), db_text_arg(a->address),
+			db_text_arg(a->request)));
+
+	json_decref(detail);
+	return rc;
+}
+
+json_t *audit_changes(const json_t *before, const json_t *after)
+{
+	json_t *changes = json_object(), *detail = NULL;
+	void *at = json_object_iter((json_t *)(uintptr_t)after);
+
+	for (; at; at = json_object_iter_next((json_t *)(uintptr_t)after, at)) {
+		const char *name = json_object_iter_key(at);
+		json_t *now = json_object_iter_value(at), *then = json_object_get(before, name);
+
+		if (then != NULL && json_equal(then, now))
+			continue;
+		json_object_set_new(changes, name, json_pack("{s:O?,s:O}", "old", then, "new", now));
+	}
+	if (json_object_size(changes))
+		detail = json_pack("{s:O}", "changes", changes);
+	json_decref(changes);
+	return detail;
+}
+
+static const struct list_column sorts[] = {
+	{ "seq", "e.seq", "bigint", 1 },
+	{ NULL },
+};
+static const char *const searches[] = {
+	"e.event", "coalesce(e.actor_name, '')", "coalesce(e.object_name, '')", "coalesce(e.address, '')",
+	"coalesce(e.detail::text, '')", NULL,
+};
+static const struct list_filter filters[] = {
+	{ "from", "e.at >= $::timestamptz" },
+	{ "to", "e.at < $::timestamptz" },
+	{ "category", "e.category = $" },
+	{ "event", "e.event = $" },
+	{ "object", "e.object_id = $::uuid" },
+	{ NULL },
+};
+static const struct list_spec spec = {
+	.columns = "e.seq, e.at, e.category, e.event, e.actor_kind, e.actor_name, e.object_kind, e.object_id, e.object_name,"
+		" e.detail, e.address",
+	.from = "audit_entry e", .id = "e.seq", .id_type = "bigint", .sorts = sorts, .searches = searches, .filters = filters,
+};
+
+int audit_list(struct db *db, const struct list_query *query, json_t **page)
+{
+	json_t *row;
+	size_t i;
+	int rc = list_page(db, &spec, query, page);
+
+	if (rc < 0)
+		return rc;
+	json_array_foreach(json_object_get(*page, "rows"), i, row)
+		json_set_string(row, "label", audit_label(json_string_value(json_object_get(row, "event"))));
+	return 0;
+}
+
+static int take_hash(struct db_result *r, size_t row, int column, uint8_t out[static AUDIT_HASH_SIZE])
+{
+	struct wire_view v = db_bytes(r, row, column);
+
+	if (v.len != AUDIT_HASH_SIZE)
+		return err_set(ERR_TAMPERED, "a hash of %zu bytes", v.len);
+	memcpy(out, v.data, AUDIT_HASH_SIZE);
+	return 0;
+}
+
+static int take_entry(struct db_result *r, size_t i, struct audit_entry *e)
+{
+	*e = (struct audit_entry) {
+		.tenant = db_uuid(r, i, 0), .seq = db_int(r, i, 1), .at = db_time(r, i, 2), .category = db_text(r, i, 3),
+		.event = db_text(r, i, 4), .actor_kind = db_text(r, i, 5), .has_actor_id = !db_is_null(r, i, 6),
+		.actor_id = db_uuid(r, i, 6), .actor_name = db_text(r, i, 7), .object_kind = db_text(r, i, 8),
+		.has_object_id = !db_is_null(r, i, 9), .object_id = db_uuid(r, i, 9), .object_name = db_text(r, i, 10),
+		.detail = db_text(r, i, 11), .address = db_text(r, i, 12), .request = db_text(r, i, 13),
+		.written_by = db_text(r, i, 14),
+	};
+	return take_hash(r, i, 15, e->previous) < 0 ? ERR_TAMPERED : take_hash(r, i, 16, e->hash);
+}
+
+/* The chain is named besides what row security shows: a role that sees more than one must not mix them. */
+static struct uuid chain_of(const struct db *db)
+{
+	return db_tenant(db) ? *db_tenant(db) : (struct uuid) { { 0 } };
+}
+
+int audit_each(struct db *db, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx)
+{
+	struct uuid tenant = chain_of(db);
+	struct audit_entry e;
+	struct db_result *r;
+	int64_t after = 0;
+	size_t count = EACH_STEP;
+	int rc = 0;
+
+	while (rc >= 0 && count == EACH_STEP) {
+		rc = db_query(db, &r, "select tenant, seq, at, category, event, actor_kind, actor_id, actor_name, object_kind,"
+			" object_id, object_name, detail::text, address, request, written_by, previous, hash from audit_entry"
+			" where tenant = $1 and seq > $2 and seq <= $3 order by seq limit $4",
+			DB_ARGS(db_uuid_arg(&tenant), db_int_arg(after), db_int_arg(last ? last : INT64_MAX), db_int_arg(EACH_STEP)));
+		if (rc < 0)
+			return rc;
+		count = db_rows(r);
+		for (size_t i = 0; rc >= 0 && i < count; i++) {
+			rc = take_entry(r, i, &e);
+			if (rc == 0)
+				rc = each(ctx, &e);
+			after = e.seq;
+		}
+		db_result_free(r);
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int step(void *ctx, const struct audit_entry *e)
+{
+	return audit_verify_step(ctx, e);
+}
+
+/* The head, and whether there are entries beyond it, in one snapshot: what is written meanwhile is not looked at. */
+static int take_head(struct db *db, const struct uuid *tenant, int64_t *seq, uint8_t hash[static AUDIT_HASH_SIZE])
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select coalesce(h.seq, 0), coalesce(h.hash, decode(repeat('00', 32), 'hex')), exists ("
+		"select 1 from audit_entry e where e.tenant = $1 and e.seq > coalesce(h.seq, 0))"
+		" from (select 1) one left join audit_head h on h.tenant = $1", DB_ARGS(db_uuid_arg(tenant)));
+
+	if (rc < 0)
+		return rc;
+	*seq = db_int(r, 0, 0);
+	rc = take_hash(r, 0, 1, hash);
+	if (rc == 0 && db_bool(r, 0, 2))
+		rc = err_set(ERR_TAMPERED, "there are entries beyond the head, %lld", (long long)*seq);
+	db_result_free(r);
+	return rc;
+}
+
+int audit_check(struct db *db, int64_t *count)
+{
+	struct uuid tenant = chain_of(db);
+	uint8_t hash[AUDIT_HASH_SIZE];
+	struct audit_verify v;
+	int64_t seq = 0;
+	int rc = take_head(db, &tenant, &seq, hash);
+
+	if (rc < 0)
+		return rc;
+	audit_verify_begin(&v, &tenant);
+	if (seq > 0)
+		rc = audit_each(db, seq, step, &v);
+	if (rc == 0)
+		rc = audit_verify_end(&v, seq, hash);
+	*count = v.seq;
+	return rc;
+}

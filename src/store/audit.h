@@ -1,0 +1,146 @@
+/* audit.h - the log (LOG-1 to LOG-3): the table of events, appending inside the caller's transaction, queries, verification.
+ *
+ * Every function of the store that changes something appends its entry itself; other code appends only for what is no change
+ * in the database (a server's start, a key handed out). Details never hold a secret. */
+#ifndef STORE_AUDIT_H
+#define STORE_AUDIT_H
+
+#include <jansson.h>
+
+#include "audit/chain.h"
+#include "store/db.h"
+#include "store/list.h"
+
+/* LOG-1: name in the database, what pages call it */
+#define AUDIT_CATEGORIES(X) \
+	X(AGENT, "agent", "Agent events") \
+	X(KEY, "key", "Key actions") \
+	X(POLICY, "policy", "Policy events") \
+	X(USER, "user", "User events") \
+	X(DEVICE, "device", "Device events") \
+	X(REPORT, "report", "Report events") \
+	X(SYSTEM, "system", "System events")
+
+/* id, name in the database, category, what pages call it */
+#define AUDIT_EVENTS(X) \
+	X(SERVER_STARTED, "server.started", SYSTEM, "Server started") \
+	X(SERVER_STOPPED, "server.stopped", SYSTEM, "Server stopped") \
+	X(SETUP_DONE, "setup.done", SYSTEM, "Installation set up") \
+	X(SETUP_REFUSED, "setup.refused", SYSTEM, "Set-up code refused") \
+	X(SETTING_CHANGED, "setting.changed", SYSTEM, "Setting changed") \
+	X(TENANT_CREATED, "tenant.created", SYSTEM, "Account created") \
+	X(TENANT_CHANGED, "tenant.changed", SYSTEM, "Account changed") \
+	X(TENANT_SUSPENDED, "tenant.suspended", SYSTEM, "Account suspended") \
+	X(TENANT_RESUMED, "tenant.resumed", SYSTEM, "Account resumed") \
+	X(TENANT_CLOSING, "tenant.closing", SYSTEM, "Account is being closed") \
+	X(TENANT_CLOSED, "tenant.closed", SYSTEM, "Account closed") \
+	X(TENANT_ADMIN_INVITED, "tenant.admin-invited", SYSTEM, "First administrator invited") \
+	X(ACCOUNT_CHANGED, "account.changed", SYSTEM, "Account settings changed") \
+	X(PASSPHRASE_SET, "passphrase.set", SYSTEM, "Provisioning passphrase set") \
+	X(PASSPHRASE_SHOWN, "passphrase.shown", SYSTEM, "Provisioning passphrase shown") \
+	X(USER_CREATED, "user.created", USER, "User created") \
+	X(USER_INVITED, "user.invited", USER, "User invited") \
+	X(USER_ACCEPTED, "user.accepted", USER, "Invitation accepted") \
+	X(USER_CHANGED, "user.changed", USER, "User changed") \
+	X(USER_DELETED, "user.deleted", USER, "User deleted") \
+	X(USER_SIGNED_IN, "user.signed-in", USER, "Signed in") \
+	X(USER_SIGN_IN_FAILED, "user.sign-in-failed", USER, "Sign-in failed") \
+	X(USER_LOCKED, "user.locked", USER, "User locked after failed sign-ins") \
+	X(USER_SIGNED_OUT, "user.signed-out", USER, "Signed out") \
+	X(SESSION_REVOKED, "session.revoked", USER, "Session ended by its owner") \
+	X(PASSWORD_RESET_SENT, "password.reset-sent", USER, "Password link sent") \
+	X(PASSWORD_CHANGED, "password.changed", USER, "Password changed") \
+	X(AGENT_REGISTERED, "agent.registered", AGENT, "Agent registered") \
+	X(AGENT_REFUSED, "agent.refused", AGENT, "Agent registration refused") \
+	X(AGENT_REMOVED, "agent.removed", AGENT, "Agent removed") \
+	X(AGENT_BOOTED, "agent.booted", AGENT, "Agent started") \
+	X(AGENT_SHUT_DOWN, "agent.shut-down", AGENT, "Agent shut down") \
+	X(AGENT_INSECURE_TLS, "agent.insecure-tls", AGENT, "Agent's certificate checks are switched off") \
+	X(AGENT_SECURE_TLS, "agent.secure-tls", AGENT, "Agent's certificate checks are on again") \
+	X(AGENT_ORDERED, "agent.ordered", AGENT, "Order given to an agent") \
+	X(AGENT_ORDER_DONE, "agent.order-done", AGENT, "Agent carried out an order") \
+	X(AGENT_ORDER_FAILED, "agent.order-failed", AGENT, "Agent could not carry out an order") \
+	X(INSTANCE_CREATED, "instance.created", AGENT, "Instance seen for the first time") \
+	X(INSTANCE_MISSING, "instance.missing", AGENT, "Instance is missing") \
+	X(INSTANCE_BACK, "instance.back", AGENT, "Instance is back") \
+	X(INSTANCE_DELETED, "instance.deleted", AGENT, "Instance removed from the list") \
+	X(IMAGE_CREATED, "image.created", DEVICE, "Image seen for the first time") \
+	X(IMAGE_CHANGED, "image.changed", DEVICE, "Image changed") \
+	X(DEVICE_CREATED, "device.created", DEVICE, "Device registered") \
+	X(DEVICE_CHANGED, "device.changed", DEVICE, "Device changed") \
+	X(DEVICE_CONFIGURED, "device.configured", DEVICE, "Device configured") \
+	X(DEVICE_UNCONFIGURED, "device.unconfigured", DEVICE, "Device unconfigured") \
+	X(DEVICE_ENCRYPT, "device.encrypt", DEVICE, "Encryption requested") \
+	X(DEVICE_CANCELLED, "device.cancelled", DEVICE, "Encryption cancelled") \
+	X(DEVICE_STARTED, "device.started", DEVICE, "Encryption started") \
+	X(DEVICE_ENCRYPTED, "device.encrypted", DEVICE, "Device encrypted") \
+	X(DEVICE_FAILED, "device.failed", DEVICE, "Encryption failed") \
+	X(DEVICE_OPENED, "device.opened", DEVICE, "Volume opened") \
+	X(DEVICE_CLOSED, "device.closed", DEVICE, "Volume closed") \
+	X(DEVICE_LOST, "device.lost", DEVICE, "Device is no longer detected") \
+	X(DEVICE_FOUND, "device.found", DEVICE, "Device is detected again") \
+	X(DEVICE_DELETED, "device.deleted", DEVICE, "Device deleted") \
+	X(KEY_CREATED, "key.created", KEY, "Device key created") \
+	X(KEY_DESTROYED, "key.destroyed", KEY, "Device keys destroyed") \
+	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \
+	X(KEY_PENDING, "key.pending", KEY, "Key request waits for a decision") \
+	X(KEY_APPROVED, "key.approved", KEY, "Key request approved") \
+	X(KEY_APPROVED_AUTOMATICALLY, "key.approved-automatically", KEY, "Key request approved automatically") \
+	X(KEY_DENIED, "key.denied", KEY, "Key request denied") \
+	X(KEY_DENIED_AUTOMATICALLY, "key.denied-automatically", KEY, "Key request denied automatically") \
+	X(KEY_DELIVERED, "key.delivered", KEY, "Key delivered") \
+	X(KEY_REVOKE, "key.revoke", KEY, "Key revocation ordered") \
+	X(KEY_REVOKED, "key.revoked", KEY, "Key revoked") \
+	X(KEY_RESTORED, "key.restored", KEY, "Key revocation cancelled") \
+	X(KEY_CLOSED, "key.closed", KEY, "Key request closed") \
+	X(KEY_INTEGRITY, "key.integrity", KEY, "Integrity changed") \
+	X(KEY_POLICY, "key.policy", KEY, "Policy assigned to a key request") \
+	X(POLICY_CREATED, "policy.created", POLICY, "Policy created") \
+	X(POLICY_CHANGED, "policy.changed", POLICY, "Policy changed") \
+	X(POLICY_DELETED, "policy.deleted", POLICY, "Policy deleted") \
+	X(POLICY_IMAGES, "policy.images", POLICY, "Images of a policy changed") \
+	X(POLICY_DEVICES, "policy.devices", POLICY, "Devices of a policy changed")
+
+enum audit_category {
+#define X(id, name, label) AUDIT_CATEGORY_##id,
+	AUDIT_CATEGORIES(X)
+#undef X
+	AUDIT_CATEGORY_COUNT
+};
+
+enum audit_event {
+#define X(id, name, category, label) AUDIT_##id,
+	AUDIT_EVENTS(X)
+#undef X
+	AUDIT_EVENT_COUNT
+};
+
+const char *audit_event_name(enum audit_event e);
+const char *audit_category_name(enum audit_category c);
+const char *audit_category_label(enum audit_category c);
+/* What pages call an event, by its name; the name itself when this build does not know it. */
+const char *audit_label(const char *event_name);
+
+/* What an entry is about: {"device", &id, "data"}; ID and NAME may be NULL. */
+struct audit_object {
+	const char *kind;
+	const struct uuid *id;
+	const char *name;
+};
+
+/* Queued, so it costs no round trip; its failure is the commit's. OBJECT may be NULL. DETAIL is taken over, NULL: none. */
+int audit_log(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail);
+/* {"changes": {name: {"old": ..., "new": ...}}} for the members of AFTER that differ in BEFORE; NULL when none does. */
+json_t *audit_changes(const json_t *before, const json_t *after);
+
+/* Sorted by "seq"; filters "from" and "to" (RFC 3339; to is exclusive), "category", "event", "object"; search in names, events
+ * and details. A row: seq, at, category, event, label, actor, object, detail, address. */
+int audit_list(struct db *db, const struct list_query *query, json_t **page);
+
+/* Calls EACH for every entry of the bound chain up to number LAST (0: all) in order, in steps that hold little memory; a negative
+ * result ends it. Needs a role that sees the chain: console, jobs, central for the installation's, owner for any. */
+int audit_each(struct db *db, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx);
+/* Verifies the bound chain (no tenant: the installation's). *COUNT: entries found whole. Errors as in audit/chain.h. */
+int audit_check(struct db *db, int64_t *count);
+
+#endif

@@ -1,0 +1,230 @@
+/* list.c - builds a list's SQL, runs it, and wraps the page up with its cursors. */
+#include "store/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define CURSOR_MAX 2048
+#define LIST_ARGS_MAX 16
+
+/* A list in the making. */
+struct listing {
+	const struct list_spec *spec;
+	const struct list_query *query;
+	const struct list_column *sort;
+	int descending;              /* as the user sees it */
+	int backwards;               /* the cursor asks for what comes before */
+	int limit;
+	json_t *cursor;              /* NULL: from the start */
+	struct buf sql;
+	struct db_arg args[LIST_ARGS_MAX];
+	size_t arg_count;
+	char *pattern;
+};
+
+static int add_arg(struct listing *l, struct db_arg a)
+{
+	if (l->arg_count == LIST_ARGS_MAX)
+		fatal("list: too many arguments");
+	l->args[l->arg_count++] = a;
+	return (int)l->arg_count;
+}
+
+static int read_cursor(struct listing *l)
+{
+	struct buf text = BUF_INIT;
+	const char *sort, *value, *id;
+	int rc, descending;
+
+	if (l->query->cursor == NULL || *l->query->cursor == '\0')
+		return 0;
+	if (strlen(l->query->cursor) > CURSOR_MAX || decode_base64url(l->query->cursor, &text) < 0
+		|| json_parse_object(buf_str(&text), text.len, CURSOR_MAX, &l->cursor) < 0)
+		rc = err_set(ERR_INVALID, "page: not a page of this list");
+	else if ((rc = json_get_string(l->cursor, "s", 100, &sort)) == 0 && (rc = json_get_bool(l->cursor, "d", &descending)) == 0
+		&& (rc = json_get_bool(l->cursor, "b", &l->backwards)) == 0
+		&& (rc = json_get_string(l->cursor, "v", CURSOR_MAX, &value)) == 0
+		&& (rc = json_get_string(l->cursor, "i", 100, &id)) == 0
+		&& (strcmp(sort, l->sort->name) != 0 || descending != l->descending))
+		rc = err_set(ERR_INVALID, "page: the list is sorted differently now");
+	buf_free(&text);
+	return rc;
+}
+
+static int choose_sort(struct listing *l)
+{
+	const struct list_column *c = l->spec->sorts;
+
+	if (l->query->sort && *l->query->sort)
+		while (c->name && strcmp(c->name, l->query->sort) != 0)
+			c++;
+	if (c->name == NULL)
+		return err_set(ERR_INVALID, "sort: no such column");
+	l->sort = c;
+	l->descending = l->query->order == 0 ? c->descending : l->query->order < 0;
+	l->limit = l->query->limit > 0 ? l->query->limit : LIST_LIMIT_DEFAULT;
+	if (l->limit > LIST_LIMIT_MAX)
+		l->limit = LIST_LIMIT_MAX;
+	return 0;
+}
+
+/* "50%" finds just that: what ILIKE takes for wild cards is escaped. */
+static char *search_pattern(const char *text)
+{
+	struct buf b = BUF_INIT;
+
+	buf_putc(&b, '%');
+	for (; *text; text++) {
+		if (strchr("%_\\", *text))
+			buf_putc(&b, '\\');
+		buf_putc(&b, *text);
+	}
+	buf_putc(&b, '%');
+	return buf_take(&b);
+}
+
+static int add_search(struct listing *l)
+{
+	int n;
+
+	if (l->query->search == NULL || *l->query->search == '\0' || l->spec->searches == NULL)
+		return 0;
+	if (strlen(l->query->search) > LIST_SEARCH_MAX)
+		return err_set(ERR_INVALID, "search: at most %d bytes", LIST_SEARCH_MAX);
+	l->pattern = search_pattern(l->query->search);
+	n = add_arg(l, db_text_arg(l->pattern));
+	for (size_t i = 0; l->spec->searches[i]; i++)
+		buf_printf(&l->sql, "%s%s ilike $%d", i ? " or " : " and (", l->spec->searches[i], n);
+	buf_puts(&l->sql, ")");
+	return 0;
+}
+
+static void add_condition(struct listing *l, const char *condition, const char *value)
+{
+	int n = add_arg(l, db_text_arg(value));
+
+	buf_puts(&l->sql, " and (");
+	for (; *condition; condition++) {
+		if (*condition == '$')
+			buf_printf(&l->sql, "$%d", n);
+		else
+			buf_putc(&l->sql, *condition);
+	}
+	buf_puts(&l->sql, ")");
+}
+
+static int add_filters(struct listing *l)
+{
+	for (size_t i = 0; i < LIST_FILTERS_MAX; i++) {
+		const char *name = l->query->filters[i].name, *value = l->query->filters[i].value;
+		const struct list_filter *f = l->spec->filters;
+
+		if (name == NULL || value == NULL || *value == '\0')
+			continue;
+		while (f && f->name && strcmp(f->name, name) != 0)
+			f++;
+		if (f == NULL || f->name == NULL)
+			return err_set(ERR_INVALID, "%s: no such filter", name);
+		add_condition(l, f->condition, value);
+	}
+	return 0;
+}
+
+static void add_cursor(struct listing *l)
+{
+	const char *id_type = l->spec->id_type ? l->spec->id_type : "uuid";
+	int value, id;
+
+	if (l->cursor == NULL)
+		return;
+	value = add_arg(l, db_text_arg(json_string_value(json_object_get(l->cursor, "v"))));
+	id = add_arg(l, db_text_arg(json_string_value(json_object_get(l->cursor, "i"))));
+	buf_printf(&l->sql, " and (%s, %s) %s ($%d::%s, $%d::%s)", l->sort->expression, l->spec->id,
+		l->descending != l->backwards ? "<" : ">", value, l->sort->type, id, id_type);
+}
+
+static int build(struct listing *l)
+{
+	const char *order = NULL;
+	int rc;
+
+	buf_printf(&l->sql, "select %s, (%s)::text as _value, (%s)::text as _id from %s where %s", l->spec->columns,
+		l->sort->expression, l->spec->id, l->spec->from, l->spec->where ? l->spec->where : "true");
+	rc = add_filters(l);
+	if (rc == 0)
+		rc = add_search(l);
+	if (rc < 0)
+		return rc;
+	add_cursor(l);
+	order = l->descending != l->backwards ? "desc" : "asc";
+	/* One more than the page: whether there is a next one. */
+	buf_printf(&l->sql, " order by %s %s, %s %s limit $%d", l->sort->expression, order, l->spec->id, order,
+		add_arg(l, db_int_arg(l->limit + 1)));
+	return 0;
+}
+
+static json_t *make_cursor(const struct listing *l, const struct db_result *r, size_t row, int backwards)
+{
+	json_t *c = json_object(), *text;
+	char *inner, *outer;
+	int fields = db_columns(r);
+
+	json_set_string(c, "s", l->sort->name);
+	json_set_bool(c, "d", l->descending);
+	json_set_bool(c, "b", backwards);
+	json_set_string(c, "v", db_text(r, row, fields - 2));
+	json_set_string(c, "i", db_text(r, row, fields - 1));
+	inner = json_text(c);
+	outer = encode_base64url(inner, strlen(inner));
+	text = json_string(outer);
+	free(inner);
+	free(outer);
+	json_decref(c);
+	return text;
+}
+
+static json_t *wrap_up(const struct listing *l, struct db_result *r)
+{
+	json_t *page = json_object(), *rows = json_array();
+	size_t found = db_rows(r), count = found > (size_t)l->limit ? (size_t)l->limit : found;
+	int more = found > count;
+	size_t first = l->backwards ? count - 1 : 0, last = l->backwards ? 0 : count - 1;
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(rows, db_row_json(r, l->backwards ? count - 1 - i : i));
+	json_object_set_new(page, "rows", rows);
+	json_object_set_new(page, "next", count && (l->backwards || more) ? make_cursor(l, r, last, 0) : json_null());
+	json_object_set_new(page, "previous",
+		count && (l->backwards ? more : l->cursor != NULL) ? make_cursor(l, r, first, 1) : json_null());
+	json_set_string(page, "sort", l->sort->name);
+	json_set_bool(page, "descending", l->descending);
+	json_set_string(page, "search", l->query->search ? l->query->search : "");
+	return page;
+}
+
+int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page)
+{
+	struct listing l = { .spec = spec, .query = query, .sql = BUF_INIT };
+	struct db_result *r = NULL;
+	int rc = choose_sort(&l);
+
+	if (rc == 0)
+		rc = read_cursor(&l);
+	if (rc == 0)
+		rc = build(&l);
+	if (rc == 0)
+		rc = db_query(db, &r, buf_str(&l.sql), l.args, l.arg_count);
+	if (rc == 0)
+		*page = wrap_up(&l, r);
+	db_result_free(r);
+	json_decref(l.cursor);
+	buf_free(&l.sql);
+	free(l.pattern);
+	return rc;
+}

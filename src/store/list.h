@@ -1,0 +1,56 @@
+/* list.h - the one mechanism behind every list: sort by a column of a table of columns, search, filter, pages by key.
+ *
+ * Pages are found by the last row's key, never by counting rows: a page costs the same wherever it is (PERF-2). A list's
+ * SQL is built from the constants of its struct list_spec; what a user typed is only ever an argument. */
+#ifndef STORE_LIST_H
+#define STORE_LIST_H
+
+#include <jansson.h>
+
+#include "store/db.h"
+
+#define LIST_LIMIT_DEFAULT 25
+#define LIST_LIMIT_MAX 200
+#define LIST_SEARCH_MAX 200      /* bytes */
+#define LIST_FILTERS_MAX 8
+
+/* EXPRESSION is SQL that is never null; TYPE its SQL type ("text", "bigint", "timestamptz"). */
+struct list_column {
+	const char *name, *expression, *type;
+	int descending;              /* unless the user says otherwise */
+};
+
+/* SQL in which $ stands for the argument: "d.status = $", "e.at >= $::timestamptz". */
+struct list_filter {
+	const char *name, *condition;
+};
+
+/* All arrays end with a row whose first member is NULL. */
+struct list_spec {
+	const char *columns;         /* of the SELECT; members of a row's object */
+	const char *from;            /* after FROM, with joins */
+	const char *where;           /* that always holds; NULL: none */
+	const char *id;              /* makes the order total; a uuid unless id_type says otherwise */
+	const char *id_type;         /* NULL: "uuid" */
+	const struct list_column *sorts;     /* the first is the default */
+	const char *const *searches;         /* text expressions in which to search */
+	const struct list_filter *filters;
+};
+
+/* What the user asks for; zeroed means the first page as it comes. Strings are borrowed. */
+struct list_query {
+	const char *search;          /* NULL or "": none; part of a word is found, case does not matter */
+	const char *sort;            /* name of a column; NULL: the default */
+	int order;                   /* 0: the column's own, 1: ascending, -1: descending */
+	int limit;                   /* 0: LIST_LIMIT_DEFAULT */
+	const char *cursor;          /* "next" or "previous" of a page before; NULL: the first page */
+	struct {
+		const char *name, *value;    /* NULL or "" value: not filtered */
+	} filters[LIST_FILTERS_MAX];
+};
+
+/* *PAGE, the caller's: {"rows": [...], "next": cursor or null, "previous": cursor or null, "sort": name, "descending": bool,
+ * "search": text}. ERR_INVALID for an unknown sort or filter, a search that is too long, or a cursor of another list. */
+int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page);
+
+#endif

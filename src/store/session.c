@@ -1,0 +1,132 @@
+/* session.c - sessions of signed-in users. */
+#include "store/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "store/audit.h"
+
+/* The same statement for a tenant's sessions and for the operator's. */
+#define TWO(before, after) { before "user_session" after, before "operator_session" after }
+
+void session_release(struct session *s)
+{
+	free(s->user_name);
+	free(s->user_email);
+	free(s->role);
+	memset(s, 0, sizeof *s);
+}
+
+int session_create(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const struct uuid *id,
+	const struct uuid *user, const char *csrf, clock_us expires, const char *address, const char *agent)
+{
+	static const char *const sql[] = {
+		"insert into user_session (tenant, token, id, user_id, csrf, expires, address, user_agent)"
+		" values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)",
+		"insert into operator_session (token, id, user_id, csrf, expires, address, user_agent)"
+		" values ($1, $2, $3, $4, $5, $6, $7)",
+	};
+
+	if (strlen(csrf) >= SESSION_CSRF_SIZE)
+		return err_set(ERR_INVALID, "form secret: at most %d bytes", SESSION_CSRF_SIZE - 1);
+	return db_queue(db, sql[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH), db_uuid_arg(id), db_uuid_arg(user),
+		db_text_arg(csrf), db_time_arg(expires), db_text_arg(address), db_text_arg(agent)));
+}
+
+static void take(struct db_result *r, struct session *out)
+{
+	*out = (struct session) {
+		.id = db_uuid(r, 0, 0), .user = db_uuid(r, 0, 1), .user_name = mem_strdup(db_text(r, 0, 3)),
+		.user_email = mem_strdup(db_text(r, 0, 4)), .role = mem_strdup(db_text(r, 0, 5)), .created = db_time(r, 0, 6),
+		.last_seen = db_time(r, 0, 7), .expires = db_time(r, 0, 8), .rotated = db_time(r, 0, 9),
+	};
+	snprintf(out->csrf, sizeof out->csrf, "%s", db_text(r, 0, 2));
+}
+
+#define COLUMNS "select s.id, s.user_id, s.csrf, u.name, u.email, u.role, s.created, s.last_seen, s.expires, s.rotated," \
+	" s.last_seen < now() - interval '1 minute'"
+#define ALIVE " where s.token = $1 and u.state = 'active' and s.expires > now()" \
+	" and s.last_seen > now() - $2 * interval '1 microsecond'"
+
+int session_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], clock_us idle,
+	struct session *out)
+{
+	static const char *const find[] = {
+		COLUMNS " from user_session s join app_user u on u.tenant = s.tenant and u.id = s.user_id" ALIVE,
+		COLUMNS " from operator_session s join operator_user u on u.id = s.user_id" ALIVE,
+	};
+	static const char *const touch[] = TWO("update ", " set last_seen = now() where token = $1");
+	struct db_result *r;
+	int rc = db_query_row(db, &r, find[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH), db_int_arg(idle)));
+
+	if (rc < 0)
+		return rc;
+	if (db_bool(r, 0, 10))
+		rc = db_queue(db, touch[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH)));
+	if (rc == 0)
+		take(r, out);
+	db_result_free(r);
+	return rc;
+}
+
+int session_rotate(struct db *db, enum store_side side, const struct uuid *id, const uint8_t token[static USER_TOKEN_HASH],
+	const char *csrf)
+{
+	static const char *const sql[] = TWO("update ", " set token = $2, csrf = $3, rotated = now(), last_seen = now()"
+		" where id = $1");
+
+	return db_run_one(db, sql[side], DB_ARGS(db_uuid_arg(id), db_bytes_arg(token, USER_TOKEN_HASH), db_text_arg(csrf)));
+}
+
+int session_end(struct db *db, enum store_side side, const struct uuid *id)
+{
+	static const char *const sql[] = TWO("delete from ", " where id = $1 returning user_id");
+	struct db_result *r;
+	struct uuid user;
+	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	user = db_uuid(r, 0, 0);
+	db_result_free(r);
+	return audit_log(db, AUDIT_USER_SIGNED_OUT, &(struct audit_object) { "user", &user, db_actor(db)->name }, NULL);
+}
+
+static int log_revoked(struct db *db, const struct uuid *user, int count)
+{
+	return audit_log(db, AUDIT_SESSION_REVOKED, &(struct audit_object) { "user", user, db_actor(db)->name },
+		json_pack("{s:i}", "sessions", count));
+}
+
+int session_revoke(struct db *db, enum store_side side, const struct uuid *user, const struct uuid *id)
+{
+	static const char *const sql[] = TWO("delete from ", " where user_id = $1 and id = $2");
+	int rc = db_run_one(db, sql[side], DB_ARGS(db_uuid_arg(user), db_uuid_arg(id)));
+
+	return rc < 0 ? rc : log_revoked(db, user, 1);
+}
+
+int session_revoke_others(struct db *db, enum store_side side, const struct uuid *user, const struct uuid *keep)
+{
+	static const char *const sql[] = TWO("delete from ", " where user_id = $1 and id is distinct from $2");
+	int rc = db_run(db, sql[side], DB_ARGS(db_uuid_arg(user), db_uuid_arg(keep)));
+
+	return rc <= 0 ? rc : log_revoked(db, user, rc);
+}
+
+int session_list(struct db *db, enum store_side side, const struct uuid *user, json_t **out)
+{
+	static const char *const sql[] = TWO("select id, created, last_seen, expires, address, user_agent from ",
+		" where user_id = $1 and expires > now() order by last_seen desc, id");
+	struct db_result *r;
+	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(user)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_rows_json(r);
+	db_result_free(r);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* session.h - sessions of signed-in users (IDN-6). The cookie's token is known here only as its SHA-256. */
+#ifndef STORE_SESSION_H
+#define STORE_SESSION_H
+
+#include "store/user.h"
+
+#define SESSION_CSRF_SIZE 64
+
+struct session {
+	struct uuid id, user;
+	char csrf[SESSION_CSRF_SIZE];
+	char *user_name, *user_email, *role;
+	clock_us created, last_seen, expires, rotated;
+};
+
+void session_release(struct session *s);                     /* frees what it points to; zeroed is fine */
+/* EXPIRES: the absolute end. ADDRESS and AGENT may be NULL. */
+int session_create(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const struct uuid *id,
+	const struct uuid *user, const char *csrf, clock_us expires, const char *address, const char *agent);
+/* A session that is not over, of a user who is active; notes that it was seen (once a minute). IDLE in microseconds.
+ * ERR_NOT_FOUND: none, ended, or too long idle: the caller need not tell which. */
+int session_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], clock_us idle,
+	struct session *out);
+/* A new token and form secret for the same session. */
+int session_rotate(struct db *db, enum store_side side, const struct uuid *id, const uint8_t token[static USER_TOKEN_HASH],
+	const char *csrf);
+/* Signing out. */
+int session_end(struct db *db, enum store_side side, const struct uuid *id);
+/* A user's own: ID of the list, or all but KEEP. ERR_NOT_FOUND when it is not USER's. */
+int session_revoke(struct db *db, enum store_side side, const struct uuid *user, const struct uuid *id);
+int session_revoke_others(struct db *db, enum store_side side, const struct uuid *user, const struct uuid *keep);
+/* Array of {id, created, last_seen, expires, address, user_agent}, newest first. */
+int session_list(struct db *db, enum store_side side, const struct uuid *user, json_t **out);
+
+#endif

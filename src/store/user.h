@@ -1,0 +1,56 @@
+/* user.h - people who sign in: a tenant's users, and the operator's. The same functions serve both; SIDE says which, and the
+ * role of the connection and its tenant decide what is there at all. Password hashes come from identity/password. */
+#ifndef STORE_USER_H
+#define STORE_USER_H
+
+#include "store/db.h"
+#include "store/list.h"
+
+enum store_side { STORE_TENANT, STORE_OPERATOR };
+
+#define USER_LOCK_AFTER 5                /* failed sign-ins in a row */
+#define USER_LOCK_FIRST_S 60             /* then each further failure doubles the time */
+#define USER_LOCK_MOST_S 3600
+#define USER_TOKEN_HASH 32               /* SHA-256 of a token: identity/token.h */
+
+struct user {
+	struct uuid id;
+	char *email, *name, *role, *state;   /* state: "invited", "active", "disabled" */
+	char *password;                      /* NULL until an invitation is accepted */
+	clock_us locked_until;               /* 0: not */
+	int64_t failures;
+};
+
+void user_release(struct user *u);                           /* frees what it points to; zeroed is fine */
+/* ERR_NOT_FOUND; then still hash the password given, so that the time does not tell. */
+int user_by_email(struct db *db, enum store_side side, const char *email, struct user *out);
+int user_by_id(struct db *db, enum store_side side, const struct uuid *id, struct user *out);
+
+/* Makes a user who may sign in at once: the first operator. */
+int user_create(struct db *db, enum store_side side, const struct uuid *id, const char *email, const char *name, const char *role,
+	const char *password);
+/* Makes an invited user and the link's hash. ERR_CONFLICT: the address is taken. */
+int user_invite(struct db *db, enum store_side side, const struct uuid *id, const char *email, const char *name, const char *role,
+	const uint8_t token[static USER_TOKEN_HASH], clock_us expires);
+/* NULL leaves a thing as it is. A new role or state ends the user's sessions. ERR_CONFLICT: the last active administrator would
+ * be gone, or an invited user be made active without a password. */
+int user_change(struct db *db, enum store_side side, const struct uuid *id, const char *name, const char *role, const char *state);
+int user_delete(struct db *db, enum store_side side, const struct uuid *id);
+/* Ends all sessions but KEEP (NULL: all). */
+int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep);
+
+/* After the password was right. */
+int user_signed_in(struct db *db, enum store_side side, const struct user *u);
+/* After anything was wrong. U NULL: there is no such user; EMAIL is what was typed. *LOCKED_UNTIL (may be NULL): 0 or until when. */
+int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, clock_us *locked_until);
+
+/* Sorts: name, email, role, state, last_sign_in; filters: role, state. Rows: id, email, name, role, state, last_sign_in,
+ * locked_until, created. */
+int user_list(struct db *db, enum store_side side, const struct list_query *query, json_t **page);
+int user_get(struct db *db, enum store_side side, const struct uuid *id, json_t **out);
+/* {role name: number of users that are not disabled} */
+int user_counts(struct db *db, enum store_side side, json_t **out);
+/* Ends every lock and failure count: the administrator's `keyward user reset`. */
+int user_unlock(struct db *db, enum store_side side, const struct uuid *id);
+
+#endif
