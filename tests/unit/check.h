@@ -70,6 +70,8 @@ static inline int check_main(int argc, char **argv)
 {
 	int failed = 0;
 
+	/* The runner times the lines, and wants those before a crash. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (struct check_test *t = check_tests; t; t = t->next) {
 		if (argc == 2 && strcmp(argv[1], "--list") == 0) {
 			printf("%s %s\n", t->name, t->covers);

@@ -1,0 +1,115 @@
+"""What tests ask for by the names of their parameters.
+
+    @fixture("test")
+    def folder(): ...                      # a value, or a generator that yields it and cleans up afterwards
+
+Scope "run": made once, in the runner, before the first file that wants it, and shared by all; files that use the same one
+never run at the same time, unless it says shared=True. "file": once per test file; "test": for each test. A test file may
+define fixtures of its own. Values of scope "run" cross a fork: they hold paths and ports, never open connections.
+"""
+import inspect
+import os
+import pathlib
+import shutil
+import tempfile
+
+from stack.place import place
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+REGISTRY = {}
+
+
+class Fixture:
+    def __init__(self, make, scope, shared):
+        self.make, self.scope, self.shared = make, scope, shared
+        self.name = make.__name__
+        self.needs = list(inspect.signature(make).parameters)
+
+
+def fixture(scope, shared=False):
+    def register(make):
+        f = Fixture(make, scope, shared)
+        make.fixture = f
+        if make.__module__ == __name__:
+            REGISTRY[f.name] = f
+        return make
+    return register
+
+
+class Scope:
+    """Values that live together; close() cleans up in reverse order and returns the errors."""
+
+    def __init__(self, known, scope, outer=None):
+        self.known, self.scope, self.outer = known, scope, outer
+        self.values, self.open = {}, []
+
+    def get(self, name):
+        if name not in self.known:
+            raise LookupError(f"there is no fixture '{name}'")
+        f = self.known[name]
+        if f.scope != self.scope:
+            if self.outer is None:
+                raise LookupError(f"fixture '{name}' of scope {f.scope} is out of reach here")
+            return self.outer.get(name)
+        if name not in self.values:
+            made = f.make(**{n: self.get(n) for n in f.needs})
+            if inspect.isgenerator(made):
+                self.values[name] = next(made)
+                self.open.append(made)
+            else:
+                self.values[name] = made
+        return self.values[name]
+
+    def close(self):
+        errors = []
+        for g in reversed(self.open):
+            try:
+                next(g, None)
+            except Exception as e:        # the others still have to be cleaned up
+                errors.append(e)
+        self.open, self.values = [], {}
+        return errors
+
+
+def run_scoped(names, known=REGISTRY):
+    """The fixtures of scope "run" that NAMES lead to."""
+    out, todo = set(), list(names)
+    while todo:
+        f = known.get(todo.pop())
+        if f is not None:
+            todo += f.needs
+            if f.scope == "run":
+                out.add(f.name)
+    return out
+
+
+def scratch():
+    """Where tests leave things: a folder that every user may pass through."""
+    return place(ROOT / "build" / "tests")
+
+
+@fixture("test")
+def folder():
+    """An empty folder of the test's own, gone afterwards."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="t-", dir=scratch()))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@fixture("file")
+def pg():
+    """A migrated private PostgreSQL cluster (pg.Cluster) of this file's own."""
+    from pg import Cluster
+    with Cluster(base=scratch()) as cluster:
+        cluster.migrate()
+        yield cluster
+
+
+@fixture("test")
+def env():
+    """os.environ, put back afterwards."""
+    before = dict(os.environ)
+    yield os.environ
+    os.environ.clear()
+    os.environ.update(before)

@@ -1,0 +1,64 @@
+"""Ends what a suite left behind: processes that carry its mark, and mounts and loop devices of files in the scratch folder."""
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+MARK = "KEYWARD_TEST_SUITE"      # in the environment of a suite's processes, inherited by all that they start
+
+
+def kill_group(pid):
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _marked(entry):
+    """Processes whose environment holds ENTRY."""
+    for p in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if entry in (p / "environ").read_bytes().split(b"\0"):
+                yield int(p.name), (p / "comm").read_text().strip()
+        except OSError:          # gone meanwhile, or the kernel's own
+            continue
+
+
+def _alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def clean(mark):
+    """Ends the processes with this mark; what they were called."""
+    entry = f"{MARK}={mark}".encode()
+    names = []
+    for _ in range(50):
+        found = [(pid, name) for pid, name in _marked(entry) if pid != os.getpid() and _alive(pid)]
+        if not found:
+            break
+        for pid, name in found:
+            names.append(name)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)
+    return sorted(set(names))
+
+
+def clean_earlier(folder):
+    """Mounts and loop devices in FOLDER of a run that was killed. Its cgroup, its processes are nobody's business here."""
+    mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+    for at in reversed([m for m in mounts if m.startswith(f"{folder}/")]):
+        subprocess.run(["umount", "-l", at], check=False, stderr=subprocess.DEVNULL)
+    for loop in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+        try:
+            backing = loop.read_text().strip()
+        except OSError:
+            continue
+        if backing.startswith(f"{folder}/"):
+            subprocess.run(["losetup", "-d", f"/dev/{loop.parts[3]}"], check=False, stderr=subprocess.DEVNULL)

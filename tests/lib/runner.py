@@ -1,0 +1,248 @@
+"""Runs suites side by side, one process each, with a guard against hanging; prints a line per test and a summary.
+
+A suite that dies or hangs fails the test it was in, and goes on with the next one in a new process. What a suite leaves
+behind (processes, mounts, loop devices) is ended when it has gone."""
+import argparse
+import dataclasses
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+
+import child
+import collect
+import fixtures
+import leftovers
+
+OUTPUT_LINES = 200           # of a failed test, its last ones
+SANITIZERS = {
+    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
+    "LSAN_OPTIONS": "exitcode=99",
+}
+
+
+@dataclasses.dataclass
+class Running:
+    suite: collect.Suite
+    pid: int
+    fd: int
+    mark: str
+    waiting: list                # tests without a result yet, in order
+    since: float                 # start of the current test
+    partial: bytes = b""
+    lines: list = dataclasses.field(default_factory=list)
+    hung: bool = False
+
+
+class Runner:
+    def __init__(self, suites, jobs, env):
+        self.todo, self.jobs, self.env = list(suites), jobs, env
+        self.active, self.failures, self.passed = [], [], 0
+        self.select = selectors.DefaultSelector()
+        self.per_run = fixtures.Scope(fixtures.REGISTRY, "run")
+        self.count = 0
+        self.stop = False
+
+    def report(self, ok, group, name, seconds, lines=()):
+        print(f"{'ok  ' if ok else 'FAIL'} {seconds:7.2f}s  {group}  {name}", flush=True)
+        if ok:
+            self.passed += 1
+            return
+        shown = list(lines)[-OUTPUT_LINES:]
+        for line in shown:
+            print("        | " + line, flush=True)
+        self.failures.append((f"{group}  {name}", shown))
+
+    # Starting
+
+    def _busy(self):
+        return {n for r in self.active for n in fixtures.run_scoped(r.suite.fixtures) if not fixtures.REGISTRY[n].shared}
+
+    def _next(self):
+        busy = self._busy()
+        for s in self.todo:
+            if not busy & fixtures.run_scoped(s.fixtures):
+                self.todo.remove(s)
+                return s
+        return None
+
+    def _prepare(self, suite):
+        """Makes the shared fixtures it needs; what went wrong, or nothing."""
+        for name in sorted(fixtures.run_scoped(suite.fixtures)):
+            if name in self.per_run.values:
+                continue
+            begun = time.monotonic()
+            try:
+                self.per_run.get(name)
+                print(f"     {time.monotonic() - begun:7.2f}s  ({name} is up)", flush=True)
+            except Exception as e:
+                return f"fixture {name}: {type(e).__name__}: {e}".splitlines()
+        return None
+
+    def _start(self, suite):
+        problem = self._prepare(suite)
+        if problem:
+            for t in suite.tests:
+                self.report(False, suite.group, t.name, 0, problem)
+            return
+        self.count += 1
+        mark = f"{os.getpid()}.{self.count}"
+        pid, fd = child.start(suite, self.per_run, dict(self.env, **{leftovers.MARK: mark}))
+        r = Running(suite, pid, fd, mark, list(suite.tests), time.monotonic())
+        self.active.append(r)
+        self.select.register(fd, selectors.EVENT_READ, r)
+
+    # Reading
+
+    def _line(self, r, line):
+        result, _, name = line.partition(" ")
+        known = [t for t in r.waiting if t.name == name]
+        if result not in ("ok", "FAIL") or not (known or name == "(file)") or r.suite.kind == "single":
+            r.lines.append(line)
+            return
+        now = time.monotonic()
+        self.report(result == "ok", r.suite.group, name, now - r.since, r.lines)
+        r.lines, r.since = [], now
+        r.waiting = [t for t in r.waiting if t.name != name]
+
+    def _read(self, r):
+        data = os.read(r.fd, 65536)
+        if not data:
+            self._end(r)
+            return
+        *whole, r.partial = (r.partial + data).split(b"\n")
+        for line in whole:
+            self._line(r, line.decode(errors="replace").rstrip("\r"))
+
+    # Ending
+
+    def _end(self, r):
+        if r.partial:
+            r.lines.append(r.partial.decode(errors="replace"))
+        self.select.unregister(r.fd)
+        os.close(r.fd)
+        _, status = os.waitpid(r.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        left = leftovers.clean(r.mark)
+        self.active.remove(r)
+        seconds = time.monotonic() - r.since
+        if r.suite.kind == "single":
+            t = r.waiting[0]
+            ok = code == 0 and not r.hung
+            self.report(ok, r.suite.group, t.name, seconds, r.lines + self._why(r, code))
+            return
+        if r.waiting:
+            t = r.waiting[0]
+            self.report(False, r.suite.group, t.name, seconds, r.lines + self._why(r, code))
+            rest = r.waiting[1:]
+            if rest and not self.stop:
+                self._start(dataclasses.replace(r.suite, tests=rest))
+        elif code not in (0, 1) or (r.lines and code):
+            self.report(False, r.suite.group, "(at exit)", seconds, r.lines + self._why(r, code))
+        if left:
+            print(f"      left behind and ended: {', '.join(left)}", flush=True)
+
+    @staticmethod
+    def _why(r, code):
+        if r.hung:
+            return [f"no result within {r.waiting[0].guard} s: ended"]
+        if code < 0:
+            return [f"ended by {signal.Signals(-code).name}"]
+        return [f"exit status {code}"]
+
+    def _guard(self):
+        for r in self.active:
+            if r.waiting and not r.hung and time.monotonic() - r.since > r.waiting[0].guard:
+                r.hung = True
+                leftovers.kill_group(r.pid)
+                leftovers.clean(r.mark)
+
+    def run(self):
+        while (self.todo and not self.stop) or self.active:
+            while not self.stop and len(self.active) < self.jobs:
+                s = self._next()
+                if s is None:
+                    break
+                self._start(s)
+            for key, _ in self.select.select(timeout=1):
+                self._read(key.data)
+            self._guard()
+
+    def end(self):
+        """Ends what still runs, then the shared fixtures."""
+        self.stop = True
+        for r in list(self.active):
+            leftovers.kill_group(r.pid)
+            leftovers.clean(r.mark)
+        for e in self.per_run.close():
+            self.report(False, "runner", "cleaning up", 0, f"{type(e).__name__}: {e}".splitlines())
+
+
+def build(env, kinds):
+    for kind in kinds:
+        begun = time.monotonic()
+        p = subprocess.run([str(collect.ROOT / "tools" / "build"), kind], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+        if p.returncode != 0:
+            print(p.stdout)
+            print(f"build/{kind} does not build\n0 passed, 1 failed")
+            return False
+        print(f"     {time.monotonic() - begun:7.2f}s  (build/{kind} is up to date)", flush=True)
+    return True
+
+
+def show(suites):
+    for s in suites:
+        for t in s.tests:
+            print(f"{s.group}  {t.name}  {','.join(t.covers) or '-'}")
+
+
+def summary(failures, passed, began):
+    if failures:
+        print("\nFailed:")
+        for name, lines in failures:
+            print(f"    {name}" + (f": {lines[-1].strip()}" if lines else ""))
+    print(f"\nin {time.monotonic() - began:.0f} s")
+    print(f"{passed} passed, {len(failures)} failed", flush=True)
+
+
+def main(argv):
+    usage = argparse.ArgumentParser(prog="tests/run", description="Runs the tests; NAME is a line or group of lines of the "
+                                    "specification, a test, a file or a folder of tests.")
+    usage.add_argument("names", metavar="NAME", nargs="*")
+    usage.add_argument("--list", action="store_true", help="show each test and what it covers")
+    usage.add_argument("--no-build", action="store_true", help="take the programs as they are")
+    usage.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="suites at a time")
+    usage.add_argument("--fuzz-seconds", type=int, default=5, help="per fuzz target")
+    o = usage.parse_args(argv)
+    began = time.monotonic()
+    env = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", PYTHONDONTWRITEBYTECODE="1", **SANITIZERS)
+    os.environ.update(env)
+    if not o.list and not o.no_build and not build(env, ["sanitize", "fuzz"]):
+        return 1
+    suites, broken = collect.collect(env, o.fuzz_seconds)
+    suites, unknown = collect.select(suites, o.names)
+    if o.list:
+        show(suites)
+        for problem in broken:
+            print(problem, file=sys.stderr)
+        return 1 if broken else 0
+    leftovers.clean_earlier(fixtures.scratch())
+    r = Runner(suites, o.jobs, env)
+    for problem in [*broken, *(f"no test is called or covers {n}" for n in unknown)]:
+        r.report(False, "runner", "collect", 0, problem.splitlines())
+
+    def interrupted(signum, frame):
+        raise KeyboardInterrupt
+    signal.signal(signal.SIGTERM, interrupted)
+    try:
+        r.run()
+    except KeyboardInterrupt:
+        r.report(False, "runner", "interrupted", 0)
+    finally:
+        r.end()
+    summary(r.failures, r.passed, began)
+    return 1 if r.failures else 0
