@@ -13,6 +13,7 @@
 	X(DOMAIN_CONSOLE, "domain.console", NULL, "host name of the tenants' console") \
 	X(DOMAIN_AGENTS, "domain.agents", NULL, "host name of the agent service") \
 	X(PORT, "port", "443", "port in the addresses that users and agents are given") \
+	X(DATABASE_SUPERUSER, "database.superuser", "", "connection string for `keyward init` alone, which makes roles and database") \
 	X(DATABASE_OWNER, "database.owner", NULL, "libpq connection string of the schema's owner: migrations only") \
 	X(DATABASE_CENTRAL, "database.central", NULL, "connection string of role keyward_central") \
 	X(DATABASE_CONSOLE, "database.console", NULL, "connection string of role keyward_console") \

@@ -1,0 +1,49 @@
+/* command.h - one row per subcommand of `keyward`, the administrator's command. Help, completion and dispatch read the rows. */
+#ifndef ADMIN_COMMAND_H
+#define ADMIN_COMMAND_H
+
+#include "base/conf.h"
+#include "store/db.h"
+
+/* Exit statuses, for scripts */
+#define ADMIN_OK 0
+#define ADMIN_FAILED 1
+#define ADMIN_USAGE 2
+
+struct admin {
+	struct conf conf;
+	const char *conf_path;
+};
+
+struct admin_command {
+	const char *name;            /* "tenant create": words are separate arguments */
+	const char *arguments;       /* "SLUG NAME EMAIL", for the help */
+	int least, most;             /* of arguments */
+	const char *help;
+	int (*run)(struct admin *a, int argc, char **argv);      /* 0, or ERR_ with err_text */
+};
+
+extern const struct admin_command admin_commands[];          /* ends with a NULL name */
+
+int admin_init(struct admin *a, int argc, char **argv);
+int admin_migrate(struct admin *a, int argc, char **argv);
+int admin_status(struct admin *a, int argc, char **argv);
+int admin_setup_code(struct admin *a, int argc, char **argv);
+int admin_tenant_create(struct admin *a, int argc, char **argv);
+int admin_tenant_list(struct admin *a, int argc, char **argv);
+int admin_tenant_invite(struct admin *a, int argc, char **argv);
+int admin_user_reset(struct admin *a, int argc, char **argv);
+int admin_operator_reset(struct admin *a, int argc, char **argv);
+int admin_audit_verify(struct admin *a, int argc, char **argv);
+int admin_config(struct admin *a, int argc, char **argv);
+
+/* A connection of role SETTING (CONF_DATABASE_...), in a transaction of the administrator's bound to TENANT (NULL: none). */
+int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tenant, struct db **out);
+/* Commits when RC is 0, else rolls back; closes the connection; returns the outcome. */
+int admin_end(struct db *db, int rc);
+/* The account called SLUG (or given by its id); ERR_NOT_FOUND names it. */
+int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out);
+/* "https://host[:port]" + PATH of a site's domain; the caller frees. */
+char *admin_address(const struct admin *a, enum conf_setting domain, const char *path);
+
+#endif

@@ -1,0 +1,61 @@
+/* common.c - what several subcommands need: a transaction in the administrator's name, a tenant by its name, addresses. */
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/command.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tenant, struct db **out)
+{
+	const struct passwd *who = getpwuid(getuid());
+	struct db_actor actor = { .kind = DB_ACTOR_ADMIN, .name = who ? who->pw_name : "administrator" };
+	struct db *db = db_new(conf_get(&a->conf, role));
+	int rc = db_begin(db, tenant, &actor);
+
+	if (rc < 0) {
+		db_free(db);
+		return rc;
+	}
+	*out = db;
+	return 0;
+}
+
+int admin_end(struct db *db, int rc)
+{
+	if (rc < 0)
+		db_rollback(db);
+	else
+		rc = db_commit(db);
+	db_free(db);
+	return rc;
+}
+
+int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out)
+{
+	struct db_result *r = NULL;
+	struct db *db;
+	int rc;
+
+	if (uuid_parse(slug, out) == 0)
+		return 0;
+	rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+	if (rc < 0)
+		return rc;
+	rc = db_query_row(db, &r, "select id from tenant where slug = $1", DB_ARGS(db_text_arg(slug)));
+	if (rc == 0)
+		*out = db_uuid(r, 0, 0);
+	else if (rc == ERR_NOT_FOUND)
+		err_set(rc, "no account is called \"%s\"", slug);
+	db_result_free(r);
+	return admin_end(db, rc);
+}
+
+char *admin_address(const struct admin *a, enum conf_setting domain, const char *path)
+{
+	const char *port = conf_get(&a->conf, CONF_PORT);
+	int standard = strcmp(port, "443") == 0;
+
+	return mem_printf("https://%s%s%s%s", conf_get(&a->conf, domain), standard ? "" : ":", standard ? "" : port, path);
+}

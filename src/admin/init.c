@@ -1,0 +1,109 @@
+/* init.c - `keyward init`, `migrate`, `setup-code`: from an empty database server to the set-up page. */
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/command.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "identity/token.h"
+#include "store/migrate.h"
+#include "store/setting.h"
+
+#define SETUP_CODE_LIFE (24 * CLOCK_HOUR)
+
+/* The database's name in a connection string; the caller frees. */
+static int database_of(const char *conninfo, char **out)
+{
+	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+	int rc = err_set(ERR_INVALID, "database.owner names no database (dbname=...)");
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++) {
+		if (strcmp(o->keyword, "dbname") == 0 && o->val) {
+			*out = mem_strdup(o->val);
+			rc = 0;
+		}
+	}
+	PQconninfoFree(all);
+	return rc;
+}
+
+static int prepare(struct admin *a)
+{
+	const char *superuser = conf_get(&a->conf, CONF_DATABASE_SUPERUSER);
+	char *database = NULL;
+	int rc = 0;
+
+	/* Without one, an administrator has made roles and database by hand. */
+	if (*superuser)
+		rc = database_of(conf_get(&a->conf, CONF_DATABASE_OWNER), &database);
+	if (rc == 0 && *superuser)
+		rc = migrate_prepare(superuser, database);
+	free(database);
+	return rc;
+}
+
+int admin_migrate(struct admin *a, int argc, char **argv)
+{
+	json_t *applied = NULL;
+	const json_t *name;
+	size_t i;
+	int rc = migrate_run(conf_get(&a->conf, CONF_DATABASE_OWNER), conf_get(&a->conf, CONF_SQL_FOLDER), &applied);
+
+	(void)argc;
+	(void)argv;
+	if (rc < 0)
+		return rc;
+	json_array_foreach(applied, i, name)
+		printf("applied %s\n", json_string_value(name));
+	if (json_array_size(applied) == 0)
+		printf("the database is up to date\n");
+	json_decref(applied);
+	return 0;
+}
+
+int admin_setup_code(struct admin *a, int argc, char **argv)
+{
+	char code[TOKEN_CODE_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE];
+	struct db *db;
+	char *address;
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	(void)argc;
+	(void)argv;
+	if (rc < 0)
+		return rc;
+	rc = setup_needed(db);
+	if (rc == 0)
+		rc = err_set(ERR_CONFLICT, "the installation has an operator already; see `keyward operator reset`");
+	token_code(code);
+	token_hash(code, hash);
+	if (rc > 0)
+		rc = setup_code_set(db, hash, clock_now() + SETUP_CODE_LIFE);
+	rc = admin_end(db, rc);
+	if (rc < 0)
+		return rc;
+	address = admin_address(a, CONF_DOMAIN_CENTRAL, "/setup");
+	printf("set-up page: %s?code=%s\n", address, code);
+	free(address);
+	return 0;
+}
+
+int admin_init(struct admin *a, int argc, char **argv)
+{
+	struct db *db;
+	int rc = prepare(a), needed;
+
+	if (rc == 0)
+		rc = admin_migrate(a, argc, argv);
+	if (rc == 0)
+		rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+	if (rc < 0)
+		return rc;
+	needed = setup_needed(db);
+	rc = admin_end(db, needed < 0 ? needed : 0);
+	return rc == 0 && needed ? admin_setup_code(a, argc, argv) : rc;
+}

@@ -1,0 +1,110 @@
+/* main.c - `keyward`: finds the subcommand, reads the configuration, runs it. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/command.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/secret.h"
+
+#define CONF_STANDARD "/etc/keyward/keyward.conf"
+
+const struct admin_command admin_commands[] = {
+	{ "init", "", 0, 0, "make the database, apply migrations, print the set-up page's one-time address", admin_init },
+	{ "migrate", "", 0, 0, "bring the database to this version", admin_migrate },
+	{ "status", "", 0, 0, "show whether database, key service and configuration are well", admin_status },
+	{ "setup-code", "", 0, 0, "print a new one-time address of the set-up page (while there is no operator)", admin_setup_code },
+	{ "tenant create", "SLUG NAME EMAIL", 3, 3, "make a tenant and print its first administrator's one-time link",
+		admin_tenant_create },
+	{ "tenant list", "", 0, 0, "list tenants", admin_tenant_list },
+	{ "tenant invite", "SLUG EMAIL", 2, 2, "print a new link for the first administrator of a tenant nobody has joined yet",
+		admin_tenant_invite },
+	{ "operator reset", "EMAIL", 1, 1, "unlock an operator and print a one-time link to choose a new password",
+		admin_operator_reset },
+	{ "user reset", "SLUG EMAIL", 2, 2, "unlock a tenant's user and print a one-time link to choose a new password",
+		admin_user_reset },
+	{ "audit verify", "[SLUG]", 0, 1, "prove that a tenant's log (or the installation's) was not altered", admin_audit_verify },
+	{ "config", "", 0, 0, "explain the settings of the configuration file", admin_config },
+	{ NULL, NULL, 0, 0, NULL, NULL },
+};
+
+static int usage(FILE *out, int status)
+{
+	fprintf(out, "usage: keyward [--config FILE] COMMAND\n\n");
+	for (const struct admin_command *c = admin_commands; c->name; c++) {
+		char left[64];
+
+		snprintf(left, sizeof left, "%s %s", c->name, c->arguments);
+		fprintf(out, "  %-32s %s\n", left, c->help);
+	}
+	fprintf(out, "\n  --config FILE   instead of " CONF_STANDARD " or $KEYWARD_CONFIG\n"
+		"Exit status: 0 done, 1 failed, 2 wrong use.\n");
+	return status;
+}
+
+/* How many of ARGV are the command's name; 0 when it is another command. */
+static int words_of(const struct admin_command *c, int argc, char **argv)
+{
+	const char *at = c->name;
+	int n = 0;
+
+	while (n < argc) {
+		size_t len = strlen(argv[n]);
+
+		if (strncmp(at, argv[n], len) != 0 || (at[len] != ' ' && at[len] != '\0'))
+			return 0;
+		n++;
+		if (at[len] == '\0')
+			return n;
+		at += len + 1;
+	}
+	return 0;
+}
+
+static int run(const struct admin_command *c, const char *conf_path, int argc, char **argv)
+{
+	struct admin a = { .conf_path = conf_path };
+	int rc;
+
+	if (argc < c->least || argc > c->most) {
+		fprintf(stderr, "usage: keyward %s %s\n", c->name, c->arguments);
+		return ADMIN_USAGE;
+	}
+	rc = c->run == admin_config ? 0 : conf_load(conf_path, &a.conf);
+	if (rc == 0)
+		rc = c->run(&a, argc, argv);
+	conf_free(&a.conf);
+	if (rc < 0)
+		fprintf(stderr, "keyward %s: %s\n", c->name, err_text());
+	return rc < 0 ? ADMIN_FAILED : ADMIN_OK;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 } };
+	const char *conf_path = getenv("KEYWARD_CONFIG");
+	int option;
+
+	log_open("keyward", LOG_LEVEL_INFO);
+	secret_init();
+	if (conf_path == NULL)
+		conf_path = CONF_STANDARD;
+	while ((option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {
+		if (option == 'c')
+			conf_path = optarg;
+		else
+			return option == 'h' ? usage(stdout, ADMIN_OK) : usage(stderr, ADMIN_USAGE);
+	}
+	argc -= optind;
+	argv += optind;
+	for (const struct admin_command *c = admin_commands; c->name; c++) {
+		int words = words_of(c, argc, argv);
+
+		if (words)
+			return run(c, conf_path, argc - words, argv + words);
+	}
+	return usage(stderr, ADMIN_USAGE);
+}

@@ -1,0 +1,86 @@
+/* status.c - `keyward status` and `keyward config`: one line per thing that must be well. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin/command.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "keys/client.h"
+#include "store/setting.h"
+
+#define KEYD_TIMEOUT_MS 5000
+
+static int show(const char *what, int rc, const char *good)
+{
+	printf("%-14s %s\n", what, rc < 0 ? err_text() : good);
+	return rc < 0;
+}
+
+static int show_keyd(struct admin *a)
+{
+	struct keys_client keys;
+	struct keys_status status;
+	char id[UUID_TEXT_SIZE], text[128];
+	int rc;
+
+	keys_client_init(&keys, conf_get(&a->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
+	rc = keys_status(&keys, &status);
+	keys_client_close(&keys);
+	if (rc == 0 && status.sealed)
+		rc = err_set(ERR_SEALED, "sealed: it has no root key");
+	if (rc == 0) {
+		uuid_text(&status.root, id);
+		snprintf(text, sizeof text, "well; root key %s (%s)", id, status.provider);
+	}
+	return show("key service", rc, text);
+}
+
+static int show_database(struct admin *a, const char *what, enum conf_setting role)
+{
+	struct db *db = db_new(conf_get(&a->conf, role));
+	int bad = show(what, db_ping(db), "well");
+
+	db_free(db);
+	return bad;
+}
+
+static int show_setup(struct admin *a)
+{
+	struct db *db;
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db), needed = 0;
+
+	if (rc == 0) {
+		needed = setup_needed(db);
+		rc = admin_end(db, needed < 0 ? needed : 0);
+	}
+	return show("set-up", rc, needed ? "not done yet: `keyward setup-code` prints the page's address" : "done");
+}
+
+int admin_status(struct admin *a, int argc, char **argv)
+{
+	int bad = 0;
+
+	(void)argc;
+	(void)argv;
+	printf("%-14s %s (%s)\n", "configuration", a->conf_path, conf_get(&a->conf, CONF_MODE));
+	bad += show_database(a, "db central", CONF_DATABASE_CENTRAL);
+	bad += show_database(a, "db console", CONF_DATABASE_CONSOLE);
+	bad += show_database(a, "db agent", CONF_DATABASE_AGENT);
+	bad += show_database(a, "db jobs", CONF_DATABASE_JOBS);
+	bad += show_keyd(a);
+	bad += show_setup(a);
+	return bad ? err_set(ERR_UNAVAILABLE, "%d of the above %s not well", bad, bad == 1 ? "is" : "are") : 0;
+}
+
+int admin_config(struct admin *a, int argc, char **argv)
+{
+	struct buf text = BUF_INIT;
+
+	(void)a;
+	(void)argc;
+	(void)argv;
+	conf_help(&text);
+	fputs(buf_str(&text), stdout);
+	buf_free(&text);
+	return 0;
+}

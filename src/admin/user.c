@@ -1,0 +1,73 @@
+/* user.c - `keyward user reset` and `keyward operator reset`: the way back in for somebody who is locked out. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "admin/command.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "identity/token.h"
+#include "store/invitation.h"
+#include "store/user.h"
+
+#define RESET_LIFE (24 * CLOCK_HOUR)
+
+static int reset(struct db *db, enum store_side side, const char *email, char token[static TOKEN_TEXT_SIZE])
+{
+	uint8_t hash[TOKEN_HASH_SIZE];
+	struct user user = { 0 };
+	int rc = user_by_email(db, side, email, &user);
+
+	if (rc == ERR_NOT_FOUND)
+		return err_set(rc, "nobody has the address %s", email);
+	token_new(token);
+	token_hash(token, hash);
+	if (rc == 0)
+		rc = user_unlock(db, side, &user.id);
+	if (rc == 0)
+		rc = invitation_create(db, side, &user.id, hash, clock_now() + RESET_LIFE);
+	user_release(&user);
+	return rc;
+}
+
+static void print_link(const struct admin *a, enum conf_setting domain, char *path)
+{
+	char *address = admin_address(a, domain, path);
+
+	printf("link for a new password, good once and for a day: %s\n", address);
+	free(address);
+	free(path);
+}
+
+int admin_user_reset(struct admin *a, int argc, char **argv)
+{
+	char token[TOKEN_TEXT_SIZE];
+	struct uuid tenant;
+	struct db *db;
+	int rc = admin_find_tenant(a, argv[0], &tenant);
+
+	(void)argc;
+	if (rc == 0)
+		rc = admin_begin(a, CONF_DATABASE_CONSOLE, &tenant, &db);
+	if (rc < 0)
+		return rc;
+	rc = admin_end(db, reset(db, STORE_TENANT, argv[1], token));
+	if (rc == 0)
+		print_link(a, CONF_DOMAIN_CONSOLE, mem_printf("/invitation?account=%s&token=%s", argv[0], token));
+	return rc;
+}
+
+int admin_operator_reset(struct admin *a, int argc, char **argv)
+{
+	char token[TOKEN_TEXT_SIZE];
+	struct db *db;
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	(void)argc;
+	if (rc < 0)
+		return rc;
+	rc = admin_end(db, reset(db, STORE_OPERATOR, argv[0], token));
+	if (rc == 0)
+		print_link(a, CONF_DOMAIN_CENTRAL, mem_printf("/invitation?token=%s", token));
+	return rc;
+}
