@@ -28,8 +28,15 @@ void proto_disconnect(struct proto_client *c)
 
 static int post(struct proto_client *c, const struct buf *request, struct buf *answer)
 {
+	uint32_t retry = 0;      /* stays so unless it is an ERROR frame: only a hint, but one that spares the server */
+	int rc;
+
 	buf_reset(answer);
-	return c->transport.post(c->transport.ctx, request, answer);
+	rc = c->transport.post(c->transport.ctx, request, answer);
+	if (rc == 0)
+		proto_error_read(answer->data, answer->len, &retry);
+	c->refusal.retry_after_s = retry;
+	return rc;
 }
 
 /* Three computations, two round trips. */

@@ -45,7 +45,8 @@ struct proto_client {
 	uint64_t counter;                        /* of the last request sent */
 	clock_us expires;                        /* by this machine's monotonic clock */
 	clock_us server_ahead;                   /* server's wall clock less ours, at the handshake */
-	struct proto_refusal refusal;            /* why the last proto_call was refused, in the server's words */
+	struct proto_refusal refusal;            /* why the last proto_call was refused, in the server's words; retry_after_s
+	                                          * also from an ERROR frame, then as a hint */
 };
 
 void proto_client_init(struct proto_client *c, const struct proto_transport *transport, const struct uuid *account,

@@ -61,7 +61,8 @@ int proto_enrol_accept(struct proto_server_enrolment *e, const void *data, size_
  * passphrase or no such account (count it: each is one guess); ERR_TAMPERED, ERR_EXPIRED, ERR_REPLAYED, ERR_INVALID. */
 int proto_enrol_open(struct proto_server_enrolment *e, const void *data, size_t len, clock_us now,
 	struct proto_enrol_request *out);
-/* Ends an OPEN enrolment: the answer tells the agent its id and the server's identity. Under the lock or on a copy. */
+/* Ends an OPEN enrolment: the answer tells the agent its id and the server's identity. Under the lock, or on the only copy:
+ * sealing twice from one state would use a nonce twice. */
 int proto_enrol_grant(struct proto_server_enrolment *e, const struct uuid *agent,
 	const uint8_t server_key[static PROTO_POINT_SIZE], clock_us now, struct buf *answer);
 /* Ends an OPEN enrolment with a refusal that only this agent can read (ERR_SUSPENDED, ERR_TOO_MANY, ...). */
@@ -97,7 +98,8 @@ struct proto_server_session {
  * table yet, so no lock). Calls the signer. */
 int proto_hello_accept(struct proto_server_session *s, const void *data, size_t len, const struct proto_identity *server,
 	clock_us now, struct buf *answer);
-/* FINISH, under the entry's lock, or on a copy that is put back. One try only: afterwards the session is OPEN or DEAD.
+/* FINISH, under the entry's lock; or take the entry out (leave it DEAD), work on the only copy, and put that back, so that
+ * a repeated FINISH finds nothing to seal with. One try only: afterwards the session is OPEN or DEAD.
  * LIFETIME in seconds, cut to PROTO_SESSION_TIME_MAX. ERR_UNAUTHENTICATED: unknown account or agent, or it is not its
  * signature; ERR_TAMPERED, ERR_EXPIRED, ERR_REPLAYED, ERR_UNAVAILABLE. */
 int proto_finish_accept(struct proto_server_session *s, const void *data, size_t len, proto_agent_key *lookup, void *ctx,
