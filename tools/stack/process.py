@@ -1,0 +1,115 @@
+"""One process of an installation: started in a session of its own, its output in a log file, known again after the program
+that started it was killed."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "KEYWARD_TEST_SUITE")
+PATIENCE = 60                # seconds that a process may take to end when asked
+
+
+class Failed(Exception):
+    """What a person is told, without a traceback."""
+
+
+def _born(pid):
+    """When the kernel started PID, in its own ticks; None when there is no such process, or only its remains."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def wait_until(ask, seconds, what, alive=lambda: True):
+    """Asks until the answer is true. Raises Failed with WHAT, also as soon as ALIVE says no."""
+    end = time.monotonic() + seconds
+    while True:
+        last = not alive()
+        if ask():
+            return
+        if last or time.monotonic() > end:
+            raise Failed(what)
+        time.sleep(0.05)
+
+
+class Process:
+    def __init__(self, name, argv, state, user=None, group=None, env=None, stop_signal=signal.SIGTERM):
+        """STATE: the installation's folder, which has pid/ and log/. Without USER the process is ours."""
+        self.name, self.argv, self.user, self.group = name, argv, user, group
+        self.extra_env, self.stop_signal = env or {}, stop_signal
+        self.pid_file = state / "pid" / name
+        self.log = state / "log" / f"{name}.log"
+        self.child = None
+        self.status = None           # of the last run, when it was our child
+
+    @property
+    def pid(self):
+        """Its process id while it runs, whoever started it; else None."""
+        if self.child is not None:
+            self.status = self.child.poll()
+            if self.status is None:
+                return self.child.pid
+            self.child = None
+        try:
+            noted = json.loads(self.pid_file.read_text())
+        except (OSError, ValueError):
+            return None
+        return noted["pid"] if _born(noted["pid"]) == noted["born"] else None
+
+    def alive(self):
+        return self.pid is not None
+
+    def start(self):
+        if self.alive():
+            return
+        env = {k: os.environ[k] for k in PASSED_ON if k in os.environ}
+        env.update(self.extra_env)
+        self.status = None
+        with open(self.log, "ab", buffering=0) as log, open(os.devnull, "rb") as null:
+            self.child = subprocess.Popen(self.argv, stdin=null, stdout=log, stderr=log, cwd="/", env=env, start_new_session=True,
+                                          user=self.user, group=self.group, extra_groups=None if self.user is None else [])
+        self.pid_file.write_text(json.dumps({"pid": self.child.pid, "born": _born(self.child.pid)}))
+
+    def _gone(self, pid, seconds):
+        end = time.monotonic() + seconds
+        while self.pid == pid:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def stop(self, patience=PATIENCE):
+        """Asks it to end and waits; whether it did so by itself."""
+        pid = self.pid
+        if pid is None:
+            return True
+        os.kill(pid, self.stop_signal)
+        clean = self._gone(pid, patience)
+        self._end(pid)
+        return clean
+
+    def kill(self):
+        """As a crash would: at once, the whole session."""
+        pid = self.pid
+        if pid is not None:
+            self._end(pid)
+
+    def _end(self, pid):
+        try:
+            os.killpg(pid, signal.SIGKILL)       # also what it left behind in its session
+        except ProcessLookupError:
+            pass
+        self._gone(pid, 30)
+        self.pid_file.unlink(missing_ok=True)
+
+    def last_lines(self, count=20):
+        try:
+            with open(self.log, "rb") as f:
+                f.seek(max(0, f.seek(0, 2) - 65536))
+                return b"\n".join(f.read().splitlines()[-count:]).decode(errors="replace")
+        except OSError:
+            return ""
