@@ -1,0 +1,235 @@
+/* keyward.js - comfort on top of pages that work without it: theme switch, copy and reveal buttons, relative times, confirm
+ * pages as dialogs, password strength, filters within a page, lists that refresh themselves. Adds no inline script or style. */
+(function () {
+	"use strict";
+
+	function all(selector, root) {
+		return Array.prototype.slice.call((root || document).querySelectorAll(selector));
+	}
+
+	function on(type, selector, act) {
+		document.addEventListener(type, function (event) {
+			var at = event.target.closest && event.target.closest(selector);
+
+			if (at)
+				act(event, at);
+		});
+	}
+
+	/* Theme */
+
+	on("click", "[data-theme-switch]", function () {
+		var root = document.documentElement;
+		var chosen = root.getAttribute("data-bs-theme");
+		var dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+
+		root.setAttribute("data-bs-theme", dark ? "light" : "dark");
+		try {
+			localStorage.setItem("theme", dark ? "light" : "dark");
+		} catch (e) {
+			/* Not kept, then. */
+		}
+	});
+
+	/* Copy and reveal */
+
+	function say(text) {
+		var region = document.getElementById("kw-live");
+
+		if (region)
+			region.textContent = text;
+	}
+
+	on("click", "[data-copy]", function (event, button) {
+		var source = document.getElementById(button.getAttribute("data-copy"));
+		var text = "value" in source ? source.value : source.textContent;
+
+		navigator.clipboard.writeText(text.trim()).then(function () {
+			button.classList.add("is-done");
+			say(button.getAttribute("data-done"));
+			setTimeout(function () { button.classList.remove("is-done"); }, 2000);
+		});
+	});
+
+	on("click", "[data-reveal]", function (event, button) {
+		var field = document.getElementById(button.getAttribute("data-reveal"));
+		var shown = field.type === "text";
+
+		field.type = shown ? "password" : "text";
+		button.setAttribute("aria-pressed", shown ? "false" : "true");
+	});
+
+	/* Relative times: the server's words until the first minute has passed, then counted on. */
+
+	var steps = [[60, "second"], [60, "minute"], [24, "hour"], [30, "day"], [12, "month"], [Infinity, "year"]];
+
+	function relative(date) {
+		var value = (date - Date.now()) / 1000, i;
+		var format = new Intl.RelativeTimeFormat(document.documentElement.lang || "en", { numeric: "auto" });
+
+		for (i = 0; i < steps.length; i++) {
+			if (Math.abs(value) < steps[i][0])
+				return format.format(Math.round(value), steps[i][1]);
+			value /= steps[i][0];
+		}
+	}
+
+	function tick() {
+		all("time[data-relative]").forEach(function (time) {
+			time.textContent = relative(new Date(time.dateTime));
+		});
+	}
+	setInterval(tick, 60000);
+
+	/* Confirm pages as dialogs: the page's own form, shown here. Anything unexpected falls back to the page. */
+
+	function show_dialog(form_area, opener) {
+		var dialog = document.createElement("dialog");
+		var cancel = form_area.querySelector("[data-cancel]");
+
+		dialog.className = "kw-dialog";
+		dialog.setAttribute("aria-labelledby", "confirm-title");
+		dialog.appendChild(document.importNode(form_area, true));
+		cancel = dialog.querySelector("[data-cancel]");
+		if (cancel)
+			cancel.addEventListener("click", function (event) {
+				event.preventDefault();
+				dialog.close();
+			});
+		dialog.addEventListener("click", function (event) {
+			if (event.target === dialog)
+				dialog.close();
+		});
+		dialog.addEventListener("close", function () {
+			dialog.remove();
+			opener.focus();
+		});
+		document.body.appendChild(dialog);
+		watch_typed(dialog);
+		dialog.showModal();
+	}
+
+	on("click", "a[data-dialog]", function (event, link) {
+		if (event.ctrlKey || event.metaKey || event.shiftKey || event.button)
+			return;
+		event.preventDefault();
+		fetch(link.href, { headers: { Accept: "text/html" }, credentials: "same-origin" }).then(function (response) {
+			if (!response.ok || response.redirected)
+				throw new Error("not a confirm page");
+			return response.text();
+		}).then(function (text) {
+			var area = new DOMParser().parseFromString(text, "text/html").querySelector(".kw-confirm");
+
+			if (!area)
+				throw new Error("not a confirm page");
+			show_dialog(area, link);
+		}).catch(function () {
+			location.href = link.href;
+		});
+	});
+
+	/* A name that has to be typed enables the button; the server checks it again. */
+	function watch_typed(root) {
+		all("[data-typed]", root).forEach(function (field) {
+			var button = field.form.querySelector("[data-needs-typed]");
+
+			function check() {
+				button.disabled = field.value.trim() !== field.getAttribute("data-typed");
+			}
+			field.addEventListener("input", check);
+			check();
+		});
+	}
+
+	/* Password strength: which rules hold, and how far it is from easily guessed. The server decides. */
+
+	var rules = {
+		length: function (s) { return s.length >= 8 && s.length <= 128; },
+		upper: function (s) { return /\p{Lu}/u.test(s); },
+		lower: function (s) { return /\p{Ll}/u.test(s); },
+		digit: function (s) { return /\p{Nd}/u.test(s); },
+		special: function (s) { return /[^\p{L}\p{Nd}\s]/u.test(s); }
+	};
+
+	function strength(s) {
+		var kinds = ["upper", "lower", "digit", "special"].filter(function (k) { return rules[k](s); }).length;
+		var different = new Set(s).size;
+		var bits = different * Math.log2(10 + 20 * kinds);
+
+		return s === "" ? 0 : bits < 35 ? 1 : bits < 55 ? 2 : bits < 75 ? 3 : 4;
+	}
+
+	function watch_password(box) {
+		var field = document.getElementById(box.getAttribute("data-strength"));
+		var meter = box.querySelector("meter"), word = box.querySelector("[data-words]");
+		var words = word.getAttribute("data-words").split("|");
+
+		field.addEventListener("input", function () {
+			var s = strength(field.value);
+
+			meter.value = s;
+			word.textContent = words[s];
+			all("[data-rule]", box).forEach(function (item) {
+				item.classList.toggle("is-met", rules[item.getAttribute("data-rule")](field.value));
+			});
+		});
+	}
+
+	/* Filters within a page (rules of a key request): chips that show one kind of rows. */
+
+	on("click", "[data-show]", function (event, chip) {
+		var list = document.getElementById(chip.getAttribute("aria-controls"));
+		var kind = chip.getAttribute("data-show");
+
+		all("[data-show]", chip.parentNode).forEach(function (other) {
+			other.setAttribute("aria-pressed", other === chip ? "true" : "false");
+		});
+		all("[data-kind]", list).forEach(function (row) {
+			row.hidden = kind !== "all" && row.getAttribute("data-kind") !== kind;
+		});
+	});
+
+	/* A select or a date that submits its form by itself. */
+	on("change", "[data-submit]", function (event, field) {
+		field.form.requestSubmit();
+	});
+
+	/* "/" goes to the page's search box, as is usual. */
+	document.addEventListener("keydown", function (event) {
+		var box = document.querySelector("input[type=search]");
+
+		if (event.key === "/" && box && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {
+			event.preventDefault();
+			box.focus();
+		}
+	});
+
+	/* Live lists. A failed refresh dims the sign; the next good one lights it again. Nothing refreshes in a hidden tab. */
+
+	function live(ok) {
+		all("[data-live]").forEach(function (sign) {
+			sign.classList.toggle("is-stale", !ok);
+			sign.querySelector("[data-live-text]").textContent = sign.getAttribute(ok ? "data-live" : "data-stale");
+		});
+	}
+	document.addEventListener("htmx:before:request", function (event) {
+		if (document.hidden)
+			event.preventDefault();
+	});
+	document.addEventListener("htmx:after:request", function (event) {
+		var response = event.detail.ctx && event.detail.ctx.response;
+
+		live(Boolean(response && response.status === 200));
+	});
+	document.addEventListener("htmx:error", function () { live(false); });
+	document.addEventListener("htmx:after:swap", tick);
+
+	function start() {
+		all("[data-strength]").forEach(watch_password);
+		watch_typed(document);
+	}
+	if (document.readyState === "loading")
+		document.addEventListener("DOMContentLoaded", start);
+	else
+		start();
+})();
