@@ -12,9 +12,12 @@ static struct proto_record_keys *keys_of(const struct proto_client *c)
 }
 
 void proto_client_init(struct proto_client *c, const struct proto_transport *transport, const struct uuid *account,
-	const struct proto_enrolled *enrolled, const uint8_t public_key[static PROTO_POINT_SIZE], const struct proto_signer *signer)
+	const struct proto_enrolled *enrolled, const uint8_t public_key[static PROTO_POINT_SIZE],
+	const struct proto_signer *signer)
 {
-	*c = (struct proto_client){ .transport = *transport, .account = *account, .agent = enrolled->agent, .signer = *signer };
+	*c = (struct proto_client){
+		.transport = *transport, .account = *account, .agent = enrolled->agent, .signer = *signer
+	};
 	memcpy(c->server_key, enrolled->server_key, sizeof c->server_key);
 	memcpy(c->public_key, public_key, sizeof c->public_key);
 }
@@ -109,13 +112,14 @@ static int exchange(struct proto_client *c, const struct buf *message, struct bu
 	*lost = 0;
 	rc = proto_keys_forward(keys_of(c), c->counter);
 	if (rc == 0)
-		rc = proto_record_write(PROTO_RECORD, &c->session, c->counter, keys_of(c)->key_agent, message->data, message->len, &request);
+		rc = proto_record_write(PROTO_RECORD, &c->session, c->counter, keys_of(c)->key_agent, message->data,
+			message->len, &request);
 	if (rc == 0)
 		rc = post(c, &request, &answer);
 	if (rc == 0) {
 		rc = open_answer(c, &answer, plain);
-		*lost = rc == ERR_NOT_FOUND || rc == ERR_EXPIRED || rc == ERR_REPLAYED || rc == ERR_REORDERED || rc == ERR_TAMPERED
-			|| rc == ERR_INVALID || rc == ERR_TRUNCATED;
+		*lost = rc == ERR_NOT_FOUND || rc == ERR_EXPIRED || rc == ERR_REPLAYED || rc == ERR_REORDERED
+			|| rc == ERR_TAMPERED || rc == ERR_INVALID || rc == ERR_TRUNCATED;
 	}
 	buf_free(&answer);
 	buf_free(&request);

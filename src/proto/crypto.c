@@ -20,7 +20,9 @@ int proto_random(void *out, size_t len)
 
 int proto_sha256(const void *data, size_t len, uint8_t digest[static PROTO_DIGEST_SIZE])
 {
-	return EVP_Q_digest(NULL, "SHA256", NULL, data, len, digest, NULL) == 1 ? 0 : err_set(ERR_CRYPTO, "SHA-256 failed");
+	int ok = EVP_Q_digest(NULL, "SHA256", NULL, data, len, digest, NULL) == 1;
+
+	return ok ? 0 : err_set(ERR_CRYPTO, "SHA-256 failed");
 }
 
 int proto_hmac(const void *key, size_t key_len, const void *data, size_t len, uint8_t mac[static PROTO_DIGEST_SIZE])

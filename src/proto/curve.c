@@ -27,7 +27,8 @@ static EVP_PKEY *key_of(const uint8_t *scalar, const uint8_t public_key[static P
 		&& OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, public_key, PROTO_POINT_SIZE);
 
 	if (ok && scalar)
-		ok = d && BN_bin2bn(scalar, PROTO_SCALAR_SIZE, d) && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d);
+		ok = d && BN_bin2bn(scalar, PROTO_SCALAR_SIZE, d)
+			&& OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d);
 	if (ok && (params = OSSL_PARAM_BLD_to_param(bld)) && EVP_PKEY_fromdata_init(ctx) == 1)
 		EVP_PKEY_fromdata(ctx, &key, scalar ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params);
 	OSSL_PARAM_free(params);
@@ -59,7 +60,8 @@ struct secret *proto_key_new(uint8_t public_key[static PROTO_POINT_SIZE])
 	struct secret *s = secret_new(PROTO_SCALAR_SIZE);
 	BIGNUM *d = NULL;
 	int ok = key && EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &d) == 1
-		&& BN_bn2binpad(d, s->data, PROTO_SCALAR_SIZE) == PROTO_SCALAR_SIZE && proto_key_public(s->data, public_key) == 0;
+		&& BN_bn2binpad(d, s->data, PROTO_SCALAR_SIZE) == PROTO_SCALAR_SIZE
+		&& proto_key_public(s->data, public_key) == 0;
 
 	BN_clear_free(d);
 	EVP_PKEY_free(key);
@@ -83,8 +85,10 @@ int proto_point_check(const uint8_t point[static PROTO_POINT_SIZE])
 {
 	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	EC_POINT *p = group ? EC_POINT_new(group) : NULL;
-	/* The leading byte is asked for because OpenSSL also takes hybrid forms (06, 07), which would be a second encoding. */
-	int ok = p && point[0] == POINT_CONVERSION_UNCOMPRESSED && EC_POINT_oct2point(group, p, point, PROTO_POINT_SIZE, NULL) == 1;
+	/* The leading byte is asked for because OpenSSL also takes hybrid forms (06, 07), which would be a second
+	 * encoding. */
+	int ok = p && point[0] == POINT_CONVERSION_UNCOMPRESSED
+		&& EC_POINT_oct2point(group, p, point, PROTO_POINT_SIZE, NULL) == 1;
 
 	EC_POINT_free(p);
 	EC_GROUP_free(group);
@@ -130,8 +134,9 @@ int proto_sign(const struct secret *key, const uint8_t digest[static PROTO_DIGES
 
 	if (key->len != PROTO_SCALAR_SIZE || proto_key_public(key->data, public_key) < 0)
 		return err_set(ERR_CRYPTO, "not a P-256 private key");
-	ok = (pkey = key_of(key->data, public_key)) && (ctx = EVP_PKEY_CTX_new(pkey, NULL)) && EVP_PKEY_sign_init(ctx) == 1
-		&& EVP_PKEY_sign(ctx, der, &len, digest, PROTO_DIGEST_SIZE) == 1 && signature_from_der(der, len, signature);
+	ok = (pkey = key_of(key->data, public_key)) && (ctx = EVP_PKEY_CTX_new(pkey, NULL))
+		&& EVP_PKEY_sign_init(ctx) == 1 && EVP_PKEY_sign(ctx, der, &len, digest, PROTO_DIGEST_SIZE) == 1
+		&& signature_from_der(der, len, signature);
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(pkey);
 	return ok ? 0 : err_set(ERR_CRYPTO, "ECDSA signing failed");
@@ -179,8 +184,8 @@ int proto_ecdh(const uint8_t scalar[static PROTO_SCALAR_SIZE], const uint8_t pee
 
 	if (proto_point_check(peer) < 0)
 		return ERR_INVALID;
-	ok = proto_key_public(scalar, public_key) == 0 && (own = key_of(scalar, public_key)) && (other = key_of(NULL, peer))
-		&& (ctx = EVP_PKEY_CTX_new(own, NULL)) && EVP_PKEY_derive_init(ctx) == 1
+	ok = proto_key_public(scalar, public_key) == 0 && (own = key_of(scalar, public_key))
+		&& (other = key_of(NULL, peer)) && (ctx = EVP_PKEY_CTX_new(own, NULL)) && EVP_PKEY_derive_init(ctx) == 1
 		&& EVP_PKEY_derive_set_peer(ctx, other) == 1 && EVP_PKEY_derive(ctx, shared, &len) == 1 && len == 32;
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(other);

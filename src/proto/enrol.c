@@ -41,7 +41,8 @@ int proto_chain(const uint8_t *before, const void *a, size_t a_len, const void *
 	return rc;
 }
 
-int proto_enrol_verifier(const struct uuid *account, const char *passphrase, uint8_t verifier[static PROTO_VERIFIER_SIZE])
+int proto_enrol_verifier(
+	const struct uuid *account, const char *passphrase, uint8_t verifier[static PROTO_VERIFIER_SIZE])
 {
 	static const char label[] = "keyward enrol 1";
 	uint8_t salt[sizeof label - 1 + sizeof account->bytes], hash[40];
@@ -80,15 +81,17 @@ static int derive_keys(struct proto_enrol_secrets *s)
 	int rc = proto_hkdf_extract(s->transcript, sizeof s->transcript, s->spake2.ke, sizeof s->spake2.ke, prk);
 
 	if (rc == 0)
-		rc = proto_hkdf_expand(prk, sizeof prk, "keyward 1 enrol agent key", NULL, 0, s->key_agent, PROTO_KEY_SIZE);
+		rc = proto_hkdf_expand(
+			prk, sizeof prk, "keyward 1 enrol agent key", NULL, 0, s->key_agent, PROTO_KEY_SIZE);
 	if (rc == 0)
-		rc = proto_hkdf_expand(prk, sizeof prk, "keyward 1 enrol server key", NULL, 0, s->key_server, PROTO_KEY_SIZE);
+		rc = proto_hkdf_expand(
+			prk, sizeof prk, "keyward 1 enrol server key", NULL, 0, s->key_server, PROTO_KEY_SIZE);
 	secret_wipe(prk, sizeof prk);
 	return rc;
 }
 
-int proto_enrol_secrets(enum proto_spake2_role role, const struct uuid *account, const uint8_t *w, const uint8_t *scalar,
-	const uint8_t *start, const uint8_t *answer, struct proto_enrol_secrets *out)
+int proto_enrol_secrets(enum proto_spake2_role role, const struct uuid *account, const uint8_t *w,
+	const uint8_t *scalar, const uint8_t *start, const uint8_t *answer, struct proto_enrol_secrets *out)
 {
 	char text[UUID_TEXT_SIZE], id_a[64], id_b[64];
 	struct proto_spake2 s = { .role = role, .id_a = id_a, .id_b = id_b, .w = w, .secret = scalar,
@@ -105,8 +108,9 @@ int proto_enrol_secrets(enum proto_spake2_role role, const struct uuid *account,
 	return rc < 0 ? rc : derive_keys(out);
 }
 
-int proto_enrol_possession(const uint8_t transcript[static PROTO_DIGEST_SIZE], const uint8_t public_key[static PROTO_POINT_SIZE],
-	const void *description, size_t len, uint8_t digest[static PROTO_DIGEST_SIZE])
+int proto_enrol_possession(const uint8_t transcript[static PROTO_DIGEST_SIZE],
+	const uint8_t public_key[static PROTO_POINT_SIZE], const void *description, size_t len,
+	uint8_t digest[static PROTO_DIGEST_SIZE])
 {
 	struct buf b = BUF_INIT;
 	int rc;

@@ -22,8 +22,8 @@ int proto_agent_enrol_start(struct proto_agent_enrolment *a, struct buf *out)
 }
 
 /* Public key, signature over it and all before, description. */
-static int possession(const struct proto_agent_enrolment *a, const uint8_t *public_key, const struct proto_signer *signer,
-	const struct proto_description *description, struct buf *out)
+static int possession(const struct proto_agent_enrolment *a, const uint8_t *public_key,
+	const struct proto_signer *signer, const struct proto_description *description, struct buf *out)
 {
 	uint8_t digest[PROTO_DIGEST_SIZE], signature[PROTO_SIGNATURE_SIZE];
 	json_t *o;
@@ -54,8 +54,8 @@ int proto_agent_enrol_finish(struct proto_agent_enrolment *a, const struct buf *
 	int rc = proto_frame_expect(answer->data, answer->len, PROTO_ENROL_START_ANSWER, &f);
 
 	if (rc == 0)
-		rc = proto_enrol_secrets(PROTO_SPAKE2_A, &a->account, a->w, a->ephemeral.scalar, (const uint8_t *)a->start.data,
-			(const uint8_t *)answer->data, &a->secrets);
+		rc = proto_enrol_secrets(PROTO_SPAKE2_A, &a->account, a->w, a->ephemeral.scalar,
+			(const uint8_t *)a->start.data, (const uint8_t *)answer->data, &a->secrets);
 	if (rc == 0)
 		rc = possession(a, public_key, signer, description, &plain);
 	if (rc == 0 && plain.len > PROTO_HANDSHAKE_MAX - PROTO_ENROL_CLEAR_SIZE - PROTO_TAG_SIZE)
@@ -66,8 +66,8 @@ int proto_agent_enrol_finish(struct proto_agent_enrolment *a, const struct buf *
 		wire_put_uuid(out, &a->id);
 		wire_put_raw(out, a->secrets.spake2.confirm_a, 32);
 		buf_extend(out, plain.len + PROTO_TAG_SIZE);
-		rc = proto_aead_seal(a->secrets.key_agent, PROTO_AGENT_TO_SERVER, 0, out->data, PROTO_ENROL_CLEAR_SIZE, plain.data,
-			plain.len, (uint8_t *)out->data + PROTO_ENROL_CLEAR_SIZE);
+		rc = proto_aead_seal(a->secrets.key_agent, PROTO_AGENT_TO_SERVER, 0, out->data, PROTO_ENROL_CLEAR_SIZE,
+			plain.data, plain.len, (uint8_t *)out->data + PROTO_ENROL_CLEAR_SIZE);
 	}
 	buf_free(&plain);
 	return rc;
@@ -79,7 +79,8 @@ static int read_refusal(int code, struct wire_reader *r)
 	int rc = wire_end(r);
 
 	if (rc == 0)
-		rc = err_set(strcmp(err_name(code), "unknown") == 0 ? ERR_FORBIDDEN : code, "the server refuses: %s", text);
+		rc = err_set(
+			strcmp(err_name(code), "unknown") == 0 ? ERR_FORBIDDEN : code, "the server refuses: %s", text);
 	free(text);
 	return rc;
 }

@@ -10,8 +10,8 @@
 
 #define POSSESSION_SIZE (PROTO_POINT_SIZE + PROTO_SIGNATURE_SIZE)        /* before the description */
 
-int proto_enrol_accept_with(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier, clock_us now,
-	const struct proto_ephemeral *ephemeral, struct buf *answer)
+int proto_enrol_accept_with(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier,
+	clock_us now, const struct proto_ephemeral *ephemeral, struct buf *answer)
 {
 	struct proto_enrol_secrets secrets;
 	uint8_t decoy[PROTO_SCALAR_SIZE];
@@ -24,7 +24,8 @@ int proto_enrol_accept_with(struct proto_server_enrolment *e, const void *data, 
 	if (rc == 0)
 		rc = proto_spake2_reduce(decoy, sizeof decoy, decoy);
 	if (rc == 0)
-		rc = proto_enrol_start(PROTO_SPAKE2_B, &f.id, &ephemeral->id, verifier ? verifier : decoy, ephemeral, answer);
+		rc = proto_enrol_start(
+			PROTO_SPAKE2_B, &f.id, &ephemeral->id, verifier ? verifier : decoy, ephemeral, answer);
 	if (rc == 0)
 		rc = proto_enrol_secrets(PROTO_SPAKE2_B, &f.id, verifier ? verifier : decoy, ephemeral->scalar, data,
 			(const uint8_t *)answer->data, &secrets);
@@ -42,8 +43,8 @@ int proto_enrol_accept_with(struct proto_server_enrolment *e, const void *data, 
 	return rc;
 }
 
-int proto_enrol_accept(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier, clock_us now,
-	struct buf *answer)
+int proto_enrol_accept(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier,
+	clock_us now, struct buf *answer)
 {
 	struct proto_ephemeral ephemeral;
 	int rc = proto_ephemeral_new(&ephemeral);
@@ -76,7 +77,8 @@ static int read_description(const void *text, size_t len, struct proto_descripti
 }
 
 /* Key, signature, description: all behind the agent's confirmation. */
-static int read_request(const struct proto_server_enrolment *e, const struct buf *plain, struct proto_enrol_request *out)
+static int read_request(
+	const struct proto_server_enrolment *e, const struct buf *plain, struct proto_enrol_request *out)
 {
 	const uint8_t *at = (const uint8_t *)plain->data;
 	uint8_t digest[PROTO_DIGEST_SIZE];
@@ -97,7 +99,8 @@ static int read_request(const struct proto_server_enrolment *e, const struct buf
 	return 0;
 }
 
-static int open_finish(const struct proto_server_enrolment *e, const uint8_t *frame, size_t len, struct proto_enrol_request *out)
+static int open_finish(
+	const struct proto_server_enrolment *e, const uint8_t *frame, size_t len, struct proto_enrol_request *out)
 {
 	struct buf plain = BUF_INIT;
 	size_t sealed = len - PROTO_ENROL_CLEAR_SIZE;
@@ -105,8 +108,8 @@ static int open_finish(const struct proto_server_enrolment *e, const uint8_t *fr
 
 	if (CRYPTO_memcmp(frame + PROTO_HEAD_SIZE + PROTO_ID_SIZE, e->confirm_agent, sizeof e->confirm_agent) != 0)
 		return err_set(ERR_UNAUTHENTICATED, "wrong passphrase or account");
-	rc = proto_aead_open(e->key_agent, PROTO_AGENT_TO_SERVER, 0, frame, PROTO_ENROL_CLEAR_SIZE, frame + PROTO_ENROL_CLEAR_SIZE,
-		sealed, buf_extend(&plain, sealed - PROTO_TAG_SIZE));
+	rc = proto_aead_open(e->key_agent, PROTO_AGENT_TO_SERVER, 0, frame, PROTO_ENROL_CLEAR_SIZE,
+		frame + PROTO_ENROL_CLEAR_SIZE, sealed, buf_extend(&plain, sealed - PROTO_TAG_SIZE));
 	if (rc == 0)
 		rc = read_request(e, &plain, out);
 	buf_free(&plain);
@@ -142,8 +145,8 @@ static int end(struct proto_server_enrolment *e, const struct buf *result, struc
 	wire_put_uuid(answer, &e->id);
 	wire_put_raw(answer, e->confirm_server, sizeof e->confirm_server);
 	buf_extend(answer, result->len + PROTO_TAG_SIZE);
-	rc = proto_aead_seal(e->key_server, PROTO_SERVER_TO_AGENT, 0, answer->data, PROTO_ENROL_CLEAR_SIZE, result->data, result->len,
-		(uint8_t *)answer->data + PROTO_ENROL_CLEAR_SIZE);
+	rc = proto_aead_seal(e->key_server, PROTO_SERVER_TO_AGENT, 0, answer->data, PROTO_ENROL_CLEAR_SIZE,
+		result->data, result->len, (uint8_t *)answer->data + PROTO_ENROL_CLEAR_SIZE);
 	proto_enrol_wipe(e);
 	return rc;
 }

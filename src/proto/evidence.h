@@ -17,7 +17,7 @@ struct proto_recipient {
 
 int proto_recipient_sign(const struct proto_recipient *r, const struct proto_signer *signer,
 	uint8_t signature[static PROTO_SIGNATURE_SIZE]);
-/* 0; ERR_INVALID when the recipient key is no point; ERR_TAMPERED when the signature is not AGENT_KEY's over all of it. */
+/* 0; ERR_INVALID when the recipient key is no point; ERR_TAMPERED when SIGNATURE is not AGENT_KEY's over all of it. */
 int proto_recipient_verify(const struct proto_recipient *r, const uint8_t agent_key[static PROTO_POINT_SIZE],
 	const uint8_t signature[static PROTO_SIGNATURE_SIZE]);
 

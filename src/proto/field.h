@@ -20,7 +20,7 @@ enum proto_field_kind {
 	PROTO_FIELD_NAME,        /* int, by name from NAMES; a name that is not there reads as 0, "unknown" */
 	PROTO_FIELD_LIST,        /* struct[max], with an int count beside it */
 	PROTO_FIELD_OBJECT,      /* struct */
-	PROTO_FIELD_JSON         /* json_t *, an object of free form, at most MAX bytes printed, PROTO_JSON_DEPTH deep */
+	PROTO_FIELD_JSON         /* json_t *, an object: at most MAX bytes printed, PROTO_JSON_DEPTH deep */
 };
 
 #define PROTO_JSON_DEPTH 12
@@ -46,8 +46,8 @@ struct proto_fields {
 	size_t count;
 };
 
-/* The struct as a new JSON object. ERR_INVALID names the member that breaks its own limit (a required one missing, a count
- * or a number out of range, text that is not UTF-8). */
+/* The struct as a new JSON object. ERR_INVALID names the member that breaks its own limit (a required one missing, a
+ * count or a number out of range, text that is not UTF-8). */
 int proto_fields_encode(const struct proto_fields *f, const void *in, json_t **out);
 /* Zeroes OUT, then fills it; on failure nothing is left in it to release. */
 int proto_fields_decode(const struct proto_fields *f, const json_t *in, void *out);

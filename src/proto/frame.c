@@ -93,9 +93,9 @@ int proto_frame_expect(const void *data, size_t len, enum proto_kind kind, struc
 static int public_code(int code)
 {
 	switch (code) {
-	case ERR_INVALID: case ERR_NOT_FOUND: case ERR_UNAUTHENTICATED: case ERR_CONFLICT: case ERR_TOO_LARGE: case ERR_TOO_MANY:
-	case ERR_UNAVAILABLE: case ERR_TAMPERED: case ERR_REPLAYED: case ERR_REORDERED: case ERR_TRUNCATED: case ERR_VERSION:
-	case ERR_EXPIRED:
+	case ERR_INVALID: case ERR_NOT_FOUND: case ERR_UNAUTHENTICATED: case ERR_CONFLICT: case ERR_TOO_LARGE:
+	case ERR_TOO_MANY: case ERR_UNAVAILABLE: case ERR_TAMPERED: case ERR_REPLAYED: case ERR_REORDERED:
+	case ERR_TRUNCATED: case ERR_VERSION: case ERR_EXPIRED:
 		return code;
 	case ERR_FORBIDDEN: case ERR_SUSPENDED:
 		return ERR_UNAUTHENTICATED;

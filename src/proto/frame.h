@@ -44,10 +44,10 @@ struct proto_frame {
  * over), ERR_VERSION (ours, of a version that this build does not speak). */
 int proto_frame_peek(const void *data, size_t len, struct proto_frame *out);
 
-/* An ERROR frame in the clear, for what goes wrong before or without a session. CODE is an ERR_ code. Only codes that tell
- * a stranger nothing leave as they are: forbidden and suspended go out as unauthenticated, database, sealed and timeout as
- * unavailable, others as internal. Not-found is said of sessions and enrolments (ids nobody can guess), and must not be
- * given here for an account. */
+/* An ERROR frame in the clear, for what goes wrong before or without a session. CODE is an ERR_ code. Only codes that
+ * tell a stranger nothing leave as they are: forbidden and suspended go out as unauthenticated, database, sealed and
+ * timeout as unavailable, others as internal. Not-found is said of sessions and enrolments (ids nobody can guess), and
+ * must not be given here for an account. */
 void proto_error_frame(int code, uint32_t retry_after_s, struct buf *out);
 /* The code of an ERROR frame (negative; ERR_INVALID when it is not a well-formed one). A hint, never proof. */
 int proto_error_read(const void *data, size_t len, uint32_t *retry_after_s);

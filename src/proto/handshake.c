@@ -7,12 +7,18 @@
 #include "proto/internal.h"
 
 const struct proto_side proto_side_agent = {
-	.key_label = "keyward 1 agent key", .mac_label = "keyward 1 agent mac", .signature_label = "keyward 1 agent signature",
-	.identity_label = "keyward 1 agent identity", .direction = PROTO_AGENT_TO_SERVER,
+	.key_label = "keyward 1 agent key",
+	.mac_label = "keyward 1 agent mac",
+	.signature_label = "keyward 1 agent signature",
+	.identity_label = "keyward 1 agent identity",
+	.direction = PROTO_AGENT_TO_SERVER,
 };
 const struct proto_side proto_side_server = {
-	.key_label = "keyward 1 server key", .mac_label = "keyward 1 server mac", .signature_label = "keyward 1 server signature",
-	.identity_label = "keyward 1 server identity", .direction = PROTO_SERVER_TO_AGENT,
+	.key_label = "keyward 1 server key",
+	.mac_label = "keyward 1 server mac",
+	.signature_label = "keyward 1 server signature",
+	.identity_label = "keyward 1 server identity",
+	.direction = PROTO_SERVER_TO_AGENT,
 };
 
 void proto_party_server(struct proto_party *p, const uint8_t public_key[static PROTO_POINT_SIZE])
@@ -48,7 +54,8 @@ int proto_master(const uint8_t *nonce_agent, const uint8_t *nonce_server, const 
 	return rc;
 }
 
-static int expand(const uint8_t *master, const char *label, const uint8_t *transcript, uint8_t key[static PROTO_KEY_SIZE])
+static int expand(
+	const uint8_t *master, const char *label, const uint8_t *transcript, uint8_t key[static PROTO_KEY_SIZE])
 {
 	return proto_hkdf_expand(master, PROTO_KEY_SIZE, label, transcript, PROTO_DIGEST_SIZE, key, PROTO_KEY_SIZE);
 }
@@ -100,8 +107,8 @@ static int identity_mac(const struct proto_side *side, const uint8_t *master, co
 	return rc;
 }
 
-int proto_auth_seal(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript, const struct proto_party *p,
-	const struct proto_signer *signer, struct buf *frame)
+int proto_auth_seal(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript,
+	const struct proto_party *p, const struct proto_signer *signer, struct buf *frame)
 {
 	uint8_t auth[PROTO_AUTH_SIZE], key[PROTO_KEY_SIZE], digest[PROTO_DIGEST_SIZE];
 	size_t clear = frame->len;
@@ -116,26 +123,28 @@ int proto_auth_seal(const struct proto_side *side, const uint8_t *master, const 
 		rc = expand(master, side->key_label, transcript, key);
 	if (rc == 0) {
 		buf_extend(frame, PROTO_AUTH_SEALED_SIZE);
-		rc = proto_aead_seal(key, side->direction, 0, frame->data, clear, auth, sizeof auth, (uint8_t *)frame->data + clear);
+		rc = proto_aead_seal(
+			key, side->direction, 0, frame->data, clear, auth, sizeof auth, (uint8_t *)frame->data + clear);
 	}
 	secret_wipe(key, sizeof key);
 	return rc;
 }
 
-int proto_auth_open(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript, const uint8_t *frame,
-	size_t clear, uint8_t auth[static PROTO_AUTH_SIZE])
+int proto_auth_open(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript,
+	const uint8_t *frame, size_t clear, uint8_t auth[static PROTO_AUTH_SIZE])
 {
 	uint8_t key[PROTO_KEY_SIZE];
 	int rc = expand(master, side->key_label, transcript, key);
 
 	if (rc == 0)
-		rc = proto_aead_open(key, side->direction, 0, frame, clear, frame + clear, PROTO_AUTH_SEALED_SIZE, auth);
+		rc = proto_aead_open(
+			key, side->direction, 0, frame, clear, frame + clear, PROTO_AUTH_SEALED_SIZE, auth);
 	secret_wipe(key, sizeof key);
 	return rc;
 }
 
-int proto_auth_check(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript, const struct proto_party *p,
-	const uint8_t auth[static PROTO_AUTH_SIZE])
+int proto_auth_check(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript,
+	const struct proto_party *p, const uint8_t auth[static PROTO_AUTH_SIZE])
 {
 	uint8_t digest[PROTO_DIGEST_SIZE], mac[32];
 	int rc = signed_digest(side, transcript, p, digest);

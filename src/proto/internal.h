@@ -47,15 +47,16 @@ struct proto_enrol_secrets {
 };
 
 /* From both ENROL_START frames (each PROTO_ENROL_START_SIZE) and one side's w and scalar. */
-int proto_enrol_secrets(enum proto_spake2_role role, const struct uuid *account, const uint8_t *w, const uint8_t *scalar,
-	const uint8_t *start, const uint8_t *answer, struct proto_enrol_secrets *out);
+int proto_enrol_secrets(enum proto_spake2_role role, const struct uuid *account, const uint8_t *w,
+	const uint8_t *scalar, const uint8_t *start, const uint8_t *answer, struct proto_enrol_secrets *out);
 int proto_enrol_start(enum proto_spake2_role role, const struct uuid *account, const struct uuid *id, const uint8_t *w,
 	const struct proto_ephemeral *e, struct buf *out);
 /* What the agent's key signs to show that the agent has it. */
-int proto_enrol_possession(const uint8_t transcript[static PROTO_DIGEST_SIZE], const uint8_t public_key[static PROTO_POINT_SIZE],
-	const void *description, size_t len, uint8_t digest[static PROTO_DIGEST_SIZE]);
-int proto_enrol_accept_with(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier, clock_us now,
-	const struct proto_ephemeral *ephemeral, struct buf *answer);
+int proto_enrol_possession(const uint8_t transcript[static PROTO_DIGEST_SIZE],
+	const uint8_t public_key[static PROTO_POINT_SIZE], const void *description, size_t len,
+	uint8_t digest[static PROTO_DIGEST_SIZE]);
+int proto_enrol_accept_with(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier,
+	clock_us now, const struct proto_ephemeral *ephemeral, struct buf *answer);
 
 /* The agent's half, in steps; *A is wiped by proto_agent_enrolment_wipe. */
 struct proto_agent_enrolment {
@@ -96,18 +97,18 @@ void proto_party_agent(struct proto_party *p, const struct uuid *account, const 
 int proto_master(const uint8_t *nonce_agent, const uint8_t *nonce_server, const uint8_t *scalar, const uint8_t *peer,
 	uint8_t master[static PROTO_KEY_SIZE]);
 /* Appends to FRAME, whose bytes so far are the associated data. */
-int proto_auth_seal(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript, const struct proto_party *p,
-	const struct proto_signer *signer, struct buf *frame);
+int proto_auth_seal(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript,
+	const struct proto_party *p, const struct proto_signer *signer, struct buf *frame);
 /* Opens the part of FRAME behind CLEAR bytes. */
-int proto_auth_open(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript, const uint8_t *frame,
-	size_t clear, uint8_t auth[static PROTO_AUTH_SIZE]);
+int proto_auth_open(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript,
+	const uint8_t *frame, size_t clear, uint8_t auth[static PROTO_AUTH_SIZE]);
 /* ERR_UNAUTHENTICATED unless AUTH is P's. */
-int proto_auth_check(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript, const struct proto_party *p,
-	const uint8_t auth[static PROTO_AUTH_SIZE]);
+int proto_auth_check(const struct proto_side *side, const uint8_t *master, const uint8_t *transcript,
+	const struct proto_party *p, const uint8_t auth[static PROTO_AUTH_SIZE]);
 int proto_finish_key(const uint8_t *master, const uint8_t *transcript, uint8_t key[static PROTO_KEY_SIZE]);
 int proto_record_keys_from(const uint8_t *master, const uint8_t *transcript, struct proto_record_keys *out);
-int proto_hello_accept_with(struct proto_server_session *s, const void *data, size_t len, const struct proto_identity *server,
-	clock_us now, const struct proto_ephemeral *ephemeral, struct buf *answer);
+int proto_hello_accept_with(struct proto_server_session *s, const void *data, size_t len,
+	const struct proto_identity *server, clock_us now, const struct proto_ephemeral *ephemeral, struct buf *answer);
 
 /* The agent's half, in steps; wiped by proto_agent_handshake_wipe. */
 struct proto_agent_handshake {
@@ -117,8 +118,10 @@ struct proto_agent_handshake {
 	uint8_t hello[PROTO_HELLO_SIZE];
 };
 
-int proto_agent_hello(struct proto_agent_handshake *h, const struct uuid *account, struct buf *out);     /* ephemeral is set */
-int proto_agent_finish(struct proto_agent_handshake *h, const struct proto_client *c, const struct buf *answer, struct buf *out);
+int proto_agent_hello(
+	struct proto_agent_handshake *h, const struct uuid *account, struct buf *out); /* ephemeral is set */
+int proto_agent_finish(
+	struct proto_agent_handshake *h, const struct proto_client *c, const struct buf *answer, struct buf *out);
 int proto_agent_end(struct proto_agent_handshake *h, const struct buf *answer, struct proto_record_keys *keys,
 	uint32_t *lifetime_s, clock_us *server_time);
 void proto_agent_handshake_wipe(struct proto_agent_handshake *h);

@@ -6,11 +6,13 @@
 #define MEMBER_SIZE(type, member) sizeof(((type *)0)->member)
 
 #define TEXT(type, member, required_) \
-	{ #member, PROTO_FIELD_TEXT, required_, offsetof(type, member), MEMBER_SIZE(type, member) - 1, 0, 0, NULL, NULL, 0 }
+	{ #member, PROTO_FIELD_TEXT, required_, offsetof(type, member), MEMBER_SIZE(type, member) - 1, 0, 0, NULL, \
+		NULL, 0 }
 #define INT(type, member, required_, least_, most_) \
 	{ #member, PROTO_FIELD_INT, required_, offsetof(type, member), 0, least_, most_, NULL, NULL, 0 }
 #define BOOL(type, member) { #member, PROTO_FIELD_BOOL, 0, offsetof(type, member), 0, 0, 0, NULL, NULL, 0 }
-#define UUID(type, member, required_) { #member, PROTO_FIELD_UUID, required_, offsetof(type, member), 0, 0, 0, NULL, NULL, 0 }
+#define UUID(type, member, required_) \
+	{ #member, PROTO_FIELD_UUID, required_, offsetof(type, member), 0, 0, 0, NULL, NULL, 0 }
 #define BYTES(type, member) \
 	{ #member, PROTO_FIELD_BYTES, 1, offsetof(type, member), MEMBER_SIZE(type, member), 0, 0, NULL, NULL, 0 }
 #define NAME(type, member, required_, names_) \

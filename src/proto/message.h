@@ -1,8 +1,9 @@
 /* message.h - what agents and server say to each other inside a session: typed structs and their one table.
  *
  * A message travels as one JSON object in a record: {"type": "<name>", ...members}. Its answer bears the same type, or
- * "refusal". Every message can arrive twice (proto_call repeats after a lost session) and must then have the same effect.
- * Sizes below count bytes without the closing zero; messages are big, so allocate them with proto_request_new and proto_answer_new.
+ * "refusal". Every message can arrive twice (proto_call repeats after a lost session) and must then have the same
+ * effect. Sizes below count bytes without the closing zero; messages are big, so allocate them with proto_request_new
+ * and proto_answer_new.
  *
  * A new message is one struct here, one table of fields and one row in message.c. */
 #ifndef PROTO_MESSAGE_H
@@ -54,7 +55,8 @@ enum proto_message {
 /* Names in JSON; 0 is always "unknown": a name that this build does not have. */
 #define PROTO_ACCESSES(X) X(READ_ONLY, "read-only") X(READ_WRITE, "read-write")
 #define PROTO_DEVICE_KINDS(X) \
-	X(DISK, "disk") X(PARTITION, "partition") X(RAID, "raid") X(LOGICAL, "logical") X(FILE, "file") X(OTHER, "other")
+	X(DISK, "disk") X(PARTITION, "partition") X(RAID, "raid") X(LOGICAL, "logical") X(FILE, "file") \
+	X(OTHER, "other")
 #define PROTO_KEY_STATUSES(X) \
 	X(PENDING, "pending") X(APPROVED, "approved") X(DELIVERED, "delivered") X(DENIED, "denied") X(REVOKING, "revoking") \
 	X(REVOKED, "revoked")
@@ -230,7 +232,7 @@ struct proto_key_answer {
 	int status;                              /* enum proto_key_status; a key comes only with "delivered" */
 	char reason[PROTO_TEXT_MAX + 1];
 	int64_t retry_after_s;                   /* poll no sooner; 0: no need to poll */
-	char device[PROTO_ID_MAX + 1];           /* the one released: resource pooling may choose another than asked for */
+	char device[PROTO_ID_MAX + 1];           /* the one released: pooling may choose another than asked for */
 	char sealed[PROTO_SEALED_MAX + 1];
 	int64_t key_version;
 	char mount_point[PROTO_PATH_MAX + 1];
@@ -317,10 +319,11 @@ void proto_answer_clear(enum proto_message type, void *answer);
 void proto_request_free(enum proto_message type, void *request);     /* NULL is fine */
 void proto_answer_free(enum proto_message type, void *answer);
 
-/* Agent: request to JSON text (OUT is replaced); answer from JSON text. A refusal gives its ERR_ code (ERR_FORBIDDEN for a
- * code this build does not know) and fills *REFUSAL (may be NULL). */
+/* Agent: request to JSON text (OUT is replaced); answer from JSON text. A refusal gives its ERR_ code (ERR_FORBIDDEN
+ * for a code this build does not know) and fills *REFUSAL (may be NULL). */
 int proto_request_encode(enum proto_message type, const void *request, struct buf *out);
-int proto_answer_decode(enum proto_message type, const void *text, size_t len, void *answer, struct proto_refusal *refusal);
+int proto_answer_decode(
+	enum proto_message type, const void *text, size_t len, void *answer, struct proto_refusal *refusal);
 /* Server: *TYPE and a new request struct (proto_request_free) from JSON text; ERR_UNSUPPORTED for an unknown type,
  * ERR_INVALID, ERR_TOO_LARGE. Answer or refusal to JSON text (OUT is replaced). */
 int proto_request_decode(const void *text, size_t len, enum proto_message *type, void **request);

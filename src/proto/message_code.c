@@ -141,7 +141,8 @@ static int read_refusal(const json_t *o, struct proto_refusal *out)
 	return err_set(code ? code : ERR_FORBIDDEN, "the server refuses: %s: %s", r.code, r.text);
 }
 
-int proto_answer_decode(enum proto_message type, const void *text, size_t len, void *answer, struct proto_refusal *refusal)
+int proto_answer_decode(
+	enum proto_message type, const void *text, size_t len, void *answer, struct proto_refusal *refusal)
 {
 	const char *name;
 	json_t *o;
@@ -166,7 +167,9 @@ static void describe_kind(const struct proto_field *row, struct buf *out)
 {
 	switch (row->kind) {
 	case PROTO_FIELD_TEXT: buf_printf(out, "text, at most %zu bytes", row->max); break;
-	case PROTO_FIELD_INT: buf_printf(out, "number, %lld to %lld", (long long)row->least, (long long)row->most); break;
+	case PROTO_FIELD_INT:
+		buf_printf(out, "number, %lld to %lld", (long long)row->least, (long long)row->most);
+		break;
 	case PROTO_FIELD_BOOL: buf_puts(out, "true or false"); break;
 	case PROTO_FIELD_UUID: buf_puts(out, "UUID"); break;
 	case PROTO_FIELD_BYTES: buf_printf(out, "%zu bytes, base64url", row->max); break;
@@ -196,7 +199,8 @@ static void describe_fields(const struct proto_fields *f, struct buf *out)
 #define DESCRIBED_MAX 64
 
 /* F after those it consists of, each once. */
-static void describe_once(const struct proto_fields *f, const struct proto_fields **done, size_t *count, struct buf *out)
+static void describe_once(
+	const struct proto_fields *f, const struct proto_fields **done, size_t *count, struct buf *out)
 {
 	for (size_t i = 0; i < *count; i++)
 		if (done[i] == f)

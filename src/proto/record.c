@@ -44,8 +44,8 @@ static const char *direction_of(enum proto_kind kind)
 	return kind == PROTO_RECORD ? PROTO_AGENT_TO_SERVER : PROTO_SERVER_TO_AGENT;
 }
 
-int proto_record_write(enum proto_kind kind, const struct uuid *session, uint64_t counter, const uint8_t key[static PROTO_KEY_SIZE],
-	const void *plain, size_t len, struct buf *out)
+int proto_record_write(enum proto_kind kind, const struct uuid *session, uint64_t counter,
+	const uint8_t key[static PROTO_KEY_SIZE], const void *plain, size_t len, struct buf *out)
 {
 	uint8_t *sealed;
 
@@ -58,16 +58,16 @@ int proto_record_write(enum proto_kind kind, const struct uuid *session, uint64_
 	return proto_aead_seal(key, direction_of(kind), counter, out->data, PROTO_RECORD_HEAD_SIZE, plain, len, sealed);
 }
 
-int proto_record_read(const struct proto_frame *f, const void *data, size_t len, const uint8_t key[static PROTO_KEY_SIZE],
-	struct buf *out)
+int proto_record_read(const struct proto_frame *f, const void *data, size_t len,
+	const uint8_t key[static PROTO_KEY_SIZE], struct buf *out)
 {
 	const uint8_t *frame = data;
 	size_t sealed = len - PROTO_RECORD_HEAD_SIZE;
 	int rc;
 
 	buf_reset(out);
-	rc = proto_aead_open(key, direction_of(f->kind), f->counter, frame, PROTO_RECORD_HEAD_SIZE, frame + PROTO_RECORD_HEAD_SIZE,
-		sealed, buf_extend(out, sealed - PROTO_TAG_SIZE));
+	rc = proto_aead_open(key, direction_of(f->kind), f->counter, frame, PROTO_RECORD_HEAD_SIZE,
+		frame + PROTO_RECORD_HEAD_SIZE, sealed, buf_extend(out, sealed - PROTO_TAG_SIZE));
 	if (rc < 0)
 		buf_reset(out);
 	return rc;

@@ -31,10 +31,10 @@ struct proto_record_keys {
 int proto_keys_forward(struct proto_record_keys *k, uint64_t counter);
 
 /* One frame of KIND, replacing what OUT holds. ERR_TOO_LARGE over PROTO_RECORD_PLAIN_MAX. */
-int proto_record_write(enum proto_kind kind, const struct uuid *session, uint64_t counter, const uint8_t key[static PROTO_KEY_SIZE],
-	const void *plain, size_t len, struct buf *out);
+int proto_record_write(enum proto_kind kind, const struct uuid *session, uint64_t counter,
+	const uint8_t key[static PROTO_KEY_SIZE], const void *plain, size_t len, struct buf *out);
 /* The plaintext of a frame that proto_frame_peek has accepted; OUT is replaced. */
-int proto_record_read(const struct proto_frame *f, const void *data, size_t len, const uint8_t key[static PROTO_KEY_SIZE],
-	struct buf *out);
+int proto_record_read(const struct proto_frame *f, const void *data, size_t len,
+	const uint8_t key[static PROTO_KEY_SIZE], struct buf *out);
 
 #endif

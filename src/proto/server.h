@@ -1,9 +1,9 @@
 /* server.h - the server's side: enrolment, session handshake, records.
  *
- * The state structs have a fixed size and no pointers, so they can live in a table in memory that worker processes share.
- * Nothing here locks: whoever calls holds the lock of that entry while a function changes it (each says so), and wipes the
- * entry with the matching _wipe when it is over. Every function takes the raw frame and checks it fully itself;
- * proto_frame_peek first tells which entry it is for.
+ * The state structs have a fixed size and no pointers, so they can live in a table in memory that worker processes
+ * share. Nothing here locks: whoever calls holds the lock of that entry while a function changes it (each says so), and
+ * wipes the entry with the matching _wipe when it is over. Every function takes the raw frame and checks it fully
+ * itself; proto_frame_peek first tells which entry it is for.
  *
  * On failure the caller answers with proto_error_frame(rc, ...). */
 #ifndef PROTO_SERVER_H
@@ -49,20 +49,23 @@ struct proto_enrol_request {
 	struct proto_description description;
 };
 
-/* The verifier that the server keeps per account instead of the passphrase: as good as the passphrase for enrolling, and
- * a start for guessing it, so keep it wrapped. Takes about a quarter of a second. ERR_INVALID for an empty or overlong passphrase. */
-int proto_enrol_verifier(const struct uuid *account, const char *passphrase, uint8_t verifier[static PROTO_VERIFIER_SIZE]);
+/* The verifier that the server keeps per account instead of the passphrase: as good as the passphrase for enrolling,
+ * and a start for guessing it, so keep it wrapped. Takes about a quarter of a second. ERR_INVALID for an empty or
+ * overlong passphrase. */
+int proto_enrol_verifier(
+	const struct uuid *account, const char *passphrase, uint8_t verifier[static PROTO_VERIFIER_SIZE]);
 
-/* ENROL_START. VERIFIER NULL: no such account; the answer then cannot be told from a real one and the next step fails as
- * a wrong passphrase does. Fills *E (no lock needed: it is not in the table yet). */
-int proto_enrol_accept(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier, clock_us now,
-	struct buf *answer);
-/* ENROL_FINISH, under the entry's lock. One try only: afterwards the enrolment is OPEN or DEAD. ERR_UNAUTHENTICATED: wrong
- * passphrase or no such account (count it: each is one guess); ERR_TAMPERED, ERR_EXPIRED, ERR_REPLAYED, ERR_INVALID. */
+/* ENROL_START. VERIFIER NULL: no such account; the answer then cannot be told from a real one and the next step fails
+ * as a wrong passphrase does. Fills *E (no lock needed: it is not in the table yet). */
+int proto_enrol_accept(struct proto_server_enrolment *e, const void *data, size_t len, const uint8_t *verifier,
+	clock_us now, struct buf *answer);
+/* ENROL_FINISH, under the entry's lock. One try only: afterwards the enrolment is OPEN or DEAD. ERR_UNAUTHENTICATED:
+ * wrong passphrase or no such account (count it: each is one guess); ERR_TAMPERED, ERR_EXPIRED, ERR_REPLAYED,
+ * ERR_INVALID. */
 int proto_enrol_open(struct proto_server_enrolment *e, const void *data, size_t len, clock_us now,
 	struct proto_enrol_request *out);
-/* Ends an OPEN enrolment: the answer tells the agent its id and the server's identity. Under the lock, or on the only copy:
- * sealing twice from one state would use a nonce twice. */
+/* Ends an OPEN enrolment: the answer tells the agent its id and the server's identity. Under the lock, or on the only
+ * copy: sealing twice from one state would use a nonce twice. */
 int proto_enrol_grant(struct proto_server_enrolment *e, const struct uuid *agent,
 	const uint8_t server_key[static PROTO_POINT_SIZE], clock_us now, struct buf *answer);
 /* Ends an OPEN enrolment with a refusal that only this agent can read (ERR_SUSPENDED, ERR_TOO_MANY, ...). */
@@ -94,16 +97,16 @@ struct proto_server_session {
 	struct proto_record_keys keys;
 };
 
-/* HELLO. Says nothing of whether the account exists: that is looked at only in proto_finish_accept. Fills *S (not in the
- * table yet, so no lock). Calls the signer. */
-int proto_hello_accept(struct proto_server_session *s, const void *data, size_t len, const struct proto_identity *server,
-	clock_us now, struct buf *answer);
-/* FINISH, under the entry's lock; or take the entry out (leave it DEAD), work on the only copy, and put that back, so that
- * a repeated FINISH finds nothing to seal with. One try only: afterwards the session is OPEN or DEAD.
- * LIFETIME in seconds, cut to PROTO_SESSION_TIME_MAX. ERR_UNAUTHENTICATED: unknown account or agent, or it is not its
- * signature; ERR_TAMPERED, ERR_EXPIRED, ERR_REPLAYED, ERR_UNAVAILABLE. */
-int proto_finish_accept(struct proto_server_session *s, const void *data, size_t len, proto_agent_key *lookup, void *ctx,
-	uint32_t lifetime, clock_us now, struct buf *answer);
+/* HELLO. Says nothing of whether the account exists: that is looked at only in proto_finish_accept. Fills *S (not in
+ * the table yet, so no lock). Calls the signer. */
+int proto_hello_accept(struct proto_server_session *s, const void *data, size_t len,
+	const struct proto_identity *server, clock_us now, struct buf *answer);
+/* FINISH, under the entry's lock; or take the entry out (leave it DEAD), work on the only copy, and put that back, so
+ * that a repeated FINISH finds nothing to seal with. One try only: afterwards the session is OPEN or DEAD. LIFETIME in
+ * seconds, cut to PROTO_SESSION_TIME_MAX. ERR_UNAUTHENTICATED: unknown account or agent, or it is not its signature;
+ * ERR_TAMPERED, ERR_EXPIRED, ERR_REPLAYED, ERR_UNAVAILABLE. */
+int proto_finish_accept(struct proto_server_session *s, const void *data, size_t len, proto_agent_key *lookup,
+	void *ctx, uint32_t lifetime, clock_us now, struct buf *answer);
 void proto_session_wipe(struct proto_server_session *s);
 
 /* Records (section 6) */
@@ -115,8 +118,8 @@ struct proto_reply {
 	uint8_t key[PROTO_KEY_SIZE];
 };
 
-/* RECORD, under the entry's lock: checks, decrypts, moves the counters on. PLAIN is replaced. ERR_REPLAYED, ERR_REORDERED,
- * ERR_TAMPERED, ERR_EXPIRED, ERR_TRUNCATED, ERR_NOT_FOUND (the session is not open). */
+/* RECORD, under the entry's lock: checks, decrypts, moves the counters on. PLAIN is replaced. ERR_REPLAYED,
+ * ERR_REORDERED, ERR_TAMPERED, ERR_EXPIRED, ERR_TRUNCATED, ERR_NOT_FOUND (the session is not open). */
 int proto_record_open(struct proto_server_session *s, const void *data, size_t len, clock_us now, struct buf *plain,
 	struct proto_reply *reply);
 /* Seals the one answer and wipes the reply; a second call gives ERR_CONFLICT. FRAME is replaced. */

@@ -34,11 +34,13 @@ static int check_server(struct proto_agent_handshake *h, const uint8_t *frame, c
 	proto_party_server(&party, server_key);
 	rc = proto_auth_check(&proto_side_server, h->master, h->transcript, &party, auth);
 	if (rc == 0)
-		rc = proto_chain(h->transcript, frame + PROTO_HELLO_SIZE, PROTO_AUTH_SEALED_SIZE, NULL, 0, h->transcript);
+		rc = proto_chain(
+			h->transcript, frame + PROTO_HELLO_SIZE, PROTO_AUTH_SEALED_SIZE, NULL, 0, h->transcript);
 	return rc;
 }
 
-int proto_agent_finish(struct proto_agent_handshake *h, const struct proto_client *c, const struct buf *answer, struct buf *out)
+int proto_agent_finish(
+	struct proto_agent_handshake *h, const struct proto_client *c, const struct buf *answer, struct buf *out)
 {
 	struct proto_party party;
 	struct proto_frame f;
@@ -72,8 +74,8 @@ int proto_agent_end(struct proto_agent_handshake *h, const struct buf *answer, s
 	if (rc == 0)
 		rc = proto_finish_key(h->master, h->transcript, key);
 	if (rc == 0)
-		rc = proto_aead_open(key, PROTO_SERVER_TO_AGENT, 0, frame, PROTO_FINISH_CLEAR_SIZE, frame + PROTO_FINISH_CLEAR_SIZE,
-			answer->len - PROTO_FINISH_CLEAR_SIZE, plain);
+		rc = proto_aead_open(key, PROTO_SERVER_TO_AGENT, 0, frame, PROTO_FINISH_CLEAR_SIZE,
+			frame + PROTO_FINISH_CLEAR_SIZE, answer->len - PROTO_FINISH_CLEAR_SIZE, plain);
 	if (rc == 0)
 		rc = proto_record_keys_from(h->master, h->transcript, keys);
 	if (rc == 0) {

@@ -8,8 +8,8 @@
 #define NONCE_AT (PROTO_HEAD_SIZE + PROTO_ID_SIZE)
 #define POINT_AT (NONCE_AT + PROTO_NONCE_SIZE)
 
-int proto_hello_accept_with(struct proto_server_session *s, const void *data, size_t len, const struct proto_identity *server,
-	clock_us now, const struct proto_ephemeral *e, struct buf *answer)
+int proto_hello_accept_with(struct proto_server_session *s, const void *data, size_t len,
+	const struct proto_identity *server, clock_us now, const struct proto_ephemeral *e, struct buf *answer)
 {
 	const uint8_t *hello = data;
 	struct proto_server_session fresh = { .state = PROTO_STATE_STARTED, .expires = now + PROTO_HANDSHAKE_TIME };
@@ -30,17 +30,19 @@ int proto_hello_accept_with(struct proto_server_session *s, const void *data, si
 	if (rc == 0)
 		rc = proto_chain(NULL, hello, PROTO_HELLO_SIZE, answer->data, answer->len, fresh.transcript);
 	if (rc == 0)
-		rc = proto_auth_seal(&proto_side_server, fresh.master, fresh.transcript, &party, &server->signer, answer);
+		rc = proto_auth_seal(
+			&proto_side_server, fresh.master, fresh.transcript, &party, &server->signer, answer);
 	if (rc == 0)
-		rc = proto_chain(fresh.transcript, answer->data + PROTO_HELLO_SIZE, PROTO_AUTH_SEALED_SIZE, NULL, 0, fresh.transcript);
+		rc = proto_chain(fresh.transcript, answer->data + PROTO_HELLO_SIZE, PROTO_AUTH_SEALED_SIZE, NULL, 0,
+			fresh.transcript);
 	if (rc == 0)
 		*s = fresh;
 	secret_wipe(&fresh, sizeof fresh);
 	return rc;
 }
 
-int proto_hello_accept(struct proto_server_session *s, const void *data, size_t len, const struct proto_identity *server,
-	clock_us now, struct buf *answer)
+int proto_hello_accept(struct proto_server_session *s, const void *data, size_t len,
+	const struct proto_identity *server, clock_us now, struct buf *answer)
 {
 	struct proto_ephemeral e;
 	int rc = proto_ephemeral_new(&e);
@@ -97,8 +99,8 @@ static int write_answer(const struct proto_server_session *s, uint32_t lifetime,
 	wire_put_uuid(answer, &s->id);
 	buf_extend(answer, plain.len + PROTO_TAG_SIZE);
 	if (rc == 0)
-		rc = proto_aead_seal(key, PROTO_SERVER_TO_AGENT, 0, answer->data, PROTO_FINISH_CLEAR_SIZE, plain.data, plain.len,
-			(uint8_t *)answer->data + PROTO_FINISH_CLEAR_SIZE);
+		rc = proto_aead_seal(key, PROTO_SERVER_TO_AGENT, 0, answer->data, PROTO_FINISH_CLEAR_SIZE, plain.data,
+			plain.len, (uint8_t *)answer->data + PROTO_FINISH_CLEAR_SIZE);
 	secret_wipe(key, sizeof key);
 	buf_free(&plain);
 	return rc;
@@ -123,8 +125,8 @@ static int finish(struct proto_server_session *s, const uint8_t *frame, size_t l
 	return 0;
 }
 
-int proto_finish_accept(struct proto_server_session *s, const void *data, size_t len, proto_agent_key *lookup, void *ctx,
-	uint32_t lifetime, clock_us now, struct buf *answer)
+int proto_finish_accept(struct proto_server_session *s, const void *data, size_t len, proto_agent_key *lookup,
+	void *ctx, uint32_t lifetime, clock_us now, struct buf *answer)
 {
 	const uint32_t most = PROTO_SESSION_TIME_MAX / CLOCK_SECOND;
 	struct proto_frame f;

@@ -1,4 +1,5 @@
-/* spake2.c - SPAKE2 (RFC 9382) on OpenSSL's points. OpenSSL has no SPAKE2, but its point multiplication is constant time. */
+/* spake2.c - SPAKE2 (RFC 9382) on OpenSSL's points. OpenSSL has no SPAKE2, but its point multiplication is constant
+ * time. */
 #include "proto/spake2.h"
 
 #include <openssl/bn.h>
@@ -59,7 +60,8 @@ static int work_begin(struct work *k, const struct proto_spake2 *s, enum proto_s
 
 static int work_point(struct work *k, const EC_POINT *p, uint8_t out[static PROTO_POINT_SIZE])
 {
-	return EC_POINT_point2oct(k->group, p, POINT_CONVERSION_UNCOMPRESSED, out, PROTO_POINT_SIZE, k->ctx) == PROTO_POINT_SIZE;
+	return EC_POINT_point2oct(k->group, p, POINT_CONVERSION_UNCOMPRESSED, out, PROTO_POINT_SIZE, k->ctx)
+		== PROTO_POINT_SIZE;
 }
 
 int proto_spake2_reduce(const uint8_t *hash, size_t len, uint8_t w[static PROTO_SCALAR_SIZE])
@@ -110,7 +112,8 @@ static uint8_t *put(uint8_t *at, const void *data, size_t len)
 	return at + len;
 }
 
-static struct secret *transcript(const struct proto_spake2 *s, const uint8_t *share_a, const uint8_t *share_b, const uint8_t *k)
+static struct secret *transcript(
+	const struct proto_spake2 *s, const uint8_t *share_a, const uint8_t *share_b, const uint8_t *k)
 {
 	size_t a = strlen(s->id_a), b = strlen(s->id_b);
 	struct secret *tt = secret_new(6 * 8 + a + b + 3 * PROTO_POINT_SIZE + PROTO_SCALAR_SIZE);
@@ -144,7 +147,8 @@ int proto_spake2_finish(const struct proto_spake2 *s, const uint8_t share_a[stat
 
 		rc = proto_hkdf_extract(NULL, 0, hash + 16, 16, prk);
 		if (rc == 0)
-			rc = proto_hkdf_expand(prk, sizeof prk, "ConfirmationKeys", s->aad, s->aad_len, confirm, sizeof confirm);
+			rc = proto_hkdf_expand(
+				prk, sizeof prk, "ConfirmationKeys", s->aad, s->aad_len, confirm, sizeof confirm);
 		secret_wipe(prk, sizeof prk);
 	}
 	if (rc == 0)

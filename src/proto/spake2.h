@@ -1,5 +1,5 @@
-/* spake2.h - SPAKE2 of RFC 9382 with P-256, SHA-256, HKDF-SHA256 and HMAC-SHA256: two who share a password make a strong
- * key, and somebody in the middle gets one guess per attempt and nothing to guess with afterwards. */
+/* spake2.h - SPAKE2 of RFC 9382 with P-256, SHA-256, HKDF-SHA256 and HMAC-SHA256: two who share a password make a
+ * strong key, and somebody in the middle gets one guess per attempt and nothing to guess with afterwards. */
 #ifndef PROTO_SPAKE2_H
 #define PROTO_SPAKE2_H
 

@@ -36,7 +36,9 @@ static void must(int ok)
 static void world_begin(void)
 {
 	struct buf up = BUF_INIT, down = BUF_INIT;
-	struct proto_description d = { .provider = "p", .instance_id = "i", .host = { .name = "h", .system = "s", .agent_version = "1" } };
+	struct proto_description d = {
+		.provider = "p", .instance_id = "i", .host = { .name = "h", .system = "s", .agent_version = "1" }
+	};
 
 	secret_init();
 	world.now = CLOCK_DAY;
@@ -50,7 +52,9 @@ static void world_begin(void)
 	must(proto_ephemeral_new(&world.agent_enrolment.ephemeral) == 0);
 	must(proto_agent_enrol_start(&world.agent_enrolment, &up) == 0);
 	must(proto_enrol_accept(&world.enrolment, up.data, up.len, world.w, world.now, &down) == 0);
-	must(proto_agent_enrol_finish(&world.agent_enrolment, &down, world.identity.public_key, &world.identity.signer, &d, &up) == 0);
+	must(proto_agent_enrol_finish(
+		     &world.agent_enrolment, &down, world.identity.public_key, &world.identity.signer, &d, &up)
+		== 0);
 	must(proto_ephemeral_new(&world.handshake.ephemeral) == 0);
 	must(proto_agent_hello(&world.handshake, &world.client.account, &up) == 0);
 	must(proto_hello_accept(&world.started, up.data, up.len, &world.identity, world.now, &down) == 0);
@@ -142,8 +146,8 @@ static void answer_json(const uint8_t *data, size_t size)
 }
 
 /* DATA sealed behind a correct head: what a peer that is proven, but broken or hostile, can send. */
-static void sealed(enum proto_kind kind, const struct uuid *id, const uint8_t *confirm, const uint8_t *key, const char *direction,
-	const uint8_t *data, size_t size, struct buf *out)
+static void sealed(enum proto_kind kind, const struct uuid *id, const uint8_t *confirm, const uint8_t *key,
+	const char *direction, const uint8_t *data, size_t size, struct buf *out)
 {
 	proto_frame_begin(out, kind);
 	buf_add(out, id->bytes, sizeof id->bytes);
@@ -162,8 +166,8 @@ static void enrol_plaintext(const uint8_t *data, size_t size)
 
 	sealed(PROTO_ENROL_FINISH, &e.id, e.confirm_agent, e.key_agent, PROTO_AGENT_TO_SERVER, data, size, &frame);
 	proto_enrol_open(&e, frame.data, frame.len, world.now, &request);
-	sealed(PROTO_ENROL_FINISH_ANSWER, &world.enrolment.id, world.enrolment.confirm_server, world.enrolment.key_server,
-		PROTO_SERVER_TO_AGENT, data, size, &frame);
+	sealed(PROTO_ENROL_FINISH_ANSWER, &world.enrolment.id, world.enrolment.confirm_server,
+		world.enrolment.key_server, PROTO_SERVER_TO_AGENT, data, size, &frame);
 	proto_agent_enrol_end(&world.agent_enrolment, &frame, &enrolled);
 	buf_free(&frame);
 }

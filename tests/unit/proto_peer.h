@@ -37,7 +37,8 @@ struct peer {
 	void *hook_data;
 };
 
-static inline int peer_lookup(void *ctx, const struct uuid *account, const struct uuid *agent, uint8_t key[PROTO_POINT_SIZE])
+static inline int peer_lookup(
+	void *ctx, const struct uuid *account, const struct uuid *agent, uint8_t key[PROTO_POINT_SIZE])
 {
 	struct peer *p = ctx;
 
@@ -131,9 +132,11 @@ static inline int peer_dispatch(struct peer *p, const struct buf *in, struct buf
 	case PROTO_HELLO:
 		if (p->sessions_count == PEER_SESSIONS)
 			return ERR_TOO_MANY;
-		return proto_hello_accept(&p->sessions[p->sessions_count++], in->data, in->len, &p->identity, p->now, out);
+		return proto_hello_accept(
+			&p->sessions[p->sessions_count++], in->data, in->len, &p->identity, p->now, out);
 	case PROTO_FINISH:
-		return s ? proto_finish_accept(s, in->data, in->len, peer_lookup, p, p->lifetime, p->now, out) : ERR_NOT_FOUND;
+		return s ? proto_finish_accept(s, in->data, in->len, peer_lookup, p, p->lifetime, p->now, out)
+			 : ERR_NOT_FOUND;
 	case PROTO_RECORD:
 		return s ? peer_record(p, s, in, out) : ERR_NOT_FOUND;
 	default:
@@ -165,7 +168,9 @@ static inline int peer_post(void *ctx, const struct buf *request, struct buf *an
 static inline void peer_begin(struct peer *p)
 {
 	secret_init();
-	*p = (struct peer){ .account = uuid_new(), .agent = uuid_new(), .known = 1, .lifetime = 3600, .now = clock_now() };
+	*p = (struct peer){
+		.account = uuid_new(), .agent = uuid_new(), .known = 1, .lifetime = 3600, .now = clock_now()
+	};
 	p->server_key = proto_key_new(p->identity.public_key);
 	p->identity.signer = proto_signer_of(p->server_key);
 	p->agent_key = proto_key_new(p->agent_public);

@@ -112,8 +112,15 @@ static void enrolment_secrets(json_t *o, const struct proto_agent_enrolment *a, 
 static void write_enrolment(const char *folder, struct peer *p)
 {
 	struct proto_agent_enrolment a = { .account = p->account };
-	struct proto_description d = { .provider = "native", .instance_id = "i-0abc", .host = { .name = "db-1", .system = "linux",
-		.distribution = "debian", .version = "12", .kernel = "6.1.0", .arch = "x86_64", .agent_version = "0.1.0" } };
+	struct proto_description d = { .provider = "native",
+		.instance_id = "i-0abc",
+		.host = { .name = "db-1",
+			.system = "linux",
+			.distribution = "debian",
+			.version = "12",
+			.kernel = "6.1.0",
+			.arch = "x86_64",
+			.agent_version = "0.1.0" } };
 	struct proto_signer signer = proto_signer_of(p->agent_key);
 	struct proto_ephemeral server;
 	struct proto_enrolled enrolled;
@@ -245,8 +252,9 @@ static void write_evidence(const char *folder, struct peer *p)
 
 static void write_errors(const char *folder)
 {
-	static const int codes[] = { ERR_INVALID, ERR_NOT_FOUND, ERR_UNAUTHENTICATED, ERR_CONFLICT, ERR_TOO_LARGE, ERR_TOO_MANY,
-		ERR_UNAVAILABLE, ERR_TAMPERED, ERR_REPLAYED, ERR_REORDERED, ERR_TRUNCATED, ERR_VERSION, ERR_EXPIRED, ERR_INTERNAL };
+	static const int codes[] = { ERR_INVALID, ERR_NOT_FOUND, ERR_UNAUTHENTICATED, ERR_CONFLICT, ERR_TOO_LARGE,
+		ERR_TOO_MANY, ERR_UNAVAILABLE, ERR_TAMPERED, ERR_REPLAYED, ERR_REORDERED, ERR_TRUNCATED, ERR_VERSION,
+		ERR_EXPIRED, ERR_INTERNAL };
 	json_t *o = json_object();
 	struct buf frame = BUF_INIT;
 

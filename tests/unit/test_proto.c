@@ -106,7 +106,8 @@ TEST(spake2_rfc9382_vectors, "AGT-2,TEN-1,SEC-6")
 TEST(spake2_refuses_bad_shares, "AGT-2")
 {
 	uint8_t w[32] = { [31] = 5 }, x[32] = { [31] = 7 }, share_a[65], share_b[65], zero[32] = { 0 };
-	struct proto_spake2 a = { PROTO_SPAKE2_A, "a", "b", w, x, NULL, 0 }, b = { PROTO_SPAKE2_B, "a", "b", w, zero, NULL, 0 };
+	struct proto_spake2 a = { PROTO_SPAKE2_A, "a", "b", w, x, NULL, 0 },
+			    b = { PROTO_SPAKE2_B, "a", "b", w, zero, NULL, 0 };
 	struct proto_spake2_keys keys;
 
 	secret_init();
@@ -208,8 +209,9 @@ TEST(recipient_evidence, "KEY-4,AGT-2")
 static int enrol(struct peer *p, const char *passphrase, struct proto_enrolled *out)
 {
 	struct proto_transport t = { .post = peer_post, .ctx = p };
-	struct proto_description d = { .provider = "native", .instance_id = "i-1", .host = { .name = "h", .system = "linux",
-		.agent_version = "1" } };
+	struct proto_description d = { .provider = "native",
+		.instance_id = "i-1",
+		.host = { .name = "h", .system = "linux", .agent_version = "1" } };
 	struct proto_signer signer = proto_signer_of(p->agent_key);
 	uint8_t public_key[65];
 

@@ -29,7 +29,9 @@ static void fill_row(const struct proto_field *row, void *s, int seed)
 	case PROTO_FIELD_UUID: *(struct uuid *)v = uuid_new(); break;
 	case PROTO_FIELD_BYTES: memset(v, 0x41 + seed, row->max); break;
 	case PROTO_FIELD_OBJECT: fill(row->sub, v, seed + 1); break;
-	case PROTO_FIELD_JSON: *(json_t **)v = json_pack("{s:s,s:[i,{s:b}]}", "os", "linux", "list", seed, "x", 1); break;
+	case PROTO_FIELD_JSON:
+		*(json_t **)v = json_pack("{s:s,s:[i,{s:b}]}", "os", "linux", "list", seed, "x", 1);
+		break;
 	case PROTO_FIELD_NAME:
 		for (count = 0; row->names[count]; count++)
 			;
@@ -179,7 +181,8 @@ TEST(what_strangers_send, "SEC-5")
 	CHECK_INT(decode("{\"type\":\"report\",\"facts\":{\"a\":[[[[[[[[[[[1]]]]]]]]]]]}}"), 0);  /* 12 deep */
 	CHECK_INT(decode("{\"type\":\"report\",\"facts\":{\"a\":[[[[[[[[[[[[1]]]]]]]]]]]]}}"), ERR_INVALID);
 	CHECK_INT(decode("{\"type\":\"key_poll\",\"request\":\"x\"}"), ERR_INVALID);
-	CHECK_INT(decode("{\"type\":\"inventory\",\"provider\":\"a\",\"instance_id\":\"b\",\"host\":{\"name\":\"\"}}"), ERR_INVALID);
+	CHECK_INT(decode("{\"type\":\"inventory\",\"provider\":\"a\",\"instance_id\":\"b\",\"host\":{\"name\":\"\"}}"),
+		ERR_INVALID);
 	CHECK_STR(err_text(), "host: name: empty");
 	buf_puts(&b, "{\"type\":\"report\",\"facts\":{\"a\":\"");
 	memset(buf_extend(&b, PROTO_FACTS_MAX), 'x', PROTO_FACTS_MAX);
@@ -201,7 +204,9 @@ TEST(failed_decoding_leaves_nothing, "SEC-5")
 {
 	CHECK_INT(decode("{\"type\":\"key_request\",\"facts\":{\"a\":1},\"device\":\"d\",\"access\":\"read-only\","
 		"\"recipient_key\":\"AA\",\"signature\":\"AA\"}"), ERR_INVALID);
-	CHECK_INT(decode("{\"type\":\"heartbeat\",\"uptime_s\":1,\"volumes\":[{\"device\":\"d\",\"status\":\"open\"},{}]}"), ERR_INVALID);
+	CHECK_INT(decode("{\"type\":\"heartbeat\",\"uptime_s\":1,\"volumes\":[{\"device\":\"d\",\"status\":\"open\"},{}"
+			 "]}"),
+		ERR_INVALID);
 	CHECK_STR(err_text(), "volumes: device: missing");
 }
 

@@ -1,5 +1,5 @@
-/* test_proto_wire.c - the agent protocol against somebody who reads and alters what TLS carries: every byte of every frame
- * changed, every length cut, frames repeated, reordered, reflected, swapped, and counters across epochs. */
+/* test_proto_wire.c - the agent protocol against somebody who reads and alters what TLS carries: every byte of every
+ * frame changed, every length cut, frames repeated, reordered, reflected, swapped, and counters across epochs. */
 #include "check.h"
 
 #include "proto_peer.h"
@@ -40,8 +40,9 @@ static int change_hook(struct peer *p, int down, struct buf *frame)
 static int quick_enrol(struct peer *p, const struct proto_signer *signer, struct proto_enrolled *out)
 {
 	struct proto_agent_enrolment a = { .account = p->account };
-	struct proto_description d = { .provider = "native", .instance_id = "i-1", .host = { .name = "h", .system = "linux",
-		.agent_version = "1" } };
+	struct proto_description d = { .provider = "native",
+		.instance_id = "i-1",
+		.host = { .name = "h", .system = "linux", .agent_version = "1" } };
 	struct buf request = BUF_INIT, answer = BUF_INIT;
 	uint8_t public_key[PROTO_POINT_SIZE];
 	int rc = proto_key_public(p->agent_key->data, public_key);
@@ -135,8 +136,10 @@ TEST(enrolment_frames_tampered_and_cut, "AGT-2,TEN-1,SEC-5")
 	CHECK_INT(quick_enrol(&p, &signer, &out), 0);
 	CHECK_INT(try_all(&p, PROTO_ENROL_START, enrolment_fails), PROTO_ENROL_START_SIZE);
 	CHECK_INT(try_all(&p, PROTO_ENROL_START_ANSWER, enrolment_fails), PROTO_ENROL_START_SIZE);
-	CHECK(try_all(&p, PROTO_ENROL_FINISH, enrolment_fails) > PROTO_ENROL_CLEAR_SIZE + PROTO_POINT_SIZE + PROTO_SIGNATURE_SIZE);
-	CHECK_INT(try_all(&p, PROTO_ENROL_FINISH_ANSWER, enrolment_fails), PROTO_ENROL_CLEAR_SIZE + 1 + 8 + 16 + 65 + 16);
+	CHECK(try_all(&p, PROTO_ENROL_FINISH, enrolment_fails)
+		> PROTO_ENROL_CLEAR_SIZE + PROTO_POINT_SIZE + PROTO_SIGNATURE_SIZE);
+	CHECK_INT(
+		try_all(&p, PROTO_ENROL_FINISH_ANSWER, enrolment_fails), PROTO_ENROL_CLEAR_SIZE + 1 + 8 + 16 + 65 + 16);
 	p.hook = NULL;
 	CHECK_INT(quick_enrol(&p, &signer, &out), 0);
 	peer_end(&p);
@@ -305,7 +308,8 @@ static void write_record(const struct proto_client *c, uint64_t counter, struct 
 
 	keys.epoch = 0;
 	CHECK_INT(proto_keys_forward(&keys, counter), 0);
-	CHECK_INT(proto_record_write(PROTO_RECORD, &c->session, counter, keys.key_agent, text, sizeof text - 1, out), 0);
+	CHECK_INT(
+		proto_record_write(PROTO_RECORD, &c->session, counter, keys.key_agent, text, sizeof text - 1, out), 0);
 }
 
 static int deliver(struct peer *p, const struct proto_client *c, uint64_t counter)
@@ -366,8 +370,8 @@ TEST(records_tampered_and_cut, "AGT-2,SEC-5")
 			buf_add(&bad, frame.data, frame.len);
 			bad.data[at] = (char)(bad.data[at] ^ 1 << bit);
 			rc = peer_dispatch(&p, &bad, &answer);
-			CHECK(rc == ERR_TAMPERED || rc == ERR_INVALID || rc == ERR_NOT_FOUND || rc == ERR_VERSION || rc == ERR_REPLAYED
-				|| rc == ERR_TRUNCATED || rc == ERR_TOO_LARGE);
+			CHECK(rc == ERR_TAMPERED || rc == ERR_INVALID || rc == ERR_NOT_FOUND || rc == ERR_VERSION
+				|| rc == ERR_REPLAYED || rc == ERR_TRUNCATED || rc == ERR_TOO_LARGE);
 			if (at >= PROTO_RECORD_HEAD_SIZE)
 				CHECK_INT(rc, ERR_TAMPERED);
 		}
@@ -422,7 +426,7 @@ TEST(keys_move_on_with_the_epoch, "AGT-2")
 	CHECK_INT(now->epoch, 1);
 	CHECK(memcmp(&p.sessions[0].keys, now, sizeof *now) == 0);
 	CHECK(memcmp(first.key_agent, now->key_agent, 32) != 0 && memcmp(first.key_server, now->key_server, 32) != 0);
-	CHECK(memmem(&p.sessions[0], sizeof p.sessions[0], first.key_agent, 32) == NULL);        /* the old key is gone */
+	CHECK(memmem(&p.sessions[0], sizeof p.sessions[0], first.key_agent, 32) == NULL); /* the old key is gone */
 	c.counter = 4 * epoch + 6;
 	CHECK_INT(peer_beat(&c), 0);                                     /* three epochs at once */
 	CHECK_INT(p.sessions[0].keys.epoch, 4);
@@ -551,12 +555,15 @@ TEST(errors_in_the_clear_are_hints, "AGT-2")
 
 TEST(error_frames_tell_strangers_little, "TEN-4,SEC-5")
 {
-	static const struct { int code, seen; } rows[] = {
+	static const struct {
+		int code, seen;
+	} rows[] = {
 		{ ERR_VERSION, ERR_VERSION }, { ERR_TRUNCATED, ERR_TRUNCATED }, { ERR_TAMPERED, ERR_TAMPERED },
 		{ ERR_REPLAYED, ERR_REPLAYED }, { ERR_REORDERED, ERR_REORDERED }, { ERR_EXPIRED, ERR_EXPIRED },
-		{ ERR_UNAUTHENTICATED, ERR_UNAUTHENTICATED }, { ERR_TOO_MANY, ERR_TOO_MANY }, { ERR_NOT_FOUND, ERR_NOT_FOUND },
-		{ ERR_SUSPENDED, ERR_UNAUTHENTICATED }, { ERR_FORBIDDEN, ERR_UNAUTHENTICATED }, { ERR_DB, ERR_UNAVAILABLE },
-		{ ERR_SEALED, ERR_UNAVAILABLE }, { ERR_CRYPTO, ERR_INTERNAL }, { ERR_IO, ERR_INTERNAL }, { -77, ERR_INTERNAL },
+		{ ERR_UNAUTHENTICATED, ERR_UNAUTHENTICATED }, { ERR_TOO_MANY, ERR_TOO_MANY },
+		{ ERR_NOT_FOUND, ERR_NOT_FOUND }, { ERR_SUSPENDED, ERR_UNAUTHENTICATED },
+		{ ERR_FORBIDDEN, ERR_UNAUTHENTICATED }, { ERR_DB, ERR_UNAVAILABLE }, { ERR_SEALED, ERR_UNAVAILABLE },
+		{ ERR_CRYPTO, ERR_INTERNAL }, { ERR_IO, ERR_INTERNAL }, { -77, ERR_INTERNAL },
 	};
 	struct buf frame = BUF_INIT;
 	uint32_t retry = 0;
