@@ -124,14 +124,17 @@ void call_form_option(struct call *c, const char *name, const char *value, const
 
 json_t *call_when(const struct call *c, clock_us at)
 {
-	char iso[CLOCK_TEXT_SIZE], relative[64];
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	char iso[CLOCK_TEXT_SIZE], relative[64], text[40];
 
 	if (at == 0)
 		return json_null();
 	clock_text(at, iso);
 	clock_relative(at, c->now, relative, sizeof relative);
-	/* "2026-11-21T09:30:00.000Z" as people read it. */
-	return json_pack("{s:s, s:o, s:s}", "iso", iso, "text", json_sprintf("%.10s %.8s UTC", iso, iso + 11), "relative", relative);
+	/* From 2026-11-21T09:30:00.000Z. */
+	snprintf(text, sizeof text, "%d %s %.4s, %.8s UTC", atoi(iso + 8), call_translate(c, months[(atoi(iso + 5) + 11) % 12]), iso,
+		iso + 11);
+	return json_pack("{s:s, s:s, s:s}", "iso", iso, "text", text, "relative", relative);
 }
 
 void call_redirect(struct call *c, const char *fmt, ...)

@@ -15,8 +15,9 @@
 #define TEXTS_EACH_MAX 1000
 
 #define NEEDED "Please fill this in."
-#define GARBLED "This text is garbled."
 #define TWICE "This was sent twice."
+
+static const char garbled[] = "This text is garbled.";
 
 static const int64_t standard_most[] = {
 	[PARAM_TEXT] = 200, [PARAM_LINES] = 4000, [PARAM_EMAIL] = EMAIL_MAX, [PARAM_PASSWORD] = 256, [PARAM_UUID] = 36,
@@ -143,7 +144,7 @@ static const char *check_length(const struct param_value *v, size_t len)
 	size_t characters;
 
 	if (!form_utf8(v->text, len, &characters) || strlen(v->text) != len)
-		return GARBLED;
+		return garbled;
 	if (v->row.type != PARAM_JSON && has_control(v->text, v->row.type == PARAM_LINES))
 		return "There are characters in this that cannot be shown.";
 	if (v->row.type == PARAM_INT)
@@ -200,7 +201,7 @@ static void read_single(struct param_value *v, const char *text, size_t len)
 	wrong = check_length(v, len);
 	v->error = wrong ? wrong : read_text(v);
 	/* What is garbled is not shown again. */
-	if (wrong == GARBLED)
+	if (wrong == garbled)
 		*v->text = '\0';
 }
 
@@ -214,7 +215,7 @@ static void read_one_of_list(struct param_value *v, const char *text, size_t len
 	if ((int64_t)v->count >= v->row.most) {
 		v->error = "These are too many: at most %{most}.";
 	} else if (!form_utf8(text, len, &characters) || strlen(text) != len || has_control(text, v->row.type == PARAM_TEXTS)) {
-		v->error = GARBLED;
+		v->error = garbled;
 	} else if (v->row.type == PARAM_UUIDS) {
 		v->ids = mem_grow(v->ids, v->count + 1, sizeof *v->ids);
 		if (uuid_parse(text, &v->ids[v->count]) < 0)

@@ -25,6 +25,7 @@ void web_request_free(struct web_request *r)
 	free(r->fetch_site);
 	free(r->content_type);
 	free(r->accept);
+	free(r->accept_encoding);
 	free(r->accept_language);
 	free(r->if_none_match);
 	free(r->user_agent);

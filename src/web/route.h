@@ -76,7 +76,7 @@ struct route {
 	const struct route_param *params;
 	unsigned flags;
 	const char *form;                /* POST: path of the GET row whose page is drawn again on an error; NULL: the same path */
-	const char *fragment;            /* GET: template for htmx requests of this URL; NULL: the page */
+	const char *fragment;            /* GET: template for htmx requests and for ?fragment=1; NULL: the page */
 };
 
 #define ROUTE_END { 0, NULL, PERMISSION_PUBLIC, NULL, NULL, NULL, 0, NULL, NULL }

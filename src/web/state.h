@@ -35,14 +35,10 @@ struct call_state {
 /* A text that lives as long as the call. */
 const char *call_keep(struct call *c, const char *text);
 
-/* session.c */
-/* Looks up the session of the cookie and fills user, role, tenant. ERR_UNAUTHENTICATED when there is none that is valid. */
-int session_load(struct call *c);
-/* Makes a session for USER of TENANT (nil: an operator) in the open transaction, in place of the present one, and sets the
- * cookie. */
-int session_start(struct call *c, const struct uuid *tenant, const struct uuid *user);
-/* Deletes the cookie. */
-void session_forget(struct call *c);
+/* sign.c */
+/* Looks up the session of the cookie, in a transaction of its own, and fills user, role, tenant. ERR_UNAUTHENTICATED when there
+ * is none that is valid. */
+int sign_load(struct call *c);
 
 /* notice.c */
 void notice_read(struct call *c);                /* those that an earlier answer left in a cookie */
@@ -51,7 +47,7 @@ void notice_leave(struct call *c);               /* for the next page */
 /* page.c */
 /* The document with the members that every page has; the caller's reference. */
 json_t *page_document(struct call *c);
-int page_render(struct call *c, const char *template, int status);
+int page_render(struct call *c, const json_t *doc, const char *template, int status);
 
 /* error.c */
 /* Makes the answer for CODE: page, problem document, or redirect to sign-in. */

@@ -1,0 +1,161 @@
+/* error.c - what goes wrong as an answer: a page, or a problem document (RFC 9457). Neither says anything of the inside; the
+ * request's id leads to the log. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "web/state.h"
+
+static const struct problem {
+	int code, status;
+	const char *title, *text, *icon, *colour;
+	int retry_s;             /* 0: no Retry-After */
+} problems[] = {
+	{ ERR_INVALID, 422, "This cannot be accepted", "Something in the request is missing or wrong.", "alert-circle", "orange", 0 },
+	{ ERR_NOT_FOUND, 404, "Not found", "There is nothing at this address, or nothing that you may see.", "search", "gray", 0 },
+	{ ERR_FORBIDDEN, 403, "Not allowed", "Your role does not permit this, or the page was open for too long. Go back, reload the "
+		"page and try again; if that does not help, ask an administrator.", "ban", "orange", 0 },
+	{ ERR_UNAUTHENTICATED, 401, "Please sign in", "You are not signed in, or your session has ended.", "lock", "blue", 0 },
+	{ ERR_CONFLICT, 409, "Something has changed", "What you wanted to change is no longer as you saw it. Go back, reload the page "
+		"and look again.", "refresh", "orange", 0 },
+	{ ERR_TOO_LARGE, 413, "Too large", "What was sent is larger than can be accepted.", "alert-circle", "orange", 0 },
+	{ ERR_TOO_MANY, 429, "Too many tries", "Please wait a moment, then try again.", "hourglass", "orange", 10 },
+	{ ERR_SUSPENDED, 403, "This account is suspended", "Nothing can be done in it until your service provider resumes it. "
+		"Agents get no keys meanwhile; open volumes stay open.", "player-pause", "orange", 0 },
+	{ ERR_SEALED, 503, "The key service is sealed", "It has no root key yet, so nothing that needs keys can be done. An "
+		"administrator of the installation has to unseal it.", "lock", "red", 30 },
+	{ ERR_UNAVAILABLE, 503, "Not available just now", "A part of the server does not answer. Please try again in a minute.", "plug",
+		"red", 10 },
+	{ ERR_TIMEOUT, 503, "This took too long", "A part of the server did not answer in time. Please try again in a minute.",
+		"hourglass", "red", 10 },
+	{ ERR_BUSY, 503, "Busy just now", "Somebody else is working on the same thing, or the server is very busy. Please try again.",
+		"hourglass", "orange", 5 },
+	{ ERR_INTERNAL, 500, "Something went wrong", "This is our mistake, and it is in the log under the number below. Nothing was "
+		"changed.", "alert-triangle", "red", 0 },
+};
+
+static const struct problem *problem_of(int code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(problems); i++)
+		if (problems[i].code == code)
+			return &problems[i];
+	return &problems[ARRAY_LEN(problems) - 1];
+}
+
+int error_status(int code)
+{
+	return problem_of(code)->status;
+}
+
+/* Of what the user did in a form, not of the server. */
+static const char *text_of(const struct call *c, const struct problem *p)
+{
+	return call_translate(c, c->state->refusal ? c->state->refusal : p->text);
+}
+
+static void answer_problem(struct call *c, const struct problem *p)
+{
+	struct web_response *r = c->state->response;
+	char id[UUID_TEXT_SIZE], *instance, *text;
+	json_t *o;
+
+	uuid_text(&c->id, id);
+	instance = mem_printf("urn:uuid:%s", id);
+	o = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", "about:blank", "title", call_translate(c, p->title), "status", p->status,
+		"detail", text_of(c, p), "instance", instance, "code", err_name(p->code));
+	if (json_array_size(c->state->errors))
+		json_object_set(o, "errors", c->state->errors);
+	text = json_text(o);
+	buf_reset(&r->body);
+	buf_puts(&r->body, text);
+	web_response_header(r, "content-type", "application/problem+json");
+	free(text);
+	free(instance);
+	json_decref(o);
+}
+
+/* Without any template: also for when those are the trouble. */
+static void answer_plainly(struct call *c, const struct problem *p)
+{
+	struct web_response *r = c->state->response;
+	char id[UUID_TEXT_SIZE];
+
+	uuid_text(&c->id, id);
+	buf_reset(&r->body);
+	buf_printf(&r->body, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title></head><body><h1>%s</h1>"
+		"<p>%s</p><p>Request %s</p></body></html>\n", p->title, p->title, p->text, id);
+	web_response_header(r, "content-type", "text/html; charset=utf-8");
+}
+
+static void answer_page(struct call *c, const struct problem *p)
+{
+	char *template = mem_printf("%s/error", c->site == WEB_CENTRAL ? "central" : "console");
+	int rc = ERR_NOT_FOUND;
+
+	if (template_exists(c->state->templates, template)) {
+		json_t *doc;
+
+		json_object_clear(c->doc);
+		json_object_clear(c->state->form);
+		call_set(c, "error", json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "status", p->status, "title", call_translate(c, p->title),
+			"text", text_of(c, p), "icon", p->icon, "colour", p->colour, "back", "/"));
+		if (json_array_size(c->state->errors))
+			call_set(c, "errors", json_incref(c->state->errors));
+		doc = page_document(c);
+		rc = page_render(c, doc, template, p->status);
+		json_decref(doc);
+	}
+	if (rc < 0) {
+		if (rc != ERR_NOT_FOUND)
+			log_error("error page cannot be rendered", "error", err_text(), NULL);
+		answer_plainly(c, p);
+	}
+	free(template);
+}
+
+/* A GET comes back to where it was going; what a POST carried is lost anyway. */
+static void answer_sign_in(struct call *c)
+{
+	struct buf path = BUF_INIT, back = BUF_INIT;
+
+	buf_puts(&path, "/sign-in");
+	if (c->request->method == WEB_GET && strcmp(c->request->path, "/") != 0) {
+		buf_puts(&back, c->request->path);
+		if (c->request->query)
+			buf_printf(&back, "?%s", c->request->query);
+		buf_puts(&path, "?");
+		form_append(&path, "return", guard_return(buf_str(&back)));
+	}
+	c->state->response->status = 303;
+	web_response_header(c->state->response, "location", buf_str(&path));
+	buf_free(&path);
+	buf_free(&back);
+}
+
+void error_answer(struct call *c, int code)
+{
+	const struct problem *p = problem_of(code);
+	struct web_response *r = c->state->response;
+	char seconds[16];
+
+	if (code == ERR_UNAUTHENTICATED && !c->api) {
+		/* For htmx a redirect would put the sign-in page into a part of the old one. */
+		if (!c->request->hx) {
+			answer_sign_in(c);
+			return;
+		}
+		web_response_header(r, "hx-refresh", "true");
+	}
+	r->status = p->status;
+	snprintf(seconds, sizeof seconds, "%d", p->retry_s);
+	if (p->retry_s)
+		web_response_header(r, "retry-after", seconds);
+	if (c->api)
+		answer_problem(c, p);
+	else
+		answer_page(c, p);
+	r->status = p->status;
+}

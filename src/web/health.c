@@ -1,0 +1,55 @@
+/* health.c - whether this server can do its work. */
+#include "web/health.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+static int is_ready(struct web_thread *t, enum web_site site, const char **what)
+{
+	struct keys_status status;
+	int rc;
+
+	*what = "database";
+	rc = db_ping(web_thread_db(t, site));
+	if (rc == 0) {
+		*what = "key service";
+		rc = keys_status(web_thread_keys(t), &status);
+		if (rc == 0 && status.sealed)
+			rc = err_set(ERR_SEALED, "no root key");
+	}
+	return rc;
+}
+
+static void say(struct web_response *out, int status, const char *text)
+{
+	out->status = status;
+	buf_puts(&out->body, text);
+	web_response_header(out, "content-type", "text/plain; charset=utf-8");
+}
+
+int health_answer(struct web_thread *t, const struct web_request *request, struct web_response *out)
+{
+	int ready = strcmp(request->path, "/readyz") == 0;
+	const char *what;
+	int rc;
+
+	if (!ready && strcmp(request->path, "/healthz") != 0)
+		return 0;
+	if (request->method != WEB_GET && request->method != WEB_HEAD) {
+		web_response_header(out, "allow", "GET, HEAD");
+		say(out, 405, "GET or HEAD\n");
+		return 1;
+	}
+	rc = ready ? is_ready(t, request->site, &what) : 0;
+	if (rc == 0) {
+		say(out, 200, "ok\n");
+		return 1;
+	}
+	/* Which part it is helps whoever watches; why is for the log. */
+	log_warning("not ready", "part", what, "error", err_name(rc), "why", err_text(), NULL);
+	say(out, 503, "not ready: ");
+	buf_printf(&out->body, "%s\n", what);
+	return 1;
+}

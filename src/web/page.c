@@ -1,0 +1,190 @@
+/* page.c - from a handler's document to a page: the members that every page has, then the template. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "web/state.h"
+
+/* The first two letters of the first two words, or of the address. */
+static char *initials(const char *name)
+{
+	struct buf out = BUF_INIT;
+	int start = 1, letters = 0;
+
+	for (const char *s = name; *s && letters < 2; s++) {
+		if (start && *s != ' ') {
+			/* One whole character, however many bytes. */
+			do
+				buf_putc(&out, *s);
+			while (((unsigned char)s[1] & 0xc0) == 0x80 && *++s);
+			letters++;
+		}
+		start = *s == ' ' || *s == '-';
+	}
+	return buf_take(&out);
+}
+
+static json_t *user_member(const struct call *c)
+{
+	char *short_name;
+	json_t *user;
+
+	if (uuid_is_nil(&c->user))
+		return json_null();
+	short_name = initials(*c->user_name ? c->user_name : c->user_email);
+	user = json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", c->user_name, "email", c->user_email, "role",
+		call_translate(c, role_label(c->role)), "role_name", role_name(c->role), "initials", short_name ? short_name : "");
+	json_set_uuid(user, "id", &c->user);
+	free(short_name);
+	return user;
+}
+
+static json_t *tenant_member(const struct call *c)
+{
+	json_t *tenant;
+
+	if (uuid_is_nil(&c->tenant) || c->tenant_name == NULL)
+		return json_null();
+	tenant = json_pack("{s:s, s:s?, s:s?}", "name", c->tenant_name, "slug", c->tenant_slug, "state", c->tenant_state);
+	json_set_uuid(tenant, "id", &c->tenant);
+	return tenant;
+}
+
+static enum permission permission_of(const struct call *c, const char *path)
+{
+	struct route_match match;
+
+	route_match(route_table(c->site), WEB_GET, path, &match);
+	return match.row ? match.row->permission : PERMISSION_COUNT;
+}
+
+/* How much of the address belongs to the entry: the longest one is where the user is. */
+static size_t nearness(const struct call *c, const struct route_menu *item)
+{
+	const char *path = c->request->path;
+	size_t len = strlen(item->path);
+
+	if (strcmp(item->path, "/") == 0)
+		return strcmp(path, "/") == 0;
+	return strncmp(path, item->path, len) == 0 && (path[len] == '/' || path[len] == '\0') ? len : 0;
+}
+
+static json_t *menu_item(struct call *c, const struct route_menu *item, int active)
+{
+	int64_t count = item->count && db_is_open(c->db) ? item->count(c) : 0;
+	json_t *entry = json_pack("{s:s, s:s, s:s, s:b}", "url", item->path, "title", call_translate(c, item->label), "icon",
+		item->icon, "active", active);
+
+	json_object_set_new(entry, "count", count > 0 ? json_integer(count) : json_null());
+	return entry;
+}
+
+static json_t *menu_group(struct call *c, json_t *menu, const char *heading)
+{
+	json_t *last = json_array_get(menu, json_array_size(menu) - 1), *group;
+	const char *title = heading ? call_translate(c, heading) : NULL;
+	const char *present = json_string_value(json_object_get(last, "heading"));
+
+	if (last && (title ? present && strcmp(present, title) == 0 : present == NULL))
+		return json_object_get(last, "items");
+	group = json_pack("{s:s?, s:i, s:[]}", "heading", title, "id", (int)json_array_size(menu) + 1, "items");
+	json_array_append_new(menu, group);
+	return json_object_get(group, "items");
+}
+
+static json_t *menu_member(struct call *c)
+{
+	const struct route_menu *here = NULL, *table = route_menu(c->site);
+	json_t *menu = json_array();
+
+	for (const struct route_menu *item = table; item->label; item++)
+		if (nearness(c, item) > (here ? nearness(c, here) : 0))
+			here = item;
+	for (const struct route_menu *item = table; item->label; item++) {
+		enum permission p = permission_of(c, item->path);
+
+		if (p != PERMISSION_COUNT && role_may(c->role, p))
+			json_array_append_new(menu_group(c, menu, item->group), menu_item(c, item, item == here));
+	}
+	return menu;
+}
+
+static json_t *notices_member(const struct call *c)
+{
+	static const struct {
+		const char *kind, *colour, *icon;
+	} kinds[] = {
+		{ "info", "blue", "info-circle" },
+		{ "success", "green", "circle-check" },
+		{ "warning", "orange", "alert-triangle" },
+		{ "danger", "red", "alert-circle" },
+	};
+	json_t *out = json_array(), *notice;
+	size_t i;
+
+	json_array_foreach(c->state->notices, i, notice) {
+		const char *kind = json_string_value(json_object_get(notice, "kind"));
+		size_t k = ARRAY_LEN(kinds) - 1;
+
+		while (k > 0 && strcmp(kinds[k].kind, kind) != 0)
+			k--;
+		json_array_append_new(out, json_pack("{s:s, s:s, s:s}", "colour", kinds[k].colour, "icon", kinds[k].icon, "title",
+			call_translate(c, json_string_value(json_object_get(notice, "text")))));
+	}
+	return out;
+}
+
+static json_t *brand_member(const struct call *c)
+{
+	return json_pack("{s:s, s:s?}", "name", "Keyward", "line", c->site == WEB_CENTRAL ? "Central Management" : NULL);
+}
+
+static void set(json_t *doc, const char *name, json_t *value)
+{
+	/* A handler's member of that name would break the frame of the page. */
+	if (json_object_get(doc, name))
+		log_error("a document's member belongs to the frame", "member", name, NULL);
+	json_object_set_new(doc, name, value);
+}
+
+json_t *page_document(struct call *c)
+{
+	json_t *doc = json_copy(c->doc);
+	char id[UUID_TEXT_SIZE];
+
+	uuid_text(&c->id, id);
+	set(doc, "lang", json_string(c->state->language));
+	set(doc, "assets", json_incref(assets_addresses(c->state->web->assets)));
+	set(doc, "brand", brand_member(c));
+	set(doc, "tenant", tenant_member(c));
+	set(doc, "user", user_member(c));
+	set(doc, "menu", menu_member(c));
+	set(doc, "notices", notices_member(c));
+	set(doc, "csrf", json_string(c->state->csrf ? c->state->csrf : ""));
+	set(doc, "site", json_string(c->site == WEB_CENTRAL ? "central" : "console"));
+	set(doc, "path", json_string(c->request->path));
+	set(doc, "request_id", json_string(id));
+	set(doc, "now", call_when(c, c->now));
+	if (json_object_size(c->state->form))
+		set(doc, "form", json_incref(c->state->form));
+	return doc;
+}
+
+int page_render(struct call *c, const json_t *doc, const char *template, int status)
+{
+	struct web_response *r = c->state->response;
+	int rc = template_render(c->state->templates, template, doc, &r->body);
+
+	if (rc < 0)
+		return rc;
+	r->status = status;
+	web_response_header(r, "content-type", "text/html; charset=utf-8");
+	web_response_header(r, "content-language", c->state->language);
+	/* Shown now, so not again. */
+	if (c->state->notices_sent)
+		call_set_cookie(c, "notice", "", -1, "Strict");
+	return 0;
+}

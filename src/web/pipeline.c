@@ -1,0 +1,559 @@
+/* pipeline.c - one request, one straight line: match, session, origin and token, permission, parameters, transaction, handler,
+ * commit, page or document. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "web/health.h"
+#include "web/state.h"
+
+const char *call_keep(struct call *c, const char *text)
+{
+	struct call_state *st = c->state;
+
+	if (st->text_count == ARRAY_LEN(st->texts))
+		fatal("too many texts in one call");
+	return st->texts[st->text_count++] = mem_strdup(text);
+}
+
+/* Life of a call */
+
+static void choose_language(struct call *c)
+{
+	const struct web *web = c->state->web;
+	const char *wanted = c->request->accept_language;
+	size_t chosen = 0;
+
+	/* The first of the browser's list that there is; its weights come in that order. */
+	while (wanted && *wanted) {
+		size_t len = strcspn(wanted, ",;- ");
+
+		for (size_t i = 0; i < web->language_count && len; i++) {
+			if (strlen(web->languages[i].code) == len && strncasecmp(web->languages[i].code, wanted, len) == 0) {
+				chosen = i;
+				wanted = "";
+				break;
+			}
+		}
+		wanted += strcspn(wanted, ",");
+		wanted += strspn(wanted, ", ");
+	}
+	c->state->templates = web->languages[chosen].set;
+	c->state->language = web->languages[chosen].code;
+}
+
+static void call_init(struct call *c, struct call_state *st, struct web_thread *t, const struct web_request *request,
+	struct web_response *out)
+{
+	*st = (struct call_state){ .thread = t, .web = t->web, .response = out };
+	st->form = json_object();
+	st->errors = json_array();
+	st->notices = json_array();
+	*c = (struct call){ .request = request, .site = request->site, .conf = &t->web->conf, .now = request->received,
+		.id = request->id, .address = request->address, .time_zone = "UTC", .doc = json_object(), .state = st };
+	c->db = web_thread_db(t, request->site);
+	c->keys = web_thread_keys(t);
+	choose_language(c);
+}
+
+static void call_done(struct call *c)
+{
+	struct call_state *st = c->state;
+
+	db_rollback(c->db);
+	form_free(&st->fields);
+	params_free(&st->params);
+	if (st->csrf)
+		secret_wipe(st->csrf, strlen(st->csrf));
+	free(st->csrf);
+	for (size_t i = 0; i < st->text_count; i++)
+		free(st->texts[i]);
+	for (size_t i = 0; i < st->cookie_count; i++)
+		free(st->cookies[i]);
+	json_decref(st->form);
+	json_decref(st->errors);
+	json_decref(st->notices);
+	json_decref(c->doc);
+	free(st->refusal);
+	free(st->location);
+	free(st->download.mime);
+	free(st->download.filename);
+	buf_free(&st->download.body);
+}
+
+/* Who asks, and whether they may */
+
+static int check_session(struct call *c)
+{
+	int rc = sign_load(c);
+
+	if (rc == ERR_UNAUTHENTICATED && c->route->permission == PERMISSION_PUBLIC)
+		return 0;
+	return rc;
+}
+
+static const char *sent_token(const struct call *c)
+{
+	if (c->request->csrf)
+		return c->request->csrf;
+	for (size_t i = 0; i < c->state->fields.count; i++)
+		if (strcmp(c->state->fields.fields[i].name, "csrf") == 0 && c->state->fields.fields[i].source == FORM_BODY)
+			return c->state->fields.fields[i].value;
+	return NULL;
+}
+
+static int check_origin(struct call *c)
+{
+	const struct web_request *r = c->request;
+	int rc;
+
+	if (r->method != WEB_POST)
+		return 0;
+	rc = guard_origin(c->state->web->origin[c->site], r->origin, r->fetch_site);
+	if (rc == 0 && c->state->csrf)
+		rc = guard_csrf(c->state->csrf, sent_token(c));
+	return rc;
+}
+
+static int check_permission(const struct call *c)
+{
+	if (!role_may(c->role, c->route->permission))
+		return err_set(ERR_FORBIDDEN, "%s may not %s", role_name(c->role), permission_name(c->route->permission));
+	if (c->tenant_state && strcmp(c->tenant_state, "active") != 0 && !(c->route->flags & ROUTE_SUSPENDED_TOO) &&
+		c->route->permission != PERMISSION_PUBLIC)
+		return err_set(ERR_SUSPENDED, "the account is %s", c->tenant_state);
+	return 0;
+}
+
+/* What was sent */
+
+static int is_type(const char *content_type, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	return content_type && strncasecmp(content_type, wanted, len) == 0 && (content_type[len] == '\0' || content_type[len] == ';' ||
+		content_type[len] == ' ');
+}
+
+static int read_fields(struct call *c)
+{
+	const struct web_request *r = c->request;
+	struct form *f = &c->state->fields;
+	int rc = 0;
+
+	if (r->query)
+		rc = form_parse(f, r->query, strlen(r->query), FORM_QUERY);
+	if (rc < 0 || r->method != WEB_POST || r->body.len == 0)
+		return rc;
+	if (c->api)
+		return is_type(r->content_type, "application/json") ? form_parse_json(f, r->body.data, r->body.len) :
+			err_set(ERR_UNSUPPORTED, "the body must be application/json");
+	return is_type(r->content_type, "application/x-www-form-urlencoded") ? form_parse(f, r->body.data, r->body.len, FORM_BODY) :
+		err_set(ERR_UNSUPPORTED, "the body must be a form");
+}
+
+static int read_params(struct call *c)
+{
+	struct call_state *st = c->state;
+	int rc = params_read(&st->params, c->route, &st->match, &st->fields, c->api);
+
+	if (rc == ERR_INVALID)
+		call_refuse(c, rc, err_text());
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < st->params.count; i++) {
+		const struct param_value *v = &st->params.values[i];
+		struct buf text = BUF_INIT;
+
+		if (v->error == NULL)
+			continue;
+		param_error_text(v, call_translate(c, v->error), &text);
+		rc = call_field_error(c, v->row.name, buf_str(&text));
+		buf_free(&text);
+	}
+	return rc;
+}
+
+/* The handler in its transaction */
+
+static int run_handler(struct call *c)
+{
+	int rc = c->route->handler ? c->route->handler(c) : 0;
+
+	if (c->state->misuse)
+		return err_set(ERR_INTERNAL, "%s uses parameters that it does not declare", c->route->path);
+	/* A field error is one whatever the handler returned. */
+	if (rc == 0 && json_array_size(c->state->errors))
+		rc = ERR_INVALID;
+	return rc;
+}
+
+/* The page's document is made before the end, for the counts in the menu. Reading never commits, so a handler behind a GET
+ * changes nothing even by mistake. */
+static int run(struct call *c, json_t **doc)
+{
+	int own = c->route->flags & ROUTE_NO_TRANSACTION, keep = c->request->method == WEB_POST || c->route->flags & ROUTE_WRITES;
+	int rc = own ? 0 : call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
+
+	if (rc == 0)
+		rc = run_handler(c);
+	if (rc == 0 && c->route->page && !c->api && c->state->location == NULL && !c->state->download.set)
+		*doc = page_document(c);
+	if (own && db_is_open(c->db)) {
+		db_rollback(c->db);
+		return rc < 0 ? rc : err_set(ERR_INTERNAL, "%s left a transaction open", c->route->path);
+	}
+	if (own)
+		return rc;
+	if (rc == 0 && keep)
+		return db_commit(c->db);
+	db_rollback(c->db);
+	return rc;
+}
+
+/* The answer */
+
+static void answer_json(struct call *c)
+{
+	struct web_response *r = c->state->response;
+	char *text;
+
+	if (c->state->location)
+		json_set_string(c->doc, "location", c->state->location);
+	if (json_array_size(c->state->notices))
+		json_object_set(c->doc, "notices", c->state->notices);
+	if (json_object_size(c->state->form))
+		json_object_set(c->doc, "form", c->state->form);
+	text = json_text(c->doc);
+	buf_puts(&r->body, text);
+	free(text);
+	r->status = 200;
+	web_response_header(r, "content-type", "application/json");
+}
+
+static void answer_download(struct call *c)
+{
+	struct web_response *r = c->state->response;
+	char *disposition = mem_printf("attachment; filename=\"%s\"", c->state->download.filename);
+
+	r->body = c->state->download.body;
+	c->state->download.body = (struct buf)BUF_INIT;
+	r->status = 200;
+	web_response_header(r, "content-type", c->state->download.mime);
+	web_response_header(r, "content-disposition", disposition);
+	free(disposition);
+}
+
+static void answer_redirect(struct call *c)
+{
+	c->state->response->status = 303;
+	web_response_header(c->state->response, "location", c->state->location);
+	notice_leave(c);
+}
+
+/* htmx says so in a header, and lists that refresh themselves in their address. */
+static int wants_fragment(const struct call *c)
+{
+	const struct form *f = &c->state->fields;
+	int asked = c->request->hx;
+
+	for (size_t i = 0; i < f->count; i++)
+		asked |= f->fields[i].source == FORM_QUERY && strcmp(f->fields[i].name, "fragment") == 0;
+	return asked && c->route->fragment;
+}
+
+static int answer(struct call *c, const json_t *doc)
+{
+	const struct route *row = c->route;
+
+	if (c->state->download.set) {
+		answer_download(c);
+	} else if (c->api) {
+		answer_json(c);
+	} else if (c->state->location) {
+		answer_redirect(c);
+	} else if (doc) {
+		return page_render(c, doc, wants_fragment(c) ? row->fragment : row->page, 200);
+	} else {
+		return err_set(ERR_INTERNAL, "%s has no page and went nowhere", row->path);
+	}
+	return 0;
+}
+
+/* A form drawn again */
+
+/* PATH with the braces replaced by what the address has there. */
+static char *form_path(const struct call *c)
+{
+	const char *path = c->route->form ? c->route->form : c->route->path;
+	struct buf out = BUF_INIT;
+
+	while (*path) {
+		size_t len = strcspn(path, "}");
+
+		for (size_t i = 0; *path == '{' && i < c->state->match.count; i++)
+			if (c->state->match.segments[i].name_len == len - 1 &&
+				strncmp(c->state->match.segments[i].name, path + 1, len - 1) == 0)
+				buf_add(&out, c->state->match.segments[i].value, c->state->match.segments[i].value_len);
+		if (*path == '{')
+			path += len + 1;
+		else
+			buf_putc(&out, *path++);
+	}
+	return buf_take(&out);
+}
+
+static json_t *member_of(json_t *object, const char *name)
+{
+	json_t *member = json_object_get(object, name);
+
+	if (!json_is_object(member)) {
+		member = json_object();
+		json_object_set_new(object, name, member);
+	}
+	return member;
+}
+
+static int was_chosen(const struct param_value *v, const char *value)
+{
+	char id[UUID_TEXT_SIZE];
+
+	for (size_t i = 0; i < v->count; i++) {
+		if (v->ids)
+			uuid_text(&v->ids[i], id);
+		if (strcmp(v->ids ? id : v->texts[i], value) == 0)
+			return 1;
+	}
+	return v->count == 0 && v->text && strcmp(v->text, value) == 0;
+}
+
+/* What was typed in place of what is stored; never a password. */
+static void put_typed(json_t *form, const struct param_value *v)
+{
+	json_t *field = member_of(form, v->row.name), *option;
+	size_t i;
+
+	if (v->row.type == PARAM_PASSWORD)
+		return;
+	if (v->row.type == PARAM_BOOL)
+		json_set_bool(field, "checked", v->number != 0);
+	else if (v->text)
+		json_set_string(field, "value", v->text);
+	json_array_foreach(json_object_get(field, "options"), i, option)
+		json_set_bool(option, "selected", was_chosen(v, json_string_value(json_object_get(option, "value"))));
+}
+
+static void put_errors(const struct call *c, json_t *doc, json_t *form)
+{
+	const char *above = c->state->refusal ? call_translate(c, c->state->refusal) : NULL;
+	json_t *error, *typed = json_object_get(json_object_get(doc, "confirm"), "typed");
+	size_t i;
+
+	json_array_foreach(c->state->errors, i, error) {
+		const char *name = json_string_value(json_object_get(error, "name")), *text = json_string_value(json_object_get(error, "text"));
+
+		if (name == NULL)
+			above = text;
+		else
+			json_set_string(member_of(form, name), "error", text);
+		if (name && strcmp(name, "typed") == 0 && typed)
+			json_set_string(typed, "error", text);
+	}
+	if (above)
+		json_set_string(form, "error", above);
+}
+
+static int is_in_path(const char *path, const char *name)
+{
+	size_t len = strlen(name);
+
+	while ((path = strchr(path, '{')) != NULL) {
+		path++;
+		if (strncmp(path, name, len) == 0 && path[len] == '}')
+			return 1;
+	}
+	return 0;
+}
+
+/* What the page itself takes as a parameter, it gets from the form. */
+static int pass_on(const struct call *c, const struct route *page, struct form *fields)
+{
+	for (const struct route_param *p = page->params; p && p->name; p++) {
+		const struct param_value *v = params_find(&c->state->params, p->name);
+		struct buf encoded = BUF_INIT;
+		int rc;
+
+		if (v == NULL || v->error || !v->given || v->text == NULL || v->row.type != p->type || p->type == PARAM_PASSWORD ||
+			is_in_path(page->path, p->name))
+			continue;
+		form_encode(&encoded, v->text);
+		rc = form_add(fields, p->name, strlen(p->name), buf_str(&encoded), encoded.len, FORM_QUERY);
+		buf_free(&encoded);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* Draws the page that the form came from. ERR_NOT_FOUND when there is none: then it is an error page. */
+static int draw_again(struct call *c, int status)
+{
+	struct web_request get = *c->request;
+	struct call_state st;
+	struct call again;
+	json_t *doc = NULL, *form;
+	char *path = form_path(c);
+	int rc = ERR_NOT_FOUND;
+
+	get.method = WEB_GET;
+	get.path = path;
+	get.query = NULL;
+	get.body = (struct buf)BUF_INIT;
+	call_init(&again, &st, c->state->thread, &get, c->state->response);
+	route_match(route_table(c->site), WEB_GET, path, &st.match);
+	again.route = st.match.row;
+	if (again.route && again.route->page && role_may(c->role, again.route->permission)) {
+		again.tenant = c->tenant;
+		again.tenant_slug = c->tenant_slug;
+		again.tenant_name = c->tenant_name;
+		again.tenant_state = c->tenant_state;
+		again.time_zone = c->time_zone;
+		again.user = c->user;
+		again.user_name = c->user_name;
+		again.user_email = c->user_email;
+		again.role = c->role;
+		again.session = c->session;
+		st.csrf = mem_strdup(c->state->csrf);
+		rc = pass_on(c, again.route, &st.fields);
+		if (rc == 0)
+			rc = read_params(&again);
+		if (rc == 0)
+			rc = run(&again, &doc);
+		if (rc == 0 && doc == NULL)
+			rc = ERR_NOT_FOUND;
+	}
+	if (rc == 0) {
+		form = member_of(doc, "form");
+		for (size_t i = 0; i < c->state->params.count; i++)
+			put_typed(form, &c->state->params.values[i]);
+		put_errors(c, doc, form);
+		rc = page_render(&again, doc, again.route->page, status);
+	}
+	json_decref(doc);
+	call_done(&again);
+	free(path);
+	return rc;
+}
+
+static void answer_error(struct call *c, int code)
+{
+	char *why = mem_strdup(err_text());
+
+	db_rollback(c->db);
+	free(c->state->location);
+	c->state->location = NULL;
+	if ((code == ERR_INVALID || code == ERR_CONFLICT || (code == ERR_TOO_MANY && c->state->refusal)) && !c->api &&
+		c->request->method == WEB_POST && draw_again(c, error_status(code)) == 0) {
+		free(why);
+		return;
+	}
+	err_set(code, "%s", why);
+	free(why);
+	buf_reset(&c->state->response->body);
+	error_answer(c, code);
+}
+
+/* One line each */
+
+static void log_answer(const struct call *c, int code)
+{
+	static const char *const methods[] = { [WEB_GET] = "GET", [WEB_HEAD] = "HEAD", [WEB_POST] = "POST", [WEB_OTHER] = "other" };
+	char id[UUID_TEXT_SIZE], status[16], ms[32];
+	const char *path = c->request->path, *method = methods[c->request->method];
+
+	uuid_text(&c->id, id);
+	snprintf(status, sizeof status, "%d", c->state->response->status);
+	snprintf(ms, sizeof ms, "%.1f", (double)(clock_now() - c->request->received) / 1000);
+	if (code == 0)
+		log_debug("request", "request", id, "method", method, "path", path, "status", status, "ms", ms, NULL);
+	else if (c->state->response->status >= 500)
+		log_warning("request failed", "request", id, "method", method, "path", path, "status", status, "ms", ms, "error",
+			err_name(code), "why", err_text(), NULL);
+	else
+		log_info("request refused", "request", id, "method", method, "path", path, "status", status, "address", c->address,
+			"error", err_name(code), "why", err_text(), NULL);
+}
+
+static int check_rate(const struct call *c)
+{
+	if (!(c->route->flags & ROUTE_SIGN_IN) || c->request->method != WEB_POST)
+		return 0;
+	return rate_take(c->state->web->sign_ins, c->address, clock_ticks());
+}
+
+/* HTTP has codes of its own for two mistakes in asking. */
+static int wrong_method(struct call *c)
+{
+	struct web_response *r = c->state->response;
+
+	error_answer(c, ERR_NOT_FOUND);
+	r->status = c->state->match.allowed ? 405 : 404;
+	if (c->state->match.allowed)
+		web_response_header(r, "allow", c->state->match.allowed == WEB_POST ? "POST" :
+			c->state->match.allowed & WEB_POST ? "GET, HEAD, POST" : "GET, HEAD");
+	return err_set(ERR_NOT_FOUND, "no such route");
+}
+
+static int serve(struct call *c)
+{
+	json_t *doc = NULL;
+	int rc = read_fields(c);
+
+	if (rc == 0)
+		rc = check_session(c);
+	if (rc == 0)
+		rc = check_origin(c);
+	if (rc == 0)
+		rc = check_permission(c);
+	if (rc == 0)
+		rc = check_rate(c);
+	if (rc == 0 && !c->api)
+		notice_read(c);
+	if (rc == 0)
+		rc = read_params(c);
+	if (rc == 0)
+		rc = run(c, &doc);
+	if (rc == 0)
+		rc = answer(c, doc);
+	json_decref(doc);
+	if (rc < 0)
+		answer_error(c, rc);
+	if (rc == ERR_UNSUPPORTED && c->state->response->status == 500)
+		c->state->response->status = 415;
+	return rc;
+}
+
+void web_answer(struct web_thread *t, const struct web_request *request, struct web_response *out)
+{
+	struct call_state st;
+	struct call c;
+	int rc;
+
+	if (health_answer(t, request, out)) {
+		web_security_headers(out);
+		return;
+	}
+	call_init(&c, &st, t, request, out);
+	route_match(route_table(c.site), request->method, request->path, &st.match);
+	c.route = st.match.row;
+	c.api = st.match.api;
+	rc = c.route ? serve(&c) : wrong_method(&c);
+	log_answer(&c, rc);
+	call_done(&c);
+	web_security_headers(out);
+}

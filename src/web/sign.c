@@ -1,0 +1,145 @@
+/* sign.c - sessions: found by the cookie, started, forgotten; passwords hashed a few at a time. */
+#include "web/sign.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "store/session.h"
+#include "store/tenant.h"
+#include "web/gate.h"
+#include "web/state.h"
+
+static enum store_side side_of(const struct call *c)
+{
+	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
+}
+
+/* The strings of the call belong to it from here on. */
+static int take_session(struct call *c, const struct session *s, const struct guard_cookie *cookie)
+{
+	enum role role;
+	int rc = role_parse(s->role, c->site == WEB_CENTRAL, &role);
+
+	if (rc < 0)
+		return err_wrap(ERR_INTERNAL, "session");
+	c->tenant = cookie->tenant;
+	c->user = s->user;
+	c->session = s->id;
+	c->role = role;
+	c->user_name = call_keep(c, s->user_name);
+	c->user_email = call_keep(c, s->user_email);
+	c->state->csrf = mem_strdup(s->csrf);
+	return 0;
+}
+
+static void take_tenant(struct call *c, const json_t *tenant)
+{
+	const char *zone = json_string_value(json_object_get(tenant, "time_zone"));
+
+	c->tenant_slug = call_keep(c, json_string_value(json_object_get(tenant, "slug")));
+	c->tenant_name = call_keep(c, json_string_value(json_object_get(tenant, "name")));
+	c->tenant_state = call_keep(c, json_string_value(json_object_get(tenant, "state")));
+	if (zone)
+		c->time_zone = call_keep(c, zone);
+}
+
+static int find(struct call *c, const struct guard_cookie *cookie, struct session *s, json_t **tenant)
+{
+	uint8_t hash[TOKEN_HASH_SIZE];
+	int rc;
+
+	token_hash(cookie->token, hash);
+	rc = session_find(c->db, side_of(c), hash, c->state->web->idle, s);
+	if (rc == 0 && c->site == WEB_CONSOLE)
+		rc = tenant_self(c->db, tenant);
+	return rc == ERR_NOT_FOUND ? err_set(ERR_UNAUTHENTICATED, "the session has ended") : rc;
+}
+
+int sign_load(struct call *c)
+{
+	struct guard_cookie cookie;
+	struct session s = { .user_name = NULL };
+	json_t *tenant = NULL;
+	int rc = guard_cookie_read(c->site, c->request->cookie, &cookie);
+
+	if (rc < 0)
+		return rc;
+	rc = call_begin(c, uuid_is_nil(&cookie.tenant) ? NULL : &cookie.tenant);
+	if (rc == 0)
+		rc = find(c, &cookie, &s, &tenant);
+	/* Only the note of when it was last seen is written here; without one there is nothing to commit. */
+	if (rc == 0)
+		rc = db_commit(c->db);
+	else
+		db_rollback(c->db);
+	if (rc == 0)
+		rc = take_session(c, &s, &cookie);
+	if (rc == 0 && tenant)
+		take_tenant(c, tenant);
+	session_release(&s);
+	json_decref(tenant);
+	secret_wipe(&cookie, sizeof cookie);
+	return rc;
+}
+
+int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user)
+{
+	struct guard_cookie cookie = { .tenant = *tenant };
+	struct uuid id = uuid_new();
+	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE];
+	int rc;
+
+	token_new(cookie.token);
+	token_new(csrf);
+	token_hash(cookie.token, hash);
+	rc = session_create(c->db, side_of(c), hash, &id, user, csrf, c->now + c->state->web->absolute, c->address,
+		c->request->user_agent);
+	if (rc == 0) {
+		guard_cookie_text(&cookie, text);
+		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");
+		free(c->state->csrf);
+		c->state->csrf = mem_strdup(csrf);
+		c->session = id;
+	}
+	secret_wipe(&cookie, sizeof cookie);
+	secret_wipe(text, sizeof text);
+	return rc;
+}
+
+void sign_forget(struct call *c)
+{
+	call_set_cookie(c, GUARD_SESSION_COOKIE, "", -1, "Lax");
+	free(c->state->csrf);
+	c->state->csrf = NULL;
+}
+
+int sign_verify(const char *hash, const char *password)
+{
+	int rc = gate_enter();
+
+	if (rc < 0)
+		return rc;
+	rc = password_verify(hash, password);
+	gate_leave();
+	return rc;
+}
+
+int sign_new_password(struct call *c, const char *password, const char *repeat, char hash[static PASSWORD_HASH_SIZE])
+{
+	int rc = password_check(call_text(c, password));
+
+	if (rc < 0)
+		return call_field_error(c, password, err_text());
+	if (strcmp(call_text(c, password), call_text(c, repeat)) != 0)
+		return call_field_error(c, repeat, "The two passwords are not the same.");
+	rc = gate_enter();
+	if (rc < 0)
+		return rc;
+	rc = password_hash(call_text(c, password), hash);
+	gate_leave();
+	return rc;
+}

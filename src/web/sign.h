@@ -1,0 +1,39 @@
+/* sign.h - signing in and out, one's own sessions and password: the same for both consoles (IDN-1, IDN-6). */
+#ifndef WEB_SIGN_H
+#define WEB_SIGN_H
+
+#include "web/call.h"
+
+#include "identity/password.h"
+
+/* Rows that both sites have, for their tables: WEB_SIGN_ROWS("console"). */
+#define WEB_SIGN_ROWS(site, fields) \
+	{ WEB_GET, "/sign-in", PERMISSION_PUBLIC, site "/sign_in", sign_in_page, sign_in_query, ROUTE_NO_TRANSACTION }, \
+	{ WEB_POST, "/sign-in", PERMISSION_PUBLIC, NULL, sign_in, fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN }, \
+	{ WEB_POST, "/sign-out", PERMISSION_SIGNED_IN, NULL, sign_out, NULL, ROUTE_SUSPENDED_TOO }, \
+	{ WEB_GET, "/session", PERMISSION_SIGNED_IN, NULL, sign_session, NULL, ROUTE_API_ONLY | ROUTE_SUSPENDED_TOO }, \
+	{ WEB_GET, "/routes", PERMISSION_SIGNED_IN, NULL, sign_routes, NULL, ROUTE_API_ONLY }, \
+	{ WEB_GET, "/sessions", PERMISSION_SIGNED_IN, site "/sessions", sign_sessions, NULL, ROUTE_SUSPENDED_TOO }, \
+	{ WEB_POST, "/sessions/others/revoke", PERMISSION_SIGNED_IN, NULL, sign_revoke_others, NULL, ROUTE_SUSPENDED_TOO }, \
+	{ WEB_POST, "/sessions/{id}/revoke", PERMISSION_SIGNED_IN, NULL, sign_revoke, NULL, ROUTE_SUSPENDED_TOO }, \
+	{ WEB_GET, "/password", PERMISSION_SIGNED_IN, site "/password_change", sign_password_page, NULL, ROUTE_SUSPENDED_TOO }, \
+	{ WEB_POST, "/password", PERMISSION_SIGNED_IN, NULL, sign_password, sign_password_fields, \
+		ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN | ROUTE_SUSPENDED_TOO }
+
+int sign_in_page(struct call *c), sign_in(struct call *c), sign_out(struct call *c), sign_session(struct call *c);
+int sign_routes(struct call *c), sign_sessions(struct call *c), sign_revoke(struct call *c), sign_revoke_others(struct call *c);
+int sign_password_page(struct call *c), sign_password(struct call *c);
+extern const struct route_param sign_in_query[], sign_in_operator_fields[], sign_in_tenant_fields[], sign_password_fields[];
+
+/* For pages that end with somebody signed in (set-up, an accepted invitation): makes a session for USER of TENANT (nil: an
+ * operator) in the open transaction, with a token of its own, and sets the cookie; the present one, if any, is over. */
+int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user);
+/* Deletes the cookie. */
+void sign_forget(struct call *c);
+/* Hashes a new password, typed twice in the fields PASSWORD and REPEAT: 0, ERR_INVALID with the field's error noted, ERR_BUSY
+ * when too many are at it. Takes about 0.1 s: outside a transaction. */
+int sign_new_password(struct call *c, const char *password, const char *repeat, char hash[static PASSWORD_HASH_SIZE]);
+/* 1 when it matches, 0 when not, ERR_BUSY. HASH as password_verify takes it. */
+int sign_verify(const char *hash, const char *password);
+
+#endif

@@ -1,0 +1,193 @@
+/* sign_in.c - the sign-in form of both consoles.
+ *
+ * No account, no user, a wrong password, a locked, invited or disabled user: the same words, the same work, and not before the
+ * same moment, so that nobody learns which accounts and users there are. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "store/session.h"
+#include "store/tenant.h"
+#include "web/sign.h"
+#include "web/state.h"
+
+#define FAILURE_TIME (400 * CLOCK_SECOND / 1000)  /* a refusal is answered no sooner after the request came */
+#define REFUSAL "These do not fit together. After several wrong passwords in a row an address stays closed for a while."
+
+const struct route_param sign_in_query[] = {
+	{ "return", NULL, PARAM_TEXT, 0, 0, 1000, NULL },
+	{ "return_to", NULL, PARAM_TEXT, 0, 0, 1000, NULL },
+	{ "account", NULL, PARAM_TEXT, 0, 0, 63, NULL },
+	PARAM_END
+};
+
+const struct route_param sign_in_operator_fields[] = {
+	{ "email", "E-mail address", PARAM_EMAIL, PARAM_REQUIRED, 0, 0, NULL },
+	{ "password", "Password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
+	{ "return_to", NULL, PARAM_TEXT, 0, 0, 1000, NULL },
+	PARAM_END
+};
+
+const struct route_param sign_in_tenant_fields[] = {
+	{ "account", "Account name", PARAM_TEXT, PARAM_REQUIRED, 1, 63, NULL },
+	{ "email", "E-mail address", PARAM_EMAIL, PARAM_REQUIRED, 0, 0, NULL },
+	{ "password", "Password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
+	{ "return_to", NULL, PARAM_TEXT, 0, 0, 1000, NULL },
+	PARAM_END
+};
+
+int sign_in_page(struct call *c)
+{
+	const char *back = call_has(c, "return") ? call_text(c, "return") : call_text(c, "return_to");
+
+	if (c->role != ROLE_NONE) {
+		call_redirect(c, "%s", guard_return(back));
+		return 0;
+	}
+	call_set(c, "return_to", json_string(*back ? guard_return(back) : ""));
+	call_form(c, "account", json_string(call_text(c, "account")));
+	return 0;
+}
+
+struct attempt {
+	enum store_side side;
+	struct uuid tenant;              /* nil: the operator's side */
+	int tenant_known;
+	int known;                       /* USER is filled */
+	struct user user;
+};
+
+static const struct uuid *bound(const struct attempt *a)
+{
+	return a->side == STORE_OPERATOR ? NULL : &a->tenant;
+}
+
+static int find_tenant(struct call *c, struct attempt *a)
+{
+	json_t *tenant = NULL;
+	int rc = call_begin(c, NULL);
+
+	if (rc == 0)
+		rc = tenant_by_slug(c->db, call_text(c, "account"), &a->tenant, &tenant);
+	db_rollback(c->db);
+	json_decref(tenant);
+	a->tenant_known = rc == 0;
+	return rc == ERR_NOT_FOUND || rc == ERR_INVALID ? 0 : rc;
+}
+
+/* The transaction ends before the slow hash: no connection waits in one meanwhile. */
+static int find_user(struct call *c, struct attempt *a)
+{
+	int rc = call_begin(c, bound(a));
+
+	if (rc == 0)
+		rc = user_by_email(c->db, a->side, call_text(c, "email"), &a->user);
+	db_rollback(c->db);
+	a->known = rc == 0;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int may_sign_in(const struct call *c, const struct attempt *a)
+{
+	return a->known && a->user.password && strcmp(a->user.state, "active") == 0 && a->user.locked_until <= c->now;
+}
+
+static void wait_until(clock_us at)
+{
+	clock_us left = at - clock_now();
+	struct timespec t = { left / CLOCK_SECOND, left % CLOCK_SECOND * 1000 };
+
+	if (left > 0 && left <= FAILURE_TIME)
+		nanosleep(&t, NULL);
+}
+
+static int refuse(struct call *c, const struct attempt *a)
+{
+	int rc = 0;
+
+	/* The log of an account that does not exist cannot be written. */
+	if (a->side == STORE_OPERATOR || a->tenant_known) {
+		rc = call_begin(c, bound(a));
+		if (rc == 0)
+			rc = user_sign_in_failed(c->db, a->side, a->known ? &a->user : NULL, call_text(c, "email"), NULL);
+		if (rc == 0)
+			rc = db_commit(c->db);
+		else
+			db_rollback(c->db);
+	}
+	wait_until(c->request->received + FAILURE_TIME);
+	if (rc < 0)
+		return rc;
+	call_refuse(c, ERR_INVALID, REFUSAL);
+	return err_set(c->api ? ERR_UNAUTHENTICATED : ERR_INVALID, "sign-in refused");
+}
+
+/* From here on the caller is somebody: the log entries name them. */
+static int accept(struct call *c, const struct attempt *a)
+{
+	const struct uuid *tenant = bound(a), none = { { 0 } };
+	struct uuid former = c->session;
+	int rc;
+
+	c->user = a->user.id;
+	c->user_name = call_keep(c, a->user.name);
+	c->user_email = call_keep(c, a->user.email);
+	rc = call_begin(c, tenant);
+	if (rc == 0)
+		rc = user_signed_in(c->db, a->side, &a->user);
+	/* A session that this browser still had for the same user is over: a sign-in never keeps a token. */
+	if (rc == 0 && !uuid_is_nil(&former) && uuid_equal(&c->tenant, tenant ? tenant : &none)) {
+		rc = session_end(c->db, a->side, &former);
+		if (rc == ERR_NOT_FOUND)
+			rc = 0;
+	}
+	if (rc == 0)
+		rc = sign_start(c, tenant ? tenant : &none, &a->user.id);
+	if (rc < 0) {
+		db_rollback(c->db);
+		return rc;
+	}
+	return db_commit(c->db);
+}
+
+static int verified(struct call *c, struct attempt *a)
+{
+	int rc = 0, matches;
+
+	if (a->side == STORE_TENANT)
+		rc = find_tenant(c, a);
+	if (rc == 0 && (a->side == STORE_OPERATOR || a->tenant_known))
+		rc = find_user(c, a);
+	if (rc < 0)
+		return rc;
+	matches = sign_verify(may_sign_in(c, a) ? a->user.password : NULL, call_text(c, "password"));
+	if (matches <= 0)
+		return matches < 0 ? matches : refuse(c, a);
+	return accept(c, a);
+}
+
+int sign_in(struct call *c)
+{
+	struct attempt a = { .side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT };
+	int rc = verified(c, &a);
+
+	user_release(&a.user);
+	if (rc < 0)
+		return rc;
+	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
+	call_redirect(c, "%s", guard_return(call_text(c, "return_to")));
+	return 0;
+}
+
+int sign_out(struct call *c)
+{
+	int rc = session_end(c->db, c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT, &c->session);
+
+	if (rc < 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	sign_forget(c);
+	call_notice(c, "success", "You are signed out.");
+	call_redirect(c, "/sign-in");
+	return 0;
+}

@@ -1,0 +1,268 @@
+/* sign_own.c - pages about oneself: sessions, password, what one may call. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/session.h"
+#include "web/sign.h"
+#include "web/state.h"
+
+const struct route_param sign_password_fields[] = {
+	{ "current", "Present password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
+	{ "password", "New password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL },
+	{ "repeat", "New password, again", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL },
+	{ "username", NULL, PARAM_TEXT, 0, 0, 254, NULL },
+	PARAM_END
+};
+
+static enum store_side side_of(const struct call *c)
+{
+	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
+}
+
+/* Sessions */
+
+/* The first of NEEDLES (pairs of what is searched and what is said) that the browser's description has. */
+static const char *recognise(const char *agent, const char *const (*needles)[2], size_t count)
+{
+	for (size_t i = 0; agent && i < count; i++)
+		if (strstr(agent, needles[i][0]))
+			return needles[i][1];
+	return "";
+}
+
+static const char *browser_of(const char *agent)
+{
+	/* Each names those before it, so the order matters. */
+	static const char *const known[][2] = { { "Edg", "Edge" }, { "OPR/", "Opera" }, { "Firefox/", "Firefox" }, { "Chrom", "Chrome" },
+		{ "Safari/", "Safari" }, { "curl/", "curl" }, { "ython", "Python" } };
+
+	return recognise(agent, known, ARRAY_LEN(known));
+}
+
+static const char *system_of(const char *agent)
+{
+	static const char *const known[][2] = { { "Windows", "Windows" }, { "Android", "Android" }, { "iPhone", "iPhone" },
+		{ "iPad", "iPad" }, { "Mac OS X", "macOS" }, { "Linux", "Linux" } };
+
+	return recognise(agent, known, ARRAY_LEN(known));
+}
+
+static json_t *when_of(const struct call *c, const json_t *row, const char *name)
+{
+	const char *text = json_string_value(json_object_get(row, name));
+	clock_us at = 0;
+
+	if (text)
+		clock_parse(text, &at);
+	return call_when(c, at);
+}
+
+static json_t *session_row(const struct call *c, const json_t *row, const char *own)
+{
+	const char *id = json_string_value(json_object_get(row, "id")), *agent = json_string_value(json_object_get(row, "user_agent"));
+	const char *browser = browser_of(agent), *address = json_string_value(json_object_get(row, "address"));
+
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "id", id, "browser",
+		*browser ? browser : call_translate(c, "Unknown browser"), "system", system_of(agent), "address", address ? address : "",
+		"current", strcmp(id, own) == 0, "started", when_of(c, row, "created"), "active", when_of(c, row, "last_seen"), "expires",
+		when_of(c, row, "expires"), "revoke_url", json_sprintf("/sessions/%s/revoke", id));
+}
+
+int sign_sessions(struct call *c)
+{
+	json_t *rows, *row, *out;
+	char own[UUID_TEXT_SIZE];
+	size_t i;
+	int rc = session_list(c->db, side_of(c), &c->user, &rows);
+
+	if (rc < 0)
+		return rc;
+	uuid_text(&c->session, own);
+	out = json_array();
+	json_array_foreach(rows, i, row)
+		json_array_append_new(out, session_row(c, row, own));
+	call_set(c, "several", json_boolean(json_array_size(out) > 1));
+	call_set(c, "sessions", out);
+	json_decref(rows);
+	return 0;
+}
+
+int sign_revoke(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = session_revoke(c->db, side_of(c), &c->user, &id);
+
+	if (rc < 0)
+		return rc;
+	if (uuid_equal(&id, &c->session))
+		sign_forget(c);
+	call_notice(c, "success", "The session was ended.");
+	call_redirect(c, "/sessions");
+	return 0;
+}
+
+int sign_revoke_others(struct call *c)
+{
+	int rc = session_revoke_others(c->db, side_of(c), &c->user, &c->session);
+
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", "All your other sessions were ended.");
+	call_redirect(c, "/sessions");
+	return 0;
+}
+
+/* Password */
+
+int sign_password_page(struct call *c)
+{
+	return 0;
+}
+
+static int read_own(struct call *c, struct user *u)
+{
+	int rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
+
+	if (rc == 0)
+		rc = user_by_id(c->db, side_of(c), &c->user, u);
+	db_rollback(c->db);
+	return rc;
+}
+
+/* A stolen session must not allow guessing: failures count as at sign-in. */
+static int wrong_password(struct call *c, const struct user *u)
+{
+	int rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
+
+	if (rc == 0)
+		rc = user_sign_in_failed(c->db, side_of(c), u, u->email, NULL);
+	if (rc == 0)
+		rc = db_commit(c->db);
+	else
+		db_rollback(c->db);
+	return rc < 0 ? rc : call_field_error(c, "current", "This is not your present password.");
+}
+
+/* With a new token for this session: whoever had the old one is out. */
+static int store_password(struct call *c, const char *hash)
+{
+	struct guard_cookie cookie = { .tenant = c->tenant };
+	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
+	uint8_t token[TOKEN_HASH_SIZE];
+	int rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
+
+	token_new(cookie.token);
+	token_new(csrf);
+	token_hash(cookie.token, token);
+	if (rc == 0)
+		rc = user_set_password(c->db, side_of(c), &c->user, hash, &c->session);
+	if (rc == 0)
+		rc = session_rotate(c->db, side_of(c), &c->session, token, csrf);
+	if (rc == 0)
+		rc = db_commit(c->db);
+	else
+		db_rollback(c->db);
+	if (rc == 0) {
+		guard_cookie_text(&cookie, text);
+		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");
+		free(c->state->csrf);
+		c->state->csrf = mem_strdup(csrf);
+	}
+	return rc;
+}
+
+static int change_password(struct call *c, const struct user *u)
+{
+	char hash[PASSWORD_HASH_SIZE];
+	int rc = sign_verify(u->locked_until > c->now ? NULL : u->password, call_text(c, "current"));
+
+	if (rc == 0)
+		return wrong_password(c, u);
+	if (rc > 0)
+		rc = sign_new_password(c, "password", "repeat", hash);
+	if (rc == 0)
+		rc = store_password(c, hash);
+	return rc;
+}
+
+int sign_password(struct call *c)
+{
+	struct user u = { .email = NULL };
+	int rc = read_own(c, &u);
+
+	if (rc == 0)
+		rc = change_password(c, &u);
+	user_release(&u);
+	if (rc < 0)
+		return rc;
+	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
+	call_notice(c, "success", "Your password was changed and your other sessions were ended.");
+	call_redirect(c, "/sessions");
+	return 0;
+}
+
+/* For programs */
+
+int sign_session(struct call *c)
+{
+	json_t *user = json_pack("{s:s, s:s, s:s}", "name", c->user_name, "email", c->user_email, "role", role_name(c->role));
+
+	json_set_uuid(user, "id", &c->user);
+	call_set(c, "user", user);
+	call_set(c, "csrf", json_string(c->state->csrf));
+	if (!uuid_is_nil(&c->tenant)) {
+		json_t *tenant = json_pack("{s:s, s:s, s:s}", "name", c->tenant_name, "slug", c->tenant_slug, "state", c->tenant_state);
+
+		json_set_uuid(tenant, "id", &c->tenant);
+		call_set(c, "tenant", tenant);
+	}
+	return 0;
+}
+
+static const char *type_name(enum param_type type)
+{
+	static const char *const names[] = { [PARAM_TEXT] = "text", [PARAM_LINES] = "lines", [PARAM_EMAIL] = "email",
+		[PARAM_PASSWORD] = "password", [PARAM_UUID] = "uuid", [PARAM_INT] = "int", [PARAM_BOOL] = "bool", [PARAM_TIME] = "time",
+		[PARAM_ENUM] = "enum", [PARAM_UUIDS] = "uuids", [PARAM_JSON] = "json", [PARAM_TEXTS] = "texts" };
+
+	return names[type];
+}
+
+static json_t *param_row(const struct route_param *p)
+{
+	json_t *row = json_pack("{s:s, s:s, s:b}", "name", p->name, "type", type_name(p->type), "required",
+		(p->flags & PARAM_REQUIRED) != 0);
+
+	if (p->choices) {
+		json_t *choices = json_array();
+
+		for (const char *const *c = p->choices; *c; c++)
+			json_array_append_new(choices, json_string(*c));
+		json_object_set_new(row, "choices", choices);
+	}
+	return row;
+}
+
+static void add_route(const struct route *r, void *ctx)
+{
+	json_t *params = json_array(), *row = json_pack("{s:s, s:s, s:s, s:b, s:b}", "method", r->method == WEB_POST ? "POST" : "GET",
+		"path", r->path, "permission", permission_name(r->permission), "page", (r->flags & ROUTE_API_ONLY) == 0, "api",
+		(r->flags & ROUTE_PAGE_ONLY) == 0);
+
+	for (const struct route_param *p = r->params; p && p->name; p++)
+		json_array_append_new(params, param_row(p));
+	json_object_set_new(row, "params", params);
+	json_array_append_new(ctx, row);
+}
+
+int sign_routes(struct call *c)
+{
+	json_t *rows = json_array();
+
+	web_routes_each(c->site, add_route, rows);
+	call_set(c, "routes", rows);
+	return 0;
+}

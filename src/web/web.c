@@ -1,0 +1,192 @@
+/* web.c - what is loaded once, and what each thread owns. */
+#include "web/web.h"
+
+#include <dirent.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "web/route.h"
+
+#define KEYD_TIMEOUT_MS 10000
+
+static const enum conf_setting domains[WEB_SITES] = { CONF_DOMAIN_CENTRAL, CONF_DOMAIN_CONSOLE, CONF_DOMAIN_AGENTS };
+static const enum conf_setting databases[WEB_SITES] = { CONF_DATABASE_CENTRAL, CONF_DATABASE_CONSOLE, CONF_DATABASE_AGENT };
+
+static int load_language(struct web *web, const char *code)
+{
+	int rc;
+
+	if (web->language_count == WEB_LANGUAGES_MAX)
+		return err_set(ERR_TOO_LARGE, "more than %d languages", WEB_LANGUAGES_MAX);
+	rc = template_set_load(conf_get(&web->conf, CONF_WEB_TEMPLATES), code, &web->languages[web->language_count].set);
+	if (rc < 0)
+		return rc;
+	snprintf(web->languages[web->language_count++].code, sizeof web->languages[0].code, "%s", code);
+	return 0;
+}
+
+/* English, and every language that has a catalogue: texts/<language>.json beside the templates. */
+static int load_languages(struct web *web)
+{
+	char *path = mem_printf("%s/texts", conf_get(&web->conf, CONF_WEB_TEMPLATES));
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int rc = load_language(web, "en");
+
+	while (rc == 0 && dir && (entry = readdir(dir)) != NULL) {
+		const char *dot = strstr(entry->d_name, ".json");
+		char code[8];
+
+		if (dot && dot[5] == '\0' && dot > entry->d_name && dot - entry->d_name < (ptrdiff_t)sizeof code) {
+			snprintf(code, sizeof code, "%.*s", (int)(dot - entry->d_name), entry->d_name);
+			rc = load_language(web, code);
+		}
+	}
+	if (dir)
+		closedir(dir);
+	free(path);
+	return rc;
+}
+
+static int check_tables(void)
+{
+	for (int site = 0; site < WEB_SITES; site++) {
+		const char *wrong = route_check(route_table((enum web_site)site));
+
+		if (*wrong)
+			return err_set(ERR_INTERNAL, "route table: %s", wrong);
+	}
+	return 0;
+}
+
+static int take_settings(struct web *web)
+{
+	long port, idle, absolute;
+	int rc;
+
+	if ((rc = conf_int(&web->conf, CONF_PORT, 1, 65535, &port)) < 0 ||
+		(rc = conf_int(&web->conf, CONF_SESSION_IDLE, 1, 7 * 24 * 60, &idle)) < 0 ||
+		(rc = conf_int(&web->conf, CONF_SESSION_ABSOLUTE, 1, 31 * 24, &absolute)) < 0)
+		return rc;
+	web->idle = idle * CLOCK_MINUTE;
+	web->absolute = absolute * CLOCK_HOUR;
+	for (int i = 0; i < WEB_SITES; i++) {
+		const char *host = conf_get(&web->conf, domains[i]);
+
+		web->origin[i] = port == 443 ? mem_printf("https://%s", host) : mem_printf("https://%s:%ld", host, port);
+	}
+	return 0;
+}
+
+int web_load(const char *conf_path, struct web **out)
+{
+	struct web *web = mem_alloc(sizeof *web);
+	int rc = check_tables();
+
+	if (rc == 0)
+		rc = conf_load(conf_path, &web->conf);
+	if (rc == 0)
+		rc = take_settings(web);
+	if (rc == 0)
+		rc = load_languages(web);
+	if (rc == 0)
+		rc = assets_load(conf_get(&web->conf, CONF_WEB_ASSETS), &web->assets);
+	if (rc < 0) {
+		web_free(web);
+		return rc;
+	}
+	web->sign_ins = rate_new();
+	randombytes_buf(web->notice_key, sizeof web->notice_key);
+	*out = web;
+	return 0;
+}
+
+void web_free(struct web *web)
+{
+	if (web == NULL)
+		return;
+	for (size_t i = 0; i < web->language_count; i++)
+		template_set_free(web->languages[i].set);
+	for (int i = 0; i < WEB_SITES; i++)
+		free(web->origin[i]);
+	assets_free(web->assets);
+	if (web->sign_ins)
+		rate_free(web->sign_ins);
+	conf_free(&web->conf);
+	free(web);
+}
+
+const char *web_inside(const struct web *web, const char *path)
+{
+	const char *root = conf_get(&web->conf, CONF_WEB_CHROOT);
+	size_t len = strlen(root);
+
+	while (len && root[len - 1] == '/')
+		len--;
+	return len && strncmp(path, root, len) == 0 && path[len] == '/' ? path + len : path;
+}
+
+enum web_site web_site_of(const struct web *web, const char *host)
+{
+	size_t len = strcspn(host, ":");
+
+	for (int i = 0; i < WEB_SITES; i++) {
+		const char *ours = conf_get(&web->conf, domains[i]);
+
+		if (strlen(ours) == len && strncasecmp(ours, host, len) == 0)
+			return (enum web_site)i;
+	}
+	return WEB_SITES;
+}
+
+/* Threads */
+
+void web_thread_init(struct web_thread *t, const struct web *web)
+{
+	*t = (struct web_thread){ .web = web };
+}
+
+void web_thread_free(struct web_thread *t)
+{
+	for (int i = 0; i < WEB_SITES; i++)
+		db_free(t->db[i]);
+	if (t->keys_ready)
+		keys_client_close(&t->keys);
+	*t = (struct web_thread){ .web = NULL };
+}
+
+/* A connection string names the socket's folder as "host=/path": the one path in it that the chroot moves. */
+static struct db *open_db(const struct web *web, enum web_site site)
+{
+	const char *given = conf_get(&web->conf, databases[site]), *host = strstr(given, "host=/");
+	char *conninfo;
+	struct db *db;
+
+	if (host == NULL)
+		return db_new(given);
+	host += strlen("host=");
+	conninfo = mem_printf("%.*s%s", (int)(host - given), given, web_inside(web, host));
+	db = db_new(conninfo);
+	free(conninfo);
+	return db;
+}
+
+struct db *web_thread_db(struct web_thread *t, enum web_site site)
+{
+	if (t->db[site] == NULL)
+		t->db[site] = open_db(t->web, site);
+	return t->db[site];
+}
+
+struct keys_client *web_thread_keys(struct web_thread *t)
+{
+	if (!t->keys_ready)
+		keys_client_init(&t->keys, web_inside(t->web, conf_get(&t->web->conf, CONF_KEYD_SOCKET)), KEYD_TIMEOUT_MS);
+	t->keys_ready = 1;
+	return &t->keys;
+}
