@@ -75,7 +75,7 @@ int ipc_receive(int fd, struct buf *in)
 	do
 		n = recvmsg(fd, &message, 0);
 	while (n < 0 && errno == EINTR);
-	buf_reset(in);
+	in->len = 0;         /* buf_reset would end the "string", and with it the message's first byte */
 	if (n < 0)
 		return err_set(ERR_UNAVAILABLE, "receive: %s", strerror(errno));
 	if (message.msg_flags & MSG_TRUNC)

@@ -8,18 +8,17 @@ import subprocess
 from stack.process import Failed, Process, wait_until
 
 NAME = "keyward"
-# Who (user of the operating system) may sign in as which role.
+ROLES = ("keyward_owner", "keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
+# Who (user of the operating system) may sign in as which role. Root is the administrator, whose command uses all of them.
 MAP = (
     ("keyward-web", "keyward_central"),
     ("keyward-web", "keyward_console"),
     ("keyward-web", "keyward_agent"),
     ("keyward-jobs", "keyward_jobs"),
-    ("root", "keyward_owner"),
-    ("root", "keyward_central"),
-    ("root", "postgres"),
     ("postgres", "postgres"),
+    ("root", "postgres"),
+    *(("root", role) for role in ROLES),
 )
-ROLES = ("keyward_owner", "keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "150",
@@ -44,11 +43,9 @@ def programs():
 
 
 class Database(Process):
-    def __init__(self, state, open_to_root=False):
-        """OPEN_TO_ROOT: root may be every role (tests)."""
+    def __init__(self, state):
         self.data = state / "db"
         self.sockets = state / "run" / "pg"
-        self.map = MAP + (tuple(("root", r) for r in ROLES if ("root", r) not in MAP) if open_to_root else ())
         # SIGINT: ends sessions, then shuts down in order; SIGTERM would wait for them.
         super().__init__("database", [f"{programs()}/postgres", "-D", str(self.data)], state, user="postgres", group="postgres",
                          env={"LC_ALL": "C.UTF-8"}, stop_signal=signal.SIGINT)
@@ -63,7 +60,7 @@ class Database(Process):
         if not (self.data / "PG_VERSION").exists() or not (self.data / "keyward.made").exists():
             self._make()
         self._write("pg_hba.conf", "local all all peer map=keyward\n")
-        self._write("pg_ident.conf", "".join(f"keyward {user} {role}\n" for user, role in self.map))
+        self._write("pg_ident.conf", "".join(f"keyward {user} {role}\n" for user, role in MAP))
         self._write("keyward.conf", "".join(f"{k} = {v}\n" for k, v in
                                             dict(SETTINGS, unix_socket_directories=f"'{self.sockets}'").items()))
 
