@@ -84,10 +84,10 @@ CREATE TABLE device (
 	hash text NOT NULL DEFAULT 'sha256',
 	overwrite boolean NOT NULL DEFAULT false,       -- a person confirmed that what is on it may go
 	key_stored_on text NOT NULL DEFAULT 'server' CHECK (key_stored_on IN ('server', 'key-server')),
-	key_version int NOT NULL DEFAULT 0,     -- 0: has no key
-	key_created timestamptz,
+	key_version int NOT NULL DEFAULT 0,     -- counts up, also over keys that were destroyed: a version never means two keys
+	key_created timestamptz,                -- null: has no key
 	key_rotated timestamptz,
-	luks_uuid text NOT NULL DEFAULT '',
+	luks_uuid text NOT NULL DEFAULT '',     -- of the finished volume; '' as long as there is none
 	created timestamptz NOT NULL DEFAULT now(),
 	last_detected timestamptz NOT NULL DEFAULT now(),
 	configured timestamptz,

@@ -42,7 +42,7 @@ struct db_arg db_bool_arg(int v)
 struct db_arg db_time_arg(clock_us v)
 {
 	if (v == 0)
-		return (struct db_arg) { .type = TYPE_TIMESTAMPTZ };
+		return (struct db_arg) { .type = TYPE_TIMESTAMPTZ, .format = 1 };
 	return fixed(TYPE_TIMESTAMPTZ, v - EPOCH_2000);
 }
 
@@ -63,4 +63,14 @@ struct db_arg db_json_arg(const json_t *v)
 	a.data = a.owned;
 	a.len = strlen(a.owned);
 	return a;
+}
+
+struct db_arg db_null_int_arg(void)
+{
+	return (struct db_arg) { .type = TYPE_INT8, .format = 1 };
+}
+
+struct db_arg db_null_bool_arg(void)
+{
+	return (struct db_arg) { .type = TYPE_BOOL, .format = 1 };
 }

@@ -63,7 +63,9 @@ int audit_log(struct db *db, enum audit_event event, const struct audit_object *
 	const struct db_actor *a = db_actor(db);
 	const struct audit_object none = { NULL, NULL, NULL };
 	const struct audit_object *o = object ? object : &none;
-	int rc = db_queue(db, "select audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+	/* At the very end: the lock on the chain's head is held for the shortest time, and always taken after all other locks, so
+	 * that two transactions cannot wait for each other. */
+	int rc = db_at_commit(db, "select audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 		DB_ARGS(db_text_arg(category_names[events[event].category]), db_text_arg(events[event].name),
 			db_text_arg(actors[a->kind]), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name),
 			db_text_arg(o->kind), db_uuid_arg(o->id), db_text_arg(o->name), db_json_arg(detail), db_text_arg(a->address),

@@ -128,7 +128,7 @@ struct audit_object {
 	const char *name;
 };
 
-/* Queued, so it costs no round trip; its failure is the commit's. OBJECT may be NULL. DETAIL is taken over, NULL: none. */
+/* Sent with the commit, so it costs no round trip; its failure is the commit's. OBJECT may be NULL. DETAIL is taken over, NULL: none. */
 int audit_log(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail);
 /* {"changes": {name: {"old": ..., "new": ...}}} for the members of AFTER that differ in BEFORE; NULL when none does. */
 json_t *audit_changes(const json_t *before, const json_t *after);

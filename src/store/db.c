@@ -37,6 +37,13 @@ struct sent {
 	struct statement *statement;
 };
 
+/* What waits for the commit. */
+struct deferred {
+	const char *sql;
+	struct db_arg *args;
+	size_t count;
+};
+
 struct db {
 	PGconn *conn;                /* NULL, or in pipeline mode */
 	char *conninfo;
@@ -54,6 +61,8 @@ struct db {
 	unsigned next_name;
 	struct sent sent[SENT_MAX];
 	size_t sent_count;
+	struct deferred *deferred;
+	size_t deferred_count;
 	const char *channels[CHANNELS_MAX];
 };
 
@@ -442,6 +451,12 @@ int db_ping(struct db *db)
 
 /* Transactions */
 
+static void free_args(struct db_arg *args, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(args[i].owned);
+}
+
 int db_is_open(const struct db *db)
 {
 	return db->open;
@@ -489,8 +504,20 @@ static int start(struct db *db)
 	return send_statement(db, "select set_config('keyward.tenant', $1, true)", DB_ARGS(db_text_arg(tenant)));
 }
 
+static void forget_deferred(struct db *db)
+{
+	for (size_t i = 0; i < db->deferred_count; i++) {
+		free_args(db->deferred[i].args, db->deferred[i].count);
+		free(db->deferred[i].args);
+	}
+	free(db->deferred);
+	db->deferred = NULL;
+	db->deferred_count = 0;
+}
+
 static void end(struct db *db)
 {
+	forget_deferred(db);
 	db->open = db->started = db->bound = 0;
 	db->error = 0;
 	/* Nothing may stay open on a connection that the next transaction will use. */
@@ -526,13 +553,30 @@ void db_rollback(struct db *db)
 	err_set(0, "%s", text);
 }
 
+/* Room for a preparation, the statement, and the end of a transaction behind it. */
+static int make_room(struct db *db)
+{
+	return db->sent_count + 8 > SENT_MAX ? round_trip(db, NULL) : 0;
+}
+
+static int send_deferred(struct db *db)
+{
+	int rc = db->started ? 0 : start(db);
+
+	for (size_t i = 0; rc == 0 && i < db->deferred_count; i++)
+		if ((rc = make_room(db)) == 0)
+			rc = send_statement(db, db->deferred[i].sql, db->deferred[i].args, db->deferred[i].count);
+	return rc;
+}
+
 static int commit(struct db *db)
 {
 	PGresult *r = NULL;
-	int rc = send_statement(db, "commit", NULL, 0);
+	int rc = send_deferred(db);
 
-	if (rc == 0)
-		rc = round_trip(db, &r);
+	if (rc < 0 || (rc = send_statement(db, "commit", NULL, 0)) < 0)
+		return rc;
+	rc = round_trip(db, &r);
 	if (rc == ERR_UNAVAILABLE && db->conn == NULL)
 		return err_wrap(rc, "outcome unknown");
 	if (rc == 0 && strcmp(PQcmdStatus(r), "COMMIT") != 0)
@@ -549,7 +593,7 @@ int db_commit(struct db *db)
 		return err_set(ERR_INTERNAL, "no transaction to commit");
 	if (db->error)
 		rc = err_set(db->error, "%s", db->error_text);
-	else if (db->started)
+	else if (db->started || db->deferred_count)
 		rc = commit(db);
 	if (rc < 0)
 		db_rollback(db);
@@ -559,12 +603,6 @@ int db_commit(struct db *db)
 }
 
 /* Statements */
-
-static void free_args(struct db_arg *args, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(args[i].owned);
-}
 
 int db_queue(struct db *db, const char *sql, struct db_arg *args, size_t count)
 {
@@ -576,13 +614,38 @@ int db_queue(struct db *db, const char *sql, struct db_arg *args, size_t count)
 		rc = err_set(db->error, "%s", db->error_text);
 	else if (!db->started)
 		rc = start(db);
-	/* Room for a preparation, the statement, and the end of a transaction behind it. */
-	if (rc == 0 && db->sent_count + 8 > SENT_MAX)
-		rc = round_trip(db, NULL);
+	if (rc == 0)
+		rc = make_room(db);
 	if (rc == 0)
 		rc = send_statement(db, sql, args, count);
 	free_args(args, count);
 	return rc;
+}
+
+/* Takes over JSON text that the argument owns already, copies anything else. */
+static struct db_arg keep_arg(const struct db_arg *a)
+{
+	struct db_arg kept = *a;
+
+	if (kept.data && kept.owned == NULL)
+		kept.data = kept.owned = mem_dup(kept.data, kept.len);
+	return kept;
+}
+
+int db_at_commit(struct db *db, const char *sql, struct db_arg *args, size_t count)
+{
+	struct deferred *d;
+
+	if (!db->open || db->error) {
+		free_args(args, count);
+		return db->open ? err_set(db->error, "%s", db->error_text) : err_set(ERR_INTERNAL, "a statement outside a transaction");
+	}
+	db->deferred = mem_grow(db->deferred, db->deferred_count + 1, sizeof *db->deferred);
+	d = &db->deferred[db->deferred_count++];
+	*d = (struct deferred) { sql, mem_array(count + 1, sizeof *d->args), count };
+	for (size_t i = 0; i < count; i++)
+		d->args[i] = keep_arg(&args[i]);
+	return 0;
 }
 
 static int execute(struct db *db, PGresult **out, const char *sql, struct db_arg *args, size_t count)

@@ -93,6 +93,8 @@ struct db_arg db_bool_arg(int v);
 struct db_arg db_time_arg(clock_us v);                       /* timestamptz; 0: null */
 struct db_arg db_bytes_arg(const void *data, size_t len);    /* bytea; data NULL: null */
 struct db_arg db_json_arg(const json_t *v);                  /* json; NULL: null */
+struct db_arg db_null_int_arg(void);
+struct db_arg db_null_bool_arg(void);
 
 /* db_query(db, &r, "select ... where id = $1", DB_ARGS(db_uuid_arg(&id))); DB_NONE when there are none. */
 #define DB_ARGS(...) (struct db_arg[]) { __VA_ARGS__ }, sizeof (struct db_arg[]) { __VA_ARGS__ } / sizeof (struct db_arg)
@@ -108,6 +110,9 @@ int db_run(struct db *db, const char *sql, struct db_arg *args, size_t count);
 int db_run_one(struct db *db, const char *sql, struct db_arg *args, size_t count);
 /* Sent without waiting; a failure shows at the next statement that waits, or at db_commit. */
 int db_queue(struct db *db, const char *sql, struct db_arg *args, size_t count);
+/* Kept, with copies of its arguments, and sent right before the COMMIT, in order: for what takes a lock that everybody wants. A
+ * rollback forgets it. SQL must be a constant. */
+int db_at_commit(struct db *db, const char *sql, struct db_arg *args, size_t count);
 /* The constraint that the last failed statement broke; "" when none. */
 const char *db_constraint(const struct db *db);
 

@@ -1,0 +1,33 @@
+/* agent.h - agents: registration, their keys, what they last said. Role agent unless said otherwise. */
+#ifndef STORE_AGENT_H
+#define STORE_AGENT_H
+
+#include "store/db.h"
+#include "store/inventory.h"
+
+#define AGENT_KEY_SIZE 65        /* P-256 point, uncompressed */
+
+struct agent {
+	struct uuid id, instance;
+	uint8_t public_key[AGENT_KEY_SIZE];
+	char state[16];              /* "active"; "replaced" or "removed": it may do nothing more */
+	char tenant_state[16];       /* "active", "suspended", ... */
+	char host_name[256];
+	int insecure_tls;
+};
+
+/* Registers ID with its key; its instance and image are made where they are new. The instance's former agent is replaced.
+ * Registering the same key again gives ERR_CONFLICT. */
+int agent_register(struct db *db, const struct uuid *id, const uint8_t public_key[static AGENT_KEY_SIZE],
+	const struct inventory *description, const char *version, const char *address, struct uuid *instance);
+/* ERR_NOT_FOUND. The caller looks at both states. */
+int agent_find(struct db *db, const struct uuid *id, struct agent *out);
+/* Certificate checks on or off (AGT-1): kept, and logged when it changes. */
+int agent_set_insecure(struct db *db, const struct uuid *id, int insecure);
+/* Boot or shutdown as the agent reports it: instance state "running" or "stopped". */
+int agent_booted(struct db *db, const struct uuid *id);
+int agent_stopped(struct db *db, const struct uuid *id, const char *reason);
+/* Console. The agent may do nothing more. */
+int agent_remove(struct db *db, const struct uuid *id);
+
+#endif

@@ -1,0 +1,174 @@
+/* device.c - devices as they are: loading, lists, names. What changes their status is in device_step.c. */
+#include "store/device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/audit.h"
+
+void device_release(struct device *d)
+{
+	free(d->provider);
+	free(d->provider_device);
+	free(d->name);
+	free(d->filesystem);
+	free(d->mount_point);
+	free(d->access);
+	free(d->cipher);
+	free(d->mode);
+	free(d->hash);
+	free(d->luks_uuid);
+	memset(d, 0, sizeof *d);
+}
+
+#define STRUCT_COLUMNS "select d.id, d.instance, d.image, d.policy, d.status, d.provider, d.provider_device," \
+	" coalesce(nullif(d.name, ''), d.provider_device), d.filesystem, d.mount_point, d.access, d.cipher, d.mode, d.hash," \
+	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null" \
+	" from device d"
+
+static int take(struct db_result *r, struct device *out)
+{
+	enum device_state status;
+	int rc = device_state_parse(db_text(r, 0, 4), &status);
+
+	if (rc < 0)
+		return rc;
+	*out = (struct device) {
+		.id = db_uuid(r, 0, 0), .instance = db_uuid(r, 0, 1), .image = db_uuid(r, 0, 2), .policy = db_uuid(r, 0, 3),
+		.status = status, .provider = mem_strdup(db_text(r, 0, 5)), .provider_device = mem_strdup(db_text(r, 0, 6)),
+		.name = mem_strdup(db_text(r, 0, 7)), .filesystem = mem_strdup(db_text(r, 0, 8)),
+		.mount_point = mem_strdup(db_text(r, 0, 9)), .access = mem_strdup(db_text(r, 0, 10)),
+		.cipher = mem_strdup(db_text(r, 0, 11)), .mode = mem_strdup(db_text(r, 0, 12)), .hash = mem_strdup(db_text(r, 0, 13)),
+		.luks_uuid = mem_strdup(db_text(r, 0, 14)), .size_bytes = db_int(r, 0, 15), .key_bits = db_int(r, 0, 16),
+		.key_version = db_int(r, 0, 17), .progress = (int)db_int(r, 0, 18), .system = db_bool(r, 0, 19),
+		.overwrite = db_bool(r, 0, 20), .has_key = db_bool(r, 0, 21),
+	};
+	return 0;
+}
+
+int device_load(struct db *db, const struct uuid *id, struct device *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, STRUCT_COLUMNS " where d.id = $1", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	rc = take(r, out);
+	db_result_free(r);
+	return rc;
+}
+
+int device_by_provider_id(struct db *db, const struct uuid *instance, const char *provider_device, struct device *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, STRUCT_COLUMNS " where d.provider = (select provider from instance where id = $1)"
+		" and d.provider_device = $2", DB_ARGS(db_uuid_arg(instance), db_text_arg(provider_device)));
+
+	if (rc < 0)
+		return rc;
+	rc = take(r, out);
+	db_result_free(r);
+	return rc;
+}
+
+#define COLUMNS "d.id, d.name, d.description, d.provider, d.provider_device, d.kind, d.size_bytes, d.os, d.filesystem," \
+	" d.mount_point, d.access, d.status, d.progress, d.error, d.policy, p.name as policy_name, d.image," \
+	" coalesce(nullif(m.name, ''), m.provider_image) as image_name, d.instance," \
+	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, d.is_system, d.is_busy, d.cipher, d.mode," \
+	" d.key_bits, d.key_version, d.key_created is not null as has_key, d.last_detected"
+#define FROM "device d join policy p on p.tenant = d.tenant and p.id = d.policy" \
+	" left join image m on m.tenant = d.tenant and m.id = d.image" \
+	" left join instance i on i.tenant = d.tenant and i.id = d.instance"
+
+static const struct list_column sorts[] = {
+	/* The column itself, not an expression: the index on it carries the page (PERF-2). */
+	{ "name", "d.name", "text", 0 },
+	{ "provider", "d.provider", "text", 0 },
+	{ "provider_device", "d.provider_device", "text", 0 },
+	{ "size", "d.size_bytes", "bigint", 1 },
+	{ "status", "d.status", "text", 0 },
+	{ "mount_point", "d.mount_point", "text", 0 },
+	{ "policy", "p.name", "text", 0 },
+	{ "image", "coalesce(nullif(m.name, ''), m.provider_image, '')", "text", 0 },
+	{ "instance", "coalesce(nullif(i.host_name, ''), i.provider_instance, '')", "text", 0 },
+	{ NULL },
+};
+static const char *const searches[] = {
+	"d.name", "d.description", "d.provider_device", "d.mount_point", "coalesce(i.host_name, '')", NULL,
+};
+static const struct list_filter filters[] = {
+	{ "status", "d.status = $" },
+	{ "provider", "d.provider = $" },
+	{ "policy", "d.policy = $::uuid" },
+	{ "image", "d.image = $::uuid" },
+	{ "instance", "d.instance = $::uuid" },
+	{ "kind", "d.kind = $" },
+	{ NULL },
+};
+static const struct list_spec spec = {
+	.columns = COLUMNS, .from = FROM, .id = "d.id", .sorts = sorts, .searches = searches, .filters = filters,
+};
+
+int device_list(struct db *db, const struct list_query *query, json_t **page)
+{
+	return list_page(db, &spec, query, page);
+}
+
+int device_get(struct db *db, const struct uuid *id, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select " COLUMNS ", d.path, d.hash, d.key_stored_on, d.key_created, d.key_rotated, d.luks_uuid,"
+		" d.found_filesystem, d.overwrite, d.created, d.configured, d.changed from " FROM " where d.id = $1",
+		DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description)
+{
+	struct db_result *r;
+	json_t *before, *after, *detail;
+	int rc = db_query_row(db, &r, "select name, description, provider_device from device where id = $1 for update",
+		DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	name = name ? name : db_text(r, 0, 0);
+	description = description ? description : db_text(r, 0, 1);
+	before = db_row_json(r, 0);
+	after = json_pack("{s:s,s:s}", "name", name, "description", description);
+	detail = audit_changes(before, after);
+	if (detail)
+		rc = db_queue(db, "update device set name = $2, description = $3, changed = now() where id = $1",
+			DB_ARGS(db_uuid_arg(id), db_text_arg(name), db_text_arg(description)));
+	if (detail && rc == 0)
+		rc = audit_log(db, AUDIT_DEVICE_CHANGED, &(struct audit_object) { "device", id, *name ? name : db_text(r, 0, 2) },
+			json_incref(detail));
+	json_decref(detail);
+	json_decref(before);
+	json_decref(after);
+	db_result_free(r);
+	return rc;
+}
+
+int device_tasks(struct db *db, const struct uuid *instance, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select id, provider_device, coalesce(nullif(name, ''), provider_device) as label, cipher, mode, hash,"
+		" key_bits, filesystem, mount_point, access, overwrite, status from device where instance = $1"
+		" and status in ('encryption-pending', 'encrypting') and not is_system order by provider_device",
+		DB_ARGS(db_uuid_arg(instance)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_rows_json(r);
+	db_result_free(r);
+	return 0;
+}

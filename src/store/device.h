@@ -1,0 +1,62 @@
+/* device.h - devices: lists, configuration, provisioning, opening and closing. Every change of status goes through the table
+ * in policy/device_state.h; what that does not allow gives ERR_CONFLICT with its words. */
+#ifndef STORE_DEVICE_H
+#define STORE_DEVICE_H
+
+#include "base/buf.h"
+#include "policy/device_state.h"
+#include "store/db.h"
+#include "store/list.h"
+
+struct device {
+	struct uuid id, instance, image, policy;     /* nil: none */
+	enum device_state status;
+	char *provider, *provider_device, *name;     /* name: what to call it, never "" */
+	char *filesystem, *mount_point, *access, *cipher, *mode, *hash, *luks_uuid;
+	int64_t size_bytes, key_bits, key_version;
+	int progress, system, overwrite, has_key;
+};
+
+void device_release(struct device *d);                       /* frees what it points to; zeroed is fine */
+int device_load(struct db *db, const struct uuid *id, struct device *out);
+/* As an agent names it: by the provider's id, under the provider of INSTANCE. It may be attached to another instance: look at
+ * device.instance. ERR_NOT_FOUND. */
+int device_by_provider_id(struct db *db, const struct uuid *instance, const char *provider_device, struct device *out);
+
+/* Console */
+
+/* Sorts: name, provider, provider_device, size, status, mount_point, policy, image, instance; filters: status, provider,
+ * policy, image, instance, kind. Rows: id, name, description, provider, provider_device, kind, size_bytes, os, filesystem,
+ * mount_point, access, status, progress, error, policy, policy_name, image, image_name, instance, instance_name, is_system,
+ * is_busy, cipher, mode, key_bits, key_version, has_key, last_detected. */
+int device_list(struct db *db, const struct list_query *query, json_t **page);
+/* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, created, configured, changed. */
+int device_get(struct db *db, const struct uuid *id, json_t **out);
+/* NULL leaves a thing as it is. */
+int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description);
+
+/* All members are needed but image (NULL: as it is). ERR_INVALID: sizes and modes that do not go together (DEV-8), a root disk. */
+struct device_configuration {
+	const char *os, *filesystem, *mount_point, *access, *cipher, *mode, *hash;
+	int64_t key_bits;
+	const struct uuid *image;
+};
+int device_configure(struct db *db, const struct uuid *id, const struct device_configuration *c);
+/* Destroys the keys and with them the data; the caller has asked (DEV-6). */
+int device_unconfigure(struct db *db, const struct uuid *id);
+/* OVERWRITE: a person confirmed that what is on it may go. Orders the instance's agent to look. */
+int device_encrypt(struct db *db, const struct uuid *id, int overwrite);
+int device_cancel(struct db *db, const struct uuid *id);
+int device_delete(struct db *db, const struct uuid *id);     /* only when Undetected (DEV-7) */
+
+/* Agent */
+
+/* [{id, provider_device, label, cipher, mode, hash, key_bits, filesystem, mount_point, access, overwrite, status}] */
+int device_tasks(struct db *db, const struct uuid *instance, json_t **out);
+/* Begins, or begins again. WRAPPED: a new key of version D->key_version + 1; NULL when it goes on with the key it has. */
+int device_start(struct db *db, const struct device *d, const struct wire_view *wrapped);
+int device_progress(struct db *db, const struct uuid *id, int percent);      /* ERR_CONFLICT: not (or no longer) encrypting */
+int device_finish(struct db *db, const struct uuid *id, const char *luks_uuid, int64_t key_version);     /* can be repeated */
+int device_fail(struct db *db, const struct uuid *id, const char *reason);
+
+#endif

@@ -1,0 +1,12 @@
+/* device_step.h - inside the store: one step of a device's life, checked against the table, on a locked row. */
+#ifndef STORE_DEVICE_STEP_H
+#define STORE_DEVICE_STEP_H
+
+#include "store/audit.h"
+#include "store/device.h"
+
+/* Locks the device, moves its status by EVENT and logs LOG with DETAIL (taken over, NULL: none); a step that leaves the status as
+ * it is is not logged. ERR_CONFLICT as the table says, ERR_NOT_FOUND. */
+int device_step(struct db *db, const struct uuid *id, enum device_event event, enum audit_event log, json_t *detail);
+
+#endif

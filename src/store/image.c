@@ -1,0 +1,72 @@
+/* image.c - machine images. */
+#include "store/image.h"
+
+#include "store/audit.h"
+
+#define COLUMNS "m.id, m.name, m.description, m.provider, m.provider_image, m.created," \
+	" (select count(*) from instance i where i.tenant = m.tenant and i.image = m.id) as instances," \
+	" (select count(*) from device d where d.tenant = m.tenant and d.image = m.id) as devices," \
+	" (select coalesce(json_agg(json_build_object('id', p.id, 'name', p.name) order by p.name), '[]') from policy_image x" \
+	" join policy p on p.tenant = x.tenant and p.id = x.policy where x.tenant = m.tenant and x.image = m.id) as policies"
+
+static const struct list_column sorts[] = {
+	{ "name", "lower(m.name)", "text", 0 },
+	{ "provider", "m.provider", "text", 0 },
+	{ "provider_image", "m.provider_image", "text", 0 },
+	{ "instances", "(select count(*) from instance i where i.tenant = m.tenant and i.image = m.id)", "bigint", 1 },
+	{ "created", "m.created", "timestamptz", 1 },
+	{ NULL },
+};
+static const char *const searches[] = { "m.name", "m.description", "m.provider_image", "m.provider", NULL };
+static const struct list_filter filters[] = {
+	{ "provider", "m.provider = $" },
+	{ "policy", "exists (select 1 from policy_image x where x.tenant = m.tenant and x.image = m.id and x.policy = $::uuid)" },
+	{ NULL },
+};
+static const struct list_spec spec = {
+	.columns = COLUMNS, .from = "image m", .id = "m.id", .sorts = sorts, .searches = searches, .filters = filters,
+};
+
+int image_list(struct db *db, const struct list_query *query, json_t **page)
+{
+	return list_page(db, &spec, query, page);
+}
+
+int image_get(struct db *db, const struct uuid *id, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select " COLUMNS " from image m where m.id = $1", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int image_change(struct db *db, const struct uuid *id, const char *name, const char *description)
+{
+	struct db_result *r;
+	json_t *before, *after, *detail;
+	int rc = db_query_row(db, &r, "select name, description, provider_image from image where id = $1 for update",
+		DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	name = name ? name : db_text(r, 0, 0);
+	description = description ? description : db_text(r, 0, 1);
+	before = db_row_json(r, 0);
+	after = json_pack("{s:s,s:s}", "name", name, "description", description);
+	detail = audit_changes(before, after);
+	if (detail)
+		rc = db_queue(db, "update image set name = $2, description = $3 where id = $1",
+			DB_ARGS(db_uuid_arg(id), db_text_arg(name), db_text_arg(description)));
+	if (detail && rc == 0)
+		rc = audit_log(db, AUDIT_IMAGE_CHANGED, &(struct audit_object) { "image", id, *name ? name : db_text(r, 0, 2) },
+			json_incref(detail));
+	json_decref(detail);
+	json_decref(before);
+	json_decref(after);
+	db_result_free(r);
+	return rc;
+}

@@ -1,0 +1,177 @@
+/* inventory.c - what agents publish. */
+#include "store/inventory.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "policy/device_state.h"
+#include "store/audit.h"
+
+static int log_device(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
+{
+	return audit_log(db, event, &(struct audit_object) { "device", id, name }, detail);
+}
+
+/* The image's id; nil when the provider knows none. */
+static int take_image(struct db *db, const struct inventory *inv, struct uuid *image)
+{
+	struct uuid fresh = uuid_new();
+	struct db_result *r;
+	int rc;
+
+	*image = (struct uuid) { { 0 } };
+	if (*inv->image_id == '\0')
+		return 0;
+	rc = db_query(db, &r, "insert into image (tenant, id, provider, provider_image, name) values (current_tenant(), $1, $2, $3, $4)"
+		" on conflict (tenant, provider, provider_image) do nothing returning id", DB_ARGS(db_uuid_arg(&fresh),
+		db_text_arg(inv->provider), db_text_arg(inv->image_id), db_text_arg(inv->image_name)));
+	if (rc < 0)
+		return rc;
+	if (db_rows(r) == 1) {
+		rc = db_queue(db, "insert into policy_image (tenant, policy, image) select tenant, id, $1 from policy where is_default",
+			DB_ARGS(db_uuid_arg(&fresh)));
+		if (rc == 0)
+			rc = audit_log(db, AUDIT_IMAGE_CREATED, &(struct audit_object) { "image", &fresh, inv->image_id }, NULL);
+	}
+	db_result_free(r);
+	if (rc == 0)
+		rc = db_query_row(db, &r, "select id from image where provider = $1 and provider_image = $2",
+			DB_ARGS(db_text_arg(inv->provider), db_text_arg(inv->image_id)));
+	if (rc < 0)
+		return rc;
+	*image = db_uuid(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int inventory_instance(struct db *db, const struct inventory *inv, struct uuid *instance)
+{
+	struct uuid image, fresh = uuid_new();
+	struct db_result *r;
+	int rc = take_image(db, inv, &image);
+
+	if (rc == 0)
+		rc = db_query_row(db, &r, "insert into instance as i (tenant, id, image, provider, provider_instance, host_name, os,"
+			" distribution, os_version, kernel, arch, region, zone) values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8, $9,"
+			" $10, $11, $12) on conflict (tenant, provider, provider_instance) do update set image = coalesce(excluded.image,"
+			" i.image), host_name = excluded.host_name, os = excluded.os, distribution = excluded.distribution,"
+			" os_version = excluded.os_version, kernel = excluded.kernel, arch = excluded.arch,"
+			" region = coalesce(nullif(excluded.region, ''), i.region), zone = coalesce(nullif(excluded.zone, ''), i.zone),"
+			" last_seen = now() returning id", DB_ARGS(db_uuid_arg(&fresh), db_uuid_arg(uuid_is_nil(&image) ? NULL : &image),
+			db_text_arg(inv->provider), db_text_arg(inv->instance_id), db_text_arg(inv->host_name), db_text_arg(inv->system),
+			db_text_arg(inv->distribution), db_text_arg(inv->version), db_text_arg(inv->kernel), db_text_arg(inv->arch),
+			db_text_arg(inv->region), db_text_arg(inv->zone)));
+	if (rc < 0)
+		return rc;
+	*instance = db_uuid(r, 0, 0);
+	db_result_free(r);
+	if (!uuid_equal(instance, &fresh))
+		return 0;
+	return audit_log(db, AUDIT_INSTANCE_CREATED, &(struct audit_object) { "instance", instance, inv->host_name },
+		json_pack("{s:s,s:s}", "provider", inv->provider, "id", inv->instance_id));
+}
+
+static json_t *devices_json(const struct inventory *inv)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < inv->devices_count; i++) {
+		const struct inventory_device *d = &inv->devices[i];
+		struct uuid id = uuid_new();
+		json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:b}", "provider_device", d->id, "name", d->name, "path", d->path,
+			"kind", d->kind, "filesystem", d->filesystem, "size", (json_int_t)d->size_bytes, "busy", d->in_use, "system",
+			d->system);
+
+		json_set_uuid(o, "id", &id);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static int change_status(struct db *db, const struct uuid *id, enum device_state to)
+{
+	return db_queue(db, "update device set status = $2, error = null, changed = now() where id = $1",
+		DB_ARGS(db_uuid_arg(id), db_text_arg(device_state_name(to))));
+}
+
+/* Back from Undetected to what it was: a finished volume, a configuration, or nothing. */
+static int found_again(struct db *db, struct db_result *r, size_t row)
+{
+	struct uuid id = db_uuid(r, row, 0);
+	enum device_event event = db_bool(r, row, 3) ? DEVICE_EVENT_FIND_ENCRYPTED
+		: db_bool(r, row, 4) ? DEVICE_EVENT_FIND_CONFIGURED : DEVICE_EVENT_FIND_BARE;
+	int to = device_next(DEVICE_UNDETECTED, event);
+	int rc = to < 0 ? to : change_status(db, &id, (enum device_state)to);
+
+	return rc < 0 ? rc : log_device(db, AUDIT_DEVICE_FOUND, &id, db_text(r, row, 1), NULL);
+}
+
+static int take_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "insert into device as d (tenant, id, provider, provider_device, name, path, kind, found_filesystem,"
+		" size_bytes, is_busy, is_system, instance, image, policy) select distinct on (g.provider_device) i.tenant, g.id, $2, g.provider_device, g.name, g.path,"
+		" g.kind, g.filesystem, g.size, g.busy, g.system, i.id, i.image, p.id from json_to_recordset($1) as g(id uuid,"
+		" provider_device text, name text, path text, kind text, filesystem text, size bigint, busy boolean, system boolean)"
+		" join instance i on i.id = $3 join policy p on p.is_default order by g.provider_device"
+		" on conflict (tenant, provider, provider_device) do update set path = excluded.path, size_bytes = excluded.size_bytes,"
+		" is_busy = excluded.is_busy, is_system = excluded.is_system, found_filesystem = excluded.found_filesystem,"
+		" image = coalesce(d.image, excluded.image), instance = excluded.instance, last_detected = now()"
+		" where d.status <> 'in-use' or d.instance is not distinct from excluded.instance"
+		" returning id, coalesce(nullif(name, ''), provider_device), status, luks_uuid <> '', configured is not null, xmax = 0",
+		DB_ARGS(db_json_arg(devices), db_text_arg(inv->provider), db_uuid_arg(instance)));
+
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		struct uuid id = db_uuid(r, i, 0);
+
+		if (db_bool(r, i, 5))
+			rc = log_device(db, AUDIT_DEVICE_CREATED, &id, db_text(r, i, 1), NULL);
+		else if (strcmp(db_text(r, i, 2), device_state_name(DEVICE_UNDETECTED)) == 0)
+			rc = found_again(db, r, i);
+	}
+	if (rc >= 0)
+		db_result_free(r);
+	return rc;
+}
+
+static int lose_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select id, coalesce(nullif(name, ''), provider_device), status from device where instance = $1"
+		" and provider = $2 and status <> 'undetected' and kind <> 'raid' and provider_device not in"
+		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by id for update",
+		DB_ARGS(db_uuid_arg(instance), db_text_arg(inv->provider), db_json_arg(devices)));
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		struct uuid id = db_uuid(r, i, 0);
+		enum device_state from;
+
+		/* In use, or being encrypted: kept as it is until that ends. */
+		if (device_state_parse(db_text(r, i, 2), &from) < 0 || !device_can(from, DEVICE_EVENT_LOSE))
+			continue;
+		rc = change_status(db, &id, (enum device_state)device_next(from, DEVICE_EVENT_LOSE));
+		if (rc == 0)
+			rc = log_device(db, AUDIT_DEVICE_LOST, &id, db_text(r, i, 1), NULL);
+	}
+	db_result_free(r);
+	return rc;
+}
+
+int inventory_publish(struct db *db, const struct uuid *instance, const struct inventory *inv)
+{
+	json_t *devices = devices_json(inv);
+	struct uuid described;
+	int rc = inventory_instance(db, inv, &described);
+
+	if (rc == 0 && !uuid_equal(&described, instance))
+		rc = err_set(ERR_CONFLICT, "the inventory is of another instance");
+	if (rc == 0)
+		rc = take_devices(db, instance, inv, devices);
+	if (rc == 0)
+		rc = lose_devices(db, instance, inv, devices);
+	json_decref(devices);
+	return rc;
+}

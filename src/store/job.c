@@ -1,0 +1,78 @@
+/* job.c - the queue. */
+#include "store/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+void job_release(struct job *j)
+{
+	free(j->kind);
+	json_decref(j->payload);
+	memset(j, 0, sizeof *j);
+}
+
+int job_add(struct db *db, const char *kind, json_t *payload, clock_us run_at, const char *unique)
+{
+	struct uuid id = uuid_new();
+	json_t *given = payload ? payload : json_object();
+	int rc = db_queue(db, "insert into job (id, tenant, kind, payload, run_at, unique_key) values ($1, current_tenant(), $2, $3,"
+		" coalesce($4, now()), $5) on conflict do nothing", DB_ARGS(db_uuid_arg(&id), db_text_arg(kind), db_json_arg(given),
+		db_time_arg(run_at), db_text_arg(unique)));
+
+	json_decref(given);
+	return rc;
+}
+
+int job_take(struct db *db, clock_us lease, struct job *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select id, tenant, kind, payload, attempts from job_take($1 * interval '1 microsecond')",
+		DB_ARGS(db_int_arg(lease)));
+
+	if (rc < 0)
+		return rc;
+	*out = (struct job) {
+		.id = db_uuid(r, 0, 0), .has_tenant = !db_is_null(r, 0, 1), .tenant = db_uuid(r, 0, 1),
+		.kind = mem_strdup(db_text(r, 0, 2)), .payload = db_json(r, 0, 3), .attempts = db_int(r, 0, 4),
+	};
+	db_result_free(r);
+	return 0;
+}
+
+/* The function tells whether the job was there. */
+static int call(struct db *db, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql, args, count);
+
+	if (rc < 0)
+		return rc;
+	rc = db_bool(r, 0, 0) ? 0 : err_set(ERR_NOT_FOUND, "no such job");
+	db_result_free(r);
+	return rc;
+}
+
+int job_finish(struct db *db, const struct uuid *id)
+{
+	return call(db, "select job_finish($1)", DB_ARGS(db_uuid_arg(id)));
+}
+
+int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us retry)
+{
+	return call(db, "select job_fail($1, $2, $3)", DB_ARGS(db_uuid_arg(id), db_text_arg(error), db_time_arg(retry)));
+}
+
+int job_next(struct db *db, clock_us *at)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select job_next()", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*at = db_time(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}

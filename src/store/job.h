@@ -1,0 +1,33 @@
+/* job.h - the queue of what is slow or timed. Added in the transaction that causes it; taken by jobd. */
+#ifndef STORE_JOB_H
+#define STORE_JOB_H
+
+#include <jansson.h>
+
+#include "store/db.h"
+
+#define JOB_CHANNEL "keyward_job"        /* notified when a job is added: db_listen */
+
+struct job {
+	struct uuid id;
+	int has_tenant;
+	struct uuid tenant;          /* whom to bind to while working on it */
+	char *kind;
+	json_t *payload;
+	int64_t attempts;            /* this one included */
+};
+
+void job_release(struct job *j);                             /* frees what it points to; zeroed is fine */
+/* For the tenant that the transaction is bound to; none: for the installation (central and jobs only). PAYLOAD is taken over
+ * (NULL: {}). RUN_AT 0: now. UNIQUE (may be NULL): nothing is added while a job of that kind and key waits. */
+int job_add(struct db *db, const char *kind, json_t *payload, clock_us run_at, const char *unique);
+
+/* jobd, bound to none. One that is due, for LEASE microseconds; ERR_NOT_FOUND when none is. */
+int job_take(struct db *db, clock_us lease, struct job *out);
+int job_finish(struct db *db, const struct uuid *id);
+/* RETRY: when to try again; 0: never, it stays for people to see. ERROR must not hold a secret. */
+int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us retry);
+/* When the next is due; 0: none waits. */
+int job_next(struct db *db, clock_us *at);
+
+#endif

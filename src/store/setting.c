@@ -1,0 +1,128 @@
+/* setting.c - settings of the installation, and the set-up code. */
+#include "store/setting.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "store/audit.h"
+
+static int get(struct db *db, const char *sql, const char *name, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql, DB_ARGS(db_text_arg(name)));
+
+	if (rc < 0)
+		return rc;
+	if (db_is_null(r, 0, 0))
+		rc = err_set(ERR_NOT_FOUND, "no such setting");
+	else
+		*out = db_json(r, 0, 0);
+	db_result_free(r);
+	return rc;
+}
+
+int setting_get(struct db *db, const char *name, json_t **out)
+{
+	return get(db, "select value from setting where name = $1", name, out);
+}
+
+int setting_get_public(struct db *db, const char *name, json_t **out)
+{
+	return get(db, "select public_setting($1)", name, out);
+}
+
+int setting_all(struct db *db, const char *prefix, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select name, value from setting where starts_with(name, $1) order by name",
+		DB_ARGS(db_text_arg(prefix)));
+
+	if (rc < 0)
+		return rc;
+	*out = json_object();
+	for (size_t i = 0; i < db_rows(r); i++)
+		json_object_set_new(*out, db_text(r, i, 0), db_json(r, i, 1));
+	db_result_free(r);
+	return 0;
+}
+
+static json_t *change_detail(json_t *before, const json_t *after, int secret)
+{
+	if (secret)
+		return json_pack("{s:b}", "secret", 1);
+	return json_pack("{s:{s:{s:O?,s:O?}}}", "changes", "value", "old", before, "new", after);
+}
+
+int setting_set(struct db *db, const char *name, const json_t *value, int secret)
+{
+	json_t *before = NULL;
+	int rc = setting_get(db, name, &before);
+
+	if (rc < 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	if ((before == NULL && value == NULL) || (before && value && json_equal(before, value))) {
+		json_decref(before);
+		return 0;
+	}
+	if (value)
+		rc = db_queue(db, "insert into setting (name, value, changed_by) values ($1, $2, $3) on conflict (name) do update"
+			" set value = excluded.value, changed = now(), changed_by = excluded.changed_by",
+			DB_ARGS(db_text_arg(name), db_json_arg(value), db_text_arg(db_actor(db)->name)));
+	else
+		rc = db_queue(db, "delete from setting where name = $1", DB_ARGS(db_text_arg(name)));
+	if (rc == 0)
+		rc = audit_log(db, AUDIT_SETTING_CHANGED, &(struct audit_object) { "setting", NULL, name },
+			change_detail(before, value, secret));
+	json_decref(before);
+	return rc;
+}
+
+/* 1 or 0. */
+static int has(struct db *db, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, sql, args, count);
+
+	if (rc < 0)
+		return rc;
+	rc = db_rows(r) > 0;
+	db_result_free(r);
+	return rc;
+}
+
+int setup_needed(struct db *db)
+{
+	int rc = has(db, "select 1 from operator_user where state <> 'invited' limit 1", DB_NONE);
+
+	return rc < 0 ? rc : !rc;
+}
+
+int setup_code_set(struct db *db, const uint8_t hash[static 32], clock_us expires)
+{
+	int rc = setup_needed(db);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return err_set(ERR_CONFLICT, "the installation is set up already");
+	rc = db_queue(db, "delete from setup_code", DB_NONE);
+	return rc < 0 ? rc : db_queue(db, "insert into setup_code (hash, expires) values ($1, $2)",
+		DB_ARGS(db_bytes_arg(hash, 32), db_time_arg(expires)));
+}
+
+int setup_code_use(struct db *db, const uint8_t hash[static 32])
+{
+	int rc = setup_needed(db);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return err_set(ERR_CONFLICT, "the installation is set up already");
+	/* The row lock lets just one of several at the same time through. */
+	rc = has(db, "update setup_code set used = now() where hash = $1 and used is null and expires > now() returning 1",
+		DB_ARGS(db_bytes_arg(hash, 32)));
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return err_set(ERR_FORBIDDEN, "the code is wrong, used, or expired");
+	return audit_log(db, AUDIT_SETUP_DONE, NULL, NULL);
+}

@@ -1,0 +1,24 @@
+/* setting.h - settings of the installation, and the one-time code of the set-up page. Names that begin with "public." may be
+ * read by consoles and agents too: addresses and the like. Secrets among the values are blobs of keyd, as hexadecimal text. */
+#ifndef STORE_SETTING_H
+#define STORE_SETTING_H
+
+#include <jansson.h>
+
+#include "store/db.h"
+
+/* *OUT, the caller's. ERR_NOT_FOUND. Any role for "public." names, central and jobs for all. */
+int setting_get(struct db *db, const char *name, json_t **out);
+int setting_get_public(struct db *db, const char *name, json_t **out);
+/* {name: value} of all whose names begin with PREFIX ("" for all). */
+int setting_all(struct db *db, const char *prefix, json_t **out);
+/* SECRET: the log tells that, not what. VALUE NULL removes. */
+int setting_set(struct db *db, const char *name, const json_t *value, int secret);
+
+/* ADM-3. There is at most one code; only while there is no operator. HASH: SHA-256 of the code. */
+int setup_needed(struct db *db);                             /* 1, 0 or an error */
+int setup_code_set(struct db *db, const uint8_t hash[static 32], clock_us expires);
+/* 0 once for the right code; ERR_FORBIDDEN for any other, ERR_CONFLICT when the installation has an operator already. */
+int setup_code_use(struct db *db, const uint8_t hash[static 32]);
+
+#endif

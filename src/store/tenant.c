@@ -1,0 +1,263 @@
+/* tenant.c - accounts and their provisioning secret. */
+#include "store/tenant.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/audit.h"
+
+/* Operator */
+
+int tenant_create(struct db *db, const struct uuid *id, const char *slug, const char *name, struct wire_view wrapped)
+{
+	int rc = db_run(db, "insert into tenant (id, slug, name, wrapped_key) values ($1, $2, $3, $4)",
+		DB_ARGS(db_uuid_arg(id), db_text_arg(slug), db_text_arg(name), db_bytes_arg(wrapped.data, wrapped.len)));
+
+	if (rc == ERR_CONFLICT)
+		return err_set(rc, "there is an account with this address already");
+	return rc < 0 ? rc : audit_log(db, AUDIT_TENANT_CREATED, &(struct audit_object) { "tenant", id, name },
+		json_pack("{s:s}", "slug", slug));
+}
+
+int tenant_rename(struct db *db, const struct uuid *id, const char *name)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "update tenant t set name = $2 from (select name from tenant where id = $1 for update) old"
+		" where t.id = $1 returning old.name", DB_ARGS(db_uuid_arg(id), db_text_arg(name)));
+
+	if (rc < 0)
+		return rc;
+	rc = audit_log(db, AUDIT_TENANT_CHANGED, &(struct audit_object) { "tenant", id, name },
+		json_pack("{s:{s:{s:s,s:s}}}", "changes", "name", "old", db_text(r, 0, 0), "new", name));
+	db_result_free(r);
+	return rc;
+}
+
+static const struct {
+	const char *from, *to;
+	enum audit_event event;
+} steps[] = {
+	{ "active", "suspended", AUDIT_TENANT_SUSPENDED },
+	{ "suspended", "active", AUDIT_TENANT_RESUMED },
+	{ "active", "closing", AUDIT_TENANT_CLOSING },
+	{ "suspended", "closing", AUDIT_TENANT_CLOSING },
+	{ "closing", "active", AUDIT_TENANT_RESUMED },
+	{ "closing", "suspended", AUDIT_TENANT_SUSPENDED },
+	{ "closing", "closed", AUDIT_TENANT_CLOSED },
+};
+
+/* Once in the installation's log and once in the tenant's own: a tenant sees what its operator did to it. */
+static int log_state(struct db *db, enum audit_event event, const struct uuid *id, const char *name, const char *from,
+	const char *to, const char *reason)
+{
+	char tenant[UUID_TEXT_SIZE];
+	struct audit_object object = { "tenant", id, name };
+	json_t *detail = json_pack("{s:{s:{s:s,s:s}},s:s?}", "changes", "state", "old", from, "new", to, "reason", reason);
+	int rc = audit_log(db, event, &object, json_incref(detail));
+
+	uuid_text(id, tenant);
+	if (rc == 0)
+		rc = db_at_commit(db, "select set_config('keyward.tenant', $1, true)", DB_ARGS(db_text_arg(tenant)));
+	if (rc == 0)
+		rc = audit_log(db, event, &object, json_incref(detail));
+	if (rc == 0)
+		rc = db_at_commit(db, "select set_config('keyward.tenant', '', true)", DB_NONE);
+	json_decref(detail);
+	return rc;
+}
+
+int tenant_set_state(struct db *db, const struct uuid *id, const char *state, const char *reason)
+{
+	struct db_result *r;
+	size_t i = 0;
+	int rc;
+
+	if (db_tenant(db))
+		return err_set(ERR_FORBIDDEN, "a tenant's state is the operator's to set");
+	rc = db_query_row(db, &r, "select state, name from tenant where id = $1 for update", DB_ARGS(db_uuid_arg(id)));
+	if (rc < 0)
+		return rc;
+	while (i < ARRAY_LEN(steps) && (strcmp(steps[i].from, db_text(r, 0, 0)) != 0 || strcmp(steps[i].to, state) != 0))
+		i++;
+	if (i == ARRAY_LEN(steps))
+		rc = err_set(ERR_CONFLICT, "an account that is %s cannot become %s", db_text(r, 0, 0), state);
+	else
+		rc = db_queue(db, "update tenant set state = $2, state_reason = $3, state_changed = now() where id = $1",
+			DB_ARGS(db_uuid_arg(id), db_text_arg(state), db_text_arg(reason)));
+	if (rc == 0)
+		rc = log_state(db, steps[i].event, id, db_text(r, 0, 1), steps[i].from, state, reason);
+	db_result_free(r);
+	return rc;
+}
+
+int tenant_invite_admin(struct db *db, const struct uuid *tenant, const struct uuid *user, const char *email, const char *name,
+	const uint8_t token[static 32], clock_us expires)
+{
+	int rc = db_run(db, "select tenant_invite_first_admin($1, $2, $3, $4, $5, $6)", DB_ARGS(db_uuid_arg(tenant),
+		db_uuid_arg(user), db_text_arg(email), db_text_arg(name), db_bytes_arg(token, 32), db_time_arg(expires)));
+
+	return rc < 0 ? rc : audit_log(db, AUDIT_TENANT_ADMIN_INVITED, &(struct audit_object) { "tenant", tenant, NULL },
+		json_pack("{s:s}", "email", email));
+}
+
+static const struct list_column sorts[] = {
+	{ "name", "lower(t.name)", "text", 0 },
+	{ "slug", "t.slug", "text", 0 },
+	{ "state", "t.state", "text", 0 },
+	{ "created", "t.created", "timestamptz", 1 },
+	{ NULL },
+};
+static const char *const searches[] = { "t.name", "t.slug", "t.id::text", NULL };
+static const struct list_filter filters[] = { { "state", "t.state = $" }, { NULL } };
+static const struct list_spec spec = {
+	.columns = "t.id, t.slug, t.name, t.state, t.state_reason, t.created, t.state_changed",
+	.from = "tenant t", .id = "t.id", .sorts = sorts, .searches = searches, .filters = filters,
+};
+
+int tenant_list(struct db *db, const struct list_query *query, json_t **page)
+{
+	return list_page(db, &spec, query, page);
+}
+
+/* One row as an object. */
+static int get(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql, args, count);
+
+	if (rc < 0)
+		return rc;
+	*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int tenant_get(struct db *db, const struct uuid *id, json_t **out)
+{
+	return get(db, out, "select id, slug, name, state, state_reason, created, state_changed from tenant where id = $1",
+		DB_ARGS(db_uuid_arg(id)));
+}
+
+/* Tenant */
+
+int tenant_by_slug(struct db *db, const char *slug, struct uuid *id, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select id, name, state from tenant_by_slug($1)", DB_ARGS(db_text_arg(slug)));
+
+	if (rc < 0)
+		return rc;
+	*id = db_uuid(r, 0, 0);
+	if (out)
+		*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int tenant_self(struct db *db, json_t **out)
+{
+	return get(db, out, "select id, slug, name, state, state_reason, time_zone, settings, created from tenant"
+		" where id = current_tenant()", DB_NONE);
+}
+
+static void replace(struct buf *to, struct db_result *r, int column)
+{
+	struct wire_view v = db_bytes(r, 0, column);
+
+	buf_reset(to);
+	buf_add(to, v.data, v.len);
+}
+
+int tenant_key(struct db *db, struct buf *wrapped)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select state, wrapped_key from tenant where id = current_tenant()", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(db_text(r, 0, 0), "active") != 0)
+		rc = err_set(ERR_SUSPENDED, "the account is %s", db_text(r, 0, 0));
+	else if (db_is_null(r, 0, 1))
+		rc = err_set(ERR_NOT_FOUND, "the account has no key");
+	else
+		replace(wrapped, r, 1);
+	db_result_free(r);
+	return rc;
+}
+
+int tenant_change_settings(struct db *db, const char *time_zone, const json_t *patch)
+{
+	json_t *before, *after, *detail;
+	int rc = get(db, &before, "select time_zone, settings from tenant where id = current_tenant() for update", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	after = json_deep_copy(json_object_get(before, "settings"));
+	json_object_update(after, (json_t *)(uintptr_t)patch);
+	detail = audit_changes(json_object_get(before, "settings"), after);
+	if (time_zone && strcmp(time_zone, json_string_value(json_object_get(before, "time_zone"))) != 0) {
+		json_t *zone = json_pack("{s:s,s:s}", "old", json_string_value(json_object_get(before, "time_zone")), "new", time_zone);
+
+		if (detail == NULL)
+			detail = json_pack("{s:{}}", "changes");
+		json_object_set_new(json_object_get(detail, "changes"), "time_zone", zone);
+	}
+	if (detail) {
+		rc = db_queue(db, "update tenant set time_zone = coalesce($1, time_zone), settings = jsonb_strip_nulls($2::jsonb)"
+			" where id = current_tenant()", DB_ARGS(db_text_arg(time_zone), db_json_arg(after)));
+		if (rc == 0)
+			rc = audit_log(db, AUDIT_ACCOUNT_CHANGED, NULL, json_incref(detail));
+	}
+	json_decref(detail);
+	json_decref(before);
+	json_decref(after);
+	return rc;
+}
+
+int provisioning_passphrase(struct db *db, struct buf *blob, clock_us *changed)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select passphrase, changed from provisioning", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	replace(blob, r, 0);
+	*changed = db_time(r, 0, 1);
+	db_result_free(r);
+	return audit_log(db, AUDIT_PASSPHRASE_SHOWN, NULL, NULL);
+}
+
+int provisioning_verifier(struct db *db, struct buf *blob)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select verifier from provisioning", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	replace(blob, r, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int provisioning_set(struct db *db, struct wire_view passphrase, struct wire_view verifier)
+{
+	int rc = db_queue(db, "insert into provisioning (tenant, passphrase, verifier) values (current_tenant(), $1, $2)"
+		" on conflict (tenant) do update set passphrase = excluded.passphrase, verifier = excluded.verifier, changed = now()",
+		DB_ARGS(db_bytes_arg(passphrase.data, passphrase.len), db_bytes_arg(verifier.data, verifier.len)));
+
+	return rc < 0 ? rc : audit_log(db, AUDIT_PASSPHRASE_SET, NULL, NULL);
+}
+
+int tenant_all(struct db *db, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select id, state from jobs_tenants()", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*out = db_rows_json(r);
+	db_result_free(r);
+	return 0;
+}
