@@ -106,6 +106,18 @@ def pg():
         yield cluster
 
 
+@fixture("run")
+def server():
+    """A whole sanitized installation, running (stack.installation.Installation). What a test makes in it stays until the run's
+    end: use names of your own. A test that stops or kills a part starts it again."""
+    from stack.installation import Installation, free_port
+    shutil.rmtree(scratch() / "server", ignore_errors=True)
+    with Installation(scratch() / "server", "sanitize", free_port()) as it:
+        it.prepare()
+        it.start()
+        yield it
+
+
 @fixture("test")
 def env():
     """os.environ, put back afterwards."""

@@ -154,6 +154,7 @@ class Installation:
     def _prepare(self):
         for name in reversed(ORDER):
             self.processes[name].stop()
+        self.check_port()
         self._certificates()
         self._share()
         self.database.prepare()
@@ -187,7 +188,8 @@ class Installation:
                 try:
                     s.bind((address, self.port))
                 except OSError as e:
-                    raise Failed(f"port {self.port} of {address} cannot be used: {e.strerror}") from None
+                    raise Failed(f"port {self.port} of {address} cannot be used: {e.strerror}. Is another program or installation "
+                                 f"using it? Choose another one (make run PORT=...)") from None
 
     def start(self, *names):
         """Starts these (all when none is named) and waits until each really answers."""
