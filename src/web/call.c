@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "render/template.h"
 #include "web/state.h"
 
 /* A mistake in the table or the handler: said once in the log, and the request ends in an error page. */

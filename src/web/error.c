@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "render/template.h"
 #include "web/state.h"
 
 static const struct problem {

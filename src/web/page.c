@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "render/template.h"
 #include "web/state.h"
 
 /* The first two letters of the first two words, or of the address. */

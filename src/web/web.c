@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "render/template.h"
 #include "web/route.h"
 
 #define KEYD_TIMEOUT_MS 10000

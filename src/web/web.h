@@ -6,13 +6,14 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "keys/client.h"
-#include "render/template.h"
 #include "store/db.h"
 #include "web/asset.h"
 #include "web/rate.h"
 #include "web/request.h"
 
 #define WEB_LANGUAGES_MAX 8
+
+struct template_set;
 
 /* Read by all threads of all workers, changed by none (but what is in shared memory). */
 struct web {

@@ -1,0 +1,262 @@
+/* module.c - the one file that knows Kore: what its parent loads before workers fork and lock themselves in, what a worker may
+ * call of the kernel, and how a request gets to the pipeline and back.
+ *
+ * Pages of the consoles run in a task thread, so that a slow one never holds up a worker; files of the browser and the agents'
+ * frames are answered in the worker itself. A task never touches what is Kore's: it gets a copy of the request and leaves an
+ * answer (docs/map.md). */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <kore/kore.h>
+#include <kore/http.h>
+#include <kore/hooks.h>
+#include <kore/seccomp.h>
+#include <kore/tasks.h>
+
+#include "agentapi/agentapi.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/secret.h"
+#include "web/web.h"
+
+#define CONFIG_VARIABLE "KEYWARD_CONFIG"
+#define CONFIG_STANDARD "/etc/keyward/keyward.conf"
+#define TICK_MS 1000
+
+/* Beyond what Kore itself needs. Sockets only to the database and the key service; a remote database needs AF_INET. */
+KORE_SECCOMP_FILTER("keyward",
+	/* threads */
+	KORE_SYSCALL_DENY(clone3, ENOSYS),
+	KORE_SYSCALL_ALLOW(rseq),
+	KORE_SYSCALL_ALLOW(sched_getaffinity),
+	KORE_SYSCALL_ALLOW(sched_yield),
+	KORE_SYSCALL_ALLOW(gettid),
+	KORE_SYSCALL_ALLOW(tgkill),
+	KORE_SYSCALL_ALLOW(restart_syscall),
+	/* memory: malloc, and libsodium's guarded heap */
+	KORE_SYSCALL_ALLOW(mremap),
+	KORE_SYSCALL_ALLOW(mlock),
+	KORE_SYSCALL_ALLOW(munlock),
+	KORE_SYSCALL_ALLOW(sysinfo),
+	/* libpq and ipc.c */
+	KORE_SYSCALL_ALLOW(newfstatat),
+	KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_UNIX),
+	KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_INET),
+	KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_INET6),
+	KORE_SYSCALL_ALLOW(connect),
+	KORE_SYSCALL_ALLOW(getsockopt),
+	KORE_SYSCALL_ALLOW(getsockname),
+	KORE_SYSCALL_ALLOW(getpeername),
+	KORE_SYSCALL_ALLOW(sendmsg),
+	KORE_SYSCALL_ALLOW(recvmsg),
+)
+
+/* Every handler and hook that Kore finds by name. */
+#define EXPORTED __attribute__((visibility("default")))
+EXPORTED int web_request(struct http_request *req);
+EXPORTED void kore_parent_configure(int argc, char **argv);
+EXPORTED void kore_worker_configure(void);
+EXPORTED void kore_worker_teardown(void);
+
+static struct web *web;                          /* set in the parent, then only read */
+static struct web_thread in_worker;              /* of the worker's own thread: agents */
+static _Thread_local struct web_thread in_task;  /* of a task thread: consoles */
+
+/* Life of the processes */
+
+static void *shared_memory(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		fatal("no shared memory: %s", strerror(errno));
+	return p;
+}
+
+void kore_parent_configure(int argc, char **argv)
+{
+	const char *path = getenv(CONFIG_VARIABLE);
+	enum log_level level;
+
+	/* What is buffered here would come out once more in every worker. */
+	fflush(stdout);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* No time zone file is found later, inside the chroot. */
+	tzset();
+	secret_init();
+	log_open("web", LOG_LEVEL_INFO);
+	if (web_load(path ? path : CONFIG_STANDARD, &web) < 0)
+		fatal("%s", err_text());
+	if (log_level_parse(conf_get(&web->conf, CONF_WEB_LOG_LEVEL), &level) < 0)
+		fatal("%s", err_text());
+	log_set_level(level);
+	agentapi_init(shared_memory(agentapi_shared_size()));
+}
+
+static void tick(void *arg, uint64_t now)
+{
+	agentapi_tick(&in_worker);
+}
+
+void kore_worker_configure(void)
+{
+	web_thread_init(&in_worker, web);
+	kore_timer_add(tick, TICK_MS, NULL, 0);
+}
+
+void kore_worker_teardown(void)
+{
+	agentapi_tick(&in_worker);
+	web_thread_free(&in_worker);
+}
+
+/* From Kore's request to ours */
+
+static char *header(struct http_request *req, const char *name)
+{
+	const char *value;
+
+	return http_request_header(req, name, &value) ? mem_strdup(value) : NULL;
+}
+
+static enum web_method method_of(const struct http_request *req)
+{
+	switch (req->method) {
+	case HTTP_METHOD_GET:
+		return WEB_GET;
+	case HTTP_METHOD_HEAD:
+		return WEB_HEAD;
+	case HTTP_METHOD_POST:
+		return WEB_POST;
+	default:
+		return WEB_OTHER;
+	}
+}
+
+/* An IPv4 peer of an IPv6 socket counts as what it is. */
+static void peer_of(const struct connection *c, char out[static WEB_ADDRESS_SIZE])
+{
+	if (c->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&c->addr.ipv6.sin6_addr))
+		inet_ntop(AF_INET, &c->addr.ipv6.sin6_addr.s6_addr[12], out, WEB_ADDRESS_SIZE);
+	else if (c->family == AF_INET6)
+		inet_ntop(AF_INET6, &c->addr.ipv6.sin6_addr, out, WEB_ADDRESS_SIZE);
+	else
+		inet_ntop(AF_INET, &c->addr.ipv4.sin_addr, out, WEB_ADDRESS_SIZE);
+}
+
+static void copy_request(struct http_request *req, enum web_site site, struct web_request *out)
+{
+	char *hx = header(req, "hx-request");
+
+	*out = (struct web_request){ .site = site, .method = method_of(req), .id = uuid_new(), .received = clock_now() };
+	out->host = mem_strdup(req->host);
+	out->path = mem_strdup(req->path);
+	out->query = req->query_string ? mem_strdup(req->query_string) : NULL;
+	out->cookie = header(req, "cookie");
+	out->origin = header(req, "origin");
+	out->fetch_site = header(req, "sec-fetch-site");
+	out->content_type = header(req, "content-type");
+	out->accept = header(req, "accept");
+	out->accept_encoding = header(req, "accept-encoding");
+	out->accept_language = header(req, "accept-language");
+	out->if_none_match = header(req, "if-none-match");
+	out->user_agent = header(req, "user-agent");
+	out->csrf = header(req, "x-csrf-token");
+	out->hx = hx && strcmp(hx, "true") == 0;
+	free(hx);
+	peer_of(req->owner, out->address);
+	if (req->http_body)
+		buf_add(&out->body, req->http_body->data, req->http_body_length);
+}
+
+static void send_response(struct http_request *req, const struct web_response *r)
+{
+	for (size_t i = 0; i < r->header_count; i++)
+		http_response_header(req, r->headers[i].name, r->headers[i].value);
+	http_response(req, r->status, r->body.len ? r->body.data : NULL, r->body.len);
+}
+
+/* In a task thread */
+
+struct job {
+	struct kore_task task;           /* Kore's: first, and only touched by the worker */
+	struct web_request request;
+	struct web_response response;
+};
+
+static int work(struct kore_task *task)
+{
+	struct job *job = (struct job *)task;
+
+	if (in_task.web == NULL)
+		web_thread_init(&in_task, web);
+	web_answer(&in_task, &job->request, &job->response);
+	return KORE_RESULT_OK;
+}
+
+/* Once, when Kore frees the request and no task uses it any more. */
+static void job_free(struct http_request *req)
+{
+	struct job *job = http_state_get(req);
+
+	web_request_free(&job->request);
+	web_response_free(&job->response);
+}
+
+static int start_job(struct http_request *req, struct web_request *request)
+{
+	struct job *job = http_state_create(req, sizeof *job, job_free);
+
+	job->request = *request;
+	job->response = (struct web_response){ .body = BUF_INIT };
+	kore_task_create(&job->task, work);
+	kore_task_bind_request(&job->task, req);
+	kore_task_run(&job->task);
+	return KORE_RESULT_RETRY;
+}
+
+static int end_job(struct http_request *req, struct job *job)
+{
+	if (!kore_task_finished(&job->task)) {
+		http_request_sleep(req);
+		return KORE_RESULT_RETRY;
+	}
+	send_response(req, &job->response);
+	return KORE_RESULT_OK;
+}
+
+static int is_health(const char *path)
+{
+	return strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0;
+}
+
+int web_request(struct http_request *req)
+{
+	enum web_site site = web_site_of(web, req->host);
+	struct web_response response = { .body = BUF_INIT };
+	struct web_request request;
+
+	if (http_state_exists(req))
+		return end_job(req, http_state_get(req));
+	if (site == WEB_SITES) {
+		http_response(req, HTTP_STATUS_NOT_FOUND, NULL, 0);
+		return KORE_RESULT_OK;
+	}
+	copy_request(req, site, &request);
+	if (!web_answer_quick(web, &request, &response)) {
+		if (site != WEB_AGENTS || is_health(request.path))
+			return start_job(req, &request);
+		agentapi_answer(&in_worker, &request, &response);
+		web_security_headers(&response);
+	}
+	send_response(req, &response);
+	web_request_free(&request);
+	web_response_free(&response);
+	return KORE_RESULT_OK;
+}
