@@ -1,0 +1,498 @@
+/* agentd.c - keyward-agent: one thread and one loop. What waits, waits in the loop's sleep, and when the server holds the
+ * line, the heartbeat is that sleep: an order arrives at once, a signal ends it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/daemon.h"
+#include "agent/host.h"
+#include "agent/inventory.h"
+#include "agent/notify.h"
+#include "agent/option.h"
+#include "agent/provision.h"
+#include "agent/request.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SCAN_EVERY (60 * CLOCK_SECOND)
+#define REFRESH_EVERY (5 * CLOCK_SECOND)
+#define BUSY_AGAIN (5 * CLOCK_SECOND)            /* another program provisions */
+#define WAITING_AGAIN (60 * CLOCK_SECOND)        /* a task was put off */
+#define HOLD_LEAST (15 * CLOCK_SECOND)           /* do not ask the server to hold the line for less */
+#define SLEEP_MOST (5 * CLOCK_SECOND)
+#define COMPLETE_NOTE "mount-complete"
+
+struct options {
+	int help, version;
+	const char *conf, *state, *log_level;
+};
+
+static const struct option_row options[] = {
+	{ 'h', "help", OPTION_FLAG, offsetof(struct options, help), NULL, "show this and end" },
+	{ 'V', "version", OPTION_FLAG, offsetof(struct options, version), NULL, "show the version and end" },
+	{ 0, "conf", OPTION_TEXT, offsetof(struct options, conf), "FILE", "configuration file (" AGENT_CONF_PATH ")" },
+	{ 0, "state", OPTION_TEXT, offsetof(struct options, state), "DIR", "folder of the registration (" AGENT_STATE_PATH ")" },
+	{ 0, "log-level", OPTION_TEXT, offsetof(struct options, log_level), "LEVEL", "debug, info, warning or error" },
+};
+
+static int signal_pipe[2];
+static volatile sig_atomic_t got_stop, got_reload;
+
+static void on_signal(int number)
+{
+	int saved = errno;
+
+	if (number == SIGHUP)
+		got_reload = 1;
+	else if (number != SIGCHLD)
+		got_stop = 1;
+	/* A full pipe is as good as one more byte. */
+	if (write(signal_pipe[1], "", 1) < 0)
+		errno = saved;
+	errno = saved;
+}
+
+/* Handlers rather than a mask, which children would inherit. */
+static void catch_signals(struct daemon *a)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+		fatal("pipe: %s", strerror(errno));
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		sigaction(numbers[i], &act, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	a->signal_fd = a->g.wake_fd = signal_pipe[0];
+}
+
+int daemon_signals(struct daemon *a)
+{
+	char drain[64];
+	int any = 0;
+
+	while (read(a->signal_fd, drain, sizeof drain) > 0)
+		any = 1;
+	a->stop |= got_stop;
+	a->reload |= got_reload;
+	got_reload = 0;
+	return any;
+}
+
+int daemon_log_level(struct daemon *a, const char *name)
+{
+	enum log_level level;
+
+	if (log_level_parse(name, &level) < 0)
+		return err_set(ERR_INVALID, "\"%s\" is no log level", name);
+	log_set_level(level);
+	snprintf(a->log_level, sizeof a->log_level, "%s", name);
+	log_info("log level set", "level", name, NULL);
+	return 0;
+}
+
+static void reload(struct daemon *a)
+{
+	struct agent_conf fresh;
+
+	a->reload = 0;
+	a->refresh_at = 0;
+	if (a->g.conf_path == NULL && access(AGENT_CONF_PATH, F_OK) < 0)
+		return;
+	if (agent_conf_load(a->g.conf_path ? a->g.conf_path : AGENT_CONF_PATH, &fresh) < 0) {
+		log_error("the configuration file is not taken", "reason", err_text(), NULL);
+		return;
+	}
+	daemon_log_level(a, agent_conf_text(&fresh, AGENT_LOG_LEVEL));
+	agent_conf_free(&fresh);
+}
+
+static char *complete_path(const struct daemon *a)
+{
+	return mem_printf("%s/" COMPLETE_NOTE, a->g.env.run_dir);
+}
+
+static void set_complete(struct daemon *a, int complete)
+{
+	char *path = complete_path(a);
+
+	a->complete = complete;
+	if (!complete)
+		unlink(path);
+	else if (file_write(path, "", 0, 0600) < 0)
+		log_warning("cannot note that mount_complete has run", "reason", err_text(), NULL);
+	free(path);
+}
+
+void daemon_teardown(struct daemon *a, const struct device *d, int reason)
+{
+	const char *path = agent_conf_text(&a->g.conf, AGENT_TEARDOWN);
+	struct script s = { 0 };
+	char text[16];
+	int status;
+
+	set_complete(a, 0);
+	if (*path == '\0')
+		return;
+	if (script_start(&s, path, "teardown", d ? d->id : NULL, d ? d->mount_point : NULL, proto_reason_names[reason],
+			agent_conf_number(&a->g.conf, AGENT_SCRIPT_SECONDS)) < 0) {
+		log_error("teardown not run", "reason", err_text(), NULL);
+		return;
+	}
+	script_finish(&s, &status);
+	snprintf(text, sizeof text, "%d", status);
+	log_info("script ended", "event", "teardown", "status", text, NULL);
+}
+
+void daemon_close_begin(struct daemon *a, struct device *d, int reason, int force)
+{
+	d->close_reason = reason;
+	d->force |= force;
+	sealed_free(d->one_time);
+	d->one_time = NULL;
+	if (device_move(d, DEVICE_EVENT_CLOSE) < 0)
+		log_debug("nothing to close", "device", d->id, "state", device_state_name(d->state), NULL);
+	if (d->state == DEVICE_CLOSING) {
+		d->wake = clock_ticks();
+	} else if (d->state == DEVICE_CLOSED) {
+		d->wake = DEVICE_NEVER;
+		d->untold_closed = 1;
+		device_say(d, "closed");
+	}
+}
+
+/* All volumes are mounted: 1; there are some to come: 0; there is none: -1. */
+static int all_mounted(const struct daemon *a)
+{
+	for (int i = 0; i < a->g.devices_count; i++)
+		if (a->g.devices[i].state != DEVICE_OPEN)
+			return 0;
+	return a->g.devices_count ? 1 : -1;
+}
+
+static void start_complete(struct daemon *a)
+{
+	const char *path = agent_conf_text(&a->g.conf, AGENT_MOUNT_COMPLETE);
+
+	set_complete(a, 1);
+	log_info("all volumes are mounted", NULL);
+	if (*path && script_start(&a->mount_complete, path, "mount_complete", NULL, NULL, NULL,
+			agent_conf_number(&a->g.conf, AGENT_SCRIPT_SECONDS)) < 0)
+		log_error("mount_complete not run", "reason", err_text(), NULL);
+}
+
+static void watch_complete(struct daemon *a)
+{
+	char text[16];
+	int status;
+
+	if (a->mount_complete.pid && script_poll(&a->mount_complete, &status)) {
+		snprintf(text, sizeof text, "%d", status);
+		log_info("script ended", "event", "mount_complete", "status", text, NULL);
+	}
+	if (!a->complete && !a->mount_complete.pid && all_mounted(a) == 1)
+		start_complete(a);
+	if (!a->ready && ((a->published && all_mounted(a) != 0) || clock_ticks() >= a->ready_until)) {
+		notify("READY=1");
+		a->ready = 1;
+	}
+}
+
+/* Registered, or registered anew by keyward-config beside us. */
+static void refresh(struct daemon *a)
+{
+	int rc;
+
+	if (clock_ticks() < a->refresh_at)
+		return;
+	a->refresh_at = clock_ticks() + REFRESH_EVERY;
+	rc = guest_refresh(&a->g);
+	if (rc < 0) {
+		log_error("the registration cannot be used", "reason", err_text(), NULL);
+	} else if (rc > 0) {
+		log_info(a->g.registered ? "registration read" : "no longer registered", "url", a->g.reg.url, NULL);
+		a->inventory_due = a->provision_due = 1;
+		a->published = 0;
+		a->scan_at = a->beat_at = 0;
+	}
+}
+
+static void scan(struct daemon *a)
+{
+	uint64_t digest;
+
+	if (clock_ticks() < a->scan_at)
+		return;
+	a->scan_at = clock_ticks() + SCAN_EVERY;
+	if (inventory_scan(&a->g) < 0) {
+		log_error("the devices cannot be listed", "reason", err_text(), NULL);
+		return;
+	}
+	digest = inventory_digest(&a->g);
+	if (digest != a->published)
+		a->inventory_due = 1;
+}
+
+/* What needs no server. */
+static void look_after(struct daemon *a)
+{
+	clock_us now = clock_ticks();
+
+	for (int i = 0; i < a->g.devices_count; i++) {
+		struct device *d = &a->g.devices[i];
+
+		if (d->wake > now)
+			continue;
+		if (d->state == DEVICE_OPEN) {
+			request_look(&a->g, d);
+		} else if (d->state == DEVICE_CLOSING) {
+			request_close(&a->g, d);
+			if (d->state == DEVICE_CLOSED)
+				order_closed(a, d);
+		} else if (d->state == DEVICE_FAILED) {
+			device_move(d, DEVICE_EVENT_RETRY);
+		}
+	}
+}
+
+static int while_provisioning(void *ctx, const char *device, const char *stage, int percent)
+{
+	struct daemon *a = ctx;
+
+	daemon_signals(a);
+	if (clock_ticks() >= a->beat_at && !a->g.offline)
+		beat(a, 0);
+	return a->stop;
+}
+
+static void do_provision(struct daemon *a)
+{
+	struct provision_run run = { while_provisioning, a, 0, 0, 0, 0, 0 };
+	int rc;
+
+	if (!a->provision_due || clock_ticks() < a->provision_at)
+		return;
+	rc = provision(&a->g, &run);
+	a->provision_due = rc < 0 || run.waiting > 0 || run.stopped;
+	a->provision_at = clock_ticks() + (rc == ERR_BUSY ? BUSY_AGAIN : WAITING_AGAIN);
+	if (rc < 0 && !a->g.offline && rc != ERR_BUSY)
+		log_warning("provisioning tasks could not be asked for", "reason", err_text(), NULL);
+	if (rc < 0 && a->g.offline)
+		a->provision_at = 0;
+	if (run.done > 0)
+		a->scan_at = 0;
+}
+
+static void ask_for(struct daemon *a, struct device *d)
+{
+	if (d->wake > clock_ticks() || d->locked)
+		return;
+	if (d->state == DEVICE_WAITING)
+		request_ask(&a->g, d);
+	else if (d->state == DEVICE_PENDING)
+		request_poll(&a->g, d);
+	if (d->state == DEVICE_OPEN)
+		a->beat_at = clock_ticks();
+}
+
+static void publish(struct daemon *a)
+{
+	uint64_t digest = inventory_digest(&a->g);
+
+	if (a->inventory_due && inventory_publish(&a->g) == 0) {
+		a->inventory_due = 0;
+		a->published = digest;
+	} else if (a->inventory_due && !a->g.offline) {
+		log_error("the server does not take the inventory", "reason", err_text(), NULL);
+		a->inventory_due = 0;            /* the next scan finds that it differs */
+	}
+}
+
+/* How long nothing needs doing that cannot wait for a held line to be let go. */
+static clock_us urgent(const struct daemon *a)
+{
+	clock_us least = clock_ticks() + PROTO_WAIT_MAX * CLOCK_SECOND;
+
+	for (int i = 0; i < a->g.devices_count; i++)
+		if (a->g.devices[i].state != DEVICE_OPEN && !a->g.devices[i].locked && a->g.devices[i].wake < least)
+			least = a->g.devices[i].wake;
+	if (a->provision_due && a->provision_at < least)
+		least = a->provision_at;
+	if (a->inventory_due || a->mount_complete.pid || !a->ready)
+		least = 0;
+	return least;
+}
+
+static void heartbeat(struct daemon *a)
+{
+	clock_us now = clock_ticks(), left = urgent(a) - now;
+
+	if (now >= a->beat_at && !a->stop)
+		beat(a, left >= HOLD_LEAST ? left / CLOCK_SECOND : 0);
+}
+
+/* In this order: the server must know the devices before it is asked about them, and of a close before the next request. */
+static void with_server(struct daemon *a)
+{
+	struct guest *g = &a->g;
+
+	if (clock_ticks() < g->next_try)
+		return;
+	publish(a);
+	for (int i = 0; i < g->devices_count && !g->offline; i++)
+		request_tell(g, &g->devices[i]);
+	if (!g->offline)
+		order_run(a);
+	if (!g->offline)
+		do_provision(a);
+	for (int i = 0; i < g->devices_count && !g->offline && !a->stop; i++)
+		ask_for(a, &g->devices[i]);
+	for (int i = 0; i < g->devices_count && !g->offline; i++)
+		request_tell(g, &g->devices[i]);
+	watch_complete(a);
+	if (!g->offline)
+		heartbeat(a);
+}
+
+static clock_us next_turn(const struct daemon *a)
+{
+	clock_us now = clock_ticks(), at = now + SLEEP_MOST;
+
+	for (int i = 0; i < a->g.devices_count; i++)
+		if (a->g.devices[i].wake < at && !a->g.devices[i].locked)
+			at = a->g.devices[i].wake;
+	if (a->g.registered && a->beat_at < at)
+		at = a->beat_at;
+	if (a->g.registered && a->scan_at < at)
+		at = a->scan_at;
+	if (a->g.registered && (a->orders_count || a->inventory_due || (a->provision_due && a->provision_at < at)))
+		at = now;
+	/* Nothing of this helps before the server may be tried again. */
+	if (a->g.next_try > at)
+		at = a->g.next_try < now + SLEEP_MOST ? a->g.next_try : now + SLEEP_MOST;
+	if (a->mount_complete.pid && at > now + CLOCK_SECOND)
+		at = now + CLOCK_SECOND;
+	return at > now ? at - now : 0;
+}
+
+static void rest(struct daemon *a)
+{
+	struct pollfd fd = { a->signal_fd, POLLIN, 0 };
+	clock_us wait = next_turn(a);
+
+	/* Rounded up, so that a wait below a millisecond does not become a busy loop. */
+	poll(&fd, 1, (int)((wait + 999) / 1000));
+}
+
+static void turn(struct daemon *a)
+{
+	daemon_signals(a);
+	if (a->reload)
+		reload(a);
+	refresh(a);
+	if (a->g.registered && a->g.link) {
+		scan(a);
+		look_after(a);
+		watch_complete(a);
+		with_server(a);
+	}
+	if (!a->g.registered && !a->ready) {
+		notify("READY=1\nSTATUS=not registered: run keyward-config");
+		a->ready = 1;
+	}
+	if (!daemon_signals(a) && !a->stop)
+		rest(a);
+}
+
+/* Where this process leaves memory behind, keys could be in it. */
+static void harden(void)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+	umask(022);      /* of mount points; files say their modes themselves */
+}
+
+static int start(struct daemon *a, const struct options *o)
+{
+	char *path;
+	int lock, rc = guest_open(&a->g, o->conf, o->state);
+
+	if (rc < 0)
+		return rc;
+	catch_signals(a);
+	if (o->log_level)
+		rc = agent_conf_set(&a->g.conf, "log_level", o->log_level);
+	if (rc == 0)
+		rc = daemon_log_level(a, agent_conf_text(&a->g.conf, AGENT_LOG_LEVEL));
+	lock = rc == 0 ? guest_lock(&a->g, "agent") : rc;
+	if (lock < 0)
+		return lock;
+	/* Held until the process ends; the number in it is for keyward-config to wake us by. */
+	if (ftruncate(lock, 0) == 0)
+		dprintf(lock, "%d\n", (int)getpid());
+	path = complete_path(a);
+	a->complete = access(path, F_OK) == 0;
+	free(path);
+	if (a->g.registered)
+		rc = guest_link(&a->g);
+	else
+		log_warning("this machine is not registered: run keyward-config --register", NULL);
+	a->inventory_due = a->provision_due = 1;
+	a->ready_until = clock_ticks() + agent_conf_number(&a->g.conf, AGENT_READY_SECONDS) * CLOCK_SECOND;
+	return rc;
+}
+
+static int run(struct daemon *a, const struct options *o)
+{
+	int rc = start(a, o);
+
+	if (rc < 0) {
+		log_error("cannot start", "reason", err_text(), NULL);
+		return 1;
+	}
+	log_info("keyward-agent runs", "version", HOST_AGENT_VERSION, "provider", a->g.provider->name, "instance", a->g.who.instance_id,
+		NULL);
+	while (!a->stop)
+		turn(a);
+	notify("STOPPING=1");
+	return stop(a) < 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon a;
+	struct options o = { 0 };
+	struct buf help = BUF_INIT;
+	int status = 0;
+
+	harden();
+	secret_init();
+	log_open("agent", LOG_LEVEL_INFO);
+	if (option_parse(options, ARRAY_LEN(options), argc, argv, &o) < 0) {
+		fprintf(stderr, "keyward-agent: %s; --help shows the options\n", err_text());
+		return 2;
+	}
+	if (o.version) {
+		puts("keyward-agent " HOST_AGENT_VERSION);
+	} else if (o.help) {
+		option_help(options, ARRAY_LEN(options), &help);
+		printf("Usage: keyward-agent [OPTION]...\nOpens this machine's encrypted volumes.\n\n%s", buf_str(&help));
+		buf_free(&help);
+	} else {
+		status = run(&a, &o);
+		guest_close(&a.g);
+	}
+	return status;
+}

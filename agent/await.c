@@ -1,0 +1,193 @@
+/* await.c - waiting for what people decide in the console: provisioning, and keys to mount with. Where keyward-agent runs, it
+ * does the work, and this only watches. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/inventory.h"
+#include "agent/provision.h"
+#include "agent/request.h"
+#include "agent/tool.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define POLL_SECONDS 5
+
+static void nap(int64_t seconds)
+{
+	struct timespec t = { seconds, 0 };
+
+	nanosleep(&t, NULL);
+}
+
+static enum tool_exit timed_out(const struct tool *t, const char *what)
+{
+	fprintf(stderr, "keyward-config: %s within %ld minutes (--timeout)\n", what, t->o.timeout);
+	return TOOL_TIMED_OUT;
+}
+
+static int on_progress(void *ctx, const char *device, const char *stage, int percent)
+{
+	const struct tool *t = ctx;
+	static int shown = -1;
+
+	if (percent / 10 != shown)
+		tool_say(t, "%s: %s, %d %%", device, stage, percent);
+	shown = percent / 10;
+	return 0;
+}
+
+/* 1 when keyward-agent runs on this machine (with this run folder). */
+static int agent_runs(const struct guest *g)
+{
+	int lock = guest_lock(g, "agent");
+
+	if (lock >= 0)
+		close(lock);
+	return lock == ERR_BUSY;
+}
+
+struct watch {
+	int ours_at_first;       /* finished volumes of this account */
+	int seen;                /* tasks were there */
+	int failed, offline_told;
+};
+
+/* What the agent does: tasks that were there and are no more, or volumes that have come. */
+static int watch_agent(struct tool *t, struct watch *w, int *over)
+{
+	struct proto_empty nothing = { 0 };
+	struct proto_provisioning_answer *a = proto_answer_new(PROTO_PROVISIONING);
+	int rc = guest_call(&t->g, PROTO_PROVISIONING, &nothing, a);
+
+	if (rc == 0)
+		inventory_scan(&t->g);
+	if (rc == 0 && a->tasks_count > 0 && !w->seen)
+		tool_say(t, "keyward-agent is at work on %d devices.", a->tasks_count);
+	if (rc == 0) {
+		w->seen |= a->tasks_count > 0;
+		*over = a->tasks_count == 0 && (w->seen || t->g.devices_count > w->ours_at_first);
+	}
+	proto_answer_free(PROTO_PROVISIONING, a);
+	return rc;
+}
+
+static int work_here(struct tool *t, struct watch *w, int *over)
+{
+	struct provision_run run = { on_progress, t, 0, 0, 0, 0, 0 };
+	int rc = inventory_scan(&t->g);
+
+	if (rc == 0)
+		rc = provision(&t->g, &run);
+	if (rc == ERR_BUSY && !t->g.client.refusal.code[0])
+		return watch_agent(t, w, over);
+	if (rc < 0)
+		return rc;
+	w->seen |= run.done > 0;
+	w->failed += run.failed;
+	if (run.tasks > 0)
+		tool_say(t, "Devices: %d encrypted, %d failed, %d waiting.", run.done, run.failed, run.waiting);
+	*over = run.waiting == 0 && (w->seen || w->failed);
+	return 0;
+}
+
+/* A server that is away is waited for; one that refuses is not. */
+static int is_lasting(struct tool *t, struct watch *w, int rc)
+{
+	if (!t->g.offline)
+		return 1;
+	if (rc == ERR_UNAUTHENTICATED || rc == ERR_VERSION)
+		return 1;
+	if (!w->offline_told)
+		tool_say(t, "The server cannot be reached (%s); waiting for it.", err_text());
+	w->offline_told = 1;
+	return 0;
+}
+
+enum tool_exit await_provisioning(struct tool *t)
+{
+	enum tool_exit code = tool_link(t);
+	struct watch w = { 0 };
+	int over = 0, rc = code == TOOL_OK ? inventory_scan(&t->g) : 0;
+
+	if (code != TOOL_OK)
+		return code;
+	if (rc < 0)
+		return tool_failed(t, rc, "the devices cannot be listed");
+	w.ours_at_first = t->g.devices_count;
+	tool_say(t, "Waiting for devices to be configured and encrypted in the console.");
+	while (!over) {
+		rc = agent_runs(&t->g) ? watch_agent(t, &w, &over) : work_here(t, &w, &over);
+		if (rc < 0 && is_lasting(t, &w, rc))
+			return tool_failed(t, rc, "provisioning cannot go on");
+		if (over)
+			break;
+		if (clock_ticks() >= t->until)
+			return timed_out(t, "no device was encrypted");
+		nap(POLL_SECONDS);
+	}
+	tool_say(t, w.failed ? "Provisioning ended with failures; the console shows the reasons." : "Provisioning is done.");
+	return w.failed ? TOOL_FAILURE : TOOL_OK;
+}
+
+/* Counts of devices that are mounted and that never will be without somebody's help. */
+static void count(const struct tool *t, int *open, int *lost)
+{
+	*open = *lost = 0;
+	for (int i = 0; i < t->g.devices_count; i++) {
+		const struct device *d = &t->g.devices[i];
+
+		*open += d->state == DEVICE_OPEN;
+		*lost += d->state == DEVICE_FAILED || (d->state == DEVICE_WAITING && d->wake == DEVICE_NEVER);
+	}
+}
+
+static void step(struct tool *t)
+{
+	for (int i = 0; i < t->g.devices_count; i++) {
+		struct device *d = &t->g.devices[i];
+
+		d->ask_reason = PROTO_REASON_USER;
+		if (d->wake > clock_ticks())
+			continue;
+		if (d->state == DEVICE_WAITING)
+			request_ask(&t->g, d);
+		else if (d->state == DEVICE_PENDING)
+			request_poll(&t->g, d);
+		request_tell(&t->g, d);
+	}
+}
+
+enum tool_exit await_mounts(struct tool *t)
+{
+	enum tool_exit code = tool_link(t);
+	int open = 0, lost = 0, rc = code == TOOL_OK ? inventory_scan(&t->g) : 0;
+	int watches = agent_runs(&t->g);
+
+	if (code != TOOL_OK)
+		return code;
+	if (rc < 0)
+		return tool_failed(t, rc, "the devices cannot be listed");
+	if (t->g.devices_count == 0) {
+		fprintf(stderr, "keyward-config: this machine has no encrypted device of this account\n");
+		return TOOL_FAILURE;
+	}
+	tool_say(t, watches ? "keyward-agent asks for the keys of %d devices; waiting for them to be mounted."
+		: "Asking for the keys of %d devices.", t->g.devices_count);
+	for (;;) {
+		if (watches)
+			inventory_scan(&t->g);
+		else
+			step(t);
+		count(t, &open, &lost);
+		if (open + lost == t->g.devices_count)
+			break;
+		if (clock_ticks() >= t->until)
+			return timed_out(t, "not all volumes were mounted");
+		nap(1);
+	}
+	for (int i = 0; i < t->g.devices_count; i++)
+		tool_say(t, "%s: %s, %s", t->g.devices[i].id, device_state_name(t->g.devices[i].state), t->g.devices[i].detail);
+	return lost ? TOOL_FAILURE : TOOL_OK;
+}

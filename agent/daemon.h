@@ -1,0 +1,54 @@
+/* daemon.h - the state of keyward-agent as a process: one thread, one loop. agentd.c is the loop, beat.c heartbeats, order.c
+ * what the server orders, stop.c the end. */
+#ifndef AGENT_DAEMON_H
+#define AGENT_DAEMON_H
+
+#include "agent/guest.h"
+#include "agent/script.h"
+
+#define DAEMON_DONE_MAX 64       /* orders remembered, so that one given twice is done once */
+
+struct daemon {
+	struct guest g;
+	int signal_fd;                           /* readable when a signal has come */
+	volatile int stop, reload;               /* set by daemon_signals */
+	struct script mount_complete;            /* runs beside everything else */
+	int complete;                            /* it has run, or runs, since the last teardown */
+
+	int inventory_due, provision_due;
+	clock_us provision_at, scan_at, refresh_at;      /* clock_ticks() */
+	uint64_t published;                      /* digest of the inventory the server has; 0: none */
+
+	clock_us beat_at;                        /* the next heartbeat no later than this */
+	struct proto_order_result results[PROTO_ORDERS_MAX];     /* not yet told */
+	int results_count;
+	struct proto_order_result done[DAEMON_DONE_MAX];         /* a ring */
+	unsigned done_count;
+	struct proto_order orders[PROTO_ORDERS_MAX];             /* received, not yet begun */
+	int orders_count;
+	char log_level[16];
+	int ready;                               /* systemd has been told */
+	clock_us ready_until;                    /* tell it by then, whatever is mounted */
+};
+
+/* Reads the pipe of signals; sets stop and reload. 1 when there was one. */
+int daemon_signals(struct daemon *a);
+/* Begins to close D: DEVICE_CLOSING, or DEVICE_CLOSED when there is nothing to close. REASON is an enum proto_reason. */
+void daemon_close_begin(struct daemon *a, struct device *d, int reason, int force);
+/* The teardown program, before the first volume is closed; waits for it. */
+void daemon_teardown(struct daemon *a, const struct device *d, int reason);
+/* Level by name, everywhere it is kept. */
+int daemon_log_level(struct daemon *a, const char *name);
+
+/* beat.c: sends a heartbeat, holding the line for up to WAIT seconds; takes orders in. Sets beat_at. */
+int beat(struct daemon *a, int64_t wait);
+
+/* order.c */
+void order_take(struct daemon *a, const struct proto_order *o);      /* queues what is new */
+void order_run(struct daemon *a);                                     /* carries out what is queued */
+void order_closed(struct daemon *a, const struct device *d);          /* the device's closing is over */
+
+/* stop.c: closes everything. 0, or ERR_BUSY when a volume had to be left open. */
+int stop(struct daemon *a);
+
+#endif

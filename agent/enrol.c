@@ -1,0 +1,233 @@
+/* enrol.c - registering: the passphrase's ways in, the enrolment, the state. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/host.h"
+#include "agent/pem.h"
+#include "agent/tool.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define PASSPHRASE_MAX 1024
+
+/* Copies TEXT and overwrites it where it was. */
+static struct secret *move_text(char *text)
+{
+	size_t len = strlen(text);
+	struct secret *s = secret_new(len + 1);
+
+	memcpy(s->data, text, len);
+	secret_wipe(text, len);
+	return s;
+}
+
+/* The first line, at most PASSPHRASE_MAX bytes. */
+static int read_passphrase(const char *path, struct secret **out)
+{
+	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	struct secret *s = secret_new(PASSPHRASE_MAX + 1);
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (fd >= 0 && len < PASSPHRASE_MAX && n > 0) {
+		n = read(fd, s->data + len, PASSPHRASE_MAX - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (fd > STDIN_FILENO)
+		close(fd);
+	s->data[strcspn((const char *)s->data, "\r\n")] = '\0';
+	if (fd < 0 || n < 0 || s->data[0] == '\0') {
+		secret_free(s);
+		return err_set(ERR_INVALID, "no passphrase can be read from %s: %s", path, fd < 0 || n < 0 ? strerror(errno) : "it is empty");
+	}
+	*out = s;
+	return 0;
+}
+
+int enrol_take_passphrase(struct tool *t)
+{
+	char *environment = getenv("KEYWARD_PASSPHRASE");
+	/* The options point into argv, which ps shows: the copy there goes first of all. */
+	union { const char *read; char *write; } argument = { .read = t->o.passphrase };
+
+	if (t->o.passphrase) {
+		t->passphrase = move_text(argument.write);
+		t->o.passphrase = NULL;
+		log_warning("a passphrase among the options can be seen by others with ps; --passphrase-file or KEYWARD_PASSPHRASE keep it out",
+			NULL);
+	} else if (t->o.passphrase_file) {
+		return read_passphrase(t->o.passphrase_file, &t->passphrase);
+	} else if (environment) {
+		t->passphrase = move_text(environment);
+		unsetenv("KEYWARD_PASSPHRASE");
+	}
+	return 0;
+}
+
+static const char *first(const char *a, const char *b)
+{
+	return a && *a ? a : b;
+}
+
+/* What is missing is said all at once. */
+static int collect(struct tool *t, struct registration *s)
+{
+	const char *url = first(t->o.url, agent_conf_text(&t->g.conf, AGENT_URL));
+	const char *account = first(t->o.account, agent_conf_text(&t->g.conf, AGENT_ACCOUNT));
+
+	if (t->passphrase == NULL && isatty(STDIN_FILENO) && !t->o.quiet)
+		ask_passphrase("Provisioning passphrase: ", &t->passphrase);
+	if (!*url || !*account || t->passphrase == NULL)
+		return err_set(ERR_INVALID, "needed:%s%s%s", *url ? "" : " --url", *account ? "" : " --guid",
+			t->passphrase ? "" : " a passphrase (--passphrase-file, KEYWARD_PASSPHRASE or --passphrase)");
+	if (uuid_parse(account, &s->account) < 0)
+		return err_set(ERR_INVALID, "\"%s\" is no account ID: it looks like 0190a5c4-7d10-7abc-8123-456789abcdef", account);
+	if (strlen(url) > REGISTRATION_URL_MAX)
+		return err_set(ERR_INVALID, "the URL is too long");
+	snprintf(s->url, sizeof s->url, "%s", url);
+	snprintf(s->ca_file, sizeof s->ca_file, "%.*s", REGISTRATION_PATH_MAX, agent_conf_text(&t->g.conf, AGENT_CA_FILE));
+	snprintf(s->provider, sizeof s->provider, "%s", t->g.provider->name);
+	snprintf(s->instance_id, sizeof s->instance_id, "%s", t->g.who.instance_id);
+	s->ignore_ssl_errors = agent_conf_flag(&t->g.conf, AGENT_IGNORE_SSL_ERRORS);
+	return 0;
+}
+
+static void describe(const struct tool *t, struct proto_description *d)
+{
+	memset(d, 0, sizeof *d);
+	snprintf(d->provider, sizeof d->provider, "%s", t->g.provider->name);
+	snprintf(d->instance_id, sizeof d->instance_id, "%s", t->g.who.instance_id);
+	snprintf(d->image_id, sizeof d->image_id, "%s", t->g.who.image_id);
+	host_describe(&d->host);
+}
+
+static int speak(struct tool *t, struct registration *s)
+{
+	struct link_settings settings = { s->url, s->ca_file, s->ignore_ssl_errors, -1 };
+	struct proto_description description;
+	struct proto_transport transport;
+	struct proto_enrolled enrolled;
+	struct proto_signer signer;
+	int rc;
+
+	guest_unlink(&t->g);
+	rc = link_open(&settings, &t->g.link);
+	if (rc < 0)
+		return rc;
+	if (s->ignore_ssl_errors)
+		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF: anyone on the way can pose as the web server", "url", s->url, NULL);
+	describe(t, &description);
+	transport = link_transport(t->g.link);
+	signer = proto_signer_of(s->key);
+	rc = proto_enrol(&transport, &s->account, (const char *)t->passphrase->data, s->public_key, &signer, &description, &enrolled);
+	if (rc == 0) {
+		s->agent = enrolled.agent;
+		memcpy(s->server_key, enrolled.server_key, sizeof s->server_key);
+	}
+	return rc;
+}
+
+/* An agent that waits for the registration looks every few seconds; this makes it look now. */
+static void wake_agent(const struct guest *g)
+{
+	char *path = mem_printf("%s/agent.lock", g->env.run_dir);
+	struct buf text = BUF_INIT;
+	int lock = guest_lock(g, "agent");
+	long pid;
+
+	if (lock >= 0) {
+		close(lock);
+	} else if (lock == ERR_BUSY && file_read(path, 32, &text) == 0) {
+		pid = strtol(buf_str(&text), NULL, 10);
+		if (pid > 1)
+			kill((pid_t)pid, SIGHUP);
+	}
+	buf_free(&text);
+	free(path);
+}
+
+/* An attempt whose last answer was lost is repeated with the same key: the server then knows who it is (docs/protocol.md,
+ * section 4). So the key is kept from before the first word until the registration is. */
+static char *pending_path(const struct tool *t)
+{
+	return mem_printf("%s/pending.pem", t->g.state_dir);
+}
+
+static int take_key(const struct tool *t, struct registration *s)
+{
+	char *path = pending_path(t);
+	int rc = pem_read(path, &s->key, s->public_key);
+
+	if (rc == ERR_NOT_FOUND || rc == ERR_INVALID) {
+		s->key = proto_key_new(s->public_key);
+		rc = s->key ? pem_write(path, s->key) : ERR_CRYPTO;
+	}
+	free(path);
+	return rc;
+}
+
+static int keep(const struct tool *t, const struct registration *s)
+{
+	char *path = pending_path(t);
+	int rc = registration_save(t->g.state_dir, s);
+
+	if (rc == 0)
+		unlink(path);
+	free(path);
+	return rc;
+}
+
+static enum tool_exit keep_old(struct tool *t)
+{
+	char account[UUID_TEXT_SIZE];
+
+	uuid_text(&t->g.reg.account, account);
+	if (t->o.account && strcasecmp(t->o.account, account) != 0) {
+		fprintf(stderr, "keyward-config: this machine is registered with account %s at %s. To move it to another account, add --force.\n",
+			account, t->g.reg.url);
+		return TOOL_FAILURE;
+	}
+	tool_say(t, "This machine is registered already (account %s at %s); its identity is kept. --force makes a new one.", account,
+		t->g.reg.url);
+	return TOOL_OK;
+}
+
+enum tool_exit enrol(struct tool *t)
+{
+	struct registration s = { .key = NULL };
+	char id[UUID_TEXT_SIZE];
+	enum tool_exit code = TOOL_OK;
+	int rc;
+
+	if (t->g.registered && !t->o.force)
+		return keep_old(t);
+	rc = collect(t, &s);
+	if (rc == 0)
+		rc = take_key(t, &s);
+	if (rc == 0)
+		rc = speak(t, &s);
+	if (rc == 0)
+		rc = keep(t, &s);
+	if (rc < 0)
+		code = tool_failed(t, rc, "this machine was not registered");
+	guest_unlink(&t->g);
+	registration_clear(&s);
+	secret_free(t->passphrase);
+	t->passphrase = NULL;
+	if (code != TOOL_OK)
+		return code;
+	rc = guest_refresh(&t->g);
+	if (rc < 0)
+		return tool_failed(t, rc, "the new registration cannot be read");
+	uuid_text(&t->g.reg.agent, id);
+	tool_say(t, "Registered as agent %s.", id);
+	wake_agent(&t->g);
+	return TOOL_OK;
+}

@@ -1,0 +1,268 @@
+/* guest.c - putting the parts together, and the one way to the server. */
+#include "agent/guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static int load_conf(struct guest *g, const char *path)
+{
+	int rc = agent_conf_load(path ? path : AGENT_CONF_PATH, &g->conf);
+
+	if (rc == ERR_NOT_FOUND && path == NULL) {
+		agent_conf_init(&g->conf);
+		rc = 0;
+	}
+	return rc;
+}
+
+static int make_run_folder(const char *dir)
+{
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_set(ERR_IO, "cannot make the folder %s: %s", dir, strerror(errno));
+	return 0;
+}
+
+static void set_volumes(struct guest *g)
+{
+	const char *program = agent_conf_text(&g->conf, AGENT_VOLUME_PROGRAM);
+
+	g->env.run_dir = agent_conf_text(&g->conf, AGENT_RUN);
+	g->env.program = *program ? program : NULL;
+}
+
+static int load_state(struct guest *g)
+{
+	int rc;
+
+	g->stamp = registration_stamp(g->state_dir);
+	rc = registration_load(g->state_dir, &g->reg);
+	g->registered = rc == 0;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+static int set_up(struct guest *g)
+{
+	const char *engine = agent_conf_text(&g->conf, AGENT_ENGINE);
+	struct provider_context ctx = { &g->conf, g->state_dir };
+	int rc = provider_find(agent_conf_text(&g->conf, AGENT_PROVIDER), &g->provider);
+
+	set_volumes(g);
+	if (rc == 0)
+		rc = registration_folder(g->state_dir);
+	if (rc == 0)
+		rc = make_run_folder(g->env.run_dir);
+	if (rc == 0 && *engine)
+		rc = volume_engine_find(engine, &g->engine);
+	if (rc == 0)
+		rc = g->provider->identify(&ctx, &g->who);
+	return rc == 0 ? load_state(g) : rc;
+}
+
+int guest_open(struct guest *g, const char *conf_path, const char *state_dir)
+{
+	int rc;
+
+	memset(g, 0, sizeof *g);
+	g->wake_fd = -1;
+	g->conf_path = conf_path;
+	g->state_dir = state_dir ? state_dir : AGENT_STATE_PATH;
+	rc = load_conf(g, conf_path);
+	if (rc < 0)
+		return rc;
+	g->found = proto_request_new(PROTO_INVENTORY);
+	rc = set_up(g);
+	if (rc < 0)
+		guest_close(g);
+	return rc;
+}
+
+void guest_close(struct guest *g)
+{
+	guest_unlink(g);
+	for (int i = 0; i < g->devices_count; i++)
+		sealed_free(g->devices[i].one_time);
+	g->devices_count = 0;
+	registration_clear(&g->reg);
+	proto_request_free(PROTO_INVENTORY, g->found);
+	g->found = NULL;
+	agent_conf_free(&g->conf);
+}
+
+int guest_link(struct guest *g)
+{
+	const char *ca = agent_conf_text(&g->conf, AGENT_CA_FILE);
+	int insecure = g->reg.ignore_ssl_errors || agent_conf_flag(&g->conf, AGENT_IGNORE_SSL_ERRORS);
+	struct link_settings settings = { g->reg.url, *ca ? ca : g->reg.ca_file, insecure, g->wake_fd };
+	struct proto_enrolled enrolled = { .agent = g->reg.agent };
+	struct proto_transport transport;
+	struct proto_signer signer = proto_signer_of(g->reg.key);
+	int rc;
+
+	guest_unlink(g);
+	rc = link_open(&settings, &g->link);
+	if (rc < 0)
+		return rc;
+	if (insecure)
+		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF by a setting: anyone on the way can pose as the web server",
+			"url", g->reg.url, NULL);
+	memcpy(enrolled.server_key, g->reg.server_key, sizeof enrolled.server_key);
+	transport = link_transport(g->link);
+	proto_client_init(&g->client, &transport, &g->reg.account, &enrolled, g->reg.public_key, &signer);
+	return 0;
+}
+
+void guest_unlink(struct guest *g)
+{
+	if (g->link)
+		proto_disconnect(&g->client);
+	link_close(g->link);
+	g->link = NULL;
+	g->offline = 0;
+	g->backoff = g->next_try = 0;
+}
+
+/* Requests of a former registration are over; volumes that are open stay ours to look after. */
+static void forget_requests(struct guest *g)
+{
+	int kept = 0;
+
+	for (int i = 0; i < g->devices_count; i++) {
+		if (g->devices[i].state == DEVICE_OPEN || g->devices[i].state == DEVICE_CLOSING)
+			g->devices[kept++] = g->devices[i];
+		else
+			sealed_free(g->devices[i].one_time);
+	}
+	g->devices_count = kept;
+}
+
+int guest_refresh(struct guest *g)
+{
+	int rc;
+
+	if (registration_stamp(g->state_dir) == g->stamp)
+		return 0;
+	guest_unlink(g);
+	forget_requests(g);
+	registration_clear(&g->reg);
+	rc = load_state(g);
+	if (rc == 0 && g->registered)
+		rc = guest_link(g);
+	return rc < 0 ? rc : 1;
+}
+
+clock_us guest_backoff(clock_us *step)
+{
+	uint32_t r = 0;
+
+	*step = *step ? *step * 2 : GUEST_BACKOFF_LEAST;
+	if (*step > GUEST_BACKOFF_MOST)
+		*step = GUEST_BACKOFF_MOST;
+	proto_random(&r, sizeof r);
+	return *step - (clock_us)((double)r / UINT32_MAX * (double)*step / 2);
+}
+
+static void went_offline(struct guest *g)
+{
+	char text[32];
+	clock_us wait = guest_backoff(&g->backoff);
+
+	g->next_try = clock_ticks() + wait;
+	snprintf(text, sizeof text, "%.1f", (double)wait / CLOCK_SECOND);
+	if (!g->offline)
+		log_warning("the server cannot be reached; open volumes stay open", "url", g->reg.url, "reason", err_text(), NULL);
+	log_debug("trying again", "in_seconds", text, "reason", err_text(), NULL);
+	g->offline = 1;
+}
+
+static void came_online(struct guest *g)
+{
+	if (g->offline)
+		log_info("the server answers again", "url", g->reg.url, NULL);
+	g->offline = 0;
+	g->backoff = g->next_try = 0;
+}
+
+int guest_call(struct guest *g, enum proto_message type, const void *request, void *answer)
+{
+	int rc;
+
+	if (clock_ticks() < g->next_try)
+		return err_set(ERR_UNAVAILABLE, "the server could not be reached; not yet time to try again");
+	rc = proto_call(&g->client, type, request, answer);
+	if (rc == 0 || g->client.refusal.code[0]) {
+		came_online(g);
+		if (rc < 0)
+			err_set(rc, "%s", g->client.refusal.text[0] ? g->client.refusal.text : err_name(rc));
+	} else if (!link_was_woken(g->link)) {
+		/* No session, no answer, or one that cannot be read: all of it is "not reached" until it works again. */
+		went_offline(g);
+	}
+	return rc;
+}
+
+int guest_tell(struct guest *g, enum proto_message type, const void *request, int *cancel)
+{
+	struct proto_ack ack = { .cancel = 0 };
+	int rc = guest_call(g, type, request, &ack);
+
+	if (rc == 0 && ack.warning[0])
+		log_warning("the server says", "message", proto_messages[type].name, "warning", ack.warning, NULL);
+	if (rc == 0 && cancel)
+		*cancel = ack.cancel;
+	return rc;
+}
+
+int64_t guest_retry_after(const struct guest *g, int64_t standard)
+{
+	return g->client.refusal.retry_after_s > 0 ? g->client.refusal.retry_after_s : standard;
+}
+
+struct device *guest_device(struct guest *g, const char *id)
+{
+	for (int i = 0; i < g->devices_count; i++)
+		if (strcmp(g->devices[i].id, id) == 0)
+			return &g->devices[i];
+	return NULL;
+}
+
+struct device *guest_device_add(struct guest *g, const char *id, const char *path)
+{
+	struct device *d = guest_device(g, id);
+
+	if (d == NULL && g->devices_count < PROTO_DEVICES_MAX) {
+		d = &g->devices[g->devices_count++];
+		*d = (struct device){ .state = DEVICE_WAITING, .ask_reason = PROTO_REASON_BOOT };
+		snprintf(d->id, sizeof d->id, "%s", id);
+		device_name(id, d->name);
+		agent_conf_mount(&g->conf, id, &d->access, d->mount_point);
+	}
+	if (d)
+		snprintf(d->path, sizeof d->path, "%s", path);
+	return d;
+}
+
+int guest_lock(const struct guest *g, const char *name)
+{
+	char *path = mem_printf("%s/%s.lock", g->env.run_dir, name);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int rc = fd;
+
+	if (fd < 0)
+		rc = err_set(ERR_IO, "%s: %s", path, strerror(errno));
+	else if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		rc = err_set(ERR_BUSY, "another Keyward program is at it (%s)", path);
+		close(fd);
+	}
+	free(path);
+	return rc;
+}

@@ -1,0 +1,62 @@
+/* guest.h - what both programs stand on: configuration, identity, connection, devices. One per process. */
+#ifndef AGENT_GUEST_H
+#define AGENT_GUEST_H
+
+#include "agent/conf.h"
+#include "agent/device.h"
+#include "agent/link.h"
+#include "agent/provider/provider.h"
+#include "agent/registration.h"
+#include "agent/volume/volume.h"
+#include "proto/client.h"
+
+#define GUEST_BACKOFF_LEAST CLOCK_SECOND
+#define GUEST_BACKOFF_MOST (60 * CLOCK_SECOND)
+
+struct guest {
+	struct agent_conf conf;
+	const char *conf_path, *state_dir;       /* borrowed from the command line */
+	int registered;
+	uint64_t stamp;                          /* of the registration that is loaded */
+	struct registration reg;
+	const struct provider *provider;
+	struct provider_identity who;
+	struct link *link;
+	struct proto_client client;
+	int wake_fd;                             /* a signal has come when it can be read; -1 for none */
+	struct volume_env env;
+	const struct volume_engine *engine;      /* NULL: the best */
+	struct device devices[PROTO_DEVICES_MAX];
+	int devices_count;
+	struct proto_inventory *found;           /* as last looked at */
+	int offline;                             /* the last call did not reach the server */
+	clock_us backoff, next_try;              /* no call before next_try (clock_ticks) while offline */
+};
+
+/* Reads configuration (CONF_PATH NULL: the standard one, which may be missing) and, where there is one, the registration.
+ * Makes state and run folders. ERR_ as the parts say. The caller ends G with guest_close. */
+int guest_open(struct guest *g, const char *conf_path, const char *state_dir);
+void guest_close(struct guest *g);
+/* Reads the registration again when it has changed, and begins a new session: 1 if so, 0, or an error. */
+int guest_refresh(struct guest *g);
+/* Opens the link and the client for the loaded registration. ERR_INVALID. */
+int guest_link(struct guest *g);
+void guest_unlink(struct guest *g);
+
+/* proto_call, with back-off: at once ERR_UNAVAILABLE while it is not yet time to try again. Counts as offline only what
+ * went wrong on the way; a refusal is an answer. */
+int guest_call(struct guest *g, enum proto_message type, const void *request, void *answer);
+/* The same for messages that an ack answers; a warning in it is logged. *CANCEL may be NULL. */
+int guest_tell(struct guest *g, enum proto_message type, const void *request, int *cancel);
+/* Seconds after which to try again what was just refused: the server's wish, else STANDARD. */
+int64_t guest_retry_after(const struct guest *g, int64_t standard);
+/* The device with this id, or NULL. */
+struct device *guest_device(struct guest *g, const char *id);
+/* The one with this id, made when missing; NULL when there are too many. */
+struct device *guest_device_add(struct guest *g, const char *id, const char *path);
+/* Held by whoever formats devices: the daemon or keyward-config. A descriptor to close, or ERR_BUSY. */
+int guest_lock(const struct guest *g, const char *name);
+/* Next wait of a series that doubles up to GUEST_BACKOFF_MOST, with jitter taken off (up to half). */
+clock_us guest_backoff(clock_us *step);
+
+#endif

@@ -1,0 +1,184 @@
+/* inventory.c - scanning and publishing. */
+#include "agent/inventory.h"
+
+#include <blkid.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/host.h"
+#include "agent/note.h"
+#include "base/err.h"
+#include "base/log.h"
+
+#define LOOK_AGAIN (5 * CLOCK_SECOND)
+
+void inventory_luks_uuid(const char *path, char out[static 37])
+{
+	blkid_probe probe = blkid_new_probe_from_filename(path);
+	const char *type = NULL, *uuid = NULL;
+
+	out[0] = '\0';
+	if (probe == NULL)
+		return;
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_UUID);
+	if (blkid_do_safeprobe(probe) == 0 && blkid_probe_lookup_value(probe, "TYPE", &type, NULL) == 0
+		&& strcmp(type, "crypto_LUKS") == 0 && blkid_probe_lookup_value(probe, "UUID", &uuid, NULL) == 0)
+		snprintf(out, 37, "%s", uuid);
+	blkid_free_probe(probe);
+}
+
+static void set_filesystem(const struct volume_report *r, char out[static PROTO_WORD_MAX + 1])
+{
+	out[0] = '\0';
+	if (r->content == VOLUME_OURS || r->content == VOLUME_LUKS_FOREIGN)
+		snprintf(out, PROTO_WORD_MAX + 1, "crypto_LUKS");
+	else if (r->content == VOLUME_TABLE)
+		snprintf(out, PROTO_WORD_MAX + 1, "partitions");
+	else if (r->content == VOLUME_SIGNATURE)
+		snprintf(out, PROTO_WORD_MAX + 1, "%.*s", (int)strcspn(r->content_text, " "), r->content_text);
+}
+
+/* What cannot be looked at is published as in use, so that nobody offers it for encryption. */
+static int look(struct proto_device *d, struct volume_report *r)
+{
+	struct stat device, root;
+
+	if (volume_inspect(d->path, r) < 0) {
+		log_warning("a device cannot be looked at", "device", d->id, "reason", err_text(), NULL);
+		d->in_use = 1;
+		d->system = stat(d->path, &device) == 0 && stat("/", &root) == 0 && device.st_rdev == root.st_dev;
+		return 0;
+	}
+	d->in_use = r->use != VOLUME_FREE;
+	d->system = r->use == VOLUME_ROOT_DISK;
+	if (r->size > 0 && r->size <= INT64_MAX)
+		d->size_bytes = (int64_t)r->size;
+	set_filesystem(r, d->filesystem);
+	if (r->content == VOLUME_OURS || r->content == VOLUME_LUKS_FOREIGN)
+		inventory_luks_uuid(d->path, d->luks_uuid);
+	return 1;
+}
+
+static void show_token(const struct volume_report *r, struct proto_device *d)
+{
+	uuid_text(&r->token.device, d->key_device);
+	d->key_version = r->token.key_version;
+}
+
+/* Finds an open volume again after a restart of the agent. One that is open but not mounted is closed: its key was on the way
+ * when the agent was killed, and the next request gets it again. */
+static void adopt(struct guest *g, struct device *d)
+{
+	struct volume_state v;
+
+	if (d->state == DEVICE_OPEN || d->state == DEVICE_CLOSING || volume_status(&g->env, d->name, &v) < 0)
+		return;
+	if (v.alive && v.mounted[0]) {
+		snprintf(d->mount_point, sizeof d->mount_point, "%.*s", PROTO_PATH_MAX, v.mounted);
+		d->access = v.read_only ? PROTO_ACCESS_READ_ONLY : PROTO_ACCESS_READ_WRITE;
+		note_read(&g->env, d);
+		if (device_move(d, DEVICE_EVENT_FOUND) < 0)
+			return;
+		d->wake = clock_ticks() + LOOK_AGAIN;
+		d->untold_opened = 1;
+		device_say(d, "found open");
+		log_info("volume is open already", "device", d->id, "mounted", d->mount_point, NULL);
+	} else if (volume_close(&g->env, d->name, !v.alive) < 0) {
+		log_error("a left-over volume cannot be closed", "device", d->id, "reason", err_text(), NULL);
+	} else {
+		log_info("closed a volume that was left half open", "device", d->id, NULL);
+	}
+}
+
+static void enter(struct guest *g, const struct proto_device *found, const struct volume_report *r)
+{
+	struct device *d;
+
+	if (r->content != VOLUME_OURS || r->token.provisioning)
+		return;
+	if (!uuid_equal(&r->token.account, &g->reg.account)) {
+		log_debug("a volume of another account is left alone", "device", found->id, NULL);
+		return;
+	}
+	d = guest_device_add(g, found->id, found->path);
+	if (d == NULL) {
+		log_error("more devices than this agent can keep", "device", found->id, NULL);
+		return;
+	}
+	d->key_device = r->token.device;
+	adopt(g, d);
+}
+
+/* A disk that was pulled must not be asked for; one that is open is looked after whatever the provider says. */
+static void forget_missing(struct guest *g)
+{
+	for (int i = g->devices_count - 1; i >= 0; i--) {
+		struct device *d = &g->devices[i];
+		int listed = 0;
+
+		for (int j = 0; j < g->found->devices_count; j++)
+			listed |= strcmp(g->found->devices[j].id, d->id) == 0;
+		if (listed || d->state == DEVICE_OPEN || d->state == DEVICE_CLOSING || d->untold_closed)
+			continue;
+		log_info("a device is no longer there", "device", d->id, NULL);
+		sealed_free(d->one_time);
+		*d = g->devices[--g->devices_count];
+	}
+}
+
+int inventory_scan(struct guest *g)
+{
+	struct provider_context ctx = { &g->conf, g->state_dir };
+	struct proto_inventory *inv = g->found;
+	int count = g->provider->list(&ctx, inv->devices, PROTO_DEVICES_MAX);
+
+	if (count < 0)
+		return count;
+	inv->devices_count = count;
+	snprintf(inv->provider, sizeof inv->provider, "%s", g->provider->name);
+	snprintf(inv->instance_id, sizeof inv->instance_id, "%s", g->who.instance_id);
+	snprintf(inv->image_id, sizeof inv->image_id, "%s", g->who.image_id);
+	snprintf(inv->image_name, sizeof inv->image_name, "%s", g->who.image_name);
+	snprintf(inv->region, sizeof inv->region, "%s", g->who.region);
+	snprintf(inv->zone, sizeof inv->zone, "%s", g->who.zone);
+	host_describe(&inv->host);
+	for (int i = 0; i < count; i++) {
+		struct volume_report r;
+
+		if (!look(&inv->devices[i], &r))
+			continue;
+		if (r.content == VOLUME_OURS)
+			show_token(&r, &inv->devices[i]);
+		if (g->registered)
+			enter(g, &inv->devices[i], &r);
+	}
+	forget_missing(g);
+	return 0;
+}
+
+uint64_t inventory_digest(const struct guest *g)
+{
+	struct buf text = BUF_INIT;
+	uint8_t digest[PROTO_DIGEST_SIZE];
+	uint64_t out = 0;
+
+	if (proto_request_encode(PROTO_INVENTORY, g->found, &text) == 0 && proto_sha256(text.data, text.len, digest) == 0)
+		memcpy(&out, digest, sizeof out);
+	buf_free(&text);
+	return out;
+}
+
+int inventory_publish(struct guest *g)
+{
+	char count[16];
+	int rc = guest_tell(g, PROTO_INVENTORY, g->found, NULL);
+
+	if (rc == 0) {
+		snprintf(count, sizeof count, "%d", g->found->devices_count);
+		log_info("inventory published", "devices", count, NULL);
+	}
+	return rc;
+}

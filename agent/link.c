@@ -1,0 +1,259 @@
+/* link.c - posting frames with libcurl. */
+#include "agent/link.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/frame.h"
+
+#define CONNECT_SECONDS 10L
+#define POLL_MS 1000
+
+struct link {
+	CURL *easy;
+	CURLM *multi;
+	char *url, *host, *port;
+	char error[CURL_ERROR_SIZE];
+	struct curl_slist *headers, *resolve;
+	struct buf *answer;
+	int wake, use_wake, woken, down;
+};
+
+static size_t take_body(char *data, size_t size, size_t count, void *ctx)
+{
+	struct link *l = ctx;
+
+	if (l->answer->len + size * count > PROTO_FRAME_MAX)
+		return 0;
+	buf_add(l->answer, data, size * count);
+	return size * count;
+}
+
+static int read_url(const char *text, struct link *l)
+{
+	CURLU *u = curl_url();
+	char *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
+	size_t len = strlen(text);
+	int ok = curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK
+		&& curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "https") == 0
+		&& curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
+		&& curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK
+		&& curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_NO_USER;
+
+	if (ok) {
+		while (len > 0 && text[len - 1] == '/')
+			len--;
+		l->url = mem_printf("%.*s%s", (int)len, text, PROTO_PATH);
+		l->host = mem_strdup(host);
+		l->port = mem_strdup(port);
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_free(user);
+	curl_url_cleanup(u);
+	return ok ? 0 : err_set(ERR_INVALID, "\"%s\" is no Web Service URL: https://NAME[:PORT] is needed", text);
+}
+
+/* RFC 6761, section 6.3: such names are this machine, whatever a resolver or a proxy thinks. */
+static int is_loopback_name(const char *host)
+{
+	static const char suffix[] = ".localhost";
+	size_t len = strlen(host), tail = sizeof suffix - 1;
+
+	return strcasecmp(host, "localhost") == 0 || (len > tail && strcasecmp(host + len - tail, suffix) == 0);
+}
+
+static void set_loopback(struct link *l)
+{
+	char *entry = mem_printf("%s:%s:127.0.0.1,[::1]", l->host, l->port);
+
+	l->resolve = curl_slist_append(NULL, entry);
+	curl_easy_setopt(l->easy, CURLOPT_RESOLVE, l->resolve);
+	curl_easy_setopt(l->easy, CURLOPT_PROXY, "");
+	free(entry);
+}
+
+static void set_options(struct link *l, const struct link_settings *s)
+{
+	CURL *e = l->easy;
+
+	l->headers = curl_slist_append(NULL, "Content-Type: " PROTO_CONTENT_TYPE);
+	l->headers = curl_slist_append(l->headers, "Expect:");
+	curl_easy_setopt(e, CURLOPT_URL, l->url);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, l->headers);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, "keyward-agent");
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, l->error);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, l);
+	if (s->ca_file && *s->ca_file) {
+		curl_easy_setopt(e, CURLOPT_CAINFO, s->ca_file);
+		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+	}
+	if (s->ignore_ssl_errors) {
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	if (is_loopback_name(l->host))
+		set_loopback(l);
+}
+
+int link_open(const struct link_settings *settings, struct link **out)
+{
+	static int started;
+	struct link *l = mem_alloc(sizeof *l);
+	int rc = 0;
+
+	if (!started && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		fatal("libcurl cannot start");
+	started = 1;
+	l->wake = settings->wake;
+	if (settings->ca_file && *settings->ca_file && access(settings->ca_file, R_OK) < 0)
+		rc = err_set(ERR_INVALID, "the CA file %s cannot be read", settings->ca_file);
+	if (rc == 0)
+		rc = read_url(settings->url, l);
+	if (rc < 0) {
+		link_close(l);
+		return rc;
+	}
+	l->easy = curl_easy_init();
+	l->multi = curl_multi_init();
+	if (l->easy == NULL || l->multi == NULL)
+		fatal("libcurl cannot start");
+	set_options(l, settings);
+	link_set_limit(l, LINK_SECONDS, 0);
+	*out = l;
+	return 0;
+}
+
+void link_close(struct link *l)
+{
+	if (l == NULL)
+		return;
+	if (l->easy)
+		curl_easy_cleanup(l->easy);
+	if (l->multi)
+		curl_multi_cleanup(l->multi);
+	curl_slist_free_all(l->headers);
+	curl_slist_free_all(l->resolve);
+	free(l->url);
+	free(l->host);
+	free(l->port);
+	free(l);
+}
+
+void link_set_limit(struct link *l, long seconds, int wake)
+{
+	l->use_wake = wake && l->wake >= 0;
+	curl_easy_setopt(l->easy, CURLOPT_TIMEOUT, seconds);
+}
+
+int link_is_down(const struct link *l)
+{
+	return l->down;
+}
+
+int link_was_woken(const struct link *l)
+{
+	return l->woken;
+}
+
+/* Runs the transfer that is in the multi handle. The result of the transfer, or CURLE_ABORTED_BY_CALLBACK when woken. */
+static CURLcode run(struct link *l)
+{
+	struct curl_waitfd wake = { l->wake, CURL_WAIT_POLLIN, 0 };
+	int running = 1, left;
+	CURLMsg *message;
+
+	while (curl_multi_perform(l->multi, &running) == CURLM_OK && running) {
+		wake.revents = 0;
+		if (curl_multi_poll(l->multi, l->use_wake ? &wake : NULL, l->use_wake ? 1 : 0, POLL_MS, NULL) != CURLM_OK)
+			break;
+		if (l->use_wake && wake.revents) {
+			l->woken = 1;
+			return CURLE_ABORTED_BY_CALLBACK;
+		}
+	}
+	message = curl_multi_info_read(l->multi, &left);
+	return message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
+}
+
+/* What a person can do about it. */
+static int explain(struct link *l, CURLcode code)
+{
+	const char *more = l->error[0] ? l->error : curl_easy_strerror(code);
+
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return err_set(ERR_UNAVAILABLE, "the name %s cannot be found: check the URL and this machine's DNS", l->host);
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return err_set(ERR_UNAVAILABLE, "the proxy's name cannot be found: check https_proxy (%s)", more);
+	case CURLE_COULDNT_CONNECT:
+		return err_set(ERR_UNAVAILABLE, "nobody answers at %s port %s: check the URL, the server and firewalls (%s)", l->host, l->port,
+			more);
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return err_set(ERR_UNAVAILABLE, "the certificate of %s is not trusted: give the CA that signed it (--ca-file or ca_file) (%s)",
+			l->host, more);
+	case CURLE_SSL_CONNECT_ERROR:
+		return err_set(ERR_UNAVAILABLE, "no TLS connection to %s port %s: is that an HTTPS server? (%s)", l->host, l->port, more);
+	case CURLE_ABORTED_BY_CALLBACK:
+		return err_set(ERR_TIMEOUT, "waiting was ended");
+	case CURLE_OPERATION_TIMEDOUT:
+		return err_set(ERR_TIMEOUT, "%s did not answer in time (%s)", l->host, more);
+	case CURLE_WRITE_ERROR:
+		return err_set(ERR_TOO_LARGE, "the answer of %s is larger than any of ours", l->host);
+	default:
+		return err_set(ERR_UNAVAILABLE, "no connection to %s: %s", l->host, more);
+	}
+}
+
+static int check_answer(struct link *l)
+{
+	long status = 0;
+
+	if (l->answer->len >= 3 && memcmp(l->answer->data, "KWD", 3) == 0)
+		return 0;
+	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &status);
+	return err_set(ERR_UNAVAILABLE, "what answers at %s is no Keyward agent service (HTTP status %ld): check the URL and any proxy",
+		l->url, status);
+}
+
+static int post(void *ctx, const struct buf *request, struct buf *answer)
+{
+	struct link *l = ctx;
+	CURLcode code;
+	int rc;
+
+	l->answer = answer;
+	l->error[0] = '\0';
+	l->woken = 0;
+	buf_reset(answer);
+	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDSIZE, (long)request->len);
+	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDS, request->data);
+	curl_multi_add_handle(l->multi, l->easy);
+	code = run(l);
+	curl_multi_remove_handle(l->multi, l->easy);
+	rc = code == CURLE_OK ? check_answer(l) : explain(l, code);
+	l->down = rc < 0;
+	return rc;
+}
+
+struct proto_transport link_transport(struct link *l)
+{
+	return (struct proto_transport){ post, l };
+}

@@ -1,0 +1,337 @@
+/* request.c - key requests and what follows from their answers. */
+#include "agent/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/claims.h"
+#include "agent/holders.h"
+#include "agent/integrity/facts.h"
+#include "agent/note.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "proto/evidence.h"
+
+#define POLL_STANDARD 5          /* seconds, where the server says nothing */
+#define REFUSED_STANDARD 60
+#define FAILED_FIRST 30          /* doubles with each failure in a row, up to: */
+#define FAILED_MOST 3600
+
+static void wake_in(struct device *d, int64_t seconds)
+{
+	d->wake = clock_ticks() + device_jitter(seconds);
+}
+
+static void drop_one_time(struct device *d)
+{
+	sealed_free(d->one_time);
+	d->one_time = NULL;
+}
+
+static void fail(struct device *d, const char *what)
+{
+	int64_t wait = FAILED_FIRST;
+
+	for (unsigned i = 0; i < d->failures && wait < FAILED_MOST; i++)
+		wait *= 2;
+	d->failures++;
+	device_say(d, "%s: %s", what, err_text());
+	log_error("a volume cannot be opened", "device", d->id, "reason", d->detail, NULL);
+	device_move(d, DEVICE_EVENT_FAIL);
+	d->untold_opened = 0;
+	d->untold_closed = 1;
+	d->close_reason = PROTO_REASON_FAILURE;
+	wake_in(d, wait);
+}
+
+static int unseal(struct guest *g, const struct device *d, const struct proto_key_answer *a, struct secret **key)
+{
+	struct sealed_expected expected = {
+		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
+	};
+	int rc = claims_read(a->sealed, &expected);
+
+	if (rc < 0)
+		return rc;
+	/* The request is ours to know; the device too, once its token has said so. A clone shares another device's key. */
+	expected.request = a->request;
+	if (!uuid_is_nil(&d->key_device) && !uuid_equal(&d->key_device, &expected.device))
+		log_warning("the key is another device's than the volume's token names", "device", d->id, NULL);
+	return sealed_open(d->one_time, a->sealed, strlen(a->sealed), &expected, key);
+}
+
+static int mount_open(struct guest *g, struct device *d, const char *block)
+{
+	int read_only = d->access == PROTO_ACCESS_READ_ONLY;
+	int rc = read_only ? 0 : volume_check(block);
+
+	if (rc == 0)
+		rc = note_write(&g->env, d);
+	if (rc == 0)
+		rc = volume_mount(block, d->mount_point, read_only);
+	return rc;
+}
+
+/* The key lives from here to the end of volume_open. */
+static void open_with(struct guest *g, struct device *d, const struct proto_key_answer *a)
+{
+	struct volume_open_params params = { d->path, d->name, d->access == PROTO_ACCESS_READ_ONLY, 0 };
+	char block[VOLUME_TEXT_MAX];
+	struct secret *key = NULL;
+	int rc = unseal(g, d, a, &key);
+
+	drop_one_time(d);
+	if (rc < 0) {
+		fail(d, "the key cannot be used");
+		return;
+	}
+	rc = volume_open(&g->env, g->engine, &params, key, block);
+	secret_free(key);
+	if (rc < 0) {
+		fail(d, "opening failed");
+		return;
+	}
+	rc = mount_open(g, d, block);
+	if (rc < 0) {
+		fail(d, "mounting failed");
+		volume_close(&g->env, d->name, 0);
+		note_remove(&g->env, d);
+		return;
+	}
+	device_move(d, DEVICE_EVENT_OPENED);
+	d->failures = 0;
+	d->untold_opened = 1;
+	d->untold_closed = 0;
+	d->wake = clock_ticks() + REQUEST_LOOK;
+	device_say(d, "mounted on %s", d->mount_point);
+	log_info("volume open and mounted", "device", d->id, "mounted", d->mount_point, "access", proto_access_names[d->access], NULL);
+}
+
+static void deliver(struct guest *g, struct device *d, const struct proto_key_answer *a)
+{
+	device_move(d, DEVICE_EVENT_KEY);
+	if (a->mount_point[0])
+		snprintf(d->mount_point, sizeof d->mount_point, "%s", a->mount_point);
+	if (a->access != PROTO_ACCESS_UNKNOWN)
+		d->access = a->access;
+	if (d->access == PROTO_ACCESS_UNKNOWN)
+		d->access = PROTO_ACCESS_READ_WRITE;
+	if (a->raid_members > 0)
+		err_set(ERR_UNSUPPORTED, "members of a RAID are not supported by this version");
+	else if (a->device[0] && strcmp(a->device, d->id) != 0)
+		err_set(ERR_UNSUPPORTED, "the server chose device %s, which this provider cannot attach", a->device);
+	else if (d->mount_point[0] != '/')
+		err_set(ERR_INVALID, "neither the server nor the configuration file says where to mount it");
+	else {
+		open_with(g, d, a);
+		return;
+	}
+	drop_one_time(d);
+	fail(d, "the key cannot be used");
+}
+
+static void denied(struct device *d, const struct proto_key_answer *a)
+{
+	device_move(d, DEVICE_EVENT_DENY);
+	drop_one_time(d);
+	device_say(d, "denied%s%s", a->reason[0] ? ": " : "", a->reason);
+	log_warning("the key request was denied", "device", d->id, "reason", a->reason, "again",
+		a->retry_after_s > 0 ? "later" : "when the server orders it", NULL);
+	if (a->retry_after_s > 0)
+		wake_in(d, a->retry_after_s);
+	else
+		d->wake = DEVICE_NEVER;
+}
+
+static void pending(struct device *d, const struct proto_key_answer *a)
+{
+	int first = d->state == DEVICE_REQUESTING;
+
+	device_move(d, DEVICE_EVENT_PEND);
+	device_say(d, "%s%s%s", proto_key_status_names[a->status], a->reason[0] ? ": " : "", a->reason);
+	if (first)
+		log_info("the key request waits for approval", "device", d->id, "reason", a->reason, NULL);
+	wake_in(d, a->retry_after_s > 0 ? a->retry_after_s : POLL_STANDARD);
+}
+
+static void take_answer(struct guest *g, struct device *d, const struct proto_key_answer *a)
+{
+	if (!uuid_is_nil(&a->request))
+		d->request = a->request;
+	switch (a->status) {
+	case PROTO_KEY_PENDING:
+	case PROTO_KEY_APPROVED:
+		pending(d, a);
+		break;
+	case PROTO_KEY_DELIVERED:
+		deliver(g, d, a);
+		break;
+	default:
+		denied(d, a);
+	}
+}
+
+/* No answer: the same again later, by the server's wish or when it can be reached. */
+static void refused(struct guest *g, struct device *d, int rc)
+{
+	int reached = g->client.refusal.code[0] != '\0';
+
+	device_say(d, "%s", err_text());
+	if (reached) {
+		log_warning("the server refuses to decide on a key", "device", d->id, "reason", err_name(rc), "text", d->detail, NULL);
+		wake_in(d, guest_retry_after(g, REFUSED_STANDARD));
+	} else {
+		d->wake = g->next_try > clock_ticks() ? g->next_try : clock_ticks() + CLOCK_SECOND;
+	}
+}
+
+static int prepare(struct guest *g, struct device *d, struct proto_key_request *r)
+{
+	struct proto_recipient recipient = { g->reg.account, g->reg.agent, d->id, r->recipient_key };
+	int rc;
+
+	drop_one_time(d);
+	rc = sealed_new(&d->one_time);
+	if (rc < 0)
+		return rc;
+	snprintf(r->device, sizeof r->device, "%s", d->id);
+	snprintf(r->mount_point, sizeof r->mount_point, "%s", d->mount_point);
+	r->access = d->access != PROTO_ACCESS_UNKNOWN ? d->access : PROTO_ACCESS_READ_WRITE;
+	r->reason = d->ask_reason;
+	sealed_public(d->one_time, r->recipient_key);
+	r->facts = facts_gather();
+	return proto_recipient_sign(&recipient, &g->client.signer, r->signature);
+}
+
+void request_ask(struct guest *g, struct device *d)
+{
+	struct proto_key_request *r = proto_request_new(PROTO_KEY_REQUEST);
+	struct proto_key_answer *a = proto_answer_new(PROTO_KEY_REQUEST);
+	int rc;
+
+	if (device_move(d, DEVICE_EVENT_ASK) == 0) {
+		rc = prepare(g, d, r);
+		if (rc == 0)
+			rc = guest_call(g, PROTO_KEY_REQUEST, r, a);
+		if (rc == 0) {
+			take_answer(g, d, a);
+		} else {
+			device_move(d, DEVICE_EVENT_FAIL);
+			refused(g, d, rc);
+		}
+	}
+	proto_answer_free(PROTO_KEY_REQUEST, a);
+	proto_request_free(PROTO_KEY_REQUEST, r);
+}
+
+void request_poll(struct guest *g, struct device *d)
+{
+	struct proto_key_poll r = { .request = d->request };
+	struct proto_key_answer *a = proto_answer_new(PROTO_KEY_POLL);
+	int rc = guest_call(g, PROTO_KEY_POLL, &r, a);
+
+	if (rc == 0) {
+		take_answer(g, d, a);
+	} else if (rc == ERR_NOT_FOUND && g->client.refusal.code[0]) {
+		log_info("the server no longer has the request; asking anew", "device", d->id, NULL);
+		device_move(d, DEVICE_EVENT_FAIL);
+		wake_in(d, guest_retry_after(g, 1));
+	} else {
+		refused(g, d, rc);
+	}
+	proto_answer_free(PROTO_KEY_POLL, a);
+}
+
+void request_look(struct guest *g, struct device *d)
+{
+	struct volume_state v;
+	int rc = volume_status(&g->env, d->name, &v);
+
+	d->wake = clock_ticks() + REQUEST_LOOK;
+	if (rc == 0 && v.alive && v.mounted[0])
+		return;
+	if (rc == 0 && v.alive)
+		err_set(ERR_NOT_FOUND, "somebody has unmounted it");
+	else
+		err_set(ERR_IO, "its block device is gone");
+	fail(d, "the volume was lost");
+	volume_close(&g->env, d->name, rc == 0 && !v.alive);
+	note_remove(&g->env, d);
+}
+
+static void still_busy(struct device *d, const char *point)
+{
+	char who[PROTO_TEXT_MAX / 2], reason[PROTO_TEXT_MAX / 2];
+
+	snprintf(reason, sizeof reason, "%s", err_text());
+	holders_find(point, who, sizeof who);
+	device_say(d, "cannot be closed yet: %s", who[0] ? who : reason);
+	log_warning("a volume is in use and cannot be closed yet", "device", d->id, "mounted", point, "used_by", who, "reason", reason,
+		NULL);
+	d->wake = clock_ticks() + REQUEST_LOOK;
+}
+
+void request_close(struct guest *g, struct device *d)
+{
+	struct volume_state v;
+	int rc = volume_status(&g->env, d->name, &v);
+
+	if (rc == 0 && v.mounted[0])
+		rc = volume_unmount(v.mounted, d->force);
+	if (rc == 0)
+		rc = volume_close(&g->env, d->name, d->force || !v.alive);
+	if (rc < 0 && rc != ERR_NOT_FOUND) {
+		still_busy(d, v.mounted[0] ? v.mounted : d->mount_point);
+		return;
+	}
+	note_remove(&g->env, d);
+	device_move(d, DEVICE_EVENT_GONE);
+	d->wake = DEVICE_NEVER;
+	d->untold_opened = 0;
+	d->untold_closed = 1;
+	d->force = 0;
+	device_say(d, "closed, key wiped");
+	log_info("volume closed, key wiped", "device", d->id, "reason", proto_reason_names[d->close_reason], NULL);
+}
+
+static int tell_closed(struct guest *g, struct device *d)
+{
+	struct proto_closed *c = proto_request_new(PROTO_CLOSED);
+	int rc;
+
+	snprintf(c->device, sizeof c->device, "%s", d->id);
+	c->reason = d->close_reason;
+	snprintf(c->detail, sizeof c->detail, "%s", d->detail);
+	rc = guest_tell(g, PROTO_CLOSED, c, NULL);
+	proto_request_free(PROTO_CLOSED, c);
+	return rc;
+}
+
+static int tell_opened(struct guest *g, struct device *d)
+{
+	struct proto_opened *o = proto_request_new(PROTO_OPENED);
+	int rc;
+
+	o->request = d->request;
+	snprintf(o->device, sizeof o->device, "%s", d->id);
+	rc = guest_tell(g, PROTO_OPENED, o, NULL);
+	proto_request_free(PROTO_OPENED, o);
+	return rc;
+}
+
+/* A message that the server refuses is not sent for ever: it has answered, and heartbeats tell it the state anyway. */
+static int is_told(struct guest *g, const struct device *d, int rc)
+{
+	if (rc < 0 && g->client.refusal.code[0])
+		log_warning("the server does not take a volume's state", "device", d->id, "reason", err_text(), NULL);
+	return rc == 0 || g->client.refusal.code[0];
+}
+
+void request_tell(struct guest *g, struct device *d)
+{
+	if (d->untold_closed && is_told(g, d, tell_closed(g, d)))
+		d->untold_closed = 0;
+	if (d->untold_opened && !d->untold_closed && is_told(g, d, tell_opened(g, d)))
+		d->untold_opened = 0;
+}

@@ -1,0 +1,179 @@
+/* show.c - what keyward-config prints: for people, or as JSON for scripts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/inventory.h"
+#include "agent/tool.h"
+#include "base/err.h"
+#include "base/json.h"
+
+void show_plugins(void)
+{
+	for (size_t i = 0; providers[i]; i++)
+		printf("%-12s %s\n", providers[i]->name, providers[i]->title);
+}
+
+static void size_text(int64_t bytes, char out[static 32])
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	double n = (double)bytes;
+	size_t unit = 0;
+
+	while (n >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+		n /= 1024;
+		unit++;
+	}
+	snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
+}
+
+static const char *use_text(const struct tool *t, const struct proto_device *d)
+{
+	for (int i = 0; i < t->g.devices_count; i++)
+		if (strcmp(t->g.devices[i].id, d->id) == 0)
+			return t->g.devices[i].state == DEVICE_OPEN ? "volume, open" : "volume, closed";
+	if (d->system)
+		return "system";
+	return d->in_use ? "in use" : "free";
+}
+
+static json_t *device_json(const struct tool *t, const struct proto_device *d)
+{
+	json_t *o = json_object();
+
+	json_set_string(o, "id", d->id);
+	json_set_string(o, "name", d->name);
+	json_set_string(o, "path", d->path);
+	json_set_string(o, "kind", proto_device_kind_names[d->kind]);
+	json_set_int(o, "size_bytes", d->size_bytes);
+	json_set_string(o, "filesystem", d->filesystem);
+	json_set_string(o, "luks_uuid", d->luks_uuid);
+	json_set_string(o, "key_device", d->key_device);
+	json_set_bool(o, "in_use", d->in_use);
+	json_set_bool(o, "system", d->system);
+	json_set_string(o, "use", use_text(t, d));
+	return o;
+}
+
+static void print_json(json_t *o)
+{
+	char *text = json_text(o);
+
+	puts(text);
+	free(text);
+	json_decref(o);
+}
+
+enum tool_exit show_devices(struct tool *t)
+{
+	int rc = inventory_scan(&t->g);
+	json_t *list = json_array(), *o = json_object();
+
+	if (rc < 0)
+		return tool_failed(t, rc, "the devices cannot be listed");
+	if (!t->o.json)
+		printf("%-48s %-10s %10s  %-14s %-12s %s\n", "ID", "KIND", "SIZE", "USE", "CONTENT", "PATH");
+	for (int i = 0; i < t->g.found->devices_count; i++) {
+		const struct proto_device *d = &t->g.found->devices[i];
+		char size[32];
+
+		size_text(d->size_bytes, size);
+		json_array_append_new(list, device_json(t, d));
+		if (!t->o.json)
+			printf("%-48s %-10s %10s  %-14s %-12s %s\n", d->id, proto_device_kind_names[d->kind], size, use_text(t, d),
+				d->filesystem[0] ? d->filesystem : "-", d->path);
+	}
+	json_object_set_new(o, "devices", list);
+	if (t->o.json)
+		print_json(o);
+	else
+		json_decref(o);
+	return TOOL_OK;
+}
+
+static json_t *volumes_json(const struct tool *t)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < t->g.devices_count; i++) {
+		const struct device *d = &t->g.devices[i];
+		json_t *o = json_object();
+
+		json_set_string(o, "device", d->id);
+		json_set_string(o, "path", d->path);
+		json_set_string(o, "state", device_state_name(d->state));
+		json_set_string(o, "mounted", d->state == DEVICE_OPEN ? d->mount_point : NULL);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+/* Whether the server takes us as who we say we are: the cheapest message there is. */
+static int ping(struct tool *t)
+{
+	struct proto_empty nothing = { 0 };
+	struct proto_provisioning_answer *a;
+	int rc = tool_link(t) == TOOL_OK ? 0 : err_set(ERR_UNAVAILABLE, "no connection");
+
+	if (rc < 0)
+		return rc;
+	a = proto_answer_new(PROTO_PROVISIONING);
+	rc = guest_call(&t->g, PROTO_PROVISIONING, &nothing, a);
+	proto_answer_free(PROTO_PROVISIONING, a);
+	return rc;
+}
+
+static void print_status(const struct tool *t, const json_t *o)
+{
+	static const char *const names[] = { "registered", "url", "account", "agent", "provider", "instance", "agent_running",
+		"certificate_checks", "server" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		const json_t *v = json_object_get(o, names[i]);
+
+		if (v)
+			printf("%-20s %s\n", names[i], json_is_string(v) ? json_string_value(v) : json_is_true(v) ? "yes" : "no");
+	}
+	for (int i = 0; i < t->g.devices_count; i++)
+		printf("volume               %s  %s  %s\n", t->g.devices[i].id, device_state_name(t->g.devices[i].state),
+			t->g.devices[i].state == DEVICE_OPEN ? t->g.devices[i].mount_point : "");
+}
+
+static enum tool_exit add_registration(struct tool *t, json_t *o)
+{
+	int rc = ping(t);
+
+	json_set_string(o, "url", t->g.reg.url);
+	json_set_uuid(o, "account", &t->g.reg.account);
+	json_set_uuid(o, "agent", &t->g.reg.agent);
+	json_set_bool(o, "certificate_checks", !t->g.reg.ignore_ssl_errors && !agent_conf_flag(&t->g.conf, AGENT_IGNORE_SSL_ERRORS));
+	json_set_string(o, "server", rc < 0 ? err_text() : "answers");
+	return rc == 0 ? TOOL_OK : tool_failed(t, rc, "the server");
+}
+
+enum tool_exit show_status(struct tool *t)
+{
+	json_t *o = json_object();
+	int lock = guest_lock(&t->g, "agent");
+	enum tool_exit code = TOOL_OK;
+
+	if (lock >= 0)
+		close(lock);
+	if (inventory_scan(&t->g) < 0)
+		code = tool_failed(t, ERR_IO, "the devices cannot be listed");
+	json_set_bool(o, "registered", t->g.registered);
+	json_set_string(o, "provider", t->g.provider->name);
+	json_set_string(o, "instance", t->g.who.instance_id);
+	json_set_bool(o, "agent_running", lock == ERR_BUSY);
+	if (t->g.registered)
+		code = add_registration(t, o);
+	json_object_set_new(o, "volumes", volumes_json(t));
+	if (t->o.json) {
+		print_json(o);
+	} else {
+		print_status(t, o);
+		json_decref(o);
+	}
+	return code;
+}
