@@ -137,7 +137,8 @@ class Installation:
         listen = ["127.0.0.1"] + (["::1"] if has_ipv6() else [])
         template = string.Template((ROOT / "packaging" / "kore.conf.in").read_text())
         (self.state / "etc" / "kore.conf").write_text(template.substitute(
-            binds="\n".join(f"\tbind {a} {self.port}" for a in listen), workers=self.workers, module=self._program("web", "keyward.so"),
+            binds="\n".join(f"\tbind {a} {self.port}" for a in listen), workers=self.workers,
+            module=self._program("kore", "keyward.so"),
             chroot=self.state / "run", tls=self.state / "tls", dh=self.state / "etc" / "dh.pem", pid=self.state / "pid" / "kore",
             **SITES))
 
