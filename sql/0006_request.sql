@@ -51,7 +51,7 @@ CREATE INDEX key_request_timed ON key_request (tenant, approve_at) WHERE closed 
 GRANT SELECT, UPDATE (policy, policy_name, policy_version, status, integrity, verdict, approve_at, decided, decided_by,
 	decided_by_name, comment, revoke_at, closed, closed_reason) ON key_request TO keyward_console;
 GRANT SELECT, INSERT, UPDATE (policy, policy_name, policy_version, status, integrity, verdict, approve_at, decided, comment,
-	delivered, key_version, opened, revoke_at, recipient_key, signature, facts, address, closed, closed_reason)
+	delivered, key_version, opened, revoke_at, recipient_key, signature, facts, address, access, mount_point, closed, closed_reason)
 	ON key_request TO keyward_agent;
 GRANT SELECT, UPDATE (status, integrity, verdict, approve_at, decided, comment, revoke_at, closed, closed_reason)
 	ON key_request TO keyward_jobs;

@@ -1,0 +1,103 @@
+/* request.h - key requests: from the agent's question to the end of the volume's use (RUN-1 to RUN-6, INT-2, INT-3). Every change
+ * of status goes through the table in policy/request_state.h; what that does not allow gives ERR_CONFLICT with its words.
+ *
+ * A request is open until it is closed; a device has at most one open request from an instance. */
+#ifndef STORE_REQUEST_H
+#define STORE_REQUEST_H
+
+#include "policy/evaluate.h"
+#include "policy/request_state.h"
+#include "store/db.h"
+#include "store/device.h"
+#include "store/list.h"
+
+#define REQUEST_KEY_SIZE 65      /* P-256 point, uncompressed */
+#define REQUEST_SIGNATURE_SIZE 64
+
+/* What an agent asks. Strings and FACTS are borrowed. */
+struct request_question {
+	struct uuid device, instance, agent;
+	const char *access, *mount_point, *reason;
+	const uint8_t *recipient_key, *signature;    /* of the sizes above */
+	const json_t *facts;
+	const char *address;         /* as the server saw it */
+};
+
+/* All that a decision needs, from one query. */
+struct request_case {
+	struct uuid id, agent, instance, image;      /* image: nil when unknown */
+	enum request_state status;
+	enum integrity integrity;
+	int closed, judged;          /* judged: a verdict was kept already */
+	char *access, *mount_point, *address;
+	uint8_t recipient_key[REQUEST_KEY_SIZE];
+	json_t *facts;
+	clock_us requested, approve_at;
+	int64_t delivered_version;   /* of the key; 0: not delivered */
+	struct device device;
+	/* The device's policy, ready for policy_evaluate: policy.rules is policy_rules below. */
+	struct policy policy;
+	char *policy_name;
+	int64_t policy_version;
+	int policy_pooling;
+	json_t *policy_rules;
+	int image_in_policy;         /* the instance's image belongs to the device's policy too (RUN-4) */
+	struct uuid used_by;         /* another instance that has the device open; nil: none */
+	int tenant_active;
+};
+
+void request_case_release(struct request_case *c);           /* frees what it points to; zeroed is fine */
+
+/* Agent */
+
+/* The open request for the question, new or not; *FRESH (may be NULL) tells. A pending one takes the new question's key and facts
+ * and keeps its place; the same question again gives what there is; any other open one ends as superseded. */
+int request_open(struct db *db, const struct request_question *q, struct uuid *id, int *fresh);
+/* Keeps what the evaluator said of a pending request: verdict and integrity, and moves it by REQUEST_EVENT_APPROVE or _DENY; EVENT -1:
+ * it stays pending, with the verdict's approve_at. C is from request_load_locked in this transaction. */
+int request_judge(struct db *db, const struct request_case *c, const struct verdict *v, int event);
+/* The key of VERSION is about to be sealed to the agent; commit before it is. An APPROVED one only, or a DELIVERED one with the
+ * same key again (an answer was lost). */
+int request_deliver(struct db *db, const struct uuid *id, int64_t version);
+/* The agent says that the volume is open: the device is In-use. */
+int request_opened(struct db *db, const struct uuid *id);
+/* The agent says that the volume is closed and the key wiped; whatever is open for that device and instance ends, a revocation as
+ * revoked. Can be repeated. */
+int request_volume_closed(struct db *db, const struct uuid *instance, const struct uuid *device, const char *reason);
+
+/* All roles that decide */
+
+int request_load(struct db *db, const struct uuid *id, struct request_case *out);
+/* Same, and nobody else changes the request until this transaction ends. */
+int request_load_locked(struct db *db, const struct uuid *id, struct request_case *out);
+/* A person's APPROVE or DENY, with a comment (NULL: none). ERR_CONFLICT for what is decided or closed already. */
+int request_decide(struct db *db, const struct uuid *id, enum request_event event, const char *comment);
+/* Delivered -> Revoking, and the order to the agent. COMMENT may be NULL. */
+int request_revoke(struct db *db, const struct uuid *id, const char *comment);
+/* A good check, or a person, cancels a revocation or grants again. */
+int request_restore(struct db *db, const struct uuid *id, const char *comment);
+/* A later check's result (Good, Bad, Failed); logged when it changed. VERDICT (borrowed) may be NULL. */
+int request_set_integrity(struct db *db, const struct uuid *id, enum integrity integrity, const json_t *verdict);
+/* RUN-4: the device goes to POLICY, and so does the image when it is not there. Load and judge again afterwards. Console. */
+int request_assign_policy(struct db *db, const struct uuid *id, const struct uuid *policy);
+int request_close(struct db *db, const struct uuid *id, const char *reason);
+/* jobd: ids of pending requests whose automatic approval is due, the oldest first. */
+int request_due(struct db *db, clock_us now, int limit, json_t **out);
+/* jobd: approves one of them; ERR_CONFLICT when it is no longer pending or due. */
+int request_approve_due(struct db *db, const struct uuid *id, clock_us now);
+
+/* Console */
+
+/* Open requests. Sorts: requested, status, integrity, device, image, instance, provider, policy; filters: status, integrity,
+ * policy, image, instance, device, provider. Rows: id, status, integrity, device, device_name, kind, image, image_name, instance,
+ * instance_name, provider, policy, policy_name, requested, decided, delivered, approve_at, mount_point, access. */
+int request_list(struct db *db, const struct list_query *query, json_t **page);
+/* Closed ones too; the newest first. Sort: requested; filters as above. */
+int request_history(struct db *db, const struct list_query *query, json_t **page);
+/* {instances, pending, approved, delivered, denied, revoking}: numbers (RUN-1). */
+int request_totals(struct db *db, json_t **out);
+/* A row with everything: description, size, os, file system, cipher and key sizes, facts, verdict, address, comment, decided_by_name,
+ * policy_version, closed, closed_reason, decisions [{decision, at, by_kind, by_name, comment}]. */
+int request_get(struct db *db, const struct uuid *id, json_t **out);
+
+#endif

@@ -1,0 +1,86 @@
+/* request_list.c - key requests as pages show them. */
+#include "base/json.h"
+#include "store/request.h"
+
+#define COLUMNS "r.id, r.status, r.integrity, r.device, coalesce(nullif(d.name, ''), d.provider_device) as device_name, d.kind," \
+	" r.image, coalesce(nullif(m.name, ''), m.provider_image) as image_name, r.instance," \
+	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, i.provider, d.policy, p.name as policy_name," \
+	" r.requested, r.decided, r.delivered, r.approve_at, r.mount_point, r.access, r.closed, r.closed_reason"
+#define FROM "key_request r join device d on d.tenant = r.tenant and d.id = r.device" \
+	" join instance i on i.tenant = r.tenant and i.id = r.instance" \
+	" join policy p on p.tenant = d.tenant and p.id = d.policy" \
+	" left join image m on m.tenant = r.tenant and m.id = r.image"
+
+static const struct list_column sorts[] = {
+	{ "requested", "r.requested", "timestamptz", 1 },
+	{ "status", "r.status", "text", 0 },
+	{ "integrity", "r.integrity", "text", 0 },
+	{ "device", "coalesce(nullif(d.name, ''), d.provider_device)", "text", 0 },
+	{ "image", "coalesce(nullif(m.name, ''), m.provider_image, '')", "text", 0 },
+	{ "instance", "coalesce(nullif(i.host_name, ''), i.provider_instance)", "text", 0 },
+	{ "provider", "i.provider", "text", 0 },
+	{ "policy", "p.name", "text", 0 },
+	{ NULL },
+};
+static const char *const searches[] = {
+	"d.name", "d.provider_device", "i.host_name", "i.provider_instance", "coalesce(m.name, '')", "coalesce(m.provider_image, '')",
+	"p.name", "r.mount_point", NULL,
+};
+static const struct list_filter filters[] = {
+	{ "status", "r.status = $" },
+	{ "integrity", "r.integrity = $" },
+	{ "policy", "d.policy = $::uuid" },
+	{ "image", "r.image = $::uuid" },
+	{ "instance", "r.instance = $::uuid" },
+	{ "device", "r.device = $::uuid" },
+	{ "provider", "i.provider = $" },
+	{ NULL },
+};
+static const struct list_spec open_spec = {
+	.columns = COLUMNS, .from = FROM, .where = "r.closed is null", .id = "r.id", .sorts = sorts, .searches = searches,
+	.filters = filters,
+};
+static const struct list_spec history_spec = {
+	.columns = COLUMNS, .from = FROM, .id = "r.id", .sorts = sorts, .searches = searches, .filters = filters,
+};
+
+int request_list(struct db *db, const struct list_query *query, json_t **page)
+{
+	return list_page(db, &open_spec, query, page);
+}
+
+int request_history(struct db *db, const struct list_query *query, json_t **page)
+{
+	return list_page(db, &history_spec, query, page);
+}
+
+static int one(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql, args, count);
+
+	if (rc < 0)
+		return rc;
+	*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int request_totals(struct db *db, json_t **out)
+{
+	return one(db, out, "select (select count(*) from instance where state = 'running') as instances,"
+		" count(*) filter (where status = 'pending') as pending, count(*) filter (where status = 'approved') as approved,"
+		" count(*) filter (where status = 'delivered') as delivered, count(*) filter (where status = 'denied') as denied,"
+		" count(*) filter (where status = 'revoking') as revoking from key_request where closed is null", DB_NONE);
+}
+
+int request_get(struct db *db, const struct uuid *id, json_t **out)
+{
+	return one(db, out, "select " COLUMNS ", d.description, d.size_bytes, d.os, d.filesystem, d.cipher, d.mode, d.key_bits,"
+		" d.hash, d.status as device_status, d.provider_device, r.facts, r.verdict, r.address, r.reason, r.comment, r.decided_by,"
+		" r.decided_by_name, r.policy_version, r.policy_name as judged_by, r.opened, r.key_version, r.agent,"
+		" (select coalesce(json_agg(json_build_object('decision', k.decision, 'at', to_char(k.at at time zone 'UTC',"
+		" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), 'by_kind', k.by_kind, 'by_name', k.by_name, 'comment', k.comment) order by k.at, k.id),"
+		" '[]') from key_decision k where k.tenant = r.tenant and k.request = r.id) as decisions"
+		" from " FROM " where r.id = $1", DB_ARGS(db_uuid_arg(id)));
+}
