@@ -5,6 +5,7 @@ behind (processes, mounts, loop devices) is ended when it has gone."""
 import argparse
 import dataclasses
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -200,11 +201,17 @@ def show(suites):
             print(f"{s.group}  {t.name}  {','.join(t.covers) or '-'}")
 
 
+def reason(lines):
+    """The one line of a failure's output that says most."""
+    said = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Failed|Timeout)\b|.*(Sanitizer|runtime error):", line)]
+    return (said or lines or [""])[-1].strip()
+
+
 def summary(failures, passed, began):
     if failures:
         print("\nFailed:")
         for name, lines in failures:
-            print(f"    {name}" + (f": {lines[-1].strip()}" if lines else ""))
+            print(f"    {name}: {reason(lines)}")
     print(f"\nin {time.monotonic() - began:.0f} s")
     print(f"{passed} passed, {len(failures)} failed", flush=True)
 

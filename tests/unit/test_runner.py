@@ -1,0 +1,83 @@
+"""The test runner itself: it must see failures, crashes, hangs and what is left behind, and count them right."""
+import pathlib
+import subprocess
+import textwrap
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+PROGRAM = """#!/bin/sh
+# Behaves as a unit test program would that passes, fails, crashes, hangs and leaves a process behind.
+for name; do
+	case $name in
+	good) echo "ok good" ;;
+	bad) echo "    why it is bad"; echo "FAIL bad" ;;
+	crash) echo "before the crash"; kill -SEGV $$ ;;
+	hang) sleep 600 ;;
+	left) setsid sleep 599 >/dev/null 2>&1 & echo "ok left" ;;
+	esac
+done
+"""
+
+DRIVER = """
+import sys
+sys.path[:0] = [%(lib)r, %(tools)r]
+import collect, runner
+tests = [collect.Test(n, ["OPS-2"], 2) for n in %(names)r]
+suite = collect.Suite("program", "unit/fake", "tests/unit/fake", tests, [%(program)r])
+r = runner.Runner([suite], 2, {"PATH": "/usr/bin:/bin"})
+r.run()
+r.end()
+runner.summary(r.failures, r.passed, 0)
+sys.exit(1 if r.failures else 0)
+"""
+
+
+def run(folder, *names):
+    program = folder / "program"
+    program.write_text(PROGRAM)
+    program.chmod(0o755)
+    code = textwrap.dedent(DRIVER) % {"lib": str(ROOT / "tests/lib"), "tools": str(ROOT / "tools"), "names": list(names),
+                                      "program": str(program)}
+    p = subprocess.run(["/usr/bin/python3", "-B", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    return p.returncode, p.stdout
+
+
+def test_all_good(folder):
+    # covers: OPS-2
+    status, out = run(folder, "good")
+    assert status == 0 and out.splitlines()[-1] == "1 passed, 0 failed"
+
+
+def test_no_result_is_a_failure(folder):
+    # covers: OPS-2
+    status, out = run(folder, "good", "silent")
+    assert status == 1 and out.splitlines()[-1] == "1 passed, 1 failed"
+
+
+def test_failure_shows_its_output(folder):
+    # covers: OPS-2
+    status, out = run(folder, "good", "bad")
+    assert status == 1 and out.splitlines()[-1] == "1 passed, 1 failed"
+    assert "        |     why it is bad" in out
+
+
+def test_crash_fails_one_and_the_rest_goes_on(folder):
+    # covers: OPS-2
+    status, out = run(folder, "good", "crash", "bad")
+    assert status == 1 and out.splitlines()[-1] == "1 passed, 2 failed"
+    assert "before the crash" in out and "SIGSEGV" in out and "FAIL" in out
+
+
+def test_hang_is_ended(folder):
+    # covers: OPS-2
+    status, out = run(folder, "hang", "good")
+    assert status == 1 and out.splitlines()[-1] == "1 passed, 1 failed"
+    assert "no result within 2 s" in out
+
+
+def test_processes_left_behind_are_ended(folder):
+    # covers: OPS-2
+    status, out = run(folder, "left")
+    assert status == 0 and "left behind and ended: sleep" in out
+    left = subprocess.run(["pgrep", "-f", "^sleep 599$"], stdout=subprocess.PIPE, text=True).stdout.split()
+    assert left == []
