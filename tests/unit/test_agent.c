@@ -1,0 +1,442 @@
+/* test_agent.c - what the guest's programs stand on: configuration, options, registration, signing key, names, back-off. */
+#include "check.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/claims.h"
+#include "agent/conf.h"
+#include "agent/guest.h"
+#include "agent/holders.h"
+#include "agent/integrity/facts.h"
+#include "agent/link.h"
+#include "agent/option.h"
+#include "agent/pem.h"
+#include "agent/provider/block.h"
+#include "agent/registration.h"
+#include "agent/script.h"
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+/* Before the first secret of any test. */
+static __attribute__((constructor)) void start(void)
+{
+	secret_init();
+}
+
+static char *folder(void)
+{
+	char *path = mem_strdup("/tmp/keyward-unit-XXXXXX");
+
+	CHECK(mkdtemp(path) != NULL);
+	return path;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
+{
+	return remove(path);
+}
+
+static void drop(char *path)
+{
+	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(path);
+}
+
+static int load(const char *dir, const char *text, struct agent_conf *out)
+{
+	char *path = mem_printf("%s/agent.conf", dir);
+	int rc = file_write(path, text, strlen(text), 0600);
+
+	if (rc == 0)
+		rc = agent_conf_load(path, out);
+	free(path);
+	return rc;
+}
+
+TEST(conf_reads_settings_and_defaults, "AGT-6")
+{
+	char *dir = folder(), item[256], point[PROTO_PATH_MAX + 1];
+	struct agent_conf c;
+	size_t cursor = 0;
+	int access;
+
+	CHECK_INT(load(dir, "# comment\nurl = https://a.example \n devices=/srv/a.img\ndevices = /srv/b.img\nheartbeat = 7\n"
+		"mount = file:/srv/a.img,read-only,/mnt/a, with comma\nignore_ssl_errors = yes\n", &c), 0);
+	CHECK_STR(agent_conf_text(&c, AGENT_URL), "https://a.example");
+	CHECK_STR(agent_conf_text(&c, AGENT_PROVIDER), "native");
+	CHECK_INT(agent_conf_number(&c, AGENT_HEARTBEAT), 7);
+	CHECK_INT(agent_conf_number(&c, AGENT_SCRIPT_SECONDS), 60);
+	CHECK_INT(agent_conf_flag(&c, AGENT_IGNORE_SSL_ERRORS), 1);
+	CHECK_INT(agent_conf_flag(&c, AGENT_WIPE), 0);
+	CHECK_INT(agent_conf_item(&c, AGENT_DEVICES, &cursor, item, sizeof item), 1);
+	CHECK_STR(item, "/srv/a.img");
+	CHECK_INT(agent_conf_item(&c, AGENT_DEVICES, &cursor, item, sizeof item), 1);
+	CHECK_STR(item, "/srv/b.img");
+	CHECK_INT(agent_conf_item(&c, AGENT_DEVICES, &cursor, item, sizeof item), 0);
+	CHECK_INT(agent_conf_mount(&c, "file:/srv/a.img", &access, point), 1);
+	CHECK_INT(access, PROTO_ACCESS_READ_ONLY);
+	CHECK_STR(point, "/mnt/a, with comma");
+	CHECK_INT(agent_conf_mount(&c, "file:/srv/b.img", &access, point), 0);
+	CHECK_INT(agent_conf_set(&c, "heartbeat", "9"), 0);
+	CHECK_INT(agent_conf_number(&c, AGENT_HEARTBEAT), 9);
+	agent_conf_free(&c);
+	drop(dir);
+}
+
+TEST(conf_refuses_what_it_does_not_know, "AGT-6")
+{
+	static const char *const wrong[] = {
+		"urll = x\n", "url\n", "url = a\nurl = b\n", "heartbeat = soon\n", "heartbeat = -1\n", "heartbeat = 3601\n",
+		"ignore_ssl_errors = maybe\n", "ca_file = relative\n", "devices = relative\n", "devices =\n", "log_level = loud\n",
+		"account = 12\n", "mount = a,read-write\n", "mount = a,all,/x\n", "mount = a,read-only,x\n", "mount = ,read-only,/x\n",
+	};
+	char *dir = folder();
+	struct agent_conf c = { { NULL } };
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		if (load(dir, wrong[i], &c) != ERR_INVALID)
+			printf("    accepted: %s", wrong[i]);
+		CHECK_INT(load(dir, wrong[i], &c), ERR_INVALID);
+		CHECK(strstr(err_text(), "line ") != NULL);
+	}
+	CHECK_INT(agent_conf_load("/nonexistent/agent.conf", &c), ERR_NOT_FOUND);
+	CHECK(c.values[0] == NULL);
+	drop(dir);
+}
+
+TEST(conf_example_is_the_table, "AGT-6")
+{
+	char *path = mem_strdup(SOURCE_ROOT "/packaging/agent.conf.example");
+	struct buf want = BUF_INIT, got = BUF_INIT;
+
+	agent_conf_help(&want);
+	CHECK_INT(file_read(path, 65536, &got), 0);
+	CHECK(strstr(buf_str(&got), buf_str(&want)) != NULL);
+	buf_free(&want);
+	buf_free(&got);
+	free(path);
+}
+
+struct opts {
+	int flag;
+	const char *text;
+	long number;
+};
+
+static const struct option_row rows[] = {
+	{ 'f', "flag", OPTION_FLAG, offsetof(struct opts, flag), NULL, "a flag" },
+	{ 't', "text", OPTION_TEXT, offsetof(struct opts, text), "TEXT", "a text" },
+	{ 0, "number", OPTION_NUMBER, offsetof(struct opts, number), "N", "a number", 1, 10 },
+};
+
+static int parse(struct opts *o, const char *line)
+{
+	static char copy[256];
+	char *argv[16] = { NULL }, *rest = copy, *word;
+	int argc = 0;
+
+	snprintf(copy, sizeof copy, "prog %s", line);
+	while ((word = strsep(&rest, " ")) != NULL && argc < 15)
+		if (*word)
+			argv[argc++] = word;
+	*o = (struct opts){ 0, NULL, 5 };
+	return option_parse(rows, ARRAY_LEN(rows), argc, argv, o);
+}
+
+TEST(options_follow_their_table, "CFG-2")
+{
+	struct buf help = BUF_INIT;
+	struct opts o;
+
+	CHECK_INT(parse(&o, "-f --text=a --number 7"), 0);
+	CHECK_INT(o.flag, 1);
+	CHECK_STR(o.text, "a");
+	CHECK_INT(o.number, 7);
+	CHECK_INT(parse(&o, "-t b"), 0);
+	CHECK_INT(o.flag, 0);
+	CHECK_INT(o.number, 5);
+	CHECK_INT(parse(&o, "--unknown"), ERR_INVALID);
+	CHECK(strstr(err_text(), "--unknown") != NULL);
+	CHECK_INT(parse(&o, "-z"), ERR_INVALID);
+	CHECK_INT(parse(&o, "-t"), ERR_INVALID);
+	CHECK_INT(parse(&o, "--number 11"), ERR_INVALID);
+	CHECK_INT(parse(&o, "--number 0"), ERR_INVALID);
+	CHECK_INT(parse(&o, "--number x"), ERR_INVALID);
+	CHECK_INT(parse(&o, "--flag=1"), ERR_INVALID);
+	CHECK_INT(parse(&o, "word"), ERR_INVALID);
+	option_help(rows, ARRAY_LEN(rows), &help);
+	CHECK(strstr(buf_str(&help), "-f, --flag") && strstr(buf_str(&help), "--number N") && strstr(buf_str(&help), "a text"));
+	buf_free(&help);
+}
+
+TEST(signing_key_survives_as_pem, "AGT-1")
+{
+	uint8_t made[PROTO_POINT_SIZE], read_back[PROTO_POINT_SIZE];
+	struct secret *key = proto_key_new(made), *again = NULL;
+	char *dir = folder(), *path = mem_printf("%s/agent.pem", dir);
+	struct stat st;
+
+	CHECK_INT(pem_write(path, key), 0);
+	CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+	CHECK_INT(pem_read(path, &again, read_back), 0);
+	CHECK(again && secret_equal(key, again));
+	CHECK(memcmp(made, read_back, sizeof made) == 0);
+	CHECK_INT(chmod(path, 0644), 0);
+	CHECK_INT(pem_read(path, &again, read_back), ERR_FORBIDDEN);
+	CHECK_INT(file_write(path, "not a key", 9, 0600), 0);
+	CHECK_INT(pem_read(path, &again, read_back), ERR_INVALID);
+	CHECK_INT(unlink(path), 0);
+	CHECK_INT(pem_read(path, &again, read_back), ERR_NOT_FOUND);
+	secret_free(again);
+	secret_free(key);
+	free(path);
+	drop(dir);
+}
+
+static struct registration example(void)
+{
+	struct registration r = { .account = uuid_new(), .agent = uuid_new(), .ignore_ssl_errors = 1 };
+	struct secret *server = proto_key_new(r.server_key);
+
+	secret_free(server);
+	r.key = proto_key_new(r.public_key);
+	snprintf(r.url, sizeof r.url, "https://agents.example:8443");
+	snprintf(r.ca_file, sizeof r.ca_file, "/etc/ca.pem");
+	snprintf(r.provider, sizeof r.provider, "native");
+	snprintf(r.instance_id, sizeof r.instance_id, "machine-1");
+	return r;
+}
+
+TEST(registration_is_kept_and_replaced, "AGT-1,AGT-11")
+{
+	char *base = folder(), *dir = mem_printf("%s/state", base), id[UUID_TEXT_SIZE], *old_key;
+	struct registration a = example(), b = example(), r;
+	uint64_t stamp;
+
+	CHECK_INT(registration_folder(dir), 0);
+	CHECK_INT(registration_load(dir, &r), ERR_NOT_FOUND);
+	CHECK_INT(registration_stamp(dir) == 0, 1);
+	CHECK_INT(registration_save(dir, &a), 0);
+	CHECK_INT(registration_load(dir, &r), 0);
+	CHECK(uuid_equal(&r.account, &a.account) && uuid_equal(&r.agent, &a.agent));
+	CHECK(memcmp(r.server_key, a.server_key, sizeof r.server_key) == 0);
+	CHECK(memcmp(r.public_key, a.public_key, sizeof r.public_key) == 0 && secret_equal(r.key, a.key));
+	CHECK_STR(r.url, a.url);
+	CHECK_STR(r.ca_file, a.ca_file);
+	CHECK_STR(r.instance_id, a.instance_id);
+	CHECK_INT(r.ignore_ssl_errors, 1);
+	registration_clear(&r);
+	stamp = registration_stamp(dir);
+	CHECK_INT(registration_save(dir, &b), 0);
+	CHECK(registration_stamp(dir) != stamp);
+	CHECK_INT(registration_load(dir, &r), 0);
+	CHECK(uuid_equal(&r.agent, &b.agent));
+	registration_clear(&r);
+	uuid_text(&a.agent, id);
+	old_key = mem_printf("%s/agent-%s.pem", dir, id);
+	CHECK(access(old_key, F_OK) < 0);
+	CHECK_INT(chmod(dir, 0755), 0);
+	CHECK_INT(registration_folder(dir), ERR_FORBIDDEN);
+	registration_clear(&a);
+	registration_clear(&b);
+	free(old_key);
+	free(dir);
+	drop(base);
+}
+
+TEST(registration_without_its_key_is_an_error, "AGT-1")
+{
+	char *dir = folder(), id[UUID_TEXT_SIZE], *key;
+	struct registration a = example(), r;
+
+	CHECK_INT(registration_save(dir, &a), 0);
+	uuid_text(&a.agent, id);
+	key = mem_printf("%s/agent-%s.pem", dir, id);
+	CHECK_INT(unlink(key), 0);
+	CHECK_INT(registration_load(dir, &r), ERR_IO);
+	registration_clear(&a);
+	free(key);
+	drop(dir);
+}
+
+TEST(made_instance_id_stays, "AGT-1")
+{
+	char *dir = folder(), a[PROTO_ID_MAX + 1], b[PROTO_ID_MAX + 1];
+
+	CHECK_INT(registration_instance_id(dir, a), 0);
+	CHECK_INT(registration_instance_id(dir, b), 0);
+	CHECK_STR(a, b);
+	CHECK_INT((int)strlen(a), 36);
+	drop(dir);
+}
+
+TEST(files_have_ids_by_their_path, "CSP-2")
+{
+	char *dir = folder(), *path = mem_printf("%s/a.img", dir), *want, *link = mem_printf("%s/b.img", dir);
+	struct proto_device d;
+
+	CHECK_INT(file_write(path, "0123456789", 10, 0600), 0);
+	CHECK_INT(symlink(path, link), 0);
+	want = mem_printf("file:%s", path);
+	CHECK_INT(block_describe(path, &d), 0);
+	CHECK_STR(d.id, want);
+	CHECK_INT(d.kind, PROTO_DEVICE_FILE);
+	CHECK_INT(d.size_bytes, 10);
+	CHECK_INT(block_describe(link, &d), 0);
+	CHECK_STR(d.id, want);
+	CHECK_INT(block_describe(dir, &d), ERR_INVALID);
+	CHECK_INT(block_describe("/nonexistent", &d), ERR_NOT_FOUND);
+	free(want);
+	free(link);
+	free(path);
+	drop(dir);
+}
+
+TEST(links_refuse_what_is_no_https_url, "AGT-1")
+{
+	static const char *const wrong[] = { "", "agents.example", "http://agents.example", "ftp://x", "https://", "https://user@host" };
+	struct link *l = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct link_settings s = { wrong[i], NULL, 0, -1 };
+
+		CHECK_INT(link_open(&s, &l), ERR_INVALID);
+	}
+	CHECK_INT(link_open(&(struct link_settings){ "https://a.example", "/nonexistent.pem", 0, -1 }, &l), ERR_INVALID);
+	CHECK(l == NULL);
+}
+
+TEST(links_explain_why_nobody_answers, "AGT-1,AGT-10")
+{
+	static const struct { const char *url, *text; } cases[] = {
+		{ "https://127.0.0.1:9", "nobody answers at 127.0.0.1 port 9" },
+		{ "https://anything.localhost:9", "nobody answers at anything.localhost port 9" },
+		{ "https://no-such-name.invalid", "the name no-such-name.invalid cannot be found" },
+	};
+	struct buf request = BUF_INIT, answer = BUF_INIT;
+
+	buf_puts(&request, "KWD");
+	/* A proxy would be asked for the last name; for the others this shows that it is not. */
+	unsetenv("https_proxy");
+	unsetenv("HTTPS_PROXY");
+	unsetenv("ALL_PROXY");
+	unsetenv("all_proxy");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct link_settings s = { cases[i].url, NULL, 0, -1 };
+		struct link *l = NULL;
+		struct proto_transport t;
+
+		CHECK_INT(link_open(&s, &l), 0);
+		t = link_transport(l);
+		CHECK_INT(t.post(t.ctx, &request, &answer), ERR_UNAVAILABLE);
+		CHECK_INT(link_is_down(l), 1);
+		if (strstr(err_text(), cases[i].text) == NULL)
+			printf("    said: %s\n", err_text());
+		CHECK(strstr(err_text(), cases[i].text) != NULL);
+		link_close(l);
+	}
+	buf_free(&request);
+	buf_free(&answer);
+}
+
+TEST(backoff_doubles_to_a_minute, "AGT-5")
+{
+	clock_us step = 0, total = 0;
+
+	for (int i = 0; i < 10; i++) {
+		clock_us wait = guest_backoff(&step);
+
+		CHECK(wait <= step && wait >= step / 2);
+		total += wait;
+	}
+	CHECK_INT(step, GUEST_BACKOFF_MOST);
+	CHECK(total > 120 * CLOCK_SECOND);
+	step = 0;
+	CHECK(guest_backoff(&step) <= GUEST_BACKOFF_LEAST);
+}
+
+TEST(scripts_have_a_time_limit_and_a_clean_environment, "AGT-1")
+{
+	char *dir = folder(), *path = mem_printf("%s/run", dir), *out = mem_printf("%s/out", dir), *text;
+	struct script s = { 0 };
+	struct buf got = BUF_INIT;
+	clock_us began;
+	int status = -1;
+
+	text = mem_printf("#!/bin/sh\nenv > %s\nexit 3\n", out);
+	CHECK_INT(file_write(path, text, strlen(text), 0700), 0);
+	setenv("KEYWARD_PASSPHRASE", "not for children", 1);
+	CHECK_INT(script_start(&s, path, "teardown", "file:/a", "/mnt/a", "revoked", 10), 0);
+	CHECK_INT(script_finish(&s, &status), 0);
+	unsetenv("KEYWARD_PASSPHRASE");
+	CHECK_INT(status, 3);
+	CHECK_INT(file_read(out, 65536, &got), 0);
+	CHECK(strstr(buf_str(&got), "KEYWARD_EVENT=teardown\n") && strstr(buf_str(&got), "KEYWARD_MOUNT_POINT=/mnt/a\n"));
+	CHECK(strstr(buf_str(&got), "not for children") == NULL);
+	CHECK_INT(file_write(path, "#!/bin/sh\nsleep 60 & wait\n", 26, 0700), 0);
+	began = clock_ticks();
+	CHECK_INT(script_start(&s, path, "teardown", NULL, NULL, NULL, 1), 0);
+	CHECK_INT(script_finish(&s, &status), 0);
+	CHECK_INT(status, 128 + 9);
+	CHECK(clock_ticks() - began < 10 * CLOCK_SECOND);
+	CHECK_INT(script_start(&s, "/nonexistent", "teardown", NULL, NULL, NULL, 1), ERR_IO);
+	buf_free(&got);
+	free(text);
+	free(out);
+	free(path);
+	drop(dir);
+}
+
+TEST(claims_are_read_from_the_protected_header, "KEY-4")
+{
+	static const char header[] = "{\"device\":\"0190a5c4-7d10-7abc-8123-456789abcdef\",\"request\":\"0190a5c4-7d10-7abc-8123-456789abcd00\"}";
+	char *encoded = encode_base64url(header, sizeof header - 1), *jwe = mem_printf("{\"protected\":\"%s\"}", encoded);
+	struct sealed_expected e = { .version = 7 };
+	char text[UUID_TEXT_SIZE];
+
+	CHECK_INT(claims_read(jwe, &e), 0);
+	uuid_text(&e.device, text);
+	CHECK_STR(text, "0190a5c4-7d10-7abc-8123-456789abcdef");
+	CHECK_INT(e.version, 7);
+	CHECK_INT(claims_read("{\"protected\":\"e30\"}", &e), ERR_INVALID);
+	CHECK_INT(claims_read("{}", &e), ERR_INVALID);
+	CHECK_INT(claims_read("", &e), ERR_INVALID);
+	free(jwe);
+	free(encoded);
+}
+
+TEST(facts_tell_of_this_machine, "AGT-4")
+{
+	json_t *o = facts_gather();
+	const char *name = json_string_value(json_object_get(o, "host.name"));
+	char host[256];
+
+	CHECK(gethostname(host, sizeof host) == 0);
+	CHECK_STR(name, host);
+	CHECK_STR(json_string_value(json_object_get(o, "os.system")), "linux");
+	CHECK(json_integer_value(json_object_get(o, "os.uptime_s")) > 0);
+	CHECK(json_is_array(json_object_get(o, "network.addresses")));
+	CHECK(json_is_string(json_object_get(o, "gathered_at")));
+	json_decref(o);
+}
+
+TEST(holders_name_the_process, "AGT-1")
+{
+	char text[256], want[32];
+	int fd = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	snprintf(want, sizeof want, "(%d)", (int)getpid());
+	CHECK(fd >= 0);
+	holders_find("/dev/shm", text, sizeof text);
+	CHECK(strstr(text, want) != NULL || strstr(text, "more") != NULL);
+	close(fd);
+	holders_find("/nonexistent", text, sizeof text);
+	CHECK_STR(text, "");
+}
+
+TEST_MAIN
