@@ -14,7 +14,6 @@
 
 #include <kore/kore.h>
 #include <kore/http.h>
-#include <kore/hooks.h>
 #include <kore/seccomp.h>
 #include <kore/tasks.h>
 
@@ -28,6 +27,11 @@
 #define CONFIG_VARIABLE "KEYWARD_CONFIG"
 #define CONFIG_STANDARD "/etc/keyward/keyward.conf"
 #define TICK_MS 1000
+
+/* What Kore finds by name: hooks and handler; the filter's macro makes a hook as well. */
+#pragma GCC visibility push(default)
+#include <kore/hooks.h>
+int web_request(struct http_request *req);
 
 /* Beyond what Kore itself needs. Sockets only to the database and the key service; a remote database needs AF_INET. */
 KORE_SECCOMP_FILTER("keyward",
@@ -57,12 +61,7 @@ KORE_SECCOMP_FILTER("keyward",
 	KORE_SYSCALL_ALLOW(recvmsg),
 )
 
-/* Every handler and hook that Kore finds by name. */
-#define EXPORTED __attribute__((visibility("default")))
-EXPORTED int web_request(struct http_request *req);
-EXPORTED void kore_parent_configure(int argc, char **argv);
-EXPORTED void kore_worker_configure(void);
-EXPORTED void kore_worker_teardown(void);
+#pragma GCC visibility pop
 
 static struct web *web;                          /* set in the parent, then only read */
 static struct web_thread in_worker;              /* of the worker's own thread: agents */
