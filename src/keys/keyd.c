@@ -269,7 +269,7 @@ int main(int argc, char **argv)
 	static struct keyd k;
 	struct options o = { 0 };
 
-	wipe_install();
+	wipe_check();
 	parse_options(argc, argv, &o);
 	log_open("keyd", LOG_LEVEL_INFO);
 	secret_init();

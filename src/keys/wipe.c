@@ -45,9 +45,19 @@ static void *openssl_realloc(void *p, size_t size, const char *file, int line)
 	return moved;
 }
 
-void wipe_install(void)
+static int installed;
+
+static void install(int argc, char **argv, char **env)
 {
-	if (CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free) != 1)
-		fatal("OpenSSL has allocated memory before it could be told how");
+	installed = CRYPTO_set_mem_functions(openssl_malloc, openssl_realloc, openssl_free);
 	json_set_alloc_funcs(malloc, wipe_and_free);
+}
+
+/* libjose allocates in its constructors, which run before main and before this program's own constructors. */
+__attribute__((section(".preinit_array"), used)) static void (*install_first)(int, char **, char **) = install;
+
+void wipe_check(void)
+{
+	if (installed != 1)
+		fatal("OpenSSL has allocated memory before it could be told how");
 }

@@ -2,7 +2,7 @@
 #ifndef KEYS_WIPE_H
 #define KEYS_WIPE_H
 
-/* OpenSSL's and jansson's memory from here on. Call before either has allocated anything; ends the process otherwise. */
-void wipe_install(void);
+/* Linking wipe.c changes OpenSSL's and jansson's memory before anything else runs; this ends the process if that failed. */
+void wipe_check(void);
 
 #endif
