@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "audit/chain.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"

@@ -7,9 +7,10 @@
 
 #include <jansson.h>
 
-#include "audit/chain.h"
 #include "store/db.h"
 #include "store/list.h"
+
+struct audit_entry;              /* audit/chain.h */
 
 /* LOG-1: name in the database, what pages call it */
 #define AUDIT_CATEGORIES(X) \

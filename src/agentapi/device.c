@@ -1,0 +1,52 @@
+/* device.c - what several messages need: the device that an agent names, the proof of its one-time key, a key sealed to it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agentapi/service.h"
+#include "base/err.h"
+#include "proto/evidence.h"
+#include "store/tenant.h"
+
+int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device)
+{
+	int rc = agent_find(c->db, &c->agent, agent);
+
+	memset(device, 0, sizeof *device);
+	if (rc == 0 && strcmp(agent->state, "active") != 0)
+		rc = err_set(ERR_FORBIDDEN, "this agent was %s", agent->state);
+	if (rc == 0)
+		rc = device_by_provider_id(c->db, &agent->instance, name, device);
+	if (rc == 0 && !uuid_equal(&device->instance, &agent->instance))
+		rc = ERR_NOT_FOUND;
+	return rc == ERR_NOT_FOUND ? err_set(rc, "no device %s is known on this instance; publish the inventory first", name) : rc;
+}
+
+int agent_check_recipient(struct agent_call *c, const struct agent *agent, const char *device, const uint8_t *key,
+	const uint8_t *signature)
+{
+	struct proto_recipient recipient = { .account = c->account, .agent = c->agent, .device = device, .key = key };
+
+	return proto_recipient_verify(&recipient, agent->public_key, signature);
+}
+
+int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
+	const struct buf *wrapped_key, const uint8_t *key, char *sealed)
+{
+	struct buf wrapped_tenant = BUF_INIT, jwe = BUF_INIT;
+	int rc = tenant_key(c->db, &wrapped_tenant);
+
+	if (rc == 0) {
+		struct keys_device which = { .tenant = c->account, .device = *device, .version = (uint32_t)version,
+			.wrapped_tenant = { (uint8_t *)wrapped_tenant.data, wrapped_tenant.len } };
+
+		rc = keys_device_seal(c->frame->keys, request, &which,
+			(struct wire_view){ (uint8_t *)wrapped_key->data, wrapped_key->len }, &c->agent, key, &jwe);
+	}
+	if (rc == 0 && jwe.len > PROTO_SEALED_MAX)
+		rc = err_set(ERR_INTERNAL, "sealed key of %zu bytes", jwe.len);
+	if (rc == 0)
+		memcpy(sealed, jwe.data, jwe.len + 1);
+	buf_free(&jwe);
+	buf_free(&wrapped_tenant);
+	return rc;
+}

@@ -1,0 +1,44 @@
+/* inventory.c - what an agent publishes of its machine, and its farewell. */
+#include <stdlib.h>
+
+#include "agentapi/service.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "store/agent.h"
+
+static void describe(const struct proto_inventory *m, struct inventory_device *devices, struct inventory *out)
+{
+	*out = (struct inventory){ .provider = m->provider, .instance_id = m->instance_id, .image_id = m->image_id,
+		.image_name = m->image_name, .region = m->region, .zone = m->zone, .host_name = m->host.name, .system = m->host.system,
+		.distribution = m->host.distribution, .version = m->host.version, .kernel = m->host.kernel, .arch = m->host.arch,
+		.devices = devices, .devices_count = (size_t)m->devices_count };
+	for (int i = 0; i < m->devices_count; i++) {
+		const struct proto_device *d = &m->devices[i];
+
+		devices[i] = (struct inventory_device){ .id = d->id, .name = d->name, .path = d->path,
+			.kind = proto_device_kind_names[d->kind], .filesystem = d->filesystem, .size_bytes = d->size_bytes,
+			.in_use = d->in_use, .system = d->system };
+	}
+}
+
+int message_inventory(struct agent_call *c)
+{
+	const struct proto_inventory *m = c->message;
+	struct inventory_device *devices = mem_array((size_t)m->devices_count, sizeof *devices);
+	struct inventory inventory;
+	struct agent agent;
+	int rc = agent_find(c->db, &c->agent, &agent);
+
+	describe(m, devices, &inventory);
+	if (rc == 0)
+		rc = inventory_publish(c->db, &agent.instance, &inventory);
+	free(devices);
+	return rc;
+}
+
+int message_bye(struct agent_call *c)
+{
+	const struct proto_bye *m = c->message;
+
+	return agent_stopped(c->db, &c->agent, proto_reason_names[m->reason]);
+}

@@ -1,0 +1,184 @@
+/* key.c - key requests: judged by the policy, decided by it or by people, answered with the sealed key once approved.
+ *
+ * The order is fixed: decision and log entry are queued in the transaction, keyd seals, record.c commits, and only then does the
+ * answer leave. A commit that fails takes the sealed key with it; an answer that is lost can be asked for again, under the
+ * same one-time key. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agentapi/service.h"
+#include "base/err.h"
+#include "store/key.h"
+#include "store/request.h"
+
+/* An agent asks again after a tenth of the time that it has waited already, within these bounds. */
+#define POLL_LEAST_S 2
+#define POLL_MOST_S 30
+#define POLL_DENIED_S 60
+
+static const int wire_status[REQUEST_STATE_COUNT] = {
+	[REQUEST_PENDING] = PROTO_KEY_PENDING, [REQUEST_APPROVED] = PROTO_KEY_APPROVED, [REQUEST_DELIVERED] = PROTO_KEY_DELIVERED,
+	[REQUEST_DENIED] = PROTO_KEY_DENIED, [REQUEST_REVOKING] = PROTO_KEY_REVOKING, [REQUEST_REVOKED] = PROTO_KEY_REVOKED,
+};
+
+static int64_t poll_after(const struct request_case *k, clock_us now)
+{
+	int64_t tenth = (now - k->requested) / CLOCK_SECOND / 10;
+
+	if (k->status == REQUEST_DENIED || k->status == REQUEST_REVOKED)
+		return POLL_DENIED_S;
+	return tenth < POLL_LEAST_S ? POLL_LEAST_S : tenth > POLL_MOST_S ? POLL_MOST_S : tenth;
+}
+
+static const char *reason_for(const struct request_case *k)
+{
+	switch (k->status) {
+	case REQUEST_PENDING:
+		return "waits for approval";
+	case REQUEST_DENIED:
+		return "the key request was denied";
+	case REQUEST_REVOKING:
+	case REQUEST_REVOKED:
+		return "the key was revoked";
+	default:
+		return "";
+	}
+}
+
+/* What the policy says to a request that nobody has judged yet. */
+static int judge(struct agent_call *c, const struct request_case *k)
+{
+	static const int events[POLICY_ACTION_COUNT] = { [POLICY_ACTION_APPROVE] = REQUEST_EVENT_APPROVE,
+		[POLICY_ACTION_DENY] = REQUEST_EVENT_DENY, [POLICY_ACTION_MANUAL] = -1, [POLICY_ACTION_MANUAL_TIMEOUT] = -1 };
+	struct verdict verdict;
+	int rc;
+
+	policy_evaluate(&k->policy, k->facts, c->frame->now, &verdict);
+	/* Image and device in different policies: nobody but a person can say which one holds (RUN-4). */
+	if (!k->image_in_policy)
+		verdict.integrity = INTEGRITY_UNKNOWN;
+	rc = request_judge(c->db, k, &verdict, k->image_in_policy ? events[verdict.action] : -1);
+	verdict_release(&verdict);
+	return rc;
+}
+
+static int deliver(struct agent_call *c, const struct request_case *k, struct proto_key_answer *answer)
+{
+	struct buf wrapped = BUF_INIT;
+	int rc = device_key_get(c->db, &k->device.id, &answer->key_version, &wrapped);
+
+	if (rc == 0)
+		rc = request_deliver(c->db, &k->id, answer->key_version);
+	if (rc == 0)
+		rc = agent_seal(c, &k->id, &k->device.id, answer->key_version, &wrapped, k->recipient_key, answer->sealed);
+	if (rc == 0)
+		answer->status = PROTO_KEY_DELIVERED;
+	buf_free(&wrapped);
+	return rc;
+}
+
+static int answer_case(struct agent_call *c, const struct request_case *k, struct proto_key_answer *answer)
+{
+	int read_only = strcmp(k->access, "read-only") == 0 || strcmp(k->device.access, "read-only") == 0;
+
+	answer->request = k->id;
+	answer->status = wire_status[k->status];
+	answer->access = read_only ? PROTO_ACCESS_READ_ONLY : PROTO_ACCESS_READ_WRITE;
+	snprintf(answer->reason, sizeof answer->reason, "%s", reason_for(k));
+	snprintf(answer->device, sizeof answer->device, "%s", k->device.provider_device);
+	snprintf(answer->mount_point, sizeof answer->mount_point, "%s", k->device.mount_point);
+	snprintf(answer->filesystem, sizeof answer->filesystem, "%s", k->device.filesystem);
+	if (k->status == REQUEST_APPROVED || k->status == REQUEST_DELIVERED)
+		return deliver(c, k, answer);
+	answer->retry_after_s = poll_after(k, c->frame->now);
+	return 0;
+}
+
+static int check_device(const struct device *device)
+{
+	if (!device->has_key || (device->status != DEVICE_ENCRYPTED && device->status != DEVICE_IN_USE))
+		return err_set(ERR_CONFLICT, "%s has no key: it is \"%s\"", device->name, device_state_label(device->status));
+	return 0;
+}
+
+static int open_request(struct agent_call *c, const struct agent *agent, const struct device *device, struct uuid *id)
+{
+	const struct proto_key_request *m = c->message;
+	struct request_question question = { .device = device->id, .instance = agent->instance, .agent = c->agent,
+		.access = proto_access_names[m->access], .mount_point = m->mount_point, .reason = proto_reason_names[m->reason],
+		.recipient_key = m->recipient_key, .signature = m->signature, .facts = m->facts,
+		.address = c->frame->request->address };
+
+	return request_open(c->db, &question, id, NULL);
+}
+
+int message_key_request(struct agent_call *c)
+{
+	const struct proto_key_request *m = c->message;
+	struct request_case k = { 0 };
+	struct device device;
+	struct agent agent;
+	struct uuid id;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = check_device(&device);
+	if (rc == 0)
+		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
+	if (rc == 0)
+		rc = open_request(c, &agent, &device, &id);
+	if (rc == 0)
+		rc = request_load_locked(c->db, &id, &k);
+	if (rc == 0 && k.status == REQUEST_PENDING) {
+		rc = judge(c, &k);
+		request_case_release(&k);
+		if (rc == 0)
+			rc = request_load_locked(c->db, &id, &k);
+	}
+	if (rc == 0)
+		rc = answer_case(c, &k, c->answer);
+	request_case_release(&k);
+	device_release(&device);
+	return rc;
+}
+
+int message_key_poll(struct agent_call *c)
+{
+	const struct proto_key_poll *m = c->message;
+	struct request_case k = { 0 };
+	int rc = request_load_locked(c->db, &m->request, &k);
+
+	if (rc == ERR_NOT_FOUND || (rc == 0 && (!uuid_equal(&k.agent, &c->agent) || k.closed)))
+		rc = err_set(ERR_NOT_FOUND, "this request is over; ask anew");
+	if (rc == 0)
+		rc = answer_case(c, &k, c->answer);
+	request_case_release(&k);
+	return rc;
+}
+
+int message_opened(struct agent_call *c)
+{
+	const struct proto_opened *m = c->message;
+	struct request_case k = { 0 };
+	int rc = request_load_locked(c->db, &m->request, &k);
+
+	if (rc == ERR_NOT_FOUND || (rc == 0 && !uuid_equal(&k.agent, &c->agent)))
+		rc = err_set(ERR_NOT_FOUND, "no such request");
+	if (rc == 0)
+		rc = request_opened(c->db, &m->request);
+	request_case_release(&k);
+	return rc;
+}
+
+int message_closed(struct agent_call *c)
+{
+	const struct proto_closed *m = c->message;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = request_volume_closed(c->db, &agent.instance, &device.id, proto_reason_names[m->reason]);
+	device_release(&device);
+	return rc;
+}

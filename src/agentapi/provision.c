@@ -1,0 +1,151 @@
+/* provision.c - encrypting a device (DEV-3): the tasks, the key to do it with, progress, outcome. A person has asked for it in
+ * the console; that is the approval, so the key needs no further one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agentapi/service.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "store/key.h"
+#include "store/tenant.h"
+
+static void copy(const json_t *row, const char *name, char *out, size_t size)
+{
+	const char *text = json_string_value(json_object_get(row, name));
+
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+static void to_task(const json_t *row, struct proto_task *t)
+{
+	copy(row, "provider_device", t->device, sizeof t->device);
+	copy(row, "label", t->label, sizeof t->label);
+	copy(row, "cipher", t->cipher, sizeof t->cipher);
+	copy(row, "mode", t->mode, sizeof t->mode);
+	copy(row, "hash", t->hash, sizeof t->hash);
+	copy(row, "filesystem", t->filesystem, sizeof t->filesystem);
+	copy(row, "mount_point", t->mount_point, sizeof t->mount_point);
+	t->key_bits = json_integer_value(json_object_get(row, "key_bits"));
+	t->access = strcmp(json_string_value(json_object_get(row, "access")), "read-only") == 0 ? PROTO_ACCESS_READ_ONLY :
+		PROTO_ACCESS_READ_WRITE;
+	t->overwrite = json_is_true(json_object_get(row, "overwrite"));
+}
+
+int message_provisioning(struct agent_call *c)
+{
+	struct proto_provisioning_answer *answer = c->answer;
+	struct agent agent;
+	json_t *tasks = NULL;
+	const json_t *row;
+	size_t i;
+	int rc = agent_find(c->db, &c->agent, &agent);
+
+	if (rc == 0)
+		rc = device_tasks(c->db, &agent.instance, &tasks);
+	if (rc < 0)
+		return rc;
+	json_array_foreach(tasks, i, row)
+		if (answer->tasks_count < PROTO_DEVICES_MAX)
+			to_task(row, &answer->tasks[answer->tasks_count++]);
+	json_decref(tasks);
+	return 0;
+}
+
+/* A new key of the next version, wrapped. */
+static int create_key(struct agent_call *c, const struct device *device, struct buf *wrapped)
+{
+	struct buf wrapped_tenant = BUF_INIT;
+	int rc = tenant_key(c->db, &wrapped_tenant);
+
+	if (rc == 0) {
+		struct keys_device which = { .tenant = c->account, .device = device->id, .version = (uint32_t)device->key_version + 1,
+			.wrapped_tenant = { (uint8_t *)wrapped_tenant.data, wrapped_tenant.len } };
+
+		rc = keys_device_create(c->frame->keys, &c->frame->request->id, &which, KEYS_DEVICE_KEY_SIZE, wrapped);
+	}
+	buf_free(&wrapped_tenant);
+	return rc;
+}
+
+/* The device moves to Encrypting, with the key it has from an interrupted attempt or a new one. */
+static int begin(struct agent_call *c, const struct device *device, struct buf *wrapped, int64_t *version)
+{
+	struct wire_view fresh;
+	int rc;
+
+	if (device->status == DEVICE_ENCRYPTING && device->has_key) {
+		rc = device_key_get(c->db, &device->id, version, wrapped);
+		return rc == 0 ? device_start(c->db, device, NULL) : rc;
+	}
+	/* Before a key is made for nothing. */
+	rc = device_next(device->status, DEVICE_EVENT_START);
+	if (rc >= 0)
+		rc = create_key(c, device, wrapped);
+	if (rc < 0)
+		return rc;
+	fresh = (struct wire_view){ (uint8_t *)wrapped->data, wrapped->len };
+	*version = device->key_version + 1;
+	return device_start(c->db, device, &fresh);
+}
+
+int message_provision_start(struct agent_call *c)
+{
+	const struct proto_provision_start *m = c->message;
+	struct proto_provision_start_answer *answer = c->answer;
+	struct buf wrapped = BUF_INIT;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
+	if (rc == 0)
+		rc = begin(c, &device, &wrapped, &answer->key_version);
+	if (rc == 0)
+		rc = agent_seal(c, &c->frame->request->id, &device.id, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+	buf_free(&wrapped);
+	device_release(&device);
+	return rc;
+}
+
+int message_provision_progress(struct agent_call *c)
+{
+	const struct proto_provision_progress *m = c->message;
+	struct proto_ack *answer = c->answer;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	/* Withdrawn in the meantime: the agent is to stop, which is no failure of its message. */
+	answer->cancel = rc == 0 && device.status != DEVICE_ENCRYPTING;
+	if (rc == 0 && !answer->cancel)
+		rc = device_progress(c->db, &device.id, (int)m->percent);
+	device_release(&device);
+	return rc;
+}
+
+int message_provision_done(struct agent_call *c)
+{
+	const struct proto_provision_done *m = c->message;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = device_finish(c->db, &device.id, m->luks_uuid, m->key_version);
+	device_release(&device);
+	return rc;
+}
+
+int message_provision_failed(struct agent_call *c)
+{
+	const struct proto_provision_failed *m = c->message;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = device_fail(c->db, &device.id, m->reason);
+	device_release(&device);
+	return rc;
+}

@@ -1,0 +1,110 @@
+/* record.c - one message of a session: opened, decoded, handled in a transaction, answered. Whatever the handler decides is
+ * committed before the answer is sealed. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agentapi/service.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/secret.h"
+
+#define RETRY_AFTER_S 5
+
+int (*const agent_messages[PROTO_MESSAGE_COUNT])(struct agent_call *c) = {
+	[PROTO_INVENTORY] = message_inventory,
+	[PROTO_PROVISIONING] = message_provisioning,
+	[PROTO_PROVISION_START] = message_provision_start,
+	[PROTO_PROVISION_PROGRESS] = message_provision_progress,
+	[PROTO_PROVISION_DONE] = message_provision_done,
+	[PROTO_PROVISION_FAILED] = message_provision_failed,
+	[PROTO_KEY_REQUEST] = message_key_request,
+	[PROTO_KEY_POLL] = message_key_poll,
+	[PROTO_OPENED] = message_opened,
+	[PROTO_CLOSED] = message_closed,
+	[PROTO_HEARTBEAT] = message_heartbeat,
+	[PROTO_REPORT] = message_report,
+	[PROTO_BYE] = message_bye,
+};
+
+static int open_record(struct frame_call *c, struct buf *plain, struct proto_reply *reply, struct uuid *account,
+	struct uuid *agent)
+{
+	struct proto_server_session *s;
+	struct proto_frame frame;
+	int rc = proto_frame_peek(c->data, c->len, &frame);
+
+	if (rc < 0)
+		return rc;
+	s = sessions_lock(c->sessions, &frame.id, c->now);
+	if (s == NULL)
+		return err_set(ERR_NOT_FOUND, "no such session");
+	*account = s->account;
+	*agent = s->agent;
+	rc = proto_record_open(s, c->data, c->len, c->now, plain, reply);
+	sessions_unlock(c->sessions, s);
+	return rc;
+}
+
+/* Handler and commit; on failure everything is rolled back. */
+static int handle(struct agent_call *c, enum proto_message type)
+{
+	int rc = frame_begin(c->frame, &c->account, &c->agent);
+
+	if (rc == 0)
+		rc = agent_messages[type](c);
+	if (rc == 0)
+		rc = db_commit(c->db);
+	db_rollback(c->db);
+	return rc;
+}
+
+static void refuse(const struct frame_call *c, enum proto_message type, int rc, struct buf *text)
+{
+	int later = rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT || rc == ERR_BUSY || rc == ERR_SEALED;
+	int ours = rc == ERR_DB || rc == ERR_INTERNAL || rc == ERR_CRYPTO || rc == ERR_IO;
+
+	(ours || later ? log_warning : log_info)("message refused", "type", proto_messages[type].name, "code", err_name(rc), "why",
+		err_text(), "request", c->request_text, NULL);
+	/* Our own troubles are not the agent's business, but for their number in the log. */
+	proto_refusal_encode(rc, ours ? c->request_text : err_text(), later ? RETRY_AFTER_S : 0, text);
+}
+
+static void answer_message(struct frame_call *c, const struct uuid *account, const struct uuid *agent, const struct buf *plain,
+	struct buf *text)
+{
+	struct agent_call call = { .frame = c, .db = c->db, .account = *account, .agent = *agent };
+	enum proto_message type = 0;
+	void *message = NULL;
+	int rc = proto_request_decode(plain->data, plain->len, &type, &message);
+
+	if (rc == 0) {
+		call.message = message;
+		call.answer = proto_answer_new(type);
+		rc = handle(&call, type);
+	}
+	if (rc == 0)
+		rc = proto_answer_encode(type, call.answer, text);
+	if (rc < 0)
+		refuse(c, type, rc, text);
+	if (call.answer)
+		proto_answer_free(type, call.answer);
+	if (message)
+		proto_request_free(type, message);
+}
+
+int frame_record(struct frame_call *c, struct buf *answer)
+{
+	struct buf plain = BUF_INIT, text = BUF_INIT;
+	struct proto_reply reply = { 0 };
+	struct uuid account, agent;
+	int rc = open_record(c, &plain, &reply, &account, &agent);
+
+	if (rc == 0) {
+		answer_message(c, &account, &agent, &plain, &text);
+		rc = proto_record_seal(&reply, text.data, text.len, answer);
+	}
+	proto_reply_wipe(&reply);
+	buf_free(&plain);
+	buf_free(&text);
+	return rc;
+}

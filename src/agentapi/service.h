@@ -1,0 +1,75 @@
+/* service.h - inside of the agent service: one frame's context, one message's context, and the table of messages. */
+#ifndef AGENTAPI_SERVICE_H
+#define AGENTAPI_SERVICE_H
+
+#include "agentapi/agentapi.h"
+#include "agentapi/sessions.h"
+#include "proto/message.h"
+#include "proto/server.h"
+#include "store/agent.h"
+#include "store/device.h"
+
+/* One frame being answered. */
+struct frame_call {
+	struct web_thread *thread;
+	struct db *db;                   /* role keyward_agent, no transaction open */
+	struct keys_client *keys;
+	struct sessions *sessions;
+	const struct web_request *request;
+	const void *data;
+	size_t len;
+	clock_us now;
+	char request_text[UUID_TEXT_SIZE];
+};
+
+/* One message of a session, its transaction open and bound. */
+struct agent_call {
+	struct frame_call *frame;
+	struct db *db;
+	struct uuid account, agent;
+	const void *message;             /* the request struct of the type */
+	void *answer;                    /* zeroed answer struct of the type, to be filled */
+};
+
+/* The handler of each message: 0, or ERR_: then err_text becomes a refusal's text. */
+extern int (*const agent_messages[PROTO_MESSAGE_COUNT])(struct agent_call *c);
+
+/* Each answers one kind of frame: 0 and a frame in ANSWER, or ERR_ for an error frame. */
+int frame_enrol_start(struct frame_call *c, struct buf *answer);
+int frame_enrol_finish(struct frame_call *c, struct buf *answer);
+int frame_hello(struct frame_call *c, struct buf *answer);
+int frame_finish(struct frame_call *c, struct buf *answer);
+int frame_record(struct frame_call *c, struct buf *answer);
+
+/* A transaction of this frame, bound to ACCOUNT, in the name of AGENT (NULL: not known yet). */
+int frame_begin(struct frame_call *c, const struct uuid *account, const struct uuid *agent);
+/* keyd's identity key and a signer that asks it. */
+int frame_identity(struct frame_call *c, struct proto_identity *out);
+
+/* The agent and the device that a message names, which must be on the agent's own instance: ERR_NOT_FOUND otherwise, whether
+ * it is somebody else's or nobody's. DEVICE is released by device_release, also after a failure. */
+int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device);
+/* ERR_TAMPERED unless the agent signed this one-time key for this device. */
+int agent_check_recipient(struct agent_call *c, const struct agent *agent, const char *device, const uint8_t *key,
+	const uint8_t *signature);
+/* The device's active key, sealed to the one-time KEY; WRAPPED_TENANT from tenant_key, so a suspended account gets none. REQUEST
+ * is what keyd logs. SEALED holds PROTO_SEALED_MAX + 1 bytes. */
+int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
+	const struct buf *wrapped_key, const uint8_t *key, char *sealed);
+
+/* Messages, one file per family. */
+int message_inventory(struct agent_call *c);
+int message_provisioning(struct agent_call *c);
+int message_provision_start(struct agent_call *c);
+int message_provision_progress(struct agent_call *c);
+int message_provision_done(struct agent_call *c);
+int message_provision_failed(struct agent_call *c);
+int message_key_request(struct agent_call *c);
+int message_key_poll(struct agent_call *c);
+int message_opened(struct agent_call *c);
+int message_closed(struct agent_call *c);
+int message_heartbeat(struct agent_call *c);
+int message_report(struct agent_call *c);
+int message_bye(struct agent_call *c);
+
+#endif
