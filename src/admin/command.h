@@ -32,6 +32,7 @@ int admin_setup_code(struct admin *a, int argc, char **argv);
 int admin_tenant_create(struct admin *a, int argc, char **argv);
 int admin_tenant_list(struct admin *a, int argc, char **argv);
 int admin_tenant_invite(struct admin *a, int argc, char **argv);
+int admin_tenant_passphrase(struct admin *a, int argc, char **argv);
 int admin_user_reset(struct admin *a, int argc, char **argv);
 int admin_operator_reset(struct admin *a, int argc, char **argv);
 int admin_audit_verify(struct admin *a, int argc, char **argv);

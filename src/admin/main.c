@@ -21,6 +21,8 @@ const struct admin_command admin_commands[] = {
 	{ "tenant list", "", 0, 0, "list tenants", admin_tenant_list },
 	{ "tenant invite", "SLUG EMAIL", 2, 2, "print a new link for the first administrator of a tenant nobody has joined yet",
 		admin_tenant_invite },
+	{ "tenant passphrase", "SLUG", 1, 1, "set and print a new provisioning passphrase of a tenant nobody has joined yet",
+		admin_tenant_passphrase },
 	{ "operator reset", "EMAIL", 1, 1, "unlock an operator and print a one-time link to choose a new password",
 		admin_operator_reset },
 	{ "user reset", "SLUG EMAIL", 2, 2, "unlock a tenant's user and print a one-time link to choose a new password",
