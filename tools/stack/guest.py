@@ -1,4 +1,5 @@
 """A guest on this very machine: the agent with a volume file of its own, so that one machine shows the whole way of a key."""
+import json
 import os
 import pathlib
 import shutil
@@ -36,6 +37,7 @@ class Guest:
         settings = {"ca_file": self.ca, "instance_id": self.name, "devices": self.disk, "run": self.folder / "run",
                     "volume_program": self.programs / "keyward-volume", **self.settings}
         self.conf.write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
+        self._move()
         self.process = Process("agent", [str(self.programs / "keyward-agent"), "--conf", str(self.conf), "--state", str(self.state)],
                                self.folder)
 
@@ -52,6 +54,19 @@ class Guest:
 
     def register(self, account, passphrase):
         self.config("--register", "--url", self.url, "--guid", account, "--publish-inventory", passphrase=passphrase)
+
+    def registered(self):
+        return (self.state / "identity.json").exists()
+
+    def _move(self):
+        """The registration holds the service's address, which changes with the installation's port."""
+        file = self.state / "identity.json"
+        identity = json.loads(file.read_text()) if file.exists() else None
+        if identity and identity["url"] != self.url:
+            new = file.with_suffix(".new")
+            new.write_text(json.dumps(dict(identity, url=self.url)))
+            new.chmod(0o600)
+            new.rename(file)
 
     def start(self):
         self.process.start()

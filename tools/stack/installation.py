@@ -62,6 +62,8 @@ class Installation:
         self._protect()
         self.database = Database(self.state)
         self.processes = {p.name: p for p in (self.database, self._keyd(), self._jobd(), self._web())}
+        # While a program is not there yet, the rest runs without it.
+        self.order = [n for n in ORDER if n != "jobd" or os.path.exists(self._program("jobs", "keyward-jobd"))]
 
     # What each process is started with
 
@@ -153,7 +155,7 @@ class Installation:
             raise
 
     def _prepare(self):
-        for name in reversed(ORDER):
+        for name in reversed(self.order):
             self.processes[name].stop()
         self.check_port()
         self._certificates()
@@ -194,7 +196,7 @@ class Installation:
 
     def start(self, *names):
         """Starts these (all when none is named) and waits until each really answers."""
-        for name in names or ORDER:
+        for name in names or self.order:
             process = self.processes[name]
             if process.alive():
                 continue
@@ -208,7 +210,7 @@ class Installation:
 
     def stop(self, *names):
         """Ends these (all), last started first; the names of those that had to be killed."""
-        return [n for n in reversed(ORDER) if (not names or n in names) and not self.processes[n].stop()]
+        return [n for n in reversed(self.order) if (not names or n in names) and not self.processes[n].stop()]
 
     def kill(self, name):
         self.processes[name].kill()
