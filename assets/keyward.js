@@ -216,10 +216,14 @@
 		if (document.hidden)
 			event.preventDefault();
 	});
+	/* Only the list itself is taken in: not a sign-in page that a redirect led to after the session ended. */
 	document.addEventListener("htmx:after:request", function (event) {
-		var response = event.detail.ctx && event.detail.ctx.response;
+		var ctx = event.detail.ctx;
+		var good = ctx.response.status === 200 && !ctx.response.raw.redirected && ctx.text.includes('id="' + ctx.sourceElement.id + '"');
 
-		live(Boolean(response && response.status === 200));
+		live(good);
+		if (!good)
+			event.preventDefault();
 	});
 	document.addEventListener("htmx:error", function () { live(false); });
 	document.addEventListener("htmx:after:swap", tick);
