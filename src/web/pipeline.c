@@ -16,8 +16,7 @@ const char *call_keep(struct call *c, const char *text)
 {
 	struct call_state *st = c->state;
 
-	if (st->text_count == ARRAY_LEN(st->texts))
-		fatal("too many texts in one call");
+	st->texts = mem_grow(st->texts, st->text_count + 1, sizeof *st->texts);
 	return st->texts[st->text_count++] = mem_strdup(text);
 }
 
@@ -73,6 +72,7 @@ static void call_done(struct call *c)
 	free(st->csrf);
 	for (size_t i = 0; i < st->text_count; i++)
 		free(st->texts[i]);
+	free(st->texts);
 	for (size_t i = 0; i < st->cookie_count; i++)
 		free(st->cookies[i]);
 	json_decref(st->form);

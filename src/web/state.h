@@ -18,7 +18,7 @@ struct call_state {
 	struct form fields;
 	struct params params;
 	char *csrf;                              /* token of the session; NULL without one */
-	char *texts[6];                          /* what pointers in struct call point to */
+	char **texts;                            /* what pointers in struct call point to */
 	size_t text_count;
 	json_t *form;                            /* what the page's form holds, by field */
 	json_t *errors;                          /* array of { name, text } */
