@@ -1,0 +1,760 @@
+/* test_store_machines.c - agents, inventory, devices, policies, key requests, orders, heartbeats, each under the role that uses
+ * them: what the agent service does as keyward_agent, people as keyward_console, timers as keyward_jobs. */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "pg.h"
+#include "store/agent.h"
+#include "store/audit.h"
+#include "store/heartbeat.h"
+#include "store/image.h"
+#include "store/instance.h"
+#include "store/key.h"
+#include "store/order.h"
+#include "store/policy.h"
+#include "store/request.h"
+#include "store/tenant.h"
+
+static const struct db_actor operator_actor = { .kind = DB_ACTOR_OPERATOR, .name = "op@example.com" };
+static const struct db_actor user_actor = { .kind = DB_ACTOR_USER, .name = "admin@example.com", .address = "192.0.2.2" };
+static const struct db_actor agent_actor = { .kind = DB_ACTOR_AGENT, .name = "web-1", .address = "192.0.2.3" };
+static const struct db_actor jobs_actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
+
+static struct uuid make_tenant(const char *slug)
+{
+	struct db *db = pg_db("keyward_central");
+	struct uuid id = uuid_new();
+
+	CHECK_INT(db_begin(db, NULL, &operator_actor), 0);
+	CHECK_INT(tenant_create(db, &id, slug, slug, (struct wire_view) { (const uint8_t *)"wrapped", 7 }), 0);
+	CHECK_INT(db_commit(db), 0);
+	db_free(db);
+	return id;
+}
+
+static struct db *as(const char *role, const struct uuid *tenant)
+{
+	struct db *db = pg_db(role);
+
+	CHECK_INT(db_begin(db, tenant, strcmp(role, "keyward_console") == 0 ? &user_actor
+		: strcmp(role, "keyward_agent") == 0 ? &agent_actor : &jobs_actor), 0);
+	return db;
+}
+
+static void finish(struct db *db)
+{
+	CHECK_INT(db_commit(db), 0);
+	db_free(db);
+}
+
+static void undo(struct db *db)
+{
+	db_rollback(db);
+	db_free(db);
+}
+
+/* A running machine as most tests need it. */
+struct machine {
+	struct uuid tenant, instance, agent;
+	struct inventory_device devices[3];
+	struct inventory inventory;
+};
+
+static void machine_key(const struct uuid *agent, uint8_t key[static AGENT_KEY_SIZE])
+{
+	memset(key, 4, AGENT_KEY_SIZE);
+	memcpy(key + 1, agent, sizeof *agent);
+}
+
+static struct machine make_machine(const struct uuid *tenant, const char *name, size_t devices)
+{
+	static const char *const ids[] = { "vol-1", "vol-2", "root" };
+	struct machine m = { .tenant = *tenant, .agent = uuid_new() };
+	struct db *db = as("keyward_agent", tenant);
+	uint8_t key[AGENT_KEY_SIZE];
+
+	for (size_t i = 0; i < devices; i++)
+		m.devices[i] = (struct inventory_device) { .id = ids[i], .name = "", .path = "/dev/vd", .kind = "disk", .filesystem = "",
+			.size_bytes = 1 << 30, .system = i == 2 };
+	m.inventory = (struct inventory) { .provider = "ec2", .instance_id = name, .image_id = "ami-1", .image_name = "Debian",
+		.region = "eu", .zone = "eu-1a", .host_name = name, .system = "linux", .distribution = "debian", .version = "12",
+		.kernel = "6.1", .arch = "x86_64", .devices = m.devices, .devices_count = devices };
+	machine_key(&m.agent, key);
+	CHECK_INT(agent_register(db, &m.agent, key, &m.inventory, "1.0", "192.0.2.3", &m.instance), 0);
+	CHECK_INT(inventory_publish(db, &m.instance, &m.inventory), 0);
+	finish(db);
+	return m;
+}
+
+/* Structs move when returned: what points into them is set again. */
+static void settle(struct machine *m)
+{
+	m->inventory.devices = m->devices;
+}
+
+static void publish(struct machine *m, size_t devices)
+{
+	struct db *db = as("keyward_agent", &m->tenant);
+
+	settle(m);
+	m->inventory.devices_count = devices;
+	CHECK_INT(inventory_publish(db, &m->instance, &m->inventory), 0);
+	finish(db);
+}
+
+static struct device device_of(const struct machine *m, const char *id)
+{
+	struct db *db = as("keyward_agent", &m->tenant);
+	struct device d = { 0 };
+
+	CHECK_INT(device_by_provider_id(db, &m->instance, id, &d), 0);
+	finish(db);
+	return d;
+}
+
+static enum device_state status_of(const struct machine *m, const char *id)
+{
+	struct device d = device_of(m, id);
+	enum device_state s = d.status;
+
+	device_release(&d);
+	return s;
+}
+
+static const struct device_configuration configuration = { "linux", "ext4", "/data", "read-write", "aes", "xts-plain64", "sha256",
+	256, NULL };
+
+/* Configures and encrypts ID as people and agent do; the key's version is 1. */
+static struct uuid encrypt(const struct machine *m, const char *id)
+{
+	struct device d = device_of(m, id);
+	struct wire_view wrapped = { (const uint8_t *)"wrapped-key", 11 };
+	struct uuid device = d.id;
+	json_t *tasks = NULL;
+	struct db *db = as("keyward_console", &m->tenant);
+
+	CHECK_INT(device_configure(db, &device, &configuration), 0);
+	CHECK_INT(device_encrypt(db, &device, 1), 0);
+	finish(db);
+	db = as("keyward_agent", &m->tenant);
+	CHECK_INT(device_tasks(db, &m->instance, &tasks), 0);
+	CHECK_INT(json_array_size(tasks), 1);
+	json_decref(tasks);
+	CHECK_INT(device_start(db, &d, NULL), ERR_CONFLICT);
+	CHECK_INT(device_start(db, &d, &wrapped), 0);
+	CHECK_INT(device_start(db, &d, &wrapped), ERR_CONFLICT);
+	CHECK_INT(device_progress(db, &device, 40), 0);
+	CHECK_INT(device_finish(db, &device, "luks-1", 2), ERR_CONFLICT);
+	CHECK_INT(device_finish(db, &device, "luks-1", 1), 0);
+	finish(db);
+	db = as("keyward_agent", &m->tenant);
+	CHECK_INT(device_finish(db, &device, "luks-1", 1), 0);
+	CHECK_INT(device_progress(db, &device, 50), ERR_CONFLICT);
+	finish(db);
+	device_release(&d);
+	return device;
+}
+
+static int64_t logged(const struct uuid *tenant, const char *event)
+{
+	struct db *db = as("keyward_console", tenant);
+	struct db_result *r;
+	int64_t count = -1, checked;
+
+	if (db_query_row(db, &r, "select count(*) from audit_entry where event = $1", DB_ARGS(db_text_arg(event))) == 0) {
+		count = db_int(r, 0, 0);
+		db_result_free(r);
+	}
+	CHECK_INT(audit_check(db, &checked), 0);
+	finish(db);
+	return count;
+}
+
+TEST(registration, "AGT-1,LOG-2")
+{
+	struct uuid tenant = make_tenant("register"), again = uuid_new(), where;
+	struct machine m = make_machine(&tenant, "i-1", 3);
+	struct agent a;
+	uint8_t key[AGENT_KEY_SIZE];
+	struct db *db = as("keyward_agent", &tenant);
+
+	settle(&m);
+	CHECK_INT(agent_find(db, &m.agent, &a), 0);
+	CHECK_STR(a.state, "active");
+	CHECK_STR(a.tenant_state, "active");
+	CHECK_STR(a.host_name, "i-1");
+	machine_key(&m.agent, key);
+	CHECK(memcmp(a.public_key, key, sizeof key) == 0);
+	CHECK_INT(agent_register(db, &again, key, &m.inventory, "1.0", NULL, &where), ERR_CONFLICT);
+	undo(db);
+	db = as("keyward_agent", &tenant);
+	machine_key(&again, key);
+	CHECK_INT(agent_register(db, &again, key, &m.inventory, "1.0", NULL, &where), 0);
+	CHECK(uuid_equal(&where, &m.instance));
+	CHECK_INT(agent_find(db, &m.agent, &a), 0);
+	CHECK_STR(a.state, "replaced");
+	CHECK_INT(agent_find(db, &tenant, &a), ERR_NOT_FOUND);
+	CHECK_INT(agent_set_insecure(db, &again, 1), 0);
+	CHECK_INT(agent_set_insecure(db, &again, 1), 0);
+	CHECK_INT(agent_stopped(db, &again, "shutdown"), 0);
+	CHECK_INT(agent_booted(db, &again), 0);
+	finish(db);
+	CHECK_INT(logged(&tenant, "agent.registered"), 2);
+	CHECK_INT(logged(&tenant, "agent.insecure-tls"), 1);
+	CHECK_INT(logged(&tenant, "image.created"), 1);
+	CHECK_INT(logged(&tenant, "instance.created"), 1);
+	CHECK_INT(logged(&tenant, "device.created"), 3);
+}
+
+TEST(inventory_comes_and_goes, "DEV-2,DEV-7")
+{
+	struct uuid tenant = make_tenant("inventory"), device;
+	struct machine m = make_machine(&tenant, "i-1", 2), other;
+	struct device d;
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_ENCRYPTED);
+	publish(&m, 0);
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_UNDETECTED);
+	CHECK_INT(status_of(&m, "vol-2"), DEVICE_UNDETECTED);
+	publish(&m, 2);
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_ENCRYPTED);
+	CHECK_INT(status_of(&m, "vol-2"), DEVICE_NOT_CONFIGURED);
+	CHECK_INT(logged(&tenant, "device.lost"), 2);
+	CHECK_INT(logged(&tenant, "device.found"), 2);
+	/* The same device listed twice by one agent is one device. */
+	m.devices[1] = m.devices[0];
+	publish(&m, 2);
+	m.devices[1].id = "vol-2";
+	publish(&m, 2);
+	CHECK_INT(status_of(&m, "vol-2"), DEVICE_NOT_CONFIGURED);
+	/* A detached volume comes up on another instance. */
+	publish(&m, 1);
+	other = make_machine(&tenant, "i-2", 2);
+	d = device_of(&m, "vol-2");
+	CHECK(uuid_equal(&d.instance, &other.instance));
+	device_release(&d);
+	/* Only what is Undetected can be deleted. */
+	settle(&other);
+	publish(&other, 0);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(device_delete(db, &device), 0);
+	finish(db);
+	CHECK_INT(logged(&tenant, "device.deleted"), 1);
+}
+
+TEST(device_life, "DEV-2,DEV-3,DEV-6,KEY-1")
+{
+	struct uuid tenant = make_tenant("device"), device;
+	struct machine m = make_machine(&tenant, "i-1", 3);
+	struct device root = device_of(&m, "root"), d;
+	struct device_configuration wrong = configuration;
+	struct buf wrapped = BUF_INIT;
+	int64_t version = 0;
+	json_t *doc = NULL;
+	struct db *db;
+
+	settle(&m);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(device_configure(db, &root.id, &configuration), ERR_INVALID);
+	undo(db);
+	device = encrypt(&m, "vol-1");
+	db = as("keyward_console", &tenant);
+	CHECK_INT(device_key_get(db, &device, &version, &wrapped), 0);
+	CHECK_INT(version, 1);
+	CHECK_STR(buf_str(&wrapped), "wrapped-key");
+	CHECK_INT(device_configure(db, &device, &configuration), ERR_CONFLICT);
+	CHECK_INT(device_delete(db, &device), ERR_CONFLICT);
+	CHECK_INT(device_rename(db, &device, "data", NULL), 0);
+	CHECK_INT(device_get(db, &device, &doc), 0);
+	CHECK_STR(json_string_value(json_object_get(doc, "name")), "data");
+	CHECK_STR(json_string_value(json_object_get(doc, "status")), "encrypted");
+	CHECK(json_is_true(json_object_get(doc, "has_key")));
+	json_decref(doc);
+	CHECK_INT(device_unconfigure(db, &device), 0);
+	CHECK_INT(device_key_get(db, &device, &version, &wrapped), ERR_NOT_FOUND);
+	finish(db);
+	CHECK_INT(logged(&tenant, "key.destroyed"), 1);
+	/* The next key has a version that no former one had. */
+	d = device_of(&m, "vol-1");
+	CHECK_INT(d.key_version, 1);
+	CHECK_INT(d.has_key, 0);
+	device_release(&d);
+	wrong.key_bits = 192;
+	db = as("keyward_console", &tenant);
+	CHECK_INT(device_configure(db, &device, &wrong), ERR_INVALID);
+	undo(db);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(device_configure(db, &device, &configuration), 0);
+	CHECK_INT(device_encrypt(db, &device, 0), 0);
+	CHECK_INT(device_cancel(db, &device), 0);
+	CHECK_INT(device_encrypt(db, &device, 0), 0);
+	finish(db);
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(device_fail(db, &device, "disk full"), 0);
+	CHECK_INT(device_fail(db, &device, "disk full"), 0);
+	finish(db);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(device_get(db, &device, &doc), 0);
+	CHECK_STR(json_string_value(json_object_get(doc, "error")), "disk full");
+	json_decref(doc);
+	finish(db);
+	CHECK_INT(logged(&tenant, "device.failed"), 1);
+	device_release(&root);
+	buf_free(&wrapped);
+}
+
+static json_t *page_of(int (*list)(struct db *, const struct list_query *, json_t **), const struct uuid *tenant,
+	const struct list_query *q)
+{
+	struct db *db = as("keyward_console", tenant);
+	json_t *page = NULL, *rows;
+
+	CHECK_INT(list(db, q, &page), 0);
+	rows = json_incref(json_object_get(page, "rows"));
+	json_decref(page);
+	finish(db);
+	return rows;
+}
+
+/* Every sort of a list works, both ways, and the rows have what is promised. */
+static void check_list(int (*list)(struct db *, const struct list_query *, json_t **), const struct uuid *tenant,
+	const char *const *sorts, const char *const *members, size_t expected)
+{
+	for (size_t i = 0; sorts[i]; i++)
+		for (int order = -1; order <= 1; order++) {
+			struct list_query q = { .sort = sorts[i], .order = order, .search = i % 2 ? "1" : NULL };
+			json_t *rows = page_of(list, tenant, &q);
+
+			CHECK_INT(json_array_size(rows), expected);
+			for (size_t k = 0; expected && members[k]; k++)
+				CHECK(json_object_get(json_array_get(rows, 0), members[k]) != NULL);
+			json_decref(rows);
+		}
+}
+
+TEST(lists_of_machines, "RUN-1,IMG-1,DEV-1,TEN-4")
+{
+	struct uuid tenant = make_tenant("lists-m"), empty = make_tenant("lists-e");
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	const char *devices[] = { "name", "provider", "provider_device", "size", "status", "mount_point", "policy", "image", "instance",
+		NULL };
+	const char *device_members[] = { "id", "policy_name", "image_name", "instance_name", "has_key", "last_detected", NULL };
+	const char *images[] = { "name", "provider", "provider_image", "instances", "created", NULL };
+	const char *image_members[] = { "id", "policies", "instances", "devices", NULL };
+	const char *instances[] = { "host_name", "provider", "state", "last_seen", "first_seen", NULL };
+	const char *instance_members[] = { "id", "image_name", "kernel", NULL };
+	const char *policies[] = { "name", "changed", "images", "devices", NULL };
+	const char *policy_members[] = { "id", "rules", "images", "devices", "version", NULL };
+	const char *none[] = { NULL };
+	struct list_query q = { .search = "i-1" };
+	json_t *doc = NULL;
+	struct db *db;
+
+	check_list(device_list, &tenant, devices, device_members, 2);
+	check_list(image_list, &tenant, images, image_members, 1);
+	check_list(instance_list, &tenant, instances, instance_members, 1);
+	q.search = "default";
+	doc = page_of(policy_list, &tenant, &q);
+	CHECK_INT(json_array_size(doc), 1);
+	CHECK_INT(json_integer_value(json_object_get(json_array_get(doc, 0), "devices")), 2);
+	for (size_t i = 0; policy_members[i]; i++)
+		CHECK(json_object_get(json_array_get(doc, 0), policy_members[i]) != NULL);
+	json_decref(doc);
+	q.search = NULL;
+	for (size_t i = 0; policies[i]; i++) {
+		q.sort = policies[i];
+		doc = page_of(policy_list, &tenant, &q);
+		CHECK_INT(json_array_size(doc), 1);
+		json_decref(doc);
+	}
+	check_list(device_list, &empty, devices, none, 0);
+	check_list(image_list, &empty, images, none, 0);
+	check_list(instance_list, &empty, instances, none, 0);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(instance_get(db, &m.instance, &doc), 0);
+	CHECK_INT(json_array_size(json_object_get(doc, "devices")), 2);
+	CHECK_STR(json_string_value(json_object_get(json_object_get(doc, "agent"), "version")), "1.0");
+	json_decref(doc);
+	finish(db);
+	db = as("keyward_console", &empty);
+	CHECK_INT(instance_get(db, &m.instance, &doc), ERR_NOT_FOUND);
+	finish(db);
+}
+
+static struct uuid default_policy(const struct uuid *tenant)
+{
+	struct db *db = as("keyward_console", tenant);
+	struct uuid id = { { 0 } };
+	json_t *names = NULL;
+
+	CHECK_INT(policy_names(db, &names), 0);
+	CHECK_INT(json_get_uuid(json_array_get(names, 0), "id", &id), 0);
+	json_decref(names);
+	finish(db);
+	return id;
+}
+
+TEST(policies, "POL-1,POL-3,POL-4")
+{
+	struct uuid tenant = make_tenant("policies"), def = default_policy(&tenant), id = uuid_new(), twin = uuid_new(), image = { { 0 } };
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	struct device d = device_of(&m, "vol-1");
+	struct policy_change c = { "Web servers", "what", 1, "approve", "deny", 0, NULL }, change = POLICY_CHANGE_NONE;
+	struct list_query q = { 0 };
+	json_t *doc = NULL, *rules = json_pack("[{s:s}]", "rule", "x");
+	struct db *db = as("keyward_console", &tenant);
+
+	CHECK_INT(image_list(db, &q, &doc), 0);
+	CHECK_INT(json_get_uuid(json_array_get(json_object_get(doc, "rows"), 0), "id", &image), 0);
+	json_decref(doc);
+	CHECK_INT(policy_create(db, &id, &c), 0);
+	CHECK_INT(policy_set_devices(db, &id, &d.id, 1), 0);
+	CHECK_INT(policy_set_images(db, &id, &image, 1), 0);
+	change.rules = rules;
+	CHECK_INT(policy_change(db, &id, &change, 1), 0);
+	CHECK_INT(policy_change(db, &id, &change, 2), 0);
+	CHECK_INT(policy_get(db, &id, &doc), 0);
+	CHECK_INT(json_integer_value(json_object_get(doc, "version")), 2);
+	CHECK_INT(json_array_size(json_object_get(doc, "images")), 1);
+	CHECK_INT(json_integer_value(json_object_get(doc, "device_count")), 1);
+	CHECK_INT(json_array_size(json_object_get(doc, "rules")), 1);
+	json_decref(doc);
+	/* Its image is no longer in the default policy. */
+	CHECK_INT(policy_get(db, &def, &doc), 0);
+	CHECK_INT(json_array_size(json_object_get(doc, "images")), 0);
+	json_decref(doc);
+	finish(db);
+
+	db = as("keyward_console", &tenant);
+	CHECK_INT(policy_create(db, &twin, &c), ERR_CONFLICT);
+	undo(db);
+	db = as("keyward_console", &tenant);
+	c.name = "Other";
+	c.on_match = "deny";
+	CHECK_INT(policy_create(db, &twin, &c), ERR_INVALID);
+	undo(db);
+	db = as("keyward_console", &tenant);
+	change.name = "x";
+	CHECK_INT(policy_change(db, &id, &change, 1), ERR_CONFLICT);
+	CHECK_INT(policy_delete(db, &def, &id), ERR_CONFLICT);
+	CHECK_INT(policy_set_devices(db, &def, &d.id, 1), ERR_CONFLICT);
+	CHECK_INT(policy_set_images(db, &def, &image, 1), ERR_CONFLICT);
+	CHECK_INT(policy_delete(db, &id, NULL), ERR_CONFLICT);
+	undo(db);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(policy_delete(db, &id, &twin), ERR_CONFLICT);
+	undo(db);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(policy_set_images(db, &id, NULL, 0), 0);
+	CHECK_INT(policy_get(db, &def, &doc), 0);
+	CHECK_INT(json_array_size(json_object_get(doc, "images")), 1);
+	json_decref(doc);
+	CHECK_INT(policy_delete(db, &id, &def), 0);
+	CHECK_INT(policy_get(db, &id, &doc), ERR_NOT_FOUND);
+	finish(db);
+	CHECK_INT(logged(&tenant, "policy.deleted"), 1);
+	CHECK_INT(logged(&tenant, "policy.changed"), 1);
+	device_release(&d);
+	json_decref(rules);
+}
+
+/* A question with a one-time key of FILL bytes. */
+static struct request_question question(const struct machine *m, const struct uuid *device, uint8_t *key, int fill)
+{
+	static const uint8_t signature[REQUEST_SIGNATURE_SIZE] = { 1 };
+	static json_t *facts;
+
+	if (facts == NULL)
+		facts = json_pack("{s:s}", "os", "linux");
+	memset(key, fill, REQUEST_KEY_SIZE);
+	return (struct request_question) { .device = *device, .instance = m->instance, .agent = m->agent, .access = "read-write",
+		.mount_point = "/data", .reason = "boot", .recipient_key = key, .signature = signature, .facts = facts,
+		.address = "192.0.2.3" };
+}
+
+static struct uuid ask(const struct machine *m, const struct uuid *device, int fill, int expect_fresh)
+{
+	uint8_t key[REQUEST_KEY_SIZE];
+	struct request_question q = question(m, device, key, fill);
+	struct uuid id = { { 0 } };
+	struct db *db = as("keyward_agent", &m->tenant);
+	int fresh = -1;
+
+	CHECK_INT(request_open(db, &q, &id, &fresh), 0);
+	CHECK_INT(fresh, expect_fresh);
+	finish(db);
+	return id;
+}
+
+/* Judges as the agent service does; EVENT as for request_judge. */
+static int judge(const struct machine *m, const struct uuid *id, int event, clock_us approve_at)
+{
+	struct request_case c = { 0 };
+	struct verdict v = { .action = POLICY_ACTION_MANUAL, .integrity = INTEGRITY_GOOD, .approve_at = approve_at,
+		.rules = json_array(), .passed = 1 };
+	struct db *db = as("keyward_agent", &m->tenant);
+	int rc = request_load_locked(db, id, &c);
+
+	CHECK_INT(rc, 0);
+	rc = request_judge(db, &c, &v, event);
+	if (rc == 0)
+		rc = db_commit(db);
+	request_case_release(&c);
+	json_decref(v.rules);
+	db_free(db);
+	return rc;
+}
+
+/* One call on the connection `one`, in a transaction of its own; what it gave. */
+#define ALONE(role, tenant, call) \
+	__extension__ ({ struct db *one = as(role, tenant); int rc_ = (call); if (rc_ == 0) rc_ = db_commit(one); db_free(one); rc_; })
+
+TEST(request_life, "RUN-2,RUN-5,INT-3,LOG-3")
+{
+	struct uuid tenant = make_tenant("request"), device, id, second;
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	struct request_case c = { 0 };
+	json_t *doc = NULL;
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	id = ask(&m, &device, 1, 1);
+	second = ask(&m, &device, 1, 0);
+	CHECK(uuid_equal(&id, &second));
+	/* Asked anew while pending: keeps its place, takes the new key. */
+	second = ask(&m, &device, 2, 0);
+	CHECK(uuid_equal(&id, &second));
+	CHECK_INT(judge(&m, &id, -1, 0), 0);
+	CHECK_INT(judge(&m, &id, -1, 0), 0);
+	CHECK_INT(logged(&tenant, "key.pending"), 1);
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(request_load(db, &id, &c), 0);
+	CHECK_INT(c.status, REQUEST_PENDING);
+	CHECK_INT(c.integrity, INTEGRITY_GOOD);
+	CHECK_INT(c.recipient_key[0], 2);
+	CHECK_INT(c.policy.on_match, POLICY_ACTION_MANUAL);
+	CHECK(c.image_in_policy && c.tenant_active && uuid_is_nil(&c.used_by));
+	CHECK_STR(json_string_value(json_object_get(c.facts, "os")), "linux");
+	CHECK_STR(c.device.provider_device, "vol-1");
+	request_case_release(&c);
+	/* Not before approval. */
+	CHECK_INT(request_deliver(db, &id, 1), ERR_CONFLICT);
+	undo(db);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_revoke(one, &id, NULL)), ERR_CONFLICT);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_DENY, "who are you?")), 0);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_DENY, NULL)), ERR_CONFLICT);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_APPROVE, "fine")), 0);
+	CHECK_INT(judge(&m, &id, REQUEST_EVENT_APPROVE, 0), ERR_CONFLICT);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_DENY, NULL)), ERR_CONFLICT);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_opened(one, &id)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_opened(one, &id)), 0);
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_IN_USE);
+	/* In use, it is not lost with the inventory. */
+	publish(&m, 0);
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_IN_USE);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_revoke(one, &id, "bad")), 0);
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(order_take(db, &m.agent, 10, &doc), 0);
+	CHECK_INT(json_array_size(doc), 3);              /* provision, request-key, revoke */
+	CHECK_STR(json_string_value(json_object_get(json_array_get(doc, 2), "kind")), "revoke");
+	CHECK_STR(json_string_value(json_object_get(json_array_get(doc, 2), "device")), "vol-1");
+	CHECK_INT(json_get_uuid(json_array_get(doc, 2), "id", &second), 0);
+	json_decref(doc);
+	CHECK_INT(request_volume_closed(db, &m.instance, &device, "revoked"), 0);
+	CHECK_INT(request_volume_closed(db, &m.instance, &device, "revoked"), 0);
+	CHECK_INT(order_finish(db, &m.agent, &second, 1, "done"), 0);
+	CHECK_INT(order_finish(db, &m.agent, &second, 1, "done"), ERR_NOT_FOUND);
+	CHECK_INT(order_finish(db, &m.instance, &id, 1, "done"), ERR_NOT_FOUND);
+	finish(db);
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_ENCRYPTED);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(request_get(db, &id, &doc), 0);
+	CHECK_STR(json_string_value(json_object_get(doc, "status")), "revoked");
+	CHECK_STR(json_string_value(json_object_get(doc, "decided_by_name")), "admin@example.com");
+	CHECK_STR(json_string_value(json_object_get(doc, "comment")), "fine");
+	CHECK_INT(json_array_size(json_object_get(doc, "decisions")), 5);
+	json_decref(doc);
+	finish(db);
+	/* Granted again; asked anew, the old one ends. */
+	CHECK_INT(ALONE("keyward_jobs", &tenant, request_restore(one, &id, NULL)), 0);
+	second = ask(&m, &device, 9, 1);
+	CHECK(!uuid_equal(&id, &second));
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), ERR_CONFLICT);
+	CHECK_INT(judge(&m, &second, REQUEST_EVENT_DENY, 0), 0);
+	CHECK_INT(logged(&tenant, "key.denied-automatically"), 1);
+	CHECK_INT(logged(&tenant, "key.delivered"), 2);
+	CHECK_INT(logged(&tenant, "key.revoked"), 1);
+}
+
+TEST(requests_of_two_instances, "POL-5,RUN-4,RUN-1")
+{
+	struct uuid tenant = make_tenant("two"), device, a, b, policy = uuid_new();
+	struct machine m = make_machine(&tenant, "i-1", 2), n;
+	struct policy_change pc = { "P", "d", 0, "approve", "manual", 0, NULL };
+	struct request_case c = { 0 };
+	const char *sorts[] = { "requested", "status", "integrity", "device", "image", "instance", "provider", "policy", NULL };
+	const char *members[] = { "id", "device_name", "image_name", "instance_name", "policy_name", "requested", NULL };
+	json_t *doc = NULL;
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	n = make_machine(&tenant, "i-2", 0);
+	settle(&n);
+	a = ask(&m, &device, 1, 1);
+	b = ask(&n, &device, 2, 1);
+	CHECK_INT(judge(&m, &a, REQUEST_EVENT_APPROVE, 0), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &a, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_opened(one, &a)), 0);
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(request_load(db, &b, &c), 0);
+	CHECK(uuid_equal(&c.used_by, &m.instance));
+	request_case_release(&c);
+	finish(db);
+	/* The device stays where it is in use, whatever another instance publishes. */
+	n.devices[0] = m.devices[0];
+	n.inventory.devices = n.devices;
+	publish(&n, 1);
+	{
+		struct device d = device_of(&m, "vol-1");
+
+		CHECK(uuid_equal(&d.instance, &m.instance));
+		device_release(&d);
+	}
+	check_list(request_list, &tenant, sorts, members, 2);
+	check_list(request_history, &tenant, sorts, members, 2);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(request_totals(db, &doc), 0);
+	CHECK_INT(json_integer_value(json_object_get(doc, "instances")), 2);
+	CHECK_INT(json_integer_value(json_object_get(doc, "pending")), 1);
+	CHECK_INT(json_integer_value(json_object_get(doc, "delivered")), 1);
+	json_decref(doc);
+	/* Assigning a policy moves the device and brings the image along. */
+	CHECK_INT(policy_create(db, &policy, &pc), 0);
+	CHECK_INT(request_assign_policy(db, &a, &policy), ERR_CONFLICT);
+	CHECK_INT(request_assign_policy(db, &b, &device), ERR_NOT_FOUND);
+	CHECK_INT(request_assign_policy(db, &b, &policy), 0);
+	CHECK_INT(request_load(db, &b, &c), 0);
+	CHECK(uuid_equal(&c.device.policy, &policy) && c.image_in_policy);
+	request_case_release(&c);
+	CHECK_INT(request_set_integrity(db, &a, INTEGRITY_FAILED, NULL), 0);
+	CHECK_INT(request_set_integrity(db, &a, INTEGRITY_FAILED, NULL), 0);
+	finish(db);
+	CHECK_INT(logged(&tenant, "key.integrity"), 1);
+}
+
+TEST(timed_approval, "POL-4")
+{
+	struct uuid tenant = make_tenant("timed"), device, id;
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	clock_us now = clock_now();
+	json_t *due = NULL;
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	id = ask(&m, &device, 1, 1);
+	CHECK_INT(judge(&m, &id, -1, now + CLOCK_MINUTE), 0);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, request_approve_due(one, &id, now)), ERR_CONFLICT);
+	db = as("keyward_jobs", &tenant);
+	CHECK_INT(request_due(db, now, 10, &due), 0);
+	CHECK_INT(json_array_size(due), 0);
+	json_decref(due);
+	CHECK_INT(request_due(db, now + CLOCK_MINUTE, 10, &due), 0);
+	CHECK_INT(json_array_size(due), 1);
+	json_decref(due);
+	finish(db);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, request_approve_due(one, &id, now + CLOCK_MINUTE)), 0);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, request_approve_due(one, &id, now + CLOCK_MINUTE)), ERR_CONFLICT);
+	CHECK_INT(logged(&tenant, "key.approved-automatically"), 1);
+}
+
+TEST(heartbeats_and_missing_instances, "RUN-7,AGT-5")
+{
+	struct uuid tenant = make_tenant("beats"), device, id;
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	clock_us now = clock_now();
+	json_t *volumes = json_pack("[{s:s}]", "device", "vol-1");
+	struct heartbeat beats[] = {
+		{ m.agent, now - CLOCK_SECOND, volumes, "1.1", "debug", "192.0.2.7" },
+		{ m.agent, now, NULL, NULL, NULL, NULL },
+	};
+	struct db_result *r = NULL;
+	int count = -1;
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	id = ask(&m, &device, 1, 1);
+	CHECK_INT(judge(&m, &id, REQUEST_EVENT_APPROVE, 0), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_opened(one, &id)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, heartbeat_write(one, beats, 2)), 0);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(db_query_row(db, &r, "select (select count(*) from heartbeat), last_heartbeat, version from agent", DB_NONE), 0);
+	CHECK_INT(db_int(r, 0, 0), 2);
+	CHECK(db_time(r, 0, 1) / 1000 == now / 1000);
+	db_result_free(r);
+	finish(db);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, instance_find_missing(one, now - CLOCK_MINUTE, &count)), 0);
+	CHECK_INT(count, 0);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, instance_find_missing(one, now + CLOCK_MINUTE, &count)), 0);
+	CHECK_INT(count, 1);
+	CHECK_INT(logged(&tenant, "instance.missing"), 1);
+	/* What it had open counts as closed. */
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_ENCRYPTED);
+	CHECK_INT(logged(&tenant, "key.closed"), 1);
+	CHECK_INT(ALONE("keyward_agent", &tenant, heartbeat_write(one, beats, 1)), 0);
+	CHECK_INT(logged(&tenant, "instance.back"), 1);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, instance_find_missing(one, now + CLOCK_MINUTE, &count)), 0);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, instance_expire(one, now + CLOCK_MINUTE, &count)), 0);
+	CHECK_INT(count, 1);
+	CHECK_INT(logged(&tenant, "instance.deleted"), 1);
+	CHECK_INT(ALONE("keyward_jobs", NULL, heartbeat_maintain(one, 12)), 0);
+	json_decref(volumes);
+}
+
+TEST(other_tenants_ids, "TEN-4")
+{
+	struct uuid mine = make_tenant("mine"), theirs = make_tenant("theirs"), device, id, policy = default_policy(&theirs);
+	struct machine m = make_machine(&theirs, "i-1", 2);
+	struct request_case c = { 0 };
+	struct device d = { 0 };
+	struct agent a;
+	struct buf key = BUF_INIT;
+	int64_t version;
+	json_t *doc = NULL;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	id = ask(&m, &device, 1, 1);
+	/* Each as if the thing did not exist. */
+	CHECK_INT(ALONE("keyward_console", &mine, device_load(one, &device, &d)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, device_get(one, &device, &doc)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, device_rename(one, &device, "x", "y")), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, device_unconfigure(one, &device)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, device_delete(one, &device)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, device_key_get(one, &device, &version, &key)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, request_get(one, &id, &doc)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, request_decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, policy_get(one, &policy, &doc)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, policy_delete(one, &policy, NULL)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_console", &mine, agent_remove(one, &m.agent)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_agent", &mine, agent_find(one, &m.agent, &a)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_agent", &mine, request_load(one, &id, &c)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_agent", &mine, request_deliver(one, &id, 1)), ERR_NOT_FOUND);
+	CHECK_INT(ALONE("keyward_agent", &mine, device_fail(one, &device, "x")), ERR_NOT_FOUND);
+	/* And the same id can be used here without anybody learning that it is there. */
+	CHECK_INT(ALONE("keyward_console", &mine, db_run_one(one, "insert into policy (tenant, id, name) values (current_tenant(), $1, 'x')",
+		DB_ARGS(db_uuid_arg(&policy)))), 0);
+	CHECK_INT(status_of(&m, "vol-1"), DEVICE_ENCRYPTED);
+	buf_free(&key);
+}
+
+PG_TEST_MAIN
