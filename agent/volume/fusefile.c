@@ -44,7 +44,7 @@ struct fusefile {
 	struct plain *plain;
 	const char *name;
 	struct fuse_session *session;
-	atomic_int stopping, dropping, over, complaints;
+	atomic_int stopping, dropping, serving, over, complaints;
 	void (*_Atomic ended)(void);
 	int threads;
 	pthread_t thread[];
@@ -197,6 +197,17 @@ static const struct fuse_lowlevel_ops operations = {
 	.statfs = on_statfs,
 };
 
+/* Without anybody to serve it the connection must break, or whoever opens the file would wait forever. */
+static void break_connection(struct fusefile *f)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup3(null, fuse_session_fd(f->session), O_CLOEXEC);
+		close(null);
+	}
+}
+
 static void *serve(void *data)
 {
 	struct fusefile *f = data;
@@ -222,6 +233,8 @@ static void *serve(void *data)
 	if (buf.mem)
 		secret_wipe(buf.mem, malloc_usable_size(buf.mem));
 	free(buf.mem);
+	if (atomic_fetch_sub(&f->serving, 1) == 1 && !atomic_load(&f->stopping))
+		break_connection(f);
 	atomic_store(&f->over, 1);
 	ended = atomic_load(&f->ended);
 	if (ended && !atomic_load(&f->stopping))
@@ -239,9 +252,11 @@ static int start_threads(struct fusefile *f, int threads)
 
 	/* Without SA_RESTART, so that it ends a thread's wait for requests. */
 	sigaction(WAKE_SIGNAL, &wake, NULL);
-	for (; f->threads < threads; f->threads++)
+	for (; f->threads < threads; f->threads++) {
+		atomic_fetch_add(&f->serving, 1);
 		if (pthread_create(&f->thread[f->threads], NULL, serve, f) != 0)
-			return f->threads > 0 ? 0 : err_set(ERR_IO, "no thread");
+			return err_set(ERR_IO, "no thread");
+	}
 	return 0;
 }
 

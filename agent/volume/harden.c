@@ -49,9 +49,11 @@ void harden_process(int last)
 void harden_drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	const struct __user_cap_data_struct nothing[2] = { { 0 }, { 0 } };
+	/* Memory is still allocated later on, and all of it is locked. */
+	const uint32_t lock = 1u << CAP_IPC_LOCK;
+	const struct __user_cap_data_struct least[2] = { { .effective = lock, .permitted = lock }, { 0 } };
 
-	if (syscall(SYS_capset, &header, nothing) < 0)
+	if (syscall(SYS_capset, &header, least) < 0)
 		log_warning("capabilities cannot be dropped", "reason", strerror(errno), NULL);
 }
 

@@ -341,7 +341,7 @@ static int check_segments(struct crypt_device *cd, uint64_t *size)
 static int describe(struct crypt_device *cd, uint64_t size, struct plain_segment *out)
 {
 	uint32_t sector = (uint32_t)crypt_get_sector_size(cd);
-	uint64_t fixed, offset = crypt_get_data_offset(cd) * SECTOR;
+	uint64_t fixed = 0, offset = crypt_get_data_offset(cd) * SECTOR;
 	int rc = check_segments(cd, &fixed);
 
 	if (rc < 0)

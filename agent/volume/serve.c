@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,29 +114,34 @@ static int open_plain(struct server *s, const struct secret *key)
 
 /* A loop device turns "make these zeros" into the same hole as a discard, and a hole in ciphertext does not read as zeros. It
  * stops offering to make zeros once that was refused; so that is provoked here, with the zeros that the kernel then writes
- * instead thrown away. Only afterwards are discards really discards. */
-static void separate_discards(struct server *s)
+ * instead thrown away. Only afterwards are holes discards and nothing else. */
+static void end_zeroing(struct server *s)
 {
-	char path[VOLUME_TEXT_MAX + 64], most[24] = "";
 	int fd = open(s->device, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	fusefile_drop_writes(s->fuse, 1);
+	if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, PRIME_BYTES) < 0)
+		log_debug("zeroing was refused", "reason", strerror(errno), NULL);
+	fusefile_drop_writes(s->fuse, 0);
+	close(fd);
+}
+
+static int offers_zeroing(const char *device)
+{
+	char path[VOLUME_TEXT_MAX + 64];
+	long long most = 1;
 	FILE *f;
 
-	fusefile_drop_writes(s->fuse, 1);
-	if (fd >= 0) {
-		if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 0, PRIME_BYTES) < 0)
-			log_debug("zeroing refused", "reason", strerror(errno), NULL);
-		close(fd);
-	}
-	fusefile_drop_writes(s->fuse, 0);
-	snprintf(path, sizeof path, "/sys/block/%s/queue/write_zeroes_max_bytes", s->device + strlen("/dev/"));
+	snprintf(path, sizeof path, "/sys/block/%s/queue/write_zeroes_max_bytes", device + strlen("/dev/"));
 	f = fopen(path, "re");
-	if (f && fgets(most, sizeof most, f) && atoll(most) == 0) {
-		plain_allow_discards(s->plain);
-	} else {
-		log_warning("this kernel cannot tell discards from zeros; discards stay off", "volume", s->params.name, NULL);
-	}
-	if (f)
-		fclose(f);
+	if (f == NULL)
+		return 1;
+	if (fscanf(f, "%lld", &most) != 1)
+		most = 1;
+	fclose(f);
+	return most != 0;
 }
 
 static int attach(struct server *s, const char *point)
@@ -149,9 +155,14 @@ static int attach(struct server *s, const char *point)
 		return err_set(ERR_IO, "%s: %s", path, strerror(errno));
 	rc = loop_attach(fd, plain_sector(s->plain), s->params.read_only, s->device);
 	close(fd);
-	if (rc == 0 && s->params.discards && !s->params.read_only)
-		separate_discards(s);
-	return rc;
+	if (rc < 0 || s->params.read_only)
+		return rc;
+	end_zeroing(s);
+	if (s->params.discards && !offers_zeroing(s->device))
+		plain_allow_discards(s->plain);
+	else if (s->params.discards)
+		log_warning("this kernel cannot tell discards from zeros; discards stay off", "volume", s->params.name, NULL);
+	return 0;
 }
 
 /* The file is reachable by path only for this moment: afterwards just the loop device holds it. */

@@ -49,6 +49,9 @@ static int start(const struct volume_env *env, const struct volume_open_params *
 	snprintf(arguments[2], VOLUME_PATH_MAX, "%s", p->path);
 	snprintf(arguments[3], VOLUME_PATH_MAX, "%s%s", p->read_only ? "r" : "w", p->discards ? "d" : "");
 	posix_spawn_file_actions_init(&actions);
+	/* Whoever reads our output must not wait for a process that stays; errors it may log. */
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+	posix_spawn_file_actions_adddup2(&actions, 0, 1);
 	posix_spawn_file_actions_adddup2(&actions, socket, SERVE_FD);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -109,6 +112,8 @@ static void clean_up(const struct volume_env *env, const char *name)
 	for (int i = 0; i < 4 && loop_find(file, device) == 0; i++)
 		loop_detach(device);
 	state_mount_point(env->run_dir, name, point);
+	/* Forced, it also wakes whoever still waits for an answer. */
+	umount2(point, MNT_FORCE | UMOUNT_NOFOLLOW);
 	umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW);
 	rmdir(point);
 }
