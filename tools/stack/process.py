@@ -43,6 +43,7 @@ class Process:
         self.extra_env, self.stop_signal = env or {}, stop_signal
         self.pid_file = state / "pid" / name
         self.log = state / "log" / f"{name}.log"
+        self.begin = 0               # where this start's lines begin in the log
         self.child = None
         self.status = None           # of the last run, when it was our child
 
@@ -69,7 +70,10 @@ class Process:
         env = {k: os.environ[k] for k in PASSED_ON if k in os.environ}
         env.update(self.extra_env)
         self.status = None
+        if not os.access(self.argv[0], os.X_OK):
+            raise Failed(f"{self.argv[0]} is missing: it has to be built first (make, or tools/build)")
         with open(self.log, "ab", buffering=0) as log, open(os.devnull, "rb") as null:
+            self.begin = log.seek(0, 2)
             self.child = subprocess.Popen(self.argv, stdin=null, stdout=log, stderr=log, cwd="/", env=env, start_new_session=True,
                                           user=self.user, group=self.group, extra_groups=None if self.user is None else [])
         self.pid_file.write_text(json.dumps({"pid": self.child.pid, "born": _born(self.child.pid)}))
@@ -107,9 +111,10 @@ class Process:
         self.pid_file.unlink(missing_ok=True)
 
     def last_lines(self, count=20):
+        """Of the log, but nothing from before it was started."""
         try:
             with open(self.log, "rb") as f:
-                f.seek(max(0, f.seek(0, 2) - 65536))
+                f.seek(max(self.begin, f.seek(0, 2) - 65536))
                 return b"\n".join(f.read().splitlines()[-count:]).decode(errors="replace")
         except OSError:
             return ""
