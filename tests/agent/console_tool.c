@@ -1,0 +1,210 @@
+/* console_tool.c - what a tenant's people do in the console, by the console's own store functions and database role, for tests
+ * that play guest and console against a running server.
+ *
+ *     console_tool CONNINFO ACCOUNT COMMAND ARGS...
+ *
+ * Prints JSON where there is something to show; on failure "NAME text" on stderr and status 1. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/device.h"
+#include "store/instance.h"
+#include "store/order.h"
+#include "store/policy.h"
+#include "store/request.h"
+
+static void show(json_t *o)
+{
+	char *text = json_text(o);
+
+	puts(text);
+	free(text);
+	json_decref(o);
+}
+
+static int command_devices(struct db *db, char **args)
+{
+	struct list_query query = { .limit = LIST_LIMIT_MAX };
+	json_t *page;
+	int rc = device_list(db, &query, &page);
+
+	if (rc == 0)
+		show(page);
+	return rc;
+}
+
+static int command_device(struct db *db, char **args)
+{
+	struct uuid id;
+	json_t *o;
+	int rc = uuid_parse(args[0], &id);
+
+	if (rc == 0)
+		rc = device_get(db, &id, &o);
+	if (rc == 0)
+		show(o);
+	return rc;
+}
+
+static int command_instances(struct db *db, char **args)
+{
+	struct list_query query = { .limit = LIST_LIMIT_MAX };
+	json_t *page;
+	int rc = instance_list(db, &query, &page);
+
+	if (rc == 0)
+		show(page);
+	return rc;
+}
+
+static int command_instance(struct db *db, char **args)
+{
+	struct uuid id;
+	json_t *o;
+	int rc = uuid_parse(args[0], &id);
+
+	if (rc == 0)
+		rc = instance_get(db, &id, &o);
+	if (rc == 0)
+		show(o);
+	return rc;
+}
+
+/* DEVICE FILESYSTEM MOUNT-POINT ACCESS MODE BITS */
+static int command_configure(struct db *db, char **args)
+{
+	struct device_configuration c = { "linux", args[1], args[2], args[3], "aes", args[4], "sha256", atol(args[5]), NULL };
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc == 0 ? device_configure(db, &id, &c) : rc;
+}
+
+/* DEVICE OVERWRITE */
+static int command_encrypt(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc == 0 ? device_encrypt(db, &id, atoi(args[1])) : rc;
+}
+
+static int command_unconfigure(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc == 0 ? device_unconfigure(db, &id) : rc;
+}
+
+static int command_requests(struct db *db, char **args)
+{
+	struct list_query query = { .limit = LIST_LIMIT_MAX };
+	json_t *page;
+	int rc = request_history(db, &query, &page);
+
+	if (rc == 0)
+		show(page);
+	return rc;
+}
+
+static int command_request(struct db *db, char **args)
+{
+	struct uuid id;
+	json_t *o;
+	int rc = uuid_parse(args[0], &id);
+
+	if (rc == 0)
+		rc = request_get(db, &id, &o);
+	if (rc == 0)
+		show(o);
+	return rc;
+}
+
+/* REQUEST */
+static int command_approve(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc == 0 ? request_decide(db, &id, REQUEST_EVENT_APPROVE, "by the test") : rc;
+}
+
+static int command_deny(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc == 0 ? request_decide(db, &id, REQUEST_EVENT_DENY, "by the test") : rc;
+}
+
+static int command_revoke(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc == 0 ? request_revoke(db, &id, "by the test") : rc;
+}
+
+/* INSTANCE KIND DEVICE-OR-EMPTY ARGUMENT */
+static int command_order(struct db *db, char **args)
+{
+	struct uuid instance, device;
+	int rc = uuid_parse(args[0], &instance);
+
+	if (rc == 0 && *args[2])
+		rc = uuid_parse(args[2], &device);
+	return rc == 0 ? order_add_for_instance(db, &instance, args[1], *args[2] ? &device : NULL, args[3]) : rc;
+}
+
+static const struct {
+	const char *name;
+	int args;
+	int (*run)(struct db *db, char **args);
+} commands[] = {
+	{ "devices", 0, command_devices },
+	{ "device", 1, command_device },
+	{ "instances", 0, command_instances },
+	{ "instance", 1, command_instance },
+	{ "configure", 6, command_configure },
+	{ "encrypt", 2, command_encrypt },
+	{ "unconfigure", 1, command_unconfigure },
+	{ "requests", 0, command_requests },
+	{ "request", 1, command_request },
+	{ "approve", 1, command_approve },
+	{ "deny", 1, command_deny },
+	{ "revoke", 1, command_revoke },
+	{ "order", 4, command_order },
+};
+
+static int run(int (*command)(struct db *, char **), char **argv)
+{
+	struct db_actor actor = { .kind = DB_ACTOR_USER, .id = uuid_new(), .name = "test@example.test" };
+	struct db *db = db_new(argv[1]);
+	struct uuid account;
+	int rc = uuid_parse(argv[2], &account);
+
+	if (rc == 0)
+		rc = db_begin(db, &account, &actor);
+	if (rc == 0)
+		rc = command(db, argv + 4);
+	if (rc == 0)
+		rc = db_commit(db);
+	if (rc < 0)
+		fprintf(stderr, "%s %s\n", err_name(rc), err_text());
+	db_free(db);
+	return rc < 0;
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 3 && i < ARRAY_LEN(commands); i++)
+		if (strcmp(argv[3], commands[i].name) == 0 && argc - 4 == commands[i].args)
+			return run(commands[i].run, argv);
+	fputs("usage: console_tool CONNINFO ACCOUNT COMMAND ARGS...\n", stderr);
+	return 2;
+}
