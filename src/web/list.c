@@ -265,8 +265,8 @@ static void csv_head(struct buf *out, const struct call *c, const struct list_cs
 	buf_puts(out, "\r\n");
 }
 
-int list_export(struct call *c, const struct list_view *view, int (*fetch)(struct call *c, const struct list_query *q, json_t **page),
-	list_row *row, const struct list_csv *columns, const char *filename)
+int list_export(struct call *c, const struct list_view *view, list_fetch *fetch, list_row *row,
+	const struct list_csv *columns, const char *filename)
 {
 	struct list_query q;
 	struct buf out = BUF_INIT;

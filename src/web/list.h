@@ -55,7 +55,8 @@ struct list_csv {
 	const char *title;               /* of the column; NULL ends the table */
 	const char *member;              /* of the row that ROW made: text, number or boolean, a time (its iso), or an object's name */
 };
-int list_export(struct call *c, const struct list_view *view, int (*fetch)(struct call *c, const struct list_query *q, json_t **page),
-	list_row *row, const struct list_csv *columns, const char *filename);
+typedef int list_fetch(struct call *c, const struct list_query *q, json_t **page);
+int list_export(struct call *c, const struct list_view *view, list_fetch *fetch, list_row *row,
+	const struct list_csv *columns, const char *filename);
 
 #endif
