@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "store/audit.h"
 #include "store/db.h"
 #include "store/migrate.h"
 
@@ -25,12 +26,32 @@ static int command_migrate(char **args)
 	return rc;
 }
 
+/* CONNINFO, TENANT ("-": the installation's chain): prints how many entries were found whole */
+static int command_audit_check(char **args)
+{
+	struct db *db = db_new(args[0]);
+	struct uuid tenant;
+	int bound = strcmp(args[1], "-") != 0;
+	int64_t count = 0;
+	int rc = bound ? uuid_parse(args[1], &tenant) : 0;
+
+	if (rc == 0)
+		rc = db_begin(db, bound ? &tenant : NULL, NULL);
+	if (rc == 0)
+		rc = audit_check(db, &count);
+	db_rollback(db);
+	db_free(db);
+	printf("%lld\n", (long long)count);
+	return rc;
+}
+
 static const struct {
 	const char *name;
 	int args;
 	int (*run)(char **args);
 } commands[] = {
 	{ "migrate", 3, command_migrate },
+	{ "audit-check", 2, command_audit_check },
 };
 
 int main(int argc, char **argv)

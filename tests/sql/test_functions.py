@@ -1,0 +1,179 @@
+"""The functions that run with the owner's rights: each does what its comment says and no more (TEN-3, TEN-4)."""
+import uuid
+
+import psycopg2
+import psycopg2.errors
+
+from test_isolation import populate, refused
+
+# Who may call what; anything else that runs with the owner's rights is a mistake.
+DEFINERS = {
+    "tenant_by_slug": {"keyward_console"},
+    "jobs_tenants": {"keyward_jobs"},
+    "tenant_invite_first_admin": {"keyward_central"},
+    "audit_append": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
+    "public_setting": {"keyward_console", "keyward_agent"},
+    "schema_version": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
+    "heartbeat_partitions": {"keyward_jobs"},
+    "job_take": {"keyward_jobs"},
+    "job_finish": {"keyward_jobs"},
+    "job_fail": {"keyward_jobs"},
+    "job_next": {"keyward_jobs"},
+    "tenant_default_policy": set(),
+}
+ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
+
+
+def test_definers_are_these_and_no_others(pg):
+    # covers: TEN-4
+    rows = pg.run("postgres", "select proname, oid, proconfig, pg_get_userbyid(proowner) from pg_proc"
+                  " where pronamespace = 'public'::regnamespace and prosecdef")
+    assert {r[0] for r in rows} == set(DEFINERS)
+    for name, oid, config, owner in rows:
+        assert owner == "keyward_owner", name
+        assert config and "search_path=public, pg_temp" in config, f"{name}: no fixed search_path"
+        for role in ROLES:
+            may = pg.run("postgres", "select has_function_privilege(%s, %s::oid, 'EXECUTE')", (role, oid))[0][0]
+            assert may == (role in DEFINERS[name]), f"{role} and {name}"
+    # And no function at all may be called by just anybody.
+    public = pg.run("postgres", "select p.proname from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
+                    " where p.pronamespace = 'public'::regnamespace and a.grantee = 0")
+    assert public == [], public
+
+
+def test_slug_finds_one_exact_match(pg):
+    # covers: TEN-4
+    pg.new_tenant("slug-exact")
+    ask = "select id, name, state from tenant_by_slug(%s)"
+    assert len(pg.run("keyward_console", ask, ("slug-exact",))) == 1
+    for text in ("slug-exac", "slug-%", "SLUG-EXACT", "", "%", "' or true --", None):
+        assert pg.run("keyward_console", ask, (text,)) == [], text
+
+
+def test_public_settings_only(pg):
+    # covers: SEC-4
+    pg.run("keyward_central", "insert into setting (name, value) values ('public.url', '\"u\"'), ('smtp.password', '\"s\"'),"
+           " ('publicity', '1')")
+    ask = "select public_setting(%s)"
+    assert pg.run("keyward_console", ask, ("public.url",))[0][0] == "u"
+    for name in ("smtp.password", "publicity", "public.%", "%"):
+        assert pg.run("keyward_console", ask, (name,))[0][0] is None, name
+
+
+def test_operator_gets_in_only_before_anybody_else(pg):
+    # covers: TEN-3
+    tenant = pg.new_tenant()
+    call = "select tenant_invite_first_admin(%s, %s, %s, 'A', %s, now() + interval '1 day')"
+
+    def invite(email):
+        c = pg.connect("keyward_central")
+        try:
+            with c, c.cursor() as cur:
+                cur.execute(call, (tenant, uuid.uuid4(), email, uuid.uuid4().bytes * 2))
+                cur.execute("select current_setting('keyward.tenant', true)")
+                assert cur.fetchone()[0] in (None, ""), "the function's binding outlived it"
+        finally:
+            c.close()
+
+    invite("a@example.com")
+    invite("b@example.com")
+    users = pg.run("postgres", "select email, role, state from app_user where tenant = %s", (tenant,))
+    assert users == [("b@example.com", "account-administrator", "invited")]
+    pg.run("postgres", "update app_user set state = 'active', password = 'x' where tenant = %s", (tenant,))
+    for state in ("active", "disabled"):
+        pg.run("postgres", "update app_user set state = %s where tenant = %s", (state, tenant))
+        try:
+            invite("c@example.com")
+        except psycopg2.errors.InsufficientPrivilege:
+            continue
+        raise AssertionError(f"the operator got in beside a user who is {state}")
+    assert pg.run("postgres", "select count(*) from app_user where tenant = %s", (tenant,))[0][0] == 1
+    # Not into what is not there, and not into what is suspended.
+    for state in ("suspended", None):
+        other = pg.new_tenant()
+        if state:
+            pg.run("keyward_central", "update tenant set state = %s where id = %s", (state, other))
+        c = pg.connect("keyward_central")
+        refused(c, call, (other if state else uuid.uuid4(), uuid.uuid4(), "d@example.com", b"t" * 32),
+                (psycopg2.errors.NoDataFound,))
+        c.close()
+
+
+def test_nothing_can_be_put_in_the_functions_way(pg):
+    # covers: TEN-4
+    # A table or function of the same name in a schema of the caller's choosing is not looked at.
+    tenant = pg.new_tenant()
+    for role in ROLES:
+        c = pg.connect(role, tenant=tenant)
+        refused(c, "create temporary table audit_head (tenant uuid)")
+        refused(c, "create table x (a int)")
+        with c.cursor() as cur:
+            cur.execute("set search_path = pg_temp")
+            cur.execute("select public.schema_version()")
+            assert cur.fetchone()[0].endswith(".sql")
+        c.rollback()
+        c.close()
+
+
+def test_default_policy_is_born_with_the_tenant_and_stays(pg):
+    # covers: POL-1, TEN-3
+    tenant = pg.new_tenant()
+    rows = pg.run("keyward_console", "select is_default, on_match, on_mismatch, rules from policy", tenant=tenant)
+    assert rows == [(True, "manual", "manual", [])]
+    c = pg.connect("keyward_console", tenant=tenant)
+    gone = (psycopg2.errors.RestrictViolation,)
+    refused(c, "delete from policy", None, gone)
+    refused(c, "update policy set is_default = false", None, gone)
+    refused(c, "insert into policy (tenant, id, name, is_default) values (current_tenant(), %s, 'x', true)", (uuid.uuid4(),),
+            (psycopg2.errors.UniqueViolation,))
+    c.close()
+
+
+def test_queue_hands_out_each_job_once(pg):
+    # covers: SEC-7
+    tenant = pg.new_tenant()
+    for _ in range(5):
+        pg.run("keyward_console", "insert into job (id, tenant, kind) values (%s, %s, 'mail')", (uuid.uuid4(), tenant),
+               tenant=tenant)
+    connections = [pg.connect("keyward_jobs") for _ in range(4)]
+    taken = []
+    for c in connections:
+        with c.cursor() as cur:
+            cur.execute("select id from job_take('1 minute')")
+            taken += [r[0] for r in cur.fetchall()]
+    assert len(taken) == len(set(taken)) == 4
+    # One that dies with its transaction gives its job back.
+    connections[0].rollback()
+    with connections[1].cursor() as cur:
+        cur.execute("select id from job_take('1 minute')")
+        assert cur.fetchone()[0] == taken[0]
+    for c in connections:
+        c.rollback()
+        c.close()
+    pg.run("postgres", "delete from job")
+
+
+def test_heartbeat_partitions(pg):
+    # covers: AGT-5
+    tenant = pg.new_tenant()
+    ids = populate(pg, tenant)
+    pg.run("keyward_jobs", "select heartbeat_partitions(12)")
+    before = pg.run("postgres", "select count(*) from pg_inherits where inhparent = 'heartbeat'::regclass")[0][0]
+    assert before >= 4
+    pg.run("postgres", "create table heartbeat_200001 partition of heartbeat for values from ('2000-01-01') to ('2000-02-01');"
+           " alter table heartbeat_200001 owner to keyward_owner; select isolate('heartbeat_200001')")
+    pg.run("keyward_jobs", "select heartbeat_partitions(12)")
+    assert pg.run("postgres", "select to_regclass('heartbeat_200001')")[0][0] is None
+    assert pg.run("postgres", "select count(*) from pg_inherits where inhparent = 'heartbeat'::regclass")[0][0] == before
+    rows = pg.run("keyward_console", "select count(*) from heartbeat where agent = %s", (ids["agent"],), tenant=tenant)
+    assert rows[0][0] == 4
+    # Partitions are reached only through their parent.
+    c = pg.connect("keyward_console", tenant=tenant)
+    refused(c, "select 1 from heartbeat_other")
+    refused(c, "select heartbeat_partitions(1)")
+    c.close()
+    try:
+        pg.run("keyward_jobs", "select heartbeat_partitions(0)")
+    except psycopg2.errors.InvalidParameterValue:
+        return
+    raise AssertionError("dropped everything")
