@@ -45,7 +45,7 @@ struct proto_client {
 	uint64_t counter;                        /* of the last request sent */
 	clock_us expires;                        /* by this machine's monotonic clock */
 	clock_us server_ahead;                   /* server's wall clock less ours, at the handshake */
-	/* Why the last proto_call was refused, in the server's words; retry_after_s also from an ERROR frame, as a hint. */
+	/* Why the last proto_call was refused, in the server's words; retry_after_s also from ERROR frames, a hint. */
 	struct proto_refusal refusal;
 };
 

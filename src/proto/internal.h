@@ -9,7 +9,7 @@
 #include "proto/spake2.h"
 
 #define PROTO_ENROL_START_SIZE (PROTO_HEAD_SIZE + PROTO_ID_SIZE + PROTO_POINT_SIZE)
-#define PROTO_ENROL_CLEAR_SIZE (PROTO_HEAD_SIZE + PROTO_ID_SIZE + 32)    /* ENROL_FINISH and its answer, before the sealed part */
+#define PROTO_ENROL_CLEAR_SIZE (PROTO_HEAD_SIZE + PROTO_ID_SIZE + 32)    /* of both last frames, before what is sealed */
 #define PROTO_HELLO_SIZE (PROTO_HEAD_SIZE + PROTO_ID_SIZE + PROTO_NONCE_SIZE + PROTO_POINT_SIZE)
 #define PROTO_AUTH_SIZE (16 + PROTO_SIGNATURE_SIZE + 32)                 /* who, signature, MAC */
 #define PROTO_AUTH_SEALED_SIZE (PROTO_AUTH_SIZE + PROTO_TAG_SIZE)
