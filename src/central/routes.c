@@ -1,9 +1,31 @@
 /* routes.c - what the Central Management Console answers: one row per page, act and API call, and its menu. */
+#include "central/pages.h"
+#include "web/invite.h"
+#include "web/log_page.h"
 #include "web/route.h"
 #include "web/sign.h"
 
 const struct route central_routes[] = {
 	WEB_SIGN_ROWS("central", sign_in_operator_fields),
+	{ WEB_GET, "/setup", PERMISSION_PUBLIC, "central/setup", setup_page, setup_query },
+	{ WEB_POST, "/setup", PERMISSION_PUBLIC, NULL, setup_run, setup_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
+	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query,
+		ROUTE_NO_TRANSACTION },
+	{ WEB_POST, "/invitation", PERMISSION_PUBLIC, NULL, operator_invitation, invite_fields,
+		ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
+	{ WEB_GET, "/", PERMISSION_SIGNED_IN, "central/overview", overview_page },
+	{ WEB_GET, "/tenants", PERMISSION_TENANTS_VIEW, "central/tenants", tenants_page, tenants_query },
+	{ WEB_GET, "/tenants.csv", PERMISSION_TENANTS_VIEW, NULL, tenants_csv, tenants_query },
+	{ WEB_GET, "/tenants/new", PERMISSION_TENANTS_EDIT, "central/tenant_new", tenant_new_page },
+	{ WEB_POST, "/tenants/new", PERMISSION_TENANTS_EDIT, "central/tenant", tenant_new, tenant_new_fields },
+	{ WEB_GET, "/tenants/{id}", PERMISSION_TENANTS_VIEW, "central/tenant", tenant_page },
+	{ WEB_POST, "/tenants/{id}/invitation", PERMISSION_TENANTS_EDIT, "central/tenant", tenant_invite, tenant_invite_fields,
+		.form = "/tenants/{id}" },
+	{ WEB_GET, "/tenants/{id}/suspend", PERMISSION_TENANTS_EDIT, "central/confirm", tenant_suspend_ask },
+	{ WEB_POST, "/tenants/{id}/suspend", PERMISSION_TENANTS_EDIT, NULL, tenant_suspend, tenant_comment },
+	{ WEB_GET, "/tenants/{id}/resume", PERMISSION_TENANTS_EDIT, "central/confirm", tenant_resume_ask },
+	{ WEB_POST, "/tenants/{id}/resume", PERMISSION_TENANTS_EDIT, NULL, tenant_resume, tenant_comment },
+	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
 	ROUTE_END
 };
 

@@ -106,7 +106,7 @@ static const char *const searches[] = {
 static const struct list_filter filters[] = {
 	{ "from", "e.at >= $::timestamptz" },
 	{ "to", "e.at < $::timestamptz" },
-	{ "category", "e.category = $" },
+	{ "category", "e.category = any (string_to_array($, ','))" },   /* one or several, with commas */
 	{ "event", "e.event = $" },
 	{ "object", "e.object_id = $::uuid" },
 	{ NULL },

@@ -134,6 +134,20 @@ static int get(struct db *db, json_t **out, const char *sql, struct db_arg *args
 	return 0;
 }
 
+int tenant_totals(struct db *db, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select count(*) filter (where state = 'active') as active,"
+		" count(*) filter (where state = 'suspended') as suspended, count(*) filter (where state = 'closing') as closing,"
+		" count(*) filter (where state = 'closed') as closed from tenant", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
+}
+
 int tenant_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return get(db, out, "select id, slug, name, state, state_reason, created, state_changed from tenant where id = $1",

@@ -21,6 +21,8 @@ int tenant_invite_admin(struct db *db, const struct uuid *tenant, const struct u
 /* Sorts: name, slug, state, created; filter: state. Rows: id, slug, name, state, state_reason, created, state_changed. */
 int tenant_list(struct db *db, const struct list_query *query, json_t **page);
 int tenant_get(struct db *db, const struct uuid *id, json_t **out);
+/* {active, suspended, closing, closed}: numbers. */
+int tenant_totals(struct db *db, json_t **out);
 
 /* Before sign-in; console, bound to none. {id, name, state}; ERR_NOT_FOUND. */
 int tenant_by_slug(struct db *db, const char *slug, struct uuid *id, json_t **out);

@@ -1,0 +1,88 @@
+/* overview.c - what an operator sees first: how many tenants, and whether the processes are well. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "central/pages.h"
+#include "store/tenant.h"
+#include "web/invite.h"
+
+#define NEWEST 5
+
+static const char *text(const json_t *row, const char *name)
+{
+	const char *s = json_string_value(json_object_get(row, name));
+
+	return s ? s : "";
+}
+
+static int add_process(json_t *list, const struct call *c, const char *name, const char *detail, int well)
+{
+	json_array_append_new(list, json_pack("{s:s, s:s, s:{s:s, s:s}, s:n}", "name", call_translate(c, name), "detail", detail,
+		"status", "name", call_translate(c, well ? "Running" : "Not available"), "colour", well ? "green" : "red", "since"));
+	return well;
+}
+
+static void set_processes(struct call *c)
+{
+	json_t *list = json_array();
+	struct keys_status status;
+	char detail[160];
+	int well, rc = keys_status(c->keys, &status);
+
+	if (rc < 0)
+		snprintf(detail, sizeof detail, "%s", err_text());
+	else
+		snprintf(detail, sizeof detail, status.sealed ? "sealed: no root key" : "root key from %s, %u tenant keys in use",
+			status.provider, status.tenants);
+	well = add_process(list, c, "Key service", detail, rc == 0 && !status.sealed);
+	well &= add_process(list, c, "Web server", "answers this page", 1);
+	well &= add_process(list, c, "Database", "answers this page", 1);
+	call_set(c, "processes", list);
+	call_set(c, "health", json_pack("{s:s, s:s}", "name", call_translate(c, well ? "All running" : "Needs attention"), "colour",
+		well ? "green" : "red"));
+}
+
+static int set_newest(struct call *c)
+{
+	struct list_query q = { .limit = NEWEST, .sort = "created", .order = -1 };
+	json_t *page, *row, *list = json_array();
+	size_t i;
+	int rc = tenant_list(c->db, &q, &page);
+
+	if (rc < 0) {
+		json_decref(list);
+		return rc;
+	}
+	json_array_foreach(json_object_get(page, "rows"), i, row) {
+		clock_us created = 0;
+
+		clock_parse(text(row, "created"), &created);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", text(row, "id"), "name", text(row, "name"), "url",
+			json_sprintf("/tenants/%s", text(row, "id")), "state", tenant_state_badge(c, text(row, "state")), "created",
+			call_when(c, created)));
+	}
+	json_decref(page);
+	call_set(c, "has_tenants", json_boolean(json_array_size(list)));
+	call_set(c, "tenants", list);
+	return 0;
+}
+
+int overview_page(struct call *c)
+{
+	json_t *totals = NULL;
+	int rc = tenant_totals(c->db, &totals);
+
+	if (rc < 0)
+		return rc;
+	call_set(c, "totals", totals);
+	call_set(c, "can", json_pack("{s:b}", "create_tenant", call_may(c, PERMISSION_TENANTS_EDIT)));
+	set_processes(c);
+	return set_newest(c);
+}
+
+int operator_invitation(struct call *c)
+{
+	return invite_accept(c, NULL);
+}

@@ -1,0 +1,30 @@
+/* pages.h - handlers of the Central Management Console's pages, for the route table. */
+#ifndef CENTRAL_PAGES_H
+#define CENTRAL_PAGES_H
+
+#include "web/call.h"
+
+/* setup.c */
+int setup_page(struct call *c), setup_run(struct call *c);
+extern const struct route_param setup_query[], setup_fields[];
+
+/* tenants.c */
+int tenants_page(struct call *c), tenants_csv(struct call *c), tenant_new_page(struct call *c), tenant_new(struct call *c);
+extern const struct route_param tenants_query[], tenant_new_fields[];
+
+/* tenant.c */
+int tenant_page(struct call *c), tenant_suspend_ask(struct call *c), tenant_suspend(struct call *c);
+int tenant_resume_ask(struct call *c), tenant_resume(struct call *c), tenant_invite(struct call *c);
+extern const struct route_param tenant_comment[], tenant_invite_fields[];
+/* {"name", "colour"} of a state's name. */
+json_t *tenant_state_badge(const struct call *c, const char *state);
+/* A link for the first administrator, and the tenant's page with it, which shows it this once. ERR_CONFLICT once somebody has
+ * joined. */
+int tenant_new_invitation(struct call *c, const struct uuid *tenant, const char *slug, const char *name, const char *email);
+
+/* overview.c */
+int overview_page(struct call *c);
+/* A link of `keyward operator reset`. */
+int operator_invitation(struct call *c);
+
+#endif

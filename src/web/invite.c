@@ -1,0 +1,144 @@
+/* invite.c - accepting an invitation or choosing a new password by a single-use link. */
+#include "web/invite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "identity/token.h"
+#include "store/invitation.h"
+#include "store/tenant.h"
+#include "web/sign.h"
+#include "web/state.h"
+
+#define GONE "This link is not valid any more: it was used, has expired, or a newer one took its place. Ask for a new one."
+
+/* The account is missing in an operator's link. */
+const struct route_param invite_query[] = {
+	{ "account", "Account name", PARAM_TEXT, 0, 0, 63, NULL },
+	{ "token", "Link", PARAM_TEXT, 0, 0, 64, NULL },
+	PARAM_END
+};
+
+const struct route_param invite_fields[] = {
+	{ "account", "Account name", PARAM_TEXT, 0, 0, 63, NULL },
+	{ "token", "Link", PARAM_TEXT, PARAM_REQUIRED, 0, 64, NULL },
+	{ "password", "New password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
+	{ "repeat", "Repeat the new password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
+	PARAM_END
+};
+
+struct link {
+	enum store_side side;
+	struct uuid tenant;              /* nil: the operator's side */
+	char *tenant_name;
+	uint8_t token[TOKEN_HASH_SIZE];
+	json_t *found;                   /* kind, user, email, name */
+};
+
+static void release(struct link *l)
+{
+	free(l->tenant_name);
+	json_decref(l->found);
+}
+
+static int gone(struct call *c, int rc)
+{
+	return rc == ERR_NOT_FOUND || rc == ERR_INVALID || rc == ERR_SUSPENDED ? call_refuse(c, ERR_NOT_FOUND, GONE) : rc;
+}
+
+/* Whose account; no transaction is open afterwards. */
+static int find_account(struct call *c, struct link *l)
+{
+	json_t *tenant = NULL;
+	int rc;
+
+	*l = (struct link){ .side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT };
+	token_hash(call_text(c, "token"), l->token);
+	if (l->side == STORE_OPERATOR)
+		return 0;
+	rc = call_begin(c, NULL);
+	if (rc == 0)
+		rc = tenant_by_slug(c->db, call_text(c, "account"), &l->tenant, &tenant);
+	db_rollback(c->db);
+	if (rc == 0)
+		l->tenant_name = mem_strdup(json_string_value(json_object_get(tenant, "name")));
+	json_decref(tenant);
+	return rc;
+}
+
+static int find(struct call *c, struct link *l)
+{
+	int rc = find_account(c, l);
+
+	if (rc == 0)
+		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
+	if (rc == 0)
+		rc = invitation_find(c->db, l->side, l->token, &l->found);
+	db_rollback(c->db);
+	return gone(c, rc);
+}
+
+int invite_page(struct call *c)
+{
+	const char *kind, *name, *email;
+	struct link l;
+	char *action;
+	int rc = find(c, &l);
+
+	if (rc < 0) {
+		release(&l);
+		return rc;
+	}
+	kind = json_string_value(json_object_get(l.found, "kind"));
+	name = json_string_value(json_object_get(l.found, "name"));
+	email = json_string_value(json_object_get(l.found, "email"));
+	action = mem_printf("/invitation?account=%s&token=%s", call_text(c, "account"), call_text(c, "token"));
+	call_set(c, "invitation", json_pack("{s:s, s:s, s:s, s:b, s:s}", "name", name, "email", email, "tenant",
+		l.tenant_name ? l.tenant_name : "Keyward", "reset", strcmp(kind, "reset") == 0, "action", action));
+	free(action);
+	release(&l);
+	return 0;
+}
+
+/* In the name of the user, who is known only now. */
+static int use(struct call *c, struct link *l, const char *hash, int (*joined)(struct call *c))
+{
+	int rc = json_get_uuid(l->found, "user", &c->user);
+
+	c->user_name = call_keep(c, json_string_value(json_object_get(l->found, "name")));
+	c->user_email = call_keep(c, json_string_value(json_object_get(l->found, "email")));
+	if (rc == 0)
+		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
+	if (rc == 0)
+		rc = invitation_use(c->db, l->side, l->token, hash, NULL);
+	if (rc == 0)
+		rc = sign_start(c, &l->tenant, &c->user);
+	if (rc == 0 && joined)
+		rc = joined(c);
+	if (rc == 0)
+		return db_commit(c->db);
+	db_rollback(c->db);
+	return gone(c, rc);
+}
+
+int invite_accept(struct call *c, int (*joined)(struct call *c))
+{
+	char hash[PASSWORD_HASH_SIZE];
+	struct link l;
+	int rc = find(c, &l);
+
+	/* Only for a link that is good: the hash costs a tenth of a second. */
+	if (rc == 0)
+		rc = sign_new_password(c, call_text(c, "password"), call_text(c, "repeat"), hash);
+	if (rc == 0)
+		rc = use(c, &l, hash, joined);
+	release(&l);
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", "Your password is set and you are signed in.");
+	call_redirect(c, "/");
+	return 0;
+}

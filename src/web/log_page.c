@@ -1,0 +1,231 @@
+/* log_page.c - query and export of the log. */
+#include "web/log_page.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "store/audit.h"
+#include "web/list.h"
+
+const struct route_param log_query[] = {
+	LIST_PARAMS,
+	{ "from", "From", PARAM_TIME, 0, 0, 0, NULL },
+	{ "to", "To", PARAM_TIME, 0, 0, 0, NULL },
+	{ "text", "Text", PARAM_TEXT, 0, 0, LIST_SEARCH_MAX, NULL },
+	{ "type", "Type", PARAM_TEXTS, 0, 0, AUDIT_CATEGORY_COUNT, NULL },
+	PARAM_END
+};
+
+/* For the store the fields have other names: read without filters, shown with them, so that links keep them. */
+static const char *const fields[] = { "from", "to", "text", NULL };
+static const struct list_view view = { .url = "/log" };
+static const struct list_view shown_view = { .url = "/log", .filters = fields, .export = "/log.csv" };
+static const char *const colours[AUDIT_CATEGORY_COUNT] = { [AUDIT_CATEGORY_AGENT] = "blue", [AUDIT_CATEGORY_KEY] = "green",
+	[AUDIT_CATEGORY_POLICY] = "purple", [AUDIT_CATEGORY_USER] = "yellow", [AUDIT_CATEGORY_DEVICE] = "orange",
+	[AUDIT_CATEGORY_REPORT] = "blue", [AUDIT_CATEGORY_SYSTEM] = "gray" };
+
+static const char *text(const json_t *row, const char *name)
+{
+	const char *s = json_string_value(json_object_get(row, name));
+
+	return s ? s : "";
+}
+
+static json_t *type_badge(const struct call *c, const char *category)
+{
+	for (int i = 0; i < AUDIT_CATEGORY_COUNT; i++)
+		if (strcmp(audit_category_name(i), category) == 0)
+			return json_pack("{s:s, s:s}", "name", call_translate(c, audit_category_label(i)), "colour", colours[i]);
+	return json_pack("{s:s, s:s}", "name", category, "colour", "gray");
+}
+
+/* A value of a detail as text: objects and lists as JSON, so that nothing is hidden. */
+static json_t *printed(const json_t *value)
+{
+	char *dump;
+	json_t *out;
+
+	if (value == NULL || json_is_null(value) || json_is_string(value))
+		return json_incref((json_t *)(uintptr_t)(value ? value : json_null()));
+	dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+	out = json_string(dump ? dump : "");
+	free(dump);
+	return out;
+}
+
+static json_t *changes_of(json_t *detail)
+{
+	json_t *out = json_array(), *change;
+	const char *field;
+
+	json_object_foreach(json_object_get(detail, "changes"), field, change)
+		json_array_append_new(out, json_pack("{s:s, s:o, s:o}", "field", field, "old", printed(json_object_get(change, "old")),
+			"new", printed(json_object_get(change, "new"))));
+	return out;
+}
+
+/* "reason: not paid, comment: ..." for all but the changes. */
+static json_t *rest_of(json_t *detail)
+{
+	struct buf out = BUF_INIT;
+	const char *name;
+	json_t *value, *result;
+
+	json_object_foreach(detail, name, value) {
+		json_t *shown;
+
+		if (strcmp(name, "changes") == 0 || json_is_null(value))
+			continue;
+		shown = printed(value);
+		buf_printf(&out, "%s%s: %s", out.len ? ", " : "", name, json_string_value(shown));
+		json_decref(shown);
+	}
+	result = out.len ? json_string(buf_str(&out)) : json_null();
+	buf_free(&out);
+	return result;
+}
+
+/* Where the object has a page of its own. */
+static json_t *object_url(const struct call *c, const json_t *row)
+{
+	static const struct { const char *kind, *path; enum web_site site; } pages[] = {
+		{ "tenant", "/tenants", WEB_CENTRAL }, { "device", "/devices", WEB_CONSOLE }, { "image", "/images", WEB_CONSOLE },
+		{ "instance", "/instances", WEB_CONSOLE }, { "request", "/requests", WEB_CONSOLE }, { "policy", "/policies", WEB_CONSOLE },
+		{ "user", "/users", WEB_CONSOLE },
+	};
+	const char *id = json_string_value(json_object_get(row, "object_id"));
+
+	for (size_t i = 0; id && i < sizeof pages / sizeof pages[0]; i++)
+		if (pages[i].site == c->site && strcmp(pages[i].kind, text(row, "object_kind")) == 0)
+			return json_sprintf("%s/%s", pages[i].path, id);
+	return json_null();
+}
+
+static json_t *actor_of(const struct call *c, const json_t *row)
+{
+	const char *name = text(row, "actor_name"), *kind = text(row, "actor_kind");
+
+	if (*name)
+		return json_string(name);
+	return json_string(call_translate(c, strcmp(kind, "agent") == 0 ? "Agent" : strcmp(kind, "anonymous") == 0 ? "Nobody signed in" :
+		strcmp(kind, "system") == 0 ? "System" : kind));
+}
+
+static json_t *show_row(struct call *c, json_t *row)
+{
+	json_t *detail = json_object_get(row, "detail"), *changes = changes_of(detail), *rest = rest_of(detail);
+	json_t *out = json_object();
+	clock_us at = 0;
+
+	clock_parse(text(row, "at"), &at);
+	json_object_set(out, "id", json_object_get(row, "seq"));
+	json_object_set_new(out, "at", call_when(c, at));
+	json_object_set_new(out, "type", type_badge(c, text(row, "category")));
+	json_set_string(out, "event", call_translate(c, text(row, "label")));
+	json_set_string(out, "name", text(row, "event"));
+	json_object_set_new(out, "actor", actor_of(c, row));
+	json_object_set(out, "address", json_object_get(row, "address"));
+	json_object_set(out, "object", json_object_get(row, "object_name"));
+	json_object_set_new(out, "object_url", object_url(c, row));
+	json_set_bool(out, "has_changes", json_array_size(changes) > 0);
+	json_set_bool(out, "has_detail", json_array_size(changes) > 0 || !json_is_null(rest));
+	json_object_set_new(out, "changes", changes);
+	json_object_set_new(out, "detail", rest);
+	return out;
+}
+
+/* What the store wants, from the form's fields. The buffers must live as long as *Q. */
+struct query_texts {
+	char from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE], types[256];
+};
+
+static void add_filter(struct list_query *q, const char *name, const char *value)
+{
+	for (int i = 0; i < LIST_FILTERS_MAX; i++) {
+		if (q->filters[i].name == NULL) {
+			q->filters[i].name = name;
+			q->filters[i].value = value;
+			return;
+		}
+	}
+}
+
+static void read_query(const struct call *c, struct list_query *q, struct query_texts *t)
+{
+	list_read(c, &view, q);
+	if (call_has(c, "text"))
+		q->search = call_text(c, "text");
+	*t = (struct query_texts){ { 0 }, { 0 }, { 0 } };
+	if (call_has(c, "from"))
+		clock_text(call_time(c, "from"), t->from);
+	if (call_has(c, "to"))
+		clock_text(call_time(c, "to"), t->to);
+	for (size_t i = 0; i < call_count(c, "type"); i++)
+		snprintf(t->types + strlen(t->types), sizeof t->types - strlen(t->types), "%s%s", i ? "," : "", call_text_at(c, "type", i));
+	add_filter(q, "from", t->from);
+	add_filter(q, "to", t->to);
+	add_filter(q, "category", t->types);
+}
+
+/* What the form holds: as the browser's date fields write it. */
+static void set_time_field(struct call *c, const char *name)
+{
+	char value[CLOCK_TEXT_SIZE] = "";
+
+	if (call_has(c, name)) {
+		clock_text(call_time(c, name), value);
+		value[16] = '\0';
+	}
+	call_form(c, name, json_string(value));
+}
+
+static int is_selected(const struct call *c, const char *type)
+{
+	for (size_t i = 0; i < call_count(c, "type"); i++)
+		if (strcmp(call_text_at(c, "type", i), type) == 0)
+			return 1;
+	return 0;
+}
+
+int log_page(struct call *c)
+{
+	struct query_texts t;
+	struct list_query q;
+	json_t *page;
+	int rc;
+
+	read_query(c, &q, &t);
+	rc = audit_list(c->db, &q, &page);
+	if (rc < 0)
+		return rc;
+	set_time_field(c, "from");
+	set_time_field(c, "to");
+	call_form(c, "text", json_string(call_text(c, "text")));
+	for (int i = 0; i < AUDIT_CATEGORY_COUNT; i++)
+		call_form_option(c, "types", audit_category_name(i), call_translate(c, audit_category_label(i)), NULL,
+			is_selected(c, audit_category_name(i)));
+	return list_show(c, &shown_view, page, show_row);
+}
+
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	struct query_texts t;
+	struct list_query mine;
+
+	read_query(c, &mine, &t);
+	mine.limit = q->limit;
+	mine.cursor = q->cursor;
+	return audit_list(c->db, &mine, page);
+}
+
+int log_csv(struct call *c)
+{
+	static const struct list_csv columns[] = { { "Number", "id" }, { "Time (UTC)", "at" }, { "Type", "type" }, { "Event", "event" },
+		{ "Name", "name" }, { "Actor", "actor" }, { "Address", "address" }, { "Object", "object" }, { "Detail", "detail" },
+		{ NULL, NULL } };
+
+	return list_export(c, &view, fetch, show_row, columns, "log.csv");
+}
