@@ -92,3 +92,12 @@ def test_repository_holds_no_forbidden_words():
         wrong += [f"{file.relative_to(ROOT)}:{i}: {line.strip()[:120]}" for i, line in enumerate(lines, 1)
                   if any(p.search(line) for p in FORBIDDEN)]
     assert wrong == []
+
+
+def test_operations_explain_every_setting():
+    # covers: OPS-5
+    table = re.findall(r'^\tX\([A-Z_]+, "([a-z_.]+)", (NULL|"[^"]*"), "([^"]+)"\)', (ROOT / "src/base/conf.h").read_text(), re.M)
+    text = (ROOT / "docs/operations.md").read_text().split("## What errors mean")[0]
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| [^|]+ \| (.+) \|$", text, re.M))
+    assert len(table) > 10
+    assert {name: help for name, _, help in table} == rows
