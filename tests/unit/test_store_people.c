@@ -202,6 +202,23 @@ TEST(users, "IDN-1,LOG-2")
 	CHECK_INT(logged(&tenant, "user.deleted"), 1);
 }
 
+/* The lock on the chain is taken last and held for the commit alone: who has logged something and thinks on holds nobody up. */
+TEST(logging_does_not_wait, "LOG-3,PERF-1")
+{
+	struct uuid tenant = make_tenant("waits"), a = make_user(&tenant, "a@example.com", "account-administrator");
+	struct uuid b = make_user(&tenant, "b@example.com", "auditor");
+	struct db *slow = console(&tenant), *quick = pg_db("keyward_console");
+
+	CHECK_INT(user_change(slow, STORE_TENANT, &b, "Bee", NULL, NULL), 0);
+	CHECK_INT(db_run(slow, "select 1", DB_NONE), 1);
+	db_limits(quick, 1000, 100);
+	CHECK_INT(db_begin(quick, &tenant, &user_actor), 0);
+	CHECK_INT(user_change(quick, STORE_TENANT, &a, "Aye", NULL, NULL), 0);
+	finish(quick);
+	finish(slow);
+	CHECK_INT(logged(&tenant, "user.changed"), 2);
+}
+
 TEST(failed_sign_ins_lock, "IDN-1")
 {
 	struct uuid tenant = make_tenant("locks"), id = make_user(&tenant, "lock@example.com", "account-administrator");
