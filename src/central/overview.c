@@ -6,16 +6,10 @@
 #include "base/json.h"
 #include "central/pages.h"
 #include "store/tenant.h"
+#include "web/doc.h"
 #include "web/invite.h"
 
 #define NEWEST 5
-
-static const char *text(const json_t *row, const char *name)
-{
-	const char *s = json_string_value(json_object_get(row, name));
-
-	return s ? s : "";
-}
 
 static int add_process(json_t *list, const struct call *c, const char *name, const char *detail, int well)
 {
@@ -56,12 +50,11 @@ static int set_newest(struct call *c)
 		return rc;
 	}
 	json_array_foreach(json_object_get(page, "rows"), i, row) {
-		clock_us created = 0;
-
-		clock_parse(text(row, "created"), &created);
-		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", text(row, "id"), "name", text(row, "name"), "url",
-			json_sprintf("/tenants/%s", text(row, "id")), "state", tenant_state_badge(c, text(row, "state")), "created",
-			call_when(c, created)));
+	
+		clock_parse(doc_text(row, "created"), &created);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name",
+			doc_text(row, "name"), "url", json_sprintf("/tenants/%s", doc_text(row, "id")), "state",
+			tenant_state_badge(c, doc_text(row, "state")), "created", doc_when(c, row, "created")));
 	}
 	json_decref(page);
 	call_set(c, "has_tenants", json_boolean(json_array_size(list)));

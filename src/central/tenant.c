@@ -7,11 +7,10 @@
 #include "base/mem.h"
 #include "central/pages.h"
 #include "identity/token.h"
-#include "store/audit.h"
 #include "store/tenant.h"
+#include "web/doc.h"
 
 #define INVITATION_LIFE (7 * CLOCK_DAY)
-#define HISTORY_MAX 20
 
 const struct route_param tenant_comment[] = {
 	{ "comment", "Comment", PARAM_LINES, 0, 0, 1000, NULL },
@@ -35,15 +34,8 @@ json_t *tenant_state_badge(const struct call *c, const char *state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
 		if (strcmp(states[i].name, state) == 0)
-			return json_pack("{s:s, s:s}", "name", call_translate(c, states[i].label), "colour", states[i].colour);
-	return json_pack("{s:s, s:s}", "name", state, "colour", "gray");
-}
-
-static const char *text(const json_t *row, const char *name)
-{
-	const char *s = json_string_value(json_object_get(row, name));
-
-	return s ? s : "";
+			return doc_badge(c, states[i].label, states[i].colour);
+	return doc_badge(c, state, "gray");
 }
 
 static void set_address(const struct call *c, json_t *o, const char *name, enum web_site site, const char *path)
@@ -54,54 +46,15 @@ static void set_address(const struct call *c, json_t *o, const char *name, enum 
 	free(address);
 }
 
-static json_t *history_row(struct call *c, const json_t *entry)
-{
-	const char *event = text(entry, "event");
-	const json_t *detail = json_object_get(entry, "detail");
-	const char *reason = json_string_value(json_object_get(detail, "reason"));
-	const char *colour = strcmp(event, "tenant.suspended") == 0 ? "yellow" : strcmp(event, "tenant.resumed") == 0 ? "green" : "blue";
-	clock_us at = 0;
-
-	clock_parse(text(entry, "at"), &at);
-	return json_pack("{s:s, s:s, s:s, s:o, s:s?, s:n}", "title", call_translate(c, text(entry, "label")), "colour", colour, "by",
-		text(entry, "actor_name"), "at", call_when(c, at), "comment", reason, "detail");
-}
-
-/* What the operators did with this tenant: the installation's own log, nothing of the tenant's. */
-static int set_history(struct call *c, const char *id)
-{
-	struct list_query q = { .limit = HISTORY_MAX, .filters = { { "object", id } } };
-	json_t *page, *entry, *out = json_array();
-	const char *created_by = "";
-	size_t i;
-	int rc = audit_list(c->db, &q, &page);
-
-	if (rc < 0) {
-		json_decref(out);
-		return rc;
-	}
-	json_array_foreach(json_object_get(page, "rows"), i, entry) {
-		json_array_append_new(out, history_row(c, entry));
-		if (strcmp(text(entry, "event"), "tenant.created") == 0)
-			created_by = text(entry, "actor_name");
-	}
-	json_set_string(json_object_get(c->doc, "account"), "created_by", created_by);
-	json_decref(page);
-	call_set(c, "history", out);
-	return 0;
-}
-
 static json_t *account_member(const struct call *c, const json_t *row)
 {
-	const char *state = text(row, "state");
-	json_t *account = json_pack("{s:s, s:s, s:s, s:o, s:b}", "id", text(row, "id"), "name", text(row, "name"), "account",
-		text(row, "slug"), "state", tenant_state_badge(c, state), "suspended", strcmp(state, "suspended") == 0);
-	char *sign_in = mem_printf("/sign-in?account=%s", text(row, "slug"));
-	clock_us created = 0;
+	const char *state = doc_text(row, "state");
+	json_t *account = json_pack("{s:s, s:s, s:s, s:o, s:b}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "account",
+		doc_text(row, "slug"), "state", tenant_state_badge(c, state), "suspended", strcmp(state, "suspended") == 0);
+	char *sign_in = mem_printf("/sign-in?account=%s", doc_text(row, "slug"));
 
-	json_object_set_new(account, "url", json_sprintf("/tenants/%s", text(row, "id")));
-	clock_parse(text(row, "created"), &created);
-	json_object_set_new(account, "created", call_when(c, created));
+	json_object_set_new(account, "url", json_sprintf("/tenants/%s", doc_text(row, "id")));
+	json_object_set_new(account, "created", doc_when(c, row, "created"));
 	set_address(c, account, "web_service", WEB_AGENTS, "");
 	set_address(c, account, "console", WEB_CONSOLE, sign_in);
 	free(sign_in);
@@ -117,7 +70,7 @@ static int show(struct call *c, const struct uuid *id)
 
 	if (rc < 0)
 		return rc;
-	state = text(row, "state");
+	state = doc_text(row, "state");
 	uuid_text(id, id_text);
 	call_set(c, "can", json_pack("{s:b, s:b, s:b}", "suspend", edit && strcmp(state, "active") == 0, "resume",
 		edit && strcmp(state, "suspended") == 0, "invite", edit && strcmp(state, "active") == 0));
@@ -125,7 +78,7 @@ static int show(struct call *c, const struct uuid *id)
 	if (json_object_get(c->doc, "invitation") == NULL)
 		call_set(c, "invitation", json_null());
 	json_decref(row);
-	return set_history(c, id_text);
+	return doc_history(c, id_text);
 }
 
 int tenant_page(struct call *c)
@@ -167,7 +120,7 @@ int tenant_invite(struct call *c)
 	int rc = tenant_get(c->db, &id, &row);
 
 	if (rc == 0)
-		rc = tenant_new_invitation(c, &id, text(row, "slug"), call_text(c, "name"), call_text(c, "email"));
+		rc = tenant_new_invitation(c, &id, doc_text(row, "slug"), call_text(c, "name"), call_text(c, "email"));
 	json_decref(row);
 	return rc;
 }
@@ -187,9 +140,9 @@ static int ask(struct call *c, const char *act, const char *title, const char *w
 	confirm = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:{s:o}}", "text", call_translate(c, words), "icon",
 		suspends ? "player-pause" : "player-play", "colour", suspends ? "yellow" : "green", "danger", suspends, "comment", 1,
 		"button", call_translate(c, button), "points", "items", points);
-	json_object_set_new(confirm, "title", json_sprintf("%s %s?", call_translate(c, title), text(row, "name")));
-	json_object_set_new(confirm, "action", json_sprintf("/tenants/%s/%s", text(row, "id"), act));
-	json_object_set_new(confirm, "cancel", json_sprintf("/tenants/%s", text(row, "id")));
+	json_object_set_new(confirm, "title", json_sprintf("%s %s?", call_translate(c, title), doc_text(row, "name")));
+	json_object_set_new(confirm, "action", json_sprintf("/tenants/%s/%s", doc_text(row, "id"), act));
+	json_object_set_new(confirm, "cancel", json_sprintf("/tenants/%s", doc_text(row, "id")));
 	call_set(c, "confirm", confirm);
 	call_form(c, "comment", json_string(""));
 	json_decref(row);

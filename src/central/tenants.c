@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "central/pages.h"
 #include "store/tenant.h"
+#include "web/doc.h"
 #include "web/list.h"
 
 static const char *const filters[] = { "state", NULL };
@@ -30,22 +31,13 @@ const struct route_param tenant_new_fields[] = {
 	PARAM_END
 };
 
-static const char *text(const json_t *row, const char *name)
-{
-	const char *s = json_string_value(json_object_get(row, name));
-
-	return s ? s : "";
-}
-
 static json_t *show_row(struct call *c, json_t *row)
 {
-	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", text(row, "id"), "name", text(row, "name"), "account",
-		text(row, "slug"), "account_id", text(row, "id"), "state", tenant_state_badge(c, text(row, "state")));
-	clock_us created = 0;
+	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "account",
+		doc_text(row, "slug"), "account_id", doc_text(row, "id"), "state", tenant_state_badge(c, doc_text(row, "state")));
 
-	json_object_set_new(out, "url", json_sprintf("/tenants/%s", text(row, "id")));
-	clock_parse(text(row, "created"), &created);
-	json_object_set_new(out, "created", call_when(c, created));
+	json_object_set_new(out, "url", json_sprintf("/tenants/%s", doc_text(row, "id")));
+	json_object_set_new(out, "created", doc_when(c, row, "created"));
 	return out;
 }
 

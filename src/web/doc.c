@@ -1,0 +1,107 @@
+/* doc.c - small parts of documents that many pages share. */
+#include "web/doc.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "store/audit.h"
+#include "web/state.h"
+
+#define HISTORY_MAX 30
+
+const char *doc_text(const json_t *row, const char *name)
+{
+	const char *s = json_string_value(json_object_get(row, name));
+
+	return s ? s : "";
+}
+
+json_t *doc_when(const struct call *c, const json_t *row, const char *name)
+{
+	clock_us at = 0;
+
+	return clock_parse(doc_text(row, name), &at) < 0 ? json_null() : call_when(c, at);
+}
+
+json_t *doc_badge(const struct call *c, const char *label, const char *colour)
+{
+	return json_pack("{s:s, s:s}", "name", call_translate(c, label), "colour", colour);
+}
+
+json_t *doc_link(const char *folder, const char *id, const char *name)
+{
+	if (id == NULL || *id == '\0')
+		return json_pack("{s:n, s:n}", "name", "url");
+	return json_pack("{s:s, s:o}", "name", name, "url", json_sprintf("%s/%s", folder, id));
+}
+
+json_t *doc_size(int64_t bytes)
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+	double size = (double)bytes;
+	size_t unit = 0;
+
+	while (size >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+		size /= 1024;
+		unit++;
+	}
+	/* A whole number needs no decimal. */
+	return json_sprintf(size - (double)(int64_t)size < 0.05 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+}
+
+json_t *doc_typed(const struct call *c, const char *expected)
+{
+	const json_t *field = json_object_get(c->state->form, "typed");
+
+	return json_pack("{s:s, s:s, s:O?}", "expected", expected, "value", "", "error", json_object_get(field, "error"));
+}
+
+static const char *colour_of(const char *event)
+{
+	static const struct { const char *part, *colour; } colours[] = {
+		{ "failed", "red" }, { "denied", "red" }, { "refused", "red" }, { "revok", "orange" }, { "suspended", "yellow" },
+		{ "pending", "yellow" }, { "approved", "green" }, { "delivered", "green" }, { "resumed", "green" }, { "encrypted", "green" },
+		{ "opened", "green" }, { "closed", "gray" }, { "lost", "gray" },
+	};
+
+	for (size_t i = 0; i < sizeof colours / sizeof colours[0]; i++)
+		if (strstr(event, colours[i].part))
+			return colours[i].colour;
+	return "blue";
+}
+
+/* What people wrote with the act. */
+static const char *comment_of(const json_t *detail)
+{
+	const char *comment = json_string_value(json_object_get(detail, "comment"));
+
+	return comment ? comment : json_string_value(json_object_get(detail, "reason"));
+}
+
+static json_t *history_row(const struct call *c, const json_t *entry)
+{
+	const char *by = doc_text(entry, "actor_name"), *kind = doc_text(entry, "actor_kind");
+
+	if (*by == '\0')
+		by = call_translate(c, strcmp(kind, "agent") == 0 ? "Agent" : "System");
+	return json_pack("{s:s, s:s, s:s, s:o, s:s?, s:n}", "title", call_translate(c, doc_text(entry, "label")), "colour",
+		colour_of(doc_text(entry, "event")), "by", by, "at", doc_when(c, entry, "at"), "comment",
+		comment_of(json_object_get(entry, "detail")), "detail");
+}
+
+int doc_history(struct call *c, const char *id)
+{
+	struct list_query q = { .limit = HISTORY_MAX, .filters = { { "object", id } } };
+	json_t *page, *entry, *out;
+	size_t i;
+	int rc = audit_list(c->db, &q, &page);
+
+	if (rc < 0)
+		return rc;
+	out = json_array();
+	json_array_foreach(json_object_get(page, "rows"), i, entry)
+		json_array_append_new(out, history_row(c, entry));
+	json_decref(page);
+	call_set(c, "history", out);
+	return 0;
+}

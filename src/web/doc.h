@@ -1,0 +1,23 @@
+/* doc.h - small parts of documents that many pages share: members of the store's rows as pages show them. All references that are
+ * given out are the caller's. */
+#ifndef WEB_DOC_H
+#define WEB_DOC_H
+
+#include "web/call.h"
+
+/* The text member NAME of ROW; "" for anything else. Borrowed. */
+const char *doc_text(const json_t *row, const char *name);
+/* The time member NAME of ROW (RFC 3339) as call_when shows it; null where there is none. */
+json_t *doc_when(const struct call *c, const json_t *row, const char *name);
+/* { name, colour }; LABEL is English. Colours: green, blue, yellow, orange, red, purple, gray. */
+json_t *doc_badge(const struct call *c, const char *label, const char *colour);
+/* { name, url } of a page below FOLDER ("/devices"); both null without an id. */
+json_t *doc_link(const char *folder, const char *id, const char *name);
+/* "500 GiB"; binary units, at most one decimal. */
+json_t *doc_size(int64_t bytes);
+/* { expected, value, error } of a confirmation by typing; the parameter is called "typed". */
+json_t *doc_typed(const struct call *c, const char *expected);
+/* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }. */
+int doc_history(struct call *c, const char *id);
+
+#endif
