@@ -243,6 +243,18 @@ int provisioning_passphrase(struct db *db, struct buf *blob, clock_us *changed)
 	return audit_log(db, AUDIT_PASSPHRASE_SHOWN, NULL, NULL);
 }
 
+int provisioning_changed(struct db *db, clock_us *changed)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select changed from provisioning", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*changed = db_rows(r) ? db_time(r, 0, 0) : 0;
+	db_result_free(r);
+	return 0;
+}
+
 int provisioning_verifier(struct db *db, struct buf *blob)
 {
 	struct db_result *r;

@@ -38,6 +38,7 @@ int tenant_change_settings(struct db *db, const char *time_zone, const json_t *p
 
 /* Blobs of keyd: the passphrase to show, the verifier to enrol with. ERR_NOT_FOUND when none was set. */
 int provisioning_passphrase(struct db *db, struct buf *blob, clock_us *changed);     /* console; logged as shown */
+int provisioning_changed(struct db *db, clock_us *changed);  /* when it was set; 0: never */
 int provisioning_verifier(struct db *db, struct buf *blob);                          /* agent */
 int provisioning_set(struct db *db, struct wire_view passphrase, struct wire_view verifier);
 
