@@ -50,8 +50,6 @@ static int set_newest(struct call *c)
 		return rc;
 	}
 	json_array_foreach(json_object_get(page, "rows"), i, row) {
-	
-		clock_parse(doc_text(row, "created"), &created);
 		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name",
 			doc_text(row, "name"), "url", json_sprintf("/tenants/%s", doc_text(row, "id")), "state",
 			tenant_state_badge(c, doc_text(row, "state")), "created", doc_when(c, row, "created")));

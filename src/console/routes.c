@@ -1,16 +1,47 @@
 /* routes.c - what a tenant's console answers: one row per page, act and API call, and its menu. */
+#include "console/pages.h"
+#include "web/invite.h"
+#include "web/log_page.h"
 #include "web/route.h"
 #include "web/sign.h"
 
 const struct route console_routes[] = {
 	WEB_SIGN_ROWS("console", sign_in_tenant_fields),
+	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query, ROUTE_NO_TRANSACTION },
+	{ WEB_POST, "/invitation", PERMISSION_PUBLIC, NULL, tenant_invitation, invite_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
+	{ WEB_GET, "/instances", PERMISSION_INSTANCES_VIEW, "console/instances", instances_page, instances_query,
+		.fragment = "part/instances_live" },
+	{ WEB_GET, "/instances.csv", PERMISSION_INSTANCES_VIEW, NULL, instances_csv, instances_query },
+	{ WEB_GET, "/requests/{id}", PERMISSION_INSTANCES_VIEW, "console/key_request", request_page },
+	{ WEB_POST, "/requests/{id}/decision", PERMISSION_REQUESTS_DECIDE, NULL, request_decision, request_decision_fields,
+		.form = "/requests/{id}" },
+	{ WEB_GET, "/requests/{id}/revoke", PERMISSION_KEYS_REVOKE, "console/confirm", request_revoke_ask },
+	{ WEB_POST, "/requests/{id}/revoke", PERMISSION_KEYS_REVOKE, NULL, request_revoke_run, request_comment },
+	{ WEB_GET, "/devices", PERMISSION_DEVICES_VIEW, "console/devices", devices_page, devices_query },
+	{ WEB_GET, "/devices.csv", PERMISSION_DEVICES_VIEW, NULL, devices_csv, devices_query },
+	{ WEB_GET, "/devices/{id}", PERMISSION_DEVICES_VIEW, "console/device", device_page },
+	{ WEB_GET, "/devices/{id}/edit", PERMISSION_DEVICES_EDIT, "console/device_edit", device_edit_page },
+	{ WEB_POST, "/devices/{id}/edit", PERMISSION_DEVICES_EDIT, NULL, device_edit, device_edit_fields },
+	{ WEB_GET, "/devices/{id}/configure", PERMISSION_DEVICES_EDIT, "console/device_configure", device_configure_page },
+	{ WEB_POST, "/devices/{id}/configure", PERMISSION_DEVICES_EDIT, NULL, device_configure_run, device_configure_fields },
+	{ WEB_GET, "/devices/{id}/encrypt", PERMISSION_DEVICES_EDIT, "console/confirm", device_encrypt_ask },
+	{ WEB_POST, "/devices/{id}/encrypt", PERMISSION_DEVICES_EDIT, NULL, device_encrypt_run, device_typed },
+	{ WEB_POST, "/devices/{id}/cancel", PERMISSION_DEVICES_EDIT, NULL, device_cancel_run, .form = "/devices/{id}" },
+	{ WEB_GET, "/devices/{id}/unconfigure", PERMISSION_DEVICES_EDIT, "console/confirm", device_unconfigure_ask },
+	{ WEB_POST, "/devices/{id}/unconfigure", PERMISSION_DEVICES_EDIT, NULL, device_unconfigure_run, device_typed },
+	{ WEB_GET, "/devices/{id}/delete", PERMISSION_DEVICES_EDIT, "console/confirm", device_delete_ask },
+	{ WEB_POST, "/devices/{id}/delete", PERMISSION_DEVICES_EDIT, NULL, device_delete_run, device_typed },
+	{ WEB_GET, "/account", PERMISSION_ACCOUNT_VIEW, "console/account", account_page },
+	{ WEB_POST, "/account/passphrase/reveal", PERMISSION_ACCOUNT_EDIT, "console/account", account_reveal, .form = "/account" },
+	{ WEB_POST, "/account/passphrase", PERMISSION_ACCOUNT_EDIT, NULL, account_set, account_passphrase_fields, .form = "/account" },
+	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };
 
 /* An entry is shown when its path has a row above that the user's role may open. */
 const struct route_menu console_menu[] = {
 	{ "Dashboard", "/", "gauge", NULL, NULL },
-	{ "Running Instances", "/instances", "server", "Keys", NULL },
+	{ "Running Instances", "/instances", "server", "Keys", instances_pending },
 	{ "Devices", "/devices", "database", "Keys", NULL },
 	{ "Images", "/images", "stack-2", "Keys", NULL },
 	{ "Policies", "/policies", "shield-check", "Keys", NULL },

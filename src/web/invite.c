@@ -108,6 +108,7 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 {
 	int rc = json_get_uuid(l->found, "user", &c->user);
 
+	c->tenant = l->tenant;
 	c->user_name = call_keep(c, json_string_value(json_object_get(l->found, "name")));
 	c->user_email = call_keep(c, json_string_value(json_object_get(l->found, "email")));
 	if (rc == 0)

@@ -1,0 +1,206 @@
+/* device_configure.c - how a device will be encrypted (DEV-3, DEV-8), and taking that back (DEV-6). */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "console/pages.h"
+#include "store/device.h"
+#include "store/image.h"
+#include "web/doc.h"
+
+#define IMAGES_OFFERED 200
+
+/* value in the form, value in the store, what people read */
+struct choice {
+	const char *value, *stored, *text, *hint;
+};
+
+static const struct choice systems[] = { { "linux", "linux", "Linux", NULL }, { NULL } };
+static const struct choice filesystems[] = { { "ext4", "ext4", "ext4", NULL }, { "ext3", "ext3", "ext3", NULL },
+	{ "xfs", "xfs", "XFS", NULL }, { NULL } };
+static const struct choice accesses[] = { { "rw", "read-write", "Read and write", "The usual choice." },
+	{ "ro", "read-only", "Read only", "The agent mounts the volume read-only." }, { NULL } };
+static const struct choice modes[] = { { "xts", "xts-plain64", "XTS", NULL }, { "cbc-essiv", "cbc-essiv:sha256", "CBC-ESSIV", NULL },
+	{ NULL } };
+static const struct choice key_sizes[] = { { "256", "256", "256 bits", NULL }, { "192", "192", "192 bits", NULL },
+	{ "128", "128", "128 bits", NULL }, { NULL } };
+
+static const char *const system_values[] = { "linux", NULL }, *const filesystem_values[] = { "ext4", "ext3", "xfs", NULL },
+	*const access_values[] = { "rw", "ro", NULL }, *const mode_values[] = { "xts", "cbc-essiv", NULL },
+	*const key_size_values[] = { "256", "192", "128", NULL };
+
+const struct route_param device_configure_fields[] = {
+	{ "os", "Operating system", PARAM_ENUM, PARAM_REQUIRED, 0, 0, system_values },
+	{ "filesystem", "File system", PARAM_ENUM, PARAM_REQUIRED, 0, 0, filesystem_values },
+	{ "mount", "Mount point", PARAM_TEXT, PARAM_REQUIRED, 1, 255, NULL },
+	{ "access", "Write access", PARAM_ENUM, PARAM_REQUIRED, 0, 0, access_values },
+	{ "mode", "Cipher mode", PARAM_ENUM, PARAM_REQUIRED, 0, 0, mode_values },
+	{ "key_size", "Key size", PARAM_ENUM, PARAM_REQUIRED, 0, 0, key_size_values },
+	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
+	PARAM_END
+};
+
+static const char *stored(const struct choice *choices, const char *value)
+{
+	for (; choices->value; choices++)
+		if (strcmp(choices->value, value) == 0)
+			return choices->stored;
+	return "";
+}
+
+static void offer(struct call *c, const char *field, const struct choice *choices, const char *present)
+{
+	const char *selected = choices->value;
+
+	for (const struct choice *k = choices; k->value; k++)
+		if (strcmp(k->stored, present) == 0)
+			selected = k->value;
+	call_form(c, field, json_string(selected));
+	for (const struct choice *k = choices; k->value; k++)
+		call_form_option(c, field, k->value, call_translate(c, k->text), k->hint ? call_translate(c, k->hint) : NULL,
+			strcmp(k->value, selected) == 0);
+}
+
+static int offer_images(struct call *c, const char *present)
+{
+	struct list_query q = { .limit = IMAGES_OFFERED };
+	json_t *page, *row;
+	size_t i;
+	int rc = image_list(c->db, &q, &page);
+
+	if (rc < 0)
+		return rc;
+	call_form(c, "image", json_string(present));
+	json_array_foreach(json_object_get(page, "rows"), i, row)
+		call_form_option(c, "image", doc_text(row, "id"), doc_text(row, "name"), NULL, strcmp(doc_text(row, "id"), present) == 0);
+	json_decref(page);
+	return 0;
+}
+
+int device_configure_page(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	char bits[16];
+	json_t *row = NULL;
+	int rc = device_get(c->db, &id, &row);
+
+	if (rc < 0)
+		return rc;
+	call_set(c, "device", json_pack("{s:s, s:o, s:o, s:s}", "name", doc_text(row, "name"), "url",
+		json_sprintf("/devices/%s", doc_text(row, "id")), "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))),
+		"provider_id", doc_text(row, "provider_device")));
+	snprintf(bits, sizeof bits, "%d", (int)json_integer_value(json_object_get(row, "key_bits")));
+	offer(c, "os", systems, doc_text(row, "os"));
+	offer(c, "filesystem", filesystems, doc_text(row, "filesystem"));
+	offer(c, "access", accesses, doc_text(row, "access"));
+	offer(c, "mode", modes, doc_text(row, "mode"));
+	offer(c, "key_size", key_sizes, bits);
+	call_form(c, "mount", json_string(doc_text(row, "mount_point")));
+	rc = offer_images(c, doc_text(row, "image"));
+	json_decref(row);
+	return rc;
+}
+
+/* Where a data volume must not hide what the system runs from. */
+static int is_system_path(const char *path)
+{
+	static const char *const paths[] = { "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run",
+		"/sbin", "/sys", "/tmp", "/usr", "/var" };
+	static const char *const trees[] = { "/dev/", "/proc/", "/sys/", "/run/", "/boot/" };
+
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		if (strcmp(path, paths[i]) == 0)
+			return 1;
+	for (size_t i = 0; i < sizeof trees / sizeof trees[0]; i++)
+		if (strncmp(path, trees[i], strlen(trees[i])) == 0)
+			return 1;
+	return 0;
+}
+
+static int check_mount(struct call *c, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (path[0] != '/')
+		return call_field_error(c, "mount", "An absolute path is needed: it begins with a slash.");
+	if (strstr(path, "//") || strstr(path, "/./") || strstr(path, "/../") || (len > 1 && path[len - 1] == '/') ||
+		(len >= 3 && strcmp(path + len - 3, "/..") == 0) || (len >= 2 && strcmp(path + len - 2, "/.") == 0))
+		return call_field_error(c, "mount", "Write the path plainly: no dots, no double slash, no slash at the end.");
+	return is_system_path(path) ? call_field_error(c, "mount", "The system itself lives there. Choose another folder, such as "
+		"/srv/data.") : 0;
+}
+
+static int check_cipher(struct call *c)
+{
+	int xts = strcmp(call_text(c, "mode"), "xts") == 0;
+
+	return xts && strcmp(call_text(c, "key_size"), "192") == 0 ? call_field_error(c, "key_size", "XTS takes 128 or 256 bits.") : 0;
+}
+
+int device_configure_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id"), image = call_uuid(c, "image");
+	struct device_configuration configuration = { .os = call_text(c, "os"),
+		.filesystem = stored(filesystems, call_text(c, "filesystem")), .mount_point = call_text(c, "mount"),
+		.access = stored(accesses, call_text(c, "access")), .cipher = "aes", .mode = stored(modes, call_text(c, "mode")),
+		.hash = "sha256", .key_bits = strcmp(call_text(c, "key_size"), "256") == 0 ? 256 :
+			strcmp(call_text(c, "key_size"), "192") == 0 ? 192 : 128, .image = uuid_is_nil(&image) ? NULL : &image };
+	char text[UUID_TEXT_SIZE];
+	int bad_mount = check_mount(c, configuration.mount_point), bad_cipher = check_cipher(c), rc;
+
+	if (bad_mount < 0 || bad_cipher < 0)
+		return ERR_INVALID;
+	rc = device_configure(c->db, &id, &configuration);
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The device cannot be configured in its present status.");
+	if (rc < 0)
+		return rc;
+	uuid_text(&id, text);
+	call_notice(c, "success", "The configuration is saved. Nothing is changed on the device until it is encrypted.");
+	call_redirect(c, "/devices/%s", text);
+	return 0;
+}
+
+int device_unconfigure_ask(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL, *confirm;
+	int rc = device_get(c->db, &id, &row), has_key;
+
+	if (rc < 0)
+		return rc;
+	has_key = json_is_true(json_object_get(row, "has_key"));
+	confirm = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s?, s:o}", "text",
+		call_translate(c, "The device goes back to Not configured."), "icon", "arrow-back-up", "colour", "red", "danger", 1, "button",
+		call_translate(c, has_key ? "Unconfigure and destroy its keys" : "Unconfigure"), "warning",
+		has_key ? call_translate(c, "All its keys are destroyed, and with them everything on the device. Nobody can bring it back.") :
+		NULL, "typed", doc_typed(c, doc_text(row, "name")));
+	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, "Unconfigure"), doc_text(row, "name")));
+	json_object_set_new(confirm, "action", json_sprintf("/devices/%s/unconfigure", doc_text(row, "id")));
+	json_object_set_new(confirm, "cancel", json_sprintf("/devices/%s", doc_text(row, "id")));
+	call_set(c, "confirm", confirm);
+	json_decref(row);
+	return 0;
+}
+
+int device_unconfigure_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	struct device device = { 0 };
+	char text[UUID_TEXT_SIZE];
+	int rc = device_load(c->db, &id, &device);
+
+	if (rc == 0 && strcmp(device.name, call_text(c, "typed")) != 0)
+		rc = call_field_error(c, "typed", "This is not the device's name.");
+	if (rc == 0)
+		rc = device_unconfigure(c->db, &id);
+	device_release(&device);
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The device cannot be unconfigured in its present status.");
+	if (rc < 0)
+		return rc;
+	uuid_text(&id, text);
+	call_notice(c, "success", "The device is not configured any more.");
+	call_redirect(c, "/devices/%s", text);
+	return 0;
+}

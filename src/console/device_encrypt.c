@@ -1,0 +1,85 @@
+/* device_encrypt.c - asking the agent to encrypt a device (DEV-3): the one act that destroys what is on it. */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "console/pages.h"
+#include "store/device.h"
+#include "web/doc.h"
+
+static json_t *points(const struct call *c, const json_t *row)
+{
+	json_t *size = doc_size(json_integer_value(json_object_get(row, "size_bytes"))), *out = json_array();
+	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0;
+
+	json_array_append_new(out, json_sprintf("%s, %s %s", json_string_value(size), doc_text(row, "provider"),
+		doc_text(row, "provider_device")));
+	json_array_append_new(out, json_sprintf("AES-%s, %d %s", xts ? "XTS" : "CBC-ESSIV",
+		(int)json_integer_value(json_object_get(row, "key_bits")), call_translate(c, "bits")));
+	if (*doc_text(row, "found_filesystem"))
+		json_array_append_new(out, json_sprintf("%s: %s", call_translate(c, "Found on it"), doc_text(row, "found_filesystem")));
+	json_decref(size);
+	return out;
+}
+
+int device_encrypt_ask(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL, *confirm;
+	int rc = device_get(c->db, &id, &row);
+
+	if (rc < 0)
+		return rc;
+	confirm = json_pack("{s:s, s:s, s:b, s:s, s:s, s:{s:o}, s:o}", "icon", "shield-lock", "colour", "red", "danger", 1, "button",
+		call_translate(c, "Encrypt and destroy its content"), "warning",
+		call_translate(c, "Everything that is on the device now will be destroyed. This cannot be undone."), "points", "items",
+		points(c, row), "typed", *doc_text(row, "found_filesystem") ? doc_typed(c, doc_text(row, "name")) : json_null());
+	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, "Encrypt"), doc_text(row, "name")));
+	json_object_set_new(confirm, "text", json_sprintf("%s: %s, %s", call_translate(c,
+		"The agent encrypts the device, makes a file system on it and mounts it"), doc_text(row, "filesystem"),
+		doc_text(row, "mount_point")));
+	json_object_set_new(confirm, "action", json_sprintf("/devices/%s/encrypt", doc_text(row, "id")));
+	json_object_set_new(confirm, "cancel", json_sprintf("/devices/%s", doc_text(row, "id")));
+	call_set(c, "confirm", confirm);
+	json_decref(row);
+	return 0;
+}
+
+static int back(struct call *c, const struct uuid *id, const char *done)
+{
+	char text[UUID_TEXT_SIZE];
+
+	uuid_text(id, text);
+	call_notice(c, "success", done);
+	call_redirect(c, "/devices/%s", text);
+	return 0;
+}
+
+int device_encrypt_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL;
+	int rc = device_get(c->db, &id, &row), occupied = 0;
+
+	if (rc == 0) {
+		occupied = *doc_text(row, "found_filesystem") != '\0';
+		if (occupied && strcmp(doc_text(row, "name"), call_text(c, "typed")) != 0)
+			rc = call_field_error(c, "typed", "This is not the device's name.");
+	}
+	if (rc == 0)
+		rc = device_encrypt(c->db, &id, occupied);
+	json_decref(row);
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The device cannot be encrypted in its present status.");
+	return rc < 0 ? rc : back(c, &id, "Encryption is requested. The agent begins as soon as it looks.");
+}
+
+int device_cancel_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = device_cancel(c->db, &id);
+
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The agent has begun already.");
+	return rc < 0 ? rc : back(c, &id, "The request was withdrawn.");
+}

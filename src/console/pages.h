@@ -1,0 +1,71 @@
+/* pages.h - handlers of a tenant's console, for the route table. */
+#ifndef CONSOLE_PAGES_H
+#define CONSOLE_PAGES_H
+
+#include "policy/device_state.h"
+#include "policy/request_state.h"
+#include "web/call.h"
+
+/* devices.c */
+int devices_page(struct call *c), devices_csv(struct call *c);
+extern const struct route_param devices_query[];
+json_t *device_badge(const struct call *c, const char *status);
+
+/* device.c */
+int device_page(struct call *c), device_edit_page(struct call *c), device_edit(struct call *c);
+int device_delete_ask(struct call *c), device_delete_run(struct call *c);
+extern const struct route_param device_edit_fields[], device_typed[];
+
+/* device_configure.c */
+int device_configure_page(struct call *c), device_configure_run(struct call *c);
+int device_unconfigure_ask(struct call *c), device_unconfigure_run(struct call *c);
+extern const struct route_param device_configure_fields[];
+
+/* device_encrypt.c */
+int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), device_cancel_run(struct call *c);
+
+/* instances.c */
+int instances_page(struct call *c), instances_csv(struct call *c);
+int64_t instances_pending(struct call *c);               /* for the menu */
+extern const struct route_param instances_query[];
+json_t *request_badge(const struct call *c, const char *status);
+json_t *integrity_badge(const struct call *c, const char *integrity);
+/* A row of request_list as lists show it. */
+json_t *request_row(struct call *c, json_t *row);
+
+/* request.c */
+int request_page(struct call *c), request_decision(struct call *c);
+int request_revoke_ask(struct call *c), request_revoke_run(struct call *c);
+extern const struct route_param request_decision_fields[], request_comment[];
+
+/* instance.c */
+int instance_page(struct call *c);
+
+/* images.c */
+int images_page(struct call *c), images_csv(struct call *c), image_page(struct call *c), image_edit(struct call *c);
+extern const struct route_param images_query[], image_fields[];
+
+/* policies.c */
+int policies_page(struct call *c), policy_page(struct call *c);
+extern const struct route_param policies_query[];
+
+/* dashboard.c */
+int dashboard_page(struct call *c);
+
+/* users.c */
+int users_page(struct call *c), users_csv(struct call *c), user_new_page(struct call *c), user_new(struct call *c);
+int user_page(struct call *c), user_edit(struct call *c), user_reinvite(struct call *c), user_enable(struct call *c);
+int user_disable_ask(struct call *c), user_disable(struct call *c);
+extern const struct route_param users_query[], user_new_fields[], user_edit_fields[];
+
+/* roles.c */
+int roles_page(struct call *c);
+
+/* account.c */
+int account_page(struct call *c), account_reveal(struct call *c), account_set(struct call *c);
+/* The first administrator joins: agents can enrol at once, with a passphrase that is made now. */
+int account_joined(struct call *c);
+int tenant_invitation(struct call *c);
+extern const struct route_param account_passphrase_fields[];
+
+#endif
