@@ -8,12 +8,30 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "proto/group.h"
 
 #define GROUP_NAME "prime256v1"
 #define DER_SIGNATURE_MAX 80
+
+static EC_GROUP *group;
+static pthread_once_t group_once = PTHREAD_ONCE_INIT;
+
+static void make_group(void)
+{
+	group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	if (group == NULL)
+		fatal("OpenSSL has no P-256");
+}
+
+const EC_GROUP *proto_group(void)
+{
+	pthread_once(&group_once, make_group);
+	return group;
+}
 
 /* A key from its parts; SCALAR NULL for a public key. NULL when they do not fit the curve. */
 static EVP_PKEY *key_of(const uint8_t *scalar, const uint8_t public_key[static PROTO_POINT_SIZE])
@@ -40,8 +58,7 @@ static EVP_PKEY *key_of(const uint8_t *scalar, const uint8_t public_key[static P
 
 int proto_key_public(const uint8_t scalar[static PROTO_SCALAR_SIZE], uint8_t public_key[static PROTO_POINT_SIZE])
 {
-	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	EC_POINT *point = group ? EC_POINT_new(group) : NULL;
+	EC_POINT *point = EC_POINT_new(proto_group());
 	BIGNUM *d = BN_secure_new();
 	int ok = point && d && BN_bin2bn(scalar, PROTO_SCALAR_SIZE, d) && !BN_is_zero(d)
 		&& BN_cmp(d, EC_GROUP_get0_order(group)) < 0 && EC_POINT_mul(group, point, d, NULL, NULL, NULL) == 1
@@ -50,7 +67,6 @@ int proto_key_public(const uint8_t scalar[static PROTO_SCALAR_SIZE], uint8_t pub
 
 	BN_clear_free(d);
 	EC_POINT_free(point);
-	EC_GROUP_free(group);
 	return ok ? 0 : err_set(ERR_CRYPTO, "not a P-256 private key");
 }
 
@@ -83,15 +99,13 @@ void proto_key_id(const uint8_t public_key[static PROTO_POINT_SIZE], uint8_t id[
 
 int proto_point_check(const uint8_t point[static PROTO_POINT_SIZE])
 {
-	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	EC_POINT *p = group ? EC_POINT_new(group) : NULL;
+	EC_POINT *p = EC_POINT_new(proto_group());
 	/* The leading byte is asked for because OpenSSL also takes hybrid forms (06, 07), which would be a second
 	 * encoding. */
 	int ok = p && point[0] == POINT_CONVERSION_UNCOMPRESSED
 		&& EC_POINT_oct2point(group, p, point, PROTO_POINT_SIZE, NULL) == 1;
 
 	EC_POINT_free(p);
-	EC_GROUP_free(group);
 	return ok ? 0 : err_set(ERR_INVALID, "not a point of P-256");
 }
 

@@ -103,7 +103,7 @@ static int find(const char *name, enum proto_message *out)
 
 int proto_request_decode(const void *text, size_t len, enum proto_message *type, void **request)
 {
-	enum proto_message found;
+	enum proto_message found = PROTO_MESSAGE_COUNT;
 	const char *name;
 	json_t *o;
 	void *s;

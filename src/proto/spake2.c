@@ -4,11 +4,10 @@
 
 #include <openssl/bn.h>
 #include <openssl/ec.h>
-#include <openssl/obj_mac.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/err.h"
+#include "proto/group.h"
 
 /* RFC 9382, section 6: M and N for P-256, whose discrete logarithms nobody knows. */
 static const uint8_t point_m[33] = {
@@ -23,7 +22,7 @@ static const uint8_t point_n[33] = {
 /* What a computation needs from OpenSSL, made and released together. */
 struct work {
 	BN_CTX *ctx;
-	EC_GROUP *group;
+	const EC_GROUP *group;
 	EC_POINT *blind, *peer, *sum;
 	BIGNUM *w, *secret;
 };
@@ -35,7 +34,6 @@ static void work_end(struct work *k)
 	EC_POINT_clear_free(k->sum);
 	EC_POINT_clear_free(k->peer);
 	EC_POINT_clear_free(k->blind);
-	EC_GROUP_free(k->group);
 	BN_CTX_free(k->ctx);
 }
 
@@ -44,8 +42,8 @@ static int work_begin(struct work *k, const struct proto_spake2 *s, enum proto_s
 {
 	const uint8_t *constant = role == PROTO_SPAKE2_A ? point_m : point_n;
 
-	*k = (struct work){ .ctx = BN_CTX_secure_new(), .group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1) };
-	if (!k->ctx || !k->group)
+	*k = (struct work){ .ctx = BN_CTX_secure_new(), .group = proto_group() };
+	if (!k->ctx)
 		return 0;
 	k->blind = EC_POINT_new(k->group);
 	k->peer = EC_POINT_new(k->group);
@@ -66,15 +64,13 @@ static int work_point(struct work *k, const EC_POINT *p, uint8_t out[static PROT
 
 int proto_spake2_reduce(const uint8_t *hash, size_t len, uint8_t w[static PROTO_SCALAR_SIZE])
 {
-	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
 	BN_CTX *ctx = BN_CTX_secure_new();
 	BIGNUM *n = BN_secure_new();
-	int ok = group && ctx && n && BN_bin2bn(hash, (int)len, n) && BN_nnmod(n, n, EC_GROUP_get0_order(group), ctx)
+	int ok = ctx && n && BN_bin2bn(hash, (int)len, n) && BN_nnmod(n, n, EC_GROUP_get0_order(proto_group()), ctx)
 		&& BN_bn2binpad(n, w, PROTO_SCALAR_SIZE) == PROTO_SCALAR_SIZE;
 
 	BN_clear_free(n);
 	BN_CTX_free(ctx);
-	EC_GROUP_free(group);
 	return ok ? 0 : err_set(ERR_CRYPTO, "cannot reduce a password hash");
 }
 
