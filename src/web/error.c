@@ -34,8 +34,7 @@ static const struct problem {
 		"hourglass", "red", 10 },
 	{ ERR_BUSY, 503, "Busy just now", "Somebody else is working on the same thing, or the server is very busy. Please try again.",
 		"hourglass", "orange", 5 },
-	{ ERR_INTERNAL, 500, "Something went wrong", "This is our mistake, and it is in the log under the number below. Nothing was "
-		"changed.", "alert-triangle", "red", 0 },
+	{ ERR_INTERNAL, 500, "Something went wrong", "This is our mistake, and it is in the log under the number of this request.", "alert-triangle", "red", 0 },
 };
 
 static const struct problem *problem_of(int code)
@@ -143,8 +142,8 @@ void error_answer(struct call *c, int code)
 	char seconds[16];
 
 	if (code == ERR_UNAUTHENTICATED && !c->api) {
-		/* For htmx a redirect would put the sign-in page into a part of the old one. */
-		if (!c->request->hx) {
+		/* A redirect would put the sign-in page into a part of the old one. */
+		if (!call_is_part(c)) {
 			answer_sign_in(c);
 			return;
 		}

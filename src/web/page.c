@@ -132,15 +132,16 @@ static json_t *notices_member(const struct call *c)
 
 		while (k > 0 && strcmp(kinds[k].kind, kind) != 0)
 			k--;
-		json_array_append_new(out, json_pack("{s:s, s:s, s:s}", "colour", kinds[k].colour, "icon", kinds[k].icon, "title",
-			call_translate(c, json_string_value(json_object_get(notice, "text")))));
+		json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:n, s:n, s:n}", "colour", kinds[k].colour, "icon", kinds[k].icon,
+			"title", call_translate(c, json_string_value(json_object_get(notice, "text"))), "text", "url", "url_text"));
 	}
 	return out;
 }
 
 static json_t *brand_member(const struct call *c)
 {
-	return json_pack("{s:s, s:s?}", "name", "Keyward", "line", c->site == WEB_CENTRAL ? "Central Management" : NULL);
+	return json_pack("{s:s, s:s?, s:n, s:n, s:n}", "name", "Keyward", "line",
+		c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : NULL, "logo", "css", "support");
 }
 
 static void set(json_t *doc, const char *name, json_t *value)
@@ -169,8 +170,11 @@ json_t *page_document(struct call *c)
 	set(doc, "path", json_string(c->request->path));
 	set(doc, "request_id", json_string(id));
 	set(doc, "now", call_when(c, c->now));
-	if (json_object_size(c->state->form))
-		set(doc, "form", json_incref(c->state->form));
+	set(doc, "theme", json_null());
+	/* A template that finds no member here would look for one further out. */
+	if (json_object_get(c->state->form, "error") == NULL)
+		json_object_set_new(c->state->form, "error", json_null());
+	set(doc, "form", json_incref(c->state->form));
 	return doc;
 }
 

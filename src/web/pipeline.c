@@ -257,15 +257,14 @@ static void answer_redirect(struct call *c)
 	notice_leave(c);
 }
 
-/* htmx says so in a header, and lists that refresh themselves in their address. */
-static int wants_fragment(const struct call *c)
+int call_is_part(const struct call *c)
 {
 	const struct form *f = &c->state->fields;
 	int asked = c->request->hx;
 
 	for (size_t i = 0; i < f->count; i++)
 		asked |= f->fields[i].source == FORM_QUERY && strcmp(f->fields[i].name, "fragment") == 0;
-	return asked && c->route->fragment;
+	return asked;
 }
 
 static int answer(struct call *c, const json_t *doc)
@@ -279,7 +278,7 @@ static int answer(struct call *c, const json_t *doc)
 	} else if (c->state->location) {
 		answer_redirect(c);
 	} else if (doc) {
-		return page_render(c, doc, wants_fragment(c) ? row->fragment : row->page, 200);
+		return page_render(c, doc, row->fragment && call_is_part(c) ? row->fragment : row->page, 200);
 	} else {
 		return err_set(ERR_INTERNAL, "%s has no page and went nowhere", row->path);
 	}
@@ -451,13 +450,22 @@ static int draw_again(struct call *c, int status)
 	return rc;
 }
 
+/* What the handler has said and set was true only if all of it had come to pass. */
+static void take_back(struct call *c)
+{
+	db_rollback(c->db);
+	web_response_free(c->state->response);
+	json_array_clear(c->state->notices);
+	c->state->notices_sent = 0;
+	free(c->state->location);
+	c->state->location = NULL;
+}
+
 static void answer_error(struct call *c, int code)
 {
 	char *why = mem_strdup(err_text());
 
-	db_rollback(c->db);
-	free(c->state->location);
-	c->state->location = NULL;
+	take_back(c);
 	if ((code == ERR_INVALID || code == ERR_CONFLICT || (code == ERR_TOO_MANY && c->state->refusal)) && !c->api &&
 		c->request->method == WEB_POST && draw_again(c, error_status(code)) == 0) {
 		free(why);
@@ -465,7 +473,6 @@ static void answer_error(struct call *c, int code)
 	}
 	err_set(code, "%s", why);
 	free(why);
-	buf_reset(&c->state->response->body);
 	error_answer(c, code);
 }
 

@@ -35,6 +35,10 @@ struct call_state {
 /* A text that lives as long as the call. */
 const char *call_keep(struct call *c, const char *text);
 
+/* pipeline.c */
+/* A part of a page is asked for: by htmx in a header, by lists that refresh themselves in their address. */
+int call_is_part(const struct call *c);
+
 /* sign.c */
 /* Looks up the session of the cookie, in a transaction of its own, and fills user, role, tenant. ERR_UNAUTHENTICATED when there
  * is none that is valid. */
