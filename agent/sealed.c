@@ -1,11 +1,13 @@
 /* sealed.c - the guest's end of key delivery. What the JWE claims is checked before it is decrypted. */
 #include "agent/sealed.h"
 
+#include <jose/b64.h>
 #include <jose/jwe.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@
 #include "base/mem.h"
 
 #define SCALAR_SIZE 32
+#define STACK_USED 32768             /* more than libjose and OpenSSL reach down to; they leave pieces of keys there */
 #define HEADER_MEMBERS 9             /* alg enc apu apv tenant device version request agent */
 
 struct sealed {
@@ -159,7 +162,7 @@ static int check_protected(const json_t *jwe, const struct sealed_expected *e)
 	return rc;
 }
 
-/* libjose wants the private key as JSON: it lives there only while a JWE is opened. */
+/* libjose wants the private key as JSON: it lives there only while a JWE is opened. What encode_base64url gives is wiped. */
 static json_t *private_jwk(const struct sealed *s)
 {
 	json_t *jwk = json_object();
@@ -187,23 +190,46 @@ static void free_private_jwk(json_t *jwk)
 	json_decref(jwk);
 }
 
+/* jose_jwe_dec would gather the key in a heap buffer that moves as it grows: it goes straight into the secret instead.
+ * 1 when all of it was authentic. */
+static int decrypt_into(const json_t *jwe, const json_t *jwk, const char *ciphertext, struct secret *key)
+{
+	size_t room = key->len;
+	jose_io_t *sink = jose_io_buffer(NULL, key->data, &room);
+	jose_io_t *aes = sink ? jose_jwe_dec_io(NULL, jwe, NULL, jwk, sink) : NULL;
+	jose_io_t *base64 = aes ? jose_b64_dec_io(aes) : NULL;
+	int ok = base64 && base64->feed(base64, ciphertext, strlen(ciphertext)) && base64->done(base64) && room == key->len;
+
+	jose_io_decref(base64);
+	jose_io_decref(aes);
+	jose_io_decref(sink);
+	return ok;
+}
+
 static int decrypt(const struct sealed *s, const json_t *jwe, struct secret **key)
 {
-	json_t *jwk = private_jwk(s);
-	size_t len = 0;
-	void *plain = jose_jwe_dec(NULL, jwe, NULL, jwk, &len);
+	struct secret *found;
+	const char *text;
+	json_t *jwk;
+	size_t len;
+	int rc = json_get_string(jwe, "ciphertext", SEALED_JWE_MAX, &text);
 
-	free_private_jwk(jwk);
-	if (plain == NULL)
-		return err_set(ERR_TAMPERED, "sealed key does not open");
-	if (len == 0 || len > SEALED_KEY_MAX) {
-		secret_wipe(plain, len);
-		free(plain);
+	if (rc < 0)
+		return rc;
+	len = strlen(text) * 3 / 4;          /* base64url without padding */
+	if (len == 0 || len > SEALED_KEY_MAX)
 		return err_set(ERR_INVALID, "sealed key of %zu bytes", len);
+	found = secret_new(len);
+	jwk = private_jwk(s);
+	if (decrypt_into(jwe, jwk, text, found)) {
+		*key = found;
+	} else {
+		secret_free(found);
+		rc = err_set(ERR_TAMPERED, "sealed key does not open");
 	}
-	*key = secret_take(plain, len);
-	free(plain);
-	return 0;
+	free_private_jwk(jwk);
+	sodium_stackzero(STACK_USED);
+	return rc;
 }
 
 int sealed_open(const struct sealed *s, const char *jwe, size_t len, const struct sealed_expected *expected,

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 #define PEERS_MAX 512
 #define STRANGERS_MAX 16             /* connections of users not allowed, kept until they hear so */
 #define ALLOWED_MAX 16
+#define STACK_USED 65536             /* more than a handler reaches down to; ciphers leave blocks of plaintext there */
 #define SWEEP_MS 30000               /* how often old tenant keys are looked for */
 
 struct options {
@@ -213,8 +215,9 @@ static int answer_peer(struct keyd *k, int fd, const struct peer *p)
 		service_refuse(&k->service, &p->who, rc, &k->out);
 	else
 		service_answer(&k->service, &p->who, &k->in, &k->out);
-	rc = ipc_send(fd, &k->out);
 	message_wipe(&k->in);
+	sodium_stackzero(STACK_USED);
+	rc = ipc_send(fd, &k->out);
 	message_wipe(&k->out);
 	return keep && rc == 0 ? 0 : -1;
 }
