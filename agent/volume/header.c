@@ -202,6 +202,9 @@ static int format(struct crypt_device *cd, uint64_t size, const struct volume_pa
 		p->key_bits / 8 * (xts ? 2 : 1), &luks);
 	if (rc < 0)
 		return header_error(rc, "format");
+	/* libcryptsetup only warns of a device that ends before its data begins. */
+	if (crypt_get_data_offset(cd) * SECTOR + luks.sector_size > size)
+		return err_set(ERR_INVALID, "%llu bytes are too few for a volume", (unsigned long long)size);
 	t.keyslot = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, (const char *)key->data, key->len);
 	if (t.keyslot < 0)
 		return header_error(t.keyslot, "key slot");
