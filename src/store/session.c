@@ -130,3 +130,12 @@ int session_list(struct db *db, enum store_side side, const struct uuid *user, j
 	db_result_free(r);
 	return 0;
 }
+
+int session_clean(struct db *db, clock_us now)
+{
+	int rc = db_run(db, "delete from user_session where expires < $1", DB_ARGS(db_time_arg(now)));
+
+	if (rc >= 0)
+		rc = db_run(db, "delete from invitation where expires < $1", DB_ARGS(db_time_arg(now)));
+	return rc < 0 ? rc : 0;
+}

@@ -32,4 +32,7 @@ int session_revoke_others(struct db *db, enum store_side side, const struct uuid
 /* Array of {id, created, last_seen, expires, address, user_agent}, newest first. */
 int session_list(struct db *db, enum store_side side, const struct uuid *user, json_t **out);
 
+/* jobd: removes the tenant's sessions and links that are over. */
+int session_clean(struct db *db, clock_us now);
+
 #endif

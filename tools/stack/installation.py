@@ -85,7 +85,7 @@ class Installation:
         return Process("keyd", argv, self.state, env=self._sanitizers())
 
     def _jobd(self):
-        return Process("jobd", [self._program("jobs", "keyward-jobd"), "--config", str(self.conf)], self.state,
+        return Process("jobd", [self._program("jobs", "keyward-jobd"), "--config", str(self.conf), "--user", "keyward-jobs"], self.state,
                        env=self._sanitizers())
 
     def _web(self):

@@ -1,0 +1,161 @@
+/* jobd.c - main of keyward-jobd: runs the tasks of table.c when they are due, for each tenant in turn.
+ *
+ * It keeps no state: any number may run, and one that is killed leaves nothing half done. A database that is away is waited for. */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "jobs/drop.h"
+#include "jobs/table.h"
+#include "store/tenant.h"
+
+#define TASKS_MOST 32
+#define TICK_MS 250
+
+static volatile sig_atomic_t stopping;
+
+static void stop(int signal_number)
+{
+	(void)signal_number;
+	stopping = 1;
+}
+
+static int run_once(struct db *db, const struct task *task, const struct uuid *tenant, clock_us now)
+{
+	struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
+	int rc = db_begin(db, tenant, &actor);
+
+	if (rc == 0)
+		rc = task->run(db, now);
+	if (rc == 0)
+		rc = db_commit(db);
+	db_rollback(db);
+	if (rc < 0)
+		log_warning("task failed", "task", task->name, "code", err_name(rc), "why", err_text(), NULL);
+	return rc;
+}
+
+static int list_tenants(struct db *db, json_t **out)
+{
+	int rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" });
+
+	if (rc == 0)
+		rc = tenant_all(db, out);
+	db_rollback(db);
+	return rc;
+}
+
+static void run_for_all(struct db *db, const struct task *task, const json_t *tenants, clock_us now)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(tenants, i, row) {
+		struct uuid tenant;
+
+		/* One tenant's trouble is not the others'; a database that is away is everybody's. */
+		if (json_get_uuid(row, "id", &tenant) == 0 && run_once(db, task, &tenant, now) == ERR_UNAVAILABLE)
+			return;
+	}
+}
+
+static void run_due(struct db *db, clock_us due[static TASKS_MOST])
+{
+	clock_us now = clock_now(), ticks = clock_ticks();
+	json_t *tenants = NULL;
+
+	for (int i = 0; tasks[i].name && !stopping; i++) {
+		if (due[i] > ticks)
+			continue;
+		due[i] = ticks + tasks[i].every;
+		if (!tasks[i].per_tenant) {
+			run_once(db, &tasks[i], NULL, now);
+			continue;
+		}
+		if (tenants == NULL && list_tenants(db, &tenants) < 0) {
+			log_warning("no list of tenants", "why", err_text(), NULL);
+			return;
+		}
+		run_for_all(db, &tasks[i], tenants, now);
+	}
+	json_decref(tenants);
+}
+
+static void work(struct db *db)
+{
+	static const struct timespec tick = { 0, TICK_MS * 1000000L };
+	clock_us due[TASKS_MOST] = { 0 };
+
+	log_info("started", NULL);
+	/* Whoever started it may rely on "ready": the database answers. */
+	while (!stopping && db_ping(db) < 0)
+		nanosleep(&tick, NULL);
+	log_info("ready", NULL);
+	while (!stopping) {
+		run_due(db, due);
+		nanosleep(&tick, NULL);
+	}
+	log_info("stopped", NULL);
+}
+
+static void lock_in(const char *user)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	if (user && drop_to(user) < 0)
+		fatal("%s", err_text());
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fatal("no_new_privs refused");
+}
+
+static int usage(int status)
+{
+	fprintf(status ? stderr : stdout, "usage: keyward-jobd --config FILE [--user NAME]\n"
+		"  -c --config FILE   the server's configuration\n"
+		"  -u --user NAME     run as this user (started as root)\n");
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' }, { "user", required_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
+	const char *conf_path = NULL, *user = NULL;
+	struct conf conf;
+	struct db *db;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:u:h", options, NULL)) != -1) {
+		if (option == 'c')
+			conf_path = optarg;
+		else if (option == 'u')
+			user = optarg;
+		else
+			return usage(option == 'h' ? 0 : 2);
+	}
+	if (conf_path == NULL || optind < argc)
+		return usage(2);
+	log_open("jobd", LOG_LEVEL_INFO);
+	if (conf_load(conf_path, &conf) < 0)
+		fatal("%s", err_text());
+	signal(SIGTERM, stop);
+	signal(SIGINT, stop);
+	lock_in(user);
+	db = db_new(conf_get(&conf, CONF_DATABASE_JOBS));
+	work(db);
+	db_free(db);
+	conf_free(&conf);
+	return 0;
+}

@@ -1,0 +1,23 @@
+/* table.h - what jobd does by the clock: one row per task. A task is bound to one tenant at a time, or to none, and runs in a
+ * transaction of its own; run twice, or by two jobd at once, it does no more than once. */
+#ifndef JOBS_TABLE_H
+#define JOBS_TABLE_H
+
+#include "base/clock.h"
+#include "store/db.h"
+
+struct task {
+	const char *name;
+	clock_us every;
+	int per_tenant;
+	int (*run)(struct db *db, clock_us now);         /* 0, or ERR_ */
+};
+
+extern const struct task tasks[];                        /* ends with a NULL name */
+
+/* An agent that says nothing for this long is missing (RUN-7); gone this long, its instance leaves the list. */
+#define INSTANCE_MISSING_AFTER (2 * CLOCK_MINUTE)
+#define INSTANCE_EXPIRES_AFTER (7 * CLOCK_DAY)
+#define HEARTBEAT_MONTHS 12
+
+#endif
