@@ -19,6 +19,22 @@
 
 #define PATIENCE_MS 10000
 
+/* A test of the process: once as built for tests, once as it is installed, without sanitizers. */
+#define TEST_KEYD(name, covers) \
+	static void run_##name(void); \
+	TEST(name, covers) \
+	{ \
+		run_##name(); \
+	} \
+	TEST(name##_as_installed, covers) \
+	{ \
+		keyd_program = KEYD_PLAIN_PATH; \
+		run_##name(); \
+		keyd_program = KEYD_PATH; \
+	} \
+	static void run_##name(void)
+
+static const char *keyd_program = KEYD_PATH;
 static char folder[64];
 static char socket_path[96], root_path[96], identity_path[96], log_path[96];
 static pid_t keyd_pid;
@@ -35,7 +51,7 @@ static inline void run_keyd(void)
 	dup2(null, 0);
 	dup2(null, 1);
 	dup2(log, 2);
-	execl(KEYD_PATH, "keyward-keyd", "--socket", socket_path, "--root-key", root_path, "--identity", identity_path,
+	execl(keyd_program, "keyward-keyd", "--socket", socket_path, "--root-key", root_path, "--identity", identity_path,
 		"--user", "nobody", "--allow", "root,daemon", "--socket-group", "daemon", (char *)NULL);
 	_exit(127);
 }

@@ -16,7 +16,7 @@
 
 #include "test_keys.h"
 
-TEST(device_keys_are_made_and_sealed_to_the_asking_agent, "KEY-1,KEY-4")
+TEST_KEYD(device_keys_are_made_and_sealed_to_the_asking_agent, "KEY-1,KEY-4")
 {
 	struct keys_client c;
 	struct sample s;
@@ -40,7 +40,7 @@ TEST(device_keys_are_made_and_sealed_to_the_asking_agent, "KEY-1,KEY-4")
 	end_keyd(&c);
 }
 
-TEST(device_keys_have_the_size_asked_for, "KEY-1")
+TEST_KEYD(device_keys_have_the_size_asked_for, "KEY-1")
 {
 	static const size_t sizes[] = { KEYS_DEVICE_KEY_MIN, 24, 32, KEYS_DEVICE_KEY_MAX };
 	struct keys_client c;
@@ -79,7 +79,7 @@ static int seal_as(struct keys_client *c, const struct sample *s, const struct k
 	return rc;
 }
 
-TEST(no_key_is_sealed_for_another_tenant_device_or_version, "KEY-1,SEC-7")
+TEST_KEYD(no_key_is_sealed_for_another_tenant_device_or_version, "KEY-1,SEC-7")
 {
 	struct keys_client c;
 	struct sample s, t;
@@ -119,7 +119,7 @@ TEST(no_key_is_sealed_for_another_tenant_device_or_version, "KEY-1,SEC-7")
 	end_keyd(&c);
 }
 
-TEST(no_key_is_sealed_to_what_is_no_p256_point, "KEY-4,SEC-5")
+TEST_KEYD(no_key_is_sealed_to_what_is_no_p256_point, "KEY-4,SEC-5")
 {
 	struct keys_client c;
 	struct sample s;
@@ -151,7 +151,7 @@ static struct secret *random_plain(size_t len)
 	return secret_random(len);
 }
 
-TEST(secrets_of_tenants_come_back_only_where_they_belong, "KEY-1")
+TEST_KEYD(secrets_of_tenants_come_back_only_where_they_belong, "KEY-1")
 {
 	static const size_t sizes[] = { 0, 1, 33, KEYS_PLAIN_MAX };
 	struct keys_client c;
@@ -190,7 +190,7 @@ TEST(secrets_of_tenants_come_back_only_where_they_belong, "KEY-1")
 }
 
 /* Whoever may ask for secrets in the clear must not get device keys that way. */
-TEST(no_purpose_reveals_a_device_or_tenant_key, "KEY-4")
+TEST_KEYD(no_purpose_reveals_a_device_or_tenant_key, "KEY-4")
 {
 	static const char *const purposes[] = { "device", "tenant", "key", "key-device", "key/device", "key/tenant", "",
 		"../key/device", "Device", "key/identity" };
@@ -219,7 +219,7 @@ TEST(no_purpose_reveals_a_device_or_tenant_key, "KEY-4")
 	end_keyd(&c);
 }
 
-TEST(secrets_of_the_installation_are_bound_to_their_purpose, "KEY-1")
+TEST_KEYD(secrets_of_the_installation_are_bound_to_their_purpose, "KEY-1")
 {
 	struct keys_client c;
 	struct uuid request = uuid_new();
@@ -278,7 +278,7 @@ static int verifies(EVP_PKEY *key, const uint8_t *digest, const uint8_t *rs)
 	return ok;
 }
 
-TEST(identity_signs_and_survives_a_restart, "KEY-4")
+TEST_KEYD(identity_signs_and_survives_a_restart, "KEY-4")
 {
 	struct keys_client c;
 	struct uuid request = uuid_new();
@@ -303,7 +303,7 @@ TEST(identity_signs_and_survives_a_restart, "KEY-4")
 	end_keyd(&c);
 }
 
-TEST(status_counts_what_was_done, "KEY-2")
+TEST_KEYD(status_counts_what_was_done, "KEY-2")
 {
 	struct keys_client c;
 	struct keys_status before, after;
@@ -355,7 +355,7 @@ static int status_as(const char *name)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : 1;
 }
 
-TEST(only_allowed_users_are_answered, "KEY-4,SEC-7")
+TEST_KEYD(only_allowed_users_are_answered, "KEY-4,SEC-7")
 {
 	struct keys_client c;
 	struct keys_status s;
@@ -400,13 +400,14 @@ static int send_raw(const void *data, size_t len)
 	return n > 2 ? answer[1] : -1;
 }
 
-TEST(garbage_is_refused_and_harms_nobody, "SEC-5,SEC-7")
+TEST_KEYD(garbage_is_refused_and_harms_nobody, "SEC-5,SEC-7")
 {
 	static uint8_t message[IPC_MESSAGE_MAX + 1000];
 	struct keys_client c;
 	struct keys_status s;
 
 	begin_keyd(&c);
+	memset(message, 0, sizeof message);
 	CHECK_INT(send_raw(message, sizeof message), -ERR_TOO_LARGE);
 	CHECK_INT(send_raw(message, IPC_MESSAGE_MAX), -ERR_VERSION);
 	CHECK_INT(send_raw(message, 0), -1);
@@ -427,7 +428,7 @@ TEST(garbage_is_refused_and_harms_nobody, "SEC-5,SEC-7")
 }
 
 /* The whole of a good request, one byte less each time, and with a byte behind it. */
-TEST(every_request_cut_short_is_refused, "SEC-5")
+TEST_KEYD(every_request_cut_short_is_refused, "SEC-5")
 {
 	struct keys_client c;
 	struct sample s;
@@ -478,7 +479,7 @@ static void *seal_many(void *arg)
 	return NULL;
 }
 
-TEST(sixty_four_clients_at_once_are_all_served, "KEY-4")
+TEST_KEYD(sixty_four_clients_at_once_are_all_served, "KEY-4")
 {
 	enum { CLIENTS = 64, TENANTS = 8 };
 	static struct load loads[CLIENTS];
@@ -506,7 +507,7 @@ TEST(sixty_four_clients_at_once_are_all_served, "KEY-4")
 	end_keyd(&c);
 }
 
-TEST(peers_that_never_read_or_never_ask_do_not_stop_others, "SEC-5")
+TEST_KEYD(peers_that_never_read_or_never_ask_do_not_stop_others, "SEC-5")
 {
 	static const uint8_t ask[18] = { MESSAGE_VERSION, MESSAGE_status };
 	enum { IDLE = 300 };
@@ -528,7 +529,7 @@ TEST(peers_that_never_read_or_never_ask_do_not_stop_others, "SEC-5")
 	end_keyd(&c);
 }
 
-TEST(what_was_made_opens_after_kill_and_restart, "KEY-1,KEY-2")
+TEST_KEYD(what_was_made_opens_after_kill_and_restart, "KEY-1,KEY-2")
 {
 	struct keys_client c;
 	struct sample s;
@@ -557,7 +558,7 @@ TEST(what_was_made_opens_after_kill_and_restart, "KEY-1,KEY-2")
 }
 
 /* A lost root key file must not be replaced by a new key that opens nothing. */
-TEST(without_its_root_key_file_keyd_stays_sealed, "KEY-2,SEC-7")
+TEST_KEYD(without_its_root_key_file_keyd_stays_sealed, "KEY-2,SEC-7")
 {
 	char aside[128];
 	struct keys_client c;
@@ -593,7 +594,7 @@ TEST(without_its_root_key_file_keyd_stays_sealed, "KEY-2,SEC-7")
 	end_keyd(&c);
 }
 
-TEST(keyd_does_not_start_on_key_files_that_others_may_read, "KEY-2,SEC-7")
+TEST_KEYD(keyd_does_not_start_on_key_files_that_others_may_read, "KEY-2,SEC-7")
 {
 	struct keys_client c;
 
@@ -610,7 +611,7 @@ TEST(keyd_does_not_start_on_key_files_that_others_may_read, "KEY-2,SEC-7")
 	end_folder();
 }
 
-TEST(a_keyd_that_hangs_is_a_timeout_and_no_late_answer_counts, "SEC-7")
+TEST_KEYD(a_keyd_that_hangs_is_a_timeout_and_no_late_answer_counts, "SEC-7")
 {
 	struct keys_client c;
 	struct keys_status s;

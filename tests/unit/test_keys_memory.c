@@ -120,7 +120,7 @@ static pid_t sealing_client(struct sample *s, const uint8_t *point, int out, con
 	_exit(0);
 }
 
-TEST(no_device_key_stays_in_the_memory_of_keyd_or_its_client, "KEY-4,SEC-4")
+TEST_KEYD(no_device_key_stays_in_the_memory_of_keyd_or_its_client, "KEY-4,SEC-4")
 {
 	struct keys_client c;
 	struct sample s;
@@ -183,7 +183,7 @@ static pid_t opening_guest(struct sample *s, int out, const int go[2])
 	_exit(write(out, "", 1) != 1 || read(go[0], &end, 1) != 0);
 }
 
-TEST(no_device_key_stays_in_the_guest_once_it_is_freed, "KEY-4,SEC-4")
+TEST_KEYD(no_device_key_stays_in_the_guest_once_it_is_freed, "KEY-4,SEC-4")
 {
 	struct keys_client c;
 	struct sample s;
@@ -211,7 +211,7 @@ TEST(no_device_key_stays_in_the_guest_once_it_is_freed, "KEY-4,SEC-4")
 	end_keyd(&c);
 }
 
-TEST(no_protected_secret_stays_in_the_memory_of_keyd, "KEY-4,SEC-4")
+TEST_KEYD(no_protected_secret_stays_in_the_memory_of_keyd, "KEY-4,SEC-4")
 {
 	struct keys_client c;
 	struct sample s;
@@ -249,7 +249,7 @@ static int file_has(const char *path, const void *what, size_t len)
 	return found;
 }
 
-TEST(the_log_names_requests_and_no_secret, "KEY-4,SEC-4")
+TEST_KEYD(the_log_names_requests_and_no_secret, "KEY-4,SEC-4")
 {
 	struct keys_client c;
 	struct sample s;
@@ -307,7 +307,7 @@ static const char *proc_value(const char *file, const char *name)
 	return value ? value : "";
 }
 
-TEST(keyd_runs_confined, "KEY-4,SEC-4")
+TEST_KEYD(keyd_runs_confined, "KEY-4,SEC-4")
 {
 	struct keys_client c;
 	struct stat st;
@@ -329,10 +329,10 @@ TEST(keyd_runs_confined, "KEY-4,SEC-4")
 	snprintf(path, sizeof path, "/proc/%d/mem", (int)keyd_pid);
 	CHECK_INT(stat(path, &st), 0);
 	CHECK_INT(st.st_uid, 0);
-#ifndef __SANITIZE_ADDRESS__
-	CHECK_STR(proc_value("status", "VmSwap:"), "0 kB");
-	CHECK_INT(atoi(proc_value("status", "VmLck:")) > 4000, 1);
-#endif
+	if (strcmp(keyd_program, KEYD_PLAIN_PATH) == 0) {
+		CHECK_STR(proc_value("status", "VmSwap:"), "0 kB");
+		CHECK(atoi(proc_value("status", "VmLck:")) > 4000);
+	}
 	end_keyd(&c);
 }
 
@@ -397,13 +397,13 @@ static void check_opens_elsewhere(const char *script)
 	end_keyd(&c);
 }
 
-TEST(the_jose_tool_opens_what_keyd_seals, "KEY-4")
+TEST_KEYD(the_jose_tool_opens_what_keyd_seals, "KEY-4")
 {
 	check_opens_elsewhere("jose jwe dec -i sealed.jwe -k own.jwk -O opened");
 }
 
 /* Written from RFC 7516 and RFC 7518, 4.6, with none of libjose's code. */
-TEST(another_implementation_opens_what_keyd_seals, "KEY-4")
+TEST_KEYD(another_implementation_opens_what_keyd_seals, "KEY-4")
 {
 	check_opens_elsewhere("python3 " SOURCE_ROOT "/tests/unit/test_keys_jwe.py own.jwk sealed.jwe opened");
 }
