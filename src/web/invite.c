@@ -133,7 +133,7 @@ int invite_accept(struct call *c, int (*joined)(struct call *c))
 
 	/* Only for a link that is good: the hash costs a tenth of a second. */
 	if (rc == 0)
-		rc = sign_new_password(c, call_text(c, "password"), call_text(c, "repeat"), hash);
+		rc = sign_new_password(c, hash);
 	if (rc == 0)
 		rc = use(c, &l, hash, joined);
 	release(&l);

@@ -128,18 +128,19 @@ int sign_verify(const char *hash, const char *password)
 	return rc;
 }
 
-int sign_new_password(struct call *c, const char *password, const char *repeat, char hash[static PASSWORD_HASH_SIZE])
+int sign_new_password(struct call *c, char hash[static PASSWORD_HASH_SIZE])
 {
-	int rc = password_check(call_text(c, password));
+	const char *password = call_text(c, "password");
+	int rc = password_check(password);
 
 	if (rc < 0)
-		return call_field_error(c, password, err_text());
-	if (strcmp(call_text(c, password), call_text(c, repeat)) != 0)
-		return call_field_error(c, repeat, "The two passwords are not the same.");
+		return call_field_error(c, "password", err_text());
+	if (strcmp(password, call_text(c, "repeat")) != 0)
+		return call_field_error(c, "repeat", "The two passwords are not the same.");
 	rc = gate_enter();
 	if (rc < 0)
 		return rc;
-	rc = password_hash(call_text(c, password), hash);
+	rc = password_hash(password, hash);
 	gate_leave();
 	return rc;
 }

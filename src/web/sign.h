@@ -30,9 +30,9 @@ extern const struct route_param sign_in_query[], sign_in_operator_fields[], sign
 int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user);
 /* Deletes the cookie. */
 void sign_forget(struct call *c);
-/* Hashes a new password, typed twice in the fields PASSWORD and REPEAT: 0, ERR_INVALID with the field's error noted, ERR_BUSY
- * when too many are at it. Takes about 0.1 s: outside a transaction. */
-int sign_new_password(struct call *c, const char *password, const char *repeat, char hash[static PASSWORD_HASH_SIZE]);
+/* Hashes the new password that was typed twice, in the fields `password` and `repeat` (both PARAM_PASSWORD): 0, ERR_INVALID with
+ * the field's error noted, ERR_BUSY when too many are at it. Takes about 0.1 s: outside a transaction. */
+int sign_new_password(struct call *c, char hash[static PASSWORD_HASH_SIZE]);
 /* 1 when it matches, 0 when not, ERR_BUSY. HASH as password_verify takes it. */
 int sign_verify(const char *hash, const char *password);
 

@@ -182,7 +182,7 @@ static int change_password(struct call *c, const struct user *u)
 	if (rc == 0)
 		return wrong_password(c, u);
 	if (rc > 0)
-		rc = sign_new_password(c, "password", "repeat", hash);
+		rc = sign_new_password(c, hash);
 	if (rc == 0)
 		rc = store_password(c, hash);
 	return rc;

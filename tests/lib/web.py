@@ -101,7 +101,8 @@ class Client:
         headers = dict(headers or {})
         if document is not None:
             headers.setdefault("Content-Type", "application/json")
-            headers.setdefault("X-CSRF-Token", self.csrf)
+            if self.csrf:
+                headers.setdefault("X-CSRF-Token", self.csrf)
         return self.send(method or ("GET" if document is None else "POST"), "/api/v1" + path,
                          None if document is None else json.dumps(document).encode(), headers)
 
