@@ -1,4 +1,4 @@
-/* password.c - rules, hashing and back-off of local passwords. */
+/* password.c - rules and hashing of local passwords. */
 #include "identity/password.h"
 
 #include <ctype.h>
@@ -6,10 +6,6 @@
 #include <string.h>
 
 #include "base/err.h"
-
-#define FREE_FAILURES 4
-#define FIRST_LOCKOUT (30 * CLOCK_SECOND)
-#define LONGEST_LOCKOUT (15 * CLOCK_MINUTE)
 
 _Static_assert(PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "libsodium's text form");
 
@@ -72,15 +68,4 @@ int password_verify(const char *hash, const char *password)
 	int matches = crypto_pwhash_str_verify(hash ? hash : decoy(), password, strlen(password)) == 0;
 
 	return hash != NULL && matches;
-}
-
-clock_us password_lockout(int failures)
-{
-	clock_us lockout = FIRST_LOCKOUT;
-
-	if (failures <= FREE_FAILURES)
-		return 0;
-	for (int i = FREE_FAILURES + 1; i < failures && lockout < LONGEST_LOCKOUT; i++)
-		lockout *= 2;
-	return lockout < LONGEST_LOCKOUT ? lockout : LONGEST_LOCKOUT;
 }

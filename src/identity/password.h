@@ -1,8 +1,6 @@
-/* password.h - local passwords (IDN-1): the rules, argon2id, and back-off after failures. */
+/* password.h - local passwords (IDN-1): the rules, and argon2id. */
 #ifndef IDENTITY_PASSWORD_H
 #define IDENTITY_PASSWORD_H
-
-#include "base/clock.h"
 
 #define PASSWORD_LEAST 8         /* characters */
 #define PASSWORD_MOST 128
@@ -15,8 +13,5 @@ int password_hash(const char *password, char out[static PASSWORD_HASH_SIZE]);
 /* 1 when it matches, 0 when not. A NULL hash costs the same time and never matches: an unknown user must not be told
  * apart from a wrong password. */
 int password_verify(const char *hash, const char *password);
-/* For how long sign-in stays closed after FAILURES wrong passwords in a row: 0 for the first four, then 30 s doubling up to
- * 15 minutes, so that nobody can lock somebody else out for long. */
-clock_us password_lockout(int failures);
 
 #endif

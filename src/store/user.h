@@ -9,8 +9,8 @@
 enum store_side { STORE_TENANT, STORE_OPERATOR };
 
 #define USER_LOCK_AFTER 5                /* failed sign-ins in a row */
-#define USER_LOCK_FIRST_S 60             /* then each further failure doubles the time */
-#define USER_LOCK_MOST_S 3600
+#define USER_LOCK_FIRST_S 30             /* then each further failure doubles the time */
+#define USER_LOCK_MOST_S 900             /* so that nobody can lock somebody else out for long (IDN-1) */
 #define USER_TOKEN_HASH 32               /* SHA-256 of a token: identity/token.h */
 
 struct user {

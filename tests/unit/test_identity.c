@@ -43,14 +43,6 @@ TEST(password_hash_and_verify, "IDN-1,SEC-4")
 	CHECK_INT(password_verify("", ""), 0);
 }
 
-TEST(lockout_backs_off_and_ends, "IDN-1")
-{
-	CHECK_INT(password_lockout(4), 0);
-	CHECK_INT(password_lockout(5), 30 * CLOCK_SECOND);
-	CHECK_INT(password_lockout(6), 60 * CLOCK_SECOND);
-	CHECK_INT(password_lockout(1000), 15 * CLOCK_MINUTE);
-}
-
 TEST(tokens_are_random_and_hashed, "IDN-6,SEC-4")
 {
 	char a[TOKEN_TEXT_SIZE], b[TOKEN_TEXT_SIZE], code[TOKEN_CODE_SIZE];
