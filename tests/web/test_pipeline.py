@@ -8,6 +8,7 @@ import time
 import uuid
 
 from fixtures import fixture
+from stack.installation import has_ipv6
 from web import Client, database, make_operator, make_tenant, make_user
 
 PAGE_POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -253,6 +254,18 @@ def test_other_hosts_are_not_served(server, world):
     # The name in TLS and the one in the request must be the same site's.
     a = c.get("/sign-in", host=f"cmc.localhost:{server.port}")
     assert a.status in (400, 404, 421) and b"Sign in" not in a.body
+
+
+def test_ipv6_is_served_alike(server):
+    # covers: AGT-10
+    if not has_ipv6():
+        return
+    for site in ("console", "agents"):
+        name, port = Client(server, site).host, server.port
+        with socket.create_connection(("::1", port), 30) as plain:
+            with server.tls_context().wrap_socket(plain, server_hostname=name) as s:
+                s.sendall(f"GET /readyz HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n".encode())
+                assert s.recv(100).startswith(b"HTTP/1.1 200 "), site
 
 
 def test_consoles_are_not_on_the_agents_host(server):
