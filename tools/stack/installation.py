@@ -49,6 +49,7 @@ def has_ipv6():
 class Installation:
     def __init__(self, folder, build="release", port=8443, workers=2, mode="msp", settings=None):
         """BUILD: "release" or "sanitize". SETTINGS: more lines for keyward.conf, by name."""
+        self.folder = pathlib.Path(os.path.abspath(folder))      # as people know it; a link to self.state, or the same
         self.state = place(folder)
         self.build_name, self.port, self.workers, self.mode = build, port, workers, mode
         self.settings = settings or {}
@@ -62,8 +63,6 @@ class Installation:
         self._protect()
         self.database = Database(self.state)
         self.processes = {p.name: p for p in (self.database, self._keyd(), self._jobd(), self._web())}
-        # While a program is not there yet, the rest runs without it.
-        self.order = [n for n in ORDER if n != "jobd" or os.path.exists(self._program("jobs", "keyward-jobd"))]
 
     # What each process is started with
 
@@ -155,7 +154,7 @@ class Installation:
             raise
 
     def _prepare(self):
-        for name in reversed(self.order):
+        for name in reversed(ORDER):
             self.processes[name].stop()
         self.check_port()
         self._certificates()
@@ -196,7 +195,7 @@ class Installation:
 
     def start(self, *names):
         """Starts these (all when none is named) and waits until each really answers."""
-        for name in names or self.order:
+        for name in names or ORDER:
             process = self.processes[name]
             if process.alive():
                 continue
@@ -210,7 +209,7 @@ class Installation:
 
     def stop(self, *names):
         """Ends these (all), last started first; the names of those that had to be killed."""
-        return [n for n in reversed(self.order) if (not names or n in names) and not self.processes[n].stop()]
+        return [n for n in reversed(ORDER) if (not names or n in names) and not self.processes[n].stop()]
 
     def kill(self, name):
         self.processes[name].kill()
