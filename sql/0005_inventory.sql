@@ -54,10 +54,17 @@ GRANT SELECT, UPDATE (state) ON agent TO keyward_console;
 GRANT SELECT, INSERT, UPDATE ON agent TO keyward_agent;
 GRANT SELECT, UPDATE (state) ON agent TO keyward_jobs;
 
+-- Native and vCloud devices belong to one machine: two machines may use the same id for different disks. Other providers' ids
+-- are theirs alone, and a device moves between instances.
+CREATE FUNCTION device_machine(provider text, instance uuid) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT CASE WHEN provider IN ('native', 'vcloud') THEN instance ELSE '00000000-0000-0000-0000-000000000000'::uuid END $$;
+GRANT EXECUTE ON FUNCTION device_machine(text, uuid) TO keyward_agent;
+
 CREATE TABLE device (
 	tenant uuid NOT NULL REFERENCES tenant,
 	id uuid NOT NULL,
 	provider text NOT NULL,
+	machine uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',   -- device_machine()
 	provider_device text NOT NULL,          -- the provider's id
 	name text NOT NULL DEFAULT '',
 	description text NOT NULL DEFAULT '',
@@ -93,7 +100,7 @@ CREATE TABLE device (
 	configured timestamptz,
 	changed timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (tenant, id),
-	UNIQUE (tenant, provider, provider_device),
+	UNIQUE (tenant, provider, machine, provider_device),
 	FOREIGN KEY (tenant, instance) REFERENCES instance ON DELETE SET NULL (instance),
 	FOREIGN KEY (tenant, image) REFERENCES image ON DELETE SET NULL (image),
 	FOREIGN KEY (tenant, policy) REFERENCES policy,

@@ -64,8 +64,9 @@ int device_load(struct db *db, const struct uuid *id, struct device *out)
 int device_by_provider_id(struct db *db, const struct uuid *instance, const char *provider_device, struct device *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, STRUCT_COLUMNS " where d.provider = (select provider from instance where id = $1)"
-		" and d.provider_device = $2", DB_ARGS(db_uuid_arg(instance), db_text_arg(provider_device)));
+	int rc = db_query_row(db, &r, STRUCT_COLUMNS " join instance n on n.id = $1 and n.provider = d.provider"
+		" where d.machine = device_machine(n.provider, n.id) and d.provider_device = $2",
+		DB_ARGS(db_uuid_arg(instance), db_text_arg(provider_device)));
 
 	if (rc < 0)
 		return rc;
@@ -115,6 +116,19 @@ static const struct list_spec spec = {
 int device_list(struct db *db, const struct list_query *query, json_t **page)
 {
 	return list_page(db, &spec, query, page);
+}
+
+int device_totals(struct db *db, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select count(*) as devices, count(*) filter (where status in ('encrypted', 'in-use')) as encrypted"
+		" from device", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
 }
 
 int device_get(struct db *db, const struct uuid *id, json_t **out)

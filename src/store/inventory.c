@@ -110,12 +110,13 @@ static int found_again(struct db *db, struct db_result *r, size_t row)
 static int take_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "insert into device as d (tenant, id, provider, provider_device, name, path, kind, found_filesystem,"
-		" size_bytes, is_busy, is_system, instance, image, policy) select distinct on (g.provider_device) i.tenant, g.id, $2, g.provider_device, g.name, g.path,"
-		" g.kind, g.filesystem, g.size, g.busy, g.system, i.id, i.image, p.id from json_to_recordset($1) as g(id uuid,"
+	int rc = db_query(db, &r, "insert into device as d (tenant, id, provider, machine, provider_device, name, path, kind, found_filesystem,"
+		" size_bytes, is_busy, is_system, instance, image, policy) select distinct on (g.provider_device) i.tenant, g.id, $2,"
+		" device_machine($2, i.id), g.provider_device, g.name, g.path, g.kind, g.filesystem, g.size, g.busy, g.system, i.id,"
+		" i.image, p.id from json_to_recordset($1) as g(id uuid,"
 		" provider_device text, name text, path text, kind text, filesystem text, size bigint, busy boolean, system boolean)"
 		" join instance i on i.id = $3 join policy p on p.is_default order by g.provider_device"
-		" on conflict (tenant, provider, provider_device) do update set path = excluded.path, size_bytes = excluded.size_bytes,"
+		" on conflict (tenant, provider, machine, provider_device) do update set path = excluded.path, size_bytes = excluded.size_bytes,"
 		" is_busy = excluded.is_busy, is_system = excluded.is_system, found_filesystem = excluded.found_filesystem,"
 		" image = coalesce(d.image, excluded.image), instance = excluded.instance, last_detected = now()"
 		" where d.status <> 'in-use' or d.instance is not distinct from excluded.instance"

@@ -66,7 +66,7 @@ static void machine_key(const struct uuid *agent, uint8_t key[static AGENT_KEY_S
 	memcpy(key + 1, agent, sizeof *agent);
 }
 
-static struct machine make_machine(const struct uuid *tenant, const char *name, size_t devices)
+static struct machine make_machine_of(const struct uuid *tenant, const char *provider, const char *name, size_t devices)
 {
 	static const char *const ids[] = { "vol-1", "vol-2", "root" };
 	struct machine m = { .tenant = *tenant, .agent = uuid_new() };
@@ -76,7 +76,7 @@ static struct machine make_machine(const struct uuid *tenant, const char *name, 
 	for (size_t i = 0; i < devices; i++)
 		m.devices[i] = (struct inventory_device) { .id = ids[i], .name = "", .path = "/dev/vd", .kind = "disk", .filesystem = "",
 			.size_bytes = 1 << 30, .system = i == 2 };
-	m.inventory = (struct inventory) { .provider = "ec2", .instance_id = name, .image_id = "ami-1", .image_name = "Debian",
+	m.inventory = (struct inventory) { .provider = provider, .instance_id = name, .image_id = "ami-1", .image_name = "Debian",
 		.region = "eu", .zone = "eu-1a", .host_name = name, .system = "linux", .distribution = "debian", .version = "12",
 		.kernel = "6.1", .arch = "x86_64", .devices = m.devices, .devices_count = devices };
 	machine_key(&m.agent, key);
@@ -84,6 +84,11 @@ static struct machine make_machine(const struct uuid *tenant, const char *name, 
 	CHECK_INT(inventory_publish(db, &m.instance, &m.inventory), 0);
 	finish(db);
 	return m;
+}
+
+static struct machine make_machine(const struct uuid *tenant, const char *name, size_t devices)
+{
+	return make_machine_of(tenant, "ec2", name, devices);
 }
 
 /* Structs move when returned: what points into them is set again. */
@@ -204,6 +209,24 @@ TEST(registration, "AGT-1,LOG-2")
 	CHECK_INT(logged(&tenant, "image.created"), 1);
 	CHECK_INT(logged(&tenant, "instance.created"), 1);
 	CHECK_INT(logged(&tenant, "device.created"), 3);
+}
+
+/* Every machine may call its first disk the same; a volume of a cloud has its id wherever it is attached. */
+TEST(ids_of_native_devices_belong_to_one_machine, "DEV-1,DEV-4")
+{
+	struct uuid tenant = make_tenant("native");
+	struct machine a = make_machine_of(&tenant, "native", "n-1", 1), b = make_machine_of(&tenant, "native", "n-2", 1);
+	struct machine c = make_machine(&tenant, "i-1", 1), d = make_machine(&tenant, "i-2", 1);
+	struct device of_a = device_of(&a, "vol-1"), of_b = device_of(&b, "vol-1"), of_c = device_of(&c, "vol-1"),
+		of_d = device_of(&d, "vol-1");
+
+	CHECK(!uuid_equal(&of_a.id, &of_b.id));
+	CHECK(uuid_equal(&of_a.instance, &a.instance) && uuid_equal(&of_b.instance, &b.instance));
+	CHECK(uuid_equal(&of_c.id, &of_d.id));
+	device_release(&of_a);
+	device_release(&of_b);
+	device_release(&of_c);
+	device_release(&of_d);
 }
 
 TEST(inventory_comes_and_goes, "DEV-2,DEV-7")
