@@ -77,7 +77,7 @@ int keys_device_create(struct keys_client *c, const struct uuid *request, const 
 
 /* The device key, encrypted to RECIPIENT, the agent's one-time public key. JWE is text: a flattened JSON serialization
  * (RFC 7516, 7.2.2; ECDH-ES, A256GCM) whose protected header names tenant, device, version, request and agent.
- * Commit decision and log entry before the call. */
+ * The sealed key must not leave the caller before decision and log entry are committed. */
 int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
 	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
 	struct buf *jwe);

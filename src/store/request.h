@@ -56,7 +56,7 @@ int request_open(struct db *db, const struct request_question *q, struct uuid *i
 /* Keeps what the evaluator said of a pending request: verdict and integrity, and moves it by REQUEST_EVENT_APPROVE or _DENY; EVENT -1:
  * it stays pending, with the verdict's approve_at. C is from request_load_locked in this transaction. */
 int request_judge(struct db *db, const struct request_case *c, const struct verdict *v, int event);
-/* The key of VERSION is about to be sealed to the agent; commit before it is. An APPROVED one only, or a DELIVERED one with the
+/* The key of VERSION is being sealed to the agent; it leaves only after the commit. An APPROVED one only, or a DELIVERED one with the
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 /* The agent says that the volume is open: the device is In-use. */
@@ -96,6 +96,9 @@ int request_list(struct db *db, const struct list_query *query, json_t **page);
 int request_history(struct db *db, const struct list_query *query, json_t **page);
 /* {instances, pending, approved, delivered, denied, revoking}: numbers (RUN-1). */
 int request_totals(struct db *db, json_t **out);
+/* Requests of the last DAYS days of ZONE, closed ones too, the oldest day first: [{day: "2026-11-21", by_policy, by_person (approved
+ * by whom), denied, pending: numbers}], a row for every day. */
+int request_per_day(struct db *db, const char *zone, int days, json_t **out);
 /* A row with everything: description, size, os, file system, cipher and key sizes, facts, verdict, address, comment, decided_by_name,
  * policy_version, closed, closed_reason, decisions [{decision, at, by_kind, by_name, comment}]. */
 int request_get(struct db *db, const struct uuid *id, json_t **out);
