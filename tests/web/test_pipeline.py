@@ -333,35 +333,6 @@ def test_slow_pages_hold_up_nobody_else(server, world):
     assert answers == [200] * 4
 
 
-def test_without_the_database_pages_say_so(server, world):
-    # covers: OPS-2, SEC-4
-    c = world.console()
-    server.stop("database")
-    try:
-        a = c.get("/sessions")
-        assert a.status == 503 and a.header("retry-after") and "keyward_console" not in a.text and "socket" not in a.text
-        assert c.get("/healthz").status == 200
-        assert c.get("/readyz").status == 503
-        a = c.api("/sessions")
-        assert a.status == 503 and a.json["code"] == "unavailable"
-    finally:
-        server.start("database")
-    assert c.get("/sessions").status == 200 and c.get("/readyz").status == 200
-
-
-def test_without_the_key_service_it_is_not_ready(server, world):
-    # covers: OPS-2
-    c = world.console()
-    server.stop("keyd")
-    try:
-        a = c.get("/readyz")
-        assert a.status == 503 and "key service" in a.text
-        assert c.get("/sessions").status == 200
-    finally:
-        server.start("keyd")
-    assert c.get("/readyz").status == 200
-
-
 def test_what_cannot_be_committed_is_not_said_to_be_done(server, world):
     # covers: LOG-3
     c, other = world.console(), world.console()
