@@ -270,7 +270,7 @@ static int while_provisioning(void *ctx, const char *device, const char *stage, 
 	struct daemon *a = ctx;
 
 	daemon_signals(a);
-	if (clock_ticks() >= a->beat_at && !a->g.offline)
+	if (clock_ticks() >= a->beat_at && guest_may_call(&a->g))
 		beat(a, 0);
 	return a->stop;
 }
@@ -346,21 +346,21 @@ static void with_server(struct daemon *a)
 {
 	struct guest *g = &a->g;
 
-	if (clock_ticks() < g->next_try)
-		return;
-	publish(a);
-	for (int i = 0; i < g->devices_count && !g->offline; i++)
+	/* Each step may find the server away; then none of the others is tried before it is time. */
+	if (guest_may_call(g))
+		publish(a);
+	for (int i = 0; i < g->devices_count && guest_may_call(g); i++)
 		request_tell(g, &g->devices[i]);
-	if (!g->offline)
+	if (guest_may_call(g))
 		order_run(a);
-	if (!g->offline)
+	if (guest_may_call(g))
 		do_provision(a);
-	for (int i = 0; i < g->devices_count && !g->offline && !a->stop; i++)
+	for (int i = 0; i < g->devices_count && guest_may_call(g) && !a->stop; i++)
 		ask_for(a, &g->devices[i]);
-	for (int i = 0; i < g->devices_count && !g->offline; i++)
+	for (int i = 0; i < g->devices_count && guest_may_call(g); i++)
 		request_tell(g, &g->devices[i]);
 	watch_complete(a);
-	if (!g->offline)
+	if (guest_may_call(g))
 		heartbeat(a);
 }
 

@@ -61,17 +61,18 @@ int ask_passphrase(const char *prompt, struct secret **out)
 	size_t len = 0;
 	int hidden = tcgetattr(STDIN_FILENO, &old) == 0;
 
-	printf("%s", prompt);
-	fflush(stdout);
 	quiet = old;
 	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	/* Before the question, and without throwing away what was typed or pasted ahead. */
 	if (hidden)
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+		tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
+	printf("%s", prompt);
+	fflush(stdout);
 	/* Not through stdio, whose buffer would keep it. */
 	while (len + 1 < s->len && read(STDIN_FILENO, s->data + len, 1) == 1 && s->data[len] != '\n')
 		len++;
 	if (hidden)
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+		tcsetattr(STDIN_FILENO, TCSANOW, &old);
 	putchar('\n');
 	s->data[len] = '\0';
 	if (len == 0) {

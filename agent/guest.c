@@ -192,11 +192,16 @@ static void came_online(struct guest *g)
 	g->backoff = g->next_try = 0;
 }
 
+int guest_may_call(const struct guest *g)
+{
+	return clock_ticks() >= g->next_try;
+}
+
 int guest_call(struct guest *g, enum proto_message type, const void *request, void *answer)
 {
 	int rc;
 
-	if (clock_ticks() < g->next_try)
+	if (!guest_may_call(g))
 		return err_set(ERR_UNAVAILABLE, "the server could not be reached; not yet time to try again");
 	rc = proto_call(&g->client, type, request, answer);
 	if (rc == 0 || g->client.refusal.code[0]) {

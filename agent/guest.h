@@ -29,6 +29,7 @@ struct guest {
 	struct device devices[PROTO_DEVICES_MAX];
 	int devices_count;
 	struct proto_inventory *found;           /* as last looked at */
+	int scanned;                             /* at least once: what cannot be looked at has been said */
 	int offline;                             /* the last call did not reach the server */
 	clock_us backoff, next_try;              /* no call before next_try (clock_ticks) while offline */
 };
@@ -46,8 +47,10 @@ void guest_unlink(struct guest *g);
 /* proto_call, with back-off: at once ERR_UNAVAILABLE while it is not yet time to try again. Counts as offline only what
  * went wrong on the way; a refusal is an answer. */
 int guest_call(struct guest *g, enum proto_message type, const void *request, void *answer);
-/* The same for messages that an ack answers; a warning in it is logged. *CANCEL may be NULL. */
+/* guest_call for messages that an ack answers; a warning in it is logged. *CANCEL may be NULL. */
 int guest_tell(struct guest *g, enum proto_message type, const void *request, int *cancel);
+/* 0 while the server could not be reached and it is not yet time to try again. */
+int guest_may_call(const struct guest *g);
 /* Seconds after which to try again what was just refused: the server's wish, else STANDARD. */
 int64_t guest_retry_after(const struct guest *g, int64_t standard);
 /* The device with this id, or NULL. */

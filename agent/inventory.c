@@ -42,12 +42,12 @@ static void set_filesystem(const struct volume_report *r, char out[static PROTO_
 }
 
 /* What cannot be looked at is published as in use, so that nobody offers it for encryption. */
-static int look(struct proto_device *d, struct volume_report *r)
+static int look(const struct guest *g, struct proto_device *d, struct volume_report *r)
 {
 	struct stat device, root;
 
 	if (volume_inspect(d->path, r) < 0) {
-		log_warning("a device cannot be looked at", "device", d->id, "reason", err_text(), NULL);
+		(g->scanned ? log_debug : log_warning)("a device cannot be looked at", "device", d->id, "reason", err_text(), NULL);
 		d->in_use = 1;
 		d->system = stat(d->path, &device) == 0 && stat("/", &root) == 0 && device.st_rdev == root.st_dev;
 		return 0;
@@ -148,7 +148,7 @@ int inventory_scan(struct guest *g)
 	for (int i = 0; i < count; i++) {
 		struct volume_report r;
 
-		if (!look(&inv->devices[i], &r))
+		if (!look(g, &inv->devices[i], &r))
 			continue;
 		if (r.content == VOLUME_OURS)
 			show_token(&r, &inv->devices[i]);
@@ -156,6 +156,7 @@ int inventory_scan(struct guest *g)
 			enter(g, &inv->devices[i], &r);
 	}
 	forget_missing(g);
+	g->scanned = 1;
 	return 0;
 }
 

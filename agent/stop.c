@@ -40,12 +40,12 @@ static void say_goodbye(struct daemon *a)
 
 	g->next_try = 0;
 	link_set_limit(g->link, TELL_SECONDS, 0);
-	for (int i = 0; i < g->devices_count && !g->offline; i++)
+	for (int i = 0; i < g->devices_count && guest_may_call(g); i++)
 		request_tell(g, &g->devices[i]);
-	if (!g->offline && a->results_count > 0)
+	if (a->results_count > 0 && guest_may_call(g))
 		beat(a, 0);
 	link_set_limit(g->link, TELL_SECONDS, 0);
-	if (g->offline || guest_tell(g, PROTO_BYE, &bye, NULL) < 0)
+	if (guest_tell(g, PROTO_BYE, &bye, NULL) < 0)
 		log_warning("the server could not be told of the stop", "reason", err_text(), NULL);
 }
 
