@@ -39,7 +39,7 @@ int request_revoke_ask(struct call *c), request_revoke_run(struct call *c);
 extern const struct route_param request_decision_fields[], request_comment[];
 
 /* instance.c */
-int instance_page(struct call *c);
+int instance_page(struct call *c), instance_check(struct call *c);
 
 /* images.c */
 int images_page(struct call *c), images_csv(struct call *c), image_page(struct call *c), image_edit(struct call *c);

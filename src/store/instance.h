@@ -9,7 +9,7 @@
  * provider_instance, os, distribution, os_version, kernel, arch, region, zone, state, first_seen, last_seen, image, image_name. */
 int instance_list(struct db *db, const struct list_query *query, json_t **page);
 /* A row with facts, facts_at, agent {id, version, state, insecure_tls, last_heartbeat, address, log_level, created} or null,
- * devices [{id, name, status, mount_point, size_bytes}], requests (the newest 50, as in request_list). */
+ * devices [{id, name, status, mount_point, size_bytes, policy, policy_name}], requests (the newest 50, as in request_list). */
 int instance_get(struct db *db, const struct uuid *id, json_t **out);
 /* Agent. FACTS is what the agent reported, as it stands. */
 int instance_report(struct db *db, const struct uuid *id, const json_t *facts);

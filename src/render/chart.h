@@ -1,0 +1,25 @@
+/* chart.h - charts as SVG: bars stacked per column, over an axis with round numbers. Colours are classes of the style sheet
+ * (kw-axis, kw-series-1 to -4), so that a chart follows light and dark and needs no inline style. */
+#ifndef RENDER_CHART_H
+#define RENDER_CHART_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+#define CHART_SERIES_MAX 4
+
+struct chart {
+	const char *label;               /* what is seen, in one sentence: for those who do not see it */
+	size_t columns, series;          /* at least one of each; at most CHART_SERIES_MAX series */
+	const int *colours;              /* per series, from the bottom up: 1 to 4 */
+	const char *const *names;        /* per column, for its label */
+	size_t every;                    /* how many columns share one label */
+	const int64_t *values;           /* columns times series, column after column; none negative */
+};
+
+/* Appends the <svg> element. Texts are escaped. */
+void chart_draw(const struct chart *chart, struct buf *out);
+
+#endif

@@ -1,0 +1,107 @@
+/* diagram.c - charts of pages. */
+#include "web/diagram.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "render/chart.h"
+#include "render/template.h"
+#include "web/doc.h"
+
+#define LABEL_EVERY 5            /* days */
+
+/* "21 Nov" of "2026-11-21". */
+static char *day_text(const struct call *c, const char *day)
+{
+	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	int year = 0, month = 0, number = 0;
+
+	if (sscanf(day, "%d-%d-%d", &year, &month, &number) != 3 || month < 1 || month > 12)
+		return mem_strdup(day);
+	return mem_printf("%d %s", number, call_translate(c, months[month - 1]));
+}
+
+static size_t count_of(const struct diagram_part *parts)
+{
+	size_t n = 0;
+
+	while (n < CHART_SERIES_MAX && parts[n].member)
+		n++;
+	return n;
+}
+
+static json_t *legend_of(const struct call *c, const struct diagram_part *parts, size_t count)
+{
+	json_t *legend = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(legend, json_pack("{s:s, s:i}", "name", call_translate(c, parts[i].label), "series", parts[i].colour));
+	return legend;
+}
+
+/* "Key requests per day, 23 Oct to 21 Nov: Denied 2, ...": the chart in words. */
+static char *summary_of(const struct call *c, const char *title, const struct chart *chart, const struct diagram_part *parts)
+{
+	struct buf out = BUF_INIT;
+
+	buf_printf(&out, "%s, %s %s %s", call_translate(c, title), chart->names[0], call_translate(c, "to"),
+		chart->names[chart->columns - 1]);
+	for (size_t s = 0; s < chart->series; s++) {
+		int64_t sum = 0;
+
+		for (size_t i = 0; i < chart->columns; i++)
+			sum += chart->values[i * chart->series + s];
+		buf_printf(&out, "%s %s %lld", s ? "," : ":", call_translate(c, parts[s].label), (long long)sum);
+	}
+	buf_putc(&out, '.');
+	return buf_take(&out);
+}
+
+static json_t *svg_of(struct chart *chart, const char *label)
+{
+	struct buf svg = BUF_INIT;
+	json_t *safe;
+
+	chart->label = label;
+	chart_draw(chart, &svg);
+	safe = template_safe(buf_str(&svg));
+	buf_free(&svg);
+	return safe;
+}
+
+static json_t *draw(const struct call *c, const char *title, struct chart *chart, const struct diagram_part *parts)
+{
+	char *summary = summary_of(c, title, chart, parts);
+	json_t *out = json_pack("{s:o, s:s, s:o, s:o}", "svg", svg_of(chart, summary), "summary", summary, "period",
+		json_sprintf("%s, %s %s %s", call_translate(c, "Per day"), chart->names[0], call_translate(c, "to"),
+		chart->names[chart->columns - 1]), "legend", legend_of(c, parts, chart->series));
+
+	free(summary);
+	return out;
+}
+
+json_t *diagram_days(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts)
+{
+	size_t columns = json_array_size(days), series = count_of(parts), i;
+	int64_t *values = mem_array(columns * series, sizeof *values);
+	char **names = mem_array(columns, sizeof *names);
+	int colours[CHART_SERIES_MAX];
+	struct chart chart = { .columns = columns, .series = series, .colours = colours, .names = (const char *const *)names,
+		.every = LABEL_EVERY, .values = values };
+	json_t *day, *out;
+
+	for (size_t s = 0; s < series; s++)
+		colours[s] = parts[s].colour;
+	json_array_foreach(days, i, day) {
+		names[i] = day_text(c, doc_text(day, "day"));
+		for (size_t s = 0; s < series; s++)
+			values[i * series + s] = json_integer_value(json_object_get(day, parts[s].member));
+	}
+	out = draw(c, title, &chart, parts);
+	for (i = 0; i < columns; i++)
+		free(names[i]);
+	free(names);
+	free(values);
+	return out;
+}

@@ -1,0 +1,18 @@
+/* diagram.h - charts of pages: rows of the store in, the document's member out, drawn by the server (render/chart.h). */
+#ifndef WEB_DIAGRAM_H
+#define WEB_DIAGRAM_H
+
+#include "web/call.h"
+
+/* One part of every column; an array ends with a NULL member. */
+struct diagram_part {
+	const char *member;              /* of the rows: a number */
+	const char *label;               /* English */
+	int colour;                      /* 1 to 4, of the style sheet */
+};
+
+/* One column per row of DAYS (borrowed), each { day: "2026-11-21", a number per part }, the oldest first; at least one row. Gives
+ * { svg, summary, period, legend } for part/chart and part/legend, the caller's. TITLE is English, and begins the summary. */
+json_t *diagram_days(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts);
+
+#endif

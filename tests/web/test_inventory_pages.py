@@ -1,0 +1,200 @@
+"""Images, policies, an instance, roles and the dashboard, against a running installation whose machines stand in the database."""
+import pathlib
+import re
+import uuid
+
+from fixtures import fixture
+from inventory import Machine
+from test_pipeline import World, count
+from web import make_user
+
+HEADER = pathlib.Path(__file__).resolve().parents[2] / "src" / "identity" / "permission.h"
+ROLES = ["account-administrator", "security-administrator", "data-analyst", "auditor", "key-approver"]
+
+
+@fixture("file")
+def world(server):
+    world = World(server)
+    world.machine = Machine(server, world.tenant)
+    return world
+
+
+@fixture("file")
+def stranger(server):
+    other = World(server)
+    other.machine = Machine(server, other.tenant, "foreign-machine")
+    return other
+
+
+def client(server, world, role):
+    return world.console(make_user(server, world.tenant, role))
+
+
+def permission_table():
+    """{ name: (label, [allowed per role]) } from the rows themselves."""
+    rows = re.findall(r'X\([A-Z_]+, "([a-z.-]+)", "([^"]+)",\s+([01]), ([01]), ([01]), ([01]), ([01])\)', HEADER.read_text())
+    return {name: (label, [bit == "1" for bit in bits]) for name, label, *bits in rows}
+
+
+def test_the_roles_page_is_the_permission_table(server, world):
+    # covers: ROL-6, ROL-1, ROL-2, ROL-3, ROL-4, ROL-5
+    for role in ("auditor", "auditor", "data-analyst"):
+        make_user(server, world.tenant, role)
+    c = world.console()
+    document = c.api("/roles").json
+    shown = {p["id"]: (p["name"], [cell["allowed"] for cell in p["cells"]]) for g in document["groups"] for p in g["permissions"]}
+    table = permission_table()
+    assert len(table) >= 19 and shown == table
+    assert [r["id"] for r in document["roles"]] == ROLES
+    for r in document["roles"]:
+        assert r["users"] == count(server, "select count(*) from app_user where tenant = %s and role = %s and state <> 'disabled'",
+                                   world.tenant, r["id"])
+    page = c.get("/roles").text
+    assert page.count('class="kw-tick"') == sum(sum(bits) for _, bits in table.values())
+
+
+def test_image_name_and_description(server, world):
+    # covers: IMG-1, LOG-2
+    c, m = world.console(), world.machine
+    row = c.api("/images").json["list"]["rows"][0]
+    assert (row["name"], row["instances"], row["devices"]) == (m.provider_image, 1, 1)
+    assert [p["name"] for p in row["policies"]] == [count(server, "select name from policy where id = %s", m.policy)]
+    answer = c.post(f"/images/{m.image}", name="", description="x")
+    assert answer.status == 422 and 'id="e-name"' in answer.text
+    assert c.post(f"/images/{m.image}", name="Golden <image>", description="Two\nlines").status == 303
+    page = c.get("/images").text
+    assert "Golden &lt;image&gt;" in page and "<image>" not in page
+    assert c.api(f"/images/{m.image}").json["form"]["name"]["value"] == "Golden <image>"
+    assert count(server, "select count(*) from audit_entry where event = 'image.changed' and object_id = %s", m.image) == 1
+    assert [r["id"] for r in c.api("/images?search=golden&sort=-instances").json["list"]["rows"]] == [m.image]
+    assert c.api("/images?search=nothing-like-this").json["list"]["no_match"]
+    assert "Golden <image>" in c.get("/images.csv").text
+    reader = client(server, world, "auditor")
+    assert reader.get(f"/images/{m.image}").status == 200
+    assert reader.post(f"/images/{m.image}", name="x").status == 403
+
+
+def test_the_default_policy(server, world):
+    # covers: POL-1
+    c, m = world.console(), world.machine
+    rows = c.api("/policies").json["list"]["rows"]
+    assert [(r["id"], r["is_default"], r["rules"]) for r in rows] == [(str(m.policy), True, 0)]
+    document = c.api(f"/policies/{m.policy}").json
+    assert document["policy"]["mode"]["name"] == "Manual Approve" and not document["has_rules"]
+    assert [d["name"] for d in document["devices"]] == [f"{m.name} data"]
+    assert len(document["images"]) == 1 and document["policy"]["device_count"] == 1
+    page = c.get(f"/policies/{m.policy}").text
+    assert "This is the default policy" in page and "<form" not in page.split("<main")[1].split("</main")[0]
+
+
+def test_without_rules_a_policy_is_shown_as_manual(server, stranger):
+    # covers: POL-1, POL-4
+    m = stranger.machine
+    count(server, "update policy set on_match = 'approve' where id = %s returning id", m.policy)
+    document = stranger.console().api(f"/policies/{m.policy}").json
+    assert document["policy"]["matched"]["name"] == "Manual Approve"
+
+
+def test_the_instance_page(server, world):
+    # covers: RUN-6
+    m = Machine(server, world.tenant, "billing-2")
+    old, new = m.request("delivered", 3, closed=True), m.request("pending")
+    c = world.console()
+    document = c.api(f"/instances/{m.instance}").json
+    assert (document["instance"]["name"], document["instance"]["agent"], document["instance"]["state"]["name"]) == (
+        "billing-2", "0.1.0", "Running")
+    facts = {f["id"]: f["value"] for f in document["facts"]}
+    assert facts["network.addresses"] == "10.20.4.17, 2001:db8::17" and facts["os.uptime_s"] == "2 h 5 min"
+    assert facts["os.bits"] == "64" and "gathered_at" not in facts
+    device, = document["devices"]
+    assert device["url"] == f"/devices/{m.device}" and device["request_url"] == f"/requests/{new}"
+    assert device["size"] == "5 GiB" and device["key"]["name"] == "Pending"
+    assert [h["url"] for h in document["history"] if h.get("url")] == [f"/requests/{new}", f"/requests/{old}"]
+    assert f'action="/instances/{m.instance}/check"' in c.get(f"/instances/{m.instance}").text
+
+
+def test_check_now_orders_one_check(server, world):
+    # covers: RUN-6, LOG-2
+    m, c = Machine(server, world.tenant, "checked-1"), world.console()
+    for _ in range(2):
+        assert c.post(f"/instances/{m.instance}/check").status == 303
+    orders = "select count(*) from agent_order where agent = %s and kind = 'check'"
+    assert count(server, orders, m.agent) == 1
+    assert "Order given to an agent" in c.get(f"/instances/{m.instance}").text
+    reader = client(server, world, "auditor")
+    assert reader.post(f"/instances/{m.instance}/check").status == 403
+    assert f'action="/instances/{m.instance}/check"' not in reader.get(f"/instances/{m.instance}").text
+    count(server, "update agent set state = 'removed' where id = %s returning id", m.agent)
+    answer = c.post(f"/instances/{m.instance}/check")
+    assert answer.status == 409 and "No agent answers" in answer.text
+    assert count(server, orders, m.agent) == 1
+
+
+def test_the_dashboard_counts(server):
+    # covers: WEB-2, RUN-1
+    world = World(server)
+    c = world.console()
+    empty = c.api("/").json
+    assert empty["totals"] == {"instances": 0, "pending": 0, "approved": 0, "encrypted": 0, "devices": 0}
+    assert not empty["has_requests"] and "No key requests yet" in c.get("/").text
+    m = Machine(server, world.tenant)
+    person = count(server, "select id from app_user where email = %s", world.user)
+    m.request("delivered", 40, closed=True)
+    m.request("delivered", 2, closed=True)
+    m.request("delivered", 2, closed=True, decided_by=person)
+    m.request("revoked", 1, closed=True, decided_by=person)
+    m.request("denied", 0, closed=True, decided_by=person)
+    m.request("pending")
+    document = c.api("/").json
+    assert document["totals"] == {"instances": 1, "pending": 1, "approved": 0, "encrypted": 1, "devices": 1}
+    assert document["chart"]["summary"].endswith("Approved by policy 1, Approved by a person 2, Denied 1, Pending 1.")
+    assert [r["state"] for r in document["requests"]] == ["pending"]
+    page = c.get("/").text
+    figure = page[page.index('<figure class="kw-chart'):page.index("</figure>")]
+    bars = re.findall(r'<rect class="kw-series-(\d)" x="([\d.]+)" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', figure)
+    assert sorted(b[0] for b in bars) == ["1", "2", "3", "4", "4"]
+    # The parts of one day stand on each other, the last on the axis, none above the top.
+    for x in {b[1] for b in bars}:
+        column = sorted(((float(y), float(h)) for _, at, y, h in bars if at == x), reverse=True)
+        assert abs(sum(column[0]) - 196) < 0.2 and column[-1][0] >= 8
+        assert all(abs(below[0] - sum(above) - 1) < 0.2 for below, above in zip(column, column[1:]))
+
+
+def test_the_chart_follows_the_tenants_days(server):
+    # covers: WEB-2
+    world = World(server)
+    m = Machine(server, world.tenant)
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):     # 25 hours apart
+        count(server, "update tenant set time_zone = %s where id = %s returning id", zone, world.tenant)
+        day = count(server, "select to_char(now() at time zone %s, 'FMDD Mon')", zone)
+        assert world.console().api("/").json["chart"]["period"].endswith(f" to {day}")
+
+
+def test_another_tenants_things_are_not_there(server, world, stranger):
+    # covers: TEN-4
+    c, m = world.console(), stranger.machine
+    pages = [("images", m.image), ("policies", m.policy), ("instances", m.instance)]
+    for folder, foreign in pages:
+        bodies = []
+        for id in (foreign, uuid.uuid4()):
+            answers = [c.get(f"/{folder}/{id}"), c.api(f"/{folder}/{id}")]
+            if folder == "images":
+                answers.append(c.post(f"/images/{id}", name="taken over"))
+            if folder == "instances":
+                answers.append(c.post(f"/instances/{id}/check"))
+            assert {a.status for a in answers} == {404}, (folder, answers)
+            bodies.append([re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d\d:\d\d:\d\d", "X", a.text) for a in answers])
+        assert bodies[0] == bodies[1], folder
+    assert "foreign-machine" not in c.get("/").text and m.provider_image not in c.get("/images.csv").text
+    assert count(server, "select name from image where id = %s", m.image) == ""
+    assert count(server, "select count(*) from agent_order where agent = %s", m.agent) == 0
+
+
+def test_cancelling_an_encryption_that_waits(server, world):
+    # covers: DEV-2
+    m, c = Machine(server, world.tenant, "waiting-1"), world.console()
+    assert "Cancel encryption" not in c.get(f"/devices/{m.device}").text
+    count(server, "update device set status = 'encryption-pending' where id = %s returning id", m.device)
+    assert f'action="/devices/{m.device}/cancel"' in c.get(f"/devices/{m.device}").text
+    assert c.post(f"/devices/{m.device}/cancel").status == 303
+    assert count(server, "select status from device where id = %s", m.device) == "configured"
