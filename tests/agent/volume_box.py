@@ -1,0 +1,164 @@
+"""A scratch folder with a key and the volume tool; closes what a test left open. Also the sector ciphers, written down a second
+time from dm-crypt's description with other tools than the product's."""
+import hashlib
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import time
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOL = ROOT / "build/sanitize/tests/unit/volume_tool"
+PROGRAM = ROOT / "build/sanitize/agent/keyward-volume"
+DATA_OFFSET = 16 * 1024 * 1024
+MIB = 1024 * 1024
+
+
+class Failed(Exception):
+    """The tool's "error=CODE text"."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.code = text.split(" ", 1)[0]
+
+
+def run(*argv, **more):
+    p = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       timeout=240, **more)
+    if p.returncode != 0:
+        raise AssertionError(f"{argv}: status {p.returncode}\n{p.stdout.decode(errors='replace')}")
+    return p.stdout.decode(errors="replace")
+
+
+def wait_for(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+class Box:
+    def __init__(self, folder):
+        self.folder = folder
+        self.run_dir = folder / "run"
+        self.key = self.new_key("key")
+        self.log = open(folder / "log", "ab")
+
+    def new_key(self, name, size=32):
+        path = self.folder / name
+        path.write_bytes(os.urandom(size))
+        return path
+
+    def image(self, name, size):
+        path = self.folder / name
+        path.unlink(missing_ok=True)
+        path.touch()
+        os.truncate(path, size)
+        return path
+
+    def start(self, command, **values):
+        argv = [TOOL, command, f"env={self.run_dir}", f"program={PROGRAM}"]
+        values.setdefault("key", self.key)
+        argv += [f"{k}={v}" for k, v in values.items()]
+        return subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log)
+
+    def tool(self, command, **values):
+        p = self.start(command, **values)
+        out = p.communicate(timeout=240)[0].decode()
+        found = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+        if p.returncode != 0:
+            raise Failed(found.get("error", f"internal status {p.returncode}: {(self.folder / 'log').read_text()[-3000:]}"))
+        return found
+
+    def refused(self, command, code, **values):
+        """The text of a refusal with CODE."""
+        try:
+            got = self.tool(command, **values)
+        except Failed as e:
+            assert e.code == code, str(e)
+            return str(e)
+        raise AssertionError(f"{command} was not refused: {got}")
+
+    def open(self, path, name, **values):
+        return self.tool("open", path=path, name=name, **values)["device"]
+
+    def close(self, name, **values):
+        self.tool("close", name=name, **values)
+
+    def pid(self, name):
+        """The process that serves NAME."""
+        for p in pathlib.Path("/proc").iterdir():
+            if p.name.isdigit():
+                try:
+                    argv = (p / "cmdline").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if len(argv) > 2 and argv[0] == b"@keyward-volume" and argv[1:3] == [str(self.run_dir).encode(), name.encode()]:
+                    return int(p.name)
+        return None
+
+    def kill(self, name, sig=signal.SIGKILL):
+        pid = self.pid(name)
+        assert pid, f"nobody serves {name}"
+        os.kill(pid, sig)
+        wait_for(lambda: self.pid(name) is None)
+
+    def clean(self):
+        for state in self.run_dir.glob("*.json"):
+            try:
+                self.close(state.stem, force=1)
+            except Failed:
+                pass
+        self.log.close()
+
+
+def write_device(device, data, at=0):
+    with open(device, "r+b", buffering=0) as f:
+        f.seek(at)
+        assert f.write(data) == len(data)
+        os.fsync(f.fileno())
+
+
+def read_device(device, size, at=0):
+    """Past the page cache, which would answer for us."""
+    fd = os.open(device, os.O_RDONLY)
+    try:
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        out = b""
+        while len(out) < size:
+            more = os.pread(fd, size - len(out), at + len(out))
+            assert more
+            out += more
+        return out
+    finally:
+        os.close(fd)
+
+
+def volume_key(path, key):
+    out = path.parent / "volume-key"
+    out.unlink(missing_ok=True)
+    run("cryptsetup", "luksDump", "--dump-volume-key", "--volume-key-file", out, "--key-file", key, "--batch-mode", path)
+    raw = out.read_bytes()
+    out.unlink()
+    return raw
+
+
+def sector_cipher(mode, key, number):
+    iv = struct.pack("<QQ", number, 0)
+    if mode == "xts":
+        return Cipher(algorithms.AES(key), modes.XTS(iv))
+    salt = Cipher(algorithms.AES(hashlib.sha256(key).digest()), modes.ECB()).encryptor()
+    return Cipher(algorithms.AES(key), modes.CBC(salt.update(iv)))
+
+
+def transform(mode, key, sector, data, decrypt):
+    """All of a data segment; sector numbers count 512-byte units whatever the sector's size."""
+    out = []
+    for at in range(0, len(data), sector):
+        c = sector_cipher(mode, key, at // 512)
+        c = c.decryptor() if decrypt else c.encryptor()
+        out.append(c.update(data[at:at + sector]) + c.finalize())
+    return b"".join(out)
