@@ -22,8 +22,6 @@ demo: release
 
 test:
 	@tools/install build run test
-	@tools/build sanitize
-	@tools/assets
 	@tests/run
 
 bench: release

@@ -182,16 +182,15 @@ class Runner:
             self.report(False, "runner", "cleaning up", 0, f"{type(e).__name__}: {e}".splitlines())
 
 
-def build(env, kinds):
-    for kind in kinds:
-        begun = time.monotonic()
-        p = subprocess.run([str(collect.ROOT / "tools" / "build"), kind], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True)
+def build(env):
+    for command in (["assets"], ["build", "sanitize"], ["build", "fuzz"]):
+        begun, name = time.monotonic(), " ".join(command)
+        p = subprocess.run([str(collect.ROOT / "tools" / command[0]), *command[1:]], env=env, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if p.returncode != 0:
-            print(p.stdout)
-            print(f"build/{kind} does not build\n0 passed, 1 failed")
+            print(f"{p.stdout}\ntools/{name} failed\n0 passed, 1 failed")
             return False
-        print(f"     {time.monotonic() - begun:7.2f}s  (build/{kind} is up to date)", flush=True)
+        print(f"     {time.monotonic() - begun:7.2f}s  (tools/{name})", flush=True)
     return True
 
 
@@ -228,7 +227,7 @@ def main(argv):
     began = time.monotonic()
     env = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", PYTHONDONTWRITEBYTECODE="1", **SANITIZERS)
     os.environ.update(env)
-    if not o.list and not o.no_build and not build(env, ["sanitize", "fuzz"]):
+    if not o.list and not o.no_build and not build(env):
         return 1
     suites, broken = collect.collect(env, o.fuzz_seconds)
     suites, unknown = collect.select(suites, o.names)
