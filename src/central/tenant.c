@@ -127,45 +127,45 @@ int tenant_invite(struct call *c)
 
 /* Suspend and resume */
 
-static int ask(struct call *c, const char *act, const char *title, const char *words, const char *button, json_t *points)
+/* What the two acts have of their own; TENANT's id and name are filled in. */
+static int ask(struct call *c, struct doc_confirm confirm)
 {
 	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL, *confirm;
-	int rc = tenant_get(c->db, &id, &row), suspends = strcmp(act, "suspend") == 0;
+	json_t *row = NULL;
+	int rc = tenant_get(c->db, &id, &row);
 
 	if (rc < 0) {
-		json_decref(points);
+		json_decref(confirm.points);
 		return rc;
 	}
-	confirm = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:{s:o}}", "text", call_translate(c, words), "icon",
-		suspends ? "player-pause" : "player-play", "colour", suspends ? "yellow" : "green", "danger", suspends, "comment", 1,
-		"button", call_translate(c, button), "points", "items", points);
-	json_object_set_new(confirm, "title", json_sprintf("%s %s?", call_translate(c, title), doc_text(row, "name")));
-	json_object_set_new(confirm, "action", json_sprintf("/tenants/%s/%s", doc_text(row, "id"), act));
-	json_object_set_new(confirm, "cancel", json_sprintf("/tenants/%s", doc_text(row, "id")));
-	call_set(c, "confirm", confirm);
-	call_form(c, "comment", json_string(""));
+	confirm.folder = "/tenants";
+	confirm.id = doc_text(row, "id");
+	confirm.name = doc_text(row, "name");
+	confirm.comment = 1;
+	doc_confirm(c, &confirm);
 	json_decref(row);
 	return 0;
 }
 
 int tenant_suspend_ask(struct call *c)
 {
-	return ask(c, "suspend", "Suspend", "The tenant stays as it is and can be resumed at any time.", "Suspend tenant",
-		json_pack("[s, s, s]", call_translate(c, "Its users are signed out and cannot sign in"),
-			call_translate(c, "Its agents get no keys when they start"), call_translate(c, "Volumes that are open stay open")));
+	return ask(c, (struct doc_confirm){ .act = "suspend", .title = "Suspend", .icon = "player-pause", .colour = "yellow", .danger = 1,
+		.button = "Suspend tenant", .text = call_translate(c, "The tenant stays as it is and can be resumed at any time."),
+		.points = json_pack("[s, s, s]", call_translate(c, "Its users are signed out and cannot sign in"),
+			call_translate(c, "Its agents get no keys when they start"), call_translate(c, "Volumes that are open stay open")) });
 }
 
 int tenant_resume_ask(struct call *c)
 {
-	return ask(c, "resume", "Resume", "The tenant works again as before.", "Resume tenant",
-		json_pack("[s, s]", call_translate(c, "Its users can sign in"), call_translate(c, "Its agents get keys as its policies say")));
+	return ask(c, (struct doc_confirm){ .act = "resume", .title = "Resume", .icon = "player-play", .colour = "green",
+		.button = "Resume tenant", .text = call_translate(c, "The tenant works again as before."),
+		.points = json_pack("[s, s]", call_translate(c, "Its users can sign in"),
+			call_translate(c, "Its agents get keys as its policies say")) });
 }
 
 static int set_state(struct call *c, const char *state, const char *done)
 {
 	struct uuid id = call_uuid(c, "id");
-	char id_text[UUID_TEXT_SIZE];
 	const char *comment = call_text(c, "comment");
 	int rc = tenant_set_state(c->db, &id, state, *comment ? comment : NULL);
 
@@ -173,10 +173,7 @@ static int set_state(struct call *c, const char *state, const char *done)
 		return call_refuse(c, rc, "The tenant's state has changed in the meantime.");
 	if (rc < 0)
 		return rc;
-	uuid_text(&id, id_text);
-	call_notice(c, "success", done);
-	call_redirect(c, "/tenants/%s", id_text);
-	return 0;
+	return doc_done(c, "/tenants", &id, done);
 }
 
 int tenant_suspend(struct call *c)

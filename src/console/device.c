@@ -113,39 +113,26 @@ int device_edit_page(struct call *c)
 	return 0;
 }
 
-static int back(struct call *c, const struct uuid *id, const char *done)
-{
-	char text[UUID_TEXT_SIZE];
-
-	uuid_text(id, text);
-	call_notice(c, "success", done);
-	call_redirect(c, "/devices/%s", text);
-	return 0;
-}
-
 int device_edit(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	int rc = device_rename(c->db, &id, call_text(c, "name"), call_text(c, "description"));
 
-	return rc < 0 ? rc : back(c, &id, "Name and description are saved.");
+	return rc < 0 ? rc : doc_done(c, "/devices", &id, "Name and description are saved.");
 }
 
 int device_delete_ask(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL, *confirm;
+	json_t *row = NULL;
 	int rc = device_get(c->db, &id, &row);
 
 	if (rc < 0)
 		return rc;
-	confirm = json_pack("{s:s, s:s, s:s, s:b, s:s, s:o}", "text",
-		call_translate(c, "It was removed at its provider. Its configuration and its keys are deleted with it."), "icon", "trash",
-		"colour", "red", "danger", 1, "button", call_translate(c, "Delete device"), "typed", doc_typed(c, doc_text(row, "name")));
-	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, "Delete"), doc_text(row, "name")));
-	json_object_set_new(confirm, "action", json_sprintf("/devices/%s/delete", doc_text(row, "id")));
-	json_object_set_new(confirm, "cancel", json_sprintf("/devices/%s", doc_text(row, "id")));
-	call_set(c, "confirm", confirm);
+	doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "delete", .title = "Delete",
+		.name = doc_text(row, "name"), .typed = doc_text(row, "name"), .icon = "trash", .colour = "red", .danger = 1,
+		.button = "Delete device", .text = call_translate(c, "It was removed at its provider. Its configuration and its keys are "
+		"deleted with it.") });
 	json_decref(row);
 	return 0;
 }

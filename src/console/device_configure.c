@@ -145,7 +145,6 @@ int device_configure_run(struct call *c)
 		.access = stored(accesses, call_text(c, "access")), .cipher = "aes", .mode = stored(modes, call_text(c, "mode")),
 		.hash = "sha256", .key_bits = strcmp(call_text(c, "key_size"), "256") == 0 ? 256 :
 			strcmp(call_text(c, "key_size"), "192") == 0 ? 192 : 128, .image = uuid_is_nil(&image) ? NULL : &image };
-	char text[UUID_TEXT_SIZE];
 	int bad_mount = check_mount(c, configuration.mount_point), bad_cipher = check_cipher(c), rc;
 
 	if (bad_mount < 0 || bad_cipher < 0)
@@ -155,30 +154,23 @@ int device_configure_run(struct call *c)
 		return call_refuse(c, rc, "The device cannot be configured in its present status.");
 	if (rc < 0)
 		return rc;
-	uuid_text(&id, text);
-	call_notice(c, "success", "The configuration is saved. Nothing is changed on the device until it is encrypted.");
-	call_redirect(c, "/devices/%s", text);
-	return 0;
+	return doc_done(c, "/devices", &id, "The configuration is saved. Nothing is changed on the device until it is encrypted.");
 }
 
 int device_unconfigure_ask(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL, *confirm;
+	json_t *row = NULL;
 	int rc = device_get(c->db, &id, &row), has_key;
 
 	if (rc < 0)
 		return rc;
 	has_key = json_is_true(json_object_get(row, "has_key"));
-	confirm = json_pack("{s:s, s:s, s:s, s:b, s:s, s:s?, s:o}", "text",
-		call_translate(c, "The device goes back to Not configured."), "icon", "arrow-back-up", "colour", "red", "danger", 1, "button",
-		call_translate(c, has_key ? "Unconfigure and destroy its keys" : "Unconfigure"), "warning",
-		has_key ? call_translate(c, "All its keys are destroyed, and with them everything on the device. Nobody can bring it back.") :
-		NULL, "typed", doc_typed(c, doc_text(row, "name")));
-	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, "Unconfigure"), doc_text(row, "name")));
-	json_object_set_new(confirm, "action", json_sprintf("/devices/%s/unconfigure", doc_text(row, "id")));
-	json_object_set_new(confirm, "cancel", json_sprintf("/devices/%s", doc_text(row, "id")));
-	call_set(c, "confirm", confirm);
+	doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "unconfigure",
+		.title = "Unconfigure", .name = doc_text(row, "name"), .typed = doc_text(row, "name"), .icon = "arrow-back-up",
+		.colour = "red", .danger = 1, .button = has_key ? "Unconfigure and destroy its keys" : "Unconfigure",
+		.text = call_translate(c, "The device goes back to Not configured."), .warning = has_key ?
+		"All its keys are destroyed, and with them everything on the device. Nobody can bring it back." : NULL });
 	json_decref(row);
 	return 0;
 }
@@ -187,7 +179,6 @@ int device_unconfigure_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	struct device device = { 0 };
-	char text[UUID_TEXT_SIZE];
 	int rc = device_load(c->db, &id, &device);
 
 	if (rc == 0 && strcmp(device.name, call_text(c, "typed")) != 0)
@@ -199,8 +190,5 @@ int device_unconfigure_run(struct call *c)
 		return call_refuse(c, rc, "The device cannot be unconfigured in its present status.");
 	if (rc < 0)
 		return rc;
-	uuid_text(&id, text);
-	call_notice(c, "success", "The device is not configured any more.");
-	call_redirect(c, "/devices/%s", text);
-	return 0;
+	return doc_done(c, "/devices", &id, "The device is not configured any more.");
 }

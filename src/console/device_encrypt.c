@@ -25,33 +25,20 @@ static json_t *points(const struct call *c, const json_t *row)
 int device_encrypt_ask(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL, *confirm;
+	json_t *row = NULL, *text;
 	int rc = device_get(c->db, &id, &row);
 
 	if (rc < 0)
 		return rc;
-	confirm = json_pack("{s:s, s:s, s:b, s:s, s:s, s:{s:o}, s:o}", "icon", "shield-lock", "colour", "red", "danger", 1, "button",
-		call_translate(c, "Encrypt and destroy its content"), "warning",
-		call_translate(c, "Everything that is on the device now will be destroyed. This cannot be undone."), "points", "items",
-		points(c, row), "typed", *doc_text(row, "found_filesystem") ? doc_typed(c, doc_text(row, "name")) : json_null());
-	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, "Encrypt"), doc_text(row, "name")));
-	json_object_set_new(confirm, "text", json_sprintf("%s: %s, %s", call_translate(c,
-		"The agent encrypts the device, makes a file system on it and mounts it"), doc_text(row, "filesystem"),
-		doc_text(row, "mount_point")));
-	json_object_set_new(confirm, "action", json_sprintf("/devices/%s/encrypt", doc_text(row, "id")));
-	json_object_set_new(confirm, "cancel", json_sprintf("/devices/%s", doc_text(row, "id")));
-	call_set(c, "confirm", confirm);
+	text = json_sprintf("%s: %s, %s", call_translate(c, "The agent encrypts the device, makes a file system on it and mounts it"),
+		doc_text(row, "filesystem"), doc_text(row, "mount_point"));
+	doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "encrypt", .title = "Encrypt",
+		.name = doc_text(row, "name"), .text = json_string_value(text), .icon = "shield-lock", .colour = "red", .danger = 1,
+		.button = "Encrypt and destroy its content", .points = points(c, row),
+		.typed = *doc_text(row, "found_filesystem") ? doc_text(row, "name") : NULL,
+		.warning = "Everything that is on the device now will be destroyed. This cannot be undone." });
+	json_decref(text);
 	json_decref(row);
-	return 0;
-}
-
-static int back(struct call *c, const struct uuid *id, const char *done)
-{
-	char text[UUID_TEXT_SIZE];
-
-	uuid_text(id, text);
-	call_notice(c, "success", done);
-	call_redirect(c, "/devices/%s", text);
 	return 0;
 }
 
@@ -71,7 +58,7 @@ int device_encrypt_run(struct call *c)
 	json_decref(row);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "The device cannot be encrypted in its present status.");
-	return rc < 0 ? rc : back(c, &id, "Encryption is requested. The agent begins as soon as it looks.");
+	return rc < 0 ? rc : doc_done(c, "/devices", &id, "Encryption is requested. The agent begins as soon as it looks.");
 }
 
 int device_cancel_run(struct call *c)
@@ -81,5 +68,5 @@ int device_cancel_run(struct call *c)
 
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "The agent has begun already.");
-	return rc < 0 ? rc : back(c, &id, "The request was withdrawn.");
+	return rc < 0 ? rc : doc_done(c, "/devices", &id, "The request was withdrawn.");
 }

@@ -202,22 +202,18 @@ int request_decision(struct call *c)
 int request_revoke_ask(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL, *confirm;
+	json_t *row = NULL;
 	int rc = request_get(c->db, &id, &row);
 
 	if (rc < 0)
 		return rc;
-	confirm = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:s, s:{s:[s, s, s]}}", "text",
-		call_translate(c, "The agent closes the volume and wipes the key with its next sign of life."), "icon", "key-off", "colour",
-		"red", "danger", 1, "comment", 1, "button", call_translate(c, "Revoke key"), "warning", call_translate(c,
-		"Programs that write to the volume lose what they have not saved yet."), "points", "items",
-		call_translate(c, "The agent runs its teardown script and unmounts the volume"), call_translate(c, "The key is wiped from the guest's memory"),
-		call_translate(c, "The encrypted data stays on the device"));
-	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, "Revoke the key of"), doc_text(row, "device_name")));
-	json_object_set_new(confirm, "action", json_sprintf("/requests/%s/revoke", doc_text(row, "id")));
-	json_object_set_new(confirm, "cancel", json_sprintf("/requests/%s", doc_text(row, "id")));
-	call_set(c, "confirm", confirm);
-	call_form(c, "comment", json_string(""));
+	doc_confirm(c, &(struct doc_confirm){ .folder = "/requests", .id = doc_text(row, "id"), .act = "revoke",
+		.title = "Revoke the key of", .name = doc_text(row, "device_name"), .icon = "key-off", .colour = "red", .danger = 1,
+		.comment = 1, .button = "Revoke key", .warning = "Programs that write to the volume lose what they have not saved yet.",
+		.text = call_translate(c, "The agent closes the volume and wipes the key with its next sign of life."),
+		.points = json_pack("[s, s, s]", call_translate(c, "The agent runs its teardown script and unmounts the volume"),
+			call_translate(c, "The key is wiped from the guest's memory"),
+			call_translate(c, "The encrypted data stays on the device")) });
 	json_decref(row);
 	return 0;
 }
@@ -225,15 +221,11 @@ int request_revoke_ask(struct call *c)
 int request_revoke_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	char text[UUID_TEXT_SIZE];
 	int rc = request_revoke(c->db, &id, comment_of(c));
 
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "Only a delivered key can be revoked; the request has changed in the meantime.");
 	if (rc < 0)
 		return rc;
-	uuid_text(&id, text);
-	call_notice(c, "success", "The key is being revoked.");
-	call_redirect(c, "/requests/%s", text);
-	return 0;
+	return doc_done(c, "/requests", &id, "The key is being revoked.");
 }

@@ -49,11 +49,38 @@ json_t *doc_size(int64_t bytes)
 	return json_sprintf(size - (double)(int64_t)size < 0.05 ? "%.0f %s" : "%.1f %s", size, units[unit]);
 }
 
-json_t *doc_typed(const struct call *c, const char *expected)
+/* { expected, value, error }: what was typed wrongly is not shown again. */
+static json_t *typed_member(const struct call *c, const char *expected)
 {
 	const json_t *field = json_object_get(c->state->form, "typed");
 
-	return json_pack("{s:s, s:s, s:O?}", "expected", expected, "value", "", "error", json_object_get(field, "error"));
+	return expected ? json_pack("{s:s, s:s, s:O?}", "expected", expected, "value", "", "error", json_object_get(field, "error")) :
+		json_null();
+}
+
+void doc_confirm(struct call *c, const struct doc_confirm *ask)
+{
+	json_t *confirm = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s?, s:o}", "text", ask->text, "icon", ask->icon, "colour", ask->colour,
+		"button", call_translate(c, ask->button), "danger", ask->danger, "comment", ask->comment, "warning",
+		ask->warning ? call_translate(c, ask->warning) : NULL, "typed", typed_member(c, ask->typed));
+
+	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, ask->title), ask->name));
+	json_object_set_new(confirm, "action", json_sprintf("%s/%s/%s", ask->folder, ask->id, ask->act));
+	json_object_set_new(confirm, "cancel", json_sprintf("%s/%s", ask->folder, ask->id));
+	json_object_set_new(confirm, "points", ask->points ? json_pack("{s:o}", "items", ask->points) : json_null());
+	call_set(c, "confirm", confirm);
+	if (ask->comment)
+		call_form(c, "comment", json_string(""));
+}
+
+int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice)
+{
+	char text[UUID_TEXT_SIZE];
+
+	uuid_text(id, text);
+	call_notice(c, "success", notice);
+	call_redirect(c, "%s/%s", folder, text);
+	return 0;
 }
 
 static const char *colour_of(const char *event)

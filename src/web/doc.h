@@ -15,8 +15,21 @@ json_t *doc_badge(const struct call *c, const char *label, const char *colour);
 json_t *doc_link(const char *folder, const char *id, const char *name);
 /* "500 GiB"; binary units, at most one decimal. */
 json_t *doc_size(int64_t bytes);
-/* { expected, value, error } of a confirmation by typing; the parameter is called "typed". */
-json_t *doc_typed(const struct call *c, const char *expected);
+/* The member `confirm` of a page that asks before an act: POST FOLDER/ID/ACT does it, FOLDER/ID is the way back. Texts are English
+ * but where said. */
+struct doc_confirm {
+	const char *folder, *id, *act;
+	const char *title, *name;    /* "Delete", and what it is called: asked as Delete "data"? */
+	const char *text;            /* shown as it is: translated by the caller */
+	const char *icon, *colour, *button;
+	const char *warning;         /* NULL: none */
+	const char *typed;           /* what must be typed, in the parameter "typed"; NULL: nothing */
+	int danger, comment;         /* a red button; a field for a comment, in the parameter "comment" */
+	json_t *points;              /* array of texts, taken over; NULL: none */
+};
+void doc_confirm(struct call *c, const struct doc_confirm *ask);
+/* After a change: NOTICE, and on to FOLDER/ID. Returns 0. */
+int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice);
 /* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }. */
 int doc_history(struct call *c, const char *id);
 
