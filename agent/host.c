@@ -13,6 +13,7 @@
 #include "base/file.h"
 
 #define RELEASE_MAX 65536
+#define STAT_MAX (1 << 20)
 
 void host_read_line(const char *path, char *out, size_t size)
 {
@@ -80,4 +81,17 @@ int64_t host_uptime(void)
 	struct timespec t;
 
 	return clock_gettime(CLOCK_BOOTTIME, &t) == 0 ? (int64_t)t.tv_sec : 0;
+}
+
+/* The kernel's own line: now less uptime would differ a little each time. */
+int64_t host_booted(void)
+{
+	struct buf text = BUF_INIT;
+	const char *line;
+	int64_t at = 0;
+
+	if (file_read("/proc/stat", STAT_MAX, &text) == 0 && (line = strstr(buf_str(&text), "\nbtime ")) != NULL)
+		at = strtoll(line + strlen("\nbtime "), NULL, 10);
+	buf_free(&text);
+	return at;
 }

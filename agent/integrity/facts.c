@@ -60,8 +60,11 @@ static json_t *gather_uptime(void)
 static json_t *gather_booted(void)
 {
 	char text[CLOCK_TEXT_SIZE];
+	int64_t at = host_booted();
 
-	clock_text(clock_now() - host_uptime() * CLOCK_SECOND, text);
+	if (at == 0)
+		return NULL;
+	clock_text(at * CLOCK_SECOND, text);
 	return json_string(text);
 }
 

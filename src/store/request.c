@@ -161,49 +161,62 @@ static int refresh(struct db *db, const struct request_question *q, const struct
 			db_text_arg(q->access), db_text_arg(q->mount_point)));
 }
 
-/* The open request of device and instance; ERR_NOT_FOUND. SAME: it was asked with the very same one-time key, by the same agent. */
-static int find_open(struct db *db, const struct request_question *q, struct uuid *id, int *same)
+/* What differs from one question to the next of an unchanged machine. */
+#define PASSING_FACTS "'{gathered_at,os.uptime_s}'::text[]"
+
+/* The open request of device and instance. SAME: it was asked with the very same one-time key, by the same agent. APPROVED: a person
+ * has approved it, and it is the same agent's unchanged machine that asks for the same: its one-time key was lost before it had
+ * fetched the device's key (it began anew, or had been denied at first). */
+struct found {
+	struct uuid id;
+	int same, approved;
+};
+
+static int find_open(struct db *db, const struct request_question *q, struct found *f)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6 from key_request"
+	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6,"
+		" status = 'approved' and decided_by is not null and delivered is null and agent = $4 and access = $5"
+		" and mount_point = $6 and facts - " PASSING_FACTS " = $7::jsonb - " PASSING_FACTS " from key_request"
 		" where device = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
 		db_uuid_arg(&q->instance), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE), db_uuid_arg(&q->agent),
-		db_text_arg(q->access), db_text_arg(q->mount_point)));
+		db_text_arg(q->access), db_text_arg(q->mount_point), db_json_arg(q->facts)));
 
 	if (rc < 0)
 		return rc;
-	*id = db_uuid(r, 0, 0);
-	*same = db_bool(r, 0, 1);
+	*f = (struct found){ db_uuid(r, 0, 0), db_bool(r, 0, 1), db_bool(r, 0, 2) };
 	db_result_free(r);
 	return 0;
 }
 
 /* What becomes of the open request; *SUPERSEDED: a new one is needed. */
-static int reuse(struct db *db, const struct request_question *q, const struct uuid *id, int *superseded)
+static int reuse(struct db *db, const struct request_question *q, const struct found *f, int *superseded)
 {
 	struct held h;
-	int rc = hold(db, id, &h);
+	int rc = hold(db, &f->id, &h);
 
 	if (rc < 0)
 		return rc;
-	*superseded = h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent);
-	rc = *superseded ? close_held(db, &h, "superseded") : refresh(db, q, id);
+	*superseded = !f->approved && (h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent));
+	rc = *superseded ? close_held(db, &h, "superseded") : refresh(db, q, &f->id);
 	free(h.name);
 	return rc;
 }
 
 int request_open(struct db *db, const struct request_question *q, struct uuid *id, int *fresh)
 {
-	int same = 0, superseded = 1, rc = find_open(db, q, id, &same);
+	struct found f = { .same = 0 };
+	int superseded = 1, rc = find_open(db, q, &f);
 
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
-	if (rc == 0 && same)
+	if (rc == 0 && f.same)
 		superseded = 0;
 	else if (rc == 0)
-		rc = reuse(db, q, id, &superseded);
+		rc = reuse(db, q, &f, &superseded);
 	else
 		rc = 0;
+	*id = f.id;
 	if (rc == 0 && superseded)
 		rc = insert(db, q, id);
 	if (rc == 0 && fresh)

@@ -51,7 +51,8 @@ void request_case_release(struct request_case *c);           /* frees what it po
 /* Agent */
 
 /* The open request for the question, new or not; *FRESH (may be NULL) tells. A pending one takes the new question's key and facts
- * and keeps its place; the same question again gives what there is; any other open one ends as superseded. */
+ * and keeps its place; one that a person has approved stays approved where the same agent's unchanged machine asks for the same, under
+ * a new one-time key; the same question again gives what there is; any other open one ends as superseded. */
 int request_open(struct db *db, const struct request_question *q, struct uuid *id, int *fresh);
 /* Keeps what the evaluator said of a pending request: verdict and integrity, and moves it by REQUEST_EVENT_APPROVE or _DENY; EVENT -1:
  * it stays pending, with the verdict's approve_at. C is from request_load_locked in this transaction. */

@@ -16,7 +16,8 @@
 #include "store/tenant.h"
 
 static const struct db_actor operator_actor = { .kind = DB_ACTOR_OPERATOR, .name = "op@example.com" };
-static const struct db_actor user_actor = { .kind = DB_ACTOR_USER, .name = "admin@example.com", .address = "192.0.2.2" };
+static const struct db_actor user_actor = { .kind = DB_ACTOR_USER, .id = { { 7 } }, .name = "admin@example.com",
+	.address = "192.0.2.2" };
 static const struct db_actor agent_actor = { .kind = DB_ACTOR_AGENT, .name = "web-1", .address = "192.0.2.3" };
 static const struct db_actor jobs_actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
 
@@ -534,6 +535,65 @@ static int judge(const struct machine *m, const struct uuid *id, int event, cloc
 /* One call on the connection `one`, in a transaction of its own; what it gave. */
 #define ALONE(role, tenant, call) \
 	__extension__ ({ struct db *one = as(role, tenant); int rc_ = (call); if (rc_ == 0) rc_ = db_commit(one); db_free(one); rc_; })
+
+/* With other FACTS or another MOUNT_POINT than `ask`. */
+static struct uuid ask_otherwise(const struct machine *m, const struct uuid *device, int fill, json_t *facts, const char *mount_point)
+{
+	uint8_t key[REQUEST_KEY_SIZE];
+	struct request_question q = question(m, device, key, fill);
+	struct uuid id = { { 0 } };
+
+	if (facts)
+		q.facts = facts;
+	if (mount_point)
+		q.mount_point = mount_point;
+	CHECK_INT(ALONE("keyward_agent", &m->tenant, request_open(one, &q, &id, NULL)), 0);
+	return id;
+}
+
+/* An agent that lost its one-time key before it fetched the approved key gets it under a new one; a changed machine is judged anew. */
+TEST(approval_outlives_a_one_time_key, "RUN-2,KEY-4")
+{
+	struct uuid tenant = make_tenant("approval"), device, id;
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	json_t *later = json_pack("{s:s, s:s, s:i}", "os", "linux", "gathered_at", "2026-01-01T00:00:00Z", "os.uptime_s", 7);
+	json_t *changed = json_pack("{s:s}", "os", "another");
+	struct request_case c = { 0 };
+	struct uuid other;
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	id = ask(&m, &device, 1, 1);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), 0);
+	other = ask_otherwise(&m, &device, 2, later, NULL);
+	CHECK(uuid_equal(&id, &other));
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(request_load(db, &id, &c), 0);
+	CHECK_INT(c.status, REQUEST_APPROVED);
+	CHECK_INT(c.recipient_key[0], 2);
+	request_case_release(&c);
+	undo(db);
+	/* Anything else is another request. */
+	other = ask_otherwise(&m, &device, 3, changed, NULL);
+	CHECK(!uuid_equal(&id, &other));
+	id = other;
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), 0);
+	other = ask_otherwise(&m, &device, 4, changed, "/elsewhere");
+	CHECK(!uuid_equal(&id, &other));
+	/* What the policy approved, it judges again; what was delivered stays with its key. */
+	id = other;
+	CHECK_INT(judge(&m, &id, REQUEST_EVENT_APPROVE, 0), 0);
+	other = ask_otherwise(&m, &device, 5, changed, "/elsewhere");
+	CHECK(!uuid_equal(&id, &other));
+	id = other;
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	other = ask_otherwise(&m, &device, 6, changed, "/elsewhere");
+	CHECK(!uuid_equal(&id, &other));
+	json_decref(later);
+	json_decref(changed);
+}
 
 TEST(request_life, "RUN-2,RUN-5,INT-3,LOG-3")
 {
