@@ -1,0 +1,90 @@
+"""What the rows of the benchmark measure with: the load generator, pgbench, keyd's own benchmark."""
+import json
+import pathlib
+import re
+import statistics
+import subprocess
+
+from stack.process import Failed
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = ROOT / "build" / "release" / "tests" / "bench"
+
+
+def tool(*argv, **kw):
+    p = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kw)
+    if p.returncode != 0:
+        raise Failed(f"{argv[0]} failed: {p.stdout[-500:]}{p.stderr[-1000:]}")
+    return p.stdout
+
+
+def median(measure, repeat):
+    return statistics.median(measure() for _ in range(repeat))
+
+
+class Agents:
+    """bench_agents on an installation; see its own first lines."""
+
+    def __init__(self, it, accounts, agents, devices):
+        for slug in accounts:
+            it.keyward("tenant", "create", slug, slug, f"admin@{slug}.example")
+        self.process = subprocess.Popen(
+            [str(PROGRAMS / "bench_agents"), it.database.conninfo("postgres"), str(it.state / "run" / "keyd.sock"), str(it.ca),
+             str(it.port), str(agents), str(devices), *accounts], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._answer("preparation")
+
+    def _answer(self, what):
+        line = self.process.stdout.readline()
+        if not line:
+            raise Failed(f"the load generator ended ({what}), status {self.process.wait()}")
+        return json.loads(line)
+
+    def send(self, name, clients=0, seconds=0.0, pause_us=0):
+        self.process.stdin.write(f"{name} {clients} {int(seconds * 1000)} {pause_us}\n")
+        self.process.stdin.flush()
+
+    def result(self, what):
+        answer = self._answer(what)
+        if answer.get("failed"):
+            raise Failed(f"{what}: {answer['failed']} failed: {answer['why']}")
+        return answer
+
+    def ask(self, name, *args):
+        self.send(name, *args)
+        return self.result(name)
+
+    def releases(self, clients, seconds):
+        self.ask("approve")
+        answer = self.ask("releases", clients, seconds)
+        if answer["delivered"] != answer["done"]:
+            raise Failed(f"{answer['done']} keys came, but {answer['delivered']} are in database and log")
+        return answer
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Inserts:
+    """pgbench: one durable row per transaction, in the same cluster as the product's database."""
+
+    def __init__(self, it):
+        self.it = it
+        self.script = it.state / "insert.sql"
+        self.script.write_text("insert into bench (text) values ('one row, and it is on disk when the answer comes');\n")
+        it.database.ask("create database bench")
+        it.database.ask("create table bench (id bigint generated always as identity primary key, at timestamptz default now(), "
+                        "text text)", database="bench")
+        if it.database.ask("show fsync") != "on" or it.database.ask("show synchronous_commit") != "on":
+            raise Failed("the cluster does not write durably")
+
+    def rate(self, clients, seconds):
+        out = tool("pgbench", "-h", str(self.it.database.sockets), "-U", "postgres", "-n", "-M", "prepared", "-f", str(self.script),
+                   "-c", str(clients), "-j", str(min(clients, 2)), "-T", str(max(1, round(seconds))), "bench")
+        return float(re.search(r"tps = ([0-9.]+)", out).group(1))
+
+
+def seals(clients, seconds):
+    """(limit, seals): Diffie-Hellman in one thread, and keyd alone with so many callers, per second."""
+    out = tool(str(PROGRAMS / "bench_keyd"), str(max(1, round(seconds))), str(clients))
+    return tuple(float(re.search(rf"^{name}.*?([0-9]+) /s", out, re.M).group(1)) for name in ("limit", "seal, tenant key at hand"))
