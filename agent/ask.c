@@ -85,17 +85,15 @@ int ask_passphrase(const char *prompt, struct secret **out)
 
 static int ask_provider(struct tool *t)
 {
-	const char *name = NULL;
 	int rc;
 
 	show_plugins();
 	do {
-		rc = ask_text("Provider plug-in", t->g.provider->name, &name);
-		if (rc == 0 && provider_find(name, &t->g.provider) < 0)
-			printf("%s\n", err_text());
-		else
+		rc = ask_text("Provider plug-in", t->g.provider->name, &t->o.csp);
+		if (rc < 0 || provider_find(t->o.csp, &t->g.provider) == 0)
 			break;
-	} while (rc == 0);
+		printf("%s\n", err_text());
+	} while (1);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 
 #define CONNECT_SECONDS 10L
 #define POLL_MS 1000
+#define STATUS_TIMEOUT 408       /* RFC 9110, section 15.5.9 */
 
 struct link {
 	CURL *easy;
@@ -222,15 +223,40 @@ static int explain(struct link *l, CURLcode code)
 	}
 }
 
-static int check_answer(struct link *l)
+static long status_of(const struct link *l)
 {
 	long status = 0;
 
-	if (l->answer->len >= 3 && memcmp(l->answer->data, "KWD", 3) == 0)
-		return 0;
 	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+static int is_ours(const struct link *l)
+{
+	return l->answer->len >= 3 && memcmp(l->answer->data, "KWD", 3) == 0;
+}
+
+static int check_answer(struct link *l)
+{
+	long status = status_of(l);
+
+	if (is_ours(l))
+		return 0;
 	return err_set(ERR_UNAVAILABLE, "what answers at %s is no Keyward agent service (HTTP status %ld): check the URL and any proxy",
 		l->url, status);
+}
+
+static CURLcode transfer(struct link *l, int fresh)
+{
+	CURLcode code;
+
+	l->error[0] = '\0';
+	buf_reset(l->answer);
+	curl_easy_setopt(l->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
+	curl_multi_add_handle(l->multi, l->easy);
+	code = run(l);
+	curl_multi_remove_handle(l->multi, l->easy);
+	return code;
 }
 
 static int post(void *ctx, const struct buf *request, struct buf *answer)
@@ -240,14 +266,13 @@ static int post(void *ctx, const struct buf *request, struct buf *answer)
 	int rc;
 
 	l->answer = answer;
-	l->error[0] = '\0';
 	l->woken = 0;
-	buf_reset(answer);
 	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDSIZE, (long)request->len);
 	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDS, request->data);
-	curl_multi_add_handle(l->multi, l->easy);
-	code = run(l);
-	curl_multi_remove_handle(l->multi, l->easy);
+	code = transfer(l, 0);
+	/* A kept connection that was idle too long is closed with this status, which then seems to answer what was just sent. */
+	if (code == CURLE_OK && !is_ours(l) && status_of(l) == STATUS_TIMEOUT)
+		code = transfer(l, 1);
 	rc = code == CURLE_OK ? check_answer(l) : explain(l, code);
 	l->down = rc < 0;
 	return rc;
