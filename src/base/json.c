@@ -82,7 +82,7 @@ int json_get_bool(const json_t *o, const char *name, int *out)
 
 int json_get_uuid(const json_t *o, const char *name, struct uuid *out)
 {
-	const char *text;
+	const char *text = NULL;
 	int rc = json_get_string(o, name, UUID_TEXT_SIZE - 1, &text);
 
 	if (rc < 0)
