@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "keys/cache.h"
-#include "../unit/test_keys.h"
+#include "test_keys.h"
 
 #define CLIENTS_MAX 64
 #define TENANTS_COLD (4 * CACHE_TENANTS)     /* in turn: none is ever found unwrapped */
