@@ -1,5 +1,5 @@
-/* agentd.c - keyward-agent: one thread and one loop. What waits, waits in the loop's sleep, and when the server holds the
- * line, the heartbeat is that sleep: an order arrives at once, a signal ends it. */
+/* agentd.c - keyward-agent: one thread and one loop. What waits, waits in the loop's sleep, and when the server holds
+ * the line, the heartbeat is that sleep: an order arrives at once, a signal ends it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -41,7 +41,8 @@ static const struct option_row options[] = {
 	{ 'h', "help", OPTION_FLAG, offsetof(struct options, help), NULL, "show this and end" },
 	{ 'V', "version", OPTION_FLAG, offsetof(struct options, version), NULL, "show the version and end" },
 	{ 0, "conf", OPTION_TEXT, offsetof(struct options, conf), "FILE", "configuration file (" AGENT_CONF_PATH ")" },
-	{ 0, "state", OPTION_TEXT, offsetof(struct options, state), "DIR", "folder of the registration (" AGENT_STATE_PATH ")" },
+	{ 0, "state", OPTION_TEXT, offsetof(struct options, state), "DIR",
+		"folder of the registration (" AGENT_STATE_PATH ")" },
 	{ 0, "log-level", OPTION_TEXT, offsetof(struct options, log_level), "LEVEL", "debug, info, warning or error" },
 };
 
@@ -341,7 +342,8 @@ static void heartbeat(struct daemon *a)
 		beat(a, left >= HOLD_LEAST ? left / CLOCK_SECOND : 0);
 }
 
-/* In this order: the server must know the devices before it is asked about them, and of a close before the next request. */
+/* In this order: the server must know the devices before it is asked about them, and of a close before the next
+ * request. */
 static void with_server(struct daemon *a)
 {
 	struct guest *g = &a->g;
@@ -462,8 +464,8 @@ static int run(struct daemon *a, const struct options *o)
 		log_error("cannot start", "reason", err_text(), NULL);
 		return 1;
 	}
-	log_info("keyward-agent runs", "version", HOST_AGENT_VERSION, "provider", a->g.provider->name, "instance", a->g.who.instance_id,
-		NULL);
+	log_info("keyward-agent runs", "version", HOST_AGENT_VERSION, "provider", a->g.provider->name, "instance",
+		a->g.who.instance_id, NULL);
 	while (!a->stop)
 		turn(a);
 	notify("STOPPING=1");

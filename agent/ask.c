@@ -102,7 +102,8 @@ static int ask_registration(struct tool *t)
 	int rc = ask_provider(t);
 
 	if (rc == 0)
-		rc = ask_text("Account ID", t->o.account ? t->o.account : agent_conf_text(&t->g.conf, AGENT_ACCOUNT), &t->o.account);
+		rc = ask_text("Account ID", t->o.account ? t->o.account : agent_conf_text(&t->g.conf, AGENT_ACCOUNT),
+			&t->o.account);
 	if (rc == 0)
 		rc = ask_text("Web Service URL", t->o.url ? t->o.url : agent_conf_text(&t->g.conf, AGENT_URL), &t->o.url);
 	while (rc == 0 && t->passphrase == NULL)

@@ -1,5 +1,5 @@
-/* await.c - waiting for what people decide in the console: provisioning, and keys to mount with. Where keyward-agent runs, it
- * does the work, and this only watches. */
+/* await.c - waiting for what people decide in the console: provisioning, and keys to mount with. Where keyward-agent
+ * runs, it does the work, and this only watches. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,7 +128,8 @@ enum tool_exit await_provisioning(struct tool *t)
 			return timed_out(t, "no device was encrypted");
 		nap(POLL_SECONDS);
 	}
-	tool_say(t, w.failed ? "Provisioning ended with failures; the console shows the reasons." : "Provisioning is done.");
+	tool_say(t, w.failed ? "Provisioning ended with failures; the console shows the reasons."
+		: "Provisioning is done.");
 	return w.failed ? TOOL_FAILURE : TOOL_OK;
 }
 
@@ -160,8 +161,8 @@ static void step(struct tool *t)
 	}
 }
 
-/* The process that serves a volume in user space outlives this one and inherits its standard error: whoever reads that through
- * a pipe would wait for its end as long as the volume is open. So from here on only we have it. */
+/* The process that serves a volume in user space outlives this one and inherits its standard error: whoever reads that
+ * through a pipe would wait for its end as long as the volume is open. So from here on only we have it. */
 static void keep_stderr(void)
 {
 	int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

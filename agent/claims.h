@@ -1,7 +1,8 @@
 /* claims.h - what a sealed key says of itself, read before it is opened.
  *
  * The session proves that the server sent it and the one-time key that it is for this request alone; what remains is to
- * hold the claims against what this guest knows, and to learn what it does not know yet: the server's ids of a new device. */
+ * hold the claims against what this guest knows, and to learn what it does not know yet: the server's ids of a new
+ * device. */
 #ifndef AGENT_CLAIMS_H
 #define AGENT_CLAIMS_H
 

@@ -1,5 +1,5 @@
-/* conf.h - the guest's configuration file, /etc/keyward/agent.conf: "name = value" lines, # comments. Every setting is a
- * row of one table; names that are not in it and values out of range are refused. */
+/* conf.h - the guest's configuration file, /etc/keyward/agent.conf: "name = value" lines, # comments. Every setting is
+ * a row of one table; names that are not in it and values out of range are refused. */
 #ifndef AGENT_CONF_H
 #define AGENT_CONF_H
 
@@ -15,17 +15,21 @@
 	X(URL, "url", TEXT, "", 0, 0, "Web Service URL of the tenant; taken at registration") \
 	X(ACCOUNT, "account", ACCOUNT, "", 0, 0, "account ID of the tenant; taken at registration") \
 	X(CA_FILE, "ca_file", PATH, "", 0, 0, "PEM file of certificates to trust instead of the system's") \
-	X(IGNORE_SSL_ERRORS, "ignore_ssl_errors", FLAG, "no", 0, 0, "yes: do not check the server's certificate (the console shows it)") \
+	X(IGNORE_SSL_ERRORS, "ignore_ssl_errors", FLAG, "no", 0, 0, \
+		"yes: do not check the server's certificate (the console shows it)") \
 	X(PROVIDER, "provider", TEXT, "native", 0, 0, "provider plug-in") \
 	X(INSTANCE_ID, "instance_id", TEXT, "", 0, 0, "id of this machine, when the provider's shall not be used") \
-	X(DEVICES, "devices", LIST, "", 0, 0, "path of a container file or block device to publish besides the disks found") \
-	X(MOUNT, "mount", MOUNT, "", 0, 0, "DEVICE-ID,ACCESS,MOUNT-POINT: wanted where the server does not say (read-only or read-write)") \
+	X(DEVICES, "devices", LIST, "", 0, 0, \
+		"path of a container file or block device to publish besides the disks found") \
+	X(MOUNT, "mount", MOUNT, "", 0, 0, \
+		"DEVICE-ID,ACCESS,MOUNT-POINT: wanted where the server does not say (read-only or read-write)") \
 	X(RUN, "run", PATH, "/run/keyward", 0, 0, "folder that does not outlive the boot") \
 	X(MOUNT_COMPLETE, "mount_complete", PATH, "", 0, 0, "program to run once all volumes are mounted") \
 	X(TEARDOWN, "teardown", PATH, "", 0, 0, "program to run before volumes are closed") \
 	X(SCRIPT_SECONDS, "script_seconds", NUMBER, "60", 1, 3600, "time that either program has") \
 	X(STOP_SECONDS, "stop_seconds", NUMBER, "30", 0, 3600, "how long a stop waits for volumes that are in use") \
-	X(READY_SECONDS, "ready_seconds", NUMBER, "90", 0, 3600, "how long services that start after the agent wait for the volumes") \
+	X(READY_SECONDS, "ready_seconds", NUMBER, "90", 0, 3600, \
+		"how long services that start after the agent wait for the volumes") \
 	X(HEARTBEAT, "heartbeat", NUMBER, "0", 0, 3600, "seconds between heartbeats; 0: as the server says") \
 	X(ENGINE, "engine", TEXT, "", 0, 0, "dm-crypt or userspace; empty: the best that this kernel supports") \
 	X(VOLUME_PROGRAM, "volume_program", PATH, "", 0, 0, "program of the user-space engine; empty: the installed one") \

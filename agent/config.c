@@ -27,19 +27,23 @@ static const struct option_row options[] = {
 	{ 'V', "version", OPTION_FLAG, AT(version), NULL, "show the version and end" },
 	{ 'r', "register", OPTION_FLAG, AT(register_), NULL, "register this machine with the server" },
 	{ 'i', "publish-inventory", OPTION_FLAG, AT(publish), NULL, "tell the server which devices there are" },
-	{ 'w', "with-provisioning", OPTION_FLAG, AT(with_provisioning), NULL, "wait for devices to be encrypted, and encrypt them" },
+	{ 'w', "with-provisioning", OPTION_FLAG, AT(with_provisioning), NULL,
+		"wait for devices to be encrypted, and encrypt them" },
 	{ 0, "mount", OPTION_FLAG, AT(mount), NULL, "ask for the keys and mount the volumes here" },
 	{ 'k', "get-device-list", OPTION_FLAG, AT(device_list), NULL, "list the devices of this machine" },
 	{ 0, "status", OPTION_FLAG, AT(status), NULL, "show the registration, the server's answer and the volumes" },
 	{ 'l', "list-plugins", OPTION_FLAG, AT(list_plugins), NULL, "list the provider plug-ins" },
 	{ 'u', "url", OPTION_TEXT, AT(url), "URL", "Web Service URL, as the console shows it" },
 	{ 'g', "guid", OPTION_TEXT, AT(account), "ACCOUNT", "account ID, as the console shows it" },
-	{ 'x', "passphrase", OPTION_TEXT, AT(passphrase), "PW", "provisioning passphrase; others can see it with ps: prefer the next" },
-	{ 0, "passphrase-file", OPTION_TEXT, AT(passphrase_file), "FILE", "read it from FILE (- for standard input), or set KEYWARD_PASSPHRASE" },
+	{ 'x', "passphrase", OPTION_TEXT, AT(passphrase), "PW",
+		"provisioning passphrase; others can see it with ps: prefer the next" },
+	{ 0, "passphrase-file", OPTION_TEXT, AT(passphrase_file), "FILE",
+		"read it from FILE (- for standard input), or set KEYWARD_PASSPHRASE" },
 	{ 'c', "csp", OPTION_TEXT, AT(csp), "ID", "provider plug-in (native)" },
 	{ 't', "timeout", OPTION_NUMBER, AT(timeout), "MIN", "wait no longer than so many minutes (720)", 1, 525600 },
 	{ 0, "ca-file", OPTION_TEXT, AT(ca_file), "FILE", "trust the certificates in FILE (PEM) instead of the system's" },
-	{ 'e', "ignore-ssl-error", OPTION_FLAG, AT(ignore_ssl_error), NULL, "do not check the server's certificate; the console shows it" },
+	{ 'e', "ignore-ssl-error", OPTION_FLAG, AT(ignore_ssl_error), NULL,
+		"do not check the server's certificate; the console shows it" },
 	{ 0, "force", OPTION_FLAG, AT(force), NULL, "register anew although this machine is registered" },
 	{ 0, "state", OPTION_TEXT, AT(state), "DIR", "folder of the registration (" AGENT_STATE_PATH ")" },
 	{ 0, "conf", OPTION_TEXT, AT(conf), "FILE", "configuration file (" AGENT_CONF_PATH ")" },
@@ -65,7 +69,8 @@ static const struct {
 	enum tool_exit exit;
 	const char *advice;
 } meanings[] = {
-	{ ERR_UNAUTHENTICATED, TOOL_REFUSED, "The account ID or the provisioning passphrase is wrong (User Management in the console shows"
+	{ ERR_UNAUTHENTICATED, TOOL_REFUSED,
+		"The account ID or the provisioning passphrase is wrong (User Management in the console shows"
 		" both), or this machine's registration was removed: register again with --force." },
 	{ ERR_SUSPENDED, TOOL_REFUSED, "The account is suspended: ask your operator." },
 	{ ERR_FORBIDDEN, TOOL_REFUSED, "The server does not permit it." },
@@ -96,7 +101,8 @@ enum tool_exit tool_link(struct tool *t)
 	int rc;
 
 	if (!t->g.registered) {
-		fprintf(stderr, "keyward-config: this machine is not registered. Use --register with --url, --guid and a passphrase.\n");
+		fprintf(stderr,
+			"keyward-config: this machine is not registered. Use --register with --url, --guid and a passphrase.\n");
 		return TOOL_FAILURE;
 	}
 	if (t->g.link)
@@ -125,7 +131,8 @@ static void help(void)
 
 	option_help(options, ARRAY_LEN(options), &text);
 	printf("Usage: keyward-config [OPTION]...\n"
-		"Registers this machine with a Keyward server and prepares its devices. Without options, on a terminal, it asks.\n\n%s"
+		"Registers this machine with a Keyward server and prepares its devices. Without options, on a terminal, it"
+			" asks.\n\n%s"
 		"\nExit codes:\n", buf_str(&text));
 #define X(id, number, meaning) printf("  %d  %s\n", number, meaning);
 	TOOL_EXITS(X)

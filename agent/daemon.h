@@ -1,5 +1,5 @@
-/* daemon.h - the state of keyward-agent as a process: one thread, one loop. agentd.c is the loop, beat.c heartbeats, order.c
- * what the server orders, stop.c the end. */
+/* daemon.h - the state of keyward-agent as a process: one thread, one loop. agentd.c is the loop, beat.c heartbeats,
+ * order.c what the server orders, stop.c the end. */
 #ifndef AGENT_DAEMON_H
 #define AGENT_DAEMON_H
 

@@ -1,5 +1,5 @@
-/* device.h - the life of one encrypted device in this guest: a table of states and events, pure. agentd.c, request.c, work.c
- * and provision.c do what the states ask for.
+/* device.h - the life of one encrypted device in this guest: a table of states and events, pure. agentd.c, request.c,
+ * inventory.c and provision.c do what the states ask for.
  *
  *     waiting ── ask ──▶ requesting ── pend ──▶ pending
  *        ▲                   │  key               │ key

@@ -45,7 +45,8 @@ static int read_passphrase(const char *path, struct secret **out)
 	s->data[strcspn((const char *)s->data, "\r\n")] = '\0';
 	if (fd < 0 || n < 0 || s->data[0] == '\0') {
 		secret_free(s);
-		return err_set(ERR_INVALID, "no passphrase can be read from %s: %s", path, fd < 0 || n < 0 ? strerror(errno) : "it is empty");
+		return err_set(ERR_INVALID, "no passphrase can be read from %s: %s", path,
+			fd < 0 || n < 0 ? strerror(errno) : "it is empty");
 	}
 	*out = s;
 	return 0;
@@ -60,8 +61,8 @@ int enrol_take_passphrase(struct tool *t)
 	if (t->o.passphrase) {
 		t->passphrase = move_text(argument.write);
 		t->o.passphrase = NULL;
-		log_warning("a passphrase among the options can be seen by others with ps; --passphrase-file or KEYWARD_PASSPHRASE keep it out",
-			NULL);
+		log_warning("a passphrase among the options can be seen by others with ps; --passphrase-file or"
+			" KEYWARD_PASSPHRASE keep it out", NULL);
 	} else if (t->o.passphrase_file) {
 		return read_passphrase(t->o.passphrase_file, &t->passphrase);
 	} else if (environment) {
@@ -88,7 +89,8 @@ static int collect(struct tool *t, struct registration *s)
 		return err_set(ERR_INVALID, "needed:%s%s%s", *url ? "" : " --url", *account ? "" : " --guid",
 			t->passphrase ? "" : " a passphrase (--passphrase-file, KEYWARD_PASSPHRASE or --passphrase)");
 	if (uuid_parse(account, &s->account) < 0)
-		return err_set(ERR_INVALID, "\"%s\" is no account ID: it looks like 0190a5c4-7d10-7abc-8123-456789abcdef", account);
+		return err_set(ERR_INVALID, "\"%s\" is no account ID: it looks like 0190a5c4-7d10-7abc-8123-456789abcdef",
+			account);
 	if (strlen(url) > REGISTRATION_URL_MAX)
 		return err_set(ERR_INVALID, "the URL is too long");
 	snprintf(s->url, sizeof s->url, "%s", url);
@@ -122,11 +124,13 @@ static int speak(struct tool *t, struct registration *s)
 	if (rc < 0)
 		return rc;
 	if (s->ignore_ssl_errors)
-		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF: anyone on the way can pose as the web server", "url", s->url, NULL);
+		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF: anyone on the way can pose as the web server", "url",
+			s->url, NULL);
 	describe(t, &description);
 	transport = link_transport(t->g.link);
 	signer = proto_signer_of(s->key);
-	rc = proto_enrol(&transport, &s->account, (const char *)t->passphrase->data, s->public_key, &signer, &description, &enrolled);
+	rc = proto_enrol(&transport, &s->account, (const char *)t->passphrase->data, s->public_key, &signer, &description,
+		&enrolled);
 	if (rc == 0) {
 		s->agent = enrolled.agent;
 		memcpy(s->server_key, enrolled.server_key, sizeof s->server_key);
@@ -153,8 +157,8 @@ static void wake_agent(const struct guest *g)
 	free(path);
 }
 
-/* An attempt whose last answer was lost is repeated with the same key: the server then knows who it is (docs/protocol.md,
- * section 4). So the key is kept from before the first word until the registration is. */
+/* An attempt whose last answer was lost is repeated with the same key: the server then knows who it is
+ * (docs/protocol.md, section 4). So the key is kept from before the first word until the registration is. */
 static char *pending_path(const struct tool *t)
 {
 	return mem_printf("%s/pending.pem", t->g.state_dir);
@@ -190,12 +194,15 @@ static enum tool_exit keep_old(struct tool *t)
 
 	uuid_text(&t->g.reg.account, account);
 	if (t->o.account && strcasecmp(t->o.account, account) != 0) {
-		fprintf(stderr, "keyward-config: this machine is registered with account %s at %s. To move it to another account, add --force.\n",
+		fprintf(stderr,
+			"keyward-config: this machine is registered with account %s at %s. To move it to another account, add"
+				" --force.\n",
 			account, t->g.reg.url);
 		return TOOL_FAILURE;
 	}
-	tool_say(t, "This machine is registered already (account %s at %s); its identity is kept. --force makes a new one.", account,
-		t->g.reg.url);
+	tool_say(t,
+		"This machine is registered already (account %s at %s); its identity is kept. --force makes a new one.",
+		account, t->g.reg.url);
 	return TOOL_OK;
 }
 

@@ -179,7 +179,8 @@ static void went_offline(struct guest *g)
 	g->next_try = clock_ticks() + wait;
 	snprintf(text, sizeof text, "%.1f", (double)wait / CLOCK_SECOND);
 	if (!g->offline)
-		log_warning("the server cannot be reached; open volumes stay open", "url", g->reg.url, "reason", err_text(), NULL);
+		log_warning("the server cannot be reached; open volumes stay open", "url", g->reg.url, "reason", err_text(),
+			NULL);
 	log_debug("trying again", "in_seconds", text, "reason", err_text(), NULL);
 	g->offline = 1;
 }

@@ -34,8 +34,8 @@ struct guest {
 	clock_us backoff, next_try;              /* no call before next_try (clock_ticks) while offline */
 };
 
-/* Reads configuration (CONF_PATH NULL: the standard one, which may be missing) and, where there is one, the registration.
- * Makes state and run folders. ERR_ as the parts say. The caller ends G with guest_close. */
+/* Reads configuration (CONF_PATH NULL: the standard one, which may be missing) and, where there is one, the
+ * registration. Makes state and run folders. ERR_ as the parts say. The caller ends G with guest_close. */
 int guest_open(struct guest *g, const char *conf_path, const char *state_dir);
 void guest_close(struct guest *g);
 /* Reads the registration again when it has changed, and begins a new session: 1 if so, 0, or an error. */

@@ -10,7 +10,8 @@
 
 void host_describe(struct proto_host *out);
 int64_t host_uptime(void);                                   /* seconds */
-int64_t host_booted(void);                                   /* Unix time in seconds, the same for the whole boot; 0: unknown */
+/* Unix time in seconds, the same for the whole boot; 0: unknown */
+int64_t host_booted(void);
 /* Value of NAME in /etc/os-release without quotes, "" when it is not there. */
 void host_release(const char *name, char *out, size_t size);
 /* First line of a small file such as those of sysfs, trimmed; "" when it cannot be read. */

@@ -47,7 +47,8 @@ static int look(const struct guest *g, struct proto_device *d, struct volume_rep
 	struct stat device, root;
 
 	if (volume_inspect(d->path, r) < 0) {
-		(g->scanned ? log_debug : log_warning)("a device cannot be looked at", "device", d->id, "reason", err_text(), NULL);
+		(g->scanned ? log_debug : log_warning)("a device cannot be looked at", "device", d->id, "reason", err_text(),
+			NULL);
 		d->in_use = 1;
 		d->system = stat(d->path, &device) == 0 && stat("/", &root) == 0 && device.st_rdev == root.st_dev;
 		return 0;
@@ -68,8 +69,8 @@ static void show_token(const struct volume_report *r, struct proto_device *d)
 	d->key_version = r->token.key_version;
 }
 
-/* Finds an open volume again after a restart of the agent. One that is open but not mounted is closed: its key was on the way
- * when the agent was killed, and the next request gets it again. */
+/* Finds an open volume again after a restart of the agent. One that is open but not mounted is closed: its key was on
+ * the way when the agent was killed, and the next request gets it again. */
 static void adopt(struct guest *g, struct device *d)
 {
 	struct volume_state v;

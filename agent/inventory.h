@@ -1,4 +1,5 @@
-/* inventory.h - looking at this machine: what the provider lists plus what is on each device, and which devices are ours. */
+/* inventory.h - looking at this machine: what the provider lists plus what is on each device, and which devices are
+ * ours. */
 #ifndef AGENT_INVENTORY_H
 #define AGENT_INVENTORY_H
 

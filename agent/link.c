@@ -203,15 +203,17 @@ static int explain(struct link *l, CURLcode code)
 	case CURLE_COULDNT_RESOLVE_PROXY:
 		return err_set(ERR_UNAVAILABLE, "the proxy's name cannot be found: check https_proxy (%s)", more);
 	case CURLE_COULDNT_CONNECT:
-		return err_set(ERR_UNAVAILABLE, "nobody answers at %s port %s: check the URL, the server and firewalls (%s)", l->host, l->port,
-			more);
+		return err_set(ERR_UNAVAILABLE, "nobody answers at %s port %s: check the URL, the server and firewalls (%s)",
+			l->host, l->port, more);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
-		return err_set(ERR_UNAVAILABLE, "the certificate of %s is not trusted: give the CA that signed it (--ca-file or ca_file) (%s)",
+		return err_set(ERR_UNAVAILABLE,
+			"the certificate of %s is not trusted: give the CA that signed it (--ca-file or ca_file) (%s)",
 			l->host, more);
 	case CURLE_SSL_CONNECT_ERROR:
-		return err_set(ERR_UNAVAILABLE, "no TLS connection to %s port %s: is that an HTTPS server? (%s)", l->host, l->port, more);
+		return err_set(ERR_UNAVAILABLE, "no TLS connection to %s port %s: is that an HTTPS server? (%s)", l->host,
+			l->port, more);
 	case CURLE_ABORTED_BY_CALLBACK:
 		return err_set(ERR_TIMEOUT, "waiting was ended");
 	case CURLE_OPERATION_TIMEDOUT:
@@ -242,7 +244,8 @@ static int check_answer(struct link *l)
 
 	if (is_ours(l))
 		return 0;
-	return err_set(ERR_UNAVAILABLE, "what answers at %s is no Keyward agent service (HTTP status %ld): check the URL and any proxy",
+	return err_set(ERR_UNAVAILABLE,
+		"what answers at %s is no Keyward agent service (HTTP status %ld): check the URL and any proxy",
 		l->url, status);
 }
 
@@ -270,7 +273,8 @@ static int post(void *ctx, const struct buf *request, struct buf *answer)
 	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDSIZE, (long)request->len);
 	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDS, request->data);
 	code = transfer(l, 0);
-	/* A kept connection that was idle too long is closed with this status, which then seems to answer what was just sent. */
+	/* A kept connection that was idle too long is closed with this status, which then seems to answer what was just
+	 * sent. */
 	if (code == CURLE_OK && !is_ours(l) && status_of(l) == STATUS_TIMEOUT)
 		code = transfer(l, 1);
 	rc = code == CURLE_OK ? check_answer(l) : explain(l, code);

@@ -1,4 +1,5 @@
-/* link.h - HTTPS to the agent service: the transport under the agent protocol (libcurl), with texts that a person can act on.
+/* link.h - HTTPS to the agent service: the transport under the agent protocol (libcurl), with texts that a person can
+ * act on.
  *
  * One request at a time; the connection is kept. A proxy comes from the environment (https_proxy, no_proxy). */
 #ifndef AGENT_LINK_H
@@ -22,7 +23,8 @@ int link_open(const struct link_settings *settings, struct link **out);
 void link_close(struct link *l);                 /* NULL is fine */
 /* Valid as long as the link. */
 struct proto_transport link_transport(struct link *l);
-/* For the requests that follow: SECONDS at most; WAKE 1: give up with ERR_TIMEOUT as soon as the descriptor can be read. */
+/* For the requests that follow: SECONDS at most; WAKE 1: give up with ERR_TIMEOUT as soon as the descriptor can be
+ * read. */
 void link_set_limit(struct link *l, long seconds, int wake);
 /* 1 when the last request failed on the way (no name, no connection, no trust, no answer), 0 when an answer came. */
 int link_is_down(const struct link *l);

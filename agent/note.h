@@ -1,5 +1,5 @@
-/* note.h - what the agent must still know of an open volume after it was killed: under which request it was opened and where
- * it belongs. A file per volume in the run folder; nothing secret. */
+/* note.h - what the agent must still know of an open volume after it was killed: under which request it was opened and
+ * where it belongs. A file per volume in the run folder; nothing secret. */
 #ifndef AGENT_NOTE_H
 #define AGENT_NOTE_H
 

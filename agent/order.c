@@ -1,5 +1,5 @@
-/* order.c - the table of orders. An order is carried out once, however often it is given, and its result is told until a
- * heartbeat has arrived with it. */
+/* order.c - the table of orders. An order is carried out once, however often it is given, and its result is told until
+ * a heartbeat has arrived with it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +58,8 @@ void order_take(struct daemon *a, const struct proto_order *o)
 }
 
 /* Calls DO for the order's device, or for all. ERR_NOT_FOUND when it names one that is not here. */
-static int each(struct daemon *a, const struct proto_order *o, void (*act)(struct daemon *, const struct proto_order *, struct device *))
+static int each(struct daemon *a, const struct proto_order *o,
+	void (*act)(struct daemon *, const struct proto_order *, struct device *))
 {
 	int count = 0;
 
@@ -67,7 +68,8 @@ static int each(struct daemon *a, const struct proto_order *o, void (*act)(struc
 			act(a, o, &a->g.devices[i]);
 			count++;
 		}
-	return count || o->device[0] == '\0' ? 0 : err_set(ERR_NOT_FOUND, "this machine has no such device open or waiting");
+	return count || o->device[0] == '\0' ? 0
+		: err_set(ERR_NOT_FOUND, "this machine has no such device open or waiting");
 }
 
 static void close_one(struct daemon *a, const struct proto_order *o, struct device *d)
@@ -156,7 +158,8 @@ static int do_configure(struct daemon *a, const struct proto_order *o)
 
 static const struct {
 	enum proto_order_kind kind;
-	int (*run)(struct daemon *a, const struct proto_order *o);   /* 0: done; LATER; ERR_: not done, err_text() says why */
+	/* 0: done; LATER; ERR_: not done, err_text() says why */
+	int (*run)(struct daemon *a, const struct proto_order *o);
 } table[] = {
 	{ PROTO_ORDER_CHECK, do_check },
 	{ PROTO_ORDER_REVOKE, do_close },

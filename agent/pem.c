@@ -52,7 +52,8 @@ int pem_write(const char *path, const struct secret *key)
 
 	if (bio && pair && PEM_write_bio_PrivateKey(bio, pair, NULL, NULL, 0, NULL, NULL) == 1)
 		len = BIO_get_mem_data(bio, &text);
-	rc = len > 0 ? file_write(path, text, (size_t)len, 0600) : err_set(ERR_CRYPTO, "cannot write the signing key as PEM");
+	rc = len > 0 ? file_write(path, text, (size_t)len, 0600)
+		: err_set(ERR_CRYPTO, "cannot write the signing key as PEM");
 	EVP_PKEY_free(pair);
 	BIO_free(bio);
 	return rc;
@@ -85,7 +86,8 @@ static int scalar_of(EVP_PKEY *pair, struct secret **key, uint8_t public_key[sta
 	BIGNUM *d = NULL;
 	int ok = EVP_PKEY_get_utf8_string_param(pair, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group, NULL) == 1
 		&& strcmp(group, GROUP_NAME) == 0 && EVP_PKEY_get_bn_param(pair, OSSL_PKEY_PARAM_PRIV_KEY, &d) == 1
-		&& BN_bn2binpad(d, s->data, PROTO_SCALAR_SIZE) == PROTO_SCALAR_SIZE && proto_key_public(s->data, public_key) == 0;
+		&& BN_bn2binpad(d, s->data, PROTO_SCALAR_SIZE) == PROTO_SCALAR_SIZE
+		&& proto_key_public(s->data, public_key) == 0;
 
 	BN_clear_free(d);
 	if (!ok) {

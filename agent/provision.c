@@ -62,8 +62,8 @@ static const struct proto_device *find(const struct guest *g, const char *id)
 	return NULL;
 }
 
-/* Before a key is fetched. A volume of ours may be one that was left unfinished, or finished without the server hearing of
- * it: which of them, only the key can tell. */
+/* Before a key is fetched. A volume of ours may be one that was left unfinished, or finished without the server hearing
+ * of it: which of them, only the key can tell. */
 static int may_begin(const struct work *w)
 {
 	struct volume_report r;
@@ -190,8 +190,8 @@ static int make_volume(struct work *w)
 	if (rc < 0)
 		return rc;
 	device_name(w->task->device, name);
-	return volume_provision(&w->g->env, w->found->path, name, &params, w->key, w->task->filesystem[0] ? w->task->filesystem : "ext4",
-		NULL, w->task->overwrite, on_progress, w);
+	return volume_provision(&w->g->env, w->found->path, name, &params, w->key,
+		w->task->filesystem[0] ? w->task->filesystem : "ext4", NULL, w->task->overwrite, on_progress, w);
 }
 
 static int tell_done(struct work *w)
@@ -230,8 +230,8 @@ static int encrypt(struct work *w)
 		log_info("device was encrypted already by an earlier run", "device", w->task->device, NULL);
 		return 0;
 	}
-	log_info("encrypting a device", "device", w->task->device, "path", w->found->path, "mode", w->task->mode, "filesystem",
-		w->task->filesystem, NULL);
+	log_info("encrypting a device", "device", w->task->device, "path", w->found->path, "mode", w->task->mode,
+		"filesystem", w->task->filesystem, NULL);
 	return make_volume(w);
 }
 
@@ -262,8 +262,8 @@ static void leave(struct work *w, int rc, const char *reason)
 /* Refusals that say nothing of the device: asking again later may do. */
 static int is_passing(const struct guest *g, int rc)
 {
-	return g->client.refusal.code[0] && (rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT || rc == ERR_SEALED || rc == ERR_TOO_MANY
-		|| rc == ERR_SUSPENDED || rc == ERR_DB || rc == ERR_INTERNAL);
+	return g->client.refusal.code[0] && (rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT || rc == ERR_SEALED
+		|| rc == ERR_TOO_MANY || rc == ERR_SUSPENDED || rc == ERR_DB || rc == ERR_INTERNAL);
 }
 
 /* The outcome for the server, unless the run was stopped: then the task stays as it is, for the next run. */

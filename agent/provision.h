@@ -1,5 +1,5 @@
-/* provision.h - carrying out what the server wants encrypted. Both programs use it; a lock in the run folder sees to it that
- * only one of them does at a time. Interrupted anywhere, the next call goes on or starts anew (VOL-4). */
+/* provision.h - carrying out what the server wants encrypted. Both programs use it; a lock in the run folder sees to it
+ * that only one of them does at a time. Interrupted anywhere, the next call goes on or starts anew (VOL-4). */
 #ifndef AGENT_PROVISION_H
 #define AGENT_PROVISION_H
 
@@ -14,9 +14,9 @@ struct provision_run {
 	int stopped;                     /* out: progress asked for it */
 };
 
-/* Asks for tasks and works through them. Needs a recent inventory_scan; does another when it has changed a device. ERR_BUSY
- * when another program is at it; what guest_call returns when the server cannot be asked. A task that fails does not fail
- * the call: the server has been told why. */
+/* Asks for tasks and works through them. Needs a recent inventory_scan; does another when it has changed a device.
+ * ERR_BUSY when another program is at it; what guest_call returns when the server cannot be asked. A task that fails
+ * does not fail the call: the server has been told why. */
 int provision(struct guest *g, struct provision_run *run);
 
 #endif

@@ -26,7 +26,8 @@ int registration_folder(const char *dir)
 	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
 		return err_set(ERR_IO, "%s is not a folder that can be used", dir);
 	if (st.st_uid != geteuid() || (st.st_mode & 077))
-		return err_set(ERR_FORBIDDEN, "%s: only its owner, the user that runs this program, may have access (mode 0700)", dir);
+		return err_set(ERR_FORBIDDEN,
+			"%s: only its owner, the user that runs this program, may have access (mode 0700)", dir);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
-/* registration.h - what a registered guest keeps between boots, in a folder of mode 0700: who it is and whom it trusts. No key of
- * a device is ever in it. */
+/* registration.h - what a registered guest keeps between boots, in a folder of mode 0700: who it is and whom it trusts.
+ * No key of a device is ever in it. */
 #ifndef AGENT_REGISTRATION_H
 #define AGENT_REGISTRATION_H
 
@@ -28,7 +28,8 @@ struct registration {
 
 /* Makes the folder when missing. ERR_FORBIDDEN when others than its owner, which must be this user, may use it; ERR_IO. */
 int registration_folder(const char *dir);
-/* ERR_NOT_FOUND when the guest is not registered; ERR_INVALID when a file is broken. The caller ends OUT with registration_clear. */
+/* ERR_NOT_FOUND when the guest is not registered; ERR_INVALID when a file is broken. The caller ends OUT with
+ * registration_clear. */
 int registration_load(const char *dir, struct registration *out);
 /* After this the guest is registered as S says; a crash leaves the old registration or the new one. */
 int registration_save(const char *dir, const struct registration *s);

@@ -105,7 +105,8 @@ static void open_with(struct guest *g, struct device *d, const struct proto_key_
 	d->untold_closed = 0;
 	d->wake = clock_ticks() + REQUEST_LOOK;
 	device_say(d, "mounted on %s", d->mount_point);
-	log_info("volume open and mounted", "device", d->id, "mounted", d->mount_point, "access", proto_access_names[d->access], NULL);
+	log_info("volume open and mounted", "device", d->id, "mounted", d->mount_point, "access",
+		proto_access_names[d->access], NULL);
 }
 
 static void deliver(struct guest *g, struct device *d, const struct proto_key_answer *a)
@@ -179,7 +180,8 @@ static void refused(struct guest *g, struct device *d, int rc)
 
 	device_say(d, "%s", err_text());
 	if (reached) {
-		log_warning("the server refuses to decide on a key", "device", d->id, "reason", err_name(rc), "text", d->detail, NULL);
+		log_warning("the server refuses to decide on a key", "device", d->id, "reason", err_name(rc), "text",
+			d->detail, NULL);
 		wake_in(d, guest_retry_after(g, REFUSED_STANDARD));
 	} else {
 		d->wake = g->next_try > clock_ticks() ? g->next_try : clock_ticks() + CLOCK_SECOND;
@@ -267,8 +269,8 @@ static void still_busy(struct device *d, const char *point)
 	snprintf(reason, sizeof reason, "%s", err_text());
 	holders_find(point, who, sizeof who);
 	device_say(d, "cannot be closed yet: %s", who[0] ? who : reason);
-	log_warning("a volume is in use and cannot be closed yet", "device", d->id, "mounted", point, "used_by", who, "reason", reason,
-		NULL);
+	log_warning("a volume is in use and cannot be closed yet", "device", d->id, "mounted", point, "used_by", who,
+		"reason", reason, NULL);
 	d->wake = clock_ticks() + REQUEST_LOOK;
 }
 

@@ -1,6 +1,6 @@
-/* request.h - asking for a device's key, and opening and mounting with it; and the way back. Each function does one step of
- * the table in device.h and leaves the device in its next state with wake set. Nothing here is fatal: what fails is said in
- * the device's detail, logged, and tried again. */
+/* request.h - asking for a device's key, and opening and mounting with it; and the way back. Each function does one
+ * step of the table in device.h and leaves the device in its next state with wake set. Nothing here is fatal: what
+ * fails is said in the device's detail, logged, and tried again. */
 #ifndef AGENT_REQUEST_H
 #define AGENT_REQUEST_H
 

@@ -30,14 +30,15 @@ static void attributes(posix_spawnattr_t *attr)
 	posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
 }
 
-int script_start(struct script *s, const char *path, const char *event, const char *device, const char *point, const char *reason,
-	long seconds)
+int script_start(struct script *s, const char *path, const char *event, const char *device, const char *point,
+	const char *reason, long seconds)
 {
 	char *program = mem_strdup(path), *argv[] = { program, NULL };
 	char *env[] = {
 		mem_strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
 		mem_printf("KEYWARD_EVENT=%s", event), mem_printf("KEYWARD_DEVICE=%s", device ? device : ""),
-		mem_printf("KEYWARD_MOUNT_POINT=%s", point ? point : ""), mem_printf("KEYWARD_REASON=%s", reason ? reason : ""), NULL
+		mem_printf("KEYWARD_MOUNT_POINT=%s", point ? point : ""),
+		mem_printf("KEYWARD_REASON=%s", reason ? reason : ""), NULL
 	};
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;

@@ -126,8 +126,8 @@ static int ping(struct tool *t)
 
 static void print_status(const struct tool *t, const json_t *o)
 {
-	static const char *const names[] = { "registered", "url", "account", "agent", "provider", "instance", "agent_running",
-		"certificate_checks", "server" };
+	static const char *const names[] = { "registered", "url", "account", "agent", "provider", "instance",
+		"agent_running", "certificate_checks", "server" };
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		const json_t *v = json_object_get(o, names[i]);
@@ -147,7 +147,8 @@ static enum tool_exit add_registration(struct tool *t, json_t *o)
 	json_set_string(o, "url", t->g.reg.url);
 	json_set_uuid(o, "account", &t->g.reg.account);
 	json_set_uuid(o, "agent", &t->g.reg.agent);
-	json_set_bool(o, "certificate_checks", !t->g.reg.ignore_ssl_errors && !agent_conf_flag(&t->g.conf, AGENT_IGNORE_SSL_ERRORS));
+	json_set_bool(o, "certificate_checks",
+		!t->g.reg.ignore_ssl_errors && !agent_conf_flag(&t->g.conf, AGENT_IGNORE_SSL_ERRORS));
 	json_set_string(o, "server", rc < 0 ? err_text() : "answers");
 	return rc == 0 ? TOOL_OK : tool_failed(t, rc, "the server");
 }

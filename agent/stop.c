@@ -1,4 +1,5 @@
-/* stop.c - the end: teardown, close all, tell the server. A volume that stays in use is left open rather than torn away. */
+/* stop.c - the end: teardown, close all, tell the server. A volume that stays in use is left open rather than torn
+ * away. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>

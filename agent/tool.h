@@ -1,5 +1,6 @@
 /* tool.h - keyward-config taken apart: config.c is the command line, enrol.c registration, await.c waiting for what the
- * console decides, show.c output, ask.c questions. Each action returns one of the exit codes and has said what went wrong. */
+ * console decides, show.c output, ask.c questions. Each action returns one of the exit codes and has said what went
+ * wrong. */
 #ifndef AGENT_TOOL_H
 #define AGENT_TOOL_H
 
@@ -22,8 +23,8 @@ enum tool_exit {
 };
 
 struct tool_options {
-	int help, version, list_plugins, register_, force, publish, with_provisioning, mount, device_list, status, json, quiet,
-		ignore_ssl_error;
+	int help, version, list_plugins, register_, force, publish, with_provisioning, mount, device_list, status, json,
+		quiet, ignore_ssl_error;
 	long timeout;                    /* minutes */
 	const char *url, *account, *passphrase, *passphrase_file, *csp, *ca_file, *state, *conf;
 };

@@ -1,5 +1,5 @@
-/* facts.h - the seam of the Integrity Check Module: a table of facts, each a name, a function and a time limit. What cannot
- * be told is left out, which the server counts as unknown. */
+/* facts.h - the seam of the Integrity Check Module: a table of facts, each a name, a function and a time limit. What
+ * cannot be told is left out, which the server counts as unknown. */
 #ifndef AGENT_INTEGRITY_FACTS_H
 #define AGENT_INTEGRITY_FACTS_H
 

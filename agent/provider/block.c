@@ -166,7 +166,8 @@ static void describe(const char *name, const char *path, struct proto_device *ou
 	snprintf(out->path, sizeof out->path, "%s", path);
 	out->kind = kind_of(name);
 	out->size_bytes = attribute(name, "size", text, sizeof text) ? strtoll(text, NULL, 10) * SECTOR : 0;
-	if (!attribute(name, "dm/name", out->name, sizeof out->name) && !attribute(name, "device/model", out->name, sizeof out->name))
+	if (!attribute(name, "dm/name", out->name, sizeof out->name)
+		&& !attribute(name, "device/model", out->name, sizeof out->name))
 		snprintf(out->name, sizeof out->name, "%s", name);
 	if (out->kind != PROTO_DEVICE_PARTITION)
 		id_of_disk(name, out->id);

@@ -1,5 +1,5 @@
-/* provider.h - the seam to what runs this machine: who we are, and which devices there are. A provider is one struct and one
- * file; provider.c lists them. What is on a device is not a provider's affair (inventory.h). */
+/* provider.h - the seam to what runs this machine: who we are, and which devices there are. A provider is one struct
+ * and one file; provider.c lists them. What is on a device is not a provider's affair (inventory.h). */
 #ifndef AGENT_PROVIDER_PROVIDER_H
 #define AGENT_PROVIDER_PROVIDER_H
 
@@ -23,8 +23,8 @@ struct provider_identity {
 struct provider {
 	const char *name, *title;
 	int (*identify)(const struct provider_context *ctx, struct provider_identity *out);
-	/* Fills id, name, path, kind and size of at most MAX devices, with ids that stay the same over reboots and are unique in
-	 * the list; the count, or a negative ERR_ code. */
+	/* Fills id, name, path, kind and size of at most MAX devices, with ids that stay the same over reboots and are
+	 * unique in the list; the count, or a negative ERR_ code. */
 	int (*list)(const struct provider_context *ctx, struct proto_device *out, size_t max);
 };
 

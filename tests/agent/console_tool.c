@@ -1,5 +1,5 @@
-/* console_tool.c - what a tenant's people do in the console, by the console's own store functions and database role, for tests
- * that play guest and console against a running server.
+/* console_tool.c - what a tenant's people do in the console, by the console's own store functions and database role,
+ * for tests that play guest and console against a running server.
  *
  *     console_tool CONNINFO ACCOUNT COMMAND ARGS...
  *
@@ -77,7 +77,8 @@ static int command_instance(struct db *db, char **args)
 /* DEVICE FILESYSTEM MOUNT-POINT ACCESS MODE BITS */
 static int command_configure(struct db *db, char **args)
 {
-	struct device_configuration c = { "linux", args[1], args[2], args[3], "aes", args[4], "sha256", atol(args[5]), NULL };
+	struct device_configuration c = { "linux", args[1], args[2], args[3], "aes", args[4], "sha256", atol(args[5]),
+		NULL };
 	struct uuid id;
 	int rc = uuid_parse(args[0], &id);
 

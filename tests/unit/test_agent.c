@@ -1,4 +1,5 @@
-/* test_agent.c - what the guest's programs stand on: configuration, options, registration, signing key, names, back-off. */
+/* test_agent.c - what the guest's programs stand on: configuration, options, registration, signing key, names,
+ * back-off. */
 #include "check.h"
 
 #include <fcntl.h>
@@ -65,7 +66,8 @@ TEST(conf_reads_settings_and_defaults, "AGT-6")
 	size_t cursor = 0;
 	int access;
 
-	CHECK_INT(load(dir, "# comment\nurl = https://a.example \n devices=/srv/a.img\ndevices = /srv/b.img\nheartbeat = 7\n"
+	CHECK_INT(load(dir,
+		"# comment\nurl = https://a.example \n devices=/srv/a.img\ndevices = /srv/b.img\nheartbeat = 7\n"
 		"mount = file:/srv/a.img,read-only,/mnt/a, with comma\nignore_ssl_errors = yes\n", &c), 0);
 	CHECK_STR(agent_conf_text(&c, AGENT_URL), "https://a.example");
 	CHECK_STR(agent_conf_text(&c, AGENT_PROVIDER), "native");
@@ -92,8 +94,9 @@ TEST(conf_refuses_what_it_does_not_know, "AGT-6")
 {
 	static const char *const wrong[] = {
 		"urll = x\n", "url\n", "url = a\nurl = b\n", "heartbeat = soon\n", "heartbeat = -1\n", "heartbeat = 3601\n",
-		"ignore_ssl_errors = maybe\n", "ca_file = relative\n", "devices = relative\n", "devices =\n", "log_level = loud\n",
-		"account = 12\n", "mount = a,read-write\n", "mount = a,all,/x\n", "mount = a,read-only,x\n", "mount = ,read-only,/x\n",
+		"ignore_ssl_errors = maybe\n", "ca_file = relative\n", "devices = relative\n", "devices =\n",
+		"log_level = loud\n", "account = 12\n", "mount = a,read-write\n", "mount = a,all,/x\n",
+		"mount = a,read-only,x\n", "mount = ,read-only,/x\n",
 	};
 	char *dir = folder();
 	struct agent_conf c = { { NULL } };
@@ -170,7 +173,8 @@ TEST(options_follow_their_table, "CFG-2")
 	CHECK_INT(parse(&o, "--flag=1"), ERR_INVALID);
 	CHECK_INT(parse(&o, "word"), ERR_INVALID);
 	option_help(rows, ARRAY_LEN(rows), &help);
-	CHECK(strstr(buf_str(&help), "-f, --flag") && strstr(buf_str(&help), "--number N") && strstr(buf_str(&help), "a text"));
+	CHECK(strstr(buf_str(&help), "-f, --flag") && strstr(buf_str(&help), "--number N") && strstr(buf_str(&help),
+		"a text"));
 	buf_free(&help);
 }
 
@@ -299,7 +303,8 @@ TEST(files_have_ids_by_their_path, "CSP-2")
 
 TEST(links_refuse_what_is_no_https_url, "AGT-1")
 {
-	static const char *const wrong[] = { "", "agents.example", "http://agents.example", "ftp://x", "https://", "https://user@host" };
+	static const char *const wrong[] = { "", "agents.example", "http://agents.example", "ftp://x", "https://",
+		"https://user@host" };
 	struct link *l = NULL;
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {

@@ -35,7 +35,8 @@ TEST(every_transition_is_as_designed, "AGT-1,AGT-5,INT-3")
 			int got = device_next((enum device_state)s, (enum device_event)e);
 
 			if (got != want[s][e])
-				printf("    %s, %s\n", device_state_name((enum device_state)s), device_event_name((enum device_event)e));
+				printf("    %s, %s\n", device_state_name((enum device_state)s),
+					device_event_name((enum device_event)e));
 			CHECK_INT(got, want[s][e]);
 		}
 }
