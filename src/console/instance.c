@@ -10,6 +10,8 @@
 #include "store/order.h"
 #include "web/doc.h"
 
+#define HISTORY_SHOWN 25
+
 static const char *or_null(const json_t *row, const char *name)
 {
 	const char *s = doc_text(row, name);
@@ -172,16 +174,32 @@ static json_t *fact_text(const struct call *c, const char *name, const json_t *v
 	return out;
 }
 
+static void add_fact(const struct call *c, json_t *out, const json_t *row, const char *name, const json_t *value)
+{
+	json_array_append_new(out, json_pack("{s:s, s:s, s:o, s:s, s:o}", "id", name, "name", label_of(c, name), "value",
+		fact_text(c, name, value), "source", call_translate(c, "Agent"), "at", doc_when(c, row, "facts_at")));
+}
+
+static int is_labelled(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+		if (strcmp(labels[i].name, name) == 0)
+			return 1;
+	return 0;
+}
+
+/* Those with a label in the order of the table, then the others. */
 static void set_facts(struct call *c, const json_t *row)
 {
 	json_t *facts = json_object_get(row, "facts"), *out = json_array(), *value;
 	const char *name;
 
-	json_object_foreach(facts, name, value) {
-		if (strcmp(name, "gathered_at") != 0)
-			json_array_append_new(out, json_pack("{s:s, s:s, s:o, s:s, s:o}", "id", name, "name", label_of(c, name), "value",
-				fact_text(c, name, value), "source", call_translate(c, "Agent"), "at", doc_when(c, row, "facts_at")));
-	}
+	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
+		if ((value = json_object_get(facts, labels[i].name)))
+			add_fact(c, out, row, labels[i].name, value);
+	json_object_foreach(facts, name, value)
+		if (!is_labelled(name) && strcmp(name, "gathered_at") != 0)
+			add_fact(c, out, row, name, value);
 	call_set(c, "has_facts", json_boolean(json_array_size(out)));
 	call_set(c, "facts", out);
 }
@@ -233,6 +251,8 @@ static int set_history(struct call *c, const json_t *row)
 		rc = add_log(c, list, doc_text(json_object_get(row, "agent"), "id"));
 	json_array_foreach(json_object_get(row, "requests"), i, request)
 		insert(list, request_item(c, request));
+	while (json_array_size(list) > HISTORY_SHOWN)
+		json_array_remove(list, json_array_size(list) - 1);
 	call_set(c, "history", list);
 	return rc;
 }
