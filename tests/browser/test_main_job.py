@@ -170,7 +170,7 @@ def whole_way(operator, person, it, guest):
 
 
 def sign_out(person):
-    person.click("Signed in as")
+    person.click_at("button[popovertarget=user-menu]")
     person.go("Sign out")
     assert person.field("Password")
 

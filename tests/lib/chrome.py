@@ -118,6 +118,7 @@ class Person:
             return found and found[0].is_enabled() and found[0]
         element = self.until(ask, f"nothing to click: {what}")
         before = self.driver.find_element(By.TAG_NAME, "html")
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
         element.click()
         return before
 
@@ -127,6 +128,10 @@ class Person:
     def click(self, text, tags=("button", "a")):
         """What says TEXT: a button or a link, in the open dialog if there is one."""
         self._press(lambda: self._shown(By.XPATH, self._words(tags, text), self._scope()), text)
+
+    def click_at(self, selector):
+        """For what has no words of its own: the first thing that is shown of a CSS selector."""
+        self._press(lambda: self._shown(By.CSS_SELECTOR, selector), selector)
 
     def go(self, text, tags=("button", "a")):
         """As click, and waits until another page is there."""
