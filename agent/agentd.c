@@ -74,7 +74,7 @@ static void catch_signals(struct daemon *a)
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
 		sigaction(numbers[i], &act, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	a->signal_fd = a->g.wake_fd = signal_pipe[0];
+	a->signal_fd = signal_pipe[0];
 }
 
 int daemon_signals(struct daemon *a)
@@ -429,11 +429,13 @@ static void harden(void)
 static int start(struct daemon *a, const struct options *o)
 {
 	char *path;
-	int lock, rc = guest_open(&a->g, o->conf, o->state);
+	int lock, rc;
 
+	catch_signals(a);
+	rc = guest_open(&a->g, o->conf, o->state);
 	if (rc < 0)
 		return rc;
-	catch_signals(a);
+	a->g.wake_fd = a->signal_fd;
 	if (o->log_level)
 		rc = agent_conf_set(&a->g.conf, "log_level", o->log_level);
 	if (rc == 0)

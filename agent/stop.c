@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agent/daemon.h"
+#include "agent/inventory.h"
 #include "agent/request.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -57,6 +58,9 @@ int stop(struct daemon *a)
 	int left;
 
 	log_info("stopping", NULL);
+	/* Asked to stop before it has looked around: what an earlier run left open is to be closed as well. */
+	if (a->g.registered && !a->g.scanned && inventory_scan(&a->g) < 0)
+		log_error("the devices cannot be listed", "reason", err_text(), NULL);
 	if (open_count(a) > 0)
 		daemon_teardown(a, NULL, PROTO_REASON_SHUTDOWN);
 	close_all(a);

@@ -1,5 +1,5 @@
-"""The guest's programs against a running server: registration, provisioning, keys, revocation, outages, restarts. The console's
-part is played with the console's own store functions (console_tool)."""
+"""The guest's programs against a running server: registration, provisioning, keys, revocation, outages, restarts. The
+console's part is played with the console's own store functions (console_tool)."""
 import json
 import os
 import pathlib
@@ -25,7 +25,8 @@ class Tenant:
 
     def __init__(self, server):
         self.server, name = server, "agents" + uuid.uuid4().hex[:8]
-        self.account = re.search(r"account id: (\S+)", server.keyward("tenant", "create", name, name, "admin@example.test")).group(1)
+        created = server.keyward("tenant", "create", name, name, "admin@example.test")
+        self.account = re.search(r"account id: (\S+)", created).group(1)
         self.passphrase = re.search(r"passphrase: (\S+)", server.keyward("tenant", "passphrase", name)).group(1)
 
     def console(self, *args):
@@ -50,7 +51,8 @@ class Tenant:
 
     def request(self, guest, status, path=None):
         """Waits for the newest request to have STATUS."""
-        wait_for(guest, lambda: [r["status"] for r in self.requests(guest, path)[:1]] == [status], f"no {status} request")
+        wait_for(guest, lambda: [r["status"] for r in self.requests(guest, path)[:1]] == [status],
+                 f"no {status} request")
         return self.requests(guest, path)[0]
 
     def approve(self, guest, path=None):
@@ -69,8 +71,15 @@ class Tenant:
         self.console("encrypt", device, overwrite)
 
 
-def log(guest):
-    return guest.process.log.read_text() if guest.process.log.exists() else ""
+def start(guest):
+    """Starts the agent; what it said before is not looked at any more."""
+    guest.said = len(log(guest, all_runs=True))
+    guest.start()
+
+
+def log(guest, all_runs=False):
+    text = guest.process.log.read_text() if guest.process.log.exists() else ""
+    return text if all_runs else text[getattr(guest, "said", 0):]
 
 
 def wait_for(guest, ask, what, seconds=SLOW):
@@ -104,6 +113,13 @@ def engines(guest):
         if str(guest.folder) in words and "keyward-volume" in words:
             found.append(words)
     return found
+
+
+def tool(guest, *args, **more):
+    """keyward-config beside the test."""
+    argv = [str(guest.programs / "keyward-config"), "--conf", str(guest.conf), "--state", str(guest.state), *args]
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            **more)
 
 
 def unused_port():
@@ -145,7 +161,7 @@ def encrypted(server, tenant):
     g = new_guest(server, scratch() / ("guest-" + uuid.uuid4().hex[:8]))
     g.register(tenant.account, tenant.passphrase)
     tenant.encrypt(g)
-    g.start()
+    start(g)
     tenant.approve(g)
     mounts(g)
     (g.mount_point / "file").write_text("kept")
@@ -157,7 +173,7 @@ def encrypted(server, tenant):
 
 def run(guest, tenant):
     """Starts the agent of an encrypted guest and lets it mount."""
-    guest.start()
+    start(guest)
     tenant.approve(guest)
     mounts(guest)
 
@@ -166,22 +182,25 @@ def run(guest, tenant):
 
 def test_registration_explains_what_is_wrong(server, tenant, guest):
     # covers: CFG-2, AGT-1
-    args = ("--register", "--url", guest.url, "--guid", tenant.account)
-    wrong = guest.config(*args, passphrase="wrong", check=False)
-    assert wrong.returncode == 4 and "passphrase is wrong" in wrong.stderr, wrong.stderr
-    nobody = guest.config("--register", "--url", guest.url, "--guid", str(uuid.uuid4()), passphrase=tenant.passphrase, check=False)
-    assert nobody.returncode == 4 and "passphrase is wrong" in nobody.stderr, nobody.stderr
-    without = guest.config("--register", "--url", guest.url, check=False)
-    assert without.returncode == 2 and "--guid" in without.stderr and "passphrase" in without.stderr, without.stderr
-    no_id = guest.config("--register", "--url", guest.url, "--guid", "me", passphrase="x", check=False)
-    assert no_id.returncode == 2 and "account ID" in no_id.stderr, no_id.stderr
-    away = guest.config("--register", "--url", f"https://agents.localhost:{unused_port()}", "--guid", tenant.account, passphrase="x",
-                        check=False)
-    assert away.returncode == 3 and "nobody answers" in away.stderr, away.stderr
-    no_name = guest.config("--register", "--url", "https://no-such-name.invalid", "--guid", tenant.account, passphrase="x", check=False)
-    assert no_name.returncode == 3, no_name.stderr
-    elsewhere = guest.config("--register", "--url", server.address("console"), "--guid", tenant.account, passphrase="x", check=False)
-    assert elsewhere.returncode == 3 and "no Keyward agent service" in elsewhere.stderr, elsewhere.stderr
+    def register(url, account, passphrase):
+        p = guest.config("--register", *(("--url", url) if url else ()), *(("--guid", account) if account else ()),
+                         passphrase=passphrase, check=False)
+        return p.returncode, p.stderr
+
+    code, said = register(guest.url, tenant.account, "wrong")
+    assert code == 4 and "passphrase is wrong" in said, said
+    code, said = register(guest.url, str(uuid.uuid4()), tenant.passphrase)
+    assert code == 4 and "passphrase is wrong" in said, said
+    code, said = register(guest.url, None, None)
+    assert code == 2 and "--guid" in said and "passphrase" in said, said
+    code, said = register(guest.url, "me", "x")
+    assert code == 2 and "account ID" in said, said
+    code, said = register(f"https://agents.localhost:{unused_port()}", tenant.account, "x")
+    assert code == 3 and "nobody answers" in said, said
+    code, said = register("https://no-such-name.invalid", tenant.account, "x")
+    assert code == 3, said
+    code, said = register(server.address("console"), tenant.account, "x")
+    assert code == 3 and "no Keyward agent service" in said, said
     assert guest.config(check=False).returncode == 2
     assert guest.config("--nonsense", check=False).returncode == 2
     assert guest.config("--publish-inventory", check=False).returncode == 1
@@ -199,7 +218,7 @@ def test_server_certificate_is_checked_unless_told_otherwise(server, tenant, gue
     assert other.returncode == 3, other.stderr
     loud = guest.config(*args, "--ignore-ssl-error", passphrase=tenant.passphrase)
     assert "CERTIFICATE CHECKS ARE SWITCHED OFF" in loud.stderr
-    guest.start()
+    start(guest)
     has_line(guest, "CERTIFICATE CHECKS ARE SWITCHED OFF")
     wait_until(lambda: tenant.instance(guest)["agent"]["insecure_tls"], SLOW, "the console does not show it")
     assert guest.stop()
@@ -229,15 +248,39 @@ def test_passphrase_is_gone_from_the_arguments(guest):
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
-        p = subprocess.Popen([str(guest.programs / "keyward-config"), "--conf", str(guest.conf), "--state", str(guest.state), "-r", "-u",
-                              f"https://agents.localhost:{deaf.getsockname()[1]}", "-g", str(uuid.uuid4()), "-x", "Very-Secret-1"],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        p = tool(guest, "-r", "-u", f"https://agents.localhost:{deaf.getsockname()[1]}", "-g", str(uuid.uuid4()), "-x",
+                 "Very-Secret-1")
         deaf.accept()
         shown = pathlib.Path(f"/proc/{p.pid}/cmdline").read_bytes()
         p.kill()
         out, err = p.communicate()
     assert b"keyward-config" in shown and b"Very-Secret-1" not in shown
-    assert b"ps" in err and b"Very-Secret-1" not in out + err
+    assert "ps" in err and "Very-Secret-1" not in out + err
+
+
+def test_proxy_of_the_environment_is_used_but_not_for_this_machine(guest):
+    # covers: AGT-7
+    with socket.socket() as proxy:
+        proxy.bind(("127.0.0.1", 0))
+        proxy.listen()
+        here = unused_port()
+        env = dict(os.environ, https_proxy=f"http://127.0.0.1:{proxy.getsockname()[1]}", KEYWARD_PASSPHRASE="x")
+        env.pop("no_proxy", None)
+        env.pop("NO_PROXY", None)
+
+        def register(url):
+            return tool(guest, "--register", "--url", url, "--guid", str(uuid.uuid4()), env=env)
+        p = register("https://agents.example:8443")
+        peer, _ = proxy.accept()
+        with peer:
+            asked = peer.recv(4096)
+            peer.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+        out, err = p.communicate()
+        assert asked.startswith(b"CONNECT agents.example:8443 HTTP/1.1\r\n"), asked
+        assert p.returncode == 3 and "502" in err, err
+        p = register(f"https://agents.localhost:{here}")
+        out, err = p.communicate()
+        assert p.returncode == 3 and "nobody answers at agents.localhost" in err, err
 
 
 def test_interactive_questions_lead_to_a_registration(tenant, guest):
@@ -245,7 +288,8 @@ def test_interactive_questions_lead_to_a_registration(tenant, guest):
     import pty
     pid, fd = pty.fork()
     if pid == 0:
-        os.execv(guest.programs / "keyward-config", ["keyward-config", "--conf", str(guest.conf), "--state", str(guest.state)])
+        os.execv(guest.programs / "keyward-config",
+                 ["keyward-config", "--conf", str(guest.conf), "--state", str(guest.state)])
     seen = b""
     for question, answer in ((b"plug-in", ""), (b"Account ID", tenant.account), (b"Web Service URL", guest.url),
                              (b"passphrase", tenant.passphrase), (b"Publish", ""), (b"Wait for", "n"), (b"Mount", "n")):
@@ -272,7 +316,8 @@ def test_inventory_shows_devices_and_never_offers_the_system(tenant, guest):
     # covers: DEV-1, CSP-2, VOL-4
     guest.register(tenant.account, tenant.passphrase)
     device = tenant.device(guest)
-    assert device["kind"] == "file" and device["size_bytes"] == 64 * MIB and not device["is_busy"] and not device["is_system"]
+    assert device["kind"] == "file" and device["size_bytes"] == 64 * MIB
+    assert not device["is_busy"] and not device["is_system"]
     root = os.stat("/").st_dev
     shown = json.loads(guest.config("--get-device-list", "--json").stdout)["devices"]
     for row in shown:
@@ -286,7 +331,7 @@ def test_inventory_shows_devices_and_never_offers_the_system(tenant, guest):
 
 def test_agent_started_first_picks_up_the_registration(tenant, guest):
     # covers: AGT-1
-    guest.start()
+    start(guest)
     has_line(guest, "is not registered")
     guest.config("--register", "--url", guest.url, "--guid", tenant.account, passphrase=tenant.passphrase)
     has_line(guest, "inventory published")
@@ -306,13 +351,14 @@ def test_encrypt_approve_mount_stop_and_again(tenant, guest, folder):
         with guest.conf.open("a") as f:
             f.write(f"{event} = {script}\n")
     guest.register(tenant.account, tenant.passphrase)
-    guest.start()
+    start(guest)
     tenant.encrypt(guest)
     tenant.approve(guest)
     mounts(guest)
     tenant.status(guest, "in-use")
     (guest.mount_point / "hello").write_text("world")
-    wait_until(lambda: said.exists() and said.read_text() == "mount_complete mounted\n", SLOW, "mount_complete was not run once")
+    wait_until(lambda: said.exists() and said.read_text() == "mount_complete mounted\n", SLOW,
+               "mount_complete was not run once")
     assert guest.stop()
     assert not guest.mounted() and engines(guest) == []
     assert said.read_text() == "mount_complete mounted\nteardown mounted\n"
@@ -338,8 +384,7 @@ def test_configuration_tool_alone_encrypts_and_mounts(tenant, guest):
     tenant.encrypt(guest, filesystem="ext3", mode="cbc-essiv:sha256", bits=192)
     done = guest.config("--with-provisioning")
     assert "Provisioning is done" in done.stdout
-    p = subprocess.Popen([str(guest.programs / "keyward-config"), "--conf", str(guest.conf), "--state", str(guest.state), "--mount"],
-                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = tool(guest, "--mount")
     wait_until(lambda: tenant.requests(guest), SLOW, "no request", lambda: p.poll() is None)
     tenant.console("approve", tenant.requests(guest)[0]["id"])
     out, err = p.communicate(timeout=SLOW)
@@ -349,7 +394,7 @@ def test_configuration_tool_alone_encrypts_and_mounts(tenant, guest):
     assert kind == ["ext3"]
     # An agent that comes later finds it open.
     requests = len(tenant.requests(guest))
-    guest.start()
+    start(guest)
     has_line(guest, "volume is open already")
     tenant.status(guest, "in-use")
     assert len(tenant.requests(guest)) == requests
@@ -360,7 +405,7 @@ def test_read_only_access_is_honoured(tenant, guest):
     # covers: VOL-3, AGT-6
     guest.register(tenant.account, tenant.passphrase)
     tenant.encrypt(guest, access="read-only")
-    guest.start()
+    start(guest)
     tenant.approve(guest)
     mounts(guest)
     try:
@@ -384,7 +429,7 @@ def test_waiting_ends_with_the_time_limit(tenant, guest):
 
 def test_denied_request_waits_for_an_order(tenant, encrypted):
     # covers: AGT-1, RUN-2
-    encrypted.start()
+    start(encrypted)
     tenant.console("deny", tenant.request(encrypted, "pending")["id"])
     has_line(encrypted, "the key request was denied")
     assert not encrypted.mounted()
@@ -471,7 +516,7 @@ def test_killed_agent_finds_its_volume_open(tenant, encrypted):
     os.kill(encrypted.process.pid, signal.SIGKILL)
     wait_until(lambda: not encrypted.process.alive(), SLOW, "still alive")
     assert encrypted.mounted() and (encrypted.mount_point / "file").read_text() == "kept"
-    encrypted.start()
+    start(encrypted)
     has_line(encrypted, "volume is open already")
     time.sleep(3)
     assert [(r["id"], r["status"]) for r in tenant.requests(encrypted)] == before
@@ -506,13 +551,23 @@ def test_outage_before_the_key_is_waited_for(server, tenant, encrypted):
     # covers: AGT-1, AGT-5
     server.stop("web")
     try:
-        encrypted.start()
+        start(encrypted)
         has_line(encrypted, "the server cannot be reached")
     finally:
         server.start("web")
     tenant.approve(encrypted)
     mounts(encrypted)
     assert encrypted.stop()
+
+
+def test_stop_right_after_start_closes_what_was_left_open(tenant, encrypted):
+    # covers: AGT-1
+    run(encrypted, tenant)
+    os.kill(encrypted.process.pid, signal.SIGKILL)
+    wait_until(lambda: not encrypted.process.alive(), SLOW, "still alive")
+    start(encrypted)
+    has_line(encrypted, "log level set")     # from here on it hears
+    assert encrypted.stop() and not encrypted.mounted() and engines(encrypted) == []
 
 
 def test_stop_leaves_a_busy_volume_open(tenant, encrypted):
@@ -525,7 +580,7 @@ def test_stop_leaves_a_busy_volume_open(tenant, encrypted):
         assert encrypted.process.status == 1
         assert encrypted.mounted() and held.read() == "kept"
         assert re.search(rf"LEFT OPEN.*\({os.getpid()}\)", log(encrypted))
-    encrypted.start()
+    start(encrypted)
     has_line(encrypted, "volume is open already")
     assert encrypted.stop() and not encrypted.mounted()
 
@@ -537,7 +592,7 @@ def test_foreign_contents_are_refused_unless_confirmed(tenant, guest):
     subprocess.run(["mkfs.ext4", "-q", "-F", "-L", "precious", str(guest.disk)], check=True)
     before = guest.disk.read_bytes()
     guest.register(tenant.account, tenant.passphrase)
-    guest.start()
+    start(guest)
     tenant.encrypt(guest)
     tenant.status(guest, "encryption-error")
     assert "precious" in tenant.device(guest)["error"]
@@ -557,7 +612,7 @@ def test_mounted_device_is_refused_even_when_confirmed(tenant, guest, folder):
     point.mkdir()
     subprocess.run(["mount", "-o", "loop", str(guest.disk), str(point)], check=True)
     try:
-        guest.start()
+        start(guest)
         tenant.status(guest, "encryption-error")
         assert guest.stop()
     finally:
@@ -571,7 +626,7 @@ def test_killed_provisioning_starts_anew(tenant, guest):
     with guest.conf.open("a") as f:
         f.write("wipe = yes\n")
     guest.register(tenant.account, tenant.passphrase)
-    guest.start()
+    start(guest)
     tenant.encrypt(guest)
     has_line(guest, "encrypting a device")
     tenant.status(guest, "encrypting")
@@ -579,7 +634,7 @@ def test_killed_provisioning_starts_anew(tenant, guest):
     os.kill(guest.process.pid, signal.SIGKILL)
     wait_until(lambda: not guest.process.alive(), SLOW, "still alive")
     assert tenant.device(guest)["status"] == "encrypting"
-    guest.start()
+    start(guest)
     tenant.approve(guest)
     mounts(guest)
     tenant.status(guest, "in-use")
@@ -616,5 +671,6 @@ def test_nothing_secret_is_left_in_files_or_arguments(tenant, encrypted):
                 text = f.read_text(errors="replace")
                 assert tenant.passphrase not in text and key_line not in text and "ciphertext" not in text, f
     assert tenant.passphrase.encode() not in words and tenant.passphrase not in engine_words
-    assert pathlib.Path(f"/proc/{encrypted.process.pid}/limits").read_text().split("Max core file size")[1].split()[:2] == ["0", "0"]
+    limits = pathlib.Path(f"/proc/{encrypted.process.pid}/limits").read_text()
+    assert limits.split("Max core file size")[1].split()[:2] == ["0", "0"]
     assert encrypted.stop()
