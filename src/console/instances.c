@@ -105,10 +105,10 @@ int instances_page(struct call *c)
 	rc = request_totals(c->db, &totals);
 	if (rc < 0)
 		return rc;
+	list_counts(c, &view, totals);
 	/* Delivered is what an administrator calls approved: the key is out. */
 	json_object_set_new(totals, "approved", json_integer(json_integer_value(json_object_get(totals, "approved")) +
 		json_integer_value(json_object_get(totals, "delivered"))));
-	list_counts(c, &view, totals);
 	call_set(c, "totals", totals);
 	call_set(c, "can", json_pack("{s:b}", "account", call_may(c, PERMISSION_ACCOUNT_VIEW)));
 	set_live(c);

@@ -71,7 +71,8 @@ int request_totals(struct db *db, json_t **out)
 	return one(db, out, "select (select count(*) from instance where state = 'running') as instances,"
 		" count(*) filter (where status = 'pending') as pending, count(*) filter (where status = 'approved') as approved,"
 		" count(*) filter (where status = 'delivered') as delivered, count(*) filter (where status = 'denied') as denied,"
-		" count(*) filter (where status = 'revoking') as revoking from key_request where closed is null", DB_NONE);
+		" count(*) filter (where status = 'revoking') as revoking, count(*) filter (where status = 'revoked') as revoked"
+		" from key_request where closed is null", DB_NONE);
 }
 
 int request_per_day(struct db *db, const char *zone, int days, json_t **out)

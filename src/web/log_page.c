@@ -128,7 +128,8 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_set_string(out, "name", text(row, "event"));
 	json_object_set_new(out, "actor", actor_of(c, row));
 	json_object_set(out, "address", json_object_get(row, "address"));
-	json_object_set(out, "object", json_object_get(row, "object_name"));
+	/* An entry may name its object by the id alone. */
+	json_object_set(out, "object", json_object_get(row, *text(row, "object_name") ? "object_name" : "object_id"));
 	json_object_set_new(out, "object_url", object_url(c, row));
 	json_set_bool(out, "has_changes", json_array_size(changes) > 0);
 	json_set_bool(out, "has_detail", json_array_size(changes) > 0 || !json_is_null(rest));

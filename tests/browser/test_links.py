@@ -106,6 +106,7 @@ def crawl(person, client, site):
         person.open(site, path)
         wrong += faults(person, path, True) + narrow(person, path)
         person.dark(True)
+        person.until(lambda: person.driver.execute_script("return document.getAnimations().length === 0"), "colours keep changing")
         wrong += [f"dark {path}: {v}" for v in person.axe()]
         person.dark(False)
         for link in links(person):
