@@ -1,5 +1,6 @@
 """What the rows of the benchmark measure with: the load generator, pgbench, keyd's own benchmark."""
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -22,10 +23,36 @@ def median(measure, repeat):
     return statistics.median(measure() for _ in range(repeat))
 
 
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def _processes():
+    """{pid: (parent, seconds of processor time with those of ended children)}"""
+    found = {}
+    for p in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = p.read_text().rpartition(")")[2].split()
+        except OSError:              # it has ended in between
+            continue
+        found[int(p.parent.name)] = int(fields[1]), sum(map(int, fields[11:15])) / TICK
+    return found
+
+
+def processor_time(*pids):
+    """Seconds that each of these and all its descendants have used."""
+    found = _processes()
+
+    def total(pid):
+        return found.get(pid, (0, 0))[1] + sum(total(child) for child, (parent, _) in found.items() if parent == pid)
+
+    return [total(pid) for pid in pids]
+
+
 class Agents:
     """bench_agents on an installation; see its own first lines."""
 
     def __init__(self, it, accounts, agents, devices):
+        self.it = it
         for slug in accounts:
             it.keyward("tenant", "create", slug, slug, f"admin@{slug}.example")
         self.process = subprocess.Popen(
@@ -53,9 +80,19 @@ class Agents:
         self.send(name, *args)
         return self.result(name)
 
+    def spend(self, name, clients, seconds):
+        """As ask; "cpu" in the answer: microseconds of processor time for each answer, by who used them."""
+        pids = {"database": self.it.processes["database"].pid, "keyd": self.it.processes["keyd"].pid,
+                "web": self.it.processes["web"].pid, "load": self.process.pid}
+        before = processor_time(*pids.values())
+        answer = self.ask(name, clients, seconds)
+        after = processor_time(*pids.values())
+        answer["cpu"] = {n: (b - a) * 1e6 / max(answer["done"], 1) for n, a, b in zip(pids, before, after)}
+        return answer
+
     def releases(self, clients, seconds):
         self.ask("approve")
-        answer = self.ask("releases", clients, seconds)
+        answer = self.spend("releases", clients, seconds)
         if answer["delivered"] != answer["done"]:
             raise Failed(f"{answer['done']} keys came, but {answer['delivered']} are in database and log")
         return answer

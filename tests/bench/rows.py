@@ -1,10 +1,15 @@
 """The rows of `make bench`."""
+import console
 import load
-from stack.process import Failed
 
 CLIENTS = (1, 8, 32)
 FLEETS = {"one account": (["bench"], 32), "eight accounts": ([f"bench-{i}" for i in range(8)], 4)}   # accounts, agents in each
 DEVICES = 300                # per agent
+LOG_ENTRIES = 300_000
+SLOW = "/log?text=nothing+says+this"     # reads the whole log
+SIZES = (1_000, 100_000)     # devices
+PAGES = {"Running Instances": "/instances?limit=25", "Devices": "/devices?limit=25"}
+PAGE_LOADS = 40
 
 
 def build():
@@ -44,9 +49,9 @@ class Bench:
                 answers = [self.fleet(name).releases(clients, self.seconds) for _ in range(self.repeat)]
                 best = sorted(answers, key=lambda a: a["rate"])[len(answers) // 2]
                 rows.append((f"{clients} agents, {name}", f"{best['rate']:.0f}", f"{best['median'] / 1000:.2f} ms", f"{peer:.0f}",
-                             f"{best['rate'] / peer:.2f}", f"{best['rate'] / seal:.2f}"))
+                             f"{best['rate'] / peer:.2f}", f"{best['rate'] / seal:.2f}", *cpu(best)))
         table(f"{self.releases.__doc__} (keyd alone: {seal:.0f} seals/s)",
-              ("", "releases/s", "median", "inserts/s", "of inserts", "of seals"), rows)
+              ("", "releases/s", "median", "inserts/s", "of inserts", "of seals", *CPU), rows)
 
     def heartbeats(self):
         """Heartbeats per second against what the same server answers without any work, over TLS kept alive"""
@@ -55,12 +60,53 @@ class Bench:
         for clients in CLIENTS:
             rate = {w: load.median(lambda: fleet.ask(w, clients, self.seconds)["rate"], self.repeat)
                     for w in ("heartbeats", "nothing", "page")}
+            spent = fleet.spend("heartbeats", clients, self.seconds)
             rows.append((f"{clients} agents", f"{rate['heartbeats']:.0f}", f"{rate['nothing']:.0f}", f"{rate['page']:.0f}",
-                         f"{rate['heartbeats'] / rate['nothing']:.2f}", f"{rate['heartbeats'] / rate['page']:.2f}"))
-        table(self.heartbeats.__doc__, ("", "heartbeats/s", "refusals/s", "/healthz/s", "of refusals", "of /healthz"), rows)
+                         f"{rate['heartbeats'] / rate['nothing']:.2f}", f"{rate['heartbeats'] / rate['page']:.2f}", *cpu(spent)))
+        table(self.heartbeats.__doc__, ("", "heartbeats/s", "refusals/s", "/healthz/s", "of refusals", "of /healthz", *CPU), rows)
+
+    def slow(self):
+        """Agents beside a console that searches its whole log"""
+        fleet = self.fleet("one account")
+        person = console.account(self.it, "slow")
+        console.fill_log(self.it, "slow", LOG_ENTRIES)
+        rows, alone = [], None
+        for readers in (0, 1, 16, 64):
+            with console.Crowd(person, SLOW, readers) as crowd:
+                quick = console.Reader(person)
+                fleet.send("heartbeats", 4, self.seconds, 5000)
+                waits = [quick.get("/healthz") for _ in range(20)]
+                beat = fleet.result("heartbeats")
+            alone = alone or beat
+            searches = f"{sorted(crowd.times)[len(crowd.times) // 2] * 1000:.0f} ms" if crowd.times else "-"
+            rows.append((f"{readers} searches at once", searches, f"{beat['median'] / 1000:.2f} ms", f"{beat['p99'] / 1000:.1f} ms",
+                         f"{beat['median'] / alone['median']:.2f}", f"{sorted(waits)[10] * 1000:.1f} ms", f"{max(waits) * 1000:.0f} ms"))
+        table(f"{self.slow.__doc__} of {LOG_ENTRIES:,} entries (heartbeats of 4 agents; a short console page meanwhile)",
+              ("", "search", "heartbeat", "99th", "to alone", "short page", "slowest"), rows)
+
+    def pages(self):
+        """Console pages of 25 rows, median time"""
+        rows, times = [], {}
+        for size in SIZES:
+            person = console.account(self.it, f"pages-{size}")
+            console.fill_devices(self.it, f"pages-{size}", size)
+            reader = console.Reader(person)
+            for name, path in PAGES.items():
+                reader.median(path, 5)
+                times[name, size] = reader.median(path, PAGE_LOADS)
+        for name in PAGES:
+            small, large = (times[name, s] * 1000 for s in SIZES)
+            rows.append((name, f"{small:.1f} ms", f"{large:.1f} ms", f"{large / small:.2f}"))
+        table(self.pages.__doc__, ("", *(f"{s:,} devices" for s in SIZES), "ratio"), rows)
 
 
-ALL = ("releases", "heartbeats")
+ALL = ("releases", "heartbeats", "slow", "pages")
+CPU = ("database", "web", "keyd", "load")
+
+
+def cpu(answer):
+    """Microseconds of processor time for each answer."""
+    return [f"{answer['cpu'][c]:.0f} us" for c in CPU]
 
 
 def run(it, names, seconds, repeat):

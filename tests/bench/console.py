@@ -1,0 +1,100 @@
+"""A tenant's console under the benchmark: rows by the hundred thousand, people, and pages over one kept-alive connection."""
+import http.client
+import re
+import statistics
+import threading
+import time
+
+import load
+from stack.database import programs
+from stack.mainjob import Person
+from stack.process import Failed
+
+SITE = "console"
+
+
+def sql(it, text):
+    load.tool(f"{programs()}/psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", it.database.conninfo("postgres", "keyward"), "-c", text)
+
+
+def account(it, slug):
+    """Its administrator, signed in."""
+    printed = it.keyward("tenant", "create", slug, slug, f"admin@{slug}.example")
+    person = Person(it, SITE, f"admin@{slug}.example", slug)
+    person.accepts(re.search(r"https://\S+", printed).group(0))
+    return person
+
+
+def fill_devices(it, slug, count):
+    """So many devices, each with a machine, an agent and an open request of its own."""
+    bound = f"select set_config('keyward.tenant', (select id::text from tenant where slug = '{slug}'), true);"
+    each = f"generate_series(1, {count}) n"
+    sql(it, "begin;" + bound + f"""
+        create temporary table made on commit drop as select n, gen_random_uuid() as machine, gen_random_uuid() as agent,
+            gen_random_uuid() as device from {each};
+        insert into instance (tenant, id, provider, provider_instance, host_name)
+            select current_tenant(), machine, 'native', machine, 'host-' || n from made;
+        insert into agent (tenant, id, instance, public_key, version, last_heartbeat)
+            select current_tenant(), agent, machine, decode(rpad(md5(n::text), 130, '0'), 'hex'), 'bench', now() from made;
+        insert into device (tenant, id, provider, machine, provider_device, name, instance, policy, status, key_version, key_created)
+            select current_tenant(), m.device, 'native', m.machine, 'disk-' || n, 'disk-' || n, m.machine, p.id, 'encrypted', 1, now()
+            from made m, policy p where p.tenant = current_tenant() and p.is_default;
+        insert into key_request (tenant, id, device, instance, agent, policy, policy_name, policy_version, access, recipient_key,
+            signature, requested) select current_tenant(), gen_random_uuid(), m.device, m.machine, m.agent, p.id, p.name, p.version,
+            'read-write', decode(repeat('00', 65), 'hex'), decode(repeat('00', 64), 'hex'), now() - n * interval '1 second'
+            from made m, policy p where p.tenant = current_tenant() and p.is_default;
+        commit""")
+    sql(it, "analyze instance, agent, device, key_request")
+
+
+def fill_log(it, slug, count):
+    """So many entries that look like keys' deliveries. Their chain does not hold: this log is only searched."""
+    sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind, object_name, detail,
+        address, written_by, previous, hash) select t.id, 1000000 + n, now() - n * interval '1 second', 'key', 'key.delivered', 'agent',
+        'agent-' || n, 'request', 'disk-' || n, '{{"device": "data", "version": 1}}', '192.0.2.1', 'keyward_agent',
+        decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') from tenant t, generate_series(1, {count}) n
+        where t.slug = '{slug}'""")
+    sql(it, "analyze audit_entry")
+
+
+class Reader:
+    """One person's browser: a connection that stays."""
+
+    def __init__(self, person):
+        self.connection = http.client.HTTPSConnection(person.host, person.it.port, timeout=120, context=person.it.tls_context())
+        self.cookie = "; ".join(f"{n}={v}" for n, v in person.cookies.items())
+
+    def get(self, path):
+        """Seconds that the whole page took."""
+        began = time.monotonic()
+        self.connection.request("GET", path, headers={"Cookie": self.cookie})
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status != 200:
+            raise Failed(f"{path} was answered {answer.status}: {text[:200]!r}")
+        return time.monotonic() - began
+
+    def median(self, path, count):
+        return statistics.median(self.get(path) for _ in range(count))
+
+
+class Crowd:
+    """COUNT people who ask for PATH again and again until the block ends; .times are the seconds that their answers took."""
+
+    def __init__(self, person, path, count):
+        self.readers, self.path, self.over, self.times = [Reader(person) for _ in range(count)], path, False, []
+
+    def _read(self, reader):
+        while not self.over:
+            self.times.append(reader.get(self.path))
+
+    def __enter__(self):
+        self.threads = [threading.Thread(target=self._read, args=(r,)) for r in self.readers]
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.over = True
+        for t in self.threads:
+            t.join()
