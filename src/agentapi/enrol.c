@@ -43,6 +43,9 @@ int frame_enrol_start(struct frame_call *c, struct buf *answer)
 	struct secret *verifier = NULL;
 	int rc = proto_frame_peek(c->data, c->len, &frame);
 
+	/* Each enrolment that is not finished well counts as one guess of its address. */
+	if (rc == 0)
+		rc = rate_take(c->thread->web->sign_ins, c->request->address, clock_ticks());
 	if (rc == 0)
 		rc = load_verifier(c, &frame.id, &verifier);
 	if (rc == 0 && verifier && verifier->len != PROTO_VERIFIER_SIZE)
@@ -98,17 +101,21 @@ int frame_enrol_finish(struct frame_call *c, struct buf *answer)
 	struct proto_enrol_request wanted;
 	struct proto_server_enrolment e;
 	struct proto_frame frame;
+	struct uuid account;
 	int rc = proto_frame_peek(c->data, c->len, &frame);
 
 	if (rc == 0)
 		rc = sessions_take_enrolment(c->sessions, &frame.id, &e);
 	if (rc < 0)
 		return rc;
+	account = e.account;             /* a failure wipes the enrolment */
 	rc = proto_enrol_open(&e, c->data, c->len, c->now, &wanted);
 	if (rc == ERR_UNAUTHENTICATED)
-		note_refusal(c, &e.account);
+		note_refusal(c, &account);
 	if (rc == 0)
 		rc = grant(c, &e, &wanted, answer);
+	if (rc == 0)
+		rate_give(c->thread->web->sign_ins, c->request->address, clock_ticks());
 	proto_enrol_wipe(&e);
 	return rc;
 }
