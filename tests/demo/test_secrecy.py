@@ -1,0 +1,231 @@
+"""After the whole main job, nobody but keyd has ever held a device key or the root key: searched for in the memory of every
+process, in every file of the installation and the guest, and in what crossed the sockets of server processes."""
+import base64
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+
+import psycopg2
+from cryptography.hazmat.primitives.asymmetric import ec
+from fixtures import ROOT, fixture
+from stack.installation import Installation, free_port
+from stack.mainjob import MainJob
+from stack.process import wait_until
+
+SEAL = 4                     # keyd's message device_seal, see src/keys/message.h
+CHUNK, PAGE = 16 << 20, 4096
+SHADOW = 1 << 36             # a larger mapping is the address sanitizer's table of bytes that may be used: it copies none of them
+CALLS = "read,write,readv,writev,sendto,recvfrom,sendmsg,recvmsg"
+
+
+@fixture("test")
+def job(folder):
+    j = MainJob(Installation(folder / "demo", "sanitize", free_port()))
+    yield j
+    j.clean_up()
+
+
+# The secrets, as only root at keyd's own socket can get them
+
+def prefixed(data):
+    return len(data).to_bytes(4, "big") + data
+
+
+def number(value):
+    return base64.urlsafe_b64encode(value.to_bytes(32, "big")).decode().rstrip("=")
+
+
+def sealed_key(job, recipient):
+    """keyd's JWE of the job's device key for a RECIPIENT of our own."""
+    with psycopg2.connect(job.it.conninfo("postgres")) as c, c.cursor() as q:
+        q.execute("select t.wrapped_key, k.version, k.wrapped from tenant t join device_key k on k.tenant = t.id where t.id = %s"
+                  " and k.device = %s and k.state = 'active'", (job.account, job.device_id))
+        tenant_key, version, device_key = q.fetchone()
+    request, point = uuid.uuid4().bytes, recipient.public_key().public_numbers()
+    message = (bytes([1, SEAL]) + request + uuid.UUID(job.account).bytes + prefixed(bytes(tenant_key)) +
+               uuid.UUID(job.device_id).bytes + version.to_bytes(4, "big") + prefixed(bytes(device_key)) + uuid.uuid4().bytes +
+               b"\x04" + point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.connect(str(job.it.state / "run" / "keyd.sock"))
+        s.send(message)
+        answer = s.recv(65536)
+    assert answer[:2] == b"\x01\x00" and answer[2:18] == request, answer[22:]
+    return answer[22:]
+
+
+def device_key(job, folder):
+    """Opened on plain primitives by the key service's own test."""
+    recipient = ec.generate_private_key(ec.SECP256R1())
+    n = recipient.private_numbers()
+    jwk = {"x": number(n.public_numbers.x), "y": number(n.public_numbers.y), "d": number(n.private_value)}
+    (folder / "jwk").write_text(json.dumps(jwk))
+    (folder / "jwe").write_bytes(sealed_key(job, recipient))
+    subprocess.run([sys.executable, str(ROOT / "tests" / "unit" / "test_keys_jwe.py"), str(folder / "jwk"), str(folder / "jwe"),
+                    str(folder / "key")], check=True)
+    key = (folder / "key").read_bytes()
+    assert len(key) == 32
+    # It is the one that opens the volume: no other would say anything about the search.
+    subprocess.run(["cryptsetup", "open", "--test-passphrase", "--type", "luks2", "--key-file", str(folder / "key"),
+                    str(job.guest.disk)], check=True)
+    (folder / "key").unlink()
+    return key
+
+
+def root_key(job):
+    file = (job.it.state / "keys" / "root.key").read_bytes()
+    assert file[:8] == b"KWROOT1\n"
+    return file[24:56]
+
+
+def forms(secret):
+    """As it is, in hex, and in Base64 at any of three offsets in a longer text."""
+    found = {secret, secret.hex().encode(), secret.hex().upper().encode()}
+    for skip in range(3):
+        text = base64.b64encode(bytes(skip) + secret)[(0, 2, 3)[skip]:40]
+        found |= {text, text.translate(bytes.maketrans(b"+/", b"-_"))}
+    return found
+
+
+def holds(data, wanted):
+    return any(data.find(form) >= 0 for form in wanted)
+
+
+# Where it could be
+
+def regions(pid):
+    """(begin, end, name) of what a process can read and really has in memory."""
+    region = None
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text(errors="replace").splitlines():
+        head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ (\S+) (\d+)\s*(.*)", line)
+        if head:
+            region = (int(head[1], 16), int(head[2], 16), head[3], f"{head[4]} {head[5]} {head[6]}")
+        elif line.startswith("Rss:") and int(line.split()[1]) and region[2][0] == "r" and region[1] - region[0] < SHADOW:
+            yield region
+
+
+def present(pid, begin, end):
+    """Contents of those runs of a region's pages that are there, with the beginning of what follows."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory, open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pages:
+        for at in range(begin, end, CHUNK):
+            pages.seek(at // PAGE * 8)
+            # The highest byte of a page's entry: 80 in memory, 40 swapped out.
+            for run in re.finditer(rb"[\x40-\xff]+", pages.read(min(CHUNK, end - at) // PAGE * 8)[7::8]):
+                start = at + run.start() * PAGE
+                try:
+                    memory.seek(start)
+                    yield start, memory.read(min(len(run[0]) * PAGE + 128, end - start))
+                except (OSError, OverflowError):     # [vvar] and the like
+                    return
+
+
+def in_memory(pid, wanted, shared):
+    """Names of the regions of PID where WANTED stands. SHARED: those that have been looked at in another process."""
+    found = []
+    for begin, end, mode, name in regions(pid):
+        if mode[3] == "s" and name in shared:
+            continue
+        if mode[3] == "s":
+            shared.add(name)
+        found += [f"{name} at {at:x}" for at, data in present(pid, begin, end) if holds(data, wanted)]
+    return found
+
+
+def children(pid):
+    found = [pid]
+    for tasks in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in tasks.read_text().split():
+            found += children(int(child))
+    return found
+
+
+def processes(job, *names):
+    """(name, pid) of these processes of the installation with all their children."""
+    return [(name, pid) for name in names for pid in children(job.it.processes[name].pid)]
+
+
+def memory_of(pairs, wanted):
+    shared, found, count = set(), [], 0
+    for name, pid in pairs:
+        try:
+            found += [f"{name} {pid}: {region}" for region in in_memory(pid, wanted, shared)]
+            count += 1
+        except (ProcessLookupError, FileNotFoundError):      # a database session that has ended meanwhile
+            continue
+    return found, count
+
+
+def in_files(folder, wanted):
+    found, count = [], 0
+    for file in sorted(folder.rglob("*")):
+        if file.is_symlink() or not file.is_file():
+            continue
+        count += 1
+        if holds(file.read_bytes(), wanted):
+            found.append(str(file.relative_to(folder)))
+    return found, count
+
+
+class Trace:
+    """What processes read and write, all of it, until end()."""
+
+    def __init__(self, pids, file):
+        self.file = file
+        self.strace = subprocess.Popen(["strace", "-f", "-q", "-xx", "-s", "100000", "-e", f"trace={CALLS}", "-o", str(file),
+                                        *[a for pid in pids for a in ("-p", str(pid))]], stderr=subprocess.DEVNULL)
+        for pid in pids:
+            wait_until(lambda pid=pid: "TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text(), 30, "not traced")
+
+    def end(self):
+        self.strace.send_signal(signal.SIGINT)
+        self.strace.wait(60)
+        return re.sub(rb"\\x([0-9a-f]{2})", lambda m: bytes([int(m[1], 16)]), self.file.read_bytes())
+
+
+def test_nobody_but_keyd_sees_a_key(job, folder):
+    # covers: KEY-1, KEY-4, SEC-4
+    # guard: 600
+    server = ("database", "jobd", "web")
+    for step in job.steps[:-5]:
+        trace = None
+        if step.__name__ == "approve":
+            trace = Trace([pid for _, pid in processes(job, "keyd", *server)], folder / "trace")
+        step(job)
+        if trace:
+            crossed = trace.end()
+    job.approve_again()
+    key, root = device_key(job, folder), root_key(job)
+    wanted = forms(key)
+    # The search itself finds what is there: in our own memory, and in a file of the installation.
+    assert in_memory(os.getpid(), wanted, set())
+    planted = job.it.state / "log" / "planted"
+    planted.write_bytes(b"x" + base64.urlsafe_b64encode(b"ab" + key))
+    assert in_files(job.it.state, wanted)[0] == ["log/planted"]
+    planted.unlink()
+    # What crossed the sockets holds the sealed key on its way, and nothing else of it.
+    assert b"ECDH-ES" in crossed or b'"ciphertext"' in crossed, len(crossed)
+    assert not holds(crossed, wanted) and not holds(crossed, forms(root))
+    # While the volume is open: everybody, keyd with them, for it needs a device key just for the moment of sealing.
+    time.sleep(1)
+    guest = [("agent", job.guest.process.pid), *(("engine", pid) for pid in job.engines())]
+    everybody = processes(job, "keyd", *server) + guest
+    found, count = memory_of(everybody, wanted)
+    assert not found and count > 10, (found, count)
+    found, _ = memory_of(processes(job, *server) + guest, forms(root))
+    assert not found, found
+    job.revoke()
+    found, _ = memory_of(processes(job, "keyd", *server) + [("agent", job.guest.process.pid)], wanted)
+    assert not found, found
+    # And with everything on disk.
+    job.read_log()
+    job.verify()
+    job.finish()
+    found, count = in_files(job.it.state, wanted)
+    assert not found and count > 1000, (found, count)
+    assert in_files(job.it.state, forms(root))[0] == ["keys/root.key"]
