@@ -5,7 +5,6 @@
 #include "agentapi/service.h"
 #include "base/err.h"
 #include "proto/evidence.h"
-#include "store/tenant.h"
 
 int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device)
 {
@@ -30,23 +29,18 @@ int agent_check_recipient(struct agent_call *c, const struct agent *agent, const
 }
 
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
-	const struct buf *wrapped_key, const uint8_t *key, char *sealed)
+	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed)
 {
-	struct buf wrapped_tenant = BUF_INIT, jwe = BUF_INIT;
-	int rc = tenant_key(c->db, &wrapped_tenant);
+	struct keys_device which = { .tenant = c->account, .device = *device, .version = (uint32_t)version,
+		.wrapped_tenant = { (uint8_t *)wrapped_tenant->data, wrapped_tenant->len } };
+	struct buf jwe = BUF_INIT;
+	int rc = keys_device_seal(c->frame->keys, request, &which,
+		(struct wire_view){ (uint8_t *)wrapped_key->data, wrapped_key->len }, &c->agent, key, &jwe);
 
-	if (rc == 0) {
-		struct keys_device which = { .tenant = c->account, .device = *device, .version = (uint32_t)version,
-			.wrapped_tenant = { (uint8_t *)wrapped_tenant.data, wrapped_tenant.len } };
-
-		rc = keys_device_seal(c->frame->keys, request, &which,
-			(struct wire_view){ (uint8_t *)wrapped_key->data, wrapped_key->len }, &c->agent, key, &jwe);
-	}
 	if (rc == 0 && jwe.len > PROTO_SEALED_MAX)
 		rc = err_set(ERR_INTERNAL, "sealed key of %zu bytes", jwe.len);
 	if (rc == 0)
 		memcpy(sealed, jwe.data, jwe.len + 1);
 	buf_free(&jwe);
-	buf_free(&wrapped_tenant);
 	return rc;
 }

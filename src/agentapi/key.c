@@ -64,15 +64,16 @@ static int judge(struct agent_call *c, const struct request_case *k)
 
 static int deliver(struct agent_call *c, const struct request_case *k, struct proto_key_answer *answer)
 {
-	struct buf wrapped = BUF_INIT;
-	int rc = device_key_get(c->db, &k->device.id, &answer->key_version, &wrapped);
+	struct buf wrapped = BUF_INIT, tenant = BUF_INIT;
+	int rc = device_key_release(c->db, &k->device.id, &answer->key_version, &wrapped, &tenant);
 
 	if (rc == 0)
-		rc = request_deliver(c->db, &k->id, answer->key_version);
+		rc = request_deliver_case(c->db, k, answer->key_version);
 	if (rc == 0)
-		rc = agent_seal(c, &k->id, &k->device.id, answer->key_version, &wrapped, k->recipient_key, answer->sealed);
+		rc = agent_seal(c, &k->id, &k->device.id, answer->key_version, &tenant, &wrapped, k->recipient_key, answer->sealed);
 	if (rc == 0)
 		answer->status = PROTO_KEY_DELIVERED;
+	buf_free(&tenant);
 	buf_free(&wrapped);
 	return rc;
 }

@@ -53,7 +53,7 @@ static void install(int argc, char **argv, char **env)
 	json_set_alloc_funcs(malloc, wipe_and_free);
 }
 
-/* libjose allocates in its constructors, which run before main and before this program's own constructors. */
+/* Libraries may allocate in their constructors, which run before main and before this program's own constructors. */
 __attribute__((section(".preinit_array"), used)) static void (*install_first)(int, char **, char **) = install;
 
 void wipe_check(void)

@@ -24,27 +24,25 @@ void device_release(struct device *d)
 	memset(d, 0, sizeof *d);
 }
 
-#define STRUCT_COLUMNS "select d.id, d.instance, d.image, d.policy, d.status, d.provider, d.provider_device," \
-	" coalesce(nullif(d.name, ''), d.provider_device), d.filesystem, d.mount_point, d.access, d.cipher, d.mode, d.hash," \
-	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null" \
-	" from device d"
+#define SELECT "select " DEVICE_COLUMNS " from device d"
 
-static int take(struct db_result *r, struct device *out)
+int device_take(const struct db_result *r, int at, struct device *out)
 {
 	enum device_state status;
-	int rc = device_state_parse(db_text(r, 0, 4), &status);
+	int rc = device_state_parse(db_text(r, 0, at + 4), &status);
 
 	if (rc < 0)
 		return rc;
 	*out = (struct device) {
-		.id = db_uuid(r, 0, 0), .instance = db_uuid(r, 0, 1), .image = db_uuid(r, 0, 2), .policy = db_uuid(r, 0, 3),
-		.status = status, .provider = mem_strdup(db_text(r, 0, 5)), .provider_device = mem_strdup(db_text(r, 0, 6)),
-		.name = mem_strdup(db_text(r, 0, 7)), .filesystem = mem_strdup(db_text(r, 0, 8)),
-		.mount_point = mem_strdup(db_text(r, 0, 9)), .access = mem_strdup(db_text(r, 0, 10)),
-		.cipher = mem_strdup(db_text(r, 0, 11)), .mode = mem_strdup(db_text(r, 0, 12)), .hash = mem_strdup(db_text(r, 0, 13)),
-		.luks_uuid = mem_strdup(db_text(r, 0, 14)), .size_bytes = db_int(r, 0, 15), .key_bits = db_int(r, 0, 16),
-		.key_version = db_int(r, 0, 17), .progress = (int)db_int(r, 0, 18), .system = db_bool(r, 0, 19),
-		.overwrite = db_bool(r, 0, 20), .has_key = db_bool(r, 0, 21),
+		.id = db_uuid(r, 0, at), .instance = db_uuid(r, 0, at + 1), .image = db_uuid(r, 0, at + 2),
+		.policy = db_uuid(r, 0, at + 3), .status = status, .provider = mem_strdup(db_text(r, 0, at + 5)), .provider_device = mem_strdup(db_text(r, 0, at + 6)),
+		.name = mem_strdup(db_text(r, 0, at + 7)), .filesystem = mem_strdup(db_text(r, 0, at + 8)),
+		.mount_point = mem_strdup(db_text(r, 0, at + 9)), .access = mem_strdup(db_text(r, 0, at + 10)),
+		.cipher = mem_strdup(db_text(r, 0, at + 11)), .mode = mem_strdup(db_text(r, 0, at + 12)),
+		.hash = mem_strdup(db_text(r, 0, at + 13)),
+		.luks_uuid = mem_strdup(db_text(r, 0, at + 14)), .size_bytes = db_int(r, 0, at + 15), .key_bits = db_int(r, 0, at + 16),
+		.key_version = db_int(r, 0, at + 17), .progress = (int)db_int(r, 0, at + 18), .system = db_bool(r, 0, at + 19),
+		.overwrite = db_bool(r, 0, at + 20), .has_key = db_bool(r, 0, at + 21),
 	};
 	return 0;
 }
@@ -52,11 +50,11 @@ static int take(struct db_result *r, struct device *out)
 int device_load(struct db *db, const struct uuid *id, struct device *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, STRUCT_COLUMNS " where d.id = $1", DB_ARGS(db_uuid_arg(id)));
+	int rc = db_query_row(db, &r, SELECT " where d.id = $1", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
-	rc = take(r, out);
+	rc = device_take(r, 0, out);
 	db_result_free(r);
 	return rc;
 }
@@ -64,13 +62,13 @@ int device_load(struct db *db, const struct uuid *id, struct device *out)
 int device_by_provider_id(struct db *db, const struct uuid *instance, const char *provider_device, struct device *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, STRUCT_COLUMNS " join instance n on n.id = $1 and n.provider = d.provider"
+	int rc = db_query_row(db, &r, SELECT " join instance n on n.id = $1 and n.provider = d.provider"
 		" where d.machine = device_machine(n.provider, n.id) and d.provider_device = $2",
 		DB_ARGS(db_uuid_arg(instance), db_text_arg(provider_device)));
 
 	if (rc < 0)
 		return rc;
-	rc = take(r, out);
+	rc = device_take(r, 0, out);
 	db_result_free(r);
 	return rc;
 }

@@ -18,6 +18,12 @@ struct device {
 };
 
 void device_release(struct device *d);                       /* frees what it points to; zeroed is fine */
+/* What device_take reads, of "device d", for statements that select more than a device. */
+#define DEVICE_COLUMNS "d.id, d.instance, d.image, d.policy, d.status, d.provider, d.provider_device," \
+	" coalesce(nullif(d.name, ''), d.provider_device), d.filesystem, d.mount_point, d.access, d.cipher, d.mode, d.hash," \
+	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null"
+/* From the first row, whose column AT is the first of those. */
+int device_take(const struct db_result *r, int at, struct device *out);
 int device_load(struct db *db, const struct uuid *id, struct device *out);
 /* As an agent names it: by the provider's id, under the provider of INSTANCE. It may be attached to another instance: look at
  * device.instance. ERR_NOT_FOUND. */

@@ -251,7 +251,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 		.closed = db_bool(r, 0, 5), .access = mem_strdup(db_text(r, 0, 6)), .mount_point = mem_strdup(db_text(r, 0, 7)),
 		.address = mem_strdup(db_text(r, 0, 8)), .facts = db_json(r, 0, 10), .requested = db_time(r, 0, 11),
 		.image_in_policy = db_bool(r, 0, 19), .used_by = db_uuid(r, 0, 20), .tenant_active = db_bool(r, 0, 21),
-		.approve_at = db_time(r, 0, 22), .delivered_version = db_int(r, 0, 23), .judged = db_bool(r, 0, 25),
+		.approve_at = db_time(r, 0, 22), .delivered_version = db_int(r, 0, 23), .judged = db_bool(r, 0, 24),
 	};
 	rc = request_state_parse(db_text(r, 0, 3), &c->status);
 	if (rc == 0)
@@ -265,13 +265,15 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 	return rc;
 }
 
+#define CASE_DEVICE 25           /* the column where the device's begin */
+
 /* The instance that has the device open is the one whose delivered request is not closed. */
 #define CASE "select r.agent, r.instance, i.image, r.status, r.integrity, r.closed is not null, r.access, r.mount_point, r.address," \
 	" r.recipient_key, r.facts, r.requested, p.on_match, p.on_mismatch, p.timeout_s, p.rules, p.name, p.version, p.pooling," \
 	" exists (select 1 from policy_image x where x.tenant = r.tenant and x.policy = p.id and x.image = i.image)," \
 	" (select o.instance from key_request o where o.tenant = r.tenant and o.device = r.device and o.instance <> r.instance" \
 	" and o.closed is null and o.status in ('delivered', 'revoking') order by o.requested desc limit 1)," \
-	" t.state = 'active', r.approve_at, coalesce(r.key_version, 0), r.device, r.verdict is not null" \
+	" t.state = 'active', r.approve_at, coalesce(r.key_version, 0), r.verdict is not null, " DEVICE_COLUMNS \
 	" from key_request r join device d on d.tenant = r.tenant and d.id = r.device join policy p on p.tenant = d.tenant" \
 	" and p.id = d.policy join instance i on i.tenant = r.tenant and i.id = r.instance join tenant t on t.id = r.tenant" \
 	" where r.id = $1"
@@ -280,16 +282,14 @@ static int load(struct db *db, const char *sql, const struct uuid *id, struct re
 {
 	struct request_case c = { .closed = 0 };
 	struct db_result *r;
-	struct uuid device;
 	int rc = db_query_row(db, &r, sql, DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
-	device = db_uuid(r, 0, 24);
 	rc = take_case(r, id, &c);
-	db_result_free(r);
 	if (rc == 0)
-		rc = device_load(db, &device, &c.device);
+		rc = device_take(r, CASE_DEVICE, &c.device);
+	db_result_free(r);
 	if (rc == 0)
 		*out = c;
 	else
@@ -381,6 +381,25 @@ int request_approve_due(struct db *db, const struct uuid *id, clock_us now)
 	return rc;
 }
 
+/* Nothing here waits for the database: all of it travels with the commit. */
+static int deliver(struct db *db, const struct held *h, int64_t version)
+{
+	/* The answer was lost: the same key to the same one-time key is nothing new, but it is logged. */
+	int again = h->status == REQUEST_DELIVERED && h->version == version, rc;
+	int to = again ? REQUEST_DELIVERED : request_next(h->status, REQUEST_EVENT_DELIVER);
+
+	if (to < 0)
+		return to;
+	/* One new version of the row, not one for its status and one for the rest. */
+	rc = db_queue(db, "update key_request set status = $2, delivered = now(), key_version = $3 where id = $1",
+		DB_ARGS(db_uuid_arg(&h->id), db_text_arg(request_state_name((enum request_state)to)), db_int_arg(version)));
+	if (rc == 0 && !again)
+		rc = record(db, h, REQUEST_EVENT_DELIVER, NULL);
+	if (rc == 0)
+		rc = log_request(db, AUDIT_KEY_DELIVERED, h, again ? json_pack("{s:b,s:I}", "again", 1, "version", (json_int_t)version) : NULL);
+	return rc;
+}
+
 int request_deliver(struct db *db, const struct uuid *id, int64_t version)
 {
 	struct held h;
@@ -388,16 +407,17 @@ int request_deliver(struct db *db, const struct uuid *id, int64_t version)
 
 	if (rc < 0)
 		return rc;
-	/* The answer was lost: the same key to the same one-time key is nothing new, but it is logged. */
-	if (h.status == REQUEST_DELIVERED && h.version == version)
-		rc = log_request(db, AUDIT_KEY_DELIVERED, &h, json_pack("{s:b,s:I}", "again", 1, "version", (json_int_t)version));
-	else
-		rc = step(db, &h, REQUEST_EVENT_DELIVER, AUDIT_KEY_DELIVERED, NULL);
-	if (rc == 0)
-		rc = db_queue(db, "update key_request set delivered = now(), key_version = $2 where id = $1",
-			DB_ARGS(db_uuid_arg(id), db_int_arg(version)));
+	rc = deliver(db, &h, version);
 	free(h.name);
 	return rc;
+}
+
+int request_deliver_case(struct db *db, const struct request_case *c, int64_t version)
+{
+	const struct held h = { .id = c->id, .device = c->device.id, .instance = c->instance, .agent = c->agent, .status = c->status,
+		.name = c->device.name, .version = c->delivered_version };
+
+	return c->closed ? err_set(ERR_CONFLICT, "the request is closed") : deliver(db, &h, version);
 }
 
 int request_opened(struct db *db, const struct uuid *id)

@@ -60,6 +60,8 @@ int request_judge(struct db *db, const struct request_case *c, const struct verd
 /* The key of VERSION is being sealed to the agent; it leaves only after the commit. An APPROVED one only, or a DELIVERED one with the
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
+/* Same, for what request_load_locked gave in this transaction: no further question to the database. */
+int request_deliver_case(struct db *db, const struct request_case *c, int64_t version);
 /* The agent says that the volume is open: the device is In-use. */
 int request_opened(struct db *db, const struct uuid *id);
 /* The agent says that the volume is closed and the key wiped; whatever is open for that device and instance ends, a revocation as
