@@ -20,8 +20,8 @@ ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 def harbour(server):
     """A tenant with an administrator, and a guest that has asked for the key of an encrypted device. (slug, tenant id, e-mail)"""
     slug, tenant = web.make_tenant(server)
-    email = web.make_user(server, tenant)
     passphrase = re.search(r"passphrase: (\S+)", server.keyward("tenant", "passphrase", slug)).group(1)
+    email = web.make_user(server, tenant)
     guest = Guest(server.state / ("guest-" + slug), server.address("agents"), server.ca, "sanitize", "guest-" + slug, 64 << 20,
                   {"heartbeat": "1", "stop_seconds": "2"})
     guest.prepare()
@@ -106,7 +106,7 @@ def crawl(person, client, site):
         person.open(site, path)
         wrong += faults(person, path, True) + narrow(person, path)
         person.dark(True)
-        person.until(lambda: person.driver.execute_script("return document.getAnimations().length === 0"), "colours keep changing")
+        person.until(lambda: person.driver.execute_script("return !document.getAnimations().some(a => a instanceof CSSTransition)"), "colours keep changing")
         wrong += [f"dark {path}: {v}" for v in person.axe()]
         person.dark(False)
         for link in links(person):
