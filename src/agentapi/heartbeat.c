@@ -14,7 +14,7 @@
 #include "store/order.h"
 
 #define INTERVAL_S 10
-#define GATHERED_MAX 4096        /* per worker; more than that is written at once */
+#define GATHERED_MAX 4096        /* per worker; before there are more they are written */
 
 struct gathered {
 	struct uuid account;
@@ -43,11 +43,8 @@ static json_t *volumes_of(const struct proto_heartbeat *m)
 
 static void gather(struct agent_call *c, const struct proto_heartbeat *m)
 {
-	struct gathered *g;
+	struct gathered *g = &gathered[gathered_count++];
 
-	if (gathered_count == GATHERED_MAX)
-		agentapi_tick(c->frame->thread);
-	g = &gathered[gathered_count++];
 	g->account = c->account;
 	g->volumes = volumes_of(m);
 	snprintf(g->version, sizeof g->version, "%s", m->agent_version);
@@ -101,6 +98,12 @@ void agentapi_tick(struct web_thread *t)
 	for (size_t i = 0; i < gathered_count; i++)
 		json_decref(gathered[i].volumes);
 	gathered_count = 0;
+}
+
+void heartbeat_make_room(struct frame_call *c)
+{
+	if (gathered_count == GATHERED_MAX)
+		agentapi_tick(c->thread);
 }
 
 static enum proto_order_kind order_kind(const char *name)

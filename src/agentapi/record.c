@@ -100,6 +100,7 @@ int frame_record(struct frame_call *c, struct buf *answer)
 	int rc = open_record(c, &plain, &reply, &account, &agent);
 
 	if (rc == 0) {
+		heartbeat_make_room(c);
 		answer_message(c, &account, &agent, &plain, &text);
 		rc = proto_record_seal(&reply, text.data, text.len, answer);
 	}

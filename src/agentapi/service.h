@@ -57,6 +57,9 @@ int agent_check_recipient(struct agent_call *c, const struct agent *agent, const
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
 	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed);
 
+/* Outside a transaction, before a message is handled: there is room for one more heartbeat then. */
+void heartbeat_make_room(struct frame_call *c);
+
 /* Messages, one file per family. */
 int message_inventory(struct agent_call *c);
 int message_provisioning(struct agent_call *c);
