@@ -5,9 +5,8 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/json.h"
 #include "base/mem.h"
-#include "store/audit.h"
+#include "store/rename.h"
 
 void device_release(struct device *d)
 {
@@ -145,29 +144,10 @@ int device_get(struct db *db, const struct uuid *id, json_t **out)
 
 int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description)
 {
-	struct db_result *r;
-	json_t *before, *after, *detail;
-	int rc = db_query_row(db, &r, "select name, description, provider_device from device where id = $1 for update",
-		DB_ARGS(db_uuid_arg(id)));
+	static const struct rename what = { "select name, description, provider_device from device where id = $1 for update",
+		"update device set name = $2, description = $3, changed = now() where id = $1", "device", AUDIT_DEVICE_CHANGED };
 
-	if (rc < 0)
-		return rc;
-	name = name ? name : db_text(r, 0, 0);
-	description = description ? description : db_text(r, 0, 1);
-	before = db_row_json(r, 0);
-	after = json_pack("{s:s,s:s}", "name", name, "description", description);
-	detail = audit_changes(before, after);
-	if (detail)
-		rc = db_queue(db, "update device set name = $2, description = $3, changed = now() where id = $1",
-			DB_ARGS(db_uuid_arg(id), db_text_arg(name), db_text_arg(description)));
-	if (detail && rc == 0)
-		rc = audit_log(db, AUDIT_DEVICE_CHANGED, &(struct audit_object) { "device", id, *name ? name : db_text(r, 0, 2) },
-			json_incref(detail));
-	json_decref(detail);
-	json_decref(before);
-	json_decref(after);
-	db_result_free(r);
-	return rc;
+	return rename_row(db, &what, id, name, description);
 }
 
 int device_tasks(struct db *db, const struct uuid *instance, json_t **out)

@@ -1,7 +1,7 @@
 /* image.c - machine images. */
 #include "store/image.h"
 
-#include "store/audit.h"
+#include "store/rename.h"
 
 #define COLUMNS "m.id, m.name, m.description, m.provider, m.provider_image, m.created," \
 	" (select count(*) from instance i where i.tenant = m.tenant and i.image = m.id) as instances," \
@@ -46,27 +46,8 @@ int image_get(struct db *db, const struct uuid *id, json_t **out)
 
 int image_change(struct db *db, const struct uuid *id, const char *name, const char *description)
 {
-	struct db_result *r;
-	json_t *before, *after, *detail;
-	int rc = db_query_row(db, &r, "select name, description, provider_image from image where id = $1 for update",
-		DB_ARGS(db_uuid_arg(id)));
+	static const struct rename what = { "select name, description, provider_image from image where id = $1 for update",
+		"update image set name = $2, description = $3 where id = $1", "image", AUDIT_IMAGE_CHANGED };
 
-	if (rc < 0)
-		return rc;
-	name = name ? name : db_text(r, 0, 0);
-	description = description ? description : db_text(r, 0, 1);
-	before = db_row_json(r, 0);
-	after = json_pack("{s:s,s:s}", "name", name, "description", description);
-	detail = audit_changes(before, after);
-	if (detail)
-		rc = db_queue(db, "update image set name = $2, description = $3 where id = $1",
-			DB_ARGS(db_uuid_arg(id), db_text_arg(name), db_text_arg(description)));
-	if (detail && rc == 0)
-		rc = audit_log(db, AUDIT_IMAGE_CHANGED, &(struct audit_object) { "image", id, *name ? name : db_text(r, 0, 2) },
-			json_incref(detail));
-	json_decref(detail);
-	json_decref(before);
-	json_decref(after);
-	db_result_free(r);
-	return rc;
+	return rename_row(db, &what, id, name, description);
 }
