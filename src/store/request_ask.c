@@ -1,0 +1,105 @@
+/* request_ask.c - an agent asks: a new request, or the one that is open already. */
+#include "store/request.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/request_step.h"
+
+static int insert(struct db *db, const struct request_question *q, struct uuid *id)
+{
+	struct request_held h = { .id = uuid_new() };
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "with d as (select tenant, id, policy, coalesce(nullif(name, ''), provider_device) as label"
+		" from device where id = $2), n as (insert into key_request (tenant, id, device, instance, agent, image, policy, policy_name,"
+		" policy_version, access, mount_point, reason, recipient_key, signature, facts, address) select d.tenant, $1, d.id, i.id, $4,"
+		" i.image, p.id, p.name, p.version, $5, $6, $7, $8, $9, $10, $11 from d join instance i on i.id = $3 join policy p"
+		" on p.id = d.policy returning id) select d.label from d, n", DB_ARGS(db_uuid_arg(&h.id), db_uuid_arg(&q->device),
+		db_uuid_arg(&q->instance), db_uuid_arg(&q->agent), db_text_arg(q->access), db_text_arg(q->mount_point),
+		db_text_arg(q->reason), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE),
+		db_bytes_arg(q->signature, REQUEST_SIGNATURE_SIZE), db_json_arg(q->facts), db_text_arg(q->address)));
+
+	if (rc < 0)
+		return rc;
+	h.name = mem_strdup(db_text(r, 0, 0));
+	db_result_free(r);
+	rc = request_log(db, AUDIT_KEY_REQUESTED, &h, json_pack("{s:s,s:s,s:s}", "access", q->access, "mount_point", q->mount_point,
+		"reason", q->reason));
+	free(h.name);
+	*id = h.id;
+	return rc;
+}
+
+static int refresh(struct db *db, const struct request_question *q, const struct uuid *id)
+{
+	return db_queue(db, "update key_request set recipient_key = $2, signature = $3, facts = $4, address = $5, access = $6,"
+		" mount_point = $7 where id = $1",
+		DB_ARGS(db_uuid_arg(id), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE),
+			db_bytes_arg(q->signature, REQUEST_SIGNATURE_SIZE), db_json_arg(q->facts), db_text_arg(q->address),
+			db_text_arg(q->access), db_text_arg(q->mount_point)));
+}
+
+/* What differs from one question to the next of an unchanged machine. */
+#define PASSING_FACTS "'{gathered_at,os.uptime_s}'::text[]"
+
+/* The open request of device and instance. SAME: it was asked with the very same one-time key, by the same agent. APPROVED: a person
+ * has approved it, and it is the same agent's unchanged machine that asks for the same: its one-time key was lost before it had
+ * fetched the device's key (it began anew, or had been denied at first). */
+struct found {
+	struct uuid id;
+	int same, approved;
+};
+
+static int find_open(struct db *db, const struct request_question *q, struct found *f)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6,"
+		" status = 'approved' and decided_by is not null and delivered is null and agent = $4 and access = $5"
+		" and mount_point = $6 and facts - " PASSING_FACTS " = $7::jsonb - " PASSING_FACTS " from key_request"
+		" where device = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
+		db_uuid_arg(&q->instance), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE), db_uuid_arg(&q->agent),
+		db_text_arg(q->access), db_text_arg(q->mount_point), db_json_arg(q->facts)));
+
+	if (rc < 0)
+		return rc;
+	*f = (struct found){ db_uuid(r, 0, 0), db_bool(r, 0, 1), db_bool(r, 0, 2) };
+	db_result_free(r);
+	return 0;
+}
+
+/* What becomes of the open request; *SUPERSEDED: a new one is needed. */
+static int reuse(struct db *db, const struct request_question *q, const struct found *f, int *superseded)
+{
+	struct request_held h;
+	int rc = request_hold(db, &f->id, &h);
+
+	if (rc < 0)
+		return rc;
+	*superseded = !f->approved && (h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent));
+	rc = *superseded ? request_end(db, &h, "superseded") : refresh(db, q, &f->id);
+	free(h.name);
+	return rc;
+}
+
+int request_open(struct db *db, const struct request_question *q, struct uuid *id, int *fresh)
+{
+	struct found f = { .same = 0 };
+	int superseded = 1, rc = find_open(db, q, &f);
+
+	if (rc < 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	if (rc == 0 && f.same)
+		superseded = 0;
+	else if (rc == 0)
+		rc = reuse(db, q, &f, &superseded);
+	else
+		rc = 0;
+	*id = f.id;
+	if (rc == 0 && superseded)
+		rc = insert(db, q, id);
+	if (rc == 0 && fresh)
+		*fresh = superseded;
+	return rc;
+}

@@ -1,0 +1,162 @@
+/* request_key.c - what becomes of a decided key request: the key delivered, the volume opened and closed, the key revoked and granted
+ * again, the request closed. */
+#include "store/request.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "store/device_step.h"
+#include "store/order.h"
+#include "store/request_step.h"
+
+/* Nothing here waits for the database: all of it travels with the commit. */
+static int deliver(struct db *db, const struct request_held *h, int64_t version)
+{
+	/* The answer was lost: the same key to the same one-time key is nothing new, but it is logged. */
+	int again = h->status == REQUEST_DELIVERED && h->version == version, rc;
+	int to = again ? REQUEST_DELIVERED : request_next(h->status, REQUEST_EVENT_DELIVER);
+
+	if (to < 0)
+		return to;
+	/* One new version of the row, not one for its status and one for the rest. */
+	rc = db_queue(db, "update key_request set status = $2, delivered = now(), key_version = $3 where id = $1",
+		DB_ARGS(db_uuid_arg(&h->id), db_text_arg(request_state_name((enum request_state)to)), db_int_arg(version)));
+	if (rc == 0 && !again)
+		rc = request_record(db, h, REQUEST_EVENT_DELIVER, NULL);
+	if (rc == 0)
+		rc = request_log(db, AUDIT_KEY_DELIVERED, h, again ? json_pack("{s:b,s:I}", "again", 1, "version", (json_int_t)version) : NULL);
+	return rc;
+}
+
+int request_deliver(struct db *db, const struct uuid *id, int64_t version)
+{
+	struct request_held h;
+	int rc = request_hold_open(db, id, &h);
+
+	if (rc < 0)
+		return rc;
+	rc = deliver(db, &h, version);
+	free(h.name);
+	return rc;
+}
+
+int request_deliver_case(struct db *db, const struct request_case *c, int64_t version)
+{
+	const struct request_held h = { .id = c->id, .device = c->device.id, .instance = c->instance, .agent = c->agent, .status = c->status,
+		.name = c->device.name, .version = c->delivered_version };
+
+	return c->closed ? err_set(ERR_CONFLICT, "the request is closed") : deliver(db, &h, version);
+}
+
+int request_opened(struct db *db, const struct uuid *id)
+{
+	struct request_held h;
+	int rc = request_hold_open(db, id, &h);
+
+	if (rc < 0)
+		return rc;
+	if (h.status != REQUEST_DELIVERED && h.status != REQUEST_REVOKING)
+		rc = err_set(ERR_CONFLICT, "no key was delivered for this request");
+	if (rc == 0)
+		rc = db_queue(db, "update key_request set opened = coalesce(opened, now()) where id = $1", DB_ARGS(db_uuid_arg(id)));
+	if (rc == 0)
+		rc = device_step(db, &h.device, DEVICE_EVENT_OPEN, AUDIT_DEVICE_OPENED, NULL);
+	free(h.name);
+	return rc;
+}
+
+/* Nobody else has it open: then it is no longer In-use. */
+static int close_device(struct db *db, const struct uuid *device, const char *reason)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select 1 from device d where d.id = $1 and d.status = 'in-use' and not exists (select 1 from"
+		" key_request r where r.device = d.id and r.closed is null and r.opened is not null"
+		" and r.status in ('delivered', 'revoking'))", DB_ARGS(db_uuid_arg(device)));
+
+	if (rc < 0)
+		return rc;
+	if (db_rows(r) == 1)
+		rc = device_step(db, device, DEVICE_EVENT_CLOSE, AUDIT_DEVICE_CLOSED, json_pack("{s:s}", "reason", reason));
+	db_result_free(r);
+	return rc;
+}
+
+int request_close(struct db *db, const struct uuid *id, const char *reason)
+{
+	struct request_held h;
+	int rc = request_hold(db, id, &h);
+
+	if (rc < 0)
+		return rc;
+	if (!h.closed && h.status == REQUEST_REVOKING)
+		rc = request_step(db, &h, REQUEST_EVENT_RELEASED, AUDIT_KEY_REVOKED, NULL);
+	/* A revoked key can be granted again (INT-4): its request stays open for that. */
+	if (rc == 0 && !h.closed && h.status != REQUEST_REVOKED)
+		rc = request_end(db, &h, reason);
+	if (rc == 0)
+		rc = close_device(db, &h.device, reason);
+	free(h.name);
+	return rc;
+}
+
+int request_volume_closed(struct db *db, const struct uuid *instance, const struct uuid *device, const char *reason)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select id from key_request where device = $1 and instance = $2 and closed is null"
+		" and status in ('delivered', 'revoking') for update", DB_ARGS(db_uuid_arg(device), db_uuid_arg(instance)));
+
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		struct uuid id = db_uuid(r, i, 0);
+
+		rc = request_close(db, &id, reason);
+	}
+	if (rc >= 0)
+		db_result_free(r);
+	return rc;
+}
+
+int request_revoke(struct db *db, const struct uuid *id, const char *comment)
+{
+	struct request_held h;
+	int rc = request_hold_open(db, id, &h);
+
+	if (rc < 0)
+		return rc;
+	rc = request_step(db, &h, REQUEST_EVENT_REVOKE, AUDIT_KEY_REVOKE, comment);
+	if (rc == 0)
+		rc = order_add(db, &h.agent, "revoke", &h.device, "");
+	free(h.name);
+	return rc;
+}
+
+int request_restore(struct db *db, const struct uuid *id, const char *comment)
+{
+	struct request_held h;
+	int rc = request_hold_open(db, id, &h), fetch;
+
+	if (rc < 0)
+		return rc;
+	fetch = h.status == REQUEST_REVOKED;
+	rc = request_step(db, &h, REQUEST_EVENT_RESTORE, AUDIT_KEY_RESTORED, comment);
+	if (rc == 0 && fetch)
+		rc = order_add(db, &h.agent, "request-key", &h.device, "");
+	free(h.name);
+	return rc;
+}
+
+int request_set_integrity(struct db *db, const struct uuid *id, enum integrity integrity, const json_t *verdict)
+{
+	struct request_held h;
+	int changed, rc = request_hold_open(db, id, &h);
+
+	if (rc < 0)
+		return rc;
+	rc = changed = db_run(db, "update key_request set integrity = $2, verdict = coalesce($3::jsonb, verdict) where id = $1"
+		" and (integrity <> $2 or $3::jsonb is not null)", DB_ARGS(db_uuid_arg(id), db_text_arg(integrity_name(integrity)),
+		db_json_arg(verdict)));
+	if (changed > 0)
+		rc = request_log(db, AUDIT_KEY_INTEGRITY, &h, json_pack("{s:s}", "integrity", integrity_name(integrity)));
+	free(h.name);
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,31 @@
+/* request_step.h - inside the store: a key request with its row locked, and one logged step of its life. */
+#ifndef STORE_REQUEST_STEP_H
+#define STORE_REQUEST_STEP_H
+
+#include "store/audit.h"
+#include "store/request.h"
+
+struct request_held {
+	struct uuid id, device, instance, agent;
+	enum request_state status;
+	int closed;
+	char *name;                  /* the device's, for the log */
+	struct uuid policy;
+	int64_t version;             /* of the key that was delivered; 0: none */
+	clock_us approve_at;
+};
+
+/* Locks the row; the caller frees h->name. */
+int request_hold(struct db *db, const struct uuid *id, struct request_held *h);
+/* Same, and it must be open: else ERR_CONFLICT. */
+int request_hold_open(struct db *db, const struct uuid *id, struct request_held *h);
+/* DETAIL is taken over; NULL: none. */
+int request_log(struct db *db, enum audit_event event, const struct request_held *h, json_t *detail);
+/* Keeps who did what; COMMENT may be NULL. */
+int request_record(struct db *db, const struct request_held *h, enum request_event event, const char *comment);
+/* Moves the status by the table, records who did it, logs. */
+int request_step(struct db *db, struct request_held *h, enum request_event event, enum audit_event log, const char *comment);
+/* It is over; its status stays readable. */
+int request_end(struct db *db, const struct request_held *h, const char *reason);
+
+#endif
