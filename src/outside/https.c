@@ -1,0 +1,247 @@
+/* https.c - the exchange itself, with libcurl. */
+#include "outside/https.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <openssl/bio.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+struct exchange {
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf answer;
+	char error[CURL_ERROR_SIZE];
+	int local, refused, too_large;
+};
+
+int https_check_url(const char *url)
+{
+	CURLU *u = curl_url();
+	char *scheme = NULL, *host = NULL, *other = NULL;
+	int ok = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK
+		&& curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK && strcmp(scheme, "https") == 0
+		&& curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
+		&& curl_url_get(u, CURLUPART_USER, &other, 0) == CURLUE_NO_USER
+		&& curl_url_get(u, CURLUPART_PASSWORD, &other, 0) == CURLUE_NO_PASSWORD
+		&& curl_url_get(u, CURLUPART_QUERY, &other, 0) == CURLUE_NO_QUERY
+		&& curl_url_get(u, CURLUPART_FRAGMENT, &other, 0) == CURLUE_NO_FRAGMENT;
+
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(other);
+	curl_url_cleanup(u);
+	return ok ? 0 : err_set(ERR_INVALID, "an address begins with https:// and has no user name, ? or #");
+}
+
+int https_check_ca(const char *text)
+{
+	BIO *in = BIO_new_mem_buf(text, -1);
+	X509 *cert;
+	int count = 0;
+
+	while ((cert = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
+		X509_free(cert);
+		count++;
+	}
+	BIO_free(in);
+	return count ? 0 : err_set(ERR_INVALID, "no certificate in PEM (it begins with -----BEGIN CERTIFICATE-----)");
+}
+
+static size_t take(char *data, size_t size, size_t count, void *ctx)
+{
+	struct exchange *x = ctx;
+
+	if (x->answer.len + size * count > HTTPS_ANSWER_MAX) {
+		x->too_large = 1;
+		return 0;
+	}
+	buf_add(&x->answer, data, size * count);
+	return size * count;
+}
+
+static int is_local4(uint32_t a)
+{
+	return a >> 24 == 0 || a >> 24 == 127 || a >> 16 == 0xa9fe || a >> 28 >= 0xe;
+}
+
+static int is_local(const struct sockaddr *a)
+{
+	union { const struct sockaddr *any; const struct sockaddr_in *four; const struct sockaddr_in6 *six; } at = { a };
+	const struct in6_addr *six;
+	uint32_t mapped;
+
+	if (a->sa_family == AF_INET)
+		return is_local4(ntohl(at.four->sin_addr.s_addr));
+	if (a->sa_family != AF_INET6)
+		return 1;
+	six = &at.six->sin6_addr;
+	memcpy(&mapped, six->s6_addr + 12, sizeof mapped);
+	if (IN6_IS_ADDR_V4MAPPED(six))
+		return is_local4(ntohl(mapped));
+	return IN6_IS_ADDR_LOOPBACK(six) || IN6_IS_ADDR_UNSPECIFIED(six) || IN6_IS_ADDR_LINKLOCAL(six) || IN6_IS_ADDR_MULTICAST(six);
+}
+
+/* Looked at here and not in the name: what a name means is known only now, and may differ from one time to the next. */
+static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct exchange *x = ctx;
+
+	(void)purpose;
+	if (!x->local && is_local(&a->addr)) {
+		x->refused = 1;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static void add_header(struct exchange *x, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(x->headers, line);
+
+	if (more == NULL)
+		fatal("out of memory");
+	x->headers = more;
+}
+
+static void add_secret(struct exchange *x, const struct https_secret *secret)
+{
+	size_t name = strlen(secret->name), size = name + 2 + secret->value->len + 1;
+	struct secret *line = secret_new(size);
+
+	memcpy(line->data, secret->name, name);
+	memcpy(line->data + name, ": ", 2);
+	memcpy(line->data + name + 2, secret->value->data, secret->value->len);
+	add_header(x, (const char *)line->data);
+	secret_free(line);
+}
+
+static void set_options(struct exchange *x, const struct https_server *server, const char *url)
+{
+	struct curl_blob ca = { .flags = CURL_BLOB_COPY };
+	CURL *e = x->easy;
+
+	curl_easy_setopt(e, CURLOPT_URL, url);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)HTTPS_CONNECT_SECONDS);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)HTTPS_SECONDS);
+	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
+	curl_easy_setopt(e, CURLOPT_USERAGENT, "keyward");
+	curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, x);
+	if (server->ca_pem && *server->ca_pem) {
+		ca.data = (void *)(uintptr_t)server->ca_pem;
+		ca.len = strlen(server->ca_pem);
+		curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &ca);
+		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+	}
+}
+
+static int transport_error(const struct exchange *x, CURLcode rc)
+{
+	const char *why = x->error[0] ? x->error : curl_easy_strerror(rc);
+
+	if (x->refused)
+		return err_set(ERR_FORBIDDEN, "the address belongs to the server's own machine or link, which is not allowed");
+	switch (rc) {
+	case CURLE_WRITE_ERROR:
+		return x->too_large ? err_set(ERR_TOO_LARGE, "the answer is larger than %d bytes", HTTPS_ANSWER_MAX)
+			: err_set(ERR_IO, "%s", why);
+	case CURLE_OPERATION_TIMEDOUT:
+		return err_set(ERR_TIMEOUT, "no answer in time");
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SSL_CACERT_BADFILE:
+		return err_set(ERR_CRYPTO, "%s", why);
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+		return err_set(ERR_UNAVAILABLE, "%s", why);
+	default:
+		return err_set(ERR_IO, "%s", why);
+	}
+}
+
+static int status_error(long status)
+{
+	static const struct { long status; int code; const char *text; } known[] = {
+		{ 401, ERR_UNAUTHENTICATED, "the server does not accept the secret" },
+		{ 403, ERR_FORBIDDEN, "the server refuses: the account behind the secret may not do this" },
+		{ 404, ERR_NOT_FOUND, "there is no such service at this address" }, { 429, ERR_TOO_MANY, "the server is asked too often" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (known[i].status == status)
+			return err_set(known[i].code, "%s (status %ld)", known[i].text, status);
+	return err_set(status >= 500 ? ERR_UNAVAILABLE : ERR_IO, "the server answers with status %ld", status);
+}
+
+static int exchange(struct exchange *x, json_t **answer)
+{
+	CURLcode done = curl_easy_perform(x->easy);
+	long status = 0;
+
+	if (done != CURLE_OK)
+		return transport_error(x, done);
+	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200)
+		return status_error(status);
+	if (json_parse_object(buf_str(&x->answer), x->answer.len, HTTPS_ANSWER_MAX, answer) < 0)
+		return err_set(ERR_INVALID, "the answer is no JSON object");
+	return 0;
+}
+
+static void end(struct exchange *x)
+{
+	for (struct curl_slist *h = x->headers; h; h = h->next)
+		secret_wipe(h->data, strlen(h->data));
+	curl_slist_free_all(x->headers);
+	curl_easy_cleanup(x->easy);
+	buf_free(&x->answer);
+}
+
+int https_post(const struct https_server *server, const char *path, const char *const *headers, const struct https_secret *secret,
+	const json_t *body, json_t **answer)
+{
+	struct exchange x = { .local = server->local };
+	size_t len = strlen(server->url);
+	char *url, *text;
+	int rc = https_check_url(server->url);
+
+	if (rc < 0)
+		return rc;
+	while (len > 0 && server->url[len - 1] == '/')
+		len--;
+	url = mem_printf("%.*s%s", (int)len, server->url, path);
+	text = json_text(body);
+	x.easy = curl_easy_init();
+	if (x.easy == NULL)
+		fatal("libcurl cannot start");
+	for (; *headers; headers++)
+		add_header(&x, *headers);
+	if (secret)
+		add_secret(&x, secret);
+	set_options(&x, server, url);
+	curl_easy_setopt(x.easy, CURLOPT_POSTFIELDS, text);
+	rc = exchange(&x, answer);
+	end(&x);
+	free(text);
+	free(url);
+	return rc;
+}

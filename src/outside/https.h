@@ -1,0 +1,38 @@
+/* https.h - JSON over HTTPS to servers that a tenant or the operator names in a setting. Called by jobs only: it blocks.
+ *
+ * The address is somebody else's choice, so: https only, certificate always checked, no redirects, no proxy from the environment,
+ * and no connection to this machine itself or its link (loopback, link-local, unspecified, multicast) unless OUTSIDE_LOCAL. */
+#ifndef OUTSIDE_HTTPS_H
+#define OUTSIDE_HTTPS_H
+
+#include <jansson.h>
+
+#include "base/secret.h"
+
+#define HTTPS_ANSWER_MAX (4 * 1024 * 1024)       /* bytes of an answer */
+#define HTTPS_CONNECT_SECONDS 10
+#define HTTPS_SECONDS 30                         /* for the whole exchange */
+
+struct https_server {
+	const char *url;             /* "https://host:port/path", without user, query and fragment */
+	const char *ca_pem;          /* only what these certificates vouch for is believed; NULL: the system's authorities */
+	int local;                   /* 1: addresses of this machine are fine */
+};
+
+/* A header whose value is a secret: wiped when the exchange is over. */
+struct https_secret {
+	const char *name;
+	const struct secret *value;
+};
+
+/* 0, or ERR_INVALID with what is wrong with the address. */
+int https_check_url(const char *url);
+/* 0, or ERR_INVALID: TEXT is not one or several certificates in PEM. */
+int https_check_ca(const char *text);
+/* Posts BODY to the server's URL followed by PATH. HEADERS ("name: value") ends with NULL. *ANSWER is the caller's, from a 200 alone.
+ * ERR_UNAVAILABLE (no connection, 5xx), ERR_TIMEOUT, ERR_CRYPTO (certificate or TLS), ERR_UNAUTHENTICATED (401), ERR_FORBIDDEN (403;
+ * an address that is refused), ERR_NOT_FOUND (404), ERR_TOO_MANY (429), ERR_TOO_LARGE, ERR_INVALID (no JSON object), ERR_IO. */
+int https_post(const struct https_server *server, const char *path, const char *const *headers, const struct https_secret *secret,
+	const json_t *body, json_t **answer);
+
+#endif
