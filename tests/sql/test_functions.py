@@ -116,11 +116,17 @@ def test_nothing_can_be_put_in_the_functions_way(pg):
 
 
 def test_default_policy_is_born_with_the_tenant_and_stays(pg):
-    # covers: POL-1, TEN-3
+    # covers: POL-1, POL-6, TEN-3
     tenant = pg.new_tenant()
     rows = pg.run("keyward_console", "select is_default, on_match, on_mismatch, rules from policy", tenant=tenant)
     assert rows == [(True, "manual", "manual", [])]
     c = pg.connect("keyward_console", tenant=tenant)
+    # Its first version stands in the list of versions (POL-6), in the shape of a policy document, and what is there stays as it is.
+    (document, at_start), = pg.run("keyward_console", "select v.document, v.document = policy_document(p) from policy_version v"
+                                   " join policy p on p.id = v.policy", tenant=tenant)
+    assert at_start and document["keyward_policy"] == 1 and document["approvals"] == {"needed": 1, "of": [], "expires_s": 0}
+    refused(c, "update policy_version set why = 'x'")
+    refused(c, "delete from policy_version")
     gone = (psycopg2.errors.RestrictViolation,)
     refused(c, "delete from policy", None, gone)
     refused(c, "update policy set is_default = false", None, gone)

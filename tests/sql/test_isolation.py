@@ -35,7 +35,7 @@ def may(pg, role, table, right):
 
 def populate(pg, tenant):
     """A row of TENANT in every table that has a tenant; as superuser, whom row security does not bind."""
-    ids = {n: uuid.uuid4() for n in ("user", "image", "instance", "agent", "device", "request")}
+    ids = {n: uuid.uuid4() for n in ("user", "image", "draft", "instance", "agent", "device", "request")}
     policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
     token = uuid.uuid4().bytes * 2
     steps = [
@@ -48,6 +48,9 @@ def populate(pg, tenant):
          (tenant, token, ids["user"])),
         ("insert into image (tenant, id, provider, provider_image) values (%s, %s, 'ec2', 'ami')", (tenant, ids["image"])),
         ("insert into policy_image (tenant, policy, image) values (%s, %s, %s)", (tenant, policy, ids["image"])),
+        ("insert into policy_draft (tenant, id, owner, document) values (%s, %s, %s, '{}')", (tenant, ids["draft"], ids["user"])),
+        ("insert into policy_draft_member (tenant, draft, kind, member, chosen) values (%s, %s, 'image', %s, true)",
+         (tenant, ids["draft"], ids["image"])),
         ("insert into instance (tenant, id, provider, provider_instance) values (%s, %s, 'ec2', 'i')", (tenant, ids["instance"])),
         ("insert into agent (tenant, id, instance, public_key) values (%s, %s, %s, %s)",
          (tenant, ids["agent"], ids["instance"], uuid.uuid4().bytes * 4 + b"x")),
@@ -299,7 +302,8 @@ def test_agent_service_has_just_its_rights(pg):
                 "delete from device", "delete from device_key", "update device_key set wrapped = 'x'",
                 "update key_request set decided_by = id", "delete from key_request", "delete from policy_image",
                 "update image set name = 'x'", "update key_decision set decision = 'approve'", "delete from heartbeat",
-                "update heartbeat set at = now()", "select 1 from audit_entry", "select 1 from job", "select * from jobs_tenants()"):
+                "update heartbeat set at = now()", "select 1 from audit_entry", "select 1 from job", "select * from jobs_tenants()",
+                "select 1 from policy_version", "select 1 from policy_draft", "select 1 from policy_draft_member"):
         refused(c, sql)
     c.close()
 
@@ -312,6 +316,7 @@ def test_jobs_cannot_touch_what_they_need_not(pg):
     for sql in ("select password from app_user", "select token from user_session", "select 1 from provisioning",
                 "update policy set rules = '[]'", "update app_user set role = 'auditor'", "delete from device", "delete from policy",
                 "update key_request set recipient_key = recipient_key", "update device set policy = policy",
+                "delete from policy_version", "select 1 from policy_draft", "select 1 from policy_draft_member",
                 "select payload from job", "delete from job", "update job set kind = 'x'"):
         refused(c, sql)
     c.close()
