@@ -24,7 +24,7 @@ CREATE POLICY tenant_owner ON tenant FOR ALL TO keyward_owner USING (true) WITH 
 GRANT SELECT (id, slug, name, state, state_reason, created, state_changed), INSERT (id, slug, name, wrapped_key, time_zone),
 	UPDATE (name, state, state_reason, state_changed) ON tenant TO keyward_central;
 GRANT SELECT, UPDATE (time_zone, settings) ON tenant TO keyward_console;
-GRANT SELECT (id, slug, name, state, wrapped_key, settings) ON tenant TO keyward_agent, keyward_jobs;
+GRANT SELECT (id, slug, name, state, wrapped_key, time_zone, settings) ON tenant TO keyward_agent, keyward_jobs;
 
 -- Under which an agent enrols: the passphrase (readable by the tenant's administrators, TEN-1) and the verifier derived from it
 -- (used by the agent service); both are opaque blobs made by keyd.

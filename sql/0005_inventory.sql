@@ -15,10 +15,12 @@ CREATE TABLE instance (
 	region text NOT NULL DEFAULT '',
 	zone text NOT NULL DEFAULT '',
 	state text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'missing', 'stopped')),
-	facts jsonb,                            -- as last reported
+	facts jsonb,                            -- as last reported: the document of src/store/facts.h
 	facts_at timestamptz,
 	first_seen timestamptz NOT NULL DEFAULT now(),
 	last_seen timestamptz NOT NULL DEFAULT now(),
+	seen_before timestamptz,                -- last_seen of the time before it came back ...
+	back timestamptz,                       -- ... then; null: it was never away
 	PRIMARY KEY (tenant, id),
 	UNIQUE (tenant, provider, provider_instance),
 	FOREIGN KEY (tenant, image) REFERENCES image ON DELETE SET NULL (image)
@@ -26,6 +28,17 @@ CREATE TABLE instance (
 SELECT isolate('instance');
 CREATE INDEX instance_last_seen ON instance (tenant, last_seen, id);
 CREATE INDEX instance_image ON instance (tenant, image);
+-- A machine that is heard again after a silence, whatever the reason: when it was seen before that is a fact (RUL-6) that its first
+-- words must not overwrite.
+CREATE FUNCTION instance_back() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW.seen_before := OLD.last_seen;
+	NEW.back := NEW.last_seen;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER instance_back BEFORE UPDATE OF last_seen ON instance FOR EACH ROW
+	WHEN (NEW.last_seen > OLD.last_seen + interval '1 minute') EXECUTE FUNCTION instance_back();
 GRANT SELECT, DELETE, UPDATE (state) ON instance TO keyward_console;
 GRANT SELECT, INSERT, UPDATE ON instance TO keyward_agent;
 GRANT SELECT, UPDATE (state), DELETE ON instance TO keyward_jobs;

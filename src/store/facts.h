@@ -1,0 +1,33 @@
+/* facts.h - what is known of a machine, as one document: what its agent says, what the server itself knows, each with its time
+ * (INT-5). Key requests, checks and the instance keep it; policy/facts.h reads it. And what changed from one report to the
+ * next (INT-6).
+ *
+ *     {"agent": {"at": ..., "values": {"os.kernel": ...}}, "server": {"at": ..., "utc_offset_s": ..., "values": {...}}}
+ *
+ * An agent's words stay in the agent's part: names of the server's facts are dropped from it. */
+#ifndef STORE_FACTS_H
+#define STORE_FACTS_H
+
+#include <jansson.h>
+
+#include "store/db.h"
+
+/* Everything is borrowed. */
+struct facts_question {
+	const struct uuid *instance;
+	const struct uuid *device;           /* NULL: no device is in question, and no fact of one is given */
+	const json_t *agent;                 /* facts as the agent sent them; NULL: what the instance last reported */
+	const char *access, *mount_point;    /* as the agent asks for them now; NULL: as the open key request has them */
+	const char *address;                 /* of the agent as the server sees it; NULL: that of its last heartbeat */
+	clock_us at;
+};
+
+/* The facts of a key request or a check at Q->at; *OUT is the caller's reference. The facts of the request itself (its date, the
+ * offset of the tenant's time zone at it) are those of the open one where there is one, so that a check does not fail because it
+ * is night. One query. ERR_NOT_FOUND: no such instance. Roles: agent, jobs, console. */
+int facts_document(struct db *db, const struct facts_question *q, json_t **out);
+
+/* 1 when two documents differ in nothing but what passes by itself: times, counts, processes that come and go. */
+int facts_unchanged(const json_t *a, const json_t *b);
+
+#endif

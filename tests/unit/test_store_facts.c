@@ -1,0 +1,186 @@
+/* test_store_facts.c - the facts document and the history of facts. */
+#include "base/json.h"
+#include "machine.h"
+#include "store/facts.h"
+
+static const json_t *values(const json_t *doc, const char *source)
+{
+	return json_object_get(json_object_get(doc, source), "values");
+}
+
+static const char *text_of(const json_t *doc, const char *source, const char *name)
+{
+	return json_string_value(json_object_get(values(doc, source), name));
+}
+
+static json_t *document(const struct machine *m, const struct facts_question *q)
+{
+	struct db *db = as("keyward_agent", &m->tenant);
+	json_t *doc = NULL;
+
+	CHECK_INT(facts_document(db, q, &doc), 0);
+	finish(db);
+	return doc;
+}
+
+static void run(const struct uuid *tenant, const char *sql)
+{
+	struct db *db = as("keyward_agent", tenant);
+
+	CHECK(db_run(db, sql, DB_NONE) >= 0);
+	finish(db);
+}
+
+static clock_us parsed(const char *text)
+{
+	clock_us at = 0;
+
+	CHECK_INT(clock_parse(text ? text : "", &at), 0);
+	return at;
+}
+
+/* What an agent says under the server's names is not even kept. */
+TEST(agents_cannot_speak_for_the_server, "INT-5,RUL-1,RUL-5,RUL-11")
+{
+	struct uuid tenant = make_tenant("facts-forged");
+	struct machine m = make_machine(&tenant, "i-1", 1);
+	struct device d = device_of(&m, "vol-1");
+	json_t *said = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:s}", "os.kernel", "6.1", "device.access", "read-only", "request.address",
+		"10.0.0.1", "request.at", "2020-01-01T00:00:00Z", "instance.first_seen", "2001-01-01T00:00:00Z", "instance.last_seen",
+		"2001-01-01T00:00:00Z", "device.mount_point", "/forged", "utc_offset_s", 9, "deep_security.status", "on");
+	struct facts_question q = { .instance = &m.instance, .device = &d.id, .agent = said, .access = "read-write",
+		.mount_point = "/data", .address = "192.0.2.9", .at = clock_now() };
+	json_t *doc = document(&m, &q);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)values(doc, "agent"), name, value)
+		CHECK(strcmp(name, "os.kernel") == 0 || strcmp(name, "utc_offset_s") == 0);
+	CHECK_STR(text_of(doc, "server", "device.access"), "read-write");
+	CHECK_STR(text_of(doc, "server", "device.mount_point"), "/data");
+	CHECK_STR(text_of(doc, "server", "request.address"), "192.0.2.9");
+	CHECK_INT(parsed(text_of(doc, "server", "request.at")), q.at / 1000 * 1000);
+	CHECK(parsed(text_of(doc, "server", "instance.first_seen")) > q.at - CLOCK_HOUR);
+	CHECK_INT(json_integer_value(json_object_get(json_object_get(doc, "server"), "utc_offset_s")), 0);
+	CHECK(json_object_get(doc, "deep_security") == NULL);
+	json_decref(doc);
+	/* Without a device there is nothing to say of one. */
+	q.device = NULL;
+	q.access = q.mount_point = NULL;
+	doc = document(&m, &q);
+	CHECK(text_of(doc, "server", "device.access") == NULL && text_of(doc, "server", "device.mount_point") == NULL);
+	json_decref(doc);
+	json_decref(said);
+	device_release(&d);
+}
+
+TEST(time_zones_follow_the_season, "INT-1,RUL-4")
+{
+	static const struct { const char *zone, *at; int offset; } cases[] = {
+		{ "Europe/Berlin", "2026-01-15T12:00:00Z", 3600 },
+		{ "Europe/Berlin", "2026-07-15T12:00:00Z", 7200 },
+		{ "Europe/Berlin", "2026-03-29T00:59:59Z", 3600 },
+		{ "Europe/Berlin", "2026-03-29T01:00:00Z", 7200 },
+		{ "Europe/Berlin", "2026-10-25T00:59:59Z", 7200 },
+		{ "Europe/Berlin", "2026-10-25T01:00:00Z", 3600 },
+		{ "America/New_York", "2026-07-15T12:00:00Z", -14400 },
+		{ "Asia/Kolkata", "2026-07-15T12:00:00Z", 19800 },
+		{ "UTC", "2026-07-15T12:00:00Z", 0 },
+	};
+	struct uuid tenant = make_tenant("facts-zone");
+	struct machine m = make_machine(&tenant, "i-1", 1);
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		json_t *said = json_object(), *doc;
+		struct facts_question q = { .instance = &m.instance, .agent = said, .at = parsed(cases[i].at) };
+		struct db *db = as("keyward_console", &tenant);
+
+		CHECK_INT(tenant_change_settings(db, cases[i].zone, NULL), 0);
+		finish(db);
+		doc = document(&m, &q);
+		CHECK_INT(json_integer_value(json_object_get(json_object_get(doc, "server"), "utc_offset_s")), cases[i].offset);
+		json_decref(doc);
+		json_decref(said);
+	}
+}
+
+/* The first words of a machine that was away do not hide for how long. */
+TEST(last_seen_is_before_the_absence, "RUL-6")
+{
+	struct uuid tenant = make_tenant("facts-seen");
+	struct machine m = make_machine(&tenant, "i-1", 1);
+	json_t *said = json_object(), *doc;
+	struct facts_question q = { .instance = &m.instance, .agent = said, .at = clock_now() };
+
+	settle(&m);
+	run(&tenant, "update instance set last_seen = now() - interval '10 days', back = null, seen_before = null");
+	publish(&m, 1);
+	publish(&m, 1);
+	q.at = clock_now();
+	doc = document(&m, &q);
+	CHECK(q.at - parsed(text_of(doc, "server", "instance.last_seen")) > 9 * CLOCK_DAY);
+	json_decref(doc);
+	/* Having run for a while, it is the last heartbeat. */
+	q.at += CLOCK_HOUR;
+	doc = document(&m, &q);
+	CHECK(q.at - parsed(text_of(doc, "server", "instance.last_seen")) < 2 * CLOCK_HOUR);
+	json_decref(doc);
+	json_decref(said);
+}
+
+/* A check in the night is held against the request of the day, from where the agent is now. */
+TEST(a_check_asks_for_the_open_request, "RUL-4,INT-5")
+{
+	struct uuid tenant = make_tenant("facts-check"), device, id;
+	struct machine m = make_machine(&tenant, "i-1", 1);
+	uint8_t key[REQUEST_KEY_SIZE];
+	struct request_question asked;
+	struct facts_question q = { .instance = &m.instance, .at = clock_now() + CLOCK_DAY };
+	json_t *doc;
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	asked = question(&m, &device, key, 1);
+	asked.access = "read-only";
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(request_open(db, &asked, &id, NULL), 0);
+	finish(db);
+	q.device = &device;
+	doc = document(&m, &q);
+	CHECK_STR(text_of(doc, "server", "device.access"), "read-only");
+	CHECK_STR(text_of(doc, "server", "request.address"), "192.0.2.3");
+	CHECK(parsed(text_of(doc, "server", "request.at")) < q.at - CLOCK_HOUR);
+	CHECK(json_object_get(doc, "agent") == NULL);
+	json_decref(doc);
+	/* Of nobody else's machine. */
+	q.instance = &id;
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(facts_document(db, &q, &doc), ERR_NOT_FOUND);
+	undo(db);
+}
+
+TEST(what_passes_is_no_change, "INT-6,SEC-7")
+{
+	static const char *const same[] = { "{\"os.kernel\":\"6.1\",\"os.uptime_s\":9,\"processes\":{\"a\":1}}", "{\"os.kernel\":\"6.1\"}",
+		"{\"os.kernel\":\"6.1\",\"gathered_at\":\"x\",\"os.booted_at\":\"y\"}" };
+	static const char *const other[] = { "{\"os.kernel\":\"6.2\"}", "{}", "{\"os.kernel\":\"6.1\",\"packages\":{}}" };
+
+	for (size_t i = 0; i < ARRAY_LEN(same); i++) {
+		json_t *a = json_pack("{s:{s:o}}", "agent", "values", json_loads(same[i], 0, NULL));
+
+		for (size_t j = 0; j < 3; j++) {
+			json_t *b = json_pack("{s:{s:o}}", "agent", "values", json_loads(same[j], 0, NULL));
+			json_t *c = json_pack("{s:{s:o}}", "agent", "values", json_loads(other[j], 0, NULL));
+
+			CHECK_INT(facts_unchanged(a, b), 1);
+			CHECK_INT(facts_unchanged(a, c), 0);
+			CHECK_INT(facts_unchanged(c, a), 0);
+			json_decref(b);
+			json_decref(c);
+		}
+		json_decref(a);
+	}
+}
+
+PG_TEST_MAIN
