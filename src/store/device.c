@@ -130,16 +130,9 @@ int device_totals(struct db *db, json_t **out)
 
 int device_get(struct db *db, const struct uuid *id, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select " COLUMNS ", d.path, d.hash, d.key_stored_on, d.key_created, d.key_rotated, d.luks_uuid,"
+	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, d.key_stored_on, d.key_created, d.key_rotated, d.luks_uuid,"
 		" d.found_filesystem, d.overwrite, d.created, d.configured, d.changed from " FROM " where d.id = $1",
 		DB_ARGS(db_uuid_arg(id)));
-
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
 }
 
 int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description)
@@ -152,15 +145,8 @@ int device_rename(struct db *db, const struct uuid *id, const char *name, const 
 
 int device_tasks(struct db *db, const struct uuid *instance, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "select id, provider_device, coalesce(nullif(name, ''), provider_device) as label, cipher, mode, hash,"
+	return db_get_rows(db, out, "select id, provider_device, coalesce(nullif(name, ''), provider_device) as label, cipher, mode, hash,"
 		" key_bits, filesystem, mount_point, access, overwrite, status from device where instance = $1"
 		" and status in ('encryption-pending', 'encrypting') and not is_system order by provider_device",
 		DB_ARGS(db_uuid_arg(instance)));
-
-	if (rc < 0)
-		return rc;
-	*out = db_rows_json(r);
-	db_result_free(r);
-	return 0;
 }

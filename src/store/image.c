@@ -34,14 +34,7 @@ int image_list(struct db *db, const struct list_query *query, json_t **page)
 
 int image_get(struct db *db, const struct uuid *id, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select " COLUMNS " from image m where m.id = $1", DB_ARGS(db_uuid_arg(id)));
-
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
+	return db_get_row(db, out, "select " COLUMNS " from image m where m.id = $1", DB_ARGS(db_uuid_arg(id)));
 }
 
 int image_change(struct db *db, const struct uuid *id, const char *name, const char *description)

@@ -44,14 +44,8 @@ int invitation_find(struct db *db, enum store_side side, const uint8_t token[sta
 		VALID,
 		"select i.kind, u.id as user, u.email, u.name from operator_invitation i join operator_user u on u.id = i.user_id" VALID,
 	};
-	struct db_result *r;
-	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH)));
 
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
+	return db_get_row(db, out, sql[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH)));
 }
 
 /* The update of `used` lets just one of several uses at the same time through. */

@@ -43,19 +43,12 @@ int order_add_for_instance(struct db *db, const struct uuid *instance, const cha
 
 int order_take(struct db *db, const struct uuid *agent, int limit, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "with due as (select o.tenant, o.id, o.kind, o.device, o.argument, o.created from agent_order o"
+	return db_get_rows(db, out, "with due as (select o.tenant, o.id, o.kind, o.device, o.argument, o.created from agent_order o"
 		" where o.agent = $1 and o.finished is null order by o.created, o.id limit $2 for update), taken as (update agent_order o"
 		" set taken = coalesce(o.taken, now()) from due where o.tenant = due.tenant and o.id = due.id and o.taken is null)"
 		" select due.id, due.kind, coalesce(d.provider_device, '') as device, due.argument from due left join device d"
 		" on d.tenant = due.tenant and d.id = due.device order by due.created, due.id",
 		DB_ARGS(db_uuid_arg(agent), db_int_arg(limit)));
-
-	if (rc < 0)
-		return rc;
-	*out = db_rows_json(r);
-	db_result_free(r);
-	return 0;
 }
 
 int order_finish(struct db *db, const struct uuid *agent, const struct uuid *order, int done, const char *detail)

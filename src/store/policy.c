@@ -36,31 +36,17 @@ int policy_list(struct db *db, const struct list_query *query, json_t **page)
 
 int policy_get(struct db *db, const struct uuid *id, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select p.id, p.name, p.description, p.is_default, p.pooling, p.on_match, p.on_mismatch,"
+	return db_get_row(db, out, "select p.id, p.name, p.description, p.is_default, p.pooling, p.on_match, p.on_mismatch,"
 		" p.timeout_s, p.version, p.created, p.changed, p.changed_by, p.rules, " DEVICES " as device_count,"
 		" (select coalesce(json_agg(json_build_object('id', m.id, 'name', coalesce(nullif(m.name, ''), m.provider_image),"
 		" 'provider', m.provider, 'provider_image', m.provider_image) order by m.name, m.id), '[]') from policy_image x join image m"
 		" on m.tenant = x.tenant and m.id = x.image where x.tenant = p.tenant and x.policy = p.id) as images"
 		" from policy p where p.id = $1", DB_ARGS(db_uuid_arg(id)));
-
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
 }
 
 int policy_names(struct db *db, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "select id, name, is_default from policy order by lower(name), id", DB_NONE);
-
-	if (rc < 0)
-		return rc;
-	*out = db_rows_json(r);
-	db_result_free(r);
-	return 0;
+	return db_get_rows(db, out, "select id, name, is_default from policy order by lower(name), id", DB_NONE);
 }
 
 static int log_policy(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
@@ -110,15 +96,8 @@ int policy_create(struct db *db, const struct uuid *id, const struct policy_chan
 /* Locks the policy; *ROW is the caller's. */
 static int lock(struct db *db, const struct uuid *id, json_t **row)
 {
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select name, description, pooling, on_match, on_mismatch, timeout_s, rules, version, is_default"
+	return db_get_row(db, row, "select name, description, pooling, on_match, on_mismatch, timeout_s, rules, version, is_default"
 		" from policy where id = $1 for update", DB_ARGS(db_uuid_arg(id)));
-
-	if (rc < 0)
-		return rc;
-	*row = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
 }
 
 /* Same, and it must not be the default (POL-1). */

@@ -107,13 +107,6 @@ int request_assign_policy(struct db *db, const struct uuid *id, const struct uui
 
 int request_due(struct db *db, clock_us now, int limit, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "select id from key_request where closed is null and status = 'pending' and approve_at <= $1"
+	return db_get_rows(db, out, "select id from key_request where closed is null and status = 'pending' and approve_at <= $1"
 		" order by approve_at limit $2", DB_ARGS(db_time_arg(now), db_int_arg(limit)));
-
-	if (rc < 0)
-		return rc;
-	*out = db_rows_json(r);
-	db_result_free(r);
-	return 0;
 }

@@ -56,14 +56,7 @@ int request_history(struct db *db, const struct list_query *query, json_t **page
 
 static int one(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count)
 {
-	struct db_result *r;
-	int rc = db_query_row(db, &r, sql, args, count);
-
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
+	return db_get_row(db, out, sql, args, count);
 }
 
 int request_totals(struct db *db, json_t **out)
@@ -77,8 +70,7 @@ int request_totals(struct db *db, json_t **out)
 
 int request_per_day(struct db *db, const char *zone, int days, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "with today as (select (now() at time zone $1)::date as d), counted as (select (requested at time zone"
+	return db_get_rows(db, out, "with today as (select (now() at time zone $1)::date as d), counted as (select (requested at time zone"
 		" $1)::date as day, count(*) filter (where status not in ('pending', 'denied') and decided_by is null) as by_policy,"
 		" count(*) filter (where status not in ('pending', 'denied') and decided_by is not null) as by_person,"
 		" count(*) filter (where status = 'denied') as denied, count(*) filter (where status = 'pending') as pending"
@@ -87,12 +79,6 @@ int request_per_day(struct db *db, const char *zone, int days, json_t **out)
 		" coalesce(denied, 0) as denied, coalesce(pending, 0) as pending from today, generate_series(d - ($2::int - 1), d,"
 		" interval '1 day') as g left join counted on counted.day = g::date order by g",
 		DB_ARGS(db_text_arg(zone), db_int_arg(days)));
-
-	if (rc < 0)
-		return rc;
-	*out = db_rows_json(r);
-	db_result_free(r);
-	return 0;
 }
 
 int request_get(struct db *db, const struct uuid *id, json_t **out)

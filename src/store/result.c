@@ -164,3 +164,27 @@ json_t *db_rows_json(struct db_result *r)
 		json_array_append_new(rows, db_row_json(r, i));
 	return rows;
 }
+
+int db_get_row(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql, args, count);
+
+	if (rc < 0)
+		return rc;
+	*out = db_row_json(r, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int db_get_rows(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, sql, args, count);
+
+	if (rc < 0)
+		return rc;
+	*out = db_rows_json(r);
+	db_result_free(r);
+	return 0;
+}

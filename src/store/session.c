@@ -121,14 +121,8 @@ int session_list(struct db *db, enum store_side side, const struct uuid *user, j
 {
 	static const char *const sql[] = TWO("select id, created, last_seen, expires, address, user_agent from ",
 		" where user_id = $1 and expires > now() order by last_seen desc, id");
-	struct db_result *r;
-	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(user)));
 
-	if (rc < 0)
-		return rc;
-	*out = db_rows_json(r);
-	db_result_free(r);
-	return 0;
+	return db_get_rows(db, out, sql[side], DB_ARGS(db_uuid_arg(user)));
 }
 
 int session_clean(struct db *db, clock_us now)

@@ -121,36 +121,16 @@ int tenant_list(struct db *db, const struct list_query *query, json_t **page)
 	return list_page(db, &spec, query, page);
 }
 
-/* One row as an object. */
-static int get(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count)
-{
-	struct db_result *r;
-	int rc = db_query_row(db, &r, sql, args, count);
-
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
-}
-
 int tenant_totals(struct db *db, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select count(*) filter (where state = 'active') as active,"
+	return db_get_row(db, out, "select count(*) filter (where state = 'active') as active,"
 		" count(*) filter (where state = 'suspended') as suspended, count(*) filter (where state = 'closing') as closing,"
 		" count(*) filter (where state = 'closed') as closed from tenant", DB_NONE);
-
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
 }
 
 int tenant_get(struct db *db, const struct uuid *id, json_t **out)
 {
-	return get(db, out, "select id, slug, name, state, state_reason, created, state_changed from tenant where id = $1",
+	return db_get_row(db, out, "select id, slug, name, state, state_reason, created, state_changed from tenant where id = $1",
 		DB_ARGS(db_uuid_arg(id)));
 }
 
@@ -172,7 +152,7 @@ int tenant_by_slug(struct db *db, const char *slug, struct uuid *id, json_t **ou
 
 int tenant_self(struct db *db, json_t **out)
 {
-	return get(db, out, "select id, slug, name, state, state_reason, time_zone, settings, created from tenant"
+	return db_get_row(db, out, "select id, slug, name, state, state_reason, time_zone, settings, created from tenant"
 		" where id = current_tenant()", DB_NONE);
 }
 
@@ -204,7 +184,7 @@ int tenant_key(struct db *db, struct buf *wrapped)
 int tenant_change_settings(struct db *db, const char *time_zone, const json_t *patch)
 {
 	json_t *before, *after, *detail;
-	int rc = get(db, &before, "select time_zone, settings from tenant where id = current_tenant() for update", DB_NONE);
+	int rc = db_get_row(db, &before, "select time_zone, settings from tenant where id = current_tenant() for update", DB_NONE);
 
 	if (rc < 0)
 		return rc;
@@ -278,12 +258,5 @@ int provisioning_set(struct db *db, struct wire_view passphrase, struct wire_vie
 
 int tenant_all(struct db *db, json_t **out)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "select id, state from jobs_tenants()", DB_NONE);
-
-	if (rc < 0)
-		return rc;
-	*out = db_rows_json(r);
-	db_result_free(r);
-	return 0;
+	return db_get_rows(db, out, "select id, state from jobs_tenants()", DB_NONE);
 }

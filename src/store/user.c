@@ -294,14 +294,8 @@ int user_list(struct db *db, enum store_side side, const struct list_query *quer
 int user_get(struct db *db, enum store_side side, const struct uuid *id, json_t **out)
 {
 	static const char *const sql[] = TWO("select " ROW_COLUMNS " from ", " u where u.id = $1");
-	struct db_result *r;
-	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(id)));
 
-	if (rc < 0)
-		return rc;
-	*out = db_row_json(r, 0);
-	db_result_free(r);
-	return 0;
+	return db_get_row(db, out, sql[side], DB_ARGS(db_uuid_arg(id)));
 }
 
 int user_counts(struct db *db, enum store_side side, json_t **out)
