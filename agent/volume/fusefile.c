@@ -9,6 +9,7 @@
 #include <linux/falloc.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -46,6 +47,7 @@ struct fusefile {
 	struct fuse_session *session;
 	atomic_int stopping, dropping, serving, over, complaints;
 	void (*_Atomic ended)(void);
+	sem_t begun;                  /* posted by each thread */
 	int threads;
 	pthread_t thread[];
 };
@@ -221,6 +223,7 @@ static void *serve(void *data)
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
+	sem_post(&f->begun);
 	while (!atomic_load_explicit(&f->stopping, memory_order_relaxed)) {
 		n = fuse_session_receive_buf(f->session, &buf);
 		if (n == -EINTR || n == -EAGAIN)
@@ -246,6 +249,8 @@ static void do_nothing(int signal)
 {
 }
 
+/* All of them are under way when this returns: what a thread does to begin (give up capabilities, and what the C library does before
+ * it is ours) takes more than its process may do later on. */
 static int start_threads(struct fusefile *f, int threads)
 {
 	struct sigaction wake = { .sa_handler = do_nothing };
@@ -257,6 +262,9 @@ static int start_threads(struct fusefile *f, int threads)
 		if (pthread_create(&f->thread[f->threads], NULL, serve, f) != 0)
 			return err_set(ERR_IO, "no thread");
 	}
+	for (int i = 0; i < threads; i++)
+		while (sem_wait(&f->begun) < 0)
+			;
 	return 0;
 }
 
@@ -293,6 +301,7 @@ int fusefile_start(struct plain *plain, const char *name, const char *point, int
 	snprintf(max_read, sizeof max_read, "max_read=%d", PLAIN_MAX);
 	f->plain = plain;
 	f->name = name;
+	sem_init(&f->begun, 0, 0);
 	f->session = fuse_session_new(&args, &operations, sizeof operations, f);
 	fuse_opt_free_args(&args);
 	rc = f->session ? mount_on(f, point) : err_set(ERR_IO, "FUSE session");
@@ -339,5 +348,6 @@ void fusefile_stop(struct fusefile *f)
 		stop_thread(f->thread[i]);
 	if (f->session)
 		fuse_session_destroy(f->session);
+	sem_destroy(&f->begun);
 	free(f);
 }

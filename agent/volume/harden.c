@@ -66,8 +66,7 @@ void harden_system_calls(void)
 		SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigtimedwait),
 		SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
 		SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getrandom),
-		/* A thread that is only starting when the filter comes registers these. */
-		SCMP_SYS(rseq), SCMP_SYS(set_robust_list), SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(sched_yield), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(lseek),
+		SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(sched_yield), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(lseek),
 	};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int rc = filter ? 0 : -ENOMEM;

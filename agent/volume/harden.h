@@ -7,7 +7,7 @@
 void harden_process(int last);
 /* For a thread that only serves requests. */
 void harden_drop_capabilities(void);
-/* For all threads, once everything is open: only the system calls that serving takes. */
+/* For all threads, once everything is open and all of them are under way: only the system calls that serving takes. */
 void harden_system_calls(void);
 
 #endif

@@ -33,7 +33,7 @@ def run(*argv, **more):
     return p.stdout.decode(errors="replace")
 
 
-def wait_for(what, seconds=20):
+def wait_for(what, seconds=120):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end, "waited too long"

@@ -8,6 +8,7 @@ import sys
 import traceback
 
 import fixtures
+from stack.process import last_words
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VALUE_MAX = 300
@@ -54,6 +55,7 @@ def one(call, per_file, known):
         if isinstance(e, (KeyboardInterrupt, SystemExit)):
             e = AssertionError(f"the test ended with {e!r}").with_traceback(e.__traceback__)
         error = e
+        print("\n".join(last_words()))
     for e in [error, *scope.close()]:
         if e is not None:
             explain(e)

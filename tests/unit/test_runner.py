@@ -81,3 +81,23 @@ def test_processes_left_behind_are_ended(folder):
     assert status == 0 and "left behind and ended: sleep" in out
     left = subprocess.run(["pgrep", "-f", "^sleep 599$"], stdout=subprocess.PIPE, text=True).stdout.split()
     assert left == []
+
+
+def test_failure_shows_the_logs_of_what_was_started(folder):
+    # covers: OPS-2
+    for name in ("pid", "log"):
+        (folder / name).mkdir()
+    code = f"""
+import pathlib, sys
+sys.path[:0] = [{str(ROOT / "tests/lib")!r}, {str(ROOT / "tools")!r}]
+import child
+from stack.process import Process, wait_until
+def fails():
+    p = Process("helper", ["/bin/sh", "-c", "echo why it ended >&2; exit 3"], pathlib.Path({str(folder)!r}))
+    p.start()
+    wait_until(lambda: False, 60, "it does not help", p.alive)
+assert not child.one(fails, None, {{}})
+"""
+    p = subprocess.run(["/usr/bin/python3", "-B", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    assert p.returncode == 0, p.stdout
+    assert "helper has ended (3)" in p.stdout and "    why it ended" in p.stdout and "it does not help: the process has ended" in p.stdout

@@ -9,6 +9,7 @@ import time
 
 PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "KEYWARD_TEST_SUITE")
 PATIENCE = 60                # seconds that a process may take to end when asked
+STARTED = {}                 # by log file: all that this program has started
 
 
 class Failed(Exception):
@@ -31,9 +32,22 @@ def wait_until(ask, seconds, what, alive=lambda: True):
         last = not alive()
         if ask():
             return
-        if last or time.monotonic() > end:
+        if last:
+            raise Failed(f"{what}: the process has ended")
+        if time.monotonic() > end:
             raise Failed(what)
         time.sleep(0.05)
+
+
+def last_words(count=25):
+    """The last lines of the logs of all that was started and whose log is still there: why something did not come about."""
+    text = []
+    for process in STARTED.values():
+        lines = process.last_lines(count)
+        state = "runs" if process.alive() else f"has ended ({process.status})" if process.status is not None else "does not run"
+        if lines:
+            text += [f"{process.name} {state}; {process.log} ends:", *("    " + line for line in lines.splitlines())]
+    return text
 
 
 class Process:
@@ -76,6 +90,7 @@ class Process:
             self.begin = log.seek(0, 2)
             self.child = subprocess.Popen(self.argv, stdin=null, stdout=log, stderr=log, cwd="/", env=env, start_new_session=True,
                                           user=self.user, group=self.group, extra_groups=None if self.user is None else [])
+        STARTED[self.log] = self
         self.pid_file.write_text(json.dumps({"pid": self.child.pid, "born": _born(self.child.pid)}))
 
     def _gone(self, pid, seconds):
