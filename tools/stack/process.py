@@ -73,7 +73,8 @@ class Process:
             noted = json.loads(self.pid_file.read_text())
         except (OSError, ValueError):
             return None
-        return noted["pid"] if _born(noted["pid"]) == noted["born"] else None
+        # One that had ended before its birth could be noted has none.
+        return noted["pid"] if noted["born"] and _born(noted["pid"]) == noted["born"] else None
 
     def alive(self):
         return self.pid is not None
