@@ -29,7 +29,11 @@ CREATE TABLE key_request (
 	delivered timestamptz,
 	key_version int,
 	opened timestamptz,                     -- the agent said that the volume is mounted
-	revoke_at timestamptz,
+	revoke_at timestamptz,                  -- the end of the grace period; the order goes out then (INT-2)
+	revoke_by text CHECK (revoke_by IN ('check', 'person')),         -- who takes it back: a check gives back only what a check took
+	revoke_ordered timestamptz,             -- the agent is told to close; null while Revoking is only announced
+	revoked timestamptz,                    -- the agent has closed it
+	recheck_at timestamptz,                 -- while Revoking or Revoked: when jobd is to look at it again
 	closed timestamptz,                     -- it is over; status keeps what it was last
 	closed_reason text,
 	PRIMARY KEY (tenant, id),
@@ -47,14 +51,37 @@ CREATE INDEX key_request_open_status ON key_request (tenant, status) WHERE close
 CREATE INDEX key_request_instance ON key_request (tenant, instance, requested);
 CREATE INDEX key_request_agent ON key_request (tenant, agent) WHERE closed IS NULL;
 CREATE INDEX key_request_policy ON key_request (tenant, policy);
+CREATE INDEX key_request_revocation ON key_request (tenant, id) WHERE closed IS NULL AND status IN ('revoking', 'revoked');
 CREATE INDEX key_request_timed ON key_request (tenant, approve_at) WHERE closed IS NULL AND status = 'pending';
 GRANT SELECT, UPDATE (policy, policy_name, policy_version, status, integrity, verdict, approve_at, decided, decided_by,
-	decided_by_name, comment, revoke_at, closed, closed_reason) ON key_request TO keyward_console;
+	decided_by_name, comment, revoke_at, revoke_by, revoke_ordered, recheck_at, closed, closed_reason) ON key_request
+	TO keyward_console;
 GRANT SELECT, INSERT, UPDATE (policy, policy_name, policy_version, status, integrity, verdict, approve_at, decided, comment,
-	delivered, key_version, opened, revoke_at, recipient_key, signature, facts, address, access, mount_point, closed, closed_reason)
-	ON key_request TO keyward_agent;
-GRANT SELECT, UPDATE (status, integrity, verdict, approve_at, decided, comment, revoke_at, closed, closed_reason)
-	ON key_request TO keyward_jobs;
+	delivered, key_version, opened, revoke_at, revoke_by, revoke_ordered, revoked, recheck_at, recipient_key, signature, facts, address,
+	access, mount_point, closed, closed_reason) ON key_request TO keyward_agent;
+GRANT SELECT, UPDATE (status, integrity, verdict, approve_at, decided, comment, revoke_at, revoke_by, revoke_ordered, revoked, recheck_at,
+	closed, closed_reason) ON key_request TO keyward_jobs;
+-- A key that may be asked for again (INT-4) is a question anew: nothing of the former decision counts, and who made it is not for the
+-- agent service to change otherwise.
+CREATE FUNCTION key_request_again() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	NEW.decided := NULL;
+	NEW.decided_by := NULL;
+	NEW.decided_by_name := NULL;
+	NEW.comment := NULL;
+	NEW.delivered := NULL;
+	NEW.key_version := NULL;
+	NEW.opened := NULL;
+	NEW.revoke_at := NULL;
+	NEW.revoke_by := NULL;
+	NEW.revoke_ordered := NULL;
+	NEW.revoked := NULL;
+	NEW.recheck_at := NULL;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER key_request_again BEFORE UPDATE OF status ON key_request FOR EACH ROW
+	WHEN (OLD.status = 'revoked' AND NEW.status = 'pending') EXECUTE FUNCTION key_request_again();
 
 CREATE TABLE key_decision (
 	tenant uuid NOT NULL,

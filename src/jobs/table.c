@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "store/check.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
 #include "store/request.h"
@@ -41,6 +42,16 @@ static int approve_due(struct db *db, clock_us now)
 	return rc;
 }
 
+static int revoke_due(struct db *db, clock_us now)
+{
+	return request_revocations_due(db, now, DUE_AT_ONCE);
+}
+
+static int send_checks(struct db *db, clock_us now)
+{
+	return check_send_due(db, now, DUE_AT_ONCE);
+}
+
 static int clean_sessions(struct db *db, clock_us now)
 {
 	return session_clean(db, now);
@@ -54,6 +65,10 @@ static int maintain_heartbeats(struct db *db, clock_us now)
 
 const struct task tasks[] = {
 	{ "approve requests that are due", CLOCK_SECOND, 1, approve_due },
+	{ "revoke what was announced", CLOCK_SECOND, 1, revoke_due },
+	{ "run scheduled checks", 5 * CLOCK_SECOND, 1, schedule_run },
+	{ "ask for checks", CLOCK_SECOND, 1, send_checks },
+	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },

@@ -9,15 +9,17 @@
 
 /* What follows; 0: not legal. Rows are the state now, columns the event. */
 static const unsigned char next_state[REQUEST_STATE_COUNT][REQUEST_EVENT_COUNT] = {
-	/*               APPROVE      DENY       DELIVER       REVOKE       RELEASED     RESTORE */
-	[REQUEST_PENDING]   = { S(APPROVED), S(DENIED), 0, 0, 0, 0 },
-	[REQUEST_APPROVED]  = { 0, S(DENIED), S(DELIVERED), 0, 0, 0 },
+	/*                      APPROVE      DENY       DELIVER       ANNOUNCE     REVOKE       RELEASED     RESTORE */
+	[REQUEST_PENDING]   = { S(APPROVED), S(DENIED), 0, 0, 0, 0, 0 },
+	[REQUEST_APPROVED]  = { 0, S(DENIED), S(DELIVERED), 0, 0, 0, 0 },
 	/* A key that left cannot be denied any more (RUN-5), only revoked. */
-	[REQUEST_DELIVERED] = { 0, 0, 0, S(REVOKING), 0, 0 },
-	[REQUEST_DENIED]    = { S(APPROVED), 0, 0, 0, 0, 0 },
-	[REQUEST_REVOKING]  = { 0, 0, 0, 0, S(REVOKED), S(DELIVERED) },
-	/* Granted again within the period (INT-4): the agent has no key, so it must fetch one. */
-	[REQUEST_REVOKED]   = { 0, 0, 0, 0, 0, S(APPROVED) },
+	[REQUEST_DELIVERED] = { 0, 0, 0, S(REVOKING), S(REVOKING), 0, 0 },
+	[REQUEST_DENIED]    = { S(APPROVED), 0, 0, 0, 0, 0, 0 },
+	/* Twice: once the time that was announced has come, or a person does not wait for it; the agent is told once, then it goes
+	 * through (key_request.revoke_ordered). */
+	[REQUEST_REVOKING]  = { 0, 0, 0, 0, S(REVOKING), S(REVOKED), S(DELIVERED) },
+	/* Granted again within the period (INT-4): the agent has no key and asks anew, and is judged on what it says then. */
+	[REQUEST_REVOKED]   = { 0, 0, 0, 0, 0, 0, S(PENDING) },
 };
 
 static const char *const names[] = {

@@ -17,9 +17,10 @@
 	X(APPROVE, "approve") /* by policy or person */ \
 	X(DENY, "deny") \
 	X(DELIVER, "deliver") /* the key is sealed to the agent */ \
-	X(REVOKE, "revoke")   /* the agent is to give it back */ \
+	X(ANNOUNCE, "announce") /* the agent is to give it back after a time, unless a check is good before that */ \
+	X(REVOKE, "revoke")   /* the agent is to give it back now */ \
 	X(RELEASED, "released") /* the agent has closed the volume and wiped the key */ \
-	X(RESTORE, "restore") /* a good check cancels a revocation under way, or grants again after one */
+	X(RESTORE, "restore") /* a good check cancels what was announced, or lets the agent ask again after a revocation */
 
 enum request_state {
 #define X(id, name, label) REQUEST_##id,

@@ -65,6 +65,9 @@ struct audit_entry;              /* audit/chain.h */
 	X(INSTANCE_MISSING, "instance.missing", AGENT, "Instance is missing") \
 	X(INSTANCE_BACK, "instance.back", AGENT, "Instance is back") \
 	X(INSTANCE_DELETED, "instance.deleted", AGENT, "Instance removed from the list") \
+	X(INSTANCE_NOT_CHECKED, "instance.not-checked", AGENT, "Instance was not checked") \
+	X(INTEGRITY_RUN, "integrity.run", POLICY, "Scheduled integrity checks started") \
+	X(INTEGRITY_SCHEDULE, "integrity.schedule", POLICY, "Schedule of integrity checks changed") \
 	X(IMAGE_CREATED, "image.created", DEVICE, "Image seen for the first time") \
 	X(IMAGE_CHANGED, "image.changed", DEVICE, "Image changed") \
 	X(DEVICE_CREATED, "device.created", DEVICE, "Device registered") \
@@ -90,9 +93,12 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_DENIED, "key.denied", KEY, "Key request denied") \
 	X(KEY_DENIED_AUTOMATICALLY, "key.denied-automatically", KEY, "Key request denied automatically") \
 	X(KEY_DELIVERED, "key.delivered", KEY, "Key delivered") \
+	X(KEY_REVOKE_ANNOUNCED, "key.revoke-announced", KEY, "Key revocation announced") \
 	X(KEY_REVOKE, "key.revoke", KEY, "Key revocation ordered") \
+	X(KEY_REVOKE_UNANSWERED, "key.revoke-unanswered", KEY, "Agent does not answer to a revocation") \
 	X(KEY_REVOKED, "key.revoked", KEY, "Key revoked") \
 	X(KEY_RESTORED, "key.restored", KEY, "Key revocation cancelled") \
+	X(KEY_GRANTED_AGAIN, "key.granted-again", KEY, "Revoked key may be asked for again") \
 	X(KEY_CLOSED, "key.closed", KEY, "Key request closed") \
 	X(KEY_INTEGRITY, "key.integrity", KEY, "Integrity changed") \
 	X(KEY_POLICY, "key.policy", KEY, "Policy assigned to a key request") \

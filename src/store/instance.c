@@ -74,11 +74,13 @@ int instance_report(struct db *db, const struct uuid *id, const json_t *facts)
 		DB_ARGS(db_uuid_arg(id), db_json_arg(facts)));
 }
 
-/* What its agent held is gone as far as anybody can tell: the requests end, the devices are no longer In-use. */
+/* What its agent held is gone as far as anybody can tell: the requests end, the devices are no longer In-use. But a key that it was
+ * ordered to give back counts as given back only when it says so. */
 static int close_requests(struct db *db, const struct uuid *instance)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select id from key_request where instance = $1 and closed is null order by id",
+	int rc = db_query(db, &r, "select id from key_request where instance = $1 and closed is null and revoke_ordered is null"
+		" order by id",
 		DB_ARGS(db_uuid_arg(instance)));
 
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {

@@ -51,6 +51,13 @@ int order_take(struct db *db, const struct uuid *agent, int limit, json_t **out)
 		DB_ARGS(db_uuid_arg(agent), db_int_arg(limit)));
 }
 
+int order_forget(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *why)
+{
+	return db_queue(db, "update agent_order set finished = now(), done = false, detail = $4 where agent = $1 and kind = $2"
+		" and device = $3 and finished is null", DB_ARGS(db_uuid_arg(agent), db_text_arg(kind), db_uuid_arg(device),
+		db_text_arg(why)));
+}
+
 int order_finish(struct db *db, const struct uuid *agent, const struct uuid *order, int done, const char *detail)
 {
 	struct db_result *r;

@@ -16,6 +16,8 @@ int order_add_for_instance(struct db *db, const struct uuid *instance, const cha
 /* Agent: the oldest LIMIT that are not finished, marked as taken: [{id, kind, device: the provider's id or "", argument}]. Given
  * again until finished. */
 int order_take(struct db *db, const struct uuid *agent, int limit, json_t **out);
+/* Agent: an order of that kind for DEVICE that waits no longer makes sense; WHY is kept with it. */
+int order_forget(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *why);
 /* Agent: ERR_NOT_FOUND when it is not this agent's or is finished already, which is no reason to worry. */
 int order_finish(struct db *db, const struct uuid *agent, const struct uuid *order, int done, const char *detail);
 

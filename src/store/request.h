@@ -75,12 +75,17 @@ int request_load(struct db *db, const struct uuid *id, struct request_case *out)
 int request_load_locked(struct db *db, const struct uuid *id, struct request_case *out);
 /* A person's APPROVE or DENY, with a comment (NULL: none). ERR_CONFLICT for what is decided or closed already. */
 int request_decide(struct db *db, const struct uuid *id, enum request_event event, const char *comment);
-/* Delivered -> Revoking, and the order to the agent. COMMENT may be NULL. */
+/* A person takes the key back: Delivered -> Revoking, and the order to the agent; also when a revocation was announced already, so
+ * that it is not waited for. ERR_CONFLICT once the agent has been told. COMMENT may be NULL. */
 int request_revoke(struct db *db, const struct uuid *id, const char *comment);
-/* A good check, or a person, cancels a revocation or grants again. */
+/* Revoking and not yet ordered -> Delivered; Revoked -> Pending, and the agent is told to ask anew. */
 int request_restore(struct db *db, const struct uuid *id, const char *comment);
-/* A later check's result (Good, Bad, Failed); logged when it changed. VERDICT (borrowed) may be NULL. */
-int request_set_integrity(struct db *db, const struct uuid *id, enum integrity integrity, const json_t *verdict);
+/* The verdict of an integrity check on a key that was handed out (INT-2 to INT-4): keeps Good or Failed with the verdict and FACTS, and
+ * does what policy/check.h says follows. ERR_CONFLICT where no key was handed out. */
+int request_checked(struct db *db, const struct uuid *id, const struct verdict *v, const json_t *facts, clock_us now);
+/* jobd: sends the orders whose announced time has come, asks for further checks where a key is being or was taken away, ends what
+ * was not granted again in time, logs agents that do not answer. */
+int request_revocations_due(struct db *db, clock_us now, int limit);
 /* RUN-4: the device goes to POLICY, and so does the image when it is not there. Load and judge again afterwards. Console. */
 int request_assign_policy(struct db *db, const struct uuid *id, const struct uuid *policy);
 int request_close(struct db *db, const struct uuid *id, const char *reason);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "store/order.h"
 #include "store/request_step.h"
 
 static int insert(struct db *db, const struct request_question *q, struct uuid *id)
@@ -78,7 +79,14 @@ static int reuse(struct db *db, const struct request_question *q, const struct f
 	if (rc < 0)
 		return rc;
 	*superseded = !f->approved && (h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent));
-	rc = *superseded ? request_end(db, &h, "superseded") : refresh(db, q, &f->id);
+	/* Who asks anew has no key any more; the order to give it back must not close what is opened after this. */
+	if (*superseded && h.status == REQUEST_REVOKING && h.revoke_ordered) {
+		rc = request_released(db, &h);
+		if (rc == 0)
+			rc = order_forget(db, &h.agent, "revoke", &h.device, "the agent has no key any more");
+	}
+	if (rc == 0)
+		rc = *superseded ? request_end(db, &h, "superseded") : refresh(db, q, &f->id);
 	free(h.name);
 	return rc;
 }

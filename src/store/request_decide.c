@@ -8,7 +8,7 @@
 #include "store/order.h"
 #include "store/request_step.h"
 
-static json_t *verdict_json(const struct verdict *v)
+json_t *request_verdict_json(const struct verdict *v)
 {
 	return json_pack("{s:s,s:i,s:i,s:i,s:O?}", "action", policy_action_name(v->action), "passed", v->passed, "failed", v->failed,
 		"informational", v->informational, "rules", v->rules);
@@ -18,7 +18,7 @@ int request_judge(struct db *db, const struct request_case *c, const struct verd
 {
 	struct request_held h = { .id = c->id, .device = c->device.id, .instance = c->instance, .agent = c->agent, .status = c->status,
 		.name = c->device.name };
-	json_t *verdict = verdict_json(v);
+	json_t *verdict = request_verdict_json(v);
 	int rc;
 
 	if (c->closed || c->status != REQUEST_PENDING) {

@@ -1,13 +1,11 @@
-/* request_key.c - what becomes of a decided key request: the key delivered, the volume opened and closed, the key revoked and granted
- * again, the request closed. */
+/* request_key.c - what becomes of a decided key request: the key delivered, the volume opened and closed, the request closed.
+ * Revocation is in request_revoke.c. */
 #include "store/request.h"
 
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/json.h"
 #include "store/device_step.h"
-#include "store/order.h"
 #include "store/request_step.h"
 
 /* Nothing here waits for the database: all of it travels with the commit. */
@@ -89,8 +87,9 @@ int request_close(struct db *db, const struct uuid *id, const char *reason)
 
 	if (rc < 0)
 		return rc;
-	if (!h.closed && h.status == REQUEST_REVOKING)
-		rc = request_step(db, &h, REQUEST_EVENT_RELEASED, AUDIT_KEY_REVOKED, NULL);
+	/* Where it was only announced, the volume was closed for another reason: that is no revocation. */
+	if (!h.closed && h.status == REQUEST_REVOKING && h.revoke_ordered)
+		rc = request_released(db, &h);
 	/* A revoked key can be granted again (INT-4): its request stays open for that. */
 	if (rc == 0 && !h.closed && h.status != REQUEST_REVOKED)
 		rc = request_end(db, &h, reason);
@@ -114,49 +113,4 @@ int request_volume_closed(struct db *db, const struct uuid *instance, const stru
 	if (rc >= 0)
 		db_result_free(r);
 	return rc;
-}
-
-int request_revoke(struct db *db, const struct uuid *id, const char *comment)
-{
-	struct request_held h;
-	int rc = request_hold_open(db, id, &h);
-
-	if (rc < 0)
-		return rc;
-	rc = request_step(db, &h, REQUEST_EVENT_REVOKE, AUDIT_KEY_REVOKE, comment);
-	if (rc == 0)
-		rc = order_add(db, &h.agent, "revoke", &h.device, "");
-	free(h.name);
-	return rc;
-}
-
-int request_restore(struct db *db, const struct uuid *id, const char *comment)
-{
-	struct request_held h;
-	int rc = request_hold_open(db, id, &h), fetch;
-
-	if (rc < 0)
-		return rc;
-	fetch = h.status == REQUEST_REVOKED;
-	rc = request_step(db, &h, REQUEST_EVENT_RESTORE, AUDIT_KEY_RESTORED, comment);
-	if (rc == 0 && fetch)
-		rc = order_add(db, &h.agent, "request-key", &h.device, "");
-	free(h.name);
-	return rc;
-}
-
-int request_set_integrity(struct db *db, const struct uuid *id, enum integrity integrity, const json_t *verdict)
-{
-	struct request_held h;
-	int changed, rc = request_hold_open(db, id, &h);
-
-	if (rc < 0)
-		return rc;
-	rc = changed = db_run(db, "update key_request set integrity = $2, verdict = coalesce($3::jsonb, verdict) where id = $1"
-		" and (integrity <> $2 or $3::jsonb is not null)", DB_ARGS(db_uuid_arg(id), db_text_arg(integrity_name(integrity)),
-		db_json_arg(verdict)));
-	if (changed > 0)
-		rc = request_log(db, AUDIT_KEY_INTEGRITY, &h, json_pack("{s:s}", "integrity", integrity_name(integrity)));
-	free(h.name);
-	return rc < 0 ? rc : 0;
 }

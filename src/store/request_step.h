@@ -12,7 +12,8 @@ struct request_held {
 	char *name;                  /* the device's, for the log */
 	struct uuid policy;
 	int64_t version;             /* of the key that was delivered; 0: none */
-	clock_us approve_at;
+	clock_us approve_at, revoke_at, recheck_at;      /* 0: none */
+	int revoke_ordered, by_person;       /* of a revocation: the agent has been told; it was not a check that did it */
 };
 
 /* Locks the row; the caller frees h->name. */
@@ -27,5 +28,8 @@ int request_record(struct db *db, const struct request_held *h, enum request_eve
 int request_step(struct db *db, struct request_held *h, enum request_event event, enum audit_event log, const char *comment);
 /* It is over; its status stays readable. */
 int request_end(struct db *db, const struct request_held *h, const char *reason);
+/* The agent has closed what it was ordered to close: Revoking -> Revoked. */
+int request_released(struct db *db, struct request_held *h);
+json_t *request_verdict_json(const struct verdict *v);
 
 #endif

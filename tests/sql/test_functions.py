@@ -20,6 +20,7 @@ DEFINERS = {
     "job_fail": {"keyward_jobs"},
     "job_next": {"keyward_jobs"},
     "tenant_default_policy": set(),
+    "tenant_integrity_schedule": set(),
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 

@@ -67,6 +67,8 @@ def populate(pg, tenant):
          (tenant, ids["request"], ids["device"], ids["instance"], ids["agent"], b"k" * 65, b"s" * 64)),
         ("insert into key_decision (tenant, id, request, decision, by_kind) values (%s, %s, %s, 'deny', 'user')",
          (tenant, uuid.uuid4(), ids["request"])),
+        ("insert into integrity_check (tenant, id, instance, reason) values (%s, %s, %s, 'order')",
+         (tenant, uuid.uuid4(), ids["instance"])),
         ("insert into agent_order (tenant, id, agent, kind) values (%s, %s, %s, 'check')", (tenant, uuid.uuid4(), ids["agent"])),
         ("insert into job (id, tenant, kind) values (%s, %s, 'mail')", (uuid.uuid4(), tenant)),
         ("select set_config('keyward.tenant', %s, true), audit_append('user', 'e', 'user', null, null, null, null, null, null,"
@@ -184,6 +186,8 @@ def test_no_insert_for_another_tenant(pg):
             ("insert into app_user (tenant, id, email, name, role) values (%s, %s, 'x@example.com', 'X', 'auditor')",
              (theirs, uuid.uuid4())),
             ("insert into policy_image (tenant, policy, image) values (%s, %s, %s)", (theirs, policy, ids["image"])),
+            ("insert into integrity_check (tenant, id, instance, reason) values (%s, %s, %s, 'order')",
+             (theirs, uuid.uuid4(), ids["instance"])),
             ("insert into agent_order (tenant, id, agent, kind) values (%s, %s, %s, 'check')",
              (theirs, uuid.uuid4(), ids["agent"])),
             ("update policy set tenant = %s where is_default", (theirs,)),

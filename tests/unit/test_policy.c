@@ -10,8 +10,8 @@
 TEST(request_transitions_in_full, "RUN-2,RUN-5,INT-4")
 {
 	static const char *const legal[] = { "pending approve approved", "pending deny denied", "approved deny denied",
-		"approved deliver delivered", "delivered revoke revoking", "denied approve approved", "revoking released revoked",
-		"revoking restore delivered", "revoked restore approved" };
+		"approved deliver delivered", "delivered announce revoking", "delivered revoke revoking", "denied approve approved",
+		"revoking revoke revoking", "revoking released revoked", "revoking restore delivered", "revoked restore pending" };
 
 	for (int s = 0; s < REQUEST_STATE_COUNT; s++) {
 		for (int e = 0; e < REQUEST_EVENT_COUNT; e++) {
