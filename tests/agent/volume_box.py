@@ -1,5 +1,6 @@
 """A scratch folder with a key and the volume tool; closes what a test left open. Also the sector ciphers, written down a second
 time from dm-crypt's description with other tools than the product's."""
+import fcntl
 import hashlib
 import os
 import pathlib
@@ -59,9 +60,15 @@ class Box:
         os.truncate(path, size)
         return path
 
+    def own(self, name):
+        """What the volume NAME is called: of two of the same name on one machine, each would take the other's loop device."""
+        return f"{name}-{self.folder.name}"
+
     def start(self, command, **values):
         argv = [TOOL, command, f"env={self.run_dir}", f"program={PROGRAM}"]
         values.setdefault("key", self.key)
+        if "name" in values:
+            values["name"] = self.own(values["name"])
         argv += [f"{k}={v}" for k, v in values.items()]
         return subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log)
 
@@ -85,20 +92,37 @@ class Box:
     def open(self, path, name, **values):
         return self.tool("open", path=path, name=name, **values)["device"]
 
+    def status(self, name):
+        """Empty as long as there is none."""
+        try:
+            return self.tool("status", name=name)
+        except Failed:
+            return {}
+
     def close(self, name, **values):
         self.tool("close", name=name, **values)
 
     def pid(self, name):
-        """The process that serves NAME."""
+        """The process that serves NAME, or begins to, or is about to have ended."""
         for p in pathlib.Path("/proc").iterdir():
             if p.name.isdigit():
                 try:
                     argv = (p / "cmdline").read_bytes().split(b"\0")
                 except OSError:
                     continue
-                if len(argv) > 2 and argv[0] == b"@keyward-volume" and argv[1:3] == [str(self.run_dir).encode(), name.encode()]:
+                if argv[:3] == [b"@keyward-volume", str(self.run_dir).encode(), self.own(name).encode()]:
                     return int(p.name)
-        return None
+        return self.holder(name)
+
+    def holder(self, name):
+        """The process that has the lock of NAME. One that is killed loses its arguments first."""
+        try:
+            with open(self.run_dir / f"{self.own(name)}.lock", "rb") as f:
+                lock = fcntl.fcntl(f, fcntl.F_GETLK, struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        except FileNotFoundError:
+            return None
+        kind, _, _, _, pid = struct.unpack("hhqqi", lock)
+        return None if kind == fcntl.F_UNLCK else pid
 
     def kill(self, name, sig=signal.SIGKILL):
         pid = self.pid(name)
@@ -109,7 +133,7 @@ class Box:
     def clean(self):
         for state in self.run_dir.glob("*.json"):
             try:
-                self.close(state.stem, force=1)
+                self.close(state.stem.removesuffix(self.own("")), force=1)
             except Failed:
                 pass
         self.log.close()
