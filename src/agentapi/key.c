@@ -50,10 +50,11 @@ static int judge(struct agent_call *c, const struct request_case *k)
 {
 	static const int events[POLICY_ACTION_COUNT] = { [POLICY_ACTION_APPROVE] = REQUEST_EVENT_APPROVE,
 		[POLICY_ACTION_DENY] = REQUEST_EVENT_DENY, [POLICY_ACTION_MANUAL] = -1, [POLICY_ACTION_MANUAL_TIMEOUT] = -1 };
+	struct facts facts = { .from = { [FACT_AGENT] = { k->facts, k->requested, 0 } } };
 	struct verdict verdict;
 	int rc;
 
-	policy_evaluate(&k->policy, k->facts, c->frame->now, &verdict);
+	policy_evaluate(&k->policy, &facts, c->frame->now, &verdict);
 	/* Image and device in different policies: nobody but a person can say which one holds (RUN-4). */
 	if (!k->image_in_policy)
 		verdict.integrity = INTEGRITY_UNKNOWN;

@@ -1,11 +1,16 @@
-/* evaluate.h - what a policy says to a key request: a pure function of the policy, the facts and the time. */
+/* evaluate.h - what a policy says to a machine: a pure function of the policy, the facts and the time (RUL-26).
+ *
+ * Three answers per rule, joined as Kleene does: satisfied, not satisfied, unknown. Unknown never releases. Rules of a source that is
+ * switched off are skipped: they count neither way. */
 #ifndef POLICY_EVALUATE_H
 #define POLICY_EVALUATE_H
 
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "policy/facts.h"
 #include "policy/request_state.h"
+#include "policy/rule.h"
 
 /* What the policy does when all rules match, or when one does not (POL-4). */
 #define POLICY_ACTIONS(X) \
@@ -28,20 +33,49 @@ struct policy {
 	const json_t *rules;         /* list; borrowed */
 };
 
-struct verdict {
-	enum policy_action action;
-	enum integrity integrity;
-	clock_us approve_at;         /* of MANUAL_TIMEOUT; else 0 */
-	json_t *rules;               /* list of {rule, condition, actual, status, reason}; the caller's reference */
-	int passed, failed, informational;
+/* What came of one rule or group, and of a list of them. */
+#define RULE_STATUSES(X) \
+	X(FAILED, "failed", "Failed")            /* not satisfied */ \
+	X(PASSED, "passed", "Passed") \
+	X(UNKNOWN, "unknown", "Unknown")         /* a fact is missing or cannot be read (RUL-24) */ \
+	X(SKIPPED, "skipped", "Not evaluated")   /* its source is switched off (ADM-4) */
+
+enum rule_status {
+#define X(id, name, label) RULE_##id,
+	RULE_STATUSES(X)
+#undef X
+	RULE_STATUS_COUNT
 };
 
-/* Never releases on doubt: a policy without rules is Manual Approve whatever its actions say (POL-4), and a rule that this
- * build cannot evaluate is Unknown and not satisfied (RUL-24). */
-void policy_evaluate(const struct policy *policy, const json_t *facts, clock_us now, struct verdict *out);
+struct verdict {
+	enum policy_action action;
+	enum integrity integrity;    /* Good: all pass; Bad: one does not, or nobody can say; Unknown: there was nothing to evaluate */
+	clock_us approve_at;         /* of MANUAL_TIMEOUT; else 0 */
+	json_t *rules;               /* the rows of rules_explain; NULL after policy_decide; the caller's reference */
+	/* Of the rules and groups at the top. Failed ones include the unknown: failed - unknown of them say no for certain. */
+	int passed, failed, unknown, informational, skipped;
+};
+
+/* Compiles, decides and explains. A policy without rules, or with all of them skipped, is Manual Approve whatever its actions say
+ * (POL-4); "approve" on a mismatch is for rules that say no, never for doubt: with an unknown rule it is Manual Approve (RUL-24). */
+void policy_evaluate(const struct policy *policy, const struct facts *facts, clock_us now, struct verdict *out);
+/* Same without the rows, of POLICY with its rules compiled before: for many evaluations. */
+void policy_decide(const struct policy *policy, const struct rules *rules, const struct facts *facts, clock_us now,
+	struct verdict *out);
+/* A row per rule or group: {rule (label), type, condition, actual, status, reason, fact, source (label), at (RFC 3339 or null)}; texts
+ * are for people; reason is null for what passed. A rule of several conditions has "conditions": [{condition, actual, status, reason}],
+ * a group "rows": [row...] and "join": "all", "any" or "not". The caller's. */
+json_t *rules_explain(const struct rules *rules, const struct facts *facts, clock_us now);
+/* RUL-25: appends to OUT a row, status "info", for every rule type that the policy does not use and whose fact is known. */
+void policy_informational(const struct policy *policy, const struct facts *facts, json_t *out);
+/* {action, passed, failed, unknown, informational, skipped, rules}: as it is kept with a request. The caller's. */
+json_t *verdict_json(const struct verdict *v);
 void verdict_release(struct verdict *v);
+
 const char *policy_action_name(enum policy_action a);
 const char *policy_action_label(enum policy_action a);
 int policy_action_parse(const char *name, enum policy_action *out);
+const char *rule_status_name(enum rule_status s);
+const char *rule_status_label(enum rule_status s);
 
 #endif

@@ -8,17 +8,11 @@
 #include "store/order.h"
 #include "store/request_step.h"
 
-json_t *request_verdict_json(const struct verdict *v)
-{
-	return json_pack("{s:s,s:i,s:i,s:i,s:O?}", "action", policy_action_name(v->action), "passed", v->passed, "failed", v->failed,
-		"informational", v->informational, "rules", v->rules);
-}
-
 int request_judge(struct db *db, const struct request_case *c, const struct verdict *v, int event)
 {
 	struct request_held h = { .id = c->id, .device = c->device.id, .instance = c->instance, .agent = c->agent, .status = c->status,
 		.name = c->device.name };
-	json_t *verdict = request_verdict_json(v);
+	json_t *verdict = verdict_json(v);
 	int rc;
 
 	if (c->closed || c->status != REQUEST_PENDING) {

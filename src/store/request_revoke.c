@@ -119,7 +119,7 @@ static int load_rest(struct db *db, const struct request_held *h, struct rest *o
 static int keep_result(struct db *db, const struct request_held *h, enum integrity before, const struct verdict *v,
 	const json_t *facts, enum integrity now)
 {
-	json_t *verdict = request_verdict_json(v);
+	json_t *verdict = verdict_json(v);
 	int rc = db_queue(db, "update key_request set integrity = $2, verdict = $3, facts = $4 where id = $1", DB_ARGS(db_uuid_arg(&h->id),
 		db_text_arg(integrity_name(now)), db_json_arg(verdict), db_json_arg(facts)));
 

@@ -30,6 +30,5 @@ int request_step(struct db *db, struct request_held *h, enum request_event event
 int request_end(struct db *db, const struct request_held *h, const char *reason);
 /* The agent has closed what it was ordered to close: Revoking -> Revoked. */
 int request_released(struct db *db, struct request_held *h);
-json_t *request_verdict_json(const struct verdict *v);
 
 #endif

@@ -88,9 +88,10 @@ TEST(without_rules_always_manual, "POL-1,POL-4")
 {
 	json_t *rules = json_array();
 	struct policy p = { .on_match = POLICY_ACTION_APPROVE, .on_mismatch = POLICY_ACTION_APPROVE, .rules = rules };
+	struct facts nothing = { .sound = 0 };
 	struct verdict v;
 
-	policy_evaluate(&p, NULL, 0, &v);
+	policy_evaluate(&p, &nothing, 0, &v);
 	CHECK_INT(v.action, POLICY_ACTION_MANUAL);
 	CHECK_INT(v.integrity, INTEGRITY_UNKNOWN);
 	verdict_release(&v);
@@ -101,9 +102,10 @@ TEST(what_cannot_be_evaluated_never_releases, "RUL-24,SEC-7")
 {
 	json_t *rules = json_pack("[{s:s}]", "type", "from-the-future");
 	struct policy p = { .on_match = POLICY_ACTION_APPROVE, .on_mismatch = POLICY_ACTION_APPROVE, .rules = rules };
+	struct facts nothing = { .sound = 0 };
 	struct verdict v;
 
-	policy_evaluate(&p, NULL, 0, &v);
+	policy_evaluate(&p, &nothing, 0, &v);
 	CHECK(v.action != POLICY_ACTION_APPROVE);
 	CHECK_INT(v.failed, 1);
 	CHECK_STR(json_string_value(json_object_get(json_array_get(v.rules, 0), "status")), "unknown");
