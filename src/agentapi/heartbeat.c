@@ -170,5 +170,7 @@ int message_report(struct agent_call *c)
 
 	if (rc == 0)
 		rc = instance_report(c->db, &agent.instance, m->facts);
+	if (rc == 0)
+		rc = agent_check(c, &agent.instance, m->reason, m->facts);
 	return rc;
 }

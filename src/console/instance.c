@@ -6,8 +6,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "console/pages.h"
+#include "store/check.h"
 #include "store/instance.h"
-#include "store/order.h"
 #include "web/doc.h"
 
 #define HISTORY_SHOWN 25
@@ -286,7 +286,7 @@ int instance_check(struct call *c)
 	json_decref(row);
 	if (!active)
 		return call_refuse(c, ERR_CONFLICT, "No agent answers for this instance.");
-	rc = order_add_for_instance(c->db, &id, "check", NULL, "");
+	rc = check_order(c->db, &id, CHECK_BY_ORDER);
 	if (rc < 0)
 		return rc;
 	uuid_text(&id, text);

@@ -80,6 +80,8 @@ int request_decide(struct db *db, const struct uuid *id, enum request_event even
 int request_revoke(struct db *db, const struct uuid *id, const char *comment);
 /* Revoking and not yet ordered -> Delivered; Revoked -> Pending, and the agent is told to ask anew. */
 int request_restore(struct db *db, const struct uuid *id, const char *comment);
+/* Agent: [id] of the instance's keys that a check is about: delivered, being revoked, revoked and not given up. */
+int request_handed_out(struct db *db, const struct uuid *instance, json_t **out);
 /* The verdict of an integrity check on a key that was handed out (INT-2 to INT-4): keeps Good or Failed with the verdict and FACTS, and
  * does what policy/check.h says follows. ERR_CONFLICT where no key was handed out. */
 int request_checked(struct db *db, const struct uuid *id, const struct verdict *v, const json_t *facts, clock_us now);

@@ -164,6 +164,26 @@ int request_checked(struct db *db, const struct uuid *id, const struct verdict *
 	return rc;
 }
 
+int request_handed_out(struct db *db, const struct uuid *instance, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select id from key_request where instance = $1 and closed is null and status in ('delivered', 'revoking',"
+		" 'revoked') order by id", DB_ARGS(db_uuid_arg(instance)));
+
+	if (rc < 0)
+		return rc;
+	*out = json_array();
+	for (size_t i = 0; i < db_rows(r); i++) {
+		char text[UUID_TEXT_SIZE];
+		struct uuid id = db_uuid(r, i, 0);
+
+		uuid_text(&id, text);
+		json_array_append_new(*out, json_string(text));
+	}
+	db_result_free(r);
+	return 0;
+}
+
 /* By the clock */
 
 static int unanswered(struct db *db, const struct request_held *h)
