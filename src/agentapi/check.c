@@ -16,12 +16,17 @@ static int check_case(struct agent_call *c, const struct request_case *k, const 
 	struct facts_question q = { .instance = &k->instance, .device = &k->device.id, .agent = agent_facts,
 		.address = c->frame->request->address, .at = c->frame->now };
 	struct verdict verdict;
+	struct facts known;
 	json_t *facts = NULL;
 	int rc = facts_document(c->db, &q, &facts);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = facts_read(facts, &known);
+	if (rc < 0) {
+		json_decref(facts);
 		return rc;
-	policy_evaluate(&k->policy, facts, c->frame->now, &verdict);
+	}
+	policy_evaluate(&k->policy, &known, c->frame->now, &verdict);
 	/* Nobody but a person can say which policy holds (RUN-4): there is nothing to check against. */
 	if (!k->image_in_policy)
 		verdict.integrity = INTEGRITY_UNKNOWN;
