@@ -13,7 +13,7 @@ CREATE TABLE policy (
 	rules jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(rules) = 'array'),
 	approvals_needed int NOT NULL DEFAULT 1 CHECK (approvals_needed BETWEEN 1 AND 20),     -- different people (RUN-8)
 	approvals_of uuid[] NOT NULL DEFAULT '{}' CHECK (cardinality(approvals_of) = 0 OR cardinality(approvals_of) >= approvals_needed),
-	approvals_expire_s bigint NOT NULL DEFAULT 0 CHECK (approvals_expire_s BETWEEN 0 AND 31536000),        -- 0: never
+	approvals_expire_s bigint NOT NULL DEFAULT 86400 CHECK (approvals_expire_s BETWEEN 0 AND 31536000),    -- of a half-approved request
 	check_scheduled boolean NOT NULL DEFAULT false,                                       -- INT-1
 	on_failure text NOT NULL DEFAULT 'notify' CHECK (on_failure IN ('notify', 'revoke', 'revoke-after')),
 	grace_s bigint NOT NULL DEFAULT 0 CHECK (grace_s BETWEEN 0 AND 31536000),              -- of revoke-after

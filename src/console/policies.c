@@ -6,6 +6,7 @@
 #include "console/pages.h"
 #include "policy/evaluate.h"
 #include "store/device.h"
+#include "store/image.h"
 #include "store/policy.h"
 #include "web/doc.h"
 #include "web/list.h"
@@ -69,7 +70,7 @@ static void set_policy(struct call *c, const json_t *row)
 		"matched", action_badge(c, doc_text(row, "on_match"), has_rules), "unmatched",
 		action_badge(c, doc_text(row, "on_mismatch"), has_rules), "pooling", call_translate(c, pooling ? "On" : "Off"), "version",
 		json_object_get(row, "version"), "changed", doc_when(c, row, "changed"), "device_count", json_object_get(row, "device_count"),
-		"image_count", (int)json_array_size(json_object_get(row, "images")));
+		"image_count", (int)json_integer_value(json_object_get(row, "image_count")));
 
 	json_object_set_new(out, "url", json_sprintf("/policies/%s", doc_text(row, "id")));
 	json_object_set(out, "is_default", json_object_get(row, "is_default"));
@@ -96,19 +97,26 @@ static void set_rules(struct call *c, const json_t *row)
 	call_set(c, "rules", rules);
 }
 
-static void set_images(struct call *c, const json_t *row)
+static int set_images(struct call *c, const char *policy)
 {
-	json_t *images = json_array(), *image;
+	struct list_query q = { .limit = DEVICES_SHOWN, .filters = { { "policy", policy } } };
+	json_t *page, *images = json_array(), *image;
+	int rc = image_list(c->db, &q, &page);
 	size_t i;
 
-	json_array_foreach(json_object_get(row, "images"), i, image) {
-		json_t *shown = doc_link("/images", doc_text(image, "id"), doc_text(image, "name"));
+	if (rc == 0) {
+		json_array_foreach(json_object_get(page, "rows"), i, image) {
+			json_t *shown = doc_link("/images", doc_text(image, "id"), doc_text(image, *doc_text(image, "name") ? "name" :
+				"provider_image"));
 
-		json_set_string(shown, "provider", doc_text(image, "provider"));
-		json_array_append_new(images, shown);
+			json_set_string(shown, "provider", doc_text(image, "provider"));
+			json_array_append_new(images, shown);
+		}
+		json_decref(page);
 	}
 	call_set(c, "has_images", json_boolean(json_array_size(images)));
 	call_set(c, "images", images);
+	return rc;
 }
 
 static int set_devices(struct call *c, const char *policy)
@@ -144,8 +152,9 @@ int policy_page(struct call *c)
 		return rc;
 	set_policy(c, row);
 	set_rules(c, row);
-	set_images(c, row);
-	rc = set_devices(c, doc_text(row, "id"));
+	rc = set_images(c, doc_text(row, "id"));
+	if (rc == 0)
+		rc = set_devices(c, doc_text(row, "id"));
 	json_decref(row);
 	return rc;
 }

@@ -74,8 +74,7 @@ static int choose_sort(struct listing *l)
 	return 0;
 }
 
-/* "50%" finds just that: what ILIKE takes for wild cards is escaped. */
-static char *search_pattern(const char *text)
+char *list_pattern(const char *text)
 {
 	struct buf b = BUF_INIT;
 
@@ -97,7 +96,7 @@ static int add_search(struct listing *l)
 		return 0;
 	if (strlen(l->query->search) > LIST_SEARCH_MAX)
 		return err_set(ERR_INVALID, "search: at most %d bytes", LIST_SEARCH_MAX);
-	l->pattern = search_pattern(l->query->search);
+	l->pattern = list_pattern(l->query->search);
 	n = add_arg(l, db_text_arg(l->pattern));
 	for (size_t i = 0; l->spec->searches[i]; i++)
 		buf_printf(&l->sql, "%s%s ilike $%d", i ? " or " : " and (", l->spec->searches[i], n);

@@ -52,5 +52,7 @@ struct list_query {
 /* *PAGE, the caller's: {"rows": [...], "next": cursor or null, "previous": cursor or null, "sort": name, "descending": bool,
  * "search": text}. ERR_INVALID for an unknown sort or filter, a search that is too long, or a cursor of another list. */
 int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page);
+/* TEXT as an argument of ILIKE that finds it anywhere: "50%" finds just that, wild cards are escaped. The caller frees. */
+char *list_pattern(const char *text);
 
 #endif

@@ -125,7 +125,7 @@ def test_default_policy_is_born_with_the_tenant_and_stays(pg):
     # Its first version stands in the list of versions (POL-6), in the shape of a policy document, and what is there stays as it is.
     (document, at_start), = pg.run("keyward_console", "select v.document, v.document = policy_document(p) from policy_version v"
                                    " join policy p on p.id = v.policy", tenant=tenant)
-    assert at_start and document["keyward_policy"] == 1 and document["approvals"] == {"needed": 1, "of": [], "expires_s": 0}
+    assert at_start and document["keyward_policy"] == 1 and document["approvals"] == {"needed": 1, "of": [], "expires_s": 86400}
     refused(c, "update policy_version set why = 'x'")
     refused(c, "delete from policy_version")
     gone = (psycopg2.errors.RestrictViolation,)

@@ -3,10 +3,12 @@
 #ifndef TESTS_MACHINE_H
 #define TESTS_MACHINE_H
 
+#include "base/json.h"
 #include "pg.h"
 #include "store/agent.h"
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/policy.h"
 #include "store/request.h"
 #include "store/tenant.h"
 
@@ -47,6 +49,19 @@ static inline void undo(struct db *db)
 {
 	db_rollback(db);
 	db_free(db);
+}
+
+static inline struct uuid default_policy(const struct uuid *tenant)
+{
+	struct db *db = as("keyward_console", tenant);
+	struct uuid id = { { 0 } };
+	json_t *names = NULL;
+
+	CHECK_INT(policy_names(db, &names), 0);
+	CHECK_INT(json_get_uuid(json_array_get(names, 0), "id", &id), 0);
+	json_decref(names);
+	finish(db);
+	return id;
 }
 
 /* A running machine as most tests need it. */

