@@ -1,16 +1,30 @@
 /* check.c - what an integrity check's result does to a key that was handed out. */
 #include "policy/check.h"
 
+#include <string.h>
+
+#include "base/err.h"
+
 #define AGAIN_LEAST (15 * CLOCK_SECOND)
 #define AGAIN_MOST (5 * CLOCK_MINUTE)
 
+static const char *const failures[] = {
+#define X(id, name, label) name,
+	CHECK_FAILURES(X)
+#undef X
+};
+static const char *const labels[] = {
+#define X(id, name, label) label,
+	CHECK_FAILURES(X)
+#undef X
+};
 static const char *const acts[CHECK_ACTS] = { "nothing", "announce", "order", "cancel", "grant" };
 
 static enum check_act after_failure(const struct check_subject *s)
 {
-	if (s->status != REQUEST_DELIVERED || s->on_failure == POLICY_FAILURE_NOTIFY)
+	if (s->status != REQUEST_DELIVERED || s->on_failure == CHECK_NOTIFY)
 		return CHECK_NOTHING;
-	return s->on_failure == POLICY_FAILURE_REVOKE_AFTER && s->grace > 0 ? CHECK_ANNOUNCE : CHECK_ORDER;
+	return s->on_failure == CHECK_REVOKE_AFTER && s->grace > 0 ? CHECK_ANNOUNCE : CHECK_ORDER;
 }
 
 static enum check_act after_good(const struct check_subject *s, clock_us now)
@@ -40,6 +54,27 @@ enum check_act check_decide(const struct check_subject *s, enum integrity result
 clock_us check_again_in(clock_us span)
 {
 	return span / 4 < AGAIN_LEAST ? AGAIN_LEAST : span / 4 > AGAIN_MOST ? AGAIN_MOST : span / 4;
+}
+
+const char *check_failure_name(enum check_failure f)
+{
+	return failures[f];
+}
+
+const char *check_failure_label(enum check_failure f)
+{
+	return labels[f];
+}
+
+int check_failure_parse(const char *name, enum check_failure *out)
+{
+	for (int i = 0; i < CHECK_FAILURE_COUNT; i++) {
+		if (strcmp(name, failures[i]) == 0) {
+			*out = (enum check_failure)i;
+			return 0;
+		}
+	}
+	return err_set(ERR_INVALID, "no such act on a failed check: %s", name);
 }
 
 const char *check_act_name(enum check_act a)

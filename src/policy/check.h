@@ -14,8 +14,20 @@
 #define POLICY_CHECK_H
 
 #include "base/clock.h"
-#include "policy/document.h"
 #include "policy/request_state.h"
+
+/* What a policy does when a check fails. */
+#define CHECK_FAILURES(X) \
+	X(NOTIFY, "notify", "Notify") \
+	X(REVOKE, "revoke", "Notify and revoke the key at once") \
+	X(REVOKE_AFTER, "revoke-after", "Notify and revoke the key after a time")
+
+enum check_failure {
+#define X(id, name, label) CHECK_##id,
+	CHECK_FAILURES(X)
+#undef X
+	CHECK_FAILURE_COUNT
+};
 
 enum check_act {
 	CHECK_NOTHING,
@@ -32,7 +44,7 @@ struct check_subject {
 	int by_person;           /* a person took the key back */
 	clock_us revoked;        /* when it was closed; 0: it is not */
 	clock_us regrant;        /* how long after that it may be asked for again */
-	enum policy_failure on_failure;
+	enum check_failure on_failure;
 	clock_us grace;
 };
 
@@ -44,6 +56,9 @@ enum check_act check_decide(const struct check_subject *s, enum integrity result
  * bounds. */
 clock_us check_again_in(clock_us span);
 
+const char *check_failure_name(enum check_failure f);
+const char *check_failure_label(enum check_failure f);
+int check_failure_parse(const char *name, enum check_failure *out);
 const char *check_act_name(enum check_act a);
 
 #endif

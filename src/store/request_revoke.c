@@ -108,7 +108,7 @@ static int load_rest(struct db *db, const struct request_held *h, struct rest *o
 		return rc;
 	out->subject = (struct check_subject){ .status = h->status, .ordered = h->revoke_ordered, .by_person = h->by_person,
 		.revoked = db_time(r, 0, 0), .regrant = db_int(r, 0, 1) * CLOCK_SECOND, .grace = db_int(r, 0, 3) * CLOCK_SECOND };
-	rc = policy_failure_parse(db_text(r, 0, 2), &out->subject.on_failure);
+	rc = check_failure_parse(db_text(r, 0, 2), &out->subject.on_failure);
 	if (rc == 0)
 		rc = integrity_parse(db_text(r, 0, 4), &out->integrity);
 	db_result_free(r);
