@@ -75,6 +75,7 @@ struct operator_row {
 #define RULE_TYPE_RESERVED 8     /* this release cannot verify the fact: always unknown, and not offered */
 #define RULE_TYPE_SHA256 16     /* 64 hexadecimal digits */
 #define RULE_TYPE_PATH 32        /* the subject is an absolute path */
+#define RULE_TYPE_PLAIN 64       /* of its versions, dashes part nothing: 6.1.0-9-amd64 has no revision "amd64" */
 
 /* What of a set's members counts for the rule: 1, 0, or -1 when the detail does not tell. */
 typedef int rule_filter(const json_t *detail);

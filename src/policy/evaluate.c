@@ -221,6 +221,7 @@ static enum rule_status test_scalar(const struct rule_type *type, const struct c
 
 	if (value_read(type->data, fact, &v) < 0)
 		return unknown(m, WHY_MALFORMED);
+	v.plain = (type->flags & RULE_TYPE_PLAIN) != 0;
 	m->work -= (long)c->count;
 	switch (type->data) {
 	case DATA_STRING:

@@ -19,7 +19,7 @@ struct teller {
 
 static int counted(const struct rule_type *type, const json_t *detail)
 {
-	return type->filter == NULL || type->filter(detail) != 0;
+	return type->filter == NULL || type->filter(detail) > 0;
 }
 
 /* A package's version or the process behind a port says more than the name alone. */
@@ -252,7 +252,10 @@ static void join_actuals(json_t *row, const struct node *n, const json_t *condit
 			break;
 		if (i >= MEMBERS_SHOWN)
 			break;
-		buf_printf(&text, "%s%s", text.len ? ", " : "", json_string_value(json_object_get(c, "actual")));
+		buf_puts(&text, i ? ", " : "");
+		if (n->type->subject && n->count > 1)
+			buf_printf(&text, "%s: ", n->conditions[i].subject);
+		buf_puts(&text, json_string_value(json_object_get(c, "actual")));
 	}
 	set_buf(row, "actual", &text);
 	buf_free(&text);

@@ -36,6 +36,9 @@ struct rules {
 	int faulty;
 };
 
+/* Compiles one rule as of TYPE, whatever it says of its type: for tests of what no row of the catalogue uses. */
+struct rules *rules_compile_as(const struct rule_type *type, const json_t *rule, json_t *faults);
+
 /* Why something is unknown. */
 enum why { WHY_NONE, WHY_MISSING, WHY_MALFORMED, WHY_NO_SUBJECT, WHY_NO_MEMBER, WHY_FUTURE, WHY_RESERVED, WHY_FAULT, WHY_WORK };
 

@@ -17,6 +17,7 @@ struct compiler {
 	json_t *faults;              /* NULL: nobody wants them */
 	int faulty;
 	size_t nodes;                /* so far, at all depths */
+	const struct rule_type *as;  /* of every rule; NULL: what it says */
 };
 
 static const struct {
@@ -116,6 +117,7 @@ static int read_value(const struct rule_type *type, const struct operator_row *o
 
 	if (rc == 0 && op->operand == OPERAND_ONE && data == DATA_IP && out->network.prefix < 128)
 		rc = err_set(ERR_INVALID, "one address is needed, without a slash; for networks there is \"in-range\"");
+	out->plain = (type->flags & RULE_TYPE_PLAIN) != 0;
 	/* An address is a network of one; "contains" asks for either. */
 	if (rc == 0 && data == DATA_CIDR && op->base == OPERATOR_EQUALS && strchr(json_string_value(j), '/') == NULL)
 		rc = err_set(ERR_INVALID, "a network such as 10.0.0.0/24 is needed");
@@ -291,6 +293,15 @@ static void compile_condition(struct compiler *k, struct node *n, struct conditi
 
 /* Nodes */
 
+/* SIZE_MAX for what is no row of the catalogue. */
+static size_t rule_type_index(const struct rule_type *type)
+{
+	size_t count;
+	const struct rule_type *types = rule_types(&count);
+
+	return type >= types && type < types + count ? (size_t)(type - types) : SIZE_MAX;
+}
+
 static void compile_conditions(struct compiler *k, struct node *n, const json_t *list, const char *at)
 {
 	char place[AT_SIZE];
@@ -331,16 +342,15 @@ static void compile_rule(struct compiler *k, struct node *n, const json_t *j, co
 {
 	static const char *const members[] = { "type", "join", "conditions", "name", NULL };
 	const json_t *join = json_object_get(j, "join"), *type = json_object_get(j, "type");
-	size_t count;
 
 	n->kind = NODE_RULE;
-	n->type = rule_type_find(json_string_value(type));
+	n->type = k->as ? k->as : rule_type_find(json_string_value(type));
 	if (n->type == NULL) {
 		fault(k, n, at, "type", json_is_string(type) ? "there is no rule type \"%.60s\"" : "a rule type is needed%.0s",
 			json_is_string(type) ? json_string_value(type) : "");
 		return;
 	}
-	n->type_index = (size_t)(n->type - rule_types(&count));
+	n->type_index = rule_type_index(n->type);
 	n->fact_len = strlen(n->type->fact);
 	check_members(k, n, j, at, members);
 	compile_name(k, n, j, at);
@@ -408,18 +418,31 @@ static void compile_node(struct compiler *k, struct node *n, const json_t *j, co
 		fault(k, n, at, "", "a rule is an object with type and conditions, or a group: all, any, not");
 }
 
-struct rules *rules_compile(const json_t *source, const char *at, json_t *faults)
+static struct rules *compile(struct compiler *k, const json_t *source, const char *at)
 {
 	struct rules *r = mem_alloc(sizeof *r);
-	struct compiler k = { .faults = faults };
 
 	r->top.kind = NODE_ALL;
 	r->top.source = json_incref((json_t *)(uintptr_t)(source ? source : json_null()));
 	if (json_is_array(source))
-		compile_list(&k, &r->top, source, at, 0);
+		compile_list(k, &r->top, source, at, 0);
 	else if (source && !json_is_null(source))
-		fault(&k, &r->top, at, "", "a list of rules is needed");
-	r->faulty = k.faulty;
+		fault(k, &r->top, at, "", "a list of rules is needed");
+	r->faulty = k->faulty;
+	return r;
+}
+
+struct rules *rules_compile(const json_t *source, const char *at, json_t *faults)
+{
+	return compile(&(struct compiler){ .faults = faults }, source, at);
+}
+
+struct rules *rules_compile_as(const struct rule_type *type, const json_t *rule, json_t *faults)
+{
+	json_t *list = json_pack("[O]", rule);
+	struct rules *r = compile(&(struct compiler){ .faults = faults, .as = type }, list, "rules");
+
+	json_decref(list);
 	return r;
 }
 

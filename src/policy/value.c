@@ -100,6 +100,7 @@ int value_read_text(enum policy_data data, const char *text, size_t len, struct 
 	out->data = data;
 	out->text = text;
 	out->len = len;
+	out->plain = 0;
 	switch (data) {
 	case DATA_STRING:
 		return 0;
@@ -239,7 +240,9 @@ json_t *value_json(const struct value *v)
 
 int value_compare(const struct value *a, const struct value *b)
 {
-	return a->data == DATA_VERSION ? version_compare(a->text, b->text) : (a->number > b->number) - (a->number < b->number);
+	if (a->data == DATA_VERSION)
+		return version_compare(a->text, b->text, a->plain);
+	return (a->number > b->number) - (a->number < b->number);
 }
 
 int value_fits(const struct value *member, const struct value *operand)

@@ -31,6 +31,7 @@ struct value {
 	int64_t number;              /* NUMBER; DATE: clock_us */
 	int whole_day;               /* DATE: NUMBER is that day's midnight as if the time zone were UTC */
 	int pattern;                 /* STRING: has wildcards */
+	int plain;                   /* VERSION: without epoch and revision */
 	struct network network;      /* IP, CIDR */
 	struct port_range port;
 };
@@ -75,7 +76,7 @@ int text_check(const char *text, size_t len, const char **why);      /* 1: short
 
 /* value_version.c: as dpkg compares (epoch, upstream, revision; ~ before the end) */
 int version_valid(const char *text, size_t len);
-int version_compare(const char *a, const char *b);
+int version_compare(const char *a, const char *b, int plain);         /* PLAIN: the whole of it is the upstream part */
 int version_starts(const char *version, const char *with);
 
 /* value_network.c */

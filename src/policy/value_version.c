@@ -87,14 +87,16 @@ static struct version split(const char *text)
 	return (struct version){ { text, colon ? colon : text }, { upstream, dash ? dash : end }, { dash ? dash + 1 : end, end } };
 }
 
-int version_compare(const char *left, const char *right)
+int version_compare(const char *left, const char *right, int plain)
 {
 	struct version a = split(left), b = split(right);
-	int d = compare_parts(a.epoch, b.epoch);
+	int d;
 
-	if (d == 0)
+	if (plain)
+		d = compare_parts((struct part){ left, a.revision.end }, (struct part){ right, b.revision.end });
+	else if ((d = compare_parts(a.epoch, b.epoch)) == 0)
 		d = compare_parts(a.upstream, b.upstream);
-	if (d == 0)
+	if (d == 0 && !plain)
 		d = compare_parts(a.revision, b.revision);
 	return (d > 0) - (d < 0);
 }
