@@ -14,6 +14,7 @@
 
 #include "agent/daemon.h"
 #include "agent/host.h"
+#include "agent/integrity/facts.h"
 #include "agent/inventory.h"
 #include "agent/notify.h"
 #include "agent/option.h"
@@ -33,13 +34,15 @@
 #define COMPLETE_NOTE "mount-complete"
 
 struct options {
-	int help, version;
+	int help, version, facts;
 	const char *conf, *state, *log_level;
 };
 
 static const struct option_row options[] = {
 	{ 'h', "help", OPTION_FLAG, offsetof(struct options, help), NULL, "show this and end" },
 	{ 'V', "version", OPTION_FLAG, offsetof(struct options, version), NULL, "show the version and end" },
+	{ 0, "facts", OPTION_FLAG, offsetof(struct options, facts), NULL,
+		"show the facts that are reported, and what they cost, and end" },
 	{ 0, "conf", OPTION_TEXT, offsetof(struct options, conf), "FILE", "configuration file (" AGENT_CONF_PATH ")" },
 	{ 0, "state", OPTION_TEXT, offsetof(struct options, state), "DIR",
 		"folder of the registration (" AGENT_STATE_PATH ")" },
@@ -222,7 +225,7 @@ static void refresh(struct daemon *a)
 		log_error("the registration cannot be used", "reason", err_text(), NULL);
 	} else if (rc > 0) {
 		log_info(a->g.registered ? "registration read" : "no longer registered", "url", a->g.reg.url, NULL);
-		a->inventory_due = a->provision_due = 1;
+		a->inventory_due = a->provision_due = a->report_due = 1;
 		a->published = 0;
 		a->scan_at = a->beat_at = 0;
 	}
@@ -319,6 +322,21 @@ static void publish(struct daemon *a)
 	}
 }
 
+/* Once after the start, when the keys have been asked for: what the machine is like is known before the first check, also of one
+ * without a volume. */
+static void report_start(struct daemon *a)
+{
+	static const struct uuid no_order;
+	int rc;
+
+	if (!a->report_due || a->published == 0)
+		return;
+	rc = daemon_report(a, PROTO_REASON_BOOT, &no_order);
+	a->report_due = rc < 0 && a->g.offline;
+	if (rc < 0 && !a->g.offline)
+		log_warning("the server does not take the report", "reason", err_text(), NULL);
+}
+
 /* How long nothing needs doing that cannot wait for a held line to be let go. */
 static clock_us urgent(const struct daemon *a)
 {
@@ -362,6 +380,8 @@ static void with_server(struct daemon *a)
 	for (int i = 0; i < g->devices_count && guest_may_call(g); i++)
 		request_tell(g, &g->devices[i]);
 	watch_complete(a);
+	if (guest_may_call(g))
+		report_start(a);
 	if (guest_may_call(g))
 		heartbeat(a);
 }
@@ -453,7 +473,7 @@ static int start(struct daemon *a, const struct options *o)
 		rc = guest_link(&a->g);
 	else
 		log_warning("this machine is not registered: run keyward-config --register", NULL);
-	a->inventory_due = a->provision_due = 1;
+	a->inventory_due = a->provision_due = a->report_due = 1;
 	a->ready_until = clock_ticks() + agent_conf_number(&a->g.conf, AGENT_READY_SECONDS) * CLOCK_SECOND;
 	return rc;
 }
@@ -472,6 +492,21 @@ static int run(struct daemon *a, const struct options *o)
 		turn(a);
 	notify("STOPPING=1");
 	return stop(a) < 0;
+}
+
+/* The facts on standard output, the cost on the other: for people, and for docs/agent.md. */
+static void show_facts(const struct guest *g)
+{
+	static const struct facts_wish none;
+	struct buf cost = BUF_INIT;
+	json_t *facts = guest_facts(g);
+
+	json_dumpf(facts, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
+	putchar('\n');
+	facts_measure(&none, 5, &cost);
+	fputs(buf_str(&cost), stderr);
+	buf_free(&cost);
+	json_decref(facts);
 }
 
 int main(int argc, char **argv)
@@ -494,6 +529,8 @@ int main(int argc, char **argv)
 		option_help(options, ARRAY_LEN(options), &help);
 		printf("Usage: keyward-agent [OPTION]...\nOpens this machine's encrypted volumes.\n\n%s", buf_str(&help));
 		buf_free(&help);
+	} else if (o.facts) {
+		show_facts(&a.g);
 	} else {
 		status = run(&a, &o);
 		guest_close(&a.g);

@@ -52,6 +52,14 @@ static void set_next(struct daemon *a, int64_t wait, clock_us began, int64_t nex
 		a->beat_at = now + device_jitter(next);
 }
 
+/* With an order that wants facts comes what they shall be of. */
+static void take(struct daemon *a, const struct proto_heartbeat_answer *answer, const struct proto_order *o)
+{
+	if (o->kind == PROTO_ORDER_CHECK || o->kind == PROTO_ORDER_REQUEST_KEY)
+		guest_watch(&a->g, answer->watch_files, answer->watch_files_count);
+	order_take(a, o);
+}
+
 int beat(struct daemon *a, int64_t wait)
 {
 	struct proto_heartbeat *h = proto_request_new(PROTO_HEARTBEAT);
@@ -66,7 +74,7 @@ int beat(struct daemon *a, int64_t wait)
 	if (rc == 0) {
 		a->results_count = 0;
 		for (int i = 0; i < answer->orders_count; i++)
-			order_take(a, &answer->orders[i]);
+			take(a, answer, &answer->orders[i]);
 		set_next(a, wait, began, answer->next_s, answer->orders_count);
 	} else if (link_was_woken(a->g.link)) {
 		a->beat_at = clock_ticks();

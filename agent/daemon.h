@@ -15,7 +15,7 @@ struct daemon {
 	struct script mount_complete;            /* runs beside everything else */
 	int complete;                            /* it has run, or runs, since the last teardown */
 
-	int inventory_due, provision_due;
+	int inventory_due, provision_due, report_due;
 	clock_us provision_at, scan_at, refresh_at;      /* clock_ticks() */
 	uint64_t published;                      /* digest of the inventory the server has; 0: none */
 
@@ -44,6 +44,8 @@ int daemon_log_level(struct daemon *a, const char *name);
 int beat(struct daemon *a, int64_t wait);
 
 /* order.c */
+/* Sends the facts; ORDER nil: without one. */
+int daemon_report(struct daemon *a, enum proto_reason reason, const struct uuid *order);
 void order_take(struct daemon *a, const struct proto_order *o);      /* queues what is new */
 void order_run(struct daemon *a);                                     /* carries out what is queued */
 void order_closed(struct daemon *a, const struct device *d);          /* the device's closing is over */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/integrity/facts.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -226,6 +227,17 @@ int guest_tell(struct guest *g, enum proto_message type, const void *request, in
 	if (rc == 0 && cancel)
 		*cancel = ack.cancel;
 	return rc;
+}
+
+void guest_watch(struct guest *g, const struct proto_watch *files, int count)
+{
+	memcpy(g->watch, files, (size_t)count * sizeof *files);
+	g->watch_count = count;
+}
+
+json_t *guest_facts(const struct guest *g)
+{
+	return facts_gather(&(struct facts_wish){ g->watch, g->watch_count, &g->who });
 }
 
 int64_t guest_retry_after(const struct guest *g, int64_t standard)

@@ -29,6 +29,8 @@ struct guest {
 	struct device devices[PROTO_DEVICES_MAX];
 	int devices_count;
 	struct proto_inventory *found;           /* as last looked at */
+	struct proto_watch watch[PROTO_WATCH_MAX];       /* files whose hashes the server wants with the facts */
+	int watch_count;
 	int scanned;                             /* at least once: what cannot be looked at has been said */
 	int offline;                             /* the last call did not reach the server */
 	clock_us backoff, next_try;              /* no call before next_try (clock_ticks) while offline */
@@ -59,6 +61,10 @@ struct device *guest_device(struct guest *g, const char *id);
 struct device *guest_device_add(struct guest *g, const char *id, const char *path);
 /* Held by whoever formats devices: the daemon or keyward-config. A descriptor to close, or ERR_BUSY. */
 int guest_lock(const struct guest *g, const char *name);
+/* The files to watch from now on. */
+void guest_watch(struct guest *g, const struct proto_watch *files, int count);
+/* The facts of this machine, as the server wants them; a new reference. */
+json_t *guest_facts(const struct guest *g);
 /* Next wait of a series that doubles up to GUEST_BACKOFF_MOST, with jitter taken off (up to half). */
 clock_us guest_backoff(clock_us *step);
 

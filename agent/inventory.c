@@ -175,12 +175,17 @@ uint64_t inventory_digest(const struct guest *g)
 
 int inventory_publish(struct guest *g)
 {
+	struct proto_inventory_answer *answer = proto_answer_new(PROTO_INVENTORY);
 	char count[16];
-	int rc = guest_tell(g, PROTO_INVENTORY, g->found, NULL);
+	int rc = guest_call(g, PROTO_INVENTORY, g->found, answer);
 
 	if (rc == 0) {
+		if (answer->warning[0])
+			log_warning("the server says", "message", "inventory", "warning", answer->warning, NULL);
+		guest_watch(g, answer->watch_files, answer->watch_files_count);
 		snprintf(count, sizeof count, "%d", g->found->devices_count);
 		log_info("inventory published", "devices", count, NULL);
 	}
+	proto_answer_free(PROTO_INVENTORY, answer);
 	return rc;
 }

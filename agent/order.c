@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "agent/daemon.h"
-#include "agent/integrity/facts.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -110,17 +109,22 @@ static int do_ask(struct daemon *a, const struct proto_order *o)
 	return each(a, o, ask_again);
 }
 
-static int do_check(struct daemon *a, const struct proto_order *o)
+int daemon_report(struct daemon *a, enum proto_reason reason, const struct uuid *order)
 {
 	struct proto_report *r = proto_request_new(PROTO_REPORT);
 	int rc;
 
-	r->reason = PROTO_REASON_ORDER;
-	r->order = o->id;
-	r->facts = facts_gather();
+	r->reason = (int)reason;
+	r->order = *order;
+	r->facts = guest_facts(&a->g);
 	rc = guest_tell(&a->g, PROTO_REPORT, r, NULL);
 	proto_request_free(PROTO_REPORT, r);
 	return rc;
+}
+
+static int do_check(struct daemon *a, const struct proto_order *o)
+{
+	return daemon_report(a, PROTO_REASON_ORDER, &o->id);
 }
 
 static int do_provision(struct daemon *a, const struct proto_order *o)

@@ -7,7 +7,6 @@
 
 #include "agent/claims.h"
 #include "agent/holders.h"
-#include "agent/integrity/facts.h"
 #include "agent/note.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -202,7 +201,7 @@ static int prepare(struct guest *g, struct device *d, struct proto_key_request *
 	r->access = d->access != PROTO_ACCESS_UNKNOWN ? d->access : PROTO_ACCESS_READ_WRITE;
 	r->reason = d->ask_reason;
 	sealed_public(d->one_time, r->recipient_key);
-	r->facts = facts_gather();
+	r->facts = guest_facts(g);
 	return proto_recipient_sign(&recipient, &g->client.signer, r->signature);
 }
 

@@ -3,19 +3,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 
 static char *const clean_environment[] = {
 	(char[]){ "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" }, (char[]){ "LC_ALL=C" }, NULL,
 };
 
-static int start(char *const argv[], int output, pid_t *pid)
+/* ERRORS: where its standard error goes; -1: nowhere. */
+static int start(char *const argv[], int output, int errors, pid_t *pid)
 {
 	static const char *const folders[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
 	posix_spawn_file_actions_t actions;
@@ -25,7 +29,10 @@ static int start(char *const argv[], int output, pid_t *pid)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, output, 1);
-	posix_spawn_file_actions_adddup2(&actions, output, 2);
+	if (errors < 0)
+		posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	else
+		posix_spawn_file_actions_adddup2(&actions, errors, 2);
 	for (size_t i = 0; error == ENOENT && i < sizeof folders / sizeof *folders; i++) {
 		snprintf(path, sizeof path, "%s/%s", folders[i], argv[0]);
 		error = posix_spawn(pid, path, &actions, NULL, argv, clean_environment);
@@ -60,21 +67,73 @@ static void gather(int fd, char text[static COMMAND_TEXT_MAX])
 			text[i] = ' ';
 }
 
+static int ended(char *const argv[], pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			fatal("waiting for %s: %s", argv[0], strerror(errno));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : err_set(ERR_IO, "%s ended by signal %d", argv[0], WTERMSIG(status));
+}
+
 int command_run(char *const argv[], char text[static COMMAND_TEXT_MAX])
+{
+	int rc, ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(ERR_IO, "pipe: %s", strerror(errno));
+	rc = start(argv, ends[1], ends[1], &pid);
+	close(ends[1]);
+	if (rc == 0) {
+		gather(ends[0], text);
+		rc = ended(argv, pid);
+	}
+	close(ends[0]);
+	return rc;
+}
+
+/* All that comes, within time and size. */
+static int gather_all(int fd, int limit_ms, size_t max, struct buf *out)
+{
+	clock_us until = clock_ticks() + limit_ms * (CLOCK_SECOND / 1000), left;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t before = out->len;
+	char more[16384];
+	ssize_t n;
+
+	while ((left = until - clock_ticks()) > 0) {
+		if (poll(&p, 1, (int)(left / 1000 + 1)) <= 0)
+			continue;
+		n = read(fd, more, sizeof more);
+		if (n == 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return err_set(ERR_IO, "read: %s", strerror(errno));
+		if (n > 0 && out->len - before + (size_t)n > max)
+			return err_set(ERR_TOO_LARGE, "more than %zu bytes of output", max);
+		if (n > 0)
+			buf_add(out, more, (size_t)n);
+	}
+	return err_set(ERR_TIMEOUT, "no end after %d ms", limit_ms);
+}
+
+int command_output(char *const argv[], int limit_ms, size_t max, struct buf *out)
 {
 	int rc, status, ends[2];
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(ERR_IO, "pipe: %s", strerror(errno));
-	rc = start(argv, ends[1], &pid);
+	rc = start(argv, ends[1], -1, &pid);
 	close(ends[1]);
 	if (rc == 0) {
-		gather(ends[0], text);
-		while (waitpid(pid, &status, 0) < 0)
-			if (errno != EINTR)
-				fatal("waiting for %s: %s", argv[0], strerror(errno));
-		rc = WIFEXITED(status) ? WEXITSTATUS(status) : err_set(ERR_IO, "%s ended by signal %d", argv[0], WTERMSIG(status));
+		rc = gather_all(ends[0], limit_ms, max, out);
+		if (rc < 0)
+			kill(pid, SIGKILL);
+		status = ended(argv, pid);
+		rc = rc < 0 ? err_wrap(rc, "%s", argv[0]) : status;
 	}
 	close(ends[0]);
 	return rc;

@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "store/heartbeat.h"
-#include "store/instance.h"
 #include "store/order.h"
 
 #define INTERVAL_S 10
@@ -119,7 +118,7 @@ static int give_orders(struct agent_call *c, struct proto_heartbeat_answer *answ
 	json_t *orders = NULL;
 	const json_t *row;
 	size_t i;
-	int rc = order_take(c->db, &c->agent, PROTO_ORDERS_MAX, &orders);
+	int fresh = 0, rc = order_take(c->db, &c->agent, PROTO_ORDERS_MAX, &orders);
 
 	if (rc < 0)
 		return rc;
@@ -135,9 +134,11 @@ static int give_orders(struct agent_call *c, struct proto_heartbeat_answer *answ
 		snprintf(o->device, sizeof o->device, "%s", device);
 		snprintf(o->argument, sizeof o->argument, "%s", argument);
 		answer->orders_count++;
+		fresh |= o->kind == PROTO_ORDER_CHECK || o->kind == PROTO_ORDER_REQUEST_KEY;
 	}
 	json_decref(orders);
-	return 0;
+	/* Facts will follow: they must be those that the rules ask for by now. */
+	return fresh ? agent_watch(c, answer->watch_files, &answer->watch_files_count) : 0;
 }
 
 int message_heartbeat(struct agent_call *c)
@@ -160,17 +161,4 @@ int message_heartbeat(struct agent_call *c)
 	gather(c, m);
 	answer->next_s = INTERVAL_S;
 	return 0;
-}
-
-int message_report(struct agent_call *c)
-{
-	const struct proto_report *m = c->message;
-	struct agent agent;
-	int rc = agent_find(c->db, &c->agent, &agent);
-
-	if (rc == 0)
-		rc = instance_report(c->db, &agent.instance, m->facts);
-	if (rc == 0)
-		rc = agent_check(c, &agent.instance, m->reason, m->facts);
-	return rc;
 }

@@ -24,6 +24,7 @@ static void describe(const struct proto_inventory *m, struct inventory_device *d
 int message_inventory(struct agent_call *c)
 {
 	const struct proto_inventory *m = c->message;
+	struct proto_inventory_answer *answer = c->answer;
 	struct inventory_device *devices = mem_array((size_t)m->devices_count, sizeof *devices);
 	struct inventory inventory;
 	struct agent agent;
@@ -32,6 +33,8 @@ int message_inventory(struct agent_call *c)
 	describe(m, devices, &inventory);
 	if (rc == 0)
 		rc = inventory_publish(c->db, &agent.instance, &inventory);
+	if (rc == 0)
+		rc = agent_watch(c, answer->watch_files, &answer->watch_files_count);
 	free(devices);
 	return rc;
 }

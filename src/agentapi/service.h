@@ -57,6 +57,9 @@ int agent_check_recipient(struct agent_call *c, const struct agent *agent, const
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
 	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed);
 
+/* The files whose hashes this agent is to report: into an answer's watch_files, PROTO_WATCH_MAX at most. */
+int agent_watch(struct agent_call *c, struct proto_watch *files, int *count);
+
 /* Outside a transaction, before a message is handled: there is room for one more heartbeat then. */
 void heartbeat_make_room(struct frame_call *c);
 

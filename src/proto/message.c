@@ -115,6 +115,21 @@ static const struct proto_field inventory_rows[] = {
 FIELDS(inventory);
 #undef T
 
+#define T struct proto_watch
+static const struct proto_field watch_rows[] = {
+	TEXT(T, path, REQUIRED),
+};
+FIELDS(watch);
+#undef T
+
+#define T struct proto_inventory_answer
+static const struct proto_field inventory_answer_rows[] = {
+	TEXT(T, warning, OPTIONAL),
+	LIST(T, watch_files, &watch_fields),
+};
+FIELDS(inventory_answer);
+#undef T
+
 #define T struct proto_task
 static const struct proto_field task_rows[] = {
 	TEXT(T, device, REQUIRED),
@@ -285,6 +300,7 @@ FIELDS(order);
 static const struct proto_field heartbeat_answer_rows[] = {
 	INT(T, next_s, REQUIRED, 1, SECONDS_MAX),
 	LIST(T, orders, &order_fields),
+	LIST(T, watch_files, &watch_fields),
 };
 FIELDS(heartbeat_answer);
 #undef T

@@ -26,12 +26,13 @@
 #define PROTO_FACTS_MAX (256 * 1024)
 #define PROTO_DEVICES_MAX 128
 #define PROTO_ORDERS_MAX 64
+#define PROTO_WATCH_MAX 64
 #define PROTO_WAIT_MAX 60                /* seconds that the server may hold a heartbeat's answer back */
 #define PROTO_MESSAGE_MAX (384 * 1024)   /* JSON text of one message */
 
 /* name of the type, request struct, answer struct */
 #define PROTO_MESSAGES(X) \
-	X(INVENTORY, "inventory", inventory, ack)                      /* what there is: instance, host, devices */ \
+	X(INVENTORY, "inventory", inventory, inventory_answer)         /* what there is: instance, host, devices */ \
 	X(PROVISIONING, "provisioning", empty, provisioning_answer)    /* what shall be encrypted? */ \
 	X(PROVISION_START, "provision_start", provision_start, provision_start_answer) \
 	X(PROVISION_PROGRESS, "provision_progress", provision_progress, ack) \
@@ -165,6 +166,17 @@ struct proto_inventory {
 	struct proto_device devices[PROTO_DEVICES_MAX];
 };
 
+/* A file whose hash the rules of this machine's policies ask for: fact "files". */
+struct proto_watch {
+	char path[PROTO_PATH_MAX + 1];
+};
+
+struct proto_inventory_answer {
+	char warning[PROTO_TEXT_MAX + 1];        /* for the agent's log */
+	int watch_files_count;
+	struct proto_watch watch_files[PROTO_WATCH_MAX];         /* from now on these and no others */
+};
+
 /* One device to encrypt. Members of a RAID are tasks of their own with the same raid_name. */
 struct proto_task {
 	char device[PROTO_ID_MAX + 1];
@@ -289,6 +301,8 @@ struct proto_heartbeat_answer {
 	int64_t next_s;                          /* the next heartbeat no later than this */
 	int orders_count;
 	struct proto_order orders[PROTO_ORDERS_MAX];
+	int watch_files_count;                   /* with an order check or request-key: as in inventory_answer; else none */
+	struct proto_watch watch_files[PROTO_WATCH_MAX];
 };
 
 struct proto_report {

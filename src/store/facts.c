@@ -102,6 +102,27 @@ int facts_document(struct db *db, const struct facts_question *q, json_t **out)
 	return 0;
 }
 
+int facts_watched(struct db *db, const struct uuid *agent, int max, int limit, json_t **out)
+{
+	struct db_result *r;
+	json_t *paths;
+	int rc = db_query(db, &r, "select distinct f #>> '{}' from agent a join instance i on i.tenant = a.tenant and i.id = a.instance"
+		" join policy p on p.tenant = a.tenant and p.id in (select d.policy from device d where d.tenant = i.tenant"
+		" and d.instance = i.id union select x.policy from policy_image x where x.tenant = i.tenant and x.image = i.image),"
+		" jsonb_path_query(p.rules, 'lax $.** ? (@.type == \"file.sha256\").conditions[*].subject') f where a.id = $1"
+		" and f #>> '{}' like '/%' and octet_length(f #>> '{}') <= $2 order by 1 limit $3", DB_ARGS(db_uuid_arg(agent), db_int_arg(max),
+		db_int_arg(limit)));
+
+	if (rc < 0)
+		return rc;
+	paths = json_array();
+	for (size_t i = 0; i < db_rows(r); i++)
+		json_array_append_new(paths, json_string(db_text(r, i, 0)));
+	db_result_free(r);
+	*out = paths;
+	return 0;
+}
+
 /* What differs between two looks at an unchanged machine. */
 static const char *const passing[] = { "gathered_at", "os.uptime_s", "os.booted_at", "os.updates_checked_at", "processes", NULL };
 

@@ -27,6 +27,10 @@ struct facts_question {
  * is night. One query. ERR_NOT_FOUND: no such instance. Roles: agent, jobs, console. */
 int facts_document(struct db *db, const struct facts_question *q, json_t **out);
 
+/* Agent. The paths that file rules of policies name which its instance's image or a device of it is in: a list of at most LIMIT
+ * texts of at most MAX bytes, the caller's. */
+int facts_watched(struct db *db, const struct uuid *agent, int max, int limit, json_t **out);
+
 /* 1 when two documents differ in nothing but what passes by itself: times, counts, processes that come and go. */
 int facts_unchanged(const json_t *a, const json_t *b);
 

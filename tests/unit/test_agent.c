@@ -11,7 +11,6 @@
 #include "agent/conf.h"
 #include "agent/guest.h"
 #include "agent/holders.h"
-#include "agent/integrity/facts.h"
 #include "agent/link.h"
 #include "agent/option.h"
 #include "agent/pem.h"
@@ -413,21 +412,6 @@ TEST(claims_are_read_from_the_protected_header, "KEY-4")
 	CHECK_INT(claims_read("", &e), ERR_INVALID);
 	free(jwe);
 	free(encoded);
-}
-
-TEST(facts_tell_of_this_machine, "AGT-4")
-{
-	json_t *o = facts_gather();
-	const char *name = json_string_value(json_object_get(o, "host.name"));
-	char host[256];
-
-	CHECK(gethostname(host, sizeof host) == 0);
-	CHECK_STR(name, host);
-	CHECK_STR(json_string_value(json_object_get(o, "os.system")), "linux");
-	CHECK(json_integer_value(json_object_get(o, "os.uptime_s")) > 0);
-	CHECK(json_is_array(json_object_get(o, "network.addresses")));
-	CHECK(json_is_string(json_object_get(o, "gathered_at")));
-	json_decref(o);
 }
 
 TEST(holders_name_the_process, "AGT-1")
