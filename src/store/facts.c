@@ -34,7 +34,7 @@ static const struct {
 	" case when $7 then i.facts -> 'agent' -> 'values' end, i.facts_at from instance i join tenant t on t.id = i.tenant" \
 	" left join device d on d.tenant = i.tenant and d.id = $2 left join agent a on a.tenant = i.tenant and a.instance = i.id" \
 	" and a.state = 'active' left join key_request r on r.tenant = i.tenant and r.device = d.id and r.instance = i.id" \
-	" and r.closed is null, lateral (select case when $7 then coalesce(r.requested, $3) else $3 end as at) m where i.id = $1"
+	" and r.closed is null, lateral (select case when $4 is null then coalesce(r.requested, $3) else $3 end as at) m where i.id = $1"
 
 static int is_servers(const char *name)
 {

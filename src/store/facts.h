@@ -17,14 +17,14 @@ struct facts_question {
 	const struct uuid *instance;
 	const struct uuid *device;           /* NULL: no device is in question, and no fact of one is given */
 	const json_t *agent;                 /* facts as the agent sent them; NULL: what the instance last reported */
-	const char *access, *mount_point;    /* as the agent asks for them now; NULL: as the open key request has them */
+	const char *access, *mount_point;    /* as the agent asks for them now; NULL, for checks: as the open key request has them */
 	const char *address;                 /* of the agent as the server sees it; NULL: that of its last heartbeat */
 	clock_us at;
 };
 
-/* The facts of a key request or a check at Q->at; *OUT is the caller's reference. The facts of the request itself (its date, the
- * offset of the tenant's time zone at it) are those of the open one where there is one, so that a check does not fail because it
- * is night. One query. ERR_NOT_FOUND: no such instance. Roles: agent, jobs, console. */
+/* The facts of a key request or a check at Q->at; *OUT is the caller's reference. In a check (ACCESS NULL) the date of the request and
+ * the offset of the tenant's time zone at it are those of the open request, so that a check does not fail because it is night.
+ * One query. ERR_NOT_FOUND: no such instance. Roles: agent, jobs, console. */
 int facts_document(struct db *db, const struct facts_question *q, json_t **out);
 
 /* Agent. The paths that file rules of policies name which its instance's image or a device of it is in: a list of at most LIMIT

@@ -153,11 +153,64 @@ TEST(a_check_asks_for_the_open_request, "RUL-4,INT-5")
 	CHECK(parsed(text_of(doc, "server", "request.at")) < q.at - CLOCK_HOUR);
 	CHECK(json_object_get(doc, "agent") == NULL);
 	json_decref(doc);
+	/* The same with a report in hand; a new question has its own date. */
+	q.agent = asked.facts;
+	doc = document(&m, &q);
+	CHECK(parsed(text_of(doc, "server", "request.at")) < q.at - CLOCK_HOUR);
+	json_decref(doc);
+	q.access = "read-write";
+	doc = document(&m, &q);
+	CHECK_INT(parsed(text_of(doc, "server", "request.at")), q.at / 1000 * 1000);
+	json_decref(doc);
 	/* Of nobody else's machine. */
 	q.instance = &id;
 	db = as("keyward_agent", &tenant);
 	CHECK_INT(facts_document(db, &q, &doc), ERR_NOT_FOUND);
 	undo(db);
+}
+
+/* The files of all policies that the machine is in, by its image or by a device, and of no other. */
+TEST(files_to_watch_are_those_of_the_rules, "RUL-21")
+{
+	static const char *const rules[] = {
+		"[{\"type\":\"file.sha256\",\"conditions\":[{\"subject\":\"/etc/b\"},{\"subject\":\"/etc/a\"},{\"subject\":\"relative\"},{\"subject\":7}]},"
+		"{\"type\":\"package.version\",\"conditions\":[{\"subject\":\"/not/a/file\"}]}]",
+		"[{\"not\":{\"any\":[{\"type\":\"os.kernel\",\"conditions\":[]},{\"type\":\"file.sha256\",\"conditions\":[{\"subject\":\"/etc/a\"},"
+		"{\"subject\":\"/etc/deep\"}]}]}}]",
+		"[{\"type\":\"file.sha256\",\"conditions\":[{\"subject\":\"/etc/others\"}]}]",
+	};
+	struct uuid tenant = make_tenant("facts-watch"), ids[3];
+	struct machine m = make_machine(&tenant, "i-1", 1), other = make_machine_of(&tenant, "native", "i-2", 1);
+	struct db *db = as("keyward_console", &tenant);
+	json_t *paths = NULL;
+	char *text;
+
+	for (size_t i = 0; i < 3; i++) {
+		json_t *list = json_loads(rules[i], 0, NULL);
+		char name[] = { 'p', (char)('0' + i), '\0' };
+
+		ids[i] = uuid_new();
+		CHECK_INT(db_run(db, "insert into policy (tenant, id, name, rules) values (current_tenant(), $1, $2, $3)",
+			DB_ARGS(db_uuid_arg(&ids[i]), db_text_arg(name), db_json_arg(list))), 1);
+		json_decref(list);
+	}
+	CHECK_INT(db_run(db, "insert into policy_image select tenant, $1, image from instance where id = $2",
+		DB_ARGS(db_uuid_arg(&ids[0]), db_uuid_arg(&m.instance))), 1);
+	CHECK_INT(db_run(db, "update device set policy = $1 where instance = $2", DB_ARGS(db_uuid_arg(&ids[1]),
+		db_uuid_arg(&m.instance))), 1);
+	CHECK_INT(db_run(db, "update device set policy = $1 where instance = $2", DB_ARGS(db_uuid_arg(&ids[2]),
+		db_uuid_arg(&other.instance))), 1);
+	finish(db);
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(facts_watched(db, &m.agent, 1023, 64, &paths), 0);
+	text = json_dumps(paths, JSON_COMPACT);
+	CHECK_STR(text, "[\"/etc/a\",\"/etc/b\",\"/etc/deep\"]");
+	free(text);
+	json_decref(paths);
+	CHECK_INT(facts_watched(db, &m.agent, 6, 1, &paths), 0);
+	CHECK_INT(json_array_size(paths), 1);
+	json_decref(paths);
+	finish(db);
 }
 
 TEST(what_passes_is_no_change, "INT-6,SEC-7")
