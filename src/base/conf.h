@@ -26,6 +26,7 @@
 	X(WEB_LOG_LEVEL, "web.log_level", "info", "debug, info, warning or error") \
 	X(SESSION_IDLE, "session.idle_minutes", "30", "a session ends after so many minutes without a request") \
 	X(SESSION_ABSOLUTE, "session.absolute_hours", "12", "a session ends after so many hours in any case") \
+	X(OUTSIDE_LOCAL, "outside.local", "no", "yes: addresses that tenants name in settings may be this machine's own") \
 	X(SQL_FOLDER, "sql", NULL, "folder of the migrations")
 
 enum conf_setting {

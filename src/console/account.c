@@ -15,6 +15,7 @@
 #include "store/tenant.h"
 #include "web/doc.h"
 #include "web/invite.h"
+#include "web/vault.h"
 
 #define PASSPHRASE_PURPOSE "provisioning-passphrase"
 #define VERIFIER_PURPOSE "spake2-verifier"
@@ -24,19 +25,6 @@ const struct route_param account_passphrase_fields[] = {
 	{ "passphrase", "New passphrase", PARAM_PASSWORD, PARAM_REQUIRED, 0, 128, NULL },
 	PARAM_END
 };
-
-static struct keys_object object_of(const struct call *c, const struct buf *wrapped, const char *purpose)
-{
-	return (struct keys_object){ .tenant = c->tenant, .wrapped_tenant = { (const uint8_t *)wrapped->data, wrapped->len },
-		.purpose = purpose, .object = c->tenant };
-}
-
-static int protect(struct call *c, const struct buf *wrapped, const char *purpose, const struct secret *plain, struct buf *blob)
-{
-	struct keys_object object = object_of(c, wrapped, purpose);
-
-	return keys_protect(c->keys, &c->id, &object, plain, blob);
-}
 
 /* Takes about a tenth of a second (PBKDF2). */
 static int derive(const struct call *c, const struct secret *passphrase, struct secret **out)
@@ -57,41 +45,32 @@ static int derive(const struct call *c, const struct secret *passphrase, struct 
 
 static int set_passphrase(struct call *c, const struct secret *passphrase)
 {
-	struct buf wrapped = BUF_INIT, blob = BUF_INIT, verifier_blob = BUF_INIT;
+	struct buf blob = BUF_INIT, verifier_blob = BUF_INIT;
 	struct secret *verifier = NULL;
-	int rc = tenant_key(c->db, &wrapped);
+	int rc = derive(c, passphrase, &verifier);
 
 	if (rc == 0)
-		rc = derive(c, passphrase, &verifier);
+		rc = vault_protect(c, PASSPHRASE_PURPOSE, passphrase, &blob);
 	if (rc == 0)
-		rc = protect(c, &wrapped, PASSPHRASE_PURPOSE, passphrase, &blob);
-	if (rc == 0)
-		rc = protect(c, &wrapped, VERIFIER_PURPOSE, verifier, &verifier_blob);
+		rc = vault_protect(c, VERIFIER_PURPOSE, verifier, &verifier_blob);
 	if (rc == 0)
 		rc = provisioning_set(c->db, (struct wire_view){ (const uint8_t *)blob.data, blob.len },
 			(struct wire_view){ (const uint8_t *)verifier_blob.data, verifier_blob.len });
 	secret_free(verifier);
 	buf_free(&verifier_blob);
 	buf_free(&blob);
-	buf_free(&wrapped);
 	return rc;
 }
 
 static int reveal(struct call *c, struct secret **out)
 {
-	struct buf wrapped = BUF_INIT, blob = BUF_INIT;
+	struct buf blob = BUF_INIT;
 	clock_us changed;
-	int rc = tenant_key(c->db, &wrapped);
+	int rc = provisioning_passphrase(c->db, &blob, &changed);
 
 	if (rc == 0)
-		rc = provisioning_passphrase(c->db, &blob, &changed);
-	if (rc == 0) {
-		struct keys_object object = object_of(c, &wrapped, PASSPHRASE_PURPOSE);
-
-		rc = keys_reveal(c->keys, &c->id, &object, (struct wire_view){ (const uint8_t *)blob.data, blob.len }, out);
-	}
+		rc = vault_reveal(c, PASSPHRASE_PURPOSE, &blob, out);
 	buf_free(&blob);
-	buf_free(&wrapped);
 	return rc;
 }
 
@@ -163,14 +142,12 @@ static int check(struct call *c, const char *passphrase)
 
 int account_set(struct call *c)
 {
-	const char *typed = call_text(c, "passphrase");
-	int rc = check(c, typed);
+	int rc = check(c, call_text(c, "passphrase"));
 	struct secret *passphrase;
 
 	if (rc < 0)
 		return rc;
-	passphrase = secret_new(strlen(typed));
-	memcpy(passphrase->data, typed, passphrase->len);
+	passphrase = vault_typed(c, "passphrase");
 	rc = set_passphrase(c, passphrase);
 	secret_free(passphrase);
 	if (rc < 0)

@@ -68,4 +68,8 @@ int account_joined(struct call *c);
 int tenant_invitation(struct call *c);
 extern const struct route_param account_passphrase_fields[];
 
+/* deep_security.c */
+int deep_security_page(struct call *c), deep_security_save(struct call *c), deep_security_test_run(struct call *c);
+extern const struct route_param deep_security_fields[];
+
 #endif

@@ -54,6 +54,10 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/account", PERMISSION_ACCOUNT_VIEW, "console/account", account_page },
 	{ WEB_POST, "/account/passphrase/reveal", PERMISSION_ACCOUNT_EDIT, "console/account", account_reveal, .form = "/account" },
 	{ WEB_POST, "/account/passphrase", PERMISSION_ACCOUNT_EDIT, NULL, account_set, account_passphrase_fields, .form = "/account" },
+	{ WEB_GET, "/deep-security", PERMISSION_ACCOUNT_VIEW, "console/deep_security", deep_security_page,
+		.fragment = "part/deep_security_state" },
+	{ WEB_POST, "/deep-security", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_save, deep_security_fields },
+	{ WEB_POST, "/deep-security/test", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_test_run, .form = "/deep-security" },
 	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };
@@ -68,6 +72,7 @@ const struct route_menu console_menu[] = {
 	{ "Users", "/users", "users", "User Management", NULL },
 	{ "Roles", "/roles", "id", "User Management", NULL },
 	{ "Account", "/account", "building", "User Management", NULL },
+	{ "Deep Security", "/deep-security", "shield-lock", "User Management", NULL },
 	{ "Log", "/log", "list-details", "Audit", NULL },
 	ROUTE_MENU_END
 };

@@ -16,14 +16,16 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "jobs/drop.h"
 #include "jobs/table.h"
+#include "jobs/work.h"
 #include "store/tenant.h"
 
 #define TASKS_MOST 32
 #define TICK_MS 250
 
-static volatile sig_atomic_t stopping;
+static atomic_int stopping;
 
 static void stop(int signal_number)
 {
@@ -147,6 +149,7 @@ int main(int argc, char **argv)
 	}
 	if (conf_path == NULL || optind < argc)
 		return usage(2);
+	secret_init();
 	log_open("jobd", LOG_LEVEL_INFO);
 	if (conf_load(conf_path, &conf) < 0)
 		fatal("%s", err_text());
@@ -154,7 +157,10 @@ int main(int argc, char **argv)
 	signal(SIGINT, stop);
 	lock_in(user);
 	db = db_new(conf_get(&conf, CONF_DATABASE_JOBS));
+	if (work_start(&conf, &stopping) < 0)
+		fatal("%s", err_text());
 	work(db);
+	work_join();
 	db_free(db);
 	conf_free(&conf);
 	return 0;

@@ -112,7 +112,7 @@ def server():
     end: use names of your own. A test that stops or kills a part starts it again."""
     from stack.installation import Installation, free_port
     shutil.rmtree(scratch() / "server", ignore_errors=True)
-    with Installation(scratch() / "server", "sanitize", free_port()) as it:
+    with Installation(scratch() / "server", "sanitize", free_port(), settings={"outside.local": "yes"}) as it:
         it.prepare()
         it.start()
         yield it

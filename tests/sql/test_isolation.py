@@ -69,6 +69,8 @@ def populate(pg, tenant):
          (tenant, uuid.uuid4(), ids["request"])),
         ("insert into integrity_check (tenant, id, instance, reason) values (%s, %s, %s, 'order')",
          (tenant, uuid.uuid4(), ids["instance"])),
+        ("insert into deep_security (tenant) values (%s)", (tenant,)),
+        ("insert into deep_security_answer (tenant, instance, at) values (%s, %s, now())", (tenant, ids["instance"])),
         ("insert into agent_order (tenant, id, agent, kind) values (%s, %s, %s, 'check')", (tenant, uuid.uuid4(), ids["agent"])),
         ("insert into job (id, tenant, kind) values (%s, %s, 'mail')", (uuid.uuid4(), tenant)),
         ("select set_config('keyward.tenant', %s, true), audit_append('user', 'e', 'user', null, null, null, null, null, null,"

@@ -1,0 +1,10 @@
+/* kinds.c - the table of kinds of jobs. */
+#include "jobs/deep_security.h"
+#include "jobs/work.h"
+#include "store/deep_security.h"
+
+const struct work_kind work_kinds[] = {
+	{ DEEP_SECURITY_JOB_TEST, CLOCK_MINUTE, 1, CLOCK_SECOND, deep_security_job_test },
+	{ DEEP_SECURITY_JOB_ASK, CLOCK_MINUTE, 3, 5 * CLOCK_SECOND, deep_security_job_ask },
+	{ NULL },
+};

@@ -1,0 +1,162 @@
+/* work.c - takes jobs from the queue, one per thread, and says how they went. */
+#include "jobs/work.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "base/log.h"
+
+#define WAIT_MS 1000             /* how soon an end is noticed */
+#define PAUSE_MOST CLOCK_HOUR
+#define KEYD_TIMEOUT_MS 5000
+
+static pthread_t threads[WORK_THREADS];
+static int started;
+
+struct worker {
+	const struct conf *conf;
+	const atomic_int *stopping;
+};
+
+static const struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
+
+int work_begin(struct work *w)
+{
+	return db_begin(w->db, w->job->has_tenant ? &w->job->tenant : NULL, &actor);
+}
+
+static const struct work_kind *find(const char *kind)
+{
+	for (const struct work_kind *k = work_kinds; k->kind; k++)
+		if (strcmp(k->kind, kind) == 0)
+			return k;
+	return NULL;
+}
+
+/* The longest lease: which job it will be is known only once it is taken. */
+static clock_us lease(void)
+{
+	clock_us most = 0;
+
+	for (const struct work_kind *k = work_kinds; k->kind; k++)
+		most = k->lease > most ? k->lease : most;
+	return most;
+}
+
+static int take(struct db *db, struct job *job)
+{
+	int rc = db_begin(db, NULL, &actor);
+
+	if (rc == 0)
+		rc = job_take(db, lease(), job);
+	if (rc == 0)
+		rc = db_commit(db);
+	db_rollback(db);
+	return rc;
+}
+
+static clock_us retry_at(const struct work_kind *k, const struct job *job, int rc, clock_us now)
+{
+	clock_us pause = k->pause;
+
+	if (rc == ERR_INVALID || rc == ERR_NOT_FOUND || job->attempts >= k->attempts)
+		return 0;
+	for (int64_t i = 1; i < job->attempts && pause < PAUSE_MOST; i++)
+		pause *= 2;
+	return now + (pause < PAUSE_MOST ? pause : PAUSE_MOST);
+}
+
+static void settle(struct db *db, const struct work_kind *k, const struct job *job, int rc)
+{
+	char why[256];
+	clock_us again = rc < 0 ? retry_at(k, job, rc, clock_now()) : 0;
+
+	if (rc < 0) {
+		snprintf(why, sizeof why, "%s", err_text());
+		log_warning("job failed", "kind", k->kind, "code", err_name(rc), "why", why, "again", again ? "yes" : "no", NULL);
+	}
+	db_rollback(db);
+	if (db_begin(db, NULL, &actor) == 0) {
+		rc = rc < 0 ? job_fail(db, &job->id, why, again) : job_finish(db, &job->id);
+		if (rc == 0)
+			rc = db_commit(db);
+		db_rollback(db);
+	}
+	/* What could not be noted is taken again when its lease ends. */
+	if (rc < 0)
+		log_warning("a job's end could not be noted", "kind", k->kind, "why", err_text(), NULL);
+}
+
+static void run(struct work *w, const struct job *job)
+{
+	static const struct work_kind none = { .kind = "unknown" };
+	const struct work_kind *k = find(job->kind);
+	int rc;
+
+	w->job = job;
+	w->now = clock_now();
+	rc = k ? k->run(w) : err_set(ERR_INVALID, "this jobd has no such kind: %s", job->kind);
+	settle(w->db, k ? k : &none, job, rc);
+}
+
+static void rest(struct db *db)
+{
+	clock_us next = 0, now = clock_now();
+	int ms = WAIT_MS;
+
+	if (db_begin(db, NULL, &actor) == 0 && job_next(db, &next) == 0 && next && next < now + WAIT_MS * INT64_C(1000))
+		ms = next > now ? (int)((next - now) / 1000) + 1 : 1;
+	db_rollback(db);
+	if (db_wait(db, ms) < 0)
+		nanosleep(&(struct timespec){ 1, 0 }, NULL);
+}
+
+static void *work(void *ctx)
+{
+	const struct worker *self = ctx;
+	struct keys_client keys;
+	struct work w = { .db = db_new(conf_get(self->conf, CONF_DATABASE_JOBS)), .keys = &keys, .conf = self->conf };
+
+	keys_client_init(&keys, conf_get(self->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
+	db_listen(w.db, JOB_CHANNEL);
+	while (!*self->stopping) {
+		struct job job = { .attempts = 0 };
+
+		int rc = take(w.db, &job);
+
+		if (rc == 0)
+			run(&w, &job);
+		else
+			rest(w.db);
+		if (rc < 0 && rc != ERR_NOT_FOUND)
+			log_warning("the queue cannot be read", "code", err_name(rc), NULL);
+		job_release(&job);
+	}
+	keys_client_close(&keys);
+	db_free(w.db);
+	return NULL;
+}
+
+int work_start(const struct conf *conf, const atomic_int *stopping)
+{
+	static struct worker self;
+
+	/* Not safe in several threads at once. */
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_set(ERR_INTERNAL, "libcurl cannot start");
+	self = (struct worker){ conf, stopping };
+	for (; started < WORK_THREADS; started++)
+		if (pthread_create(&threads[started], NULL, work, &self) != 0)
+			return err_set(ERR_INTERNAL, "no thread for jobs");
+	return 0;
+}
+
+void work_join(void)
+{
+	while (started > 0)
+		pthread_join(threads[--started], NULL);
+}

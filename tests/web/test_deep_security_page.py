@@ -1,0 +1,103 @@
+"""The connection to a tenant's Deep Security Manager: set, tested and asked through the console and jobd."""
+import json
+import uuid
+
+from deepsec import KEY, Manager, computer
+from fixtures import fixture
+from inventory import Machine
+from stack.process import wait_until
+from test_pipeline import World, count
+from web import database
+
+PATIENCE = 120
+
+
+@fixture("file")
+def world(server):
+    return World(server)
+
+
+@fixture("test")
+def manager(folder):
+    with Manager(folder) as m:
+        yield m
+
+
+def fields(manager, **more):
+    return {"enabled": "1", "url": manager.url, "api_key": KEY, "ca": manager.ca.read_text(), "keep_minutes": "5", **more}
+
+
+def state(c):
+    return c.api("/deep-security").json["state"]
+
+
+def outcome(c):
+    assert c.post("/deep-security/test").status == 303
+    wait_until(lambda: state(c)["badge"]["name"] != "Testing", PATIENCE, "the test does not end")
+    return state(c)
+
+
+def test_set_and_test(server, world, manager):
+    # covers: ADM-4, ADM-1
+    c = world.console()
+    assert state(c)["badge"]["name"] == "Off"
+    assert c.post("/deep-security", **fields(manager)).status == 303
+    assert outcome(c)["badge"]["name"] == "Works"
+    assert manager.asked[-1][1]["api-secret-key"] == KEY
+    # The key is not shown again, and an empty field keeps it.
+    assert KEY not in c.get("/deep-security").text
+    assert c.post("/deep-security", **fields(manager, api_key="", keep_minutes="10")).status == 303
+    assert outcome(c)["badge"]["name"] == "Works"
+    assert c.post("/deep-security", **fields(manager, api_key="2:other")).status == 303
+    failed = outcome(c)
+    assert failed["badge"]["name"] == "Failed" and "secret" in failed["text"], failed
+    log = c.api("/log?search=deep-security").json
+    text = json.dumps(log)
+    assert len(log["list"]["rows"]) == 3 and KEY not in text and "secret_changed" in text, text
+    assert not count(server, "select count(*) from deep_security where position(%s::bytea in api_key) > 0", KEY.encode())
+
+
+def test_faults_stand_at_their_fields(server, world, manager):
+    # covers: ADM-4, WEB-3
+    c = world.console()
+    for change, name in (({"url": "http://dsm"}, "url"), ({"url": ""}, "url"), ({"url": "https://u:p@dsm"}, "url"),
+                         ({"ca": "no certificate"}, "ca"), ({"keep_minutes": "0"}, "keep_minutes"), ({"keep_minutes": "x"}, "keep_minutes")):
+        answer = c.api("/deep-security", fields(manager, **change))
+        assert answer.status == 422, (change, answer)
+        page = c.post("/deep-security", **fields(manager, **change))
+        assert page.status == 422 and f'id="e-{name}"' in page.text, (change, page)
+    other = World(server).console()
+    page = other.post("/deep-security", **fields(manager, api_key=""))
+    assert page.status == 422 and 'id="e-api_key"' in page.text and manager.url in page.text, page
+    assert other.post("/deep-security/test").status == 409
+
+
+def ask(world, machine):
+    with database(world.it).cursor() as c:
+        c.execute("insert into job (id, tenant, kind, payload) values (%s, %s, 'deep-security-ask', %s)",
+                  (str(uuid.uuid4()), world.tenant, json.dumps({"instance": machine.instance})))
+
+
+def answer(server, machine):
+    with database(server).cursor() as c:
+        c.execute("select facts, error from deep_security_answer where instance = %s", (machine.instance,))
+        return c.fetchone()
+
+
+def test_a_machine_is_asked_about(server, manager):
+    # covers: ADM-4, RUL-16, RUL-24
+    world = World(server)
+    c, machine = world.console(), Machine(server, world.tenant, "dsm-box")
+    manager.computers = [computer("dsm-box", firewall=("off", "inactive"))]
+    assert c.post("/deep-security", **fields(manager)).status == 303
+    ask(world, machine)
+    wait_until(lambda: answer(server, machine), PATIENCE, "no answer is kept")
+    facts, error = answer(server, machine)
+    assert facts["deep_security.firewall"] == "off" and facts["deep_security.anti_malware"] == "on" and error is None
+    # What cannot be known replaces what was known.
+    manager.computers = []
+    ask(world, machine)
+    wait_until(lambda: answer(server, machine)[1], PATIENCE, "the former answer stays")
+    facts, error = answer(server, machine)
+    assert facts is None and "dsm-box" in error
+    assert state(c)["badge"]["name"] == "Failed"
