@@ -1,10 +1,13 @@
 -- The log: one hash chain per tenant, and one of the installation itself under the nil UUID. Nobody has a right to write here;
 -- audit_append is the only way in. src/audit/chain.c computes the same bytes.
 
+-- A type's own check is made ready once per session, a table's by every statement that writes to it.
+CREATE DOMAIN hash32 AS bytea CHECK (length(VALUE) = 32);
+
 CREATE TABLE audit_head (
 	tenant uuid PRIMARY KEY,
 	seq bigint NOT NULL,
-	hash bytea NOT NULL CHECK (length(hash) = 32)
+	hash hash32 NOT NULL
 );
 SELECT isolate('audit_head');
 
@@ -24,8 +27,8 @@ CREATE TABLE audit_entry (
 	address text,
 	request text,
 	written_by text NOT NULL,               -- the database role that was signed in: it cannot be chosen by the caller
-	previous bytea NOT NULL CHECK (length(previous) = 32),
-	hash bytea NOT NULL CHECK (length(hash) = 32),
+	previous hash32 NOT NULL,
+	hash hash32 NOT NULL,
 	PRIMARY KEY (tenant, seq)
 );
 SELECT isolate('audit_entry');
@@ -53,73 +56,66 @@ CREATE POLICY audit_tenant ON audit_entry AS RESTRICTIVE FOR SELECT TO keyward_c
 	USING (tenant <> '00000000-0000-0000-0000-000000000000');
 GRANT SELECT ON audit_head, audit_entry TO keyward_central, keyward_console, keyward_jobs;
 
--- One field of the hashed text: four bytes of length, then the bytes; a null is the length -1.
-CREATE FUNCTION audit_field(v bytea) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT CASE WHEN v IS NULL THEN '\xffffffff'::bytea ELSE int4send(length(v)) || v END $$;
-CREATE FUNCTION audit_field(v text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$ SELECT CASE WHEN v IS NULL THEN '\xffffffff'::bytea
-	ELSE int4send(octet_length(v)) || convert_to(v, 'UTF8') END $$;
-
--- The hash of an entry over all its fields and the hash before it.
-CREATE FUNCTION audit_hash(e audit_entry) RETURNS bytea LANGUAGE sql STABLE
-AS $$
-	SELECT sha256(audit_field('keyward-audit-1'::text) || audit_field(uuid_send(e.tenant)) || audit_field(int8send(e.seq))
-		|| audit_field(int8send((extract(epoch FROM e.at) * 1000000)::bigint))
-		|| audit_field(e.category) || audit_field(e.event)
-		|| audit_field(e.actor_kind) || audit_field(uuid_send(e.actor_id)) || audit_field(e.actor_name)
-		|| audit_field(e.object_kind) || audit_field(uuid_send(e.object_id)) || audit_field(e.object_name)
-		|| audit_field(e.detail::text) || audit_field(e.address) || audit_field(e.request) || audit_field(e.written_by)
-		|| audit_field(e.previous))
-$$;
+-- One field of the hashed text: four bytes of length, then the bytes; a null is the length -1. No more stable than convert_to
+-- is: only so are they expanded in place.
+CREATE FUNCTION audit_field(v uuid) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT coalesce('\x00000010'::bytea || uuid_send(v), '\xffffffff') $$;
+CREATE FUNCTION audit_field(v bigint) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$ SELECT coalesce('\x00000008'::bytea || int8send(v), '\xffffffff') $$;
+CREATE FUNCTION audit_field(v text) RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT coalesce(int4send(octet_length(v)) || convert_to(v, 'UTF8'), '\xffffffff') $$;
 
 -- Definer: no role may write the tables. The tenant is the transaction's; only the operator's side and the administrator may
 -- write without one, into the installation's chain. A role can only name actors of its own kind, so that the operator's
 -- console cannot log in a tenant's user's name, nor the agent service in a person's.
+--
+-- Every change of anything comes through here. plpgsql, because each session keeps its plans; few and short statements, because
+-- each costs its set-up again every time.
 CREATE FUNCTION audit_append(category text, event text, actor_kind text, actor_id uuid, actor_name text, object_kind text,
 	object_id uuid, object_name text, detail json, address text, request text)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
 	nil CONSTANT uuid := '00000000-0000-0000-0000-000000000000';
-	e audit_entry;
-	h audit_head;
+	bound CONSTANT uuid := nullif(current_setting('keyward.tenant', true), '')::uuid;
+	chain CONSTANT uuid := coalesce(bound, nil);
+	role CONSTANT text := session_user;
+	last bigint;
+	stamp timestamptz;
+	former bytea;
+	own bytea;
 BEGIN
-	e.tenant := coalesce(current_tenant(), nil);
-	IF e.tenant = nil AND (current_tenant() IS NOT NULL OR session_user IN ('keyward_console', 'keyward_agent')) THEN
+	IF chain = nil AND (bound IS NOT NULL OR role IN ('keyward_console', 'keyward_agent')) THEN
 		RAISE EXCEPTION 'an entry needs a tenant' USING ERRCODE = 'insufficient_privilege';
 	END IF;
-	IF e.tenant <> nil AND NOT EXISTS (SELECT 1 FROM tenant t WHERE t.id = e.tenant) THEN
-		RAISE EXCEPTION 'no such tenant' USING ERRCODE = 'insufficient_privilege';
-	END IF;
-	IF NOT (CASE session_user
+	IF NOT (CASE role
 		WHEN 'keyward_central' THEN actor_kind IN ('operator', 'system', 'anonymous')
 		WHEN 'keyward_console' THEN actor_kind IN ('user', 'system', 'anonymous')
 		WHEN 'keyward_agent' THEN actor_kind IN ('agent', 'system', 'anonymous')
 		WHEN 'keyward_jobs' THEN actor_kind = 'system'
 		ELSE true END) THEN
-		RAISE EXCEPTION 'role % cannot log as %', session_user, actor_kind USING ERRCODE = 'insufficient_privilege';
+		RAISE EXCEPTION 'role % cannot log as %', role, actor_kind USING ERRCODE = 'insufficient_privilege';
 	END IF;
-	INSERT INTO audit_head VALUES (e.tenant, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING;
-	SELECT * INTO h FROM audit_head a WHERE a.tenant = e.tenant FOR UPDATE;
-	e.seq := h.seq + 1;
-	e.at := clock_timestamp();
-	e.category := category;
-	e.event := event;
-	e.actor_kind := actor_kind;
-	e.actor_id := actor_id;
-	e.actor_name := actor_name;
-	e.object_kind := object_kind;
-	e.object_id := object_id;
-	e.object_name := object_name;
-	e.detail := detail;
-	e.address := address;
-	e.request := request;
-	e.written_by := session_user;
-	e.previous := h.hash;
-	e.hash := audit_hash(e);
-	INSERT INTO audit_entry VALUES (e.*);
-	UPDATE audit_head a SET seq = e.seq, hash = e.hash WHERE a.tenant = e.tenant;
-	RETURN e.seq;
+	SELECT h.seq, h.hash INTO last, former FROM audit_head h WHERE h.tenant = chain FOR UPDATE;
+	IF NOT FOUND THEN
+		IF chain <> nil AND NOT EXISTS (SELECT 1 FROM tenant t WHERE t.id = chain) THEN
+			RAISE EXCEPTION 'no such tenant' USING ERRCODE = 'insufficient_privilege';
+		END IF;
+		INSERT INTO audit_head VALUES (chain, 0, decode(repeat('00', 32), 'hex')) ON CONFLICT DO NOTHING;
+		SELECT h.seq, h.hash INTO STRICT last, former FROM audit_head h WHERE h.tenant = chain FOR UPDATE;
+	END IF;
+	last := last + 1;
+	stamp := clock_timestamp();
+	own := sha256('\x0000000f'::bytea || 'keyward-audit-1'::bytea || audit_field(chain) || audit_field(last)
+		|| audit_field((extract(epoch FROM stamp) * 1000000)::bigint) || audit_field(category) || audit_field(event)
+		|| audit_field(actor_kind) || audit_field(actor_id) || audit_field(actor_name)
+		|| audit_field(object_kind) || audit_field(object_id) || audit_field(object_name)
+		|| audit_field(detail::text) || audit_field(address) || audit_field(request) || audit_field(role)
+		|| '\x00000020'::bytea || former);
+	INSERT INTO audit_entry VALUES (chain, last, stamp, category, event, actor_kind, actor_id, actor_name, object_kind, object_id,
+		object_name, detail, address, request, role, former, own);
+	UPDATE audit_head h SET seq = last, hash = own WHERE h.tenant = chain;
+	RETURN last;
 END
 $$;
 GRANT EXECUTE ON FUNCTION audit_append(text, text, text, uuid, text, text, uuid, text, json, text, text)

@@ -1,5 +1,13 @@
 -- Key requests, the decisions on them, and orders to agents.
 
+-- Types of their own: a table's checks would be parsed and made ready again by every statement that writes to it, and a key's
+-- delivery is such a statement.
+CREATE DOMAIN request_status AS text CHECK (VALUE IN ('pending', 'approved', 'delivered', 'denied', 'revoking', 'revoked'));
+CREATE DOMAIN request_integrity AS text CHECK (VALUE IN ('good', 'bad', 'unknown', 'failed'));
+CREATE DOMAIN request_access AS text CHECK (VALUE IN ('read-only', 'read-write'));
+CREATE DOMAIN one_time_key AS bytea CHECK (length(VALUE) = 65);          -- P-256 point, uncompressed
+CREATE DOMAIN agent_signature AS bytea CHECK (length(VALUE) = 64);
+
 CREATE TABLE key_request (
 	tenant uuid NOT NULL REFERENCES tenant,
 	id uuid NOT NULL,
@@ -10,13 +18,13 @@ CREATE TABLE key_request (
 	policy uuid,                            -- the one that judged; null once that is deleted
 	policy_name text NOT NULL DEFAULT '',
 	policy_version int NOT NULL DEFAULT 0,
-	status text NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'approved', 'delivered', 'denied', 'revoking', 'revoked')),
-	integrity text NOT NULL DEFAULT 'unknown' CHECK (integrity IN ('good', 'bad', 'unknown', 'failed')),
-	access text NOT NULL CHECK (access IN ('read-only', 'read-write')),
+	status request_status NOT NULL DEFAULT 'pending',
+	integrity request_integrity NOT NULL DEFAULT 'unknown',
+	access request_access NOT NULL,
 	mount_point text NOT NULL DEFAULT '',
 	reason text NOT NULL DEFAULT '',
-	recipient_key bytea NOT NULL CHECK (length(recipient_key) = 65), -- the agent's one-time key: P-256 point
-	signature bytea NOT NULL CHECK (length(signature) = 64),         -- of the agent over that key
+	recipient_key one_time_key NOT NULL,
+	signature agent_signature NOT NULL,      -- of the agent over that key
 	facts jsonb NOT NULL DEFAULT '{}',
 	address text NOT NULL DEFAULT '',       -- as the server saw it
 	verdict jsonb,
