@@ -63,23 +63,29 @@ static int judge(struct agent_call *c, const struct request_case *k)
 	return rc;
 }
 
-static int deliver(struct agent_call *c, const struct request_case *k, struct proto_key_answer *answer)
+static int deliver(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
 {
-	struct buf wrapped = BUF_INIT, tenant = BUF_INIT;
-	int rc = device_key_release(c->db, &k->device.id, &answer->key_version, &wrapped, &tenant);
+	int rc = device_key_check(keys);
 
 	if (rc == 0)
-		rc = request_deliver_case(c->db, k, answer->key_version);
+		rc = request_deliver_case(c->db, k, keys->version);
 	if (rc == 0)
-		rc = agent_seal(c, &k->id, &k->device.id, answer->key_version, &tenant, &wrapped, k->recipient_key, answer->sealed);
-	if (rc == 0)
+		rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, k->recipient_key, answer->sealed);
+	if (rc == 0) {
+		answer->key_version = keys->version;
 		answer->status = PROTO_KEY_DELIVERED;
-	buf_free(&tenant);
-	buf_free(&wrapped);
+	}
 	return rc;
 }
 
-static int answer_case(struct agent_call *c, const struct request_case *k, struct proto_key_answer *answer)
+static int is_released(const struct request_case *k)
+{
+	return k->status == REQUEST_APPROVED || k->status == REQUEST_DELIVERED;
+}
+
+/* KEYS: of the device; looked at only when the key is released. */
+static int answer_case(struct agent_call *c, const struct request_case *k, const struct key_pair *keys,
+	struct proto_key_answer *answer)
 {
 	int read_only = strcmp(k->access, "read-only") == 0 || strcmp(k->device.access, "read-only") == 0;
 
@@ -90,8 +96,8 @@ static int answer_case(struct agent_call *c, const struct request_case *k, struc
 	snprintf(answer->device, sizeof answer->device, "%s", k->device.provider_device);
 	snprintf(answer->mount_point, sizeof answer->mount_point, "%s", k->device.mount_point);
 	snprintf(answer->filesystem, sizeof answer->filesystem, "%s", k->device.filesystem);
-	if (k->status == REQUEST_APPROVED || k->status == REQUEST_DELIVERED)
-		return deliver(c, k, answer);
+	if (is_released(k))
+		return deliver(c, k, keys, answer);
 	answer->retry_after_s = poll_after(k, c->frame->now);
 	return 0;
 }
@@ -118,6 +124,7 @@ int message_key_request(struct agent_call *c)
 {
 	const struct proto_key_request *m = c->message;
 	struct request_case k = { 0 };
+	struct key_pair keys = { 0 };
 	struct device device;
 	struct agent agent;
 	struct uuid id;
@@ -137,9 +144,12 @@ int message_key_request(struct agent_call *c)
 		if (rc == 0)
 			rc = request_load_locked(c->db, &id, &k);
 	}
+	if (rc == 0 && is_released(&k))
+		rc = device_key_pair(c->db, &k.device.id, &keys);
 	if (rc == 0)
-		rc = answer_case(c, &k, c->answer);
+		rc = answer_case(c, &k, &keys, c->answer);
 	request_case_release(&k);
+	device_key_pair_free(&keys);
 	device_release(&device);
 	return rc;
 }
@@ -148,13 +158,15 @@ int message_key_poll(struct agent_call *c)
 {
 	const struct proto_key_poll *m = c->message;
 	struct request_case k = { 0 };
-	int rc = request_load_locked(c->db, &m->request, &k);
+	struct key_pair keys = { 0 };
+	int rc = request_load_poll(c->db, &m->request, &k, &keys);
 
 	if (rc == ERR_NOT_FOUND || (rc == 0 && (!uuid_equal(&k.agent, &c->agent) || k.closed)))
 		rc = err_set(ERR_NOT_FOUND, "this request is over; ask anew");
 	if (rc == 0)
-		rc = answer_case(c, &k, c->answer);
+		rc = answer_case(c, &k, &keys, c->answer);
 	request_case_release(&k);
+	device_key_pair_free(&keys);
 	return rc;
 }
 

@@ -52,7 +52,7 @@ int agent_and_device(struct agent_call *c, const char *name, struct agent *agent
 /* ERR_TAMPERED unless the agent signed this one-time key for this device. */
 int agent_check_recipient(struct agent_call *c, const struct agent *agent, const char *device, const uint8_t *key,
 	const uint8_t *signature);
-/* The device's active key, sealed to the one-time KEY; WRAPPED_TENANT from tenant_key or device_key_release, so a suspended
+/* The device's active key, sealed to the one-time KEY; WRAPPED_TENANT from tenant_key or device_key_pair, so a suspended
  * account gets none. REQUEST is what keyd logs. SEALED holds PROTO_SEALED_MAX + 1 bytes. */
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
 	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed);

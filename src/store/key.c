@@ -1,6 +1,7 @@
 /* key.c - devices' keys. */
 #include "store/key.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -26,25 +27,40 @@ int device_key_get(struct db *db, const struct uuid *device, int64_t *version, s
 	return 0;
 }
 
-int device_key_release(struct db *db, const struct uuid *device, int64_t *version, struct buf *wrapped, struct buf *tenant)
+void device_key_take(struct db_result *r, int at, struct key_pair *out)
+{
+	out->version = db_int(r, 0, at);
+	replace(&out->wrapped, db_bytes(r, 0, at + 1));
+	snprintf(out->account, sizeof out->account, "%s", db_text(r, 0, at + 2));
+	replace(&out->tenant, db_bytes(r, 0, at + 3));
+}
+
+int device_key_check(const struct key_pair *p)
+{
+	if (strcmp(p->account, "active") != 0)
+		return err_set(ERR_SUSPENDED, "the account is %s", p->account);
+	if (p->version == 0)
+		return err_set(ERR_NOT_FOUND, "the device has no key");
+	return p->tenant.len ? 0 : err_set(ERR_NOT_FOUND, "the account has no key");
+}
+
+int device_key_pair(struct db *db, const struct uuid *device, struct key_pair *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select k.version, k.wrapped, t.state, t.wrapped_key from device_key k join tenant t"
-		" on t.id = k.tenant where k.device = $1 and k.state = 'active'", DB_ARGS(db_uuid_arg(device)));
+	int rc = db_query_row(db, &r, "select " KEY_PAIR_COLUMNS " from device_key k join tenant t on t.id = k.tenant"
+		" where k.device = $1 and k.state = 'active'", DB_ARGS(db_uuid_arg(device)));
 
 	if (rc < 0)
 		return rc;
-	if (strcmp(db_text(r, 0, 2), "active") != 0) {
-		rc = err_set(ERR_SUSPENDED, "the account is %s", db_text(r, 0, 2));
-	} else if (db_is_null(r, 0, 3)) {
-		rc = err_set(ERR_NOT_FOUND, "the account has no key");
-	} else {
-		*version = db_int(r, 0, 0);
-		replace(wrapped, db_bytes(r, 0, 1));
-		replace(tenant, db_bytes(r, 0, 3));
-	}
+	device_key_take(r, 0, out);
 	db_result_free(r);
-	return rc;
+	return 0;
+}
+
+void device_key_pair_free(struct key_pair *p)
+{
+	buf_free(&p->wrapped);
+	buf_free(&p->tenant);
 }
 
 static int log_key(struct db *db, enum audit_event event, const struct uuid *device, const char *name, json_t *detail)

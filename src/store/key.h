@@ -7,8 +7,21 @@
 
 /* The active key; WRAPPED's former content is replaced. ERR_NOT_FOUND when the device has none. */
 int device_key_get(struct db *db, const struct uuid *device, int64_t *version, struct buf *wrapped);
-/* The same together with the account's key, which unwraps it; ERR_SUSPENDED as tenant_key. Both are replaced. */
-int device_key_release(struct db *db, const struct uuid *device, int64_t *version, struct buf *wrapped, struct buf *tenant);
+
+/* The active key together with the account's key, which unwraps it. */
+struct key_pair {
+	int64_t version;             /* 0: the device has none */
+	struct buf wrapped, tenant;
+	char account[16];            /* the account's state */
+};
+#define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key"      /* of device_key k and tenant t */
+/* From the first row, whose column AT is the first of those. */
+void device_key_take(struct db_result *r, int at, struct key_pair *out);
+/* 0, or why no key may go out: ERR_SUSPENDED as tenant_key, ERR_NOT_FOUND. */
+int device_key_check(const struct key_pair *p);
+int device_key_pair(struct db *db, const struct uuid *device, struct key_pair *out);   /* ERR_NOT_FOUND when the device has none */
+void device_key_pair_free(struct key_pair *p);               /* zeroed is fine */
+
 /* A new active key; the one before becomes a former one. NAME of the device for the log. ERR_CONFLICT: VERSION exists. */
 int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, struct wire_view wrapped);
 /* All of them, for good. Logged when there was one. */

@@ -35,9 +35,18 @@ static int take_policy(struct db_result *r, struct request_case *c)
 	return rc;
 }
 
+static int take_recipient(struct db_result *r, int column, struct request_case *c)
+{
+	struct wire_view key = db_bytes(r, 0, column);
+
+	if (key.len != REQUEST_KEY_SIZE)
+		return err_set(ERR_DB, "a one-time key has %zu bytes", key.len);
+	memcpy(c->recipient_key, key.data, REQUEST_KEY_SIZE);
+	return 0;
+}
+
 static int take_case(struct db_result *r, const struct uuid *id, struct request_case *c)
 {
-	struct wire_view key = db_bytes(r, 0, 9);
 	int rc;
 
 	*c = (struct request_case) {
@@ -52,11 +61,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 		rc = integrity_parse(db_text(r, 0, 4), &c->integrity);
 	if (rc == 0)
 		rc = take_policy(r, c);
-	if (rc == 0 && key.len != REQUEST_KEY_SIZE)
-		rc = err_set(ERR_DB, "a one-time key has %zu bytes", key.len);
-	if (rc == 0)
-		memcpy(c->recipient_key, key.data, REQUEST_KEY_SIZE);
-	return rc;
+	return rc < 0 ? rc : take_recipient(r, 9, c);
 }
 
 #define CASE_DEVICE 25           /* the column where the device's begin */
@@ -99,4 +104,37 @@ int request_load(struct db *db, const struct uuid *id, struct request_case *out)
 int request_load_locked(struct db *db, const struct uuid *id, struct request_case *out)
 {
 	return load(db, CASE " for update of r", id, out);
+}
+
+/* Few columns of few tables: a statement's set-up costs more than its work, and grows with both. */
+int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys)
+{
+	struct request_case c = { .id = *id };
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select r.agent, r.status, r.closed is not null, r.access, r.recipient_key, r.requested,"
+		" coalesce(r.key_version, 0), d.id, coalesce(nullif(d.name, ''), d.provider_device), d.provider_device, d.filesystem,"
+		" d.mount_point, d.access, " KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
+		" join tenant t on t.id = r.tenant left join device_key k on k.tenant = r.tenant and k.device = r.device"
+		" and k.state = 'active' where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	c.agent = db_uuid(r, 0, 0);
+	c.closed = db_bool(r, 0, 2);
+	c.access = mem_strdup(db_text(r, 0, 3));
+	c.requested = db_time(r, 0, 5);
+	c.delivered_version = db_int(r, 0, 6);
+	c.device = (struct device) { .id = db_uuid(r, 0, 7), .name = mem_strdup(db_text(r, 0, 8)),
+		.provider_device = mem_strdup(db_text(r, 0, 9)), .filesystem = mem_strdup(db_text(r, 0, 10)),
+		.mount_point = mem_strdup(db_text(r, 0, 11)), .access = mem_strdup(db_text(r, 0, 12)) };
+	device_key_take(r, 13, keys);
+	rc = request_state_parse(db_text(r, 0, 1), &c.status);
+	if (rc == 0)
+		rc = take_recipient(r, 4, &c);
+	db_result_free(r);
+	if (rc == 0)
+		*out = c;
+	else
+		request_case_release(&c);
+	return rc;
 }

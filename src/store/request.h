@@ -9,6 +9,7 @@
 #include "policy/request_state.h"
 #include "store/db.h"
 #include "store/device.h"
+#include "store/key.h"
 #include "store/list.h"
 
 #define REQUEST_KEY_SIZE 65      /* P-256 point, uncompressed */
@@ -60,7 +61,11 @@ int request_judge(struct db *db, const struct request_case *c, const struct verd
 /* The key of VERSION is being sealed to the agent; it leaves only after the commit. An APPROVED one only, or a DELIVERED one with the
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
-/* Same, for what request_load_locked gave in this transaction: no further question to the database. */
+/* What the answer to an agent that asks again takes, locked, with the keys that may have to be sealed, in one question to the database.
+ * Of *OUT just id, agent, status, closed, access, recipient_key, requested, delivered_version, and of its device id, name,
+ * provider_device, filesystem, mount_point and access are filled in. */
+int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
+/* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
 int request_deliver_case(struct db *db, const struct request_case *c, int64_t version);
 /* The agent says that the volume is open: the device is In-use. */
 int request_opened(struct db *db, const struct uuid *id);
