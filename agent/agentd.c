@@ -305,6 +305,8 @@ static void ask_for(struct daemon *a, struct device *d)
 		request_ask(&a->g, d);
 	else if (d->state == DEVICE_PENDING)
 		request_poll(&a->g, d);
+	else if (d->state == DEVICE_DENIED)
+		request_again(&a->g, d);
 	if (d->state == DEVICE_OPEN)
 		a->beat_at = clock_ticks();
 }

@@ -141,7 +141,7 @@ static void count(const struct tool *t, int *open, int *lost)
 		const struct device *d = &t->g.devices[i];
 
 		*open += d->state == DEVICE_OPEN;
-		*lost += d->state == DEVICE_FAILED || (d->state == DEVICE_WAITING && d->wake == DEVICE_NEVER);
+		*lost += d->state == DEVICE_FAILED || d->state == DEVICE_DENIED;
 	}
 }
 

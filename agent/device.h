@@ -3,11 +3,12 @@
  *
  *     waiting ── ask ──▶ requesting ── pend ──▶ pending
  *        ▲                   │  key               │ key
- *        │ deny, retry       ▼                    ▼
+ *        │ retry             ▼                    ▼
  *        └──────────────  opening ── opened ──▶ open ── close ──▶ closing ── closed ──▶ closed ── retry ──▶ waiting
  *                            │ fail               │ fail
  *                            └──▶ failed ◀────────┘   (retry ──▶ waiting)
- *     waiting, failed, closed ── provision ──▶ provisioning ── provisioned ──▶ waiting
+ *     requesting, pending ── deny ──▶ denied ── ask ──▶ requesting; and where somebody approves after all: ── key ──▶ opening
+ *     waiting, denied, failed, closed ── provision ──▶ provisioning ── provisioned ──▶ waiting
  *
  * wake says when the state is to be looked at again; DEVICE_NEVER: only an order moves it. */
 #ifndef AGENT_DEVICE_H
@@ -22,6 +23,7 @@
 	X(WAITING, "waiting")           /* for its turn to ask: at wake */ \
 	X(REQUESTING, "requesting")     /* the request is under way */ \
 	X(PENDING, "pending")           /* somebody decides; poll at wake */ \
+	X(DENIED, "denied")             /* rests until an order, or wake: long after */ \
 	X(OPENING, "opening")           /* the key is here */ \
 	X(OPEN, "open")                 /* mounted; looked at now and then at wake */ \
 	X(FAILED, "failed")             /* to be tried again at wake */ \

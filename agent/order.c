@@ -97,7 +97,7 @@ static void ask_again(struct daemon *a, const struct proto_order *o, struct devi
 		d->locked = 0;
 	if (d->state == DEVICE_CLOSED || d->state == DEVICE_FAILED)
 		device_move(d, DEVICE_EVENT_RETRY);
-	if (d->state == DEVICE_WAITING || d->state == DEVICE_PENDING) {
+	if (d->state == DEVICE_WAITING || d->state == DEVICE_PENDING || d->state == DEVICE_DENIED) {
 		d->ask_reason = PROTO_REASON_ORDER;
 		d->failures = 0;
 		d->wake = clock_ticks();

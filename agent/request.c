@@ -35,6 +35,7 @@ static void fail(struct device *d, const char *what)
 	for (unsigned i = 0; i < d->failures && wait < FAILED_MOST; i++)
 		wait *= 2;
 	d->failures++;
+	d->ask_reason = PROTO_REASON_FAILURE;
 	device_say(d, "%s: %s", what, err_text());
 	log_error("a volume cannot be opened", "device", d->id, "reason", d->detail, NULL);
 	device_move(d, DEVICE_EVENT_FAIL);
@@ -131,10 +132,11 @@ static void deliver(struct guest *g, struct device *d, const struct proto_key_an
 	fail(d, "the key cannot be used");
 }
 
+/* The one-time key stays: who denied may change his mind. */
 static void denied(struct device *d, const struct proto_key_answer *a)
 {
 	device_move(d, DEVICE_EVENT_DENY);
-	drop_one_time(d);
+	d->ask_reason = PROTO_REASON_SCHEDULE;
 	device_say(d, "denied%s%s", a->reason[0] ? ": " : "", a->reason);
 	log_warning("the key request was denied", "device", d->id, "reason", a->reason, "again",
 		a->retry_after_s > 0 ? "later" : "when the server orders it", NULL);
@@ -226,21 +228,40 @@ void request_ask(struct guest *g, struct device *d)
 	proto_request_free(PROTO_KEY_REQUEST, r);
 }
 
-void request_poll(struct guest *g, struct device *d)
+/* What became of the request; where nothing is said, D is looked at again later. */
+static int poll(struct guest *g, struct device *d, struct proto_key_answer *a)
 {
 	struct proto_key_poll r = { .request = d->request };
-	struct proto_key_answer *a = proto_answer_new(PROTO_KEY_POLL);
 	int rc = guest_call(g, PROTO_KEY_POLL, &r, a);
 
-	if (rc == 0) {
-		take_answer(g, d, a);
-	} else if (rc == ERR_NOT_FOUND && g->client.refusal.code[0]) {
+	if (rc == ERR_NOT_FOUND && g->client.refusal.code[0]) {
 		log_info("the server no longer has the request; asking anew", "device", d->id, NULL);
 		device_move(d, DEVICE_EVENT_FAIL);
 		wake_in(d, guest_retry_after(g, 1));
-	} else {
+	} else if (rc < 0) {
 		refused(g, d, rc);
 	}
+	return rc;
+}
+
+void request_poll(struct guest *g, struct device *d)
+{
+	struct proto_key_answer *a = proto_answer_new(PROTO_KEY_POLL);
+
+	if (poll(g, d, a) == 0)
+		take_answer(g, d, a);
+	proto_answer_free(PROTO_KEY_POLL, a);
+}
+
+void request_again(struct guest *g, struct device *d)
+{
+	struct proto_key_answer *a = proto_answer_new(PROTO_KEY_POLL);
+	int rc = poll(g, d, a);
+
+	if (rc == 0 && (a->status == PROTO_KEY_DENIED || a->status == PROTO_KEY_REVOKED))
+		request_ask(g, d);
+	else if (rc == 0)
+		take_answer(g, d, a);
 	proto_answer_free(PROTO_KEY_POLL, a);
 }
 

@@ -12,6 +12,8 @@
 void request_ask(struct guest *g, struct device *d);
 /* Pending: asks what has become of it. */
 void request_poll(struct guest *g, struct device *d);
+/* Denied: fetches the key where the request was approved after all; else sends a new request. */
+void request_again(struct guest *g, struct device *d);
 /* Open: is it still? */
 void request_look(struct guest *g, struct device *d);
 /* Closing: unmounts, closes, wipes; stays in its state while the volume is in use. */

@@ -14,7 +14,7 @@
 /* An agent asks again after a tenth of the time that it has waited already, within these bounds. */
 #define POLL_LEAST_S 2
 #define POLL_MOST_S 30
-#define POLL_DENIED_S 60
+#define POLL_DENIED_S 3600       /* it rests: people who change their minds send an order */
 
 static const int wire_status[REQUEST_STATE_COUNT] = {
 	[REQUEST_PENDING] = PROTO_KEY_PENDING, [REQUEST_APPROVED] = PROTO_KEY_APPROVED, [REQUEST_DELIVERED] = PROTO_KEY_DELIVERED,

@@ -35,7 +35,7 @@ json_t *request_row(struct call *c, json_t *row);
 
 /* request.c */
 int request_page(struct call *c), request_decision(struct call *c);
-int request_revoke_ask(struct call *c), request_revoke_run(struct call *c);
+int request_again(struct call *c), request_revoke_ask(struct call *c), request_revoke_run(struct call *c);
 extern const struct route_param request_decision_fields[], request_comment[];
 
 /* instance.c */

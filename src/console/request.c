@@ -166,9 +166,10 @@ int request_page(struct call *c)
 	set_rules(c, row);
 	set_history(c, row);
 	call_form(c, "comment", json_string(""));
-	call_set(c, "can", json_pack("{s:b, s:b}", "decide", open && call_may(c, PERMISSION_REQUESTS_DECIDE) &&
+	call_set(c, "can", json_pack("{s:b, s:b, s:b}", "decide", open && call_may(c, PERMISSION_REQUESTS_DECIDE) &&
 		(request_next(state, REQUEST_EVENT_APPROVE) >= 0 || request_next(state, REQUEST_EVENT_DENY) >= 0), "revoke",
-		open && call_may(c, PERMISSION_KEYS_REVOKE) && request_next(state, REQUEST_EVENT_REVOKE) >= 0));
+		open && call_may(c, PERMISSION_KEYS_REVOKE) && request_next(state, REQUEST_EVENT_REVOKE) >= 0, "order",
+		open && call_may(c, PERMISSION_REQUESTS_DECIDE) && request_rests(state)));
 	json_decref(row);
 	return 0;
 }
@@ -194,9 +195,21 @@ int request_decision(struct call *c)
 		return call_refuse(c, rc, "The request has changed since you opened it. Check what is shown now, then decide again.");
 	if (rc < 0)
 		return rc;
-	call_notice(c, "success", approve ? "The key is approved; the agent fetches it when it asks next." : "The key request is denied.");
+	call_notice(c, "success", approve ? "The key is approved; the agent is told to fetch it." : "The key request is denied.");
 	call_redirect(c, "/instances");
 	return 0;
+}
+
+int request_again(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = request_order(c->db, &id);
+
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The agent is not resting: the request has changed since you opened it.");
+	if (rc < 0)
+		return rc;
+	return doc_done(c, "/requests", &id, "The agent is told to request the key again.");
 }
 
 int request_revoke_ask(struct call *c)

@@ -18,6 +18,7 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/requests/{id}", PERMISSION_INSTANCES_VIEW, "console/key_request", request_page },
 	{ WEB_POST, "/requests/{id}/decision", PERMISSION_REQUESTS_DECIDE, NULL, request_decision, request_decision_fields,
 		.form = "/requests/{id}" },
+	{ WEB_POST, "/requests/{id}/again", PERMISSION_REQUESTS_DECIDE, NULL, request_again, .form = "/requests/{id}" },
 	{ WEB_GET, "/requests/{id}/revoke", PERMISSION_KEYS_REVOKE, "console/confirm", request_revoke_ask },
 	{ WEB_POST, "/requests/{id}/revoke", PERMISSION_KEYS_REVOKE, NULL, request_revoke_run, request_comment },
 	{ WEB_GET, "/devices", PERMISSION_DEVICES_VIEW, "console/devices", devices_page, devices_query },

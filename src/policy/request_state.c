@@ -57,6 +57,19 @@ int request_next(enum request_state from, enum request_event event)
 	return to - 1;
 }
 
+int request_holds(const struct request_again *a)
+{
+	if (!a->by_person || !a->unchanged)
+		return 0;
+	return (a->status == REQUEST_APPROVED && !a->delivered)
+		|| (a->status == REQUEST_DENIED && a->by_itself && a->age < REQUEST_DENIAL_HOLDS);
+}
+
+int request_rests(enum request_state s)
+{
+	return s == REQUEST_DENIED || s == REQUEST_REVOKED;
+}
+
 const char *request_state_name(enum request_state s)
 {
 	return names[s];

@@ -5,6 +5,8 @@
 #ifndef POLICY_REQUEST_STATE_H
 #define POLICY_REQUEST_STATE_H
 
+#include "base/clock.h"
+
 #define REQUEST_STATES(X) \
 	X(PENDING, "pending", "Pending") \
 	X(APPROVED, "approved", "Approved") \
@@ -22,6 +24,9 @@
 	X(RELEASED, "released") /* the agent has closed the volume and wiped the key */ \
 	X(RESTORE, "restore") /* a good check cancels what was announced, or lets the agent ask again after a revocation */
 
+/* So long a person's denial answers a machine that asks again although nothing has changed. */
+#define REQUEST_DENIAL_HOLDS (24 * 3600 * CLOCK_SECOND)
+
 enum request_state {
 #define X(id, name, label) REQUEST_##id,
 	REQUEST_STATES(X)
@@ -38,6 +43,22 @@ enum request_event {
 
 /* The state after EVENT, or ERR_CONFLICT with a text that says why it is not legal. */
 int request_next(enum request_state from, enum request_event event);
+
+/* An agent asks anew while its request is open and decided. */
+struct request_again {
+	enum request_state status;
+	int by_person;               /* decided it */
+	int delivered;               /* at any time */
+	int unchanged;               /* the same agent asks for the same, and its machine is as it was */
+	int by_itself;               /* because time has passed: no order, no restart */
+	clock_us age;                /* of the decision */
+};
+
+/* Whether the decision holds for the new question too, so that nobody is asked twice: an approval whose one-time key was lost before
+ * the key was fetched, a denial that nothing speaks against. Otherwise the question is a new request. */
+int request_holds(const struct request_again *a);
+/* The agent rests in this state until it is ordered to ask again. */
+int request_rests(enum request_state s);
 const char *request_state_name(enum request_state s);        /* "pending": database and protocol */
 const char *request_state_label(enum request_state s);       /* "Pending": pages */
 const char *request_event_name(enum request_event e);

@@ -51,9 +51,9 @@ void request_case_release(struct request_case *c);           /* frees what it po
 
 /* Agent */
 
-/* The open request for the question, new or not; *FRESH (may be NULL) tells. A pending one takes the new question's key and facts
- * and keeps its place; one that a person has approved stays approved where the same agent's unchanged machine asks for the same, under
- * a new one-time key; the same question again gives what there is; any other open one ends as superseded. */
+/* The open request for the question, new or not; *FRESH (may be NULL) tells. A pending one, and one whose decision holds
+ * (request_holds), takes the new question's one-time key and facts and keeps its place; the same question again gives what there
+ * is; any other open one ends as superseded. */
 int request_open(struct db *db, const struct request_question *q, struct uuid *id, int *fresh);
 /* Keeps what the evaluator said of a pending request: verdict and integrity, and moves it by REQUEST_EVENT_APPROVE or _DENY; EVENT -1:
  * it stays pending, with the verdict's approve_at. C is from request_load_locked in this transaction. */
@@ -80,6 +80,8 @@ int request_load(struct db *db, const struct uuid *id, struct request_case *out)
 int request_load_locked(struct db *db, const struct uuid *id, struct request_case *out);
 /* A person's APPROVE or DENY, with a comment (NULL: none). ERR_CONFLICT for what is decided or closed already. */
 int request_decide(struct db *db, const struct uuid *id, enum request_event event, const char *comment);
+/* The order to the agent to ask again, for an open request at which it rests (request_rests); else ERR_CONFLICT. */
+int request_order(struct db *db, const struct uuid *id);
 /* A person takes the key back: Delivered -> Revoking, and the order to the agent; also when a revocation was announced already, so
  * that it is not waited for. ERR_CONFLICT once the agent has been told. COMMENT may be NULL. */
 int request_revoke(struct db *db, const struct uuid *id, const char *comment);

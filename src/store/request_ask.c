@@ -2,6 +2,7 @@
 #include "store/request.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -45,29 +46,36 @@ static int refresh(struct db *db, const struct request_question *q, const struct
 /* What differs from one question to the next of an unchanged machine. */
 #define PASSING_FACTS "'{gathered_at,os.uptime_s}'::text[]"
 
-/* The open request of device and instance. SAME: it was asked with the very same one-time key, by the same agent. APPROVED: a person
- * has approved it, and it is the same agent's unchanged machine that asks for the same: its one-time key was lost before it had
- * fetched the device's key (it began anew, or had been denied at first). */
+/* The reason of an agent that asks because time has passed. */
+#define BY_ITSELF "schedule"
+
+/* The open request of device and instance. SAME: it was asked with the very same one-time key, by the same agent. HOLDS: what was
+ * decided on it is the answer to this question too. */
 struct found {
 	struct uuid id;
-	int same, approved;
+	int same, holds;
 };
 
 static int find_open(struct db *db, const struct request_question *q, struct found *f)
 {
+	struct request_again again;
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6,"
-		" status = 'approved' and decided_by is not null and delivered is null and agent = $4 and access = $5"
-		" and mount_point = $6 and facts - " PASSING_FACTS " = $7::jsonb - " PASSING_FACTS " from key_request"
+		" agent = $4 and access = $5 and mount_point = $6 and facts - " PASSING_FACTS " = $7::jsonb - " PASSING_FACTS ","
+		" status, decided_by is not null, delivered is not null, coalesce(decided, now()), now() from key_request"
 		" where device = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
 		db_uuid_arg(&q->instance), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE), db_uuid_arg(&q->agent),
 		db_text_arg(q->access), db_text_arg(q->mount_point), db_json_arg(q->facts)));
 
 	if (rc < 0)
 		return rc;
-	*f = (struct found){ db_uuid(r, 0, 0), db_bool(r, 0, 1), db_bool(r, 0, 2) };
+	again = (struct request_again){ .unchanged = db_bool(r, 0, 2), .by_person = db_bool(r, 0, 4), .delivered = db_bool(r, 0, 5),
+		.age = db_time(r, 0, 7) - db_time(r, 0, 6), .by_itself = strcmp(q->reason, BY_ITSELF) == 0 };
+	rc = request_state_parse(db_text(r, 0, 3), &again.status);
+	if (rc == 0)
+		*f = (struct found){ db_uuid(r, 0, 0), db_bool(r, 0, 1), request_holds(&again) };
 	db_result_free(r);
-	return 0;
+	return rc;
 }
 
 /* What becomes of the open request; *SUPERSEDED: a new one is needed. */
@@ -78,7 +86,7 @@ static int reuse(struct db *db, const struct request_question *q, const struct f
 
 	if (rc < 0)
 		return rc;
-	*superseded = !f->approved && (h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent));
+	*superseded = !f->holds && (h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent));
 	/* Who asks anew has no key any more; the order to give it back must not close what is opened after this. */
 	if (*superseded && h.status == REQUEST_REVOKING && h.revoke_ordered) {
 		rc = request_released(db, &h);

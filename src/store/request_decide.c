@@ -55,6 +55,21 @@ int request_decide(struct db *db, const struct uuid *id, enum request_event even
 	return rc;
 }
 
+int request_order(struct db *db, const struct uuid *id)
+{
+	struct request_held h;
+	int rc = request_hold_open(db, id, &h);
+
+	if (rc < 0)
+		return rc;
+	if (request_rests(h.status))
+		rc = order_add(db, &h.agent, "request-key", &h.device, "");
+	else
+		rc = err_set(ERR_CONFLICT, "the agent does not wait for an order: the request is %s", request_state_name(h.status));
+	free(h.name);
+	return rc;
+}
+
 int request_approve_due(struct db *db, const struct uuid *id, clock_us now)
 {
 	struct request_held h;

@@ -440,6 +440,20 @@ def test_denied_request_waits_for_an_order(tenant, encrypted):
     assert encrypted.stop()
 
 
+def test_denied_request_can_be_approved_after_all(tenant, encrypted):
+    # covers: AGT-1, RUN-2, RUN-3
+    start(encrypted)
+    request = tenant.request(encrypted, "pending")["id"]
+    tenant.console("deny", request)
+    has_line(encrypted, "the key request was denied")
+    before = len(tenant.requests(encrypted))
+    tenant.console("approve", request)
+    mounts(encrypted)
+    assert tenant.request(encrypted, "delivered")["id"] == request
+    assert len(tenant.requests(encrypted)) == before
+    assert encrypted.stop()
+
+
 def test_revocation_closes_and_wipes(tenant, encrypted):
     # covers: INT-3, AGT-5, RUN-2
     run(encrypted, tenant)

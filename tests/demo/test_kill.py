@@ -14,7 +14,7 @@ from stack.mainjob import MainJob
 from stack.process import Failed
 
 ROUNDS = 7                   # kills in one run of the job, each in another step
-PATIENCE = 200               # seconds that a step may need with all its repetitions
+PATIENCE = 300               # seconds that a step may need with all its repetitions
 SERVICES = ("database", "keyd", "jobd", "web")
 
 
@@ -52,6 +52,8 @@ class Killer:
                 except Failed as e:              # such as: what was killed still holds the port. Init tries again, too.
                     print(f"    {name} does not come back yet: {str(e).splitlines()[0]}", flush=True)
                     return
+            if self.agent_wanted:
+                self.job.guest.start()
 
     def child(self, service, pattern):
         found = [pid for pid, text in children(self.job.it.processes[service].pid) if re.search(pattern, text)]
@@ -105,18 +107,12 @@ class Killer:
             except (Failed, OSError) as e:
                 assert time.monotonic() < end, f"{step.__doc__} is not done: {e}"
                 print(f"    again: {str(e).splitlines()[0][:200]}", flush=True)
-            self.mend()
+            self.revive()
             time.sleep(1)
-
-    def mend(self):
-        self.revive()
-        if self.agent_wanted:
-            self.job.guest.start()
 
 
 def opens(job):
     """the volume is open: approved at first, or anew after it was lost with its engine or its agent"""
-    job.guest.start()
     rows = [r for r in job.approver.rows("/instances?limit=200") if r["device"]["id"] == job.device_id]
     newest = max(rows, key=lambda r: r["id"]) if rows else {"state": "missing"}
     if newest["state"] in ("pending", "denied"):

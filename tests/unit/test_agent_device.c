@@ -8,6 +8,7 @@
 #define W DEVICE_WAITING
 #define R DEVICE_REQUESTING
 #define P DEVICE_PENDING
+#define X DEVICE_DENIED
 #define G DEVICE_OPENING
 #define O DEVICE_OPEN
 #define F DEVICE_FAILED
@@ -18,8 +19,9 @@
 /* Columns: ask pend key opened found deny fail close gone retry provision provisioned */
 static const int want[DEVICE_STATE_COUNT][DEVICE_EVENT_COUNT] = {
 	[W] = { R, NO, NO, NO, O, NO, F, D, NO, W, V, NO },
-	[R] = { NO, P, G, NO, NO, W, W, D, NO, NO, NO, NO },
-	[P] = { NO, P, G, NO, O, W, W, D, NO, W, NO, NO },
+	[R] = { NO, P, G, NO, NO, X, W, D, NO, NO, NO, NO },
+	[P] = { NO, P, G, NO, O, X, W, D, NO, W, NO, NO },
+	[X] = { R, P, G, NO, O, X, W, D, NO, W, V, NO },
 	[G] = { NO, NO, NO, O, NO, NO, F, NO, NO, NO, NO, NO },
 	[O] = { NO, NO, NO, NO, O, NO, F, C, NO, NO, NO, NO },
 	[F] = { NO, NO, NO, NO, O, NO, NO, D, NO, W, V, NO },

@@ -32,6 +32,36 @@ TEST(request_transitions_in_full, "RUN-2,RUN-5,INT-4")
 	}
 }
 
+/* One thing otherwise, and somebody is asked again. */
+TEST(a_decision_holds_only_for_the_same_question, "RUN-2,KEY-4")
+{
+	const struct request_again approved = { REQUEST_APPROVED, 1, 0, 1, 0, 0 };
+	const struct request_again denied = { REQUEST_DENIED, 1, 0, 1, 1, REQUEST_DENIAL_HOLDS - 1 };
+	struct request_again a;
+
+	CHECK(request_holds(&approved) && request_holds(&denied));
+	for (int s = 0; s < REQUEST_STATE_COUNT; s++) {
+		a = denied;
+		a.status = s;
+		CHECK_INT(request_holds(&a), s == REQUEST_APPROVED || s == REQUEST_DENIED);
+		CHECK_INT(request_rests(s), s == REQUEST_DENIED || s == REQUEST_REVOKED);
+	}
+	a = approved, a.by_person = 0;
+	CHECK(!request_holds(&a));
+	a = approved, a.delivered = 1;
+	CHECK(!request_holds(&a));
+	a = approved, a.unchanged = 0;
+	CHECK(!request_holds(&a));
+	a = denied, a.by_person = 0;
+	CHECK(!request_holds(&a));
+	a = denied, a.unchanged = 0;
+	CHECK(!request_holds(&a));
+	a = denied, a.by_itself = 0;
+	CHECK(!request_holds(&a));
+	a = denied, a.age = REQUEST_DENIAL_HOLDS;
+	CHECK(!request_holds(&a));
+}
+
 TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-6,DEV-7")
 {
 	static const char *const legal[] = { "not-configured configure configured", "configured configure configured",

@@ -281,6 +281,74 @@ static int judge(const struct machine *m, const struct uuid *id, int event, cloc
 #define ALONE(role, tenant, call) \
 	__extension__ ({ struct db *one = as(role, tenant); int rc_ = (call); if (rc_ == 0) rc_ = db_commit(one); db_free(one); rc_; })
 
+/* For another REASON than `ask`. */
+static struct uuid ask_because(const struct machine *m, const struct uuid *device, int fill, const char *reason)
+{
+	uint8_t key[REQUEST_KEY_SIZE];
+	struct request_question q = question(m, device, key, fill);
+	struct uuid id = { { 0 } };
+
+	q.reason = reason;
+	CHECK_INT(ALONE("keyward_agent", &m->tenant, request_open(one, &q, &id, NULL)), 0);
+	return id;
+}
+
+/* Orders to ask for a key. */
+static int waiting_orders(struct db *db, const struct machine *m)
+{
+	json_t *orders = NULL, *o;
+	int count = 0;
+	size_t i;
+
+	CHECK_INT(order_take(db, &m->agent, 9, &orders), 0);
+	json_array_foreach(orders, i, o)
+		count += strcmp(json_string_value(json_object_get(o, "kind")), "request-key") == 0;
+	json_decref(orders);
+	return count;
+}
+
+/* A person's denial stands until there is something new: the clock alone is not. */
+TEST(a_denied_device_does_not_nag, "RUN-2,RUN-3")
+{
+	struct uuid tenant = make_tenant("denied"), device, id, other;
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	struct request_case c = { 0 };
+	struct db *db;
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	id = ask(&m, &device, 1, 1);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_order(one, &id)), ERR_CONFLICT);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_DENY, "not today")), 0);
+	other = ask_because(&m, &device, 2, "schedule");
+	CHECK(uuid_equal(&id, &other));
+	CHECK_INT(logged(&tenant, "key.requested"), 1);
+	/* It can be approved after all, and the key goes to the newest one-time key. */
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(request_load(db, &id, &c), 0);
+	CHECK_INT(c.status, REQUEST_DENIED);
+	CHECK_INT(c.recipient_key[0], 2);
+	CHECK_INT(waiting_orders(db, &m), 0);
+	request_case_release(&c);
+	undo(db);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_order(one, &id)), 0);
+	db = as("keyward_agent", &tenant);
+	CHECK_INT(waiting_orders(db, &m), 1);
+	undo(db);
+	/* By order, or after a restart, it is a new question. */
+	other = ask_because(&m, &device, 3, "order");
+	CHECK(!uuid_equal(&id, &other));
+	id = other;
+	CHECK_INT(ALONE("keyward_console", &tenant, request_decide(one, &id, REQUEST_EVENT_DENY, NULL)), 0);
+	other = ask_because(&m, &device, 4, "boot");
+	CHECK(!uuid_equal(&id, &other));
+	/* And what the policy denied, it judges again. */
+	id = other;
+	CHECK_INT(judge(&m, &id, REQUEST_EVENT_DENY, 0), 0);
+	other = ask_because(&m, &device, 5, "schedule");
+	CHECK(!uuid_equal(&id, &other));
+}
+
 /* With other FACTS or another MOUNT_POINT than `ask`. */
 static struct uuid ask_otherwise(const struct machine *m, const struct uuid *device, int fill, json_t *facts, const char *mount_point)
 {

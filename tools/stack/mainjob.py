@@ -170,8 +170,15 @@ class MainJob:
 
     def deny(self):
         """the approver denies with a comment, and the agent sees it"""
-        self._decide(self.first_request, "deny", DENIED_BECAUSE)
-        self._wait(lambda: self._says("the key request was denied"), "the agent has not seen the denial")
+        def seen():
+            if self._says("the key request was denied"):
+                return True
+            newest = self._newest()              # an agent that was killed meanwhile has asked anew
+            if newest and newest["state"] == "pending":
+                self.first_request = newest["id"]
+                self._decide(self.first_request, "deny", DENIED_BECAUSE)
+            return False
+        self._wait(seen, "the agent has not seen the denial")
         if self.guest.mounted():
             raise Failed("the volume is mounted although the key was denied")
 
@@ -279,14 +286,18 @@ class MainJob:
     def _device_becomes(self, state):
         self._wait(lambda: self._device()["state"] == state, f"the device does not become {state}")
 
+    def _newest(self):
+        """The device's newest request, or None."""
+        rows = [r for r in self.approver.rows("/instances?sort=requested&limit=200") if r["device"]["id"] == self.device_id]
+        return max(rows, key=lambda r: r["id"], default=None)
+
     def _request(self, *states):
         """The device's newest request, once it is in one of STATES."""
         found = []
 
         def ask():
-            rows = [r for r in self.approver.rows("/instances?sort=requested&limit=200") if r["device"]["id"] == self.device_id]
-            found[:] = sorted(rows, key=lambda r: r["id"])[-1:]
-            return found and found[0]["state"] in states
+            found[:] = [self._newest()]
+            return found[0] and found[0]["state"] in states
         self._wait(ask, f"no request is {' or '.join(states)}")
         return found[0]
 

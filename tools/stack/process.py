@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "KEYWARD_TEST_SUITE")
@@ -60,6 +61,7 @@ class Process:
         self.begin = 0               # where this start's lines begin in the log
         self.child = None
         self.status = None           # of the last run, when it was our child
+        self.starting = threading.Lock()
 
     @property
     def pid(self):
@@ -80,8 +82,12 @@ class Process:
         return self.pid is not None
 
     def start(self):
-        if self.alive():
-            return
+        """Two threads may want it at once."""
+        with self.starting:
+            if not self.alive():
+                self._start()
+
+    def _start(self):
         env = {k: os.environ[k] for k in PASSED_ON if k in os.environ}
         env.update(self.extra_env)
         self.status = None
