@@ -33,5 +33,7 @@ int facts_watched(struct db *db, const struct uuid *agent, int max, int limit, j
 
 /* 1 when two documents differ in nothing but what passes by itself: times, counts, processes that come and go. */
 int facts_unchanged(const json_t *a, const json_t *b);
+/* Same, for facts as agents send them. */
+int facts_agent_unchanged(const json_t *a, const json_t *b);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "store/facts.h"
 #include "store/order.h"
 #include "store/request_step.h"
 
@@ -43,9 +44,6 @@ static int refresh(struct db *db, const struct request_question *q, const struct
 			db_text_arg(q->access), db_text_arg(q->mount_point)));
 }
 
-/* What differs from one question to the next of an unchanged machine. */
-#define PASSING_FACTS "'{gathered_at,os.uptime_s}'::text[]"
-
 /* The reason of an agent that asks because time has passed. */
 #define BY_ITSELF "schedule"
 
@@ -60,20 +58,23 @@ static int find_open(struct db *db, const struct request_question *q, struct fou
 {
 	struct request_again again;
 	struct db_result *r;
+	json_t *facts;
 	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6,"
-		" agent = $4 and access = $5 and mount_point = $6 and facts - " PASSING_FACTS " = $7::jsonb - " PASSING_FACTS ","
-		" status, decided_by is not null, delivered is not null, coalesce(decided, now()), now() from key_request"
+		" agent = $4 and access = $5 and mount_point = $6, status, decided_by is not null, delivered is not null,"
+		" coalesce(decided, now()), now(), facts from key_request"
 		" where device = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
 		db_uuid_arg(&q->instance), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE), db_uuid_arg(&q->agent),
-		db_text_arg(q->access), db_text_arg(q->mount_point), db_json_arg(q->facts)));
+		db_text_arg(q->access), db_text_arg(q->mount_point)));
 
 	if (rc < 0)
 		return rc;
-	again = (struct request_again){ .unchanged = db_bool(r, 0, 2), .by_person = db_bool(r, 0, 4), .delivered = db_bool(r, 0, 5),
-		.age = db_time(r, 0, 7) - db_time(r, 0, 6), .by_itself = strcmp(q->reason, BY_ITSELF) == 0 };
+	facts = db_json(r, 0, 8);
+	again = (struct request_again){ .unchanged = db_bool(r, 0, 2) && facts_agent_unchanged(facts, q->facts),
+		.by_person = db_bool(r, 0, 4), .delivered = db_bool(r, 0, 5), .age = db_time(r, 0, 7) - db_time(r, 0, 6), .by_itself = strcmp(q->reason, BY_ITSELF) == 0 };
 	rc = request_state_parse(db_text(r, 0, 3), &again.status);
 	if (rc == 0)
 		*f = (struct found){ db_uuid(r, 0, 0), db_bool(r, 0, 1), request_holds(&again) };
+	json_decref(facts);
 	db_result_free(r);
 	return rc;
 }
