@@ -12,7 +12,8 @@ static const char *const distributions[] = { "debian", "ubuntu", "rhel", "centos
 	"amzn", "ol", "arch", "alpine", NULL };
 static const char *const architectures[] = { "x86_64", "aarch64", "i686", NULL };
 static const char *const bits[] = { "32", "64", NULL };
-static const char *const products[] = { "clamav", "ossec", "wazuh", "deep-security-agent", "serverprotect", "officescan", "aide", NULL };
+static const char *const products[] = { "clamav", "wazuh", "ossec", "deep-security-agent", "serverprotect", "officescan", "aide", "falcon",
+	"sentinelone", "defender", "osquery", "falco", "samhain", "tripwire", "rkhunter", NULL };
 static const char *const ossec[] = { "wazuh", "ossec", NULL };
 static const char *const states[] = { "on", "off", "warning", "error", "not-installed", NULL };
 static const char *const on_off[] = { "on", "off", NULL };

@@ -136,8 +136,12 @@ static void read_list(struct compiler *k, struct node *n, struct condition *c, c
 
 	json_object_set_new(c->canonical, "value", canonical);
 	if (json_array_size(given) < least || json_array_size(given) > most) {
-		fault(k, n, at, "value", least == most ? "exactly %zu values are needed" : least ? "at least %zu value is needed"
-			: "at most %zu values", json_array_size(given) < least ? least : most);
+		if (least == most)
+			fault(k, n, at, "value", "exactly %zu values are needed", least);
+		else if (json_array_size(given) < least)
+			fault(k, n, at, "value", "at least %zu value is needed", least);
+		else
+			fault(k, n, at, "value", "at most %zu values", most);
 		return;
 	}
 	c->values = mem_array(json_array_size(given), sizeof *c->values);
