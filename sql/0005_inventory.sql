@@ -94,6 +94,7 @@ CREATE TABLE device (
 		'encrypting', 'encrypted', 'in-use', 'encryption-error', 'undetected', 'device-missing')),
 	progress smallint NOT NULL DEFAULT 0 CHECK (progress BETWEEN 0 AND 100),
 	error text,
+	encrypt_by uuid,                        -- the user who asked for its encryption last
 	os text NOT NULL DEFAULT '',
 	filesystem text NOT NULL DEFAULT '',
 	mount_point text NOT NULL DEFAULT '',

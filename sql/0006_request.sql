@@ -27,8 +27,14 @@ CREATE TABLE key_request (
 	signature agent_signature NOT NULL,      -- of the agent over that key
 	facts jsonb NOT NULL DEFAULT '{}',
 	address text NOT NULL DEFAULT '',       -- as the server saw it
+	asked_device uuid,                      -- the one the agent asked for, where resource pooling gives another (POL-5)
+	pooled boolean NOT NULL DEFAULT false,  -- the policy pools its devices
+	ordered_by uuid,                        -- the user who had the device encrypted, for the first request after that ...
+	assigned_by uuid,                       -- ... and who assigned the policy for this request (RUN-4): RUN-8 calls it their own
 	verdict jsonb,
+	waits text,                             -- why it was not approved although its time had come
 	approve_at timestamptz,                 -- automatic approval after a time (POL-4)
+	votes_expire timestamptz,               -- what was approved by some of several until then is void (RUN-8)
 	requested timestamptz NOT NULL DEFAULT now(),
 	decided timestamptz,
 	decided_by uuid,                        -- null: by policy
@@ -44,8 +50,16 @@ CREATE TABLE key_request (
 	recheck_at timestamptz,                 -- while Revoking or Revoked: when jobd is to look at it again
 	closed timestamptz,                     -- it is over; status keeps what it was last
 	closed_reason text,
+	-- What an approver sees and approves, in short: two requests differ in it when they ask for another thing, under another policy,
+	-- from another agent, or when a rule's result is another. The actual values may pass by.
+	gist text GENERATED ALWAYS AS (md5(agent::text || device::text || coalesce(policy::text, '') || access || mount_point || integrity
+		|| coalesce(jsonb_path_query_array(verdict, '$.**.status')::text, ''))) STORED,
+	-- When something happens to it by itself.
+	due timestamptz GENERATED ALWAYS AS (CASE WHEN closed IS NULL AND status = 'pending' THEN least(approve_at, votes_expire) END)
+		STORED,
 	PRIMARY KEY (tenant, id),
 	FOREIGN KEY (tenant, device) REFERENCES device ON DELETE CASCADE,
+	FOREIGN KEY (tenant, asked_device) REFERENCES device ON DELETE SET NULL (asked_device),
 	FOREIGN KEY (tenant, instance) REFERENCES instance ON DELETE CASCADE,
 	FOREIGN KEY (tenant, agent) REFERENCES agent,
 	FOREIGN KEY (tenant, policy) REFERENCES policy ON DELETE SET NULL (policy)
@@ -60,15 +74,22 @@ CREATE INDEX key_request_instance ON key_request (tenant, instance, requested);
 CREATE INDEX key_request_agent ON key_request (tenant, agent) WHERE closed IS NULL;
 CREATE INDEX key_request_policy ON key_request (tenant, policy);
 CREATE INDEX key_request_revocation ON key_request (tenant, id) WHERE closed IS NULL AND status IN ('revoking', 'revoked');
-CREATE INDEX key_request_timed ON key_request (tenant, approve_at) WHERE closed IS NULL AND status = 'pending';
-GRANT SELECT, UPDATE (policy, policy_name, policy_version, status, integrity, verdict, approve_at, decided, decided_by,
-	decided_by_name, comment, revoke_at, revoke_by, revoke_ordered, recheck_at, closed, closed_reason) ON key_request
-	TO keyward_console;
-GRANT SELECT, INSERT, UPDATE (policy, policy_name, policy_version, status, integrity, verdict, approve_at, decided, comment,
-	delivered, key_version, opened, revoke_at, revoke_by, revoke_ordered, revoked, recheck_at, recipient_key, signature, facts, address,
-	access, mount_point, closed, closed_reason) ON key_request TO keyward_agent;
-GRANT SELECT, UPDATE (status, integrity, verdict, approve_at, decided, comment, revoke_at, revoke_by, revoke_ordered, revoked, recheck_at,
-	closed, closed_reason) ON key_request TO keyward_jobs;
+CREATE INDEX key_request_due ON key_request (due) WHERE due IS NOT NULL;
+-- A pooled device is given to one instance at a time, whatever two agents ask at the same moment (POL-5).
+CREATE UNIQUE INDEX key_request_pooled ON key_request (tenant, device)
+	WHERE pooled AND closed IS NULL AND status IN ('pending', 'approved', 'delivered', 'revoking');
+CREATE INDEX key_request_asked ON key_request (tenant, asked_device) WHERE asked_device IS NOT NULL AND closed IS NULL;
+-- The owner's functions below look at all tenants' due times.
+CREATE POLICY key_request_owner ON key_request FOR SELECT TO keyward_owner USING (true);
+GRANT SELECT, UPDATE (policy, policy_name, policy_version, status, integrity, assigned_by, verdict, waits, approve_at, votes_expire,
+	decided, decided_by, decided_by_name, comment, revoke_at, revoke_by, revoke_ordered, recheck_at, closed, closed_reason)
+	ON key_request TO keyward_console;
+GRANT SELECT, INSERT, UPDATE (policy, policy_name, policy_version, status, integrity, verdict, waits, approve_at, votes_expire, decided,
+	comment, delivered, key_version, opened, revoke_at, revoke_by, revoke_ordered, revoked, recheck_at, recipient_key, signature, facts,
+	address, access, mount_point, pooled, closed, closed_reason) ON key_request TO keyward_agent;
+GRANT SELECT, UPDATE (policy, policy_name, policy_version, status, integrity, facts, verdict, waits, approve_at, votes_expire, decided,
+	decided_by, decided_by_name, comment, revoke_at, revoke_by, revoke_ordered, revoked, recheck_at, closed, closed_reason)
+	ON key_request TO keyward_jobs;
 -- A key that may be asked for again (INT-4) is a question anew: nothing of the former decision counts, and who made it is not for the
 -- agent service to change otherwise.
 CREATE FUNCTION key_request_again() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -107,6 +128,91 @@ CREATE TABLE key_decision (
 SELECT isolate('key_decision');
 CREATE INDEX key_decision_request ON key_decision (tenant, request, at);
 GRANT SELECT, INSERT ON key_decision TO keyward_console, keyward_agent, keyward_jobs;
+
+-- Who of several approvers has approved (RUN-8): nobody twice, by the key; nobody his own, by the trigger. GIST is what he saw: the
+-- approval counts as long as the request's is the same. People are known by their ids (SEC-7).
+CREATE TABLE key_vote (
+	tenant uuid NOT NULL,
+	request uuid NOT NULL,
+	approver uuid NOT NULL,
+	approver_name text NOT NULL,
+	gist text NOT NULL,
+	at timestamptz NOT NULL DEFAULT now(),
+	comment text,
+	PRIMARY KEY (tenant, request, approver),
+	FOREIGN KEY (tenant, request) REFERENCES key_request ON DELETE CASCADE,
+	FOREIGN KEY (tenant, approver) REFERENCES app_user ON DELETE CASCADE
+);
+SELECT isolate('key_vote');
+CREATE INDEX key_vote_approver ON key_vote (tenant, approver);
+GRANT SELECT, INSERT, DELETE, UPDATE (gist, at, comment, approver_name) ON key_vote TO keyward_console, keyward_jobs;
+GRANT SELECT, DELETE ON key_vote TO keyward_agent;
+CREATE FUNCTION key_vote_own() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF EXISTS (SELECT 1 FROM key_request r WHERE r.tenant = NEW.tenant AND r.id = NEW.request
+		AND NEW.approver IN (r.ordered_by, r.assigned_by)) THEN
+		RAISE EXCEPTION 'nobody approves his own request' USING ERRCODE = 'check_violation';
+	END IF;
+	RETURN NEW;
+END
+$$;
+CREATE TRIGGER key_vote_own BEFORE INSERT OR UPDATE ON key_vote FOR EACH ROW EXECUTE FUNCTION key_vote_own();
+
+-- Many requests decided at once (RUN-9): what was chosen, as it was when it was listed for confirmation, and what became of each.
+CREATE TABLE bulk_decision (
+	tenant uuid NOT NULL REFERENCES tenant,
+	id uuid NOT NULL,
+	decision text NOT NULL CHECK (decision IN ('approve', 'deny')),
+	state text NOT NULL DEFAULT 'prepared' CHECK (state IN ('prepared', 'running', 'done')),
+	with_doubtful boolean NOT NULL DEFAULT false,   -- those whose rules failed too
+	comment text,
+	made_by uuid NOT NULL,
+	made_by_name text NOT NULL,
+	roles text[] NOT NULL,                  -- that may decide, for the approvals that count
+	origin text NOT NULL DEFAULT '',        -- the list it was chosen from: its query string
+	created timestamptz NOT NULL DEFAULT now(),
+	started timestamptz,
+	finished timestamptz,
+	PRIMARY KEY (tenant, id)
+);
+SELECT isolate('bulk_decision');
+CREATE INDEX bulk_decision_created ON bulk_decision (tenant, created);
+GRANT SELECT, INSERT, UPDATE (state, with_doubtful, comment, started, finished) ON bulk_decision TO keyward_console;
+GRANT SELECT, UPDATE (state, finished), DELETE ON bulk_decision TO keyward_jobs;
+
+CREATE TABLE bulk_request (
+	tenant uuid NOT NULL,
+	bulk uuid NOT NULL,
+	request uuid NOT NULL,
+	gist text NOT NULL,                     -- as it was listed
+	doubtful boolean NOT NULL,              -- a rule failed or is unknown, or no policy with rules evaluates it
+	outcome text CHECK (outcome IN ('decided', 'voted', 'changed', 'refused', 'left')),
+	reason text,                            -- why not, in words
+	PRIMARY KEY (tenant, bulk, request),
+	FOREIGN KEY (tenant, bulk) REFERENCES bulk_decision ON DELETE CASCADE,
+	FOREIGN KEY (tenant, request) REFERENCES key_request ON DELETE CASCADE
+);
+SELECT isolate('bulk_request');
+CREATE INDEX bulk_request_request ON bulk_request (tenant, request);
+CREATE INDEX bulk_request_open ON bulk_request (tenant, bulk, request) WHERE outcome IS NULL;
+GRANT SELECT, INSERT ON bulk_request TO keyward_console;
+GRANT SELECT, UPDATE (outcome, reason), DELETE ON bulk_request TO keyward_jobs;
+
+-- What jobd does to the second: which tenants have something due, and when it need look again at the latest; null: nothing is
+-- waited for. A tenant that is not active waits. Definer: jobd learns ids and times before it binds to a tenant, nothing else.
+CREATE FUNCTION timers_due() RETURNS TABLE (timer text, tenant uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+	SELECT 'requests', t.id FROM tenant t WHERE t.state = 'active'
+		AND t.id IN (SELECT r.tenant FROM key_request r WHERE r.due <= clock_timestamp())
+$$;
+CREATE FUNCTION timers_next() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+	SELECT r.due FROM key_request r JOIN tenant t ON t.id = r.tenant AND t.state = 'active' WHERE r.due IS NOT NULL
+		ORDER BY r.due LIMIT 1
+$$;
+GRANT EXECUTE ON FUNCTION timers_due(), timers_next() TO keyward_jobs;
 
 -- What agents are to do; given with heartbeats until the agent reports it done.
 CREATE TABLE agent_order (

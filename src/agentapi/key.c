@@ -8,6 +8,7 @@
 
 #include "agentapi/service.h"
 #include "base/err.h"
+#include "store/facts.h"
 #include "store/key.h"
 #include "store/request.h"
 
@@ -45,20 +46,14 @@ static const char *reason_for(const struct request_case *k)
 	}
 }
 
-/* What the policy says to a request that nobody has judged yet. */
+/* What the policy says to a request that nobody has decided yet. */
 static int judge(struct agent_call *c, const struct request_case *k)
 {
-	static const int events[POLICY_ACTION_COUNT] = { [POLICY_ACTION_APPROVE] = REQUEST_EVENT_APPROVE,
-		[POLICY_ACTION_DENY] = REQUEST_EVENT_DENY, [POLICY_ACTION_MANUAL] = -1, [POLICY_ACTION_MANUAL_TIMEOUT] = -1 };
-	struct facts facts = { .from = { [FACT_AGENT] = { k->facts, k->requested, 0 } } };
 	struct verdict verdict;
 	int rc;
 
-	policy_evaluate(&k->policy, &facts, c->frame->now, &verdict);
-	/* Image and device in different policies: nobody but a person can say which one holds (RUN-4). */
-	if (!k->image_in_policy)
-		verdict.integrity = INTEGRITY_UNKNOWN;
-	rc = request_judge(c->db, k, &verdict, k->image_in_policy ? events[verdict.action] : -1);
+	request_evaluate(k, NULL, c->frame->now, &verdict);
+	rc = request_judge(c->db, k, &verdict);
 	verdict_release(&verdict);
 	return rc;
 }
@@ -114,10 +109,17 @@ static int open_request(struct agent_call *c, const struct agent *agent, const s
 	const struct proto_key_request *m = c->message;
 	struct request_question question = { .device = device->id, .instance = agent->instance, .agent = c->agent,
 		.access = proto_access_names[m->access], .mount_point = m->mount_point, .reason = proto_reason_names[m->reason],
-		.recipient_key = m->recipient_key, .signature = m->signature, .facts = m->facts,
-		.address = c->frame->request->address };
+		.recipient_key = m->recipient_key, .signature = m->signature, .address = c->frame->request->address };
+	struct facts_question known = { .instance = &agent->instance, .device = &device->id, .agent = m->facts,
+		.access = question.access, .mount_point = question.mount_point, .address = question.address, .at = c->frame->now };
+	json_t *facts = NULL;
+	int rc = facts_document(c->db, &known, &facts);
 
-	return request_open(c->db, &question, id, NULL);
+	question.facts = facts;
+	if (rc == 0)
+		rc = request_open(c->db, &question, id, NULL);
+	json_decref(facts);
+	return rc;
 }
 
 int message_key_request(struct agent_call *c)

@@ -189,7 +189,8 @@ int request_decision(struct call *c)
 	if (rc == 0 && call_has(c, "version") && strcmp(call_text(c, "version"), request_state_name(k.status)) != 0)
 		rc = ERR_CONFLICT;
 	if (rc == 0)
-		rc = request_decide(c->db, &id, approve ? REQUEST_EVENT_APPROVE : REQUEST_EVENT_DENY, comment_of(c));
+		rc = request_decide(c->db, &id, &(struct request_decision){ approve ? REQUEST_EVENT_APPROVE : REQUEST_EVENT_DENY,
+			comment_of(c), NULL, NULL }, NULL);
 	request_case_release(&k);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "The request has changed since you opened it. Check what is shown now, then decide again.");

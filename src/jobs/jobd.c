@@ -1,4 +1,5 @@
-/* jobd.c - main of keyward-jobd: runs the tasks of table.c when they are due, for each tenant in turn.
+/* jobd.c - main of keyward-jobd: runs the tasks of table.c when they are due, for each tenant in turn, and the timers of due.c to the
+ * second.
  *
  * It keeps no state: any number may run, and one that is killed leaves nothing half done. A database that is away is waited for. */
 #include <getopt.h>
@@ -15,37 +16,25 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/secret.h"
 #include "jobs/drop.h"
+#include "jobs/due.h"
 #include "jobs/table.h"
 #include "jobs/work.h"
 #include "store/tenant.h"
+#include "store/timer.h"
 
 #define TASKS_MOST 32
-#define TICK_MS 250
+#define TICK_MS 500              /* a signal is heeded that soon */
+#define PAUSE_MS 50
 
 static atomic_int stopping;
+static const struct timespec pause_time = { 0, PAUSE_MS * 1000000L };
 
 static void stop(int signal_number)
 {
 	(void)signal_number;
 	stopping = 1;
-}
-
-static int run_once(struct db *db, const struct task *task, const struct uuid *tenant, clock_us now)
-{
-	struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
-	int rc = db_begin(db, tenant, &actor);
-
-	if (rc == 0)
-		rc = task->run(db, now);
-	if (rc == 0)
-		rc = db_commit(db);
-	db_rollback(db);
-	if (rc < 0)
-		log_warning("task failed", "task", task->name, "code", err_name(rc), "why", err_text(), NULL);
-	return rc;
 }
 
 static int list_tenants(struct db *db, json_t **out)
@@ -67,7 +56,7 @@ static void run_for_all(struct db *db, const struct task *task, const json_t *te
 		struct uuid tenant;
 
 		/* One tenant's trouble is not the others'; a database that is away is everybody's. */
-		if (json_get_uuid(row, "id", &tenant) == 0 && run_once(db, task, &tenant, now) == ERR_UNAVAILABLE)
+		if (json_get_uuid(row, "id", &tenant) == 0 && task_run(db, task, &tenant, now) == ERR_UNAVAILABLE)
 			return;
 	}
 }
@@ -82,7 +71,7 @@ static void run_due(struct db *db, clock_us due[static TASKS_MOST])
 			continue;
 		due[i] = ticks + tasks[i].every;
 		if (!tasks[i].per_tenant) {
-			run_once(db, &tasks[i], NULL, now);
+			task_run(db, &tasks[i], NULL, now);
 			continue;
 		}
 		if (tenants == NULL && list_tenants(db, &tenants) < 0) {
@@ -94,19 +83,33 @@ static void run_due(struct db *db, clock_us due[static TASKS_MOST])
 	json_decref(tenants);
 }
 
+/* Until the next timer, or until somebody sets one; never for longer than a signal may wait. */
+static void wait(struct db *db, int ran)
+{
+	int64_t ms = TICK_MS;
+	int rc = ran < 0 ? ran : db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" });
+
+	if (rc == 0)
+		rc = timer_wait(db, TICK_MS, &ms);
+	db_rollback(db);
+	/* What is due but was not done is in another jobd's hands, or failed. */
+	if (rc < 0 || (ran == 0 && ms < PAUSE_MS) || db_wait(db, (int)ms) < 0)
+		nanosleep(&pause_time, NULL);
+}
+
 static void work(struct db *db)
 {
-	static const struct timespec tick = { 0, TICK_MS * 1000000L };
 	clock_us due[TASKS_MOST] = { 0 };
 
 	log_info("started", NULL);
 	/* Whoever started it may rely on "ready": the database answers. */
+	db_listen(db, TIMER_CHANNEL);
 	while (!stopping && db_ping(db) < 0)
-		nanosleep(&tick, NULL);
+		nanosleep(&pause_time, NULL);
 	log_info("ready", NULL);
 	while (!stopping) {
 		run_due(db, due);
-		nanosleep(&tick, NULL);
+		wait(db, stopping ? 0 : due_run(db));
 	}
 	log_info("stopped", NULL);
 }

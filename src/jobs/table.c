@@ -2,7 +2,7 @@
 #include "jobs/table.h"
 
 #include "base/err.h"
-#include "base/json.h"
+#include "base/log.h"
 #include "store/check.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
@@ -19,27 +19,6 @@ static int find_missing(struct db *db, clock_us now)
 static int expire_instances(struct db *db, clock_us now)
 {
 	return instance_expire(db, now - INSTANCE_EXPIRES_AFTER, NULL);
-}
-
-/* Automatic approval after a time (POL-4). */
-static int approve_due(struct db *db, clock_us now)
-{
-	json_t *due = NULL;
-	const json_t *text;
-	size_t i;
-	int rc = request_due(db, now, DUE_AT_ONCE, &due);
-
-	json_array_foreach(due, i, text) {
-		struct uuid id;
-
-		if (rc == 0 && uuid_parse(json_string_value(text), &id) == 0)
-			rc = request_approve_due(db, &id, now);
-		/* Somebody else has decided it in between. */
-		if (rc == ERR_CONFLICT)
-			rc = 0;
-	}
-	json_decref(due);
-	return rc;
 }
 
 static int revoke_due(struct db *db, clock_us now)
@@ -64,7 +43,6 @@ static int maintain_heartbeats(struct db *db, clock_us now)
 }
 
 const struct task tasks[] = {
-	{ "approve requests that are due", CLOCK_SECOND, 1, approve_due },
 	{ "revoke what was announced", CLOCK_SECOND, 1, revoke_due },
 	{ "run scheduled checks", 5 * CLOCK_SECOND, 1, schedule_run },
 	{ "ask for checks", CLOCK_SECOND, 1, send_checks },
@@ -75,3 +53,17 @@ const struct task tasks[] = {
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },
 	{ NULL, 0, 0, NULL },
 };
+
+int task_run(struct db *db, const struct task *task, const struct uuid *tenant, clock_us now)
+{
+	struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
+	int rc = db_begin(db, tenant, &actor);
+
+	int done = rc < 0 ? rc : task->run(db, now);
+
+	rc = done < 0 ? done : db_commit(db);
+	db_rollback(db);
+	if (rc < 0)
+		log_warning("task failed", "task", task->name, "code", err_name(rc), "why", err_text(), NULL);
+	return rc < 0 ? rc : done;
+}

@@ -91,6 +91,9 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_PENDING, "key.pending", KEY, "Key request waits for a decision") \
 	X(KEY_APPROVED, "key.approved", KEY, "Key request approved") \
 	X(KEY_APPROVED_AUTOMATICALLY, "key.approved-automatically", KEY, "Key request approved automatically") \
+	X(KEY_VOTED, "key.voted", KEY, "Key request approved by one of several people") \
+	X(KEY_VOTES_EXPIRED, "key.votes-expired", KEY, "Approvals expired before there were enough") \
+	X(KEY_NOT_AUTOMATIC, "key.not-automatic", KEY, "Key request not approved automatically") \
 	X(KEY_DENIED, "key.denied", KEY, "Key request denied") \
 	X(KEY_DENIED_AUTOMATICALLY, "key.denied-automatically", KEY, "Key request denied automatically") \
 	X(KEY_DELIVERED, "key.delivered", KEY, "Key delivered") \

@@ -77,6 +77,13 @@ const struct db_actor *db_actor(const struct db *db)
 	return &db->actor;
 }
 
+const struct uuid *db_user(const struct db *db)
+{
+	const struct db_actor *a = db_actor(db);
+
+	return a->kind == DB_ACTOR_USER && !uuid_is_nil(&a->id) ? &a->id : NULL;
+}
+
 int db_begin(struct db *db, const struct uuid *tenant, const struct db_actor *actor)
 {
 	if (db->open) {

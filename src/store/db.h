@@ -74,6 +74,7 @@ void db_rollback(struct db *db);                             /* nothing open: do
 int db_is_open(const struct db *db);
 const struct uuid *db_tenant(const struct db *db);           /* of the open transaction; NULL when bound to none */
 const struct db_actor *db_actor(const struct db *db);
+const struct uuid *db_user(const struct db *db);             /* who acts, where that is a tenant's user; else NULL */
 
 /* One argument; made by the functions below, which fix its SQL type. Pointers are borrowed for the call. */
 struct db_arg {

@@ -140,8 +140,8 @@ int device_encrypt(struct db *db, const struct uuid *id, int overwrite)
 	if (rc == 0)
 		rc = step(db, &h, DEVICE_EVENT_ENCRYPT, AUDIT_DEVICE_ENCRYPT, json_pack("{s:b}", "overwrite", overwrite));
 	if (rc == 0)
-		rc = db_queue(db, "update device set overwrite = $2, progress = 0 where id = $1",
-			DB_ARGS(db_uuid_arg(id), db_bool_arg(overwrite)));
+		rc = db_queue(db, "update device set overwrite = $2, progress = 0, encrypt_by = $3 where id = $1",
+			DB_ARGS(db_uuid_arg(id), db_bool_arg(overwrite), db_uuid_arg(db_user(db))));
 	if (rc == 0)
 		rc = order_agent(db, &h, "provision");
 	db_result_free(h.r);

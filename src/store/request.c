@@ -14,6 +14,7 @@ void request_case_release(struct request_case *c)
 	free(c->mount_point);
 	free(c->address);
 	free(c->policy_name);
+	free(c->gist);
 	json_decref(c->facts);
 	json_decref(c->policy_rules);
 	device_release(&c->device);
@@ -32,6 +33,8 @@ static int take_policy(struct db_result *r, struct request_case *c)
 	c->policy_name = mem_strdup(db_text(r, 0, 16));
 	c->policy_version = db_int(r, 0, 17);
 	c->policy_pooling = db_bool(r, 0, 18);
+	c->approvals_needed = db_int(r, 0, 25);
+	c->judged_version = db_int(r, 0, 26);
 	return rc;
 }
 
@@ -55,6 +58,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 		.address = mem_strdup(db_text(r, 0, 8)), .facts = db_json(r, 0, 10), .requested = db_time(r, 0, 11),
 		.image_in_policy = db_bool(r, 0, 19), .used_by = db_uuid(r, 0, 20), .tenant_active = db_bool(r, 0, 21),
 		.approve_at = db_time(r, 0, 22), .delivered_version = db_int(r, 0, 23), .judged = db_bool(r, 0, 24),
+		.votes_expire = db_time(r, 0, 27), .gist = mem_strdup(db_text(r, 0, 28)), .asked = db_uuid(r, 0, 29),
 	};
 	rc = request_state_parse(db_text(r, 0, 3), &c->status);
 	if (rc == 0)
@@ -64,7 +68,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 	return rc < 0 ? rc : take_recipient(r, 9, c);
 }
 
-#define CASE_DEVICE 25           /* the column where the device's begin */
+#define CASE_DEVICE 30           /* the column where the device's begin */
 
 /* The instance that has the device open is the one whose delivered request is not closed. */
 #define CASE "select r.agent, r.instance, i.image, r.status, r.integrity, r.closed is not null, r.access, r.mount_point, r.address," \
@@ -72,7 +76,8 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 	" exists (select 1 from policy_image x where x.tenant = r.tenant and x.policy = p.id and x.image = i.image)," \
 	" (select o.instance from key_request o where o.tenant = r.tenant and o.device = r.device and o.instance <> r.instance" \
 	" and o.closed is null and o.status in ('delivered', 'revoking') order by o.requested desc limit 1)," \
-	" t.state = 'active', r.approve_at, coalesce(r.key_version, 0), r.verdict is not null, " DEVICE_COLUMNS \
+	" t.state = 'active', r.approve_at, coalesce(r.key_version, 0), r.verdict is not null, p.approvals_needed," \
+	" case when r.verdict is not null and r.policy = p.id then r.policy_version else 0 end, r.votes_expire, r.gist, coalesce(r.asked_device, r.device), " DEVICE_COLUMNS \
 	" from key_request r join device d on d.tenant = r.tenant and d.id = r.device join policy p on p.tenant = d.tenant" \
 	" and p.id = d.policy join instance i on i.tenant = r.tenant and i.id = r.instance join tenant t on t.id = r.tenant" \
 	" where r.id = $1"
@@ -137,4 +142,22 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	else
 		request_case_release(&c);
 	return rc;
+}
+
+void request_evaluate(const struct request_case *c, const json_t *facts, clock_us now, struct verdict *out)
+{
+	struct facts known;
+
+	/* What cannot be read is not known (RUL-24). */
+	if (facts_read(facts ? facts : c->facts, &known) < 0)
+		facts_read(NULL, &known);
+	policy_evaluate(&c->policy, &known, now, out);
+	/* Image and device in different policies: nobody but a person can say which one holds (RUN-4). */
+	if (!c->image_in_policy)
+		out->integrity = INTEGRITY_UNKNOWN;
+	/* A policy that asks for no approval at all is a mistake, and a mistake releases nothing (SEC-7). */
+	if (!c->image_in_policy || c->approvals_needed < 1 || (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)) {
+		out->action = POLICY_ACTION_MANUAL;
+		out->approve_at = 0;
+	}
 }

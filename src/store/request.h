@@ -20,30 +20,33 @@ struct request_question {
 	struct uuid device, instance, agent;
 	const char *access, *mount_point, *reason;
 	const uint8_t *recipient_key, *signature;    /* of the sizes above */
-	const json_t *facts;
+	const json_t *facts;         /* the document of store/facts.h */
 	const char *address;         /* as the server saw it */
 };
 
 /* All that a decision needs, from one query. */
 struct request_case {
 	struct uuid id, agent, instance, image;      /* image: nil when unknown */
+	struct uuid asked;           /* the device that the agent asked for: device.id unless a pool gave another (POL-5) */
 	enum request_state status;
 	enum integrity integrity;
 	int closed, judged;          /* judged: a verdict was kept already */
 	char *access, *mount_point, *address;
 	uint8_t recipient_key[REQUEST_KEY_SIZE];
 	json_t *facts;
-	clock_us requested, approve_at;
+	clock_us requested, approve_at, votes_expire;
 	int64_t delivered_version;   /* of the key; 0: not delivered */
 	struct device device;
 	/* The device's policy, ready for policy_evaluate: policy.rules is policy_rules below. */
 	struct policy policy;
 	char *policy_name;
-	int64_t policy_version;
+	int64_t policy_version, judged_version;      /* now, and when the verdict was made */
+	int64_t approvals_needed;    /* of different people (RUN-8) */
 	int policy_pooling;
 	json_t *policy_rules;
 	int image_in_policy;         /* the instance's image belongs to the device's policy too (RUN-4) */
 	struct uuid used_by;         /* another instance that has the device open; nil: none */
+	char *gist;                  /* what an approver sees of it, in short (sql/0006) */
 	int tenant_active;
 };
 
@@ -55,9 +58,6 @@ void request_case_release(struct request_case *c);           /* frees what it po
  * (request_holds), takes the new question's one-time key and facts and keeps its place; the same question again gives what there
  * is; any other open one ends as superseded. */
 int request_open(struct db *db, const struct request_question *q, struct uuid *id, int *fresh);
-/* Keeps what the evaluator said of a pending request: verdict and integrity, and moves it by REQUEST_EVENT_APPROVE or _DENY; EVENT -1:
- * it stays pending, with the verdict's approve_at. C is from request_load_locked in this transaction. */
-int request_judge(struct db *db, const struct request_case *c, const struct verdict *v, int event);
 /* The key of VERSION is being sealed to the agent; it leaves only after the commit. An APPROVED one only, or a DELIVERED one with the
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
@@ -78,10 +78,37 @@ int request_volume_closed(struct db *db, const struct uuid *instance, const stru
 int request_load(struct db *db, const struct uuid *id, struct request_case *out);
 /* Same, and nobody else changes the request until this transaction ends. */
 int request_load_locked(struct db *db, const struct uuid *id, struct request_case *out);
-/* A person's APPROVE or DENY, with a comment (NULL: none). ERR_CONFLICT for what is decided or closed already. */
-int request_decide(struct db *db, const struct uuid *id, enum request_event event, const char *comment);
 /* The order to the agent to ask again, for an open request at which it rests (request_rests); else ERR_CONFLICT. */
 int request_order(struct db *db, const struct uuid *id);
+/* What C's policy says to FACTS (borrowed; NULL: those of the request), with all that keeps it from deciding by itself: image and
+ * device in different policies (RUN-4: Unknown), and approvals of several people, or of none (RUN-8). Pure; verdict_release. */
+void request_evaluate(const struct request_case *c, const json_t *facts, clock_us now, struct verdict *out);
+/* Keeps V of a pending request and acts on it: approved, denied, or pending with V's approve_at; a time that runs already runs on. C is
+ * from request_load_locked in this transaction. */
+int request_judge(struct db *db, const struct request_case *c, const struct verdict *v);
+
+/* A person's decision. */
+struct request_decision {
+	enum request_event event;    /* APPROVE or DENY */
+	const char *comment;         /* NULL: none */
+	const json_t *roles;         /* names of the roles that may decide: approvals of others do not count */
+	const char *seen;            /* the gist that the person saw; NULL: whatever it is */
+};
+
+struct request_outcome {
+	int decided;                 /* 0: the approval is kept, more are needed */
+	int64_t given, needed;
+};
+
+/* The one place where people decide; the acting user is the one of the transaction. One denial denies. An approval approves when the
+ * policy, as it is now, has what it asks for: so many approvals of different people, of those that it names, each active and of a role
+ * that may decide now, none of whom the request is (RUN-8); otherwise it is kept until then. *OUT may be NULL.
+ * ERR_CONFLICT: decided or closed already, no longer what was seen, or this user has approved it already; ERR_FORBIDDEN: this user may
+ * not approve this one. err_text says it in words for people. */
+int request_decide(struct db *db, const struct uuid *id, const struct request_decision *d, struct request_outcome *out);
+/* {needed, given, expires, named (a list of approvers is given), may (the acting user, now), why_not (text or
+ * null), voted (the acting user), votes: [{approver, name, at, comment, counts}], others: [{id, name} of who else can approve; at most 20]} */
+int request_approvals(struct db *db, const struct uuid *id, const json_t *roles, json_t **out);
 /* A person takes the key back: Delivered -> Revoking, and the order to the agent; also when a revocation was announced already, so
  * that it is not waited for. ERR_CONFLICT once the agent has been told. COMMENT may be NULL. */
 int request_revoke(struct db *db, const struct uuid *id, const char *comment);
@@ -98,10 +125,14 @@ int request_revocations_due(struct db *db, clock_us now, int limit);
 /* RUN-4: the device goes to POLICY, and so does the image when it is not there. Load and judge again afterwards. Console. */
 int request_assign_policy(struct db *db, const struct uuid *id, const struct uuid *policy);
 int request_close(struct db *db, const struct uuid *id, const char *reason);
-/* jobd: ids of pending requests whose automatic approval is due, the oldest first. */
+/* jobd: [{id}] of at most LIMIT open requests of which something is due, the longest due first, each locked; those that another jobd
+ * has locked are its. */
 int request_due(struct db *db, clock_us now, int limit, json_t **out);
-/* jobd: approves one of them; ERR_CONFLICT when it is no longer pending or due. */
-int request_approve_due(struct db *db, const struct uuid *id, clock_us now);
+/* jobd: the time for automatic approval has come (POL-4). V is the verdict of now on FACTS (borrowed, kept): satisfied still, it is
+ * approved; otherwise it stays pending and says why. ERR_CONFLICT: no longer pending or due. C is from request_load_locked. */
+int request_approve_due(struct db *db, const struct request_case *c, const json_t *facts, const struct verdict *v, clock_us now);
+/* jobd: approvals of some of several that were due to expire are void; logged. */
+int request_void_votes(struct db *db, const struct request_case *c);
 
 /* Console */
 
@@ -117,7 +148,7 @@ int request_totals(struct db *db, json_t **out);
  * by whom), denied, pending: numbers}], a row for every day. */
 int request_per_day(struct db *db, const char *zone, int days, json_t **out);
 /* A row with everything: description, size, os, file system, cipher and key sizes, facts, verdict, address, comment, decided_by_name,
- * policy_version, closed, closed_reason, decisions [{decision, at, by_kind, by_name, comment}]. */
+ * policy_version, gist, waits, closed, closed_reason, decisions [{decision, at, by_kind, by_name, comment}]. */
 int request_get(struct db *db, const struct uuid *id, json_t **out);
 
 #endif

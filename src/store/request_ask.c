@@ -30,7 +30,7 @@ static int insert(struct db *db, const struct request_question *q, struct uuid *
 	db_result_free(r);
 	rc = request_log(db, AUDIT_KEY_REQUESTED, &h, json_pack("{s:s,s:s,s:s}", "access", q->access, "mount_point", q->mount_point,
 		"reason", q->reason));
-	free(h.name);
+	request_held_release(&h);
 	*id = h.id;
 	return rc;
 }
@@ -62,14 +62,14 @@ static int find_open(struct db *db, const struct request_question *q, struct fou
 	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6,"
 		" agent = $4 and access = $5 and mount_point = $6, status, decided_by is not null, delivered is not null,"
 		" coalesce(decided, now()), now(), facts from key_request"
-		" where device = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
+		" where coalesce(asked_device, device) = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
 		db_uuid_arg(&q->instance), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE), db_uuid_arg(&q->agent),
 		db_text_arg(q->access), db_text_arg(q->mount_point)));
 
 	if (rc < 0)
 		return rc;
 	facts = db_json(r, 0, 8);
-	again = (struct request_again){ .unchanged = db_bool(r, 0, 2) && facts_agent_unchanged(facts, q->facts),
+	again = (struct request_again){ .unchanged = db_bool(r, 0, 2) && facts_unchanged(facts, q->facts),
 		.by_person = db_bool(r, 0, 4), .delivered = db_bool(r, 0, 5), .age = db_time(r, 0, 7) - db_time(r, 0, 6), .by_itself = strcmp(q->reason, BY_ITSELF) == 0 };
 	rc = request_state_parse(db_text(r, 0, 3), &again.status);
 	if (rc == 0)
@@ -92,11 +92,11 @@ static int reuse(struct db *db, const struct request_question *q, const struct f
 	if (*superseded && h.status == REQUEST_REVOKING && h.revoke_ordered) {
 		rc = request_released(db, &h);
 		if (rc == 0)
-			rc = order_forget(db, &h.agent, "revoke", &h.device, "the agent has no key any more");
+			rc = order_forget(db, &h.agent, "revoke", &h.asked, "the agent has no key any more");
 	}
 	if (rc == 0)
 		rc = *superseded ? request_end(db, &h, "superseded") : refresh(db, q, &f->id);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 

@@ -21,7 +21,7 @@ static int deliver(struct db *db, const struct request_held *h, int64_t version)
 	rc = db_queue(db, "update key_request set status = $2, delivered = now(), key_version = $3 where id = $1",
 		DB_ARGS(db_uuid_arg(&h->id), db_text_arg(request_state_name((enum request_state)to)), db_int_arg(version)));
 	if (rc == 0 && !again)
-		rc = request_record(db, h, REQUEST_EVENT_DELIVER, NULL);
+		rc = request_record(db, h, request_event_name(REQUEST_EVENT_DELIVER), NULL);
 	if (rc == 0)
 		rc = request_log(db, AUDIT_KEY_DELIVERED, h, again ? json_pack("{s:b,s:I}", "again", 1, "version", (json_int_t)version) : NULL);
 	return rc;
@@ -35,7 +35,7 @@ int request_deliver(struct db *db, const struct uuid *id, int64_t version)
 	if (rc < 0)
 		return rc;
 	rc = deliver(db, &h, version);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 
@@ -60,7 +60,7 @@ int request_opened(struct db *db, const struct uuid *id)
 		rc = db_queue(db, "update key_request set opened = coalesce(opened, now()) where id = $1", DB_ARGS(db_uuid_arg(id)));
 	if (rc == 0)
 		rc = device_step(db, &h.device, DEVICE_EVENT_OPEN, AUDIT_DEVICE_OPENED, NULL);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 
@@ -95,7 +95,7 @@ int request_close(struct db *db, const struct uuid *id, const char *reason)
 		rc = request_end(db, &h, reason);
 	if (rc == 0)
 		rc = close_device(db, &h.device, reason);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 

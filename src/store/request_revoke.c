@@ -25,7 +25,7 @@ static int order(struct db *db, struct request_held *h, const char *by, const ch
 		rc = db_queue(db, "update key_request set revoke_at = coalesce(revoke_at, now()), revoke_by = $2, revoke_ordered = now(),"
 			" recheck_at = now() + $3 * interval '1 microsecond' where id = $1", DB_ARGS(db_uuid_arg(&h->id), db_text_arg(by),
 			db_int_arg(ANSWER_WITHIN)));
-	return rc < 0 ? rc : order_add(db, &h->agent, "revoke", &h->device, "");
+	return rc < 0 ? rc : order_add(db, &h->agent, "revoke", &h->asked, "");
 }
 
 int request_revoke(struct db *db, const struct uuid *id, const char *comment)
@@ -36,7 +36,7 @@ int request_revoke(struct db *db, const struct uuid *id, const char *comment)
 	if (rc < 0)
 		return rc;
 	rc = order(db, &h, "person", comment);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 
@@ -64,7 +64,7 @@ static int grant(struct db *db, struct request_held *h, const char *comment)
 {
 	int rc = request_step(db, h, REQUEST_EVENT_RESTORE, AUDIT_KEY_GRANTED_AGAIN, comment);
 
-	return rc < 0 ? rc : order_add(db, &h->agent, "request-key", &h->device, "");
+	return rc < 0 ? rc : order_add(db, &h->agent, "request-key", &h->asked, "");
 }
 
 int request_restore(struct db *db, const struct uuid *id, const char *comment)
@@ -78,7 +78,7 @@ int request_restore(struct db *db, const struct uuid *id, const char *comment)
 		rc = err_set(ERR_CONFLICT, "the agent has been told to close the volume");
 	else
 		rc = h.status == REQUEST_REVOKED ? grant(db, &h, comment) : cancel(db, &h, comment);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 
@@ -160,7 +160,7 @@ int request_checked(struct db *db, const struct uuid *id, const struct verdict *
 			v->integrity == INTEGRITY_GOOD ? INTEGRITY_GOOD : INTEGRITY_FAILED);
 	if (rc == 0)
 		rc = carry_out(db, &h, &rest, check_decide(&rest.subject, v->integrity, now), now);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 
@@ -244,7 +244,7 @@ static int step_one(struct db *db, const struct uuid *id, clock_us now)
 	if (rc < 0)
 		return rc;
 	rc = next_step(db, &h, now);
-	free(h.name);
+	request_held_release(&h);
 	return rc;
 }
 

@@ -132,7 +132,7 @@ static int command_approve(struct db *db, char **args)
 	struct uuid id;
 	int rc = uuid_parse(args[0], &id);
 
-	return rc == 0 ? request_decide(db, &id, REQUEST_EVENT_APPROVE, "by the test") : rc;
+	return rc == 0 ? request_decide(db, &id, &(struct request_decision){ REQUEST_EVENT_APPROVE, "by the test", NULL, NULL }, NULL) : rc;
 }
 
 static int command_deny(struct db *db, char **args)
@@ -140,7 +140,7 @@ static int command_deny(struct db *db, char **args)
 	struct uuid id;
 	int rc = uuid_parse(args[0], &id);
 
-	return rc == 0 ? request_decide(db, &id, REQUEST_EVENT_DENY, "by the test") : rc;
+	return rc == 0 ? request_decide(db, &id, &(struct request_decision){ REQUEST_EVENT_DENY, "by the test", NULL, NULL }, NULL) : rc;
 }
 
 static int command_revoke(struct db *db, char **args)

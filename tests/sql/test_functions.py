@@ -19,6 +19,8 @@ DEFINERS = {
     "job_finish": {"keyward_jobs"},
     "job_fail": {"keyward_jobs"},
     "job_next": {"keyward_jobs"},
+    "timers_due": {"keyward_jobs"},
+    "timers_next": {"keyward_jobs"},
     "tenant_default_policy": set(),
     "tenant_integrity_schedule": set(),
 }
@@ -184,3 +186,47 @@ def test_heartbeat_partitions(pg):
     except psycopg2.errors.InvalidParameterValue:
         return
     raise AssertionError("dropped everything")
+
+
+def test_timers_tell_times_and_tenants_of_the_active(pg):
+    # covers: POL-4, TEN-4, TEN-7
+    tenants = [pg.new_tenant() for _ in range(3)]
+    for t in tenants:
+        populate(pg, t)
+    pg.run("postgres", "update key_request set approve_at = null, votes_expire = null")
+    ask = "select timer, tenant from timers_due()", "select timers_next() - now()"
+    assert pg.run("keyward_jobs", ask[0]) == [] and pg.run("keyward_jobs", ask[1]) == [(None,)]
+    for t, minutes in zip(tenants, (-2, -1, 5)):
+        pg.run("postgres", "update key_request set status = 'pending', closed = null, approve_at = now() + %s * interval '1 minute'"
+               " where tenant = %s", (minutes, t))
+    assert {r[1] for r in pg.run("keyward_jobs", ask[0])} == set(tenants[:2])
+    assert pg.run("keyward_jobs", ask[1])[0][0].total_seconds() < -100
+    pg.run("postgres", "update tenant set state = 'suspended' where id = %s", (tenants[0],))
+    assert {r[1] for r in pg.run("keyward_jobs", ask[0])} == {tenants[1]}
+    assert -100 < pg.run("keyward_jobs", ask[1])[0][0].total_seconds() < -50
+    # What is decided, or closed, waits for nothing; the first of two times counts.
+    pg.run("postgres", "update key_request set status = 'denied' where tenant = %s", (tenants[1],))
+    pg.run("postgres", "update key_request set votes_expire = now() + interval '2 minutes' where tenant = %s", (tenants[2],))
+    assert pg.run("keyward_jobs", ask[0]) == [] and 100 < pg.run("keyward_jobs", ask[1])[0][0].total_seconds() <= 120
+    pg.run("postgres", "update key_request set closed = now() where tenant = %s", (tenants[2],))
+    assert pg.run("keyward_jobs", ask[1]) == [(None,)]
+
+
+def test_a_pooled_device_goes_to_one_instance(pg):
+    # covers: POL-5
+    tenant = pg.new_tenant()
+    ids = populate(pg, tenant)
+    other = uuid.uuid4()
+    pg.run("postgres", "insert into instance (tenant, id, provider, provider_instance) values (%s, %s, 'ec2', 'j')", (tenant, other))
+    pg.run("postgres", "update key_request set pooled = true where id = %s", (ids["request"],))
+    add = ("insert into key_request (tenant, id, device, instance, agent, access, recipient_key, signature, pooled)"
+           " values (%s, %s, %s, %s, %s, 'read-only', %s, %s, %s)")
+
+    def args(pooled):
+        return (tenant, uuid.uuid4(), ids["device"], other, ids["agent"], b"k" * 65, b"s" * 64, pooled)
+
+    c = pg.connect("postgres")
+    refused(c, add, args(True), (psycopg2.errors.UniqueViolation,))
+    c.close()
+    pg.run("postgres", "update key_request set status = 'denied' where id = %s", (ids["request"],))
+    pg.run("postgres", add, args(True))

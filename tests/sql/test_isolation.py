@@ -35,7 +35,7 @@ def may(pg, role, table, right):
 
 def populate(pg, tenant):
     """A row of TENANT in every table that has a tenant; as superuser, whom row security does not bind."""
-    ids = {n: uuid.uuid4() for n in ("user", "image", "draft", "instance", "agent", "device", "request")}
+    ids = {n: uuid.uuid4() for n in ("user", "image", "draft", "instance", "agent", "device", "request", "bulk")}
     policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
     token = uuid.uuid4().bytes * 2
     steps = [
@@ -71,6 +71,12 @@ def populate(pg, tenant):
          (tenant, uuid.uuid4(), ids["instance"])),
         ("insert into deep_security (tenant) values (%s)", (tenant,)),
         ("insert into deep_security_answer (tenant, instance, at) values (%s, %s, now())", (tenant, ids["instance"])),
+        ("insert into key_vote (tenant, request, approver, approver_name, gist) values (%s, %s, %s, 'A', 'g')",
+         (tenant, ids["request"], ids["user"])),
+        ("insert into bulk_decision (tenant, id, decision, made_by, made_by_name, roles) values (%s, %s, 'deny', %s, 'A', '{}')",
+         (tenant, ids["bulk"], ids["user"])),
+        ("insert into bulk_request (tenant, bulk, request, gist, doubtful) values (%s, %s, %s, 'g', false)",
+         (tenant, ids["bulk"], ids["request"])),
         ("insert into agent_order (tenant, id, agent, kind) values (%s, %s, %s, 'check')", (tenant, uuid.uuid4(), ids["agent"])),
         ("insert into job (id, tenant, kind) values (%s, %s, 'mail')", (uuid.uuid4(), tenant)),
         ("select set_config('keyward.tenant', %s, true), audit_append('user', 'e', 'user', null, null, null, null, null, null,"

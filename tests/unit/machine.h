@@ -3,11 +3,14 @@
 #ifndef TESTS_MACHINE_H
 #define TESTS_MACHINE_H
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "pg.h"
 #include "store/agent.h"
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/order.h"
 #include "store/policy.h"
 #include "store/request.h"
 #include "store/tenant.h"
@@ -192,11 +195,84 @@ static inline struct request_question question(const struct machine *m, const st
 	static json_t *facts;
 
 	if (facts == NULL)
-		facts = json_pack("{s:s}", "os", "linux");
+		facts = json_pack("{s:{s:s, s:{s:s}}}", "agent", "at", "2026-01-01T00:00:00Z", "values", "os.system", "linux");
 	memset(key, fill, REQUEST_KEY_SIZE);
 	return (struct request_question) { .device = *device, .instance = m->instance, .agent = m->agent, .access = "read-write",
 		.mount_point = "/data", .reason = "boot", .recipient_key = key, .signature = signature, .facts = facts,
 		.address = "192.0.2.3" };
+}
+
+static inline json_t *page_of(int (*list)(struct db *, const struct list_query *, json_t **), const struct uuid *tenant,
+	const struct list_query *q)
+{
+	struct db *db = as("keyward_console", tenant);
+	json_t *page = NULL, *rows;
+
+	CHECK_INT(list(db, q, &page), 0);
+	rows = json_incref(json_object_get(page, "rows"));
+	json_decref(page);
+	finish(db);
+	return rows;
+}
+
+/* Every sort of a list works, both ways, and the rows have what is promised. */
+static inline void check_list(int (*list)(struct db *, const struct list_query *, json_t **), const struct uuid *tenant,
+	const char *const *sorts, const char *const *members, size_t expected)
+{
+	for (size_t i = 0; sorts[i]; i++)
+		for (int order = -1; order <= 1; order++) {
+			struct list_query q = { .sort = sorts[i], .order = order, .search = i % 2 ? "1" : NULL };
+			json_t *rows = page_of(list, tenant, &q);
+
+			CHECK_INT(json_array_size(rows), expected);
+			for (size_t k = 0; expected && members[k]; k++)
+				CHECK(json_object_get(json_array_get(rows, 0), members[k]) != NULL);
+			json_decref(rows);
+		}
+}
+
+/* A question with a one-time key of FILL bytes. */
+static inline struct uuid ask(const struct machine *m, const struct uuid *device, int fill, int expect_fresh)
+{
+	uint8_t key[REQUEST_KEY_SIZE];
+	struct request_question q = question(m, device, key, fill);
+	struct uuid id = { { 0 } };
+	struct db *db = as("keyward_agent", &m->tenant);
+	int fresh = -1;
+
+	CHECK_INT(request_open(db, &q, &id, &fresh), 0);
+	CHECK_INT(fresh, expect_fresh);
+	finish(db);
+	return id;
+}
+
+/* Judges as the agent service does. EVENT: approve, deny, or -1 for a person, automatically at APPROVE_AT unless that is 0. */
+static inline int judge(const struct machine *m, const struct uuid *id, int event, clock_us approve_at)
+{
+	struct request_case c = { 0 };
+	struct verdict v = { .action = event == REQUEST_EVENT_APPROVE ? POLICY_ACTION_APPROVE : event == REQUEST_EVENT_DENY
+		? POLICY_ACTION_DENY : approve_at ? POLICY_ACTION_MANUAL_TIMEOUT : POLICY_ACTION_MANUAL, .integrity = INTEGRITY_GOOD, .approve_at = approve_at,
+		.rules = json_array(), .passed = 1 };
+	struct db *db = as("keyward_agent", &m->tenant);
+	int rc = request_load_locked(db, id, &c);
+
+	CHECK_INT(rc, 0);
+	rc = request_judge(db, &c, &v);
+	if (rc == 0)
+		rc = db_commit(db);
+	request_case_release(&c);
+	json_decref(v.rules);
+	db_free(db);
+	return rc;
+}
+
+/* One call on the connection `one`, in a transaction of its own; what it gave. */
+#define ALONE(role, tenant, call) \
+	__extension__ ({ struct db *one = as(role, tenant); int rc_ = (call); if (rc_ == 0) rc_ = db_commit(one); db_free(one); rc_; })
+
+static inline int decide(struct db *db, const struct uuid *id, enum request_event event, const char *comment)
+{
+	return request_decide(db, id, &(struct request_decision){ event, comment, NULL, NULL }, NULL);
 }
 
 #endif
