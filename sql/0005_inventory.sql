@@ -43,6 +43,28 @@ GRANT SELECT, DELETE, UPDATE (state) ON instance TO keyward_console;
 GRANT SELECT, INSERT, UPDATE ON instance TO keyward_agent;
 GRANT SELECT, UPDATE (state), DELETE ON instance TO keyward_jobs;
 
+-- What changed from one report of an instance's facts to the next (INT-6).
+CREATE TABLE fact_change (
+	tenant uuid NOT NULL,
+	id uuid NOT NULL,
+	instance uuid NOT NULL,
+	at timestamptz NOT NULL,
+	fact text NOT NULL,
+	subject text NOT NULL DEFAULT '',       -- the member of a set
+	kind text NOT NULL CHECK (kind IN ('added', 'removed', 'changed', 'many')),
+	old jsonb,
+	new jsonb,                              -- of "many": {added, removed, changed}: numbers
+	PRIMARY KEY (tenant, id),
+	FOREIGN KEY (tenant, instance) REFERENCES instance ON DELETE CASCADE
+);
+SELECT isolate('fact_change');
+CREATE INDEX fact_change_instance ON fact_change (tenant, instance, at, id);
+CREATE INDEX fact_change_fact ON fact_change (tenant, instance, fact, at, id);
+CREATE INDEX fact_change_at ON fact_change (tenant, at);
+GRANT SELECT ON fact_change TO keyward_console;
+GRANT INSERT ON fact_change TO keyward_agent;
+GRANT SELECT, DELETE ON fact_change TO keyward_jobs;
+
 CREATE TABLE agent (
 	tenant uuid NOT NULL REFERENCES tenant,
 	id uuid NOT NULL,

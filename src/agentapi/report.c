@@ -3,7 +3,6 @@
 
 #include "agentapi/service.h"
 #include "store/facts.h"
-#include "store/instance.h"
 
 int message_report(struct agent_call *c)
 {
@@ -12,7 +11,7 @@ int message_report(struct agent_call *c)
 	int rc = agent_find(c->db, &c->agent, &agent);
 
 	if (rc == 0)
-		rc = instance_report(c->db, &agent.instance, m->facts);
+		rc = facts_report(c->db, &agent.instance, m->facts, c->frame->request->address, c->frame->now);
 	if (rc == 0)
 		rc = agent_check(c, &agent.instance, m->reason, m->facts);
 	return rc;

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "store/check.h"
+#include "store/facts.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
 #include "store/request.h"
@@ -42,6 +43,11 @@ static int maintain_heartbeats(struct db *db, clock_us now)
 	return heartbeat_maintain(db, HEARTBEAT_MONTHS);
 }
 
+static int clean_changes(struct db *db, clock_us now)
+{
+	return fact_change_clean(db, now - FACT_CHANGES_KEPT);
+}
+
 const struct task tasks[] = {
 	{ "revoke what was announced", CLOCK_SECOND, 1, revoke_due },
 	{ "run scheduled checks", 5 * CLOCK_SECOND, 1, schedule_run },
@@ -50,6 +56,7 @@ const struct task tasks[] = {
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
+	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },
 	{ NULL, 0, 0, NULL },
 };

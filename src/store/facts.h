@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "store/db.h"
+#include "store/list.h"
 
 /* Everything is borrowed. */
 struct facts_question {
@@ -30,6 +31,20 @@ int facts_document(struct db *db, const struct facts_question *q, json_t **out);
 /* Agent. The paths that file rules of policies name which its instance's image or a device of it is in: a list of at most LIMIT
  * texts of at most MAX bytes, the caller's. */
 int facts_watched(struct db *db, const struct uuid *agent, int max, int limit, json_t **out);
+
+/* Agent. The instance has reported; what differs from its last report is kept. AGENT and ADDRESS as in facts_question. */
+int facts_report(struct db *db, const struct uuid *instance, const json_t *agent, const char *address, clock_us now);
+
+#define FACT_CHANGES_MAX 200     /* members of one set that change at once are kept one by one up to so many, else by their number */
+#define FACT_CHANGES_KEPT (400 * CLOCK_DAY)
+
+/* Console. Sort: at; filters: instance, fact; rows: id, at, fact, subject ("" but for members of sets), kind ("added", "removed",
+ * "changed", or "many": new is {added, removed, changed}), old, new. The newest first. */
+int fact_change_list(struct db *db, const struct list_query *query, json_t **page);
+/* Console. Names of the facts of which the instance has changes: a list of texts. */
+int fact_change_facts(struct db *db, const struct uuid *instance, json_t **out);
+/* jobd: those from before BEFORE go, a part of them at a time. */
+int fact_change_clean(struct db *db, clock_us before);
 
 /* 1 when two documents differ in nothing but what passes by itself: times, counts, processes that come and go. */
 int facts_unchanged(const json_t *a, const json_t *b);

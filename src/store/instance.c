@@ -68,12 +68,6 @@ int instance_get(struct db *db, const struct uuid *id, json_t **out)
 	return 0;
 }
 
-int instance_report(struct db *db, const struct uuid *id, const json_t *facts)
-{
-	return db_run_one(db, "update instance set facts = $2, facts_at = now(), last_seen = now() where id = $1",
-		DB_ARGS(db_uuid_arg(id), db_json_arg(facts)));
-}
-
 /* What its agent held is gone as far as anybody can tell: the requests end, the devices are no longer In-use. But a key that it was
  * ordered to give back counts as given back only when it says so. */
 static int close_requests(struct db *db, const struct uuid *instance)

@@ -1,5 +1,6 @@
 """The guest's programs against a running server: registration, provisioning, keys, revocation, outages, restarts. The
 console's part is played with the console's own store functions (console_tool)."""
+import hashlib
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import uuid
 from fixtures import ROOT, fixture, scratch
 from stack.guest import Guest
 from stack.process import Failed, wait_until
+from web import database
 
 TOOL = ROOT / "build" / "sanitize" / "tests" / "unit" / "console_tool"
 MIB = 1024 * 1024
@@ -668,8 +670,51 @@ def test_orders_change_the_log_level_and_report(tenant, encrypted):
     has_line(encrypted, "cannot be changed by the server")
     tenant.order(encrypted, "check")
     wait_until(lambda: tenant.instance(encrypted)["facts"], SLOW, "no facts")
-    assert tenant.instance(encrypted)["facts"]["host.name"] == socket.gethostname()
+    assert tenant.instance(encrypted)["facts"]["agent"]["values"]["host.name"] == socket.gethostname()
     assert encrypted.stop()
+
+
+def facts_of(tenant, guest, fits):
+    """Orders a check until what the server has then is as FITS wants it."""
+    def ask():
+        tenant.order(guest, "check")
+        time.sleep(1)
+        return fits((tenant.instance(guest)["facts"] or {}).get("agent", {}).get("values", {}))
+    wait_for(guest, ask, "the facts are not as they should be", 2 * SLOW)
+    return tenant.instance(guest)["facts"]["agent"]["values"]
+
+
+def test_facts_are_those_of_the_machine(server, tenant, guest, folder):
+    # covers: AGT-4, RUL-9, RUL-19, RUL-20, RUL-21, INT-5, INT-6
+    watched, absent = folder / "watched.conf", folder / "absent.conf"
+    watched.write_text("as it was\n")
+    rule = [{"type": "file.sha256", "conditions": [{"subject": str(p), "operator": "present"} for p in (watched, absent)]}]
+    with database(server).cursor() as c:
+        c.execute("update policy set rules = %s where tenant = %s and is_default", (json.dumps(rule), tenant.account))
+    guest.config("--register", "--url", guest.url, "--guid", tenant.account, passphrase=tenant.passphrase)
+    start(guest)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = f"tcp/{listener.getsockname()[1]}"
+        has_line(guest, "inventory published")
+        facts = facts_of(tenant, guest, lambda f: port in f.get("network.services", {}))
+        name = pathlib.Path("/proc/self/comm").read_text().strip()
+        assert facts["network.services"][port] == {"address": ["127.0.0.1"], "process": name}, facts["network.services"]
+        assert facts["processes"][name] >= 1 and facts["host.name"] == socket.gethostname()
+        version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "bash"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        assert facts["packages"]["bash"] == version
+        assert facts["files"] == {str(watched): hashlib.sha256(b"as it was\n").hexdigest(), str(absent): None}
+    watched.write_text("otherwise\n")
+    changed = hashlib.sha256(b"otherwise\n").hexdigest()
+    facts = facts_of(tenant, guest, lambda f: f["files"][str(watched)] == changed and port not in f["network.services"])
+    with database(server).cursor() as c:
+        c.execute("select fact, subject, kind, new from fact_change where tenant = %s and fact in ('files', 'network.services')"
+                  " and subject in (%s, %s) order by fact, at", (tenant.account, str(watched), port))
+        rows = c.fetchall()
+    assert ("files", str(watched), "changed", changed) in rows, rows
+    assert ("network.services", port, "removed", None) in rows, rows
+    assert guest.stop()
 
 
 def test_nothing_secret_is_left_in_files_or_arguments(tenant, encrypted):

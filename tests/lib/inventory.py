@@ -5,8 +5,13 @@ import uuid
 from web import database
 
 FACTS = {"host.name": "orders-db-1", "os.distribution": "Debian GNU/Linux", "os.version": "12", "os.kernel": "6.1.0-27-cloud-amd64",
-         "os.bits": 64, "os.uptime_s": 7500, "network.addresses": ["10.20.4.17", "2001:db8::17"], "agent.version": "0.1.0",
+         "os.bits": 64, "os.uptime_s": 7500, "network.addresses": {"10.20.4.17": None, "2001:db8::17": None}, "agent.version": "0.1.0",
+         "network.services": {"tcp/22": {"address": ["0.0.0.0", "::"], "process": "sshd"},
+                              "tcp/5432": {"address": ["127.0.0.1"], "process": "postgres"}},
+         "packages": {f"package-{n:03}": f"1.{n}-1" for n in range(60)} | {"openssl": "3.0.11-1~deb12u2"},
          "gathered_at": "2026-11-21T09:26:00.000Z"}
+DOCUMENT = {"agent": {"at": "2026-11-21T09:26:00.000Z", "values": FACTS},
+            "server": {"at": "2026-11-21T09:26:00.000Z", "utc_offset_s": 0, "values": {"request.address": "10.20.4.17"}}}
 
 
 class Machine:
@@ -24,7 +29,7 @@ class Machine:
             c.execute("insert into policy_image (tenant, policy, image) values (%s, %s, %s)", (tenant, self.policy, self.image))
             c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name, facts, facts_at)"
                       " values (%s, %s, %s, 'native', %s, %s, %s, now())",
-                      (tenant, self.instance, self.image, f"i-{self.instance}", name, json.dumps(FACTS)))
+                      (tenant, self.instance, self.image, f"i-{self.instance}", name, json.dumps(DOCUMENT)))
             c.execute("insert into agent (tenant, id, instance, public_key, version, address) values (%s, %s, %s, %s, '0.1.0', '10.20.4.17')",
                       (tenant, self.agent, self.instance, uuid.uuid4().bytes * 4 + b"k"))
             c.execute("insert into device (tenant, id, provider, provider_device, name, size_bytes, instance, image, policy, status,"

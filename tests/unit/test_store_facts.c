@@ -213,6 +213,102 @@ TEST(files_to_watch_are_those_of_the_rules, "RUL-21")
 	finish(db);
 }
 
+static void report(const struct machine *m, const char *facts, clock_us at)
+{
+	json_t *said = json_loads(facts, 0, NULL);
+	struct db *db = as("keyward_agent", &m->tenant);
+
+	CHECK_INT(facts_report(db, &m->instance, said, "192.0.2.3", at), 0);
+	finish(db);
+	json_decref(said);
+}
+
+/* "fact subject kind old new" of each change, the oldest first. */
+static void check_changes(const struct machine *m, const char *want)
+{
+	struct db *db = as("keyward_console", &m->tenant);
+	struct list_query q = { .sort = "at", .order = 1, .limit = LIST_LIMIT_MAX };
+	struct buf text = BUF_INIT;
+	char id[UUID_TEXT_SIZE];
+	json_t *page = NULL, *row;
+	size_t i;
+
+	uuid_text(&m->instance, id);
+	q.filters[0].name = "instance";
+	q.filters[0].value = id;
+	CHECK_INT(fact_change_list(db, &q, &page), 0);
+	json_array_foreach(json_object_get(page, "rows"), i, row) {
+		char *old = json_dumps(json_object_get(row, "old"), JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+		char *new = json_dumps(json_object_get(row, "new"), JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
+
+		buf_printf(&text, "%s|%s|%s|%s|%s\n", json_string_value(json_object_get(row, "fact")),
+			json_string_value(json_object_get(row, "subject")), json_string_value(json_object_get(row, "kind")), old, new);
+		free(old);
+		free(new);
+	}
+	CHECK_STR(buf_str(&text), want);
+	buf_free(&text);
+	json_decref(page);
+	undo(db);
+}
+
+TEST(changes_between_reports_are_kept, "INT-6,SEC-7")
+{
+	struct uuid tenant = make_tenant("facts-change");
+	struct machine m = make_machine(&tenant, "i-1", 1), other = make_machine_of(&tenant, "native", "i-2", 1);
+	clock_us at = clock_now() - CLOCK_HOUR;
+	json_t *names = NULL;
+	struct db *db;
+	char *text;
+
+	report(&m, "{\"os.kernel\":\"6.1\",\"os.uptime_s\":7,\"packages\":{\"a\":\"1\",\"b\":\"1\"},\"processes\":{\"sshd\":1}}", at);
+	check_changes(&m, "");
+	/* A boot changes what passes by, and no more. */
+	report(&m, "{\"os.kernel\":\"6.1\",\"os.uptime_s\":1,\"os.booted_at\":\"x\",\"packages\":{\"a\":\"1\",\"b\":\"1\"},"
+		"\"processes\":{\"sshd\":9}}", at + CLOCK_SECOND);
+	check_changes(&m, "");
+	report(&m, "{\"os.kernel\":\"6.2\",\"packages\":{\"b\":\"2\",\"c\":\"1\"},\"device.access\":\"read-only\"}", at + 2 * CLOCK_SECOND);
+	check_changes(&m, "os.kernel||changed|\"6.1\"|\"6.2\"\npackages|a|removed|\"1\"|null\npackages|b|changed|\"1\"|\"2\"\n"
+		"packages|c|added|null|\"1\"\nprocesses||removed|null|null\n");
+	check_changes(&other, "");
+	db = as("keyward_console", &tenant);
+	CHECK_INT(fact_change_facts(db, &m.instance, &names), 0);
+	text = json_dumps(names, JSON_COMPACT);
+	CHECK_STR(text, "[\"os.kernel\",\"packages\",\"processes\"]");
+	free(text);
+	json_decref(names);
+	CHECK_INT(fact_change_facts(db, &other.instance, &names), 0);
+	CHECK_INT(json_array_size(names), 0);
+	json_decref(names);
+	undo(db);
+	db = as("keyward_jobs", &tenant);
+	CHECK_INT(fact_change_clean(db, at + CLOCK_SECOND), 0);
+	finish(db);
+	db = as("keyward_jobs", &tenant);
+	CHECK_INT(fact_change_clean(db, at + 3 * CLOCK_SECOND), 0);
+	finish(db);
+	check_changes(&m, "");
+}
+
+TEST(very_many_changes_are_counted, "INT-6,SEC-5")
+{
+	struct uuid tenant = make_tenant("facts-many");
+	struct machine m = make_machine(&tenant, "i-1", 1);
+	struct buf old = BUF_INIT, new = BUF_INIT;
+
+	for (int i = 0; i <= FACT_CHANGES_MAX; i++) {
+		buf_printf(&old, "%s\"p%d\":\"1\"", i ? "," : "{\"packages\":{", i);
+		buf_printf(&new, "%s\"p%d\":\"2\"", i ? "," : "{\"packages\":{", i);
+	}
+	buf_puts(&old, "}}");
+	buf_puts(&new, ",\"q\":\"1\"}}");
+	report(&m, buf_str(&old), clock_now());
+	report(&m, buf_str(&new), clock_now());
+	check_changes(&m, "packages||many|null|{\"added\":1,\"changed\":201,\"removed\":0}\n");
+	buf_free(&old);
+	buf_free(&new);
+}
+
 TEST(what_passes_is_no_change, "INT-6,SEC-7")
 {
 	static const char *const same[] = { "{\"os.kernel\":\"6.1\",\"os.uptime_s\":9,\"processes\":{\"a\":1}}", "{\"os.kernel\":\"6.1\"}",
