@@ -29,7 +29,6 @@
 #define REFRESH_EVERY (5 * CLOCK_SECOND)
 #define BUSY_AGAIN (5 * CLOCK_SECOND)            /* another program provisions */
 #define WAITING_AGAIN (60 * CLOCK_SECOND)        /* a task was put off */
-#define HOLD_LEAST (15 * CLOCK_SECOND)           /* do not ask the server to hold the line for less */
 #define SLEEP_MOST (5 * CLOCK_SECOND)
 #define COMPLETE_NOTE "mount-complete"
 
@@ -339,27 +338,48 @@ static void report_start(struct daemon *a)
 		log_warning("the server does not take the report", "reason", err_text(), NULL);
 }
 
-/* How long nothing needs doing that cannot wait for a held line to be let go. */
-static clock_us urgent(const struct daemon *a)
+/* When the server is next wanted for something that a held line would be in the way of. What waits for a decision does not
+ * count: the line is answered when there is one. */
+static clock_us wanted(const struct daemon *a)
 {
-	clock_us least = clock_ticks() + PROTO_WAIT_MAX * CLOCK_SECOND;
+	clock_us at = clock_ticks() + PROTO_WAIT_MAX * CLOCK_SECOND;
 
-	for (int i = 0; i < a->g.devices_count; i++)
-		if (a->g.devices[i].state != DEVICE_OPEN && !a->g.devices[i].locked && a->g.devices[i].wake < least)
-			least = a->g.devices[i].wake;
-	if (a->provision_due && a->provision_at < least)
-		least = a->provision_at;
-	if (a->inventory_due || a->mount_complete.pid || !a->ready)
-		least = 0;
-	return least;
+	if (a->inventory_due || a->orders_count || a->results_count > a->results_sent)
+		return 0;
+	for (int i = 0; i < a->g.devices_count; i++) {
+		const struct device *d = &a->g.devices[i];
+
+		if (d->untold_opened || d->untold_closed)
+			return 0;
+		if ((d->state == DEVICE_WAITING || d->state == DEVICE_FAILED) && !d->locked && d->wake < at)
+			at = d->wake;
+	}
+	return a->provision_due && a->provision_at < at ? a->provision_at : at;
+}
+
+int daemon_while_held(void *ctx)
+{
+	struct daemon *a = ctx;
+
+	scan(a);
+	look_after(a);
+	watch_complete(a);
+	return registration_stamp(a->g.state_dir) != a->g.stamp || wanted(a) <= clock_ticks();
 }
 
 static void heartbeat(struct daemon *a)
 {
-	clock_us now = clock_ticks(), left = urgent(a) - now;
+	int64_t hold;
 
-	if (now >= a->beat_at && !a->stop)
-		beat(a, left >= HOLD_LEAST ? left / CLOCK_SECOND : 0);
+	if (clock_ticks() < a->beat_at || a->stop)
+		return;
+	a->results_sent = a->results_count;
+	hold = beat_hold(a, wanted(a));
+	beat(a, hold);
+	a->results_sent = 0;
+	/* No line is held before what is due has been done: soon. */
+	if (hold == 0 && a->holds && a->beat_at > clock_ticks() + CLOCK_SECOND)
+		a->beat_at = clock_ticks() + CLOCK_SECOND;
 }
 
 /* In this order: the server must know the devices before it is asked about them, and of a close before the next

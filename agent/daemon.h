@@ -20,6 +20,11 @@ struct daemon {
 	uint64_t published;                      /* digest of the inventory the server has; 0: none */
 
 	clock_us beat_at;                        /* the next heartbeat no later than this */
+	int results_sent;                        /* of results, with the heartbeat under way */
+	int holds;                               /* the server held the line when it was asked to */
+	int breaks;                              /* of held lines, in a row */
+	int64_t hold_s;                          /* for so long the way to the server keeps a silent line; 0: long enough */
+	clock_us hold_until;                     /* then HOLD_S is tried out anew */
 	struct proto_order_result results[PROTO_ORDERS_MAX];     /* not yet told */
 	int results_count;
 	struct proto_order_result done[DAEMON_DONE_MAX];         /* a ring */
@@ -40,12 +45,17 @@ void daemon_teardown(struct daemon *a, const struct device *d, int reason);
 /* Level by name, everywhere it is kept. */
 int daemon_log_level(struct daemon *a, const char *name);
 
-/* beat.c: sends a heartbeat, holding the line for up to WAIT seconds; takes orders in. Sets beat_at. */
+/* beat.c: sends a heartbeat, the server holding the line for up to WAIT seconds; takes orders in. Sets beat_at. */
 int beat(struct daemon *a, int64_t wait);
+/* For how many seconds the line is to be held, when nothing is due before UNTIL (clock_ticks). 0: not at all. */
+int64_t beat_hold(const struct daemon *a, clock_us until);
+/* agentd.c: what can be done without the server while it holds the line. 1: something has come up that wants it. */
+int daemon_while_held(void *a);
 
 /* order.c */
 /* Sends the facts; ORDER nil: without one. */
 int daemon_report(struct daemon *a, enum proto_reason reason, const struct uuid *order);
+int order_list(const struct daemon *a, struct proto_order_begun out[static PROTO_ORDERS_MAX]);    /* begun, not finished: how many */
 void order_take(struct daemon *a, const struct proto_order *o);      /* queues what is new */
 void order_run(struct daemon *a);                                     /* carries out what is queued */
 void order_closed(struct daemon *a, const struct device *d);          /* the device's closing is over */

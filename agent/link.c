@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -25,6 +26,9 @@ struct link {
 	struct curl_slist *headers, *resolve;
 	struct buf *answer;
 	int wake, use_wake, woken, down;
+	int (*note)(void *ctx);
+	void *note_ctx;
+	clock_us note_at;
 };
 
 static size_t take_body(char *data, size_t size, size_t count, void *ctx)
@@ -95,7 +99,10 @@ static void set_options(struct link *l, const struct link_settings *s)
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "keyward-agent");
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, l->error);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	/* A line that waits for an order is silent: what is on the way must not forget it. */
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, 20L);
+	curl_easy_setopt(e, CURLOPT_TCP_KEEPINTVL, 10L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
@@ -162,6 +169,12 @@ void link_set_limit(struct link *l, long seconds, int wake)
 	curl_easy_setopt(l->easy, CURLOPT_TIMEOUT, seconds);
 }
 
+void link_set_note(struct link *l, int (*note)(void *ctx), void *ctx)
+{
+	l->note = note;
+	l->note_ctx = ctx;
+}
+
 int link_is_down(const struct link *l)
 {
 	return l->down;
@@ -170,6 +183,15 @@ int link_is_down(const struct link *l)
 int link_was_woken(const struct link *l)
 {
 	return l->woken;
+}
+
+/* No more often than that, however often something arrives. */
+static int is_noted(struct link *l)
+{
+	if (l->note == NULL || clock_ticks() < l->note_at)
+		return 0;
+	l->note_at = clock_ticks() + POLL_MS * 1000;
+	return l->note(l->note_ctx);
 }
 
 /* Runs the transfer that is in the multi handle. The result of the transfer, or CURLE_ABORTED_BY_CALLBACK when woken. */
@@ -183,7 +205,7 @@ static CURLcode run(struct link *l)
 		wake.revents = 0;
 		if (curl_multi_poll(l->multi, l->use_wake ? &wake : NULL, l->use_wake ? 1 : 0, POLL_MS, NULL) != CURLM_OK)
 			break;
-		if (l->use_wake && wake.revents) {
+		if (l->use_wake && (wake.revents || is_noted(l))) {
 			l->woken = 1;
 			return CURLE_ABORTED_BY_CALLBACK;
 		}

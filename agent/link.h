@@ -26,9 +26,12 @@ struct proto_transport link_transport(struct link *l);
 /* For the requests that follow: SECONDS at most; WAKE 1: give up with ERR_TIMEOUT as soon as the descriptor can be
  * read. */
 void link_set_limit(struct link *l, long seconds, int wake);
+/* While a request waits that may be woken: NOTE is called about once a second, and may end the wait like the descriptor by
+ * returning 1. NULL: no more. */
+void link_set_note(struct link *l, int (*note)(void *ctx), void *ctx);
 /* 1 when the last request failed on the way (no name, no connection, no trust, no answer), 0 when an answer came. */
 int link_is_down(const struct link *l);
-/* 1 when the last request ended because of the descriptor. */
+/* 1 when the last request ended because of the descriptor or the note. */
 int link_was_woken(const struct link *l);
 
 #endif

@@ -44,6 +44,18 @@ static int is_under_way(const struct daemon *a, const struct uuid *order)
 	return 0;
 }
 
+int order_list(const struct daemon *a, struct proto_order_begun out[static PROTO_ORDERS_MAX])
+{
+	int count = 0;
+
+	for (int i = 0; i < a->orders_count && count < PROTO_ORDERS_MAX; i++)
+		out[count++].order = a->orders[i].id;
+	for (int i = 0; i < a->g.devices_count && count < PROTO_ORDERS_MAX; i++)
+		if (!uuid_is_nil(&a->g.devices[i].close_order))
+			out[count++].order = a->g.devices[i].close_order;
+	return count;
+}
+
 void order_take(struct daemon *a, const struct proto_order *o)
 {
 	const struct proto_order_result *known = finished(a, &o->id);

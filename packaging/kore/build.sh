@@ -52,7 +52,7 @@ mkdir -p "$out/src/obj"
 # Its switches are named one by one, so that none slips in from the environment.
 unset MAKEFLAGS MFLAGS
 export DEB_BUILD_MAINT_OPTIONS=hardening=+all
-make -s -j2 -C "$out/src" kore TASKS=1 PGSQL= CURL= PYTHON= JSONRPC= ACME= NOHTTP= NOOPT= NOSENDFILE= DEBUG= \
+make -s -j2 -C "$out/src" kore TASKS= PGSQL= CURL= PYTHON= JSONRPC= ACME= NOHTTP= NOOPT= NOSENDFILE= DEBUG= \
 	KORE_SINGLE_BINARY= OPENSSL_PATH= SANITIZE= ${sanitize:+"SANITIZE=$sanitize"} >"$out/log" 2>&1 || {
 	cat "$out/log" >&2
 	die "Kore did not compile: the compiler's words are above and in $out/log"

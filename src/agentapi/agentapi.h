@@ -13,9 +13,28 @@
 size_t agentapi_shared_size(void);
 /* Once, in the parent, before the workers fork. */
 void agentapi_init(void *shared);
-/* Answers POST PROTO_PATH; anything else is 404 or 405. *OUT starts empty. */
-void agentapi_answer(struct web_thread *t, const struct web_request *request, struct web_response *out);
-/* Called by a timer of each worker, about once a second: writes the heartbeats gathered since. */
+/* What a worker does for answers that are held back. */
+struct agentapi_hooks {
+	void (*wake)(void *owner);       /* agentapi_finish is to be called for it, in the worker's own time */
+	void (*watch)(int fd);           /* agentapi_notified is to be called whenever FD can be read or has failed, until it is closed */
+};
+
+/* In each worker, before its first request. */
+void agentapi_start(struct web_thread *t, const struct agentapi_hooks *hooks);
+/* At its end: writes what is gathered, and wakes all that is held. */
+void agentapi_stop(struct web_thread *t);
+
+/* An answer that is held back: a heartbeat's, until there is an order. */
+struct agentapi_held;
+
+/* Answers POST PROTO_PATH; anything else is 404 or 405. *OUT starts empty. NULL, or the answer comes later: then *OUT means nothing,
+ * and OWNER is woken when it is time. The caller ends it with one of the two below. */
+struct agentapi_held *agentapi_answer(struct web_thread *t, const struct web_request *request, void *owner, struct web_response *out);
+void agentapi_finish(struct web_thread *t, struct agentapi_held *h, struct web_response *out);      /* after its owner was woken */
+void agentapi_drop(struct agentapi_held *h);     /* its client has gone; NULL is fine */
+
+void agentapi_notified(void);
+/* Called by a timer of each worker, about once a second: writes the heartbeats gathered since, ends waits that are over. */
 void agentapi_tick(struct web_thread *t);
 
 #endif

@@ -64,28 +64,58 @@ static void log_failure(const struct frame_call *c, int rc)
 		"request", c->request_text, NULL);
 }
 
-void agentapi_answer(struct web_thread *t, const struct web_request *request, struct web_response *out)
+static void frame_open(struct frame_call *c, struct web_thread *t, const struct web_request *request)
 {
-	struct frame_call c = { .thread = t, .sessions = sessions, .request = request, .data = request->body.data,
+	*c = (struct frame_call){ .thread = t, .sessions = sessions, .request = request, .data = request->body.data,
 		.len = request->body.len, .now = request->received };
-	int rc;
+	uuid_text(&request->id, c->request_text);
+	c->db = web_thread_db(t, WEB_AGENTS);
+	c->keys = web_thread_keys(t);
+}
 
-	web_security_headers(out);
-	if (check_http(request, out) < 0)
-		return;
-	web_response_header(out, "content-type", PROTO_CONTENT_TYPE);
-	web_response_header(out, "cache-control", "no-store");
-	uuid_text(&request->id, c.request_text);
-	c.db = web_thread_db(t, WEB_AGENTS);
-	c.keys = web_thread_keys(t);
-	rc = answer_frame(&c, &out->body);
+/* RC is what became of the frame: what is in OUT, or an error frame. */
+static void frame_close(struct frame_call *c, int rc, struct web_response *out)
+{
 	/* A handler that left its transaction open has failed in between. */
-	db_rollback(c.db);
+	db_rollback(c->db);
 	if (rc < 0) {
-		log_failure(&c, rc);
+		log_failure(c, rc);
 		proto_error_frame(rc, rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT || rc == ERR_BUSY || rc == ERR_SEALED ? RETRY_AFTER_S : 0,
 			&out->body);
 	}
+	out->last = c->last;
+	web_response_header(out, "content-type", PROTO_CONTENT_TYPE);
+	web_response_header(out, "cache-control", "no-store");
+}
+
+struct agentapi_held *agentapi_answer(struct web_thread *t, const struct web_request *request, void *owner, struct web_response *out)
+{
+	struct frame_call c;
+
+	web_security_headers(out);
+	if (check_http(request, out) < 0)
+		return NULL;
+	frame_open(&c, t, request);
+	c.owner = owner;
+	frame_close(&c, answer_frame(&c, &out->body), out);
+	if (c.held) {
+		c.held->request = request->id;
+		memcpy(c.held->address, request->address, sizeof c.held->address);
+	}
+	return c.held;
+}
+
+void agentapi_finish(struct web_thread *t, struct agentapi_held *h, struct web_response *out)
+{
+	struct web_request request = { .site = WEB_AGENTS, .id = h->request, .received = clock_now(), .body = BUF_INIT };
+	struct frame_call c;
+
+	memcpy(request.address, h->address, sizeof request.address);
+	web_security_headers(out);
+	out->status = 200;
+	frame_open(&c, t, &request);
+	frame_close(&c, frame_held(&c, h, &out->body), out);
+	agentapi_drop(h);
 }
 
 int frame_begin(struct frame_call *c, const struct uuid *account, const struct uuid *agent)

@@ -12,7 +12,9 @@
 #include "store/heartbeat.h"
 #include "store/order.h"
 
-#define INTERVAL_S 10
+#define INTERVAL_S 10            /* where no line is held */
+#define FULL_INTERVAL_S 30       /* where there are too many; each of them costs a TLS handshake */
+#define SPREAD_S 30              /* agents that are sent away together come back within this time, not together */
 #define GATHERED_MAX 4096        /* per worker; before there are more they are written */
 
 struct gathered {
@@ -87,6 +89,7 @@ void agentapi_tick(struct web_thread *t)
 {
 	struct db *db = web_thread_db(t, WEB_AGENTS);
 
+	hold_tick();
 	qsort(gathered, gathered_count, sizeof gathered[0], by_account);
 	for (size_t i = 0, n; i < gathered_count; i += n) {
 		for (n = 1; i + n < gathered_count && uuid_equal(&gathered[i].account, &gathered[i + n].account); n++)
@@ -113,7 +116,16 @@ static enum proto_order_kind order_kind(const char *name)
 	return PROTO_ORDER_UNKNOWN;
 }
 
-static int give_orders(struct agent_call *c, struct proto_heartbeat_answer *answer)
+static int is_begun(const struct proto_heartbeat *m, const struct uuid *order)
+{
+	for (int i = 0; m && i < m->begun_count; i++)
+		if (uuid_equal(&m->begun[i].order, order))
+			return 1;
+	return 0;
+}
+
+/* All that are not finished but those that the agent is at; M: NULL when that is not known. */
+static int give_orders(struct agent_call *c, const struct proto_heartbeat *m, struct proto_heartbeat_answer *answer)
 {
 	json_t *orders = NULL;
 	const json_t *row;
@@ -127,7 +139,7 @@ static int give_orders(struct agent_call *c, struct proto_heartbeat_answer *answ
 		const char *device = "", *argument = "";
 
 		o->kind = order_kind(json_string_value(json_object_get(row, "kind")));
-		if (json_get_uuid(row, "id", &o->id) < 0 || o->kind == PROTO_ORDER_UNKNOWN)
+		if (json_get_uuid(row, "id", &o->id) < 0 || o->kind == PROTO_ORDER_UNKNOWN || is_begun(m, &o->id))
 			continue;
 		json_get_string_opt(row, "device", PROTO_ID_MAX, &device);
 		json_get_string_opt(row, "argument", PROTO_TEXT_MAX, &argument);
@@ -141,10 +153,23 @@ static int give_orders(struct agent_call *c, struct proto_heartbeat_answer *answ
 	return fresh ? agent_watch(c, answer->watch_files, &answer->watch_files_count) : 0;
 }
 
+/* What the agent wished: to be answered when there is something. */
+static void hold(struct agent_call *c, int64_t wish, enum hold_answer may, struct proto_heartbeat_answer *answer)
+{
+	answer->next_s = may == HOLD_FULL ? FULL_INTERVAL_S : INTERVAL_S;
+	if (wish == 0)
+		return;
+	c->frame->last = may == HOLD_FULL;
+	answer->held = may == HOLD_YES;
+	if (may == HOLD_YES && answer->orders_count == 0)
+		c->hold_s = wish;
+}
+
 int message_heartbeat(struct agent_call *c)
 {
 	const struct proto_heartbeat *m = c->message;
 	struct proto_heartbeat_answer *answer = c->answer;
+	enum hold_answer may = m->wait_s > 0 ? hold_ready(c->frame->thread) : HOLD_DEAF;
 	int rc = 0;
 
 	for (int i = 0; rc == 0 && i < m->results_count; i++) {
@@ -155,10 +180,44 @@ int message_heartbeat(struct agent_call *c)
 	if (rc == 0 && m->insecure_tls)
 		rc = agent_set_insecure(c->db, &c->agent, 1);
 	if (rc == 0)
-		rc = give_orders(c, answer);
+		rc = give_orders(c, m, answer);
 	if (rc < 0)
 		return rc;
 	gather(c, m);
-	answer->next_s = INTERVAL_S;
+	hold(c, m->wait_s, may, answer);
 	return 0;
+}
+
+/* A database that is away then costs no more than that the orders come with a later heartbeat. */
+static int look_again(struct agent_call *c, struct proto_heartbeat_answer *answer)
+{
+	int rc = frame_begin(c->frame, &c->account, &c->agent);
+
+	if (rc == 0)
+		rc = give_orders(c, NULL, answer);
+	if (rc == 0)
+		rc = db_commit(c->db);
+	db_rollback(c->db);
+	if (rc < 0) {
+		log_warning("orders not read", "why", err_text(), "request", c->frame->request_text, NULL);
+		answer->orders_count = answer->watch_files_count = 0;
+	}
+	return rc;
+}
+
+static int64_t spread(void)
+{
+	uint32_t r = 0;
+
+	proto_random(&r, sizeof r);
+	return 1 + r % SPREAD_S;
+}
+
+void heartbeat_resume(struct agent_call *c, enum hold_end why)
+{
+	struct proto_heartbeat_answer *answer = c->answer;
+
+	answer->next_s = why == HOLD_LOST || why == HOLD_STOP ? spread() : INTERVAL_S;
+	answer->held = why == HOLD_OVER || (why == HOLD_NOTIFIED && look_again(c, answer) == 0);
+	answer->poll = answer->held && why == HOLD_NOTIFIED;
 }

@@ -69,7 +69,8 @@ static void refuse(const struct frame_call *c, enum proto_message type, int rc, 
 	proto_refusal_encode(rc, ours ? c->request_text : err_text(), later ? RETRY_AFTER_S : 0, text);
 }
 
-static void answer_message(struct frame_call *c, const struct uuid *account, const struct uuid *agent, const struct buf *plain,
+/* TEXT, or the seconds for which it is to be held back. */
+static int64_t answer_message(struct frame_call *c, const struct uuid *account, const struct uuid *agent, const struct buf *plain,
 	struct buf *text)
 {
 	struct agent_call call = { .frame = c, .db = c->db, .account = *account, .agent = *agent };
@@ -82,7 +83,7 @@ static void answer_message(struct frame_call *c, const struct uuid *account, con
 		call.answer = proto_answer_new(type);
 		rc = handle(&call, type);
 	}
-	if (rc == 0)
+	if (rc == 0 && call.hold_s == 0)
 		rc = proto_answer_encode(type, call.answer, text);
 	if (rc < 0)
 		refuse(c, type, rc, text);
@@ -90,6 +91,7 @@ static void answer_message(struct frame_call *c, const struct uuid *account, con
 		proto_answer_free(type, call.answer);
 	if (message)
 		proto_request_free(type, message);
+	return rc < 0 ? 0 : call.hold_s;
 }
 
 int frame_record(struct frame_call *c, struct buf *answer)
@@ -97,15 +99,35 @@ int frame_record(struct frame_call *c, struct buf *answer)
 	struct buf plain = BUF_INIT, text = BUF_INIT;
 	struct proto_reply reply = { 0 };
 	struct uuid account, agent;
+	int64_t hold_s = 0;
 	int rc = open_record(c, &plain, &reply, &account, &agent);
 
 	if (rc == 0) {
 		heartbeat_make_room(c);
-		answer_message(c, &account, &agent, &plain, &text);
-		rc = proto_record_seal(&reply, text.data, text.len, answer);
+		hold_s = answer_message(c, &account, &agent, &plain, &text);
 	}
+	if (hold_s > 0)
+		c->held = hold_begin(&account, &agent, &reply, hold_s, c->owner);
+	else if (rc == 0)
+		rc = proto_record_seal(&reply, text.data, text.len, answer);
 	proto_reply_wipe(&reply);
 	buf_free(&plain);
+	buf_free(&text);
+	return rc;
+}
+
+int frame_held(struct frame_call *c, struct agentapi_held *h, struct buf *answer)
+{
+	struct agent_call call = { .frame = c, .db = c->db, .account = h->account, .agent = h->agent };
+	struct buf text = BUF_INIT;
+	int rc;
+
+	call.answer = proto_answer_new(PROTO_HEARTBEAT);
+	heartbeat_resume(&call, h->end);
+	rc = proto_answer_encode(PROTO_HEARTBEAT, call.answer, &text);
+	if (rc == 0)
+		rc = proto_record_seal(&h->reply, text.data, text.len, answer);
+	proto_answer_free(PROTO_HEARTBEAT, call.answer);
 	buf_free(&text);
 	return rc;
 }

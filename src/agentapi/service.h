@@ -3,6 +3,7 @@
 #define AGENTAPI_SERVICE_H
 
 #include "agentapi/agentapi.h"
+#include "agentapi/hold.h"
 #include "agentapi/sessions.h"
 #include "proto/message.h"
 #include "proto/server.h"
@@ -20,6 +21,9 @@ struct frame_call {
 	size_t len;
 	clock_us now;
 	char request_text[UUID_TEXT_SIZE];
+	void *owner;                     /* for an answer that is held back */
+	struct agentapi_held *held;      /* set by frame_record: the answer comes later */
+	int last;                        /* set by a message: the connection is to be closed */
 };
 
 /* One message of a session, its transaction open and bound. */
@@ -29,6 +33,7 @@ struct agent_call {
 	struct uuid account, agent;
 	const void *message;             /* the request struct of the type */
 	void *answer;                    /* zeroed answer struct of the type, to be filled */
+	int64_t hold_s;                  /* set by the handler: hold the answer back so many seconds; 0: it goes out */
 };
 
 /* The handler of each message: 0, or ERR_: then err_text becomes a refusal's text. */
@@ -40,6 +45,9 @@ int frame_enrol_finish(struct frame_call *c, struct buf *answer);
 int frame_hello(struct frame_call *c, struct buf *answer);
 int frame_finish(struct frame_call *c, struct buf *answer);
 int frame_record(struct frame_call *c, struct buf *answer);
+
+/* The answer to a heartbeat that was held back. */
+int frame_held(struct frame_call *c, struct agentapi_held *h, struct buf *answer);
 
 /* A transaction of this frame, bound to ACCOUNT, in the name of AGENT (NULL: not known yet). */
 int frame_begin(struct frame_call *c, const struct uuid *account, const struct uuid *agent);
@@ -62,6 +70,8 @@ int agent_watch(struct agent_call *c, struct proto_watch *files, int *count);
 
 /* Outside a transaction, before a message is handled: there is room for one more heartbeat then. */
 void heartbeat_make_room(struct frame_call *c);
+/* Fills C->answer, a heartbeat's that was held back, after WHY has ended that; in a transaction of its own where it needs one. */
+void heartbeat_resume(struct agent_call *c, enum hold_end why);
 
 /* Messages, one file per family. */
 int message_inventory(struct agent_call *c);

@@ -23,6 +23,7 @@
 	X(WEB_CHROOT, "web.chroot", "", "folder that the web workers are confined to; sockets must lie inside") \
 	X(WEB_TEMPLATES, "web.templates", NULL, "folder of the pages' templates") \
 	X(WEB_ASSETS, "web.assets", NULL, "folder of what browsers load, with manifest.json") \
+	X(WEB_THREADS, "web.threads", "8", "pages that a web worker answers at once; each thread connects to the database") \
 	X(WEB_LOG_LEVEL, "web.log_level", "info", "debug, info, warning or error") \
 	X(SESSION_IDLE, "session.idle_minutes", "30", "a session ends after so many minutes without a request") \
 	X(SESSION_ABSOLUTE, "session.absolute_hours", "12", "a session ends after so many hours in any case") \

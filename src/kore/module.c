@@ -1,9 +1,9 @@
 /* module.c - the one file that knows Kore: what its parent loads before workers fork and lock themselves in, what a worker may
  * call of the kernel, and how a request gets to the pipeline and back.
  *
- * Pages of the consoles run in a task thread, so that a slow one never holds up a worker; files of the browser and the agents'
- * frames are answered in the worker itself. A task never touches what is Kore's: it gets a copy of the request and leaves an
- * answer (docs/map.md). */
+ * Pages of the consoles run in a thread of web/pool.h, so that a slow one never holds up a worker; files of the browser and the
+ * agents' frames are answered in the worker itself, a held heartbeat when agentapi wakes it. A thread never touches what is Kore's:
+ * it gets a copy of the request and leaves an answer (docs/map.md). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,18 +15,19 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 #include <kore/seccomp.h>
-#include <kore/tasks.h>
 
 #include "agentapi/agentapi.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "web/pool.h"
 #include "web/web.h"
 
 #define CONFIG_VARIABLE "KEYWARD_CONFIG"
 #define CONFIG_STANDARD "/etc/keyward/keyward.conf"
 #define TICK_MS 1000
+#define PAGES_PER_THREAD 16      /* that may wait; at 50 ms each, the last waits for less than a second */
 
 /* What Kore finds by name: hooks and handler; the filter's macro makes a hook as well. */
 #pragma GCC visibility push(default)
@@ -35,8 +36,11 @@ int web_request(struct http_request *req);
 
 /* Beyond what Kore itself needs. Sockets only to the database and the key service; a remote database needs AF_INET. */
 KORE_SECCOMP_FILTER("keyward",
-	/* threads */
+	/* threads, and what they ring with */
+	KORE_SYSCALL_ALLOW(clone),
 	KORE_SYSCALL_DENY(clone3, ENOSYS),
+	KORE_SYSCALL_ALLOW(set_robust_list),
+	KORE_SYSCALL_ALLOW(eventfd2),
 	KORE_SYSCALL_ALLOW(rseq),
 	KORE_SYSCALL_ALLOW(sched_getaffinity),
 	KORE_SYSCALL_ALLOW(sched_yield),
@@ -65,7 +69,9 @@ KORE_SECCOMP_FILTER("keyward",
 
 static struct web *web;                          /* set in the parent, then only read */
 static struct web_thread in_worker;              /* of the worker's own thread: agents */
-static _Thread_local struct web_thread in_task;  /* of a task thread: consoles */
+static struct pool *pages;                       /* its threads: consoles */
+
+static void pages_done(void *arg, int failed);
 
 /* Life of the processes */
 
@@ -103,15 +109,48 @@ static void tick(void *arg, uint64_t now)
 	agentapi_tick(&in_worker);
 }
 
+static void wake(void *owner)
+{
+	http_request_wakeup(owner);
+}
+
+static void notified(void *arg, int failed)
+{
+	agentapi_notified();
+}
+
+/* The descriptor leaves the loop by being closed. */
+static void watch(int fd)
+{
+	static struct kore_event event = { .handle = notified };
+
+	kore_platform_event_level_read(fd, &event);
+}
+
+static void start_pages(void)
+{
+	static struct kore_event event = { .handle = pages_done };
+	int fd;
+
+	pages = pool_new(web, web->threads, web->threads * PAGES_PER_THREAD, &fd);
+	kore_platform_event_level_read(fd, &event);
+}
+
 void kore_worker_configure(void)
 {
+	static const struct agentapi_hooks hooks = { wake, watch };
+
 	web_thread_init(&in_worker, web);
+	start_pages();
+	agentapi_start(&in_worker, &hooks);
 	kore_timer_add(tick, TICK_MS, NULL, 0);
 }
 
 void kore_worker_teardown(void)
 {
-	agentapi_tick(&in_worker);
+	agentapi_stop(&in_worker);
+	/* The loop is over: what was held goes out here. */
+	http_process();
 	web_thread_free(&in_worker);
 }
 
@@ -178,56 +217,95 @@ static void send_response(struct http_request *req, const struct web_response *r
 {
 	for (size_t i = 0; i < r->header_count; i++)
 		http_response_header(req, r->headers[i].name, r->headers[i].value);
+	if (r->last)
+		req->owner->flags |= CONN_CLOSE_EMPTY;
 	http_response(req, r->status, r->body.len ? r->body.data : NULL, r->body.len);
 }
 
-/* In a task thread */
+/* Answers that come later */
 
-struct job {
-	struct kore_task task;           /* Kore's: first, and only touched by the worker */
-	struct web_request request;
-	struct web_response response;
+/* Kept with a request: its page is with a thread, or its answer to an agent is held back. */
+struct later {
+	struct pool_job *job;
+	struct agentapi_held *held;
 };
 
-static int work(struct kore_task *task)
+/* Kore frees the request: answered, or its client has gone. A job that a thread is at is freed when it is done. */
+static void later_free(struct http_request *req)
 {
-	struct job *job = (struct job *)task;
+	struct later *later = http_state_get(req);
 
-	if (in_task.web == NULL)
-		web_thread_init(&in_task, web);
-	web_answer(&in_task, &job->request, &job->response);
-	return KORE_RESULT_OK;
+	agentapi_drop(later->held);
+	if (later->job && later->job->done)
+		pool_job_free(later->job);
+	else if (later->job)
+		later->job->owner = NULL;
 }
 
-/* Once, when Kore frees the request and no task uses it any more. */
-static void job_free(struct http_request *req)
+static int sleep_until(struct http_request *req, struct pool_job *job, struct agentapi_held *held)
 {
-	struct job *job = http_state_get(req);
-
-	web_request_free(&job->request);
-	web_response_free(&job->response);
-}
-
-static int start_job(struct http_request *req, struct web_request *request)
-{
-	struct job *job = http_state_create(req, sizeof *job, job_free);
-
-	job->request = *request;
-	job->response = (struct web_response){ .body = BUF_INIT };
-	kore_task_create(&job->task, work);
-	kore_task_bind_request(&job->task, req);
-	kore_task_run(&job->task);
+	*(struct later *)http_state_create(req, sizeof(struct later), later_free) = (struct later){ job, held };
+	http_request_sleep(req);
 	return KORE_RESULT_RETRY;
 }
 
-static int end_job(struct http_request *req, struct job *job)
+static int end_later(struct http_request *req, struct later *later)
 {
-	if (!kore_task_finished(&job->task)) {
+	struct web_response response = { .body = BUF_INIT };
+
+	if (later->job && !later->job->done) {
 		http_request_sleep(req);
 		return KORE_RESULT_RETRY;
 	}
-	send_response(req, &job->response);
+	if (later->held) {
+		agentapi_finish(&in_worker, later->held, &response);
+		later->held = NULL;
+	}
+	send_response(req, later->job ? &later->job->response : &response);
+	web_response_free(&response);
 	return KORE_RESULT_OK;
+}
+
+static void pages_done(void *arg, int failed)
+{
+	struct pool_job *job;
+
+	while ((job = pool_done(pages)) != NULL)
+		if (job->owner)
+			http_request_wakeup(job->owner);
+		else
+			pool_job_free(job);
+}
+
+static int end_now(struct http_request *req, struct web_request *request, struct web_response *response)
+{
+	send_response(req, response);
+	web_request_free(request);
+	web_response_free(response);
+	return KORE_RESULT_OK;
+}
+
+static int start_page(struct http_request *req, struct web_request *request)
+{
+	struct pool_job *job = pool_add(pages, request, req);
+	struct web_response response = { .body = BUF_INIT };
+
+	if (job)
+		return sleep_until(req, job, NULL);
+	web_answer_busy(&in_worker, request, &response);
+	return end_now(req, request, &response);
+}
+
+static int start_agent(struct http_request *req, struct web_request *request)
+{
+	struct web_response response = { .body = BUF_INIT };
+	struct agentapi_held *held = agentapi_answer(&in_worker, request, req, &response);
+
+	if (held == NULL)
+		return end_now(req, request, &response);
+	web_request_free(request);
+	web_response_free(&response);
+	return sleep_until(req, NULL, held);
 }
 
 static int is_health(const char *path)
@@ -242,20 +320,13 @@ int web_request(struct http_request *req)
 	struct web_request request;
 
 	if (http_state_exists(req))
-		return end_job(req, http_state_get(req));
+		return end_later(req, http_state_get(req));
 	if (site == WEB_SITES) {
 		http_response(req, HTTP_STATUS_NOT_FOUND, NULL, 0);
 		return KORE_RESULT_OK;
 	}
 	copy_request(req, site, &request);
-	if (!web_answer_quick(web, &request, &response)) {
-		if (site != WEB_AGENTS || is_health(request.path))
-			return start_job(req, &request);
-		agentapi_answer(&in_worker, &request, &response);
-		web_security_headers(&response);
-	}
-	send_response(req, &response);
-	web_request_free(&request);
-	web_response_free(&response);
-	return KORE_RESULT_OK;
+	if (web_answer_quick(web, &request, &response))
+		return end_now(req, &request, &response);
+	return site == WEB_AGENTS && !is_health(request.path) ? start_agent(req, &request) : start_page(req, &request);
 }

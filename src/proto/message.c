@@ -273,6 +273,13 @@ static const struct proto_field order_result_rows[] = {
 FIELDS(order_result);
 #undef T
 
+#define T struct proto_order_begun
+static const struct proto_field order_begun_rows[] = {
+	UUID(T, order, REQUIRED),
+};
+FIELDS(order_begun);
+#undef T
+
 #define T struct proto_heartbeat
 static const struct proto_field heartbeat_rows[] = {
 	INT(T, uptime_s, REQUIRED, 0, NUMBER_MAX),
@@ -282,6 +289,7 @@ static const struct proto_field heartbeat_rows[] = {
 	BOOL(T, insecure_tls),
 	LIST(T, volumes, &volume_fields),
 	LIST(T, results, &order_result_fields),
+	LIST(T, begun, &order_begun_fields),
 };
 FIELDS(heartbeat);
 #undef T
@@ -299,6 +307,8 @@ FIELDS(order);
 #define T struct proto_heartbeat_answer
 static const struct proto_field heartbeat_answer_rows[] = {
 	INT(T, next_s, REQUIRED, 1, SECONDS_MAX),
+	BOOL(T, held),
+	BOOL(T, poll),
 	LIST(T, orders, &order_fields),
 	LIST(T, watch_files, &watch_fields),
 };

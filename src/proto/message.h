@@ -278,6 +278,10 @@ struct proto_order_result {
 	char detail[PROTO_TEXT_MAX + 1];
 };
 
+struct proto_order_begun {
+	struct uuid order;
+};
+
 struct proto_heartbeat {
 	int64_t uptime_s;
 	int64_t wait_s;                          /* hold the answer back this long unless there is an order */
@@ -288,6 +292,8 @@ struct proto_heartbeat {
 	struct proto_volume volumes[PROTO_DEVICES_MAX];
 	int results_count;
 	struct proto_order_result results[PROTO_ORDERS_MAX];     /* of orders since the last heartbeat that arrived */
+	int begun_count;
+	struct proto_order_begun begun[PROTO_ORDERS_MAX];        /* received and under way: not given again */
 };
 
 struct proto_order {
@@ -299,6 +305,8 @@ struct proto_order {
 
 struct proto_heartbeat_answer {
 	int64_t next_s;                          /* the next heartbeat no later than this */
+	int held;                                /* held back as wished, or until there was something: the next one at once */
+	int poll;                                /* something was decided or ordered: poll the pending key requests now */
 	int orders_count;
 	struct proto_order orders[PROTO_ORDERS_MAX];
 	int watch_files_count;                   /* with an order check or request-key: as in inventory_answer; else none */

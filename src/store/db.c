@@ -343,6 +343,30 @@ static int take_notifications(struct db *db)
 	return any;
 }
 
+int db_socket(const struct db *db)
+{
+	return db->conn ? PQsocket(db->conn) : -1;
+}
+
+int db_notified(struct db *db, char *out, size_t size)
+{
+	PGnotify *n;
+
+	if (db->open)
+		return err_set(ERR_INTERNAL, "wait inside a transaction");
+	db->error = 0;
+	if (db->conn == NULL)
+		return err_set(ERR_UNAVAILABLE, "database connection: none");
+	if (!PQconsumeInput(db->conn))
+		return link_lost(db, PQerrorMessage(db->conn));
+	n = PQnotifies(db->conn);
+	if (n == NULL)
+		return 0;
+	snprintf(out, size, "%s", n->extra);
+	PQfreemem(n);
+	return 1;
+}
+
 int db_wait(struct db *db, int timeout_ms)
 {
 	clock_us end_at = clock_ticks() + (clock_us)timeout_ms * 1000;

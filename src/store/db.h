@@ -141,5 +141,11 @@ void db_result_free(struct db_result *r);                    /* NULL is fine */
 int db_listen(struct db *db, const char *channel);
 /* Waits at most TIMEOUT_MS, outside a transaction; 1 when something came, 0 when not, ERR_UNAVAILABLE. */
 int db_wait(struct db *db, int timeout_ms);
+/* For who waits elsewhere. The descriptor that can be read when something came; -1 without a connection. Another one after each
+ * reconnection, which db_wait makes. */
+int db_socket(const struct db *db);
+/* The next notification that has come, without waiting, outside a transaction: 1 and its payload, cut to SIZE, in OUT; 0 when there
+ * is none; ERR_UNAVAILABLE when the connection is lost. */
+int db_notified(struct db *db, char *out, size_t size);
 
 #endif

@@ -10,6 +10,14 @@ static int log_order(struct db *db, enum audit_event event, const struct uuid *a
 		json_pack("{s:s,s:s*}", "order", kind, "detail", detail));
 }
 
+int order_nudge(struct db *db, const struct uuid *agent)
+{
+	char id[UUID_TEXT_SIZE];
+
+	uuid_text(agent, id);
+	return db_at_commit(db, "select pg_notify('" ORDER_CHANNEL "', $1)", DB_ARGS(db_text_arg(id)));
+}
+
 int order_add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument)
 {
 	struct uuid id = uuid_new();
@@ -20,7 +28,7 @@ int order_add(struct db *db, const struct uuid *agent, const char *kind, const s
 
 	if (rc <= 0)
 		return rc;
-	rc = db_at_commit(db, "select pg_notify('" ORDER_CHANNEL "', '')", DB_NONE);
+	rc = order_nudge(db, agent);
 	return rc < 0 ? rc : log_order(db, AUDIT_AGENT_ORDERED, agent, kind, NULL);
 }
 

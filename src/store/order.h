@@ -6,10 +6,12 @@
 
 #include "store/db.h"
 
-#define ORDER_CHANNEL "keyward_order"    /* notified with the commit of an order: db_listen */
+#define ORDER_CHANNEL "keyward_order"    /* notified with the commit of an order, the agent's id as payload: db_listen */
 
 /* DEVICE may be NULL: all, or an order without one. An order that waits already is not given twice. */
 int order_add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument);
+/* No order, but a reason for the agent to ask what has become of its requests: its held line is answered with the commit. */
+int order_nudge(struct db *db, const struct uuid *agent);
 /* To the instance's active agent; without one nothing happens. */
 int order_add_for_instance(struct db *db, const struct uuid *instance, const char *kind, const struct uuid *device,
 	const char *argument);

@@ -134,7 +134,9 @@ static int settle(struct db *db, struct request_held *h, const struct request_de
 	/* After a denial, or when the key is asked for again, it takes all of them anew; what they said is in the history. */
 	if (rc == 0)
 		rc = request_drop_votes(db, &h->id);
-	return rc < 0 || !approve ? rc : order_add(db, &h->agent, "request-key", &h->asked, "");
+	if (rc == 0)
+		rc = approve ? order_add(db, &h->agent, "request-key", &h->asked, "") : order_nudge(db, &h->agent);
+	return rc;
 }
 
 static int decide(struct db *db, struct request_held *h, const struct request_decision *d, struct request_outcome *out)

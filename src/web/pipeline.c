@@ -546,6 +546,28 @@ static int serve(struct call *c)
 	return rc;
 }
 
+static void open_call(struct call *c, struct call_state *st, struct web_thread *t, const struct web_request *request,
+	struct web_response *out)
+{
+	call_init(c, st, t, request, out);
+	route_match(route_table(c->site), request->method, request->path, &st->match);
+	c->route = st->match.row;
+	c->api = st->match.api;
+}
+
+void web_answer_busy(struct web_thread *t, const struct web_request *request, struct web_response *out)
+{
+	struct call_state st;
+	struct call c;
+
+	open_call(&c, &st, t, request, out);
+	err_set(ERR_BUSY, "too many pages wait");
+	error_answer(&c, ERR_BUSY);
+	log_answer(&c, ERR_BUSY);
+	call_done(&c);
+	web_security_headers(out);
+}
+
 void web_answer(struct web_thread *t, const struct web_request *request, struct web_response *out)
 {
 	struct call_state st;
@@ -556,10 +578,7 @@ void web_answer(struct web_thread *t, const struct web_request *request, struct 
 		web_security_headers(out);
 		return;
 	}
-	call_init(&c, &st, t, request, out);
-	route_match(route_table(c.site), request->method, request->path, &st.match);
-	c.route = st.match.row;
-	c.api = st.match.api;
+	open_call(&c, &st, t, request, out);
 	rc = c.route ? serve(&c) : wrong_method(&c);
 	log_answer(&c, rc);
 	call_done(&c);

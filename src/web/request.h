@@ -46,6 +46,7 @@ struct web_response {
 	struct web_header headers[WEB_HEADERS_MAX];
 	size_t header_count;
 	struct buf body;                 /* for HEAD too: the glue leaves it out */
+	int last;                        /* the connection is closed after it */
 };
 
 void web_request_free(struct web_request *r);        /* what it owns, not itself; wipes body and cookie */

@@ -14,6 +14,7 @@
 #include "web/route.h"
 
 #define KEYD_TIMEOUT_MS 10000
+#define THREADS_MOST 256
 
 static const enum conf_setting domains[WEB_SITES] = { CONF_DOMAIN_CENTRAL, CONF_DOMAIN_CONSOLE, CONF_DOMAIN_AGENTS };
 static const enum conf_setting databases[WEB_SITES] = { CONF_DATABASE_CENTRAL, CONF_DATABASE_CONSOLE, CONF_DATABASE_AGENT };
@@ -67,13 +68,15 @@ static int check_tables(void)
 
 static int take_settings(struct web *web)
 {
-	long port, idle, absolute;
+	long port, idle, absolute, threads;
 	int rc;
 
 	if ((rc = conf_int(&web->conf, CONF_PORT, 1, 65535, &port)) < 0 ||
 		(rc = conf_int(&web->conf, CONF_SESSION_IDLE, 1, 7 * 24 * 60, &idle)) < 0 ||
-		(rc = conf_int(&web->conf, CONF_SESSION_ABSOLUTE, 1, 31 * 24, &absolute)) < 0)
+		(rc = conf_int(&web->conf, CONF_SESSION_ABSOLUTE, 1, 31 * 24, &absolute)) < 0 ||
+		(rc = conf_int(&web->conf, CONF_WEB_THREADS, 1, THREADS_MOST, &threads)) < 0)
 		return rc;
+	web->threads = (int)threads;
 	web->idle = idle * CLOCK_MINUTE;
 	web->absolute = absolute * CLOCK_HOUR;
 	for (int i = 0; i < WEB_SITES; i++) {

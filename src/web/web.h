@@ -27,6 +27,7 @@ struct web {
 	struct assets *assets;
 	struct rate *sign_ins;
 	clock_us idle, absolute;                 /* of sessions */
+	int threads;                             /* that answer pages, per worker */
 	unsigned char notice_key[32];
 };
 
@@ -55,6 +56,8 @@ struct keys_client *web_thread_keys(struct web_thread *t);
 /* Answers a request to one of the consoles, errors included. May take as long as the database does: never in the thread that
  * serves connections. *OUT starts empty. */
 void web_answer(struct web_thread *t, const struct web_request *request, struct web_response *out);
+/* Refuses it because too many wait already: 503. Needs no time. */
+void web_answer_busy(struct web_thread *t, const struct web_request *request, struct web_response *out);
 /* The part that needs neither database nor much time: assets, and limits that are exceeded. 1 when *OUT is the answer. */
 int web_answer_quick(const struct web *web, const struct web_request *request, struct web_response *out);
 /* Security headers for any answer (SEC-2): a page's when it is HTML, else those that always apply. */

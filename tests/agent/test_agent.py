@@ -474,6 +474,41 @@ def test_revocation_closes_and_wipes(tenant, encrypted):
     assert encrypted.stop()
 
 
+def test_decisions_and_orders_reach_an_agent_that_waits(server, tenant, encrypted):
+    # covers: INT-3, AGT-1, AGT-5
+    # No heartbeat is due for 50 seconds, nor a poll: what comes sooner came over the line that the server holds.
+    was = encrypted.conf.read_text()
+    encrypted.conf.write_text(re.sub(r"(?m)^heartbeat.*$", "heartbeat = 0", was))
+    try:
+        start(encrypted)
+        request = tenant.request(encrypted, "pending")["id"]
+        time.sleep(5)                            # the agent waits on its line now
+        decided = time.monotonic()
+        tenant.console("deny", request)
+        has_line(encrypted, "the key request was denied")
+        took = {"a denial": time.monotonic() - decided}
+        tenant.order(encrypted, "request-key")
+        request = tenant.request(encrypted, "pending")["id"]
+        time.sleep(5)
+        decided = time.monotonic()
+        tenant.console("approve", request)
+        mounts(encrypted)
+        took["an approval"] = time.monotonic() - decided
+        tenant.status(encrypted, "in-use")
+        time.sleep(5)
+        decided = time.monotonic()
+        tenant.console("revoke", request)
+        unmounts(encrypted)
+        took["a revocation"] = time.monotonic() - decided
+        wait_until(lambda: tenant.console("request", request)["status"] == "revoked", SLOW, "not revoked")
+        print("    " + ", ".join(f"{what} after {s:.2f} s" for what, s in took.items()), flush=True)
+        assert max(took.values()) < 40, took
+        assert "cannot be reached" not in log(encrypted)
+    finally:
+        encrypted.conf.write_text(was)
+        assert encrypted.stop()
+
+
 def test_revocation_of_a_busy_volume_names_who_uses_it(tenant, encrypted):
     # covers: INT-3, AGT-5
     run(encrypted, tenant)

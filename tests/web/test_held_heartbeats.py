@@ -1,0 +1,228 @@
+"""Heartbeats whose answer the server holds back until there is an order: by an agent of our own, with an installation of its own,
+since parts of it are stopped and killed. One worker, so that all lines meet in it."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import uuid
+
+from fixtures import fixture, scratch
+from stack.installation import Installation, SITES, free_port
+from stack.process import wait_until
+from test_agent_service import HEARTBEAT, Agent, make_agent
+from web import Client, database, make_tenant, make_user
+
+PATIENCE = 60        # seconds for what takes one, and less than the longest wait
+LONG = 60
+
+
+class World:
+    def __init__(self, it):
+        self.it = it
+        self.slug, self.tenant = make_tenant(it)
+        self.user = Client(it, "console")
+        assert self.user.sign_in(make_user(it, self.tenant), account=self.slug).status == 303
+
+    def agent(self, tenant=None):
+        a = Agent(self.it, str(tenant or self.tenant), *make_agent(self.it, tenant or self.tenant)).connect()
+        a.id = str(uuid.UUID(bytes=a.agent))
+        return a
+
+    def row(self, sql, *args):
+        with database(self.it).cursor() as c:
+            c.execute(sql, args)
+            return c.fetchone()
+
+    def order(self, agent):
+        """By a person in the console: "check now"."""
+        instance = self.row("select instance from agent where id = %s", agent.id)[0]
+        answer = self.user.api(f"/instances/{instance}/check", {})
+        assert answer.status in (200, 201, 204, 303), answer
+
+    def worker(self):
+        p = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(self.it.processes["web"].pid)], stdout=subprocess.PIPE, text=True)
+        return int(next(line.split()[0] for line in p.stdout.splitlines() if "[wrk" in line))
+
+
+class Line(threading.Thread):
+    """A heartbeat under way; .answer when it has come, .error when the line broke."""
+
+    def __init__(self, world, agent, wait=LONG, **more):
+        super().__init__(daemon=True)
+        self.agent, self.answer, self.error = agent, None, None
+        self.frame = agent.record({**HEARTBEAT, "wait_s": wait, **more})
+        before = world.row("select count(*) from heartbeat where agent = %s", agent.id)[0]
+        self.start()
+        # It is written a moment after it came: then it has been looked at, and is held or answered.
+        wait_until(lambda: not self.is_alive() or
+                   world.row("select count(*) from heartbeat where agent = %s", agent.id)[0] > before, PATIENCE, "no heartbeat came")
+
+    def run(self):
+        try:
+            answer = self.agent.post(self.frame)
+            self.header, self.answer = answer.header("connection"), self.agent.open(answer.body)
+        except OSError as e:
+            self.error = e
+
+    def ended(self):
+        self.join(PATIENCE)
+        assert not self.is_alive(), "still held"
+        assert self.answer is not None, self.error
+        return self.answer
+
+
+@fixture("file")
+def world():
+    shutil.rmtree(scratch() / "held", ignore_errors=True)
+    with Installation(scratch() / "held", "sanitize", free_port(), workers=1) as it:
+        it.prepare()
+        it.start()
+        yield World(it)
+
+
+def kinds(answer):
+    return [o["kind"] for o in answer.get("orders", [])]
+
+
+def test_an_order_ends_the_wait_of_its_agent_alone(world):
+    # covers: INT-3, AGT-5
+    one, other = world.agent(), world.agent()
+    lines = Line(world, one), Line(world, other)
+    assert lines[0].is_alive() and lines[1].is_alive()
+    world.order(one)
+    answer = lines[0].ended()
+    assert kinds(answer) == ["check"] and answer["held"] and answer["poll"], answer
+    assert lines[1].is_alive(), lines[1].answer
+    # Asked again without having done it, or after a lost answer: at once again. With it under way: held until the next one.
+    order = answer["orders"][0]["id"]
+    assert kinds(Line(world, one).ended()) == ["check"]
+    line = Line(world, one, begun=[{"order": order}])
+    assert line.is_alive(), line.answer
+    world.order(other)
+    assert kinds(lines[1].ended()) == ["check"] and line.is_alive()
+
+
+def test_keys_are_taken_back_from_a_suspended_account(world):
+    # covers: TEN-7, INT-3
+    tenant = make_tenant(world.it)[1]
+    a = world.agent(tenant)
+    line = Line(world, a)
+    with database(world.it).cursor() as c:
+        c.execute("update tenant set state = 'suspended' where id = %s", (tenant,))
+        assert line.is_alive()
+        c.execute("insert into agent_order (tenant, id, agent, kind) values (%s, gen_random_uuid(), %s, 'revoke');"
+                  " select pg_notify('keyward_order', %s)", (tenant, a.id, a.id))
+    assert kinds(line.ended()) == ["revoke"]
+
+
+def test_a_wait_that_is_over_is_answered_without_orders(world):
+    # covers: AGT-5
+    answer = Line(world, world.agent(), wait=1).ended()
+    assert answer["held"] and answer["next_s"] > 0 and "poll" not in answer and kinds(answer) == [], answer
+    assert "held" not in Line(world, world.agent(), wait=0).ended()
+
+
+def test_a_newer_heartbeat_ends_the_older(world):
+    # covers: AGT-5, SEC-5
+    a = world.agent()
+    lines = [Line(world, a) for _ in range(20)]
+    for line in lines[:-1]:
+        assert "held" not in line.ended()
+    assert lines[-1].is_alive()
+    world.order(a)
+    assert kinds(lines[-1].ended()) == ["check"]
+
+
+def test_other_messages_go_on_beside_a_held_one(world):
+    # covers: AGT-5
+    a = world.agent()
+    line = Line(world, a)
+    assert a.say(type="provisioning")["type"] == "provisioning"
+    assert a.say(type="report", reason="schedule", facts={"os": {"system": "linux"}})["type"] == "report"
+    assert line.is_alive()
+    world.order(a)
+    assert kinds(line.ended()) == ["check"]
+
+
+def test_a_client_that_goes_away_is_forgotten(world):
+    # covers: AGT-5
+    a = world.agent()
+    frame = a.record({**HEARTBEAT, "wait_s": LONG})
+    s = world.it.tls_context().wrap_socket(socket.create_connection(("127.0.0.1", world.it.port)), server_hostname=SITES["agents"])
+    s.sendall((f"POST /agent/v1 HTTP/1.1\r\nHost: {SITES['agents']}:{world.it.port}\r\nContent-Type: application/octet-stream\r\n"
+               f"Content-Length: {len(frame)}\r\n\r\n").encode() + frame)
+    wait_until(lambda: world.row("select count(*) from heartbeat where agent = %s", a.id)[0] == 1, PATIENCE, "no heartbeat came")
+    s.close()
+    world.order(a)
+    assert kinds(Line(world, a).ended()) == ["check"]
+
+
+def test_a_kept_connection_may_rest_but_a_request_may_not_dawdle(world):
+    # covers: AGT-5, SEC-5
+    def connect():
+        plain = socket.create_connection(("127.0.0.1", world.it.port))
+        return world.it.tls_context().wrap_socket(plain, server_hostname=SITES["agents"])
+
+    get = f"GET /healthz HTTP/1.1\r\nHost: {SITES['agents']}:{world.it.port}\r\n\r\n".encode()
+    resting, slow = connect(), connect()
+    for s in (resting, slow):
+        s.sendall(get)
+        assert b" 200 " in s.recv(65536)
+    slow.sendall(get[:20])
+    slow.settimeout(PATIENCE)
+    assert b" 408 " in slow.recv(65536)              # after http_header_timeout, 20 seconds
+    time.sleep(3)
+    resting.sendall(get)
+    assert b" 200 " in resting.recv(65536)
+
+
+def test_without_the_database_held_lines_are_answered_without_orders(world):
+    # covers: AGT-5, OPS-3
+    a = world.agent()
+    line = Line(world, a)
+    world.it.stop("database")
+    try:
+        answer = line.ended()
+        assert "held" not in answer and kinds(answer) == [] and answer["next_s"] > 0, answer
+        refusal = a.say(**HEARTBEAT, wait_s=LONG)
+        assert refusal["type"] == "refusal" and refusal["retry_after_s"] > 0, refusal
+    finally:
+        world.it.start("database")
+
+    def held_again():
+        line = Line(world, a)
+        if not line.is_alive():
+            return False
+        world.order(a)
+        return kinds(line.ended()) == ["check"]
+
+    wait_until(held_again, PATIENCE, "lines are not held any more")
+
+
+def test_lines_of_a_killed_worker_break_and_its_successor_holds_them(world):
+    # covers: AGT-5, OPS-3
+    a = world.agent()
+    line, victim = Line(world, a), world.worker()
+    os.kill(victim, signal.SIGKILL)
+    line.join(PATIENCE)
+    assert not line.is_alive() and line.error is not None, line.answer
+    wait_until(lambda: world.worker() != victim, PATIENCE, "no successor")
+    line = Line(world, a)                            # in the same session: workers share them
+    assert line.is_alive(), line.answer
+    world.order(a)
+    assert kinds(line.ended()) == ["check"]
+
+
+def test_a_server_that_stops_sends_its_agents_away(world):
+    # covers: AGT-5, OPS-3
+    a = world.agent()
+    line = Line(world, a)
+    world.it.stop("web")
+    try:
+        answer = line.ended()
+        assert "held" not in answer and answer["next_s"] > 0, answer
+    finally:
+        world.it.start("web")
