@@ -1,6 +1,6 @@
 /* agentapi.h - the agent service as the server's glue drives it: one frame in, one frame out (docs/protocol.md).
  *
- * Runs in the worker itself, not in a task thread: its statements are short. Enrolments and sessions live in memory that all
+ * Runs in the worker itself, not in a thread of web/pool.h: its statements are short. Enrolments and sessions live in memory that all
  * workers share, made before they fork. */
 #ifndef AGENTAPI_AGENTAPI_H
 #define AGENTAPI_AGENTAPI_H
