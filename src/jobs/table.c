@@ -9,6 +9,7 @@
 #include "store/instance.h"
 #include "store/request.h"
 #include "store/session.h"
+#include "store/what_if.h"
 
 #define DUE_AT_ONCE 100
 
@@ -37,6 +38,11 @@ static int clean_sessions(struct db *db, clock_us now)
 	return session_clean(db, now);
 }
 
+static int clean_what_if(struct db *db, clock_us now)
+{
+	return what_if_clean(db, now - WHAT_IF_KEPT);
+}
+
 static int maintain_heartbeats(struct db *db, clock_us now)
 {
 	(void)now;
@@ -57,6 +63,7 @@ const struct task tasks[] = {
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
 	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },
+	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },
 	{ NULL, 0, 0, NULL },
 };

@@ -109,6 +109,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(POLICY_CREATED, "policy.created", POLICY, "Policy created") \
 	X(POLICY_CHANGED, "policy.changed", POLICY, "Policy changed") \
 	X(POLICY_DELETED, "policy.deleted", POLICY, "Policy deleted") \
+	X(POLICY_WHAT_IF, "policy.what-if", POLICY, "Policy tried on former requests") \
 	X(POLICY_IMAGES, "policy.images", POLICY, "Images of a policy changed") \
 	X(POLICY_DEVICES, "policy.devices", POLICY, "Devices of a policy changed")
 

@@ -1,0 +1,175 @@
+/* what_if.c - step by step through the requests, so that its progress can be seen and nothing is lost when it is broken off. */
+#include "jobs/what_if.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "policy/document.h"
+#include "store/what_if.h"
+
+#define STEP 250                         /* requests per transaction */
+#define TURN (20 * CLOCK_SECOND)         /* then another job gets the thread; well within the lease */
+
+struct run {
+	struct uuid id;
+	struct policy_document document;
+	struct policy policy;
+	struct rules *rules;
+};
+
+/* What one step has found. */
+struct found {
+	json_t *changed, *counts;
+	int64_t done, unknown;
+};
+
+static void count(json_t *counts, const char *was, const char *would)
+{
+	char *name = mem_printf("%s>%s", was, would);
+
+	json_set_int(counts, name, json_integer_value(json_object_get(counts, name)) + 1);
+	free(name);
+}
+
+/* The first rule that does not pass, in words. */
+static json_t *reason(const struct run *run, const struct facts *facts, clock_us at)
+{
+	json_t *rows = rules_explain(run->rules, facts, at), *row, *out = NULL;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		const char *status = json_string_value(json_object_get(row, "status")), *why = json_string_value(json_object_get(row, "reason"));
+		const char *rule = json_string_value(json_object_get(row, "rule"));
+
+		if (strcmp(status, "failed") != 0 && strcmp(status, "unknown") != 0)
+			continue;
+		out = json_sprintf("%s: %s", rule ? rule : "", why ? why : status);
+		break;
+	}
+	json_decref(rows);
+	return out ? out : json_null();
+}
+
+static void try(const struct run *run, const json_t *row, struct found *f)
+{
+	const char *was = json_string_value(json_object_get(row, "was")), *would;
+	struct verdict verdict;
+	struct facts facts;
+	clock_us at = 0;
+
+	f->done++;
+	if (was == NULL || facts_read(json_object_get(row, "facts"), &facts) < 0
+		|| clock_parse(json_string_value(json_object_get(row, "requested")), &at) < 0) {
+		f->unknown++;
+		return;
+	}
+	policy_decide(&run->policy, run->rules, &facts, at, &verdict);
+	would = policy_action_name(verdict.action);
+	if (strcmp(was, would) != 0) {
+		count(f->counts, was, would);
+		json_array_append_new(f->changed, json_pack("{s:O,s:O,s:s,s:s,s:o}", "request", json_object_get(row, "id"), "requested",
+			json_object_get(row, "requested"), "was", was, "would", would, "reason", reason(run, &facts, at)));
+	}
+	verdict_release(&verdict);
+}
+
+static int open_run(struct run *run, const json_t *row)
+{
+	json_t *faults = json_array();
+	int rc = document_parse(json_object_get(row, "document"), &run->document, faults);
+
+	json_decref(faults);
+	if (rc < 0)
+		return rc;
+	run->policy = (struct policy){ run->document.on_match, run->document.on_mismatch, run->document.timeout_s, run->document.rules };
+	run->rules = rules_compile(run->document.rules, "rules", NULL);
+	return 0;
+}
+
+static void close_run(struct run *run)
+{
+	rules_free(run->rules);
+	document_release(&run->document);
+}
+
+static int try_all(struct work *w, const struct run *run, const json_t *rows)
+{
+	struct found f = { json_array(), json_object(), 0, 0 };
+	const json_t *row;
+	size_t i;
+	int rc;
+
+	json_array_foreach(rows, i, row)
+		try(run, row, &f);
+	rc = what_if_note(w->db, &run->id, f.changed, f.counts, f.done, f.unknown, json_array_get(rows, json_array_size(rows) - 1));
+	json_decref(f.changed);
+	json_decref(f.counts);
+	return rc;
+}
+
+/* One step; *MORE: there may be another. */
+static int step(struct work *w, struct run *run, int *more)
+{
+	json_t *row = NULL, *rows = NULL;
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = what_if_take(w->db, &run->id, &row);
+	if (rc == 0 && run->rules == NULL)
+		rc = open_run(run, row);
+	if (rc == 0)
+		rc = what_if_next(w->db, row, STEP, &rows);
+	if (rc == 0)
+		rc = try_all(w, run, rows);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	*more = json_array_size(rows) > 0;
+	json_decref(rows);
+	json_decref(row);
+	return rc;
+}
+
+static int again(struct work *w)
+{
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = job_add(w->db, WHAT_IF_JOB, json_incref(w->job->payload), 0, NULL);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	return rc;
+}
+
+static int give_up(struct work *w, const struct uuid *id, int rc)
+{
+	char *why = mem_strdup(err_text());
+
+	if (work_begin(w) == 0 && what_if_failed(w->db, id, why) == 0)
+		db_commit(w->db);
+	db_rollback(w->db);
+	rc = err_set(rc, "%s", why);
+	free(why);
+	return rc;
+}
+
+int what_if_job(struct work *w)
+{
+	clock_us end = clock_ticks() + TURN;
+	struct run run = { .rules = NULL };
+	int more = 1, rc = json_get_uuid(w->job->payload, "run", &run.id);
+
+	while (rc == 0 && more && clock_ticks() < end)
+		rc = step(w, &run, &more);
+	close_run(&run);
+	if (rc == 0 && more)
+		return again(w);
+	/* Stopped by a person, done by another jobd, or gone with its policy. */
+	if (rc == ERR_CONFLICT || rc == ERR_NOT_FOUND)
+		return 0;
+	return rc == ERR_INVALID ? give_up(w, &run.id, rc) : rc;
+}
