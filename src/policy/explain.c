@@ -182,12 +182,7 @@ static void add_failure(const struct node *n, const struct condition *c, const s
 
 static void set_buf(json_t *row, const char *name, struct buf *b)
 {
-	/* A cut may have gone through a character. */
-	json_t *text = json_stringn(buf_str(b), b->len);
-
-	while (text == NULL && b->len > 0)
-		text = json_stringn(buf_str(b), --b->len);
-	json_object_set_new(row, name, text ? text : json_string(""));
+	json_object_set_new(row, name, text_json(buf_str(b)));
 	buf_reset(b);
 }
 

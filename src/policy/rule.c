@@ -30,7 +30,7 @@ static const struct {
 static void add_fault(json_t *faults, const char *at, const char *text)
 {
 	if (faults && json_array_size(faults) < RULE_FAULTS_MAX)
-		json_array_append_new(faults, json_pack("{s:s, s:s}", "at", at, "text", text));
+		json_array_append_new(faults, json_pack("{s:o, s:o}", "at", text_json(at), "text", text_json(text)));
 }
 
 void rule_fault(json_t *faults, const char *at, const char *fmt, ...)

@@ -72,6 +72,8 @@ int text_contains(const char *in, const char *what, int fold);
 int text_starts(const char *in, const char *with, int fold);
 /* * and ?, a backslash before what is meant as it is. In time that grows with the product of the lengths at most. */
 int text_matches(const char *text, const char *pattern, int fold);
+/* A JSON string of TEXT; where a cut went through a character, with ? for all that is not ASCII. */
+json_t *text_json(const char *text);
 int text_check(const char *text, size_t len, const char **why);      /* 1: short enough, no control characters */
 
 /* value_version.c: as dpkg compares (epoch, upstream, revision; ~ before the end) */

@@ -1,6 +1,8 @@
 /* value_text.c - texts: equal, contained, fitting a pattern; with or without regard to ASCII case. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "policy/rule.h"
 #include "policy/value.h"
 
@@ -84,6 +86,22 @@ int text_matches(const char *text, const char *pattern, int fold)
 			return 0;
 		}
 	}
+}
+
+json_t *text_json(const char *text)
+{
+	json_t *whole = json_string(text);
+	char *plain;
+
+	if (whole)
+		return whole;
+	plain = mem_strdup(text);
+	for (char *c = plain; *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	whole = json_string(plain);
+	free(plain);
+	return whole;
 }
 
 int text_check(const char *text, size_t len, const char **why)

@@ -115,10 +115,6 @@ TEST(faults_of_rules_stand_next_to_their_fields, "POL-8,WEB-3")
 	expect_faults("{" HEAD ", " ACTION ", \"rules\": {}}", "rules: a list of rules is needed");
 }
 
-/* Limits */
-
-#define SOUND "{\"type\": \"os.bits\", \"conditions\": [{\"operator\": \"equals\", \"value\": 64}]}"
-
 static char *repeated(const char *before, const char *what, int n, const char *between, const char *after)
 {
 	struct buf out = BUF_INIT;
@@ -129,6 +125,38 @@ static char *repeated(const char *before, const char *what, int n, const char *b
 	buf_puts(&out, after);
 	return buf_take(&out);
 }
+
+/* Texts are cut in faults and reasons, even within a character. */
+TEST(cut_texts_stay_texts, "SEC-5,WEB-3")
+{
+	char *name = repeated("x", "\xc3\xa4", 60, "", ""), *doc = mem_printf("{" HEAD ", " ACTION ", \"%s\": 1, \"rules\": [{\"type\": \"%s\"},"
+		" {\"type\": \"request.at\", \"conditions\": [{\"operator\": \"in-window\", \"value\": {\"%s\": 1}}]}]}", name, name, name);
+	json_t *j = parsed(doc), *faults = json_array(), *rules, *facts, *rows;
+	struct policy_document d;
+	struct rules *r;
+	struct facts f;
+
+	CHECK_INT(document_parse(j, &d, faults), ERR_INVALID);
+	CHECK_INT(json_array_size(faults), 3);
+	rules = parsed("[{\"type\": \"processes\", \"conditions\": [{\"operator\": \"empty\"}, {\"operator\": \"in\", \"value\": \"a\"}]}]");
+	facts = json_pack("{s:{s:{s:{s:i}}}}", "agent", "values", "processes", name, 1);
+	CHECK_INT(facts_read(facts, &f), 0);
+	r = rules_compile(rules, "rules", NULL);
+	rows = rules_explain(r, &f, NOW);
+	CHECK(strstr(json_string_value(json_object_get(json_array_get(rows, 0), "reason")), "is not one of them") != NULL);
+	rules_free(r);
+	json_decref(rows);
+	json_decref(facts);
+	json_decref(rules);
+	json_decref(faults);
+	json_decref(j);
+	free(doc);
+	free(name);
+}
+
+/* Limits */
+
+#define SOUND "{\"type\": \"os.bits\", \"conditions\": [{\"operator\": \"equals\", \"value\": 64}]}"
 
 static void expect_repeated(const char *before, const char *what, int n, const char *between, const char *after, const char *want)
 {
