@@ -41,11 +41,12 @@ CREATE TRIGGER job_notify AFTER INSERT ON job FOR EACH STATEMENT EXECUTE FUNCTIO
 
 -- Definer, all four: jobd takes work before it knows whose it is, and then binds to that tenant. A job that is taken but neither
 -- finished nor failed when its lease ends is taken again.
-CREATE FUNCTION job_take(lease interval) RETURNS TABLE (id uuid, tenant uuid, kind text, payload jsonb, attempts int)
+-- LEAVE: a kind that is left to others; null: none.
+CREATE FUNCTION job_take(lease interval, leave text DEFAULT NULL) RETURNS TABLE (id uuid, tenant uuid, kind text, payload jsonb, attempts int)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 	UPDATE job j SET locked_until = now() + lease, attempts = j.attempts + 1
-	WHERE j.id = (SELECT c.id FROM job c WHERE c.state = 'waiting' AND c.run_at <= now()
+	WHERE j.id = (SELECT c.id FROM job c WHERE c.state = 'waiting' AND c.run_at <= now() AND c.kind IS DISTINCT FROM leave
 		AND (c.locked_until IS NULL OR c.locked_until < now()) ORDER BY c.run_at, c.id FOR UPDATE SKIP LOCKED LIMIT 1)
 	RETURNING j.id, j.tenant, j.kind, j.payload, j.attempts
 $$;
@@ -65,4 +66,4 @@ $$;
 CREATE FUNCTION job_next() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$ SELECT min(greatest(run_at, coalesce(locked_until, run_at))) FROM job WHERE state = 'waiting' $$;
-GRANT EXECUTE ON FUNCTION job_take(interval), job_finish(uuid), job_fail(uuid, text, timestamptz), job_next() TO keyward_jobs;
+GRANT EXECUTE ON FUNCTION job_take(interval, text), job_finish(uuid), job_fail(uuid, text, timestamptz), job_next() TO keyward_jobs;

@@ -25,6 +25,11 @@ const struct route central_routes[] = {
 	{ WEB_POST, "/tenants/{id}/suspend", PERMISSION_TENANTS_EDIT, NULL, tenant_suspend, tenant_comment },
 	{ WEB_GET, "/tenants/{id}/resume", PERMISSION_TENANTS_EDIT, "central/confirm", tenant_resume_ask },
 	{ WEB_POST, "/tenants/{id}/resume", PERMISSION_TENANTS_EDIT, NULL, tenant_resume, tenant_comment },
+	{ WEB_GET, "/mail", PERMISSION_SYSTEM_VIEW, "central/mail", mail_page },
+	{ WEB_POST, "/mail", PERMISSION_SYSTEM_EDIT, NULL, mail_save, mail_fields },
+	{ WEB_POST, "/mail/test", PERMISSION_SYSTEM_EDIT, NULL, mail_try, mail_test_fields, .form = "/mail" },
+	{ WEB_GET, "/mail/remove", PERMISSION_SYSTEM_EDIT, "central/confirm", mail_remove_ask },
+	{ WEB_POST, "/mail/remove", PERMISSION_SYSTEM_EDIT, NULL, mail_remove, .form = "/mail" },
 	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
 	ROUTE_END
 };
@@ -33,6 +38,7 @@ const struct route central_routes[] = {
 const struct route_menu central_menu[] = {
 	{ "Overview", "/", "gauge", NULL, NULL },
 	{ "Tenants", "/tenants", "building", NULL, NULL },
+	{ "Mail", "/mail", "mail", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
 	ROUTE_MENU_END
 };

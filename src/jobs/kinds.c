@@ -1,5 +1,6 @@
 /* kinds.c - the table of kinds of jobs. */
 #include "jobs/deep_security.h"
+#include "jobs/mail.h"
 #include "jobs/what_if.h"
 #include "jobs/work.h"
 #include "store/deep_security.h"
@@ -9,5 +10,8 @@ const struct work_kind work_kinds[] = {
 	{ DEEP_SECURITY_JOB_TEST, CLOCK_MINUTE, 1, CLOCK_SECOND, deep_security_job_test },
 	{ DEEP_SECURITY_JOB_ASK, CLOCK_MINUTE, 3, 5 * CLOCK_SECOND, deep_security_job_ask },
 	{ WHAT_IF_JOB, CLOCK_MINUTE, 20, CLOCK_SECOND, what_if_job },
+	/* For about a day and a half. */
+	{ "mail", 2 * CLOCK_MINUTE, 40, 30 * CLOCK_SECOND, mail_job, 1 },
+	{ "mail-test", 2 * CLOCK_MINUTE, 1, CLOCK_SECOND, mail_job_test },
 	{ NULL },
 };

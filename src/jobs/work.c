@@ -20,6 +20,7 @@ static int started;
 struct worker {
 	const struct conf *conf;
 	const atomic_int *stopping;
+	atomic_int begun;            /* threads */
 };
 
 static const struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
@@ -47,12 +48,16 @@ static clock_us lease(void)
 	return most;
 }
 
-static int take(struct db *db, struct job *job)
+static int take(struct db *db, int every, struct job *job)
 {
+	const char *leave = NULL;
 	int rc = db_begin(db, NULL, &actor);
 
+	for (const struct work_kind *k = work_kinds; k->kind; k++)
+		if (k->half && !every)
+			leave = k->kind;
 	if (rc == 0)
-		rc = job_take(db, lease(), job);
+		rc = job_take(db, lease(), leave, job);
 	if (rc == 0)
 		rc = db_commit(db);
 	db_rollback(db);
@@ -103,12 +108,13 @@ static void run(struct work *w, const struct job *job)
 	settle(w->db, k ? k : &none, job, rc);
 }
 
-static void rest(struct db *db)
+/* Who leaves some jobs to others would find those due, again and again. */
+static void rest(struct db *db, int every)
 {
 	clock_us next = 0, now = clock_now();
 	int ms = WAIT_MS;
 
-	if (db_begin(db, NULL, &actor) == 0 && job_next(db, &next) == 0 && next && next < now + WAIT_MS * INT64_C(1000))
+	if (every && db_begin(db, NULL, &actor) == 0 && job_next(db, &next) == 0 && next && next < now + WAIT_MS * INT64_C(1000))
 		ms = next > now ? (int)((next - now) / 1000) + 1 : 1;
 	db_rollback(db);
 	if (db_wait(db, ms) < 0)
@@ -117,7 +123,8 @@ static void rest(struct db *db)
 
 static void *work(void *ctx)
 {
-	const struct worker *self = ctx;
+	struct worker *self = ctx;
+	int every = self->begun++ % 2 == 0;
 	struct keys_client keys;
 	struct work w = { .db = db_new(conf_get(self->conf, CONF_DATABASE_JOBS)), .keys = &keys, .conf = self->conf };
 
@@ -126,12 +133,12 @@ static void *work(void *ctx)
 	while (!*self->stopping) {
 		struct job job = { .attempts = 0 };
 
-		int rc = take(w.db, &job);
+		int rc = take(w.db, every, &job);
 
 		if (rc == 0)
 			run(&w, &job);
 		else
-			rest(w.db);
+			rest(w.db, every);
 		if (rc < 0 && rc != ERR_NOT_FOUND)
 			log_warning("the queue cannot be read", "code", err_name(rc), NULL);
 		job_release(&job);
@@ -148,7 +155,8 @@ int work_start(const struct conf *conf, const atomic_int *stopping)
 	/* Not safe in several threads at once. */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(ERR_INTERNAL, "libcurl cannot start");
-	self = (struct worker){ conf, stopping };
+	self.conf = conf;
+	self.stopping = stopping;
 	for (; started < WORK_THREADS; started++)
 		if (pthread_create(&threads[started], NULL, work, &self) != 0)
 			return err_set(ERR_INTERNAL, "no thread for jobs");

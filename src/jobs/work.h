@@ -29,6 +29,7 @@ struct work_kind {
 	clock_us pause;              /* before the second attempt; doubled each time */
 	/* 0: done. An error is tried again, but for ERR_INVALID and ERR_NOT_FOUND: those would only come again. It can be run twice. */
 	int (*run)(struct work *w);
+	int half;                    /* its peer may be slow and its jobs many: half of the threads leave them to the others */
 };
 
 extern const struct work_kind work_kinds[];              /* ends with a NULL kind */

@@ -22,8 +22,8 @@ void job_release(struct job *j);                             /* frees what it po
  * (NULL: {}). RUN_AT 0: now. UNIQUE (may be NULL): nothing is added while a job of that kind and key waits. */
 int job_add(struct db *db, const char *kind, json_t *payload, clock_us run_at, const char *unique);
 
-/* jobd, bound to none. One that is due, for LEASE microseconds; ERR_NOT_FOUND when none is. */
-int job_take(struct db *db, clock_us lease, struct job *out);
+/* jobd, bound to none. One that is due, for LEASE microseconds, but none of kind LEAVE (NULL: any); ERR_NOT_FOUND when none is. */
+int job_take(struct db *db, clock_us lease, const char *leave, struct job *out);
 int job_finish(struct db *db, const struct uuid *id);
 /* RETRY: when to try again; 0: never, it stays for people to see. ERROR must not hold a secret. */
 int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us retry);

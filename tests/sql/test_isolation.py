@@ -69,6 +69,7 @@ def populate(pg, tenant):
          (tenant, ids["request"], ids["device"], ids["instance"], ids["agent"], b"k" * 65, b"s" * 64)),
         ("insert into key_decision (tenant, id, request, decision, by_kind) values (%s, %s, %s, 'deny', 'user')",
          (tenant, uuid.uuid4(), ids["request"])),
+        ("insert into notice_cursor (tenant, seq) values (%s, 0)", (tenant,)),
         ("insert into integrity_check (tenant, id, instance, reason) values (%s, %s, %s, 'order')",
          (tenant, uuid.uuid4(), ids["instance"])),
         ("insert into what_if (tenant, id, document, since, days) values (%s, %s, '{}', now(), 1)", (tenant, ids["draft"])),

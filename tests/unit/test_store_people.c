@@ -536,19 +536,20 @@ TEST(jobs, "")
 	db = pg_db("keyward_jobs");
 	two = pg_db("keyward_jobs");
 	CHECK_INT(db_begin(db, NULL, &jobs_actor), 0);
-	CHECK_INT(job_take(db, CLOCK_MINUTE, &j), 0);
+	CHECK_INT(job_take(db, CLOCK_MINUTE, "mail", &j), ERR_NOT_FOUND);
+	CHECK_INT(job_take(db, CLOCK_MINUTE, NULL, &j), 0);
 	CHECK_STR(j.kind, "mail");
 	CHECK_STR(json_string_value(json_object_get(j.payload, "to")), "x");
 	CHECK(j.has_tenant && uuid_equal(&j.tenant, &tenant));
 	/* Another one does not wait for it and does not get it. */
 	CHECK_INT(db_begin(two, NULL, &jobs_actor), 0);
-	CHECK_INT(job_take(two, CLOCK_MINUTE, &none), ERR_NOT_FOUND);
+	CHECK_INT(job_take(two, CLOCK_MINUTE, NULL, &none), ERR_NOT_FOUND);
 	CHECK_INT(db_commit(two), 0);
 	CHECK_INT(db_commit(db), 0);
 	CHECK_INT(db_begin(two, NULL, &jobs_actor), 0);
-	CHECK_INT(job_take(two, CLOCK_MINUTE, &none), ERR_NOT_FOUND);
+	CHECK_INT(job_take(two, CLOCK_MINUTE, NULL, &none), ERR_NOT_FOUND);
 	CHECK_INT(job_fail(two, &j.id, "no answer", clock_now() - CLOCK_SECOND), 0);
-	CHECK_INT(job_take(two, CLOCK_MINUTE, &none), 0);
+	CHECK_INT(job_take(two, CLOCK_MINUTE, NULL, &none), 0);
 	CHECK_INT(none.attempts, 2);
 	job_release(&none);
 	CHECK_INT(job_finish(two, &j.id), 0);

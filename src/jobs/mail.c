@@ -1,0 +1,73 @@
+/* mail.c - one mail to one recipient, by the mail server that the operator has set; its password is revealed by keyd for the moment. */
+#include "jobs/mail.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "notify/smtp.h"
+
+#define TEXT_MAX 65536
+
+/* The installation's settings, whosever the mail is. */
+static int begin(struct work *w)
+{
+	return db_begin(w->db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" });
+}
+
+static int load(struct work *w, struct mail_server *server, struct secret **password)
+{
+	struct buf blob = BUF_INIT;
+	int rc = begin(w);
+
+	if (rc == 0)
+		rc = mail_server_get(w->db, server, &blob);
+	db_rollback(w->db);
+	if (rc == 0 && blob.len)
+		rc = keys_system_reveal(w->keys, &w->job->id, MAIL_PASSWORD_PURPOSE,
+			(struct wire_view){ (const uint8_t *)blob.data, blob.len }, password);
+	buf_free(&blob);
+	return rc;
+}
+
+static int send_mail(struct work *w)
+{
+	struct smtp_mail mail = { .id = w->job->id };
+	struct mail_server server = { .port = 0 };
+	struct secret *password = NULL;
+	int rc = json_get_string(w->job->payload, "to", TEXT_MAX, &mail.to);
+
+	if (rc == 0)
+		rc = json_get_string(w->job->payload, "subject", TEXT_MAX, &mail.subject);
+	if (rc == 0)
+		rc = json_get_string(w->job->payload, "text", TEXT_MAX, &mail.text);
+	if (rc == 0)
+		rc = load(w, &server, &password);
+	if (rc == 0)
+		rc = smtp_send(&server, password, &mail);
+	secret_free(password);
+	mail_server_release(&server);
+	return rc;
+}
+
+int mail_job(struct work *w)
+{
+	int rc = send_mail(w);
+
+	/* What the server refuses for good, it would refuse again. */
+	return rc == ERR_FORBIDDEN ? ERR_INVALID : rc;
+}
+
+/* Tried once; its result is shown. */
+int mail_job_test(struct work *w)
+{
+	struct uuid test;
+	int sent = send_mail(w), rc = begin(w);
+
+	if (rc == 0)
+		rc = json_get_uuid(w->job->payload, "test", &test);
+	if (rc == 0)
+		rc = mail_test_done(w->db, &test, sent < 0 ? err_text() : NULL);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	return rc;
+}
