@@ -27,6 +27,7 @@ CREATE TABLE instance (
 );
 SELECT isolate('instance');
 CREATE INDEX instance_last_seen ON instance (tenant, last_seen, id);
+CREATE INDEX instance_running ON instance (tenant, id) WHERE state = 'running';         -- to be counted
 CREATE INDEX instance_image ON instance (tenant, image);
 -- A machine that is heard again after a silence, whatever the reason: when it was seen before that is a fact (RUL-6) that its first
 -- words must not overwrite.
@@ -145,6 +146,7 @@ CREATE TABLE device (
 );
 SELECT isolate('device');
 CREATE INDEX device_name ON device (tenant, name, id);
+CREATE INDEX device_size ON device (tenant, size_bytes, id);
 CREATE INDEX device_status ON device (tenant, status, id);
 CREATE INDEX device_instance ON device (tenant, instance);
 CREATE INDEX device_image ON device (tenant, image);

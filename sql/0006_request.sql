@@ -69,7 +69,7 @@ SELECT isolate('key_request');
 CREATE UNIQUE INDEX key_request_open ON key_request (tenant, device, instance) WHERE closed IS NULL;
 CREATE INDEX key_request_requested ON key_request (tenant, requested, id);
 CREATE INDEX key_request_open_requested ON key_request (tenant, requested, id) WHERE closed IS NULL;
-CREATE INDEX key_request_open_status ON key_request (tenant, status) WHERE closed IS NULL;
+CREATE INDEX key_request_open_status ON key_request (tenant, status, requested, id) WHERE closed IS NULL;
 CREATE INDEX key_request_instance ON key_request (tenant, instance, requested);
 CREATE INDEX key_request_agent ON key_request (tenant, agent) WHERE closed IS NULL;
 CREATE INDEX key_request_policy ON key_request (tenant, policy);

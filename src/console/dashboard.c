@@ -16,17 +16,17 @@ static const struct diagram_part parts[] = {
 
 static int set_totals(struct call *c)
 {
-	json_t *totals = NULL, *devices = NULL;
+	json_t *totals = NULL, *devices = NULL, *shown;
 	int rc = request_totals(c->db, &totals);
 
 	if (rc == 0)
 		rc = device_totals(c->db, &devices);
-	if (rc == 0)
-		/* Delivered is what an administrator calls approved: the key is out. */
-		call_set(c, "totals", json_pack("{s:O, s:O, s:I, s:O, s:O}", "instances", json_object_get(totals, "instances"), "pending",
-			json_object_get(totals, "pending"), "approved", json_integer_value(json_object_get(totals, "approved")) +
-			json_integer_value(json_object_get(totals, "delivered")), "encrypted", json_object_get(devices, "encrypted"), "devices",
-			json_object_get(devices, "devices")));
+	if (rc == 0) {
+		shown = request_counts(totals);
+		json_object_set_new(shown, "encrypted", doc_count(json_integer_value(json_object_get(devices, "encrypted"))));
+		json_object_set_new(shown, "devices", doc_count(json_integer_value(json_object_get(devices, "devices"))));
+		call_set(c, "totals", shown);
+	}
 	json_decref(totals);
 	json_decref(devices);
 	return rc;

@@ -91,6 +91,18 @@ static void set_live(struct call *c)
 		json_string("/instances"), "seconds", REFRESH_S));
 }
 
+static int64_t number(const json_t *totals, const char *name)
+{
+	return json_integer_value(json_object_get(totals, name));
+}
+
+/* Delivered is what an administrator calls approved: the key is out. */
+json_t *request_counts(const json_t *totals)
+{
+	return json_pack("{s:o, s:o, s:o}", "instances", doc_count(number(totals, "instances")), "pending",
+		doc_count(number(totals, "pending")), "approved", doc_count(number(totals, "approved") + number(totals, "delivered")));
+}
+
 int instances_page(struct call *c)
 {
 	struct list_query q;
@@ -106,10 +118,8 @@ int instances_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	list_counts(c, &view, totals);
-	/* Delivered is what an administrator calls approved: the key is out. */
-	json_object_set_new(totals, "approved", json_integer(json_integer_value(json_object_get(totals, "approved")) +
-		json_integer_value(json_object_get(totals, "delivered"))));
-	call_set(c, "totals", totals);
+	call_set(c, "totals", request_counts(totals));
+	json_decref(totals);
 	call_set(c, "can", json_pack("{s:b}", "account", call_may(c, PERMISSION_ACCOUNT_VIEW)));
 	set_live(c);
 	return 0;
@@ -126,11 +136,7 @@ int instances_csv(struct call *c)
 
 int64_t instances_pending(struct call *c)
 {
-	json_t *totals = NULL;
 	int64_t pending = 0;
 
-	if (request_totals(c->db, &totals) == 0)
-		pending = json_integer_value(json_object_get(totals, "pending"));
-	json_decref(totals);
-	return pending;
+	return request_pending(c->db, &pending) == 0 ? pending : 0;
 }

@@ -26,6 +26,7 @@ int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), devi
 
 /* instances.c */
 int instances_page(struct call *c), instances_csv(struct call *c);
+json_t *request_counts(const json_t *totals);           /* {instances, pending, approved} of request_totals, to be shown */
 int64_t instances_pending(struct call *c);               /* for the menu */
 extern const struct route_param instances_query[];
 json_t *request_badge(const struct call *c, const char *status);

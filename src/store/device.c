@@ -118,8 +118,8 @@ int device_list(struct db *db, const struct list_query *query, json_t **page)
 int device_totals(struct db *db, json_t **out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select count(*) as devices, count(*) filter (where status in ('encrypted', 'in-use')) as encrypted"
-		" from device", DB_NONE);
+	int rc = db_query_row(db, &r, "select " LIST_COUNT("device") " as devices, "
+		LIST_COUNT("device where status in ('encrypted', 'in-use')") " as encrypted", DB_NONE);
 
 	if (rc < 0)
 		return rc;

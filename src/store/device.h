@@ -38,7 +38,7 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 int device_list(struct db *db, const struct list_query *query, json_t **page);
 /* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, created, configured, changed. */
 int device_get(struct db *db, const struct uuid *id, json_t **out);
-/* {devices, encrypted}: numbers; encrypted ones may be in use. */
+/* {devices, encrypted}: numbers up to LIST_COUNT_MAX + 1; encrypted ones may be in use. */
 int device_totals(struct db *db, json_t **out);
 /* NULL leaves a thing as it is. */
 int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description);

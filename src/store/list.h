@@ -14,6 +14,11 @@
 #define LIST_SEARCH_MAX 200      /* bytes */
 #define LIST_FILTERS_MAX 8
 
+/* Counts shown beside lists and in menus end at LIST_COUNT_MAX, so that a page costs the same however much there is (PERF-2): one more
+ * than that means "more". LIST_COUNT is SQL that counts what comes FROM ... WHERE; there must be an index on just that. */
+#define LIST_COUNT_MAX 1000
+#define LIST_COUNT(what) "(select count(*) from (select 1 from " what " limit 1001) as counted)"
+
 /* EXPRESSION is SQL that is never null; TYPE its SQL type ("text", "bigint", "timestamptz"). */
 struct list_column {
 	const char *name, *expression, *type;

@@ -142,8 +142,9 @@ int request_void_votes(struct db *db, const struct request_case *c);
 int request_list(struct db *db, const struct list_query *query, json_t **page);
 /* Closed ones too; the newest first. Sort: requested; filters as above. */
 int request_history(struct db *db, const struct list_query *query, json_t **page);
-/* {instances, pending, approved, delivered, denied, revoking}: numbers (RUN-1). */
+/* {instances, pending, approved, delivered, denied, revoking, revoked}: numbers up to LIST_COUNT_MAX + 1 (RUN-1). */
 int request_totals(struct db *db, json_t **out);
+int request_pending(struct db *db, int64_t *out);            /* the same number of pending ones alone */
 /* Requests of the last DAYS days of ZONE, closed ones too, the oldest day first: [{day: "2026-11-21", by_policy, by_person (approved
  * by whom), denied, pending: numbers}], a row for every day. */
 int request_per_day(struct db *db, const char *zone, int days, json_t **out);

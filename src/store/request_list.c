@@ -59,13 +59,24 @@ static int one(struct db *db, json_t **out, const char *sql, struct db_arg *args
 	return db_get_row(db, out, sql, args, count);
 }
 
+#define OPEN(status) LIST_COUNT("key_request where closed is null and status = '" status "'") " as " status
+
 int request_totals(struct db *db, json_t **out)
 {
-	return one(db, out, "select (select count(*) from instance where state = 'running') as instances,"
-		" count(*) filter (where status = 'pending') as pending, count(*) filter (where status = 'approved') as approved,"
-		" count(*) filter (where status = 'delivered') as delivered, count(*) filter (where status = 'denied') as denied,"
-		" count(*) filter (where status = 'revoking') as revoking, count(*) filter (where status = 'revoked') as revoked"
-		" from key_request where closed is null", DB_NONE);
+	return one(db, out, "select " LIST_COUNT("instance where state = 'running'") " as instances, "
+		OPEN("pending") ", " OPEN("approved") ", " OPEN("delivered") ", " OPEN("denied") ", " OPEN("revoking") ", " OPEN("revoked"), DB_NONE);
+}
+
+int request_pending(struct db *db, int64_t *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select " OPEN("pending"), DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*out = db_int(r, 0, 0);
+	db_result_free(r);
+	return 0;
 }
 
 int request_per_day(struct db *db, const char *zone, int days, json_t **out)

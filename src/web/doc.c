@@ -1,9 +1,11 @@
 /* doc.c - small parts of documents that many pages share. */
 #include "web/doc.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "store/list.h"
 #include "store/audit.h"
 #include "web/state.h"
 
@@ -21,6 +23,16 @@ json_t *doc_when(const struct call *c, const json_t *row, const char *name)
 	clock_us at = 0;
 
 	return clock_parse(doc_text(row, name), &at) < 0 ? json_null() : call_when(c, at);
+}
+
+json_t *doc_count(int64_t count)
+{
+	char text[32];
+
+	if (count <= LIST_COUNT_MAX)
+		return json_integer(count);
+	snprintf(text, sizeof text, "%d,%03d+", LIST_COUNT_MAX / 1000, LIST_COUNT_MAX % 1000);
+	return json_string(text);
 }
 
 json_t *doc_badge(const struct call *c, const char *label, const char *colour)

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "web/form.h"
+#include "web/doc.h"
 #include "web/state.h"
 
 static const char *filter_value(const struct call *c, const char *name)
@@ -205,7 +206,7 @@ void list_counts(struct call *c, const struct list_view *view, const json_t *cou
 
 		json_object_set_new(chip, "shows_count", json_boolean(count != NULL));
 		if (count)
-			json_object_set(chip, "count", count);
+			json_object_set_new(chip, "count", doc_count(json_integer_value(count)));
 	}
 }
 

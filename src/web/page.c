@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "render/template.h"
+#include "web/doc.h"
 #include "web/state.h"
 
 /* The first two letters of the first two words, or of the address. */
@@ -79,7 +80,7 @@ static json_t *menu_item(struct call *c, const struct route_menu *item, int acti
 	json_t *entry = json_pack("{s:s, s:s, s:s, s:b}", "url", item->path, "title", call_translate(c, item->label), "icon",
 		item->icon, "active", active);
 
-	json_object_set_new(entry, "count", count > 0 ? json_integer(count) : json_null());
+	json_object_set_new(entry, "count", count > 0 ? doc_count(count) : json_null());
 	return entry;
 }
 

@@ -8,7 +8,9 @@ DEVICES = 300                # per agent
 LOG_ENTRIES = 200_000
 SLOW = "/log?text=nothing+says+this"     # reads the whole log
 SIZES = (1_000, 100_000)     # devices
-PAGES = {"Running Instances": "/instances?limit=25", "Devices": "/devices?limit=25"}
+PAGES = {"Running Instances": "/instances?limit=25", "pending ones": "/instances?limit=25&status=pending",
+         "Devices": "/devices?limit=25", "Devices by size": "/devices?limit=25&sort=size",
+         "Devices by status": "/devices?limit=25&sort=status"}
 PAGE_LOADS = 40
 
 
