@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "outside/deep_security.h"
 #include "store/deep_security.h"
+#include "store/request.h"
 #include "store/tenant.h"
 
 /* A connection, ready to be used. */
@@ -66,6 +67,19 @@ static int keep(struct work *w, const struct uuid *instance, const char *host_na
 	return rc;
 }
 
+/* Whoever waited for the answer. It was kept before: by this clock it is not from the future. */
+static int judge(struct work *w, const struct uuid *instance)
+{
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = request_judge_awaiting(w->db, instance, clock_now());
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	return rc;
+}
+
 int deep_security_job_test(struct work *w)
 {
 	struct manager m = { .row = NULL };
@@ -98,5 +112,6 @@ int deep_security_job_ask(struct work *w)
 	json_decref(facts);
 	free(host_name);
 	release(&m);
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	/* Switched off, or the machine is gone: then nobody needs to wait any more either. */
+	return rc == 0 || rc == ERR_NOT_FOUND ? judge(w, &instance) : rc;
 }

@@ -6,11 +6,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "store/deep_security.h"
 
 /* For so long after a machine has come back, "last seen" is the time before it went away (RUL-6). */
 #define BACK_FOR "interval '15 minutes'"
 
-enum { FIRST_SEEN, LAST_SEEN, ACCESS, MOUNT_POINT, REQUESTED, OFFSET, ADDRESS, REPORTED, REPORTED_AT };
+enum { FIRST_SEEN, LAST_SEEN, ACCESS, MOUNT_POINT, REQUESTED, OFFSET, ADDRESS, REPORTED, REPORTED_AT, DEEP_SECURITY };
 
 /* What the server itself knows; columns of the query below. */
 static const struct {
@@ -31,7 +32,8 @@ static const struct {
 	" case when d.id is null then null when d.access = 'read-only' or coalesce($4, r.access) = 'read-only' then 'read-only'" \
 	" else 'read-write' end, coalesce(nullif(d.mount_point, ''), $5, r.mount_point), m.at," \
 	" extract(epoch from (m.at at time zone t.time_zone) - (m.at at time zone 'UTC'))::bigint, coalesce($6, a.address)," \
-	" case when $7 then i.facts -> 'agent' -> 'values' end, i.facts_at from instance i join tenant t on t.id = i.tenant" \
+	" case when $7 then i.facts -> 'agent' -> 'values' end, i.facts_at, exists (select 1 from policy p where p.tenant = d.tenant" \
+	" and p.id = d.policy and p.rules::text like '%\"deep_security.%') from instance i join tenant t on t.id = i.tenant" \
 	" left join device d on d.tenant = i.tenant and d.id = $2 left join agent a on a.tenant = i.tenant and a.instance = i.id" \
 	" and a.state = 'active' left join key_request r on r.tenant = i.tenant and r.device = d.id and r.instance = i.id" \
 	" and r.closed is null, lateral (select case when $4 is null then coalesce(r.requested, $3) else $3 end as at) m where i.id = $1"
@@ -88,7 +90,8 @@ int facts_document(struct db *db, const struct facts_question *q, json_t **out)
 	struct db_result *r;
 	int rc = db_query_row(db, &r, SELECT, DB_ARGS(db_uuid_arg(q->instance), db_uuid_arg(q->device), db_time_arg(q->at),
 		db_text_arg(q->access), db_text_arg(q->mount_point), db_text_arg(q->address), db_bool_arg(stored)));
-	json_t *doc;
+	json_t *doc, *manager = NULL;
+	int asks;
 
 	if (rc < 0)
 		return rc;
@@ -97,9 +100,18 @@ int facts_document(struct db *db, const struct facts_question *q, json_t **out)
 		json_object_set_new(doc, "agent", part(q->at, agents_own(q->agent)));
 	else if (!db_is_null(r, 0, REPORTED))
 		json_object_set_new(doc, "agent", part(db_time(r, 0, REPORTED_AT), db_json(r, 0, REPORTED)));
+	asks = db_bool(r, 0, DEEP_SECURITY);
 	db_result_free(r);
-	*out = doc;
-	return 0;
+	/* A question more, for policies that ask it. */
+	if (asks)
+		rc = deep_security_facts(db, q->instance, q->at, &manager);
+	if (manager)
+		json_object_set_new(doc, "deep_security", manager);
+	if (rc == 0)
+		*out = doc;
+	else
+		json_decref(doc);
+	return rc;
 }
 
 int facts_watched(struct db *db, const struct uuid *agent, int max, int limit, json_t **out)

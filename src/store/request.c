@@ -144,6 +144,12 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	return rc;
 }
 
+/* An answer of Deep Security Manager is on its way: until it is there nothing is decided for want of it. */
+static int is_awaited(const json_t *facts)
+{
+	return json_is_true(json_object_get(json_object_get(facts, "deep_security"), "waiting"));
+}
+
 void request_evaluate(const struct request_case *c, const json_t *facts, clock_us now, struct verdict *out)
 {
 	struct facts known;
@@ -156,7 +162,8 @@ void request_evaluate(const struct request_case *c, const json_t *facts, clock_u
 	if (!c->image_in_policy)
 		out->integrity = INTEGRITY_UNKNOWN;
 	/* A policy that asks for no approval at all is a mistake, and a mistake releases nothing (SEC-7). */
-	if (!c->image_in_policy || c->approvals_needed < 1 || (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)) {
+	if (!c->image_in_policy || c->approvals_needed < 1 || (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)
+		|| (out->unknown && is_awaited(facts ? facts : c->facts))) {
 		out->action = POLICY_ACTION_MANUAL;
 		out->approve_at = 0;
 	}

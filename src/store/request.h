@@ -86,6 +86,8 @@ void request_evaluate(const struct request_case *c, const json_t *facts, clock_u
 /* Keeps V of a pending request and acts on it: approved, denied, or pending with V's approve_at; a time that runs already runs on. C is
  * from request_load_locked in this transaction. */
 int request_judge(struct db *db, const struct request_case *c, const struct verdict *v);
+/* jobd: pending requests of INSTANCE that wait for Deep Security Manager are judged anew, now that its answer is kept. */
+int request_judge_awaiting(struct db *db, const struct uuid *instance, clock_us now);
 
 /* A person's decision. */
 struct request_decision {

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "store/deep_security.h"
 #include "store/order.h"
 #include "store/request_step.h"
 
@@ -68,6 +69,47 @@ int request_judge(struct db *db, const struct request_case *c, const struct verd
 		rc = decide(db, c, v->action == POLICY_ACTION_APPROVE ? REQUEST_EVENT_APPROVE : REQUEST_EVENT_DENY, NULL);
 	else if (rc == 0 && !c->judged)
 		rc = request_log(db, AUDIT_KEY_PENDING, &h, json_pack("{s:s}", "integrity", integrity_name(v->integrity)));
+	return rc;
+}
+
+static int judge_anew(struct db *db, const struct uuid *id, clock_us now)
+{
+	struct request_case c = { 0 };
+	struct verdict verdict;
+	json_t *answer = NULL;
+	int rc = request_load_locked(db, id, &c);
+
+	if (rc == 0)
+		rc = deep_security_facts(db, &c.instance, now, &answer);
+	if (rc == 0) {
+		json_object_set_new(c.facts, "deep_security", answer);
+		request_evaluate(&c, NULL, now, &verdict);
+		rc = db_queue(db, "update key_request set facts = $2 where id = $1", DB_ARGS(db_uuid_arg(id), db_json_arg(c.facts)));
+		if (rc == 0)
+			rc = request_judge(db, &c, &verdict);
+		/* The agent is not on the line: it has been told to wait. */
+		if (rc == 0 && verdict.action == POLICY_ACTION_APPROVE)
+			rc = order_add(db, &c.agent, "request-key", &c.asked, "");
+		verdict_release(&verdict);
+	}
+	request_case_release(&c);
+	return rc;
+}
+
+int request_judge_awaiting(struct db *db, const struct uuid *instance, clock_us now)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select r.id from key_request r join tenant t on t.id = r.tenant and t.state = 'active'"
+		" where r.instance = $1 and r.closed is null and r.status = 'pending' and r.facts->'deep_security'->>'waiting' = 'true'"
+		" for update of r skip locked", DB_ARGS(db_uuid_arg(instance)));
+
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		struct uuid id = db_uuid(r, i, 0);
+
+		rc = judge_anew(db, &id, now);
+	}
+	if (rc >= 0)
+		db_result_free(r);
 	return rc;
 }
 

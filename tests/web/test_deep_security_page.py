@@ -101,3 +101,45 @@ def test_a_machine_is_asked_about(server, manager):
     facts, error = answer(server, machine)
     assert facts is None and "dsm-box" in error
     assert state(c)["badge"]["name"] == "Failed"
+
+
+RULE = [{"type": "deep_security.firewall", "conditions": [{"operator": "equals", "value": "on"}]}]
+
+
+def waiting_request(machine):
+    """A request whose policy asks for the manager's answer, as the agent service has left it."""
+    id = machine.request()
+    with database(machine.it).cursor() as c:
+        c.execute("update policy set rules = %s, on_match = 'approve', on_mismatch = 'deny' where tenant = %s and id = %s",
+                  (json.dumps(RULE), machine.tenant, machine.policy))
+        c.execute("update key_request set facts = '{\"deep_security\": {\"waiting\": true}}' where id = %s", (id,))
+    return id
+
+
+def judged(server, request):
+    return count(server, "select status || ' ' || integrity from key_request where id = %s", request)
+
+
+def test_requests_wait_for_the_answer(server, manager):
+    # covers: ADM-4, RUL-16, SEC-7
+    for firewall, outcome, orders in (("on", "approved good", 1), ("off", "denied bad", 0)):
+        world = World(server)
+        c, machine = world.console(), Machine(server, world.tenant, "dsm-" + firewall)
+        manager.computers = [computer("dsm-" + firewall, firewall=(firewall, "active" if firewall == "on" else "inactive"))]
+        assert c.post("/deep-security", **fields(manager)).status == 303
+        request = waiting_request(machine)
+        ask(world, machine)
+        wait_until(lambda: judged(server, request) == outcome, PATIENCE, f"not {outcome}: {judged(server, request)}")
+        assert count(server, "select count(*) from agent_order where agent = %s and kind = 'request-key'", machine.agent) == orders
+
+
+def test_switched_off_nobody_waits(server, manager):
+    # covers: ADM-4, POL-4
+    world = World(server)
+    machine = Machine(server, world.tenant, "dsm-none")
+    request = waiting_request(machine)
+    ask(world, machine)
+    # A policy all of whose rules are skipped is one without rules: a person decides.
+    wait_until(lambda: count(server, "select facts->'deep_security'->>'off' from key_request where id = %s", request) == "true",
+               PATIENCE, "still waiting")
+    assert judged(server, request) == "pending unknown"
