@@ -49,6 +49,7 @@ CREATE TABLE app_user (
 	failures int NOT NULL DEFAULT 0,
 	locked_until timestamptz,
 	last_sign_in timestamptz,
+	mail boolean NOT NULL DEFAULT true,     -- wants to be told by mail
 	created timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (tenant, id),
 	CHECK (state = 'invited' OR password IS NOT NULL)
@@ -57,7 +58,7 @@ SELECT isolate('app_user');
 CREATE UNIQUE INDEX app_user_email ON app_user (tenant, lower(email));
 CREATE INDEX app_user_name ON app_user (tenant, name, id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON app_user TO keyward_console;
-GRANT SELECT (tenant, id, email, name, role, state) ON app_user TO keyward_jobs;
+GRANT SELECT (tenant, id, email, name, role, state, mail) ON app_user TO keyward_jobs;
 
 CREATE TABLE user_session (
 	tenant uuid NOT NULL REFERENCES tenant,

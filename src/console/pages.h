@@ -62,6 +62,10 @@ extern const struct route_param users_query[], user_new_fields[], user_edit_fiel
 /* roles.c */
 int roles_page(struct call *c);
 
+/* integrity.c */
+int integrity_page(struct call *c), integrity_save(struct call *c);
+extern const struct route_param integrity_fields[];
+
 /* account.c */
 int account_page(struct call *c), account_reveal(struct call *c), account_set(struct call *c);
 /* The first administrator joins: agents can enrol at once, with a passphrase that is made now. */

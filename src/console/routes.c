@@ -66,6 +66,8 @@ const struct route console_routes[] = {
 		.fragment = "part/deep_security_state" },
 	{ WEB_POST, "/deep-security", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_save, deep_security_fields },
 	{ WEB_POST, "/deep-security/test", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_test_run, .form = "/deep-security" },
+	{ WEB_GET, "/account/integrity", PERMISSION_ACCOUNT_VIEW, "console/integrity", integrity_page },
+	{ WEB_POST, "/account/integrity", PERMISSION_ACCOUNT_EDIT, NULL, integrity_save, integrity_fields },
 	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };
@@ -80,6 +82,7 @@ const struct route_menu console_menu[] = {
 	{ "Users", "/users", "users", "User Management", NULL },
 	{ "Roles", "/roles", "id", "User Management", NULL },
 	{ "Account", "/account", "building", "User Management", NULL },
+	{ "Integrity", "/account/integrity", "shield-lock", "User Management", NULL },
 	{ "Deep Security", "/deep-security", "shield-lock", "User Management", NULL },
 	{ "Log", "/log", "list-details", "Audit", NULL },
 	ROUTE_MENU_END

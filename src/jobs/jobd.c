@@ -19,6 +19,7 @@
 #include "base/secret.h"
 #include "jobs/drop.h"
 #include "jobs/due.h"
+#include "jobs/notice.h"
 #include "jobs/table.h"
 #include "jobs/work.h"
 #include "store/tenant.h"
@@ -160,10 +161,13 @@ int main(int argc, char **argv)
 	signal(SIGINT, stop);
 	lock_in(user);
 	db = db_new(conf_get(&conf, CONF_DATABASE_JOBS));
+	if (notice_start(&conf) < 0)
+		fatal("%s", err_text());
 	if (work_start(&conf, &stopping) < 0)
 		fatal("%s", err_text());
 	work(db);
 	work_join();
+	notice_stop();
 	db_free(db);
 	conf_free(&conf);
 	return 0;

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "jobs/notice.h"
 #include "store/check.h"
 #include "store/facts.h"
 #include "store/heartbeat.h"
@@ -59,6 +60,7 @@ const struct task tasks[] = {
 	{ "run scheduled checks", 5 * CLOCK_SECOND, 1, schedule_run },
 	{ "ask for checks", CLOCK_SECOND, 1, send_checks },
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
+	{ "tell people by mail", 2 * CLOCK_SECOND, 1, notice_tell },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },

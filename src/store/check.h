@@ -50,8 +50,8 @@ struct schedule {
 };
 /* When it runs next is computed anew, by the time zone of the account. ERR_INVALID. Console. */
 int schedule_set(struct db *db, const struct schedule *s);
-/* After the account's time zone has changed. Console. */
-int schedule_renew(struct db *db);
+/* Names of time zones that the database knows ("Europe/Berlin"), UTC first. */
+int schedule_zones(struct db *db, json_t **out);
 
 /* jobd. Each does its part once, however many run and however late they come. */
 

@@ -29,7 +29,26 @@ int schedule_get(struct db *db, json_t **out)
 	return 0;
 }
 
-#define RENEW "due = (select integrity_next(s.kind, s.weekday, s.at, t.time_zone, now()) from tenant t where t.id = s.tenant)"
+int schedule_zones(struct db *db, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select name from pg_timezone_names where name = 'UTC' or (name ~ '^(Africa|America|Antarctica|Arctic|Asia"
+		"|Atlantic|Australia|Europe|Indian|Pacific)/') order by name <> 'UTC', name", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*out = json_array();
+	for (size_t i = 0; i < db_rows(r); i++)
+		json_array_append_new(*out, json_string(db_text(r, i, 0)));
+	db_result_free(r);
+	return 0;
+}
+
+static int renew(struct db *db)
+{
+	return db_run_one(db, "update integrity_schedule s set due = (select integrity_next(s.kind, s.weekday, s.at, t.time_zone, now())"
+		" from tenant t where t.id = s.tenant)", DB_NONE);
+}
 
 int schedule_set(struct db *db, const struct schedule *s)
 {
@@ -41,7 +60,7 @@ int schedule_set(struct db *db, const struct schedule *s)
 			" changed_by = $5", DB_ARGS(db_text_arg(s->kind), db_int_arg(s->weekday), db_text_arg(s->at), db_int_arg(s->regrant_s),
 			db_text_arg(db_actor(db)->name)));
 	if (rc == 0)
-		rc = schedule_renew(db);
+		rc = renew(db);
 	after = json_pack("{s:s,s:I,s:s,s:I}", "kind", s->kind, "weekday", (json_int_t)s->weekday, "at", s->at, "regrant_s",
 		(json_int_t)s->regrant_s);
 	changes = rc == 0 ? audit_changes(before, after) : NULL;
@@ -50,11 +69,6 @@ int schedule_set(struct db *db, const struct schedule *s)
 	json_decref(before);
 	json_decref(after);
 	return rc;
-}
-
-int schedule_renew(struct db *db)
-{
-	return db_run_one(db, "update integrity_schedule s set " RENEW, DB_NONE);
 }
 
 /* What has a key of a policy with scheduled checks. */
