@@ -84,6 +84,7 @@ static json_t *device_row(const struct call *c, const json_t *row, const json_t 
 	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(device, "size_bytes"))));
 	json_object_set_new(out, "mount", or_null(device, "mount_point") ? json_string(doc_text(device, "mount_point")) : json_null());
 	json_object_set_new(out, "policy", doc_link("/policies", doc_text(device, "policy"), doc_text(device, "policy_name")));
+	json_object_set_new(out, "revocation", request ? request_revocation(c, request) : json_null());
 	json_object_set_new(out, "key", request ? request_badge(c, doc_text(request, "status")) : json_null());
 	json_object_set_new(out, "request_url", request ? json_sprintf("/requests/%s", doc_text(request, "id")) : json_null());
 	return out;

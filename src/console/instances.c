@@ -62,6 +62,20 @@ json_t *integrity_badge(const struct call *c, const char *integrity)
 		doc_badge(c, integrity_label(i), integrity_colours[i]);
 }
 
+json_t *request_revocation(const struct call *c, const json_t *row)
+{
+	static const struct { const char *status, *label, *at; } phases[] = {
+		{ "revoking", "Revokes", "revoke_at" }, { "revoking", "Ordered", "revoke_ordered" }, { "revoked", "Closed", "revoked" },
+	};
+	const char *status = doc_text(row, "status");
+	size_t i = strcmp(status, "revoked") == 0 ? 2 : json_is_null(json_object_get(row, "revoke_ordered")) ? 0 : 1;
+
+	if (strcmp(status, phases[i].status) != 0)
+		return json_null();
+	return json_pack("{s:s, s:o, s:b}", "label", call_translate(c, phases[i].label), "at", doc_when(c, row, phases[i].at), "announced",
+		i == 0);
+}
+
 json_t *request_row(struct call *c, json_t *row)
 {
 	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "id", doc_text(row, "id"), "status",
@@ -73,6 +87,7 @@ json_t *request_row(struct call *c, json_t *row)
 
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
 	json_object_set(out, "state", json_object_get(row, "status"));
+	json_object_set_new(out, "revocation", request_revocation(c, row));
 	json_object_set_new(out, "device", json_pack("{s:s, s:s, s:s}", "id", doc_text(row, "device"), "name",
 		doc_text(row, "device_name"), "mount", doc_text(row, "mount_point")));
 	return out;

@@ -31,6 +31,8 @@ int64_t instances_pending(struct call *c);               /* for the menu */
 extern const struct route_param instances_query[];
 json_t *request_badge(const struct call *c, const char *status);
 json_t *integrity_badge(const struct call *c, const char *integrity);
+/* {label, at, announced} of a row of request_list whose key is being or was revoked: "Revokes" in 12 minutes; else null. */
+json_t *request_revocation(const struct call *c, const json_t *row);
 /* A row of request_list as lists show it. */
 json_t *request_row(struct call *c, json_t *row);
 

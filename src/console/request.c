@@ -83,7 +83,7 @@ static json_t *history_row(const struct call *c, const json_t *decision)
 {
 	static const struct { const char *decision, *title, *colour; } looks[] = {
 		{ "approve", "Approved", "green" }, { "deny", "Denied", "red" }, { "deliver", "Key delivered", "green" },
-		{ "revoke", "Revocation ordered", "orange" }, { "released", "Revoked", "gray" }, { "restore", "Granted again", "green" },
+		{ "announce", "Revocation announced", "orange" }, { "revoke", "Revocation ordered", "orange" }, { "released", "Revoked", "gray" }, { "restore", "Granted again", "green" },
 	};
 	const char *what = doc_text(decision, "decision"), *by = doc_text(decision, "by_name"), *title = what, *colour = "blue";
 
@@ -163,12 +163,14 @@ int request_page(struct call *c)
 	call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
 	call_set(c, "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
 	call_set(c, "assign", json_null());
+	call_set(c, "revocation", request_revocation(c, row));
 	set_rules(c, row);
 	set_history(c, row);
 	call_form(c, "comment", json_string(""));
 	call_set(c, "can", json_pack("{s:b, s:b, s:b}", "decide", open && call_may(c, PERMISSION_REQUESTS_DECIDE) &&
 		(request_next(state, REQUEST_EVENT_APPROVE) >= 0 || request_next(state, REQUEST_EVENT_DENY) >= 0), "revoke",
-		open && call_may(c, PERMISSION_KEYS_REVOKE) && request_next(state, REQUEST_EVENT_REVOKE) >= 0, "order",
+		open && call_may(c, PERMISSION_KEYS_REVOKE) && request_next(state, REQUEST_EVENT_REVOKE) >= 0 &&
+		json_is_null(json_object_get(row, "revoke_ordered")), "order",
 		open && call_may(c, PERMISSION_REQUESTS_DECIDE) && request_rests(state)));
 	json_decref(row);
 	return 0;
