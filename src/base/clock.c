@@ -71,18 +71,64 @@ static int offset(const char *at, clock_us *out)
 	return 0;
 }
 
+/* N digits at AT, which need not be that long. */
+static int digits(const char *at, int n, int *out)
+{
+	*out = 0;
+	for (; n > 0; n--, at++) {
+		if (*at < '0' || *at > '9')
+			return ERR_INVALID;
+		*out = *out * 10 + *at - '0';
+	}
+	return 0;
+}
+
+/* Two or more numbers of fixed widths with MARK between them, from *AT on; *AT is moved behind them. */
+static int fields(const char **at, char mark, const int *widths, int count, int *out)
+{
+	for (int i = 0; i < count; i++) {
+		if (i && *(*at)++ != mark)
+			return ERR_INVALID;
+		if (digits(*at, widths[i], &out[i]) < 0)
+			return ERR_INVALID;
+		*at += widths[i];
+	}
+	return 0;
+}
+
+/* Days since 1970-01-01 of a day that exists, in the calendar of today; years begin with March, so that leap days come last. */
+static int days(const int *date, clock_us *out)
+{
+	static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int year = date[0], month = date[1], day = date[2];
+	int leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0, era, of_era;
+
+	if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (month == 2 && leap))
+		return ERR_INVALID;
+	year += 400 - (month <= 2);
+	era = year / 400;
+	of_era = year % 400;
+	*out = (clock_us)(era - 1) * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day
+		- 1 - 719468;
+	return 0;
+}
+
 int clock_parse(const char *text, clock_us *out)
 {
-	struct tm tm = { 0 };
-	clock_us us, east;
-	const char *rest = text ? strptime(text, "%Y-%m-%d", &tm) : NULL;
+	static const int day_widths[] = { 4, 2, 2 }, time_widths[] = { 2, 2, 2 };
+	int date[3], time[3];
+	const char *at = text;
+	clock_us us, east, day;
 
-	if (rest == NULL || (*rest != 'T' && *rest != ' ') || (rest = strptime(rest + 1, "%H:%M:%S", &tm)) == NULL)
+	if (at == NULL || fields(&at, '-', day_widths, 3, date) < 0 || days(date, &day) < 0 || (*at != 'T' && *at != ' '))
 		return err_set(ERR_INVALID, "not a time");
-	us = fraction(&rest);
-	if (offset(rest, &east) < 0)
+	at++;
+	if (fields(&at, ':', time_widths, 3, time) < 0 || time[0] > 23 || time[1] > 59 || time[2] > 60)
 		return err_set(ERR_INVALID, "not a time");
-	*out = (clock_us)timegm(&tm) * CLOCK_SECOND + us - east;
+	us = fraction(&at);
+	if (offset(at, &east) < 0)
+		return err_set(ERR_INVALID, "not a time");
+	*out = day * CLOCK_DAY + time[0] * CLOCK_HOUR + time[1] * CLOCK_MINUTE + time[2] * CLOCK_SECOND + us - east;
 	return 0;
 }
 

@@ -12,30 +12,15 @@
 
 /* Times and days */
 
-/* A day must exist: what is printed again is what was read. */
-static int day_exists(const char *text, clock_us midnight)
-{
-	char again[CLOCK_TEXT_SIZE];
-
-	clock_text(midnight, again);
-	return strncmp(text, again, DAY_LENGTH) == 0;
-}
-
 static int read_date(const char *text, size_t len, int day_alone, struct value *out)
 {
 	char whole[CLOCK_TEXT_SIZE];
-	clock_us midnight;
 
-	if (len < DAY_LENGTH || len >= sizeof whole)
-		return ERR_INVALID;
-	snprintf(whole, sizeof whole, "%.*sT00:00:00Z", DAY_LENGTH, text);
-	if (clock_parse(whole, &midnight) < 0 || !day_exists(text, midnight))
-		return ERR_INVALID;
 	out->whole_day = len == DAY_LENGTH;
-	out->number = midnight;
-	if (out->whole_day)
-		return day_alone ? 0 : ERR_INVALID;
-	return clock_parse(text, &out->number) < 0 ? ERR_INVALID : 0;
+	if (!out->whole_day)
+		return clock_parse(text, &out->number) < 0 ? ERR_INVALID : 0;
+	snprintf(whole, sizeof whole, "%.*sT00:00:00Z", DAY_LENGTH, text);
+	return day_alone && clock_parse(whole, &out->number) == 0 ? 0 : ERR_INVALID;
 }
 
 void value_span(const struct value *v, int64_t utc_offset_s, clock_us *first, clock_us *last)
@@ -46,18 +31,15 @@ void value_span(const struct value *v, int64_t utc_offset_s, clock_us *first, cl
 
 /* Ports */
 
-static int read_port(const char *at, const char *end, uint16_t *out)
+/* A port number at *AT; *AT is moved behind it. */
+static int read_port(const char **at, const char *end, uint16_t *out)
 {
+	const char *begin = *at;
 	unsigned n = 0;
 
-	if (at == end || end - at > 5 || *at == '0')
-		return ERR_INVALID;
-	for (; at < end; at++) {
-		if (*at < '0' || *at > '9')
-			return ERR_INVALID;
-		n = n * 10 + (unsigned)(*at - '0');
-	}
-	if (n == 0 || n > UINT16_MAX)
+	for (; *at < end && **at >= '0' && **at <= '9' && n <= UINT16_MAX; (*at)++)
+		n = n * 10 + (unsigned)(**at - '0');
+	if (*at == begin || *begin == '0' || n > UINT16_MAX)
 		return ERR_INVALID;
 	*out = (uint16_t)n;
 	return 0;
@@ -66,19 +48,23 @@ static int read_port(const char *at, const char *end, uint16_t *out)
 /* "22", "tcp/22", "tcp/8000-8099". */
 static int read_ports(const char *text, size_t len, struct port_range *out)
 {
-	const char *end = text + len, *dash;
-	struct port_range p = { .protocols = PORT_TCP | PORT_UDP };
+	const char *end = text + len;
 
+	out->protocols = PORT_TCP | PORT_UDP;
 	if (len > 4 && memcmp(text, "tcp/", 4) == 0)
-		p.protocols = PORT_TCP;
+		out->protocols = PORT_TCP;
 	else if (len > 4 && memcmp(text, "udp/", 4) == 0)
-		p.protocols = PORT_UDP;
-	text += p.protocols == (PORT_TCP | PORT_UDP) ? 0 : 4;
-	dash = memchr(text, '-', (size_t)(end - text));
-	if (read_port(text, dash ? dash : end, &p.from) < 0 || read_port(dash ? dash + 1 : text, end, &p.to) < 0 || p.from > p.to)
+		out->protocols = PORT_UDP;
+	text += out->protocols == (PORT_TCP | PORT_UDP) ? 0 : 4;
+	if (read_port(&text, end, &out->from) < 0)
 		return ERR_INVALID;
-	*out = p;
-	return 0;
+	out->to = out->from;
+	if (text < end && *text == '-') {
+		text++;
+		if (read_port(&text, end, &out->to) < 0)
+			return ERR_INVALID;
+	}
+	return text == end && out->from <= out->to ? 0 : ERR_INVALID;
 }
 
 static void ports_text(const struct port_range *p, char out[static VALUE_TEXT_SIZE])

@@ -46,6 +46,30 @@ TEST(time_round_trip, "LOG-1")
 	CHECK_STR(text, "1969-12-31T23:59:59.999Z");
 }
 
+/* Every day of four centuries, and none that is not. */
+TEST(days_as_the_calendar_has_them, "LOG-1,RUL-4")
+{
+	static const char *const none[] = { "2026-02-29", "1900-02-29", "2026-13-01", "2026-00-10", "2026-04-31", "2026-01-00", "26-01-01",
+		"2026-1-01", " 2026-01-01" };
+	clock_us at;
+	char text[CLOCK_TEXT_SIZE], moment[64];
+
+	for (clock_us day = -135140 * CLOCK_DAY; day < 47482 * CLOCK_DAY; day += CLOCK_DAY) {
+		clock_text(day, text);
+		if (clock_parse(text, &at) < 0 || at != day) {
+			CHECK_STR(text, "read as it was printed");
+			break;
+		}
+	}
+	CHECK_INT(clock_parse("2000-02-29T00:00:00Z", &at), 0);
+	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+		snprintf(moment, sizeof moment, "%sT12:00:00Z", none[i]);
+		CHECK_INT(clock_parse(moment, &at), ERR_INVALID);
+	}
+	CHECK_INT(clock_parse("2026-11-21T24:00:00Z", &at), ERR_INVALID);
+	CHECK_INT(clock_parse("2026-11-21T12:60:00Z", &at), ERR_INVALID);
+}
+
 TEST(time_relative, "RUN-1")
 {
 	char text[64];
