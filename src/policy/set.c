@@ -61,18 +61,14 @@ static int is_exact(const struct value *v)
 static enum rule_status find_exact(const struct rule_type *type, const struct value *v, const json_t *set, struct moment *m)
 {
 	enum rule_status found = RULE_FAILED;
-	char key[VALUE_TEXT_SIZE];
+	char key[PORT_NAME_SIZE];
 
 	m->work -= 2;
 	if (v->data == DATA_STRING)
 		return look_up(type, set, v->text, v->len);
 	for (unsigned protocol = PORT_TCP; protocol <= PORT_UDP; protocol++) {
-		struct value one = { .data = DATA_PORT, .port = { (uint8_t)protocol, v->port.from, v->port.to } };
-
-		if (v->port.protocols & protocol) {
-			value_text(&one, key);
-			found = status_or(found, look_up(type, set, key, strlen(key)));
-		}
+		if (v->port.protocols & protocol)
+			found = status_or(found, look_up(type, set, key, port_name(protocol, v->port.from, key)));
 	}
 	return found;
 }

@@ -53,6 +53,10 @@ json_t *value_json(const struct value *v);                   /* canonical; the c
 /* "tcp/8000-8099", "10.0.0.0/8": a text of the value, in OUT or its own. */
 const char *value_text(const struct value *v, char out[static VALUE_TEXT_SIZE]);
 
+/* "tcp/22": how a set names one port; its length. */
+#define PORT_NAME_SIZE 10
+size_t port_name(unsigned protocol, uint16_t port, char out[static PORT_NAME_SIZE]);
+
 /* -1, 0, 1 of two numbers or versions. */
 int value_compare(const struct value *a, const struct value *b);
 /* The first and the last microsecond of a date operand. */
