@@ -299,15 +299,15 @@ static json_t *node_row(const struct node *n, const struct teller *t)
 {
 	struct moment m = moment_at(t->facts, t->now);
 	enum rule_status s = node_test(n, t->facts, &m);
-	char *label = rule_label(n->source);
-	json_t *row = json_pack("{s:s, s:s?, s:s, s:s, s:n, s:n, s:n, s:n}", "rule", label, "type", n->type ? n->type->name : NULL,
-		"status", rule_status_name(s), "actual", "", "reason", "fact", "source", "at");
+	json_t *row = json_pack("{s:n, s:s?, s:s, s:s, s:n, s:n, s:n, s:n}", "rule", "type", n->type ? n->type->name : NULL, "status",
+		rule_status_name(s), "actual", "", "reason", "fact", "source", "at");
 	struct buf text = BUF_INIT;
 
+	node_heading(n, &text);
+	set_buf(row, "rule", &text);
 	node_words(n, &text);
 	set_buf(row, "condition", &text);
 	buf_free(&text);
-	free(label);
 	if (n->fault)
 		json_object_set_new(row, "reason", json_sprintf("this server cannot evaluate it: %s", n->fault));
 	else if (n->kind == NODE_RULE)

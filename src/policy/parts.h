@@ -71,6 +71,8 @@ const char *set_example(const struct rule_type *type, const struct condition *c,
 
 /* words.c */
 void condition_words(const struct node *n, const struct condition *c, int with_label, struct buf *out);
+/* The node's own name, or its type's label, or what a group is. */
+void node_heading(const struct node *n, struct buf *out);
 void node_words(const struct node *n, struct buf *out);
 
 #endif

@@ -121,7 +121,7 @@ static char *compiled_text(const json_t *node, void (*add)(const struct node *n,
 	return buf_take(&out);
 }
 
-static void add_heading(const struct node *n, struct buf *out)
+void node_heading(const struct node *n, struct buf *out)
 {
 	static const char *const groups[] = { [NODE_ALL] = "All of", [NODE_ANY] = "One of", [NODE_NOT] = "Not" };
 	const char *name = json_string_value(json_object_get(n->source, "name"));
@@ -140,5 +140,5 @@ char *rule_text(const json_t *node)
 
 char *rule_label(const json_t *node)
 {
-	return compiled_text(node, add_heading);
+	return compiled_text(node, node_heading);
 }

@@ -121,6 +121,11 @@ class Inserts:
         return float(re.search(r"tps = ([0-9.]+)", out).group(1))
 
 
+def policies(seconds):
+    """Evaluations per second of processor time, by what is done."""
+    return json.loads(tool(str(PROGRAMS / "bench_policy"), str(seconds)))
+
+
 def seals(clients, seconds):
     """(limit, seals): Diffie-Hellman in one thread, and keyd alone with so many callers, per second."""
     out = tool(str(PROGRAMS / "bench_keyd"), str(max(1, round(seconds))), str(clients))
