@@ -10,7 +10,7 @@
 #include "store/instance.h"
 #include "web/doc.h"
 
-#define HISTORY_SHOWN 25
+#define HISTORY_SHOWN 15
 
 static const char *or_null(const json_t *row, const char *name)
 {
@@ -101,110 +101,6 @@ static void set_devices(struct call *c, const json_t *row)
 	call_set(c, "devices", out);
 }
 
-/* Facts */
-
-static const struct {
-	const char *name, *label;
-} labels[] = {
-	{ "host.name", "Host name" }, { "os.system", "Operating system" }, { "os.distribution", "Distribution" },
-	{ "os.version", "Version of the distribution" }, { "os.kernel", "Kernel" }, { "os.arch", "Architecture" },
-	{ "os.bits", "Bits" }, { "os.uptime_s", "Running for" }, { "os.booted_at", "Started" }, { "network.addresses", "Addresses" },
-	{ "agent.version", "Agent version" },
-};
-
-static const char *label_of(const struct call *c, const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
-		if (strcmp(labels[i].name, name) == 0)
-			return call_translate(c, labels[i].label);
-	return name;
-}
-
-static json_t *duration(int64_t seconds)
-{
-	int64_t minutes = seconds / 60, hours = minutes / 60;
-
-	return hours >= 48 ? json_sprintf("%lld d %lld h", (long long)(hours / 24), (long long)(hours % 24)) :
-		json_sprintf("%lld h %lld min", (long long)hours, (long long)(minutes % 60));
-}
-
-static json_t *joined(const json_t *list)
-{
-	struct buf out = BUF_INIT;
-	const json_t *item;
-	json_t *text;
-	size_t i;
-
-	json_array_foreach(list, i, item) {
-		char *other = json_is_string(item) ? NULL : json_dumps(item, JSON_COMPACT | JSON_ENCODE_ANY);
-
-		buf_printf(&out, "%s%s", i ? ", " : "", other ? other : json_string_value(item));
-		free(other);
-	}
-	text = json_string(buf_str(&out));
-	buf_free(&out);
-	return text;
-}
-
-/* A fact as text, whatever its kind: later agents may report what this server has no words for. */
-static json_t *fact_text(const struct call *c, const char *name, const json_t *value)
-{
-	size_t len = strlen(name);
-	clock_us at;
-	char *text;
-	json_t *out;
-
-	if (json_is_integer(value) && len > 2 && strcmp(name + len - 2, "_s") == 0)
-		return duration(json_integer_value(value));
-	if (json_is_string(value) && len > 3 && strcmp(name + len - 3, "_at") == 0 && clock_parse(json_string_value(value), &at) == 0) {
-		json_t *when = call_when(c, at);
-
-		out = json_incref(json_object_get(when, "text"));
-		json_decref(when);
-		return out;
-	}
-	if (json_is_string(value))
-		return json_string(json_string_value(value));
-	if (json_is_boolean(value))
-		return json_string(call_translate(c, json_is_true(value) ? "Yes" : "No"));
-	if (json_is_array(value))
-		return joined(value);
-	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	out = json_string(text ? text : "");
-	free(text);
-	return out;
-}
-
-static void add_fact(const struct call *c, json_t *out, const json_t *row, const char *name, const json_t *value)
-{
-	json_array_append_new(out, json_pack("{s:s, s:s, s:o, s:s, s:o}", "id", name, "name", label_of(c, name), "value",
-		fact_text(c, name, value), "source", call_translate(c, "Agent"), "at", doc_when(c, row, "facts_at")));
-}
-
-static int is_labelled(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
-		if (strcmp(labels[i].name, name) == 0)
-			return 1;
-	return 0;
-}
-
-/* Those with a label in the order of the table, then the others. */
-static void set_facts(struct call *c, const json_t *row)
-{
-	json_t *facts = json_object_get(row, "facts"), *out = json_array(), *value;
-	const char *name;
-
-	for (size_t i = 0; i < ARRAY_LEN(labels); i++)
-		if ((value = json_object_get(facts, labels[i].name)))
-			add_fact(c, out, row, labels[i].name, value);
-	json_object_foreach(facts, name, value)
-		if (!is_labelled(name) && strcmp(name, "gathered_at") != 0)
-			add_fact(c, out, row, name, value);
-	call_set(c, "has_facts", json_boolean(json_array_size(out)));
-	call_set(c, "facts", out);
-}
-
 /* History: what the log says of instance and agent, and the key requests */
 
 static json_t *request_item(const struct call *c, const json_t *request)
@@ -268,7 +164,8 @@ int instance_page(struct call *c)
 		return rc;
 	set_instance(c, row);
 	set_devices(c, row);
-	set_facts(c, row);
+	instance_tabs(c, doc_text(row, "id"), "");
+	instance_facts(c, row);
 	rc = set_history(c, row);
 	json_decref(row);
 	return rc;

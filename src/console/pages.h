@@ -44,6 +44,26 @@ extern const struct route_param request_decision_fields[], request_comment[];
 /* instance.c */
 int instance_page(struct call *c), instance_check(struct call *c);
 
+/* instance_facts.c */
+int instance_facts_page(struct call *c);
+extern const struct route_param instance_facts_query[];
+/* Members `has_facts` and `groups`, from a row of instance_get. */
+void instance_facts(struct call *c, const json_t *row);
+/* "Kernel" for "os.kernel", translated; the name itself where there are no words for it. */
+const char *fact_label(const struct call *c, const char *fact);
+/* A fact's value, or the detail of a set's member, as text; the caller's. */
+json_t *fact_text(const struct call *c, const char *fact, const json_t *value);
+json_t *fact_member_text(const struct call *c, const char *fact, const json_t *detail);
+
+/* instance_history.c */
+int instance_changes_page(struct call *c), instance_requests_page(struct call *c), instance_checks_page(struct call *c);
+extern const struct route_param instance_changes_query[], instance_history_query[];
+/* Member `tabs`; ACTIVE: the last part of the tab's path, "" for the overview. */
+void instance_tabs(struct call *c, const char *id, const char *active);
+/* For a list of the instance that the path names: members `instance` and `tabs`, the filter of *Q. */
+struct list_query;
+int instance_list_of(struct call *c, struct list_query *q, const char *tab);
+
 /* images.c */
 int images_page(struct call *c), images_csv(struct call *c), image_page(struct call *c), image_edit(struct call *c);
 extern const struct route_param images_query[], image_fields[];

@@ -230,3 +230,26 @@ int fact_change_clean(struct db *db, clock_us before)
 
 	return rc < 0 ? rc : 0;
 }
+
+static const struct list_column member_sorts[] = {
+	{ "name", "m.key", "text", 0 },
+	{ "fact", "f.key", "text", 0 },
+	{ NULL },
+};
+static const char *const member_searches[] = { "m.key", "m.value::text", NULL };
+static const struct list_filter member_filters[] = {
+	{ "instance", "i.id = $::uuid" },
+	{ "fact", "f.key = $" },
+	{ NULL },
+};
+static const struct list_spec member_spec = {
+	.columns = "f.key as fact, m.key as name, m.value as detail",
+	.from = "instance i cross join lateral jsonb_each(i.facts #> '{agent,values}') f cross join lateral jsonb_each(case"
+		" when jsonb_typeof(f.value) = 'object' then f.value else '{}' end) m",
+	.id = "(m.key || ' ' || f.key)", .id_type = "text", .sorts = member_sorts, .searches = member_searches, .filters = member_filters,
+};
+
+int fact_member_list(struct db *db, const struct list_query *query, json_t **page)
+{
+	return list_page(db, &member_spec, query, page);
+}

@@ -38,6 +38,9 @@ int facts_report(struct db *db, const struct uuid *instance, const json_t *agent
 #define FACT_CHANGES_MAX 200     /* members of one set that change at once are kept one by one up to so many, else by their number */
 #define FACT_CHANGES_KEPT (400 * CLOCK_DAY)
 
+/* Console. Members of the sets that instances last reported. Sorts: name, fact; filters: instance (always give it), fact; rows: fact, name,
+ * detail. */
+int fact_member_list(struct db *db, const struct list_query *query, json_t **page);
 /* Console. Sort: at; filters: instance, fact; rows: id, at, fact, subject ("" but for members of sets), kind ("added", "removed",
  * "changed", or "many": new is {added, removed, changed}), old, new. The newest first. */
 int fact_change_list(struct db *db, const struct list_query *query, json_t **page);

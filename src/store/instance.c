@@ -68,6 +68,19 @@ int instance_get(struct db *db, const struct uuid *id, json_t **out)
 	return 0;
 }
 
+int instance_name(struct db *db, const struct uuid *id, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select coalesce(nullif(host_name, ''), provider_instance) from instance where id = $1",
+		DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	*out = json_string(db_text(r, 0, 0));
+	db_result_free(r);
+	return 0;
+}
+
 /* What its agent held is gone as far as anybody can tell: the requests end, the devices are no longer In-use. But a key that it was
  * ordered to give back counts as given back only when it says so. */
 static int close_requests(struct db *db, const struct uuid *instance)

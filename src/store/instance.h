@@ -11,6 +11,8 @@ int instance_list(struct db *db, const struct list_query *query, json_t **page);
 /* A row with facts, facts_at, agent {id, version, state, insecure_tls, last_heartbeat, address, log_level, created} or null,
  * devices [{id, name, status, mount_point, size_bytes, policy, policy_name}], requests (the newest 50, as in request_list). */
 int instance_get(struct db *db, const struct uuid *id, json_t **out);
+/* What to call it: its host name, else the provider's id. *OUT, the caller's. ERR_NOT_FOUND. */
+int instance_name(struct db *db, const struct uuid *id, json_t **out);
 /* jobd: instances that run but were not seen since BEFORE are missing: their volumes count as closed, open requests end.
  * *COUNT (may be NULL): how many. */
 int instance_find_missing(struct db *db, clock_us before, int *count);

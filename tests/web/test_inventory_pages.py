@@ -6,7 +6,7 @@ import uuid
 from fixtures import fixture
 from inventory import Machine
 from test_pipeline import World, count
-from web import make_user
+from web import database, make_user
 
 HEADER = pathlib.Path(__file__).resolve().parents[2] / "src" / "identity" / "permission.h"
 ROLES = ["account-administrator", "security-administrator", "data-analyst", "auditor", "key-approver"]
@@ -103,14 +103,66 @@ def test_the_instance_page(server, world):
     document = c.api(f"/instances/{m.instance}").json
     assert (document["instance"]["name"], document["instance"]["agent"], document["instance"]["state"]["name"]) == (
         "billing-2", "0.1.0", "Running")
-    facts = {f["id"]: f["value"] for f in document["facts"]}
+    items = [i for g in document["groups"] for i in g["items"]]
+    facts = {i["id"]: i["value"] for i in items}
     assert facts["network.addresses"] == "10.20.4.17, 2001:db8::17" and facts["os.uptime_s"] == "2 h 5 min"
     assert facts["os.bits"] == "64" and "gathered_at" not in facts
+    # Every fact says where it is from, and what was not reported is shown as that.
+    told = {i["id"]: (i["known"], i["source"], bool(i["at"])) for i in items}
+    assert told["os.kernel"] == (True, "Agent", True) and told["request.address"] == (True, "Server", True)
+    assert told["os.pending_security_updates"] == (False, "Agent", False) and "Not reported" in c.get(f"/instances/{m.instance}").text
+    ports = next(i for i in items if i["id"] == "network.services")
+    assert {p["name"]: p["detail"] for p in ports["members"]} == {"tcp/22": "sshd · 0.0.0.0, ::", "tcp/5432": "postgres · 127.0.0.1"}
+    packages = next(i for i in items if i["id"] == "packages")
+    assert packages["url"] == f"/instances/{m.instance}/facts?fact=packages" and packages["all"] == "Show all (61)"
     device, = document["devices"]
     assert device["url"] == f"/devices/{m.device}" and device["request_url"] == f"/requests/{new}"
     assert device["size"] == "5 GiB" and device["key"]["name"] == "Pending"
     assert [h["url"] for h in document["history"] if h.get("url")] == [f"/requests/{new}", f"/requests/{old}"]
     assert f'action="/instances/{m.instance}/check"' in c.get(f"/instances/{m.instance}").text
+
+
+def test_long_facts_are_searched_by_page(server, world):
+    # covers: RUN-6
+    m, c = Machine(server, world.tenant, "billing-3"), world.console()
+    first = c.api(f"/instances/{m.instance}/facts?fact=packages").json["list"]
+    assert [r["name"] for r in first["rows"][:2]] == ["openssl", "package-000"] and len(first["rows"]) == 25
+    second = c.api(first["next"]).json["list"]["rows"]
+    assert second[0]["name"] == "package-024" and {r["fact"] for r in second} == {"Packages"}
+    found = c.api(f"/instances/{m.instance}/facts?search=postgres").json["list"]["rows"]
+    assert [(r["name"], r["detail"], r["fact"]) for r in found] == [("tcp/5432", "postgres · 127.0.0.1", "Listening ports")]
+    nothing = c.get(f"/instances/{m.instance}/facts?search=no-such-thing")
+    assert "Nothing matches" in nothing.text and c.get(f"/instances/{m.instance}/facts?fact=os.kernel").status == 422
+
+
+def test_what_changed_requests_and_checks_have_pages(server, world):
+    # covers: RUN-6, INT-6
+    m, c = Machine(server, world.tenant, "billing-4"), world.console()
+    other = Machine(server, world.tenant, "billing-5")
+    with database(server).cursor() as cur:
+        for n in range(30):
+            cur.execute("insert into fact_change (tenant, id, instance, at, fact, subject, kind, old, new) values (%s, %s, %s,"
+                        " now() - %s * interval '1 hour', 'packages', %s, 'changed', '\"1\"', '\"2\"')",
+                        (world.tenant, str(uuid.uuid4()), m.instance, n, f"package-{n:03}"))
+        cur.execute("insert into fact_change (tenant, id, instance, at, fact, kind, old, new) values (%s, %s, %s, now(), 'os.kernel',"
+                    " 'changed', '\"6.1\"', '\"6.2\"')", (world.tenant, str(uuid.uuid4()), m.instance))
+        cur.execute("insert into integrity_check (tenant, id, instance, reason, result, answered) values (%s, %s, %s, 'schedule',"
+                    " 'good', now())", (world.tenant, str(uuid.uuid4()), m.instance))
+    changes = c.api(f"/instances/{m.instance}/changes").json["list"]
+    assert len(changes["rows"]) == 25 and len(c.api(changes["next"]).json["list"]["rows"]) == 6
+    assert [f["title"] for f in changes["filters"]] == ["All", "Kernel", "Packages"]
+    kernel, = c.api(f"/instances/{m.instance}/changes?fact=os.kernel").json["list"]["rows"]
+    assert (kernel["fact"], kernel["kind"]["name"], kernel["old"], kernel["new"]) == ("Kernel", "Changed", "6.1", "6.2")
+    assert len(c.api(f"/instances/{m.instance}/changes?search=package-007").json["list"]["rows"]) == 1
+    assert c.api(f"/instances/{other.instance}/changes").json["list"]["empty"]
+    old, new = m.request("delivered", 3, closed=True), m.request("pending")
+    rows = c.api(f"/instances/{m.instance}/requests").json["list"]["rows"]
+    assert [r["id"] for r in rows] == [new, old] and not c.api(f"/instances/{other.instance}/requests").json["list"]["rows"]
+    check, = c.api(f"/instances/{m.instance}/checks").json["list"]["rows"]
+    assert (check["result"]["name"], check["reason"]) == ("Good", "By schedule")
+    for tab in ("facts", "changes", "requests", "checks"):
+        page = c.get(f"/instances/{m.instance}/{tab}")
+        assert page.status == 200 and 'aria-current="page"' in page.text, tab
 
 
 def test_check_now_orders_one_check(server, world):
