@@ -189,9 +189,72 @@
 		});
 	});
 
-	/* A select or a date that submits its form by itself. */
+	/* A select or a date that submits its form by itself, as if its button (named by id) had been pressed. */
 	on("change", "[data-submit]", function (event, field) {
-		field.form.requestSubmit();
+		field.form.requestSubmit(document.getElementById(field.getAttribute("data-submit")));
+	});
+
+	/* Forms that are sent again and again while one works on them: the answer takes the page's place, which stays where it is. Anything
+	 * unexpected is an ordinary page. */
+
+	function take_in(text, url, focus) {
+		var page = new DOMParser().parseFromString(text, "text/html");
+		var next = page.querySelector("main"), main = document.querySelector("main");
+		var hash = url.indexOf("#"), line;
+
+		if (!next || !next.querySelector("form[data-smooth]"))
+			return false;
+		main.replaceWith(document.importNode(next, true));
+		document.title = page.title;
+		history.pushState(null, "", url);
+		line = hash >= 0 && document.getElementById(url.slice(hash + 1));
+		if (line)
+			line.scrollIntoView({ block: "nearest" });
+		focus = document.getElementById(focus) || document.querySelector("[aria-invalid=true]");
+		if (focus)
+			focus.focus();
+		else
+			document.querySelector("main").focus({ preventScroll: true });
+		return true;
+	}
+
+	on("submit", "form[data-smooth]", function (event, form) {
+		var button = event.submitter, go = button ? button.value : "";
+		var body = new URLSearchParams(new FormData(form, button)), focus = document.activeElement.id;
+
+		if (!/^(stay|up|down|into|out|wrap|unwrap|remove|condition|drop|group|search|page|all|none)\b/.test(go))
+			return;
+		event.preventDefault();
+		fetch(form.action, { method: "POST", body: body, credentials: "same-origin", headers: { Accept: "text/html" } })
+			.then(function (response) {
+				return response.text().then(function (text) {
+					if (!response.ok || !take_in(text, response.url, focus))
+						throw new Error("another page");
+				});
+			}).catch(function () {
+				form.removeAttribute("data-smooth");
+				form.requestSubmit(button);
+			});
+	});
+	addEventListener("popstate", function () { location.reload(); });
+
+	/* A file chosen is read into the text field below; it is sent as text. */
+	on("change", "[data-into]", function (event, field) {
+		field.files[0].text().then(function (text) {
+			document.getElementById(field.getAttribute("data-into")).value = text;
+		});
+	});
+
+	/* Search within what the page shows already. */
+	on("input", "[data-filter]", function (event, field) {
+		var wanted = field.value.toLowerCase(), area = document.getElementById(field.getAttribute("data-filter"));
+
+		all(".kw-type", area).forEach(function (entry) {
+			entry.hidden = entry.textContent.toLowerCase().indexOf(wanted) < 0;
+		});
+		all(".kw-type-group", area).forEach(function (group) {
+			group.hidden = !group.querySelector(".kw-type:not([hidden])");
+		});
 	});
 
 	/* "/" goes to the page's search box, as is usual. */

@@ -69,8 +69,39 @@ int images_page(struct call *c), images_csv(struct call *c), image_page(struct c
 extern const struct route_param images_query[], image_fields[];
 
 /* policies.c */
-int policies_page(struct call *c), policy_page(struct call *c);
-extern const struct route_param policies_query[];
+int policies_page(struct call *c), policies_csv(struct call *c), policy_page(struct call *c);
+int policy_delete_ask(struct call *c), policy_delete_run(struct call *c);
+extern const struct route_param policies_query[], policy_delete_fields[];
+
+/* policy_edit.c */
+int policy_new_page(struct call *c), policy_edit_page(struct call *c), policy_discard_ask(struct call *c), policy_discard_run(struct call *c);
+int policy_general_page(struct call *c), policy_general_run(struct call *c);
+extern const struct route_param policy_edit_query[], policy_general_fields[];
+
+/* policy_pick.c */
+int policy_images_page(struct call *c), policy_images_run(struct call *c), policy_devices_page(struct call *c),
+	policy_devices_run(struct call *c);
+extern const struct route_param policy_pick_query[], policy_pick_fields[];
+
+/* policy_rules.c */
+int policy_rules_page(struct call *c), policy_rules_run(struct call *c), policy_types_page(struct call *c), policy_types_run(struct call *c);
+int policy_json_page(struct call *c), policy_json_run(struct call *c);
+extern const struct route_param policy_rules_query[], policy_rules_fields[], policy_types_query[], policy_types_fields[],
+	policy_json_fields[];
+
+/* policy_actions.c */
+int policy_actions_page(struct call *c), policy_actions_run(struct call *c);
+extern const struct route_param policy_actions_fields[];
+
+/* policy_versions.c */
+int policy_versions_page(struct call *c), policy_version_page(struct call *c), policy_restore_ask(struct call *c),
+	policy_restore_run(struct call *c);
+extern const struct route_param policy_versions_query[], policy_version_path[], policy_restore_fields[];
+
+/* policy_transfer.c */
+int policy_export(struct call *c), policy_import_page(struct call *c), policy_import_run(struct call *c), policy_catalogue(struct call *c);
+int policy_create_run(struct call *c), policy_change_run(struct call *c), policy_members_run(struct call *c);
+extern const struct route_param policy_import_fields[], policy_members_fields[];
 
 /* dashboard.c */
 int dashboard_page(struct call *c);

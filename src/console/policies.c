@@ -1,21 +1,23 @@
-/* policies.c - policies (POL-1): the list, and one of them with its rules, images and devices. */
+/* policies.c - policies (POL-1): the list, one of them in words, and deleting it (POL-3). */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "console/pages.h"
-#include "policy/evaluate.h"
+#include "console/policy_edit.h"
+#include "policy/document.h"
 #include "store/device.h"
 #include "store/image.h"
-#include "store/policy.h"
 #include "web/doc.h"
 #include "web/list.h"
 
-#define DEVICES_SHOWN 50         /* the rest is a link away */
+#define MEMBERS_SHOWN 25         /* the rest is a link away */
 
 static const char *const filters[] = { "image", NULL };
-static const char *const sorts[] = { "name", "images", "devices", "changed", NULL };
-static const struct list_view view = { .url = "/policies", .filters = filters, .sorts = sorts };
+static const char *const sorts[] = { "name", "images", "devices", "rules", "changed", NULL };
+static const struct list_view view = { .url = "/policies", .filters = filters, .sorts = sorts, .export = "/policies.csv" };
 static const char *const colours[POLICY_ACTION_COUNT] = { [POLICY_ACTION_APPROVE] = "green", [POLICY_ACTION_MANUAL] = "yellow",
 	[POLICY_ACTION_MANUAL_TIMEOUT] = "yellow", [POLICY_ACTION_DENY] = "red" };
 
@@ -24,6 +26,8 @@ const struct route_param policies_query[] = {
 	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
 	PARAM_END
 };
+
+/* The list */
 
 /* Without rules a policy is Manual Approve whatever its actions say (POL-4). */
 static json_t *action_badge(const struct call *c, const char *name, int has_rules)
@@ -35,110 +39,176 @@ static json_t *action_badge(const struct call *c, const char *name, int has_rule
 	return doc_badge(c, policy_action_label(action), colours[action]);
 }
 
+static json_t *check_badge(const struct call *c, const json_t *row)
+{
+	enum check_failure failure;
+
+	if (!json_is_true(json_object_get(row, "check_scheduled")))
+		return json_null();
+	if (check_failure_parse(doc_text(row, "on_failure"), &failure) < 0)
+		failure = CHECK_NOTIFY;
+	return doc_badge(c, failure == CHECK_NOTIFY ? "On: notify" : failure == CHECK_REVOKE ? "On: revoke" : "On: revoke later",
+		failure == CHECK_NOTIFY ? "blue" : "orange");
+}
+
 static json_t *show_row(struct call *c, json_t *row)
 {
 	int has_rules = json_integer_value(json_object_get(row, "rules")) > 0;
-	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "description",
+	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "description",
 		doc_text(row, "description"), "matched", action_badge(c, doc_text(row, "on_match"), has_rules), "unmatched",
-		action_badge(c, doc_text(row, "on_mismatch"), has_rules), "changed", doc_when(c, row, "changed"));
+		action_badge(c, doc_text(row, "on_mismatch"), has_rules), "checks", check_badge(c, row), "changed", doc_when(c, row, "changed"));
+	static const char *const same[] = { "is_default", "rules", "images", "devices", "version", "changed_by" };
 
 	json_object_set_new(out, "url", json_sprintf("/policies/%s", doc_text(row, "id")));
-	json_object_set(out, "is_default", json_object_get(row, "is_default"));
-	json_object_set(out, "rules", json_object_get(row, "rules"));
-	json_object_set(out, "images", json_object_get(row, "images"));
-	json_object_set(out, "devices", json_object_get(row, "devices"));
+	for (size_t i = 0; i < ARRAY_LEN(same); i++)
+		json_object_set(out, same[i], json_object_get(row, same[i]));
 	return out;
+}
+
+/* What the user has begun and not finished. */
+static int set_drafts(struct call *c)
+{
+	json_t *drafts = NULL, *draft, *out = json_array();
+	size_t i;
+	int rc = call_may(c, PERMISSION_POLICIES_EDIT) ? policy_draft_list(c->db, &drafts) : 0;
+
+	json_array_foreach(drafts, i, draft) {
+		json_t *shown = json_pack("{s:s, s:o}", "name", *doc_text(draft, "name") ? doc_text(draft, "name") :
+			call_translate(c, "Without a name yet"), "changed", doc_when(c, draft, "changed"));
+
+		json_object_set_new(shown, "url", json_sprintf("/policies/drafts/%s", doc_text(draft, "id")));
+		json_array_append_new(out, shown);
+	}
+	call_set(c, "has_drafts", json_boolean(json_array_size(out)));
+	call_set(c, "drafts", out);
+	json_decref(drafts);
+	return rc;
+}
+
+static json_t *can_member(const struct call *c, int is_default)
+{
+	int edit = call_may(c, PERMISSION_POLICIES_EDIT);
+
+	return json_pack("{s:b, s:b}", "edit", edit, "delete", edit && !is_default);
 }
 
 int policies_page(struct call *c)
 {
 	struct list_query q;
 	json_t *page;
-	int rc;
+	int rc = set_drafts(c);
 
 	list_read(c, &view, &q);
-	rc = policy_list(c->db, &q, &page);
-	return rc < 0 ? rc : list_show(c, &view, page, show_row);
+	if (rc == 0)
+		rc = policy_list(c->db, &q, &page);
+	if (rc < 0)
+		return rc;
+	call_set(c, "can", can_member(c, 0));
+	return list_show(c, &view, page, show_row);
 }
+
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	return policy_list(c->db, q, page);
+}
+
+int policies_csv(struct call *c)
+{
+	static const struct list_csv columns[] = { { "Policy", "name" }, { "Description", "description" }, { "Default", "is_default" },
+		{ "If all rules match", "matched" }, { "If a rule does not match", "unmatched" }, { "Scheduled check", "checks" },
+		{ "Rules", "rules" }, { "Images", "images" }, { "Devices", "devices" }, { "Version", "version" }, { "Changed", "changed" },
+		{ "Changed by", "changed_by" }, { NULL, NULL } };
+
+	return list_export(c, &view, fetch, show_row, columns, "policies.csv");
+}
+
+/* One policy, in words */
 
 static void set_policy(struct call *c, const json_t *row)
 {
 	int has_rules = json_array_size(json_object_get(row, "rules")) > 0;
-	int pooling = json_is_true(json_object_get(row, "pooling"));
-	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:O, s:o, s:O, s:i}", "id", doc_text(row, "id"), "name",
-		doc_text(row, "name"), "description", doc_text(row, "description"), "mode", action_badge(c, doc_text(row, "on_match"), has_rules),
-		"matched", action_badge(c, doc_text(row, "on_match"), has_rules), "unmatched",
-		action_badge(c, doc_text(row, "on_mismatch"), has_rules), "pooling", call_translate(c, pooling ? "On" : "Off"), "version",
-		json_object_get(row, "version"), "changed", doc_when(c, row, "changed"), "device_count", json_object_get(row, "device_count"),
-		"image_count", (int)json_integer_value(json_object_get(row, "image_count")));
+	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:O, s:O, s:O, s:b}", "id", doc_text(row, "id"), "name", doc_text(row, "name"),
+		"description", doc_text(row, "description"), "mode", action_badge(c, doc_text(row, "on_match"), has_rules), "changed",
+		doc_when(c, row, "changed"), "changed_by", doc_text(row, "changed_by"), "version", json_object_get(row, "version"),
+		"device_count", json_object_get(row, "device_count"), "image_count", json_object_get(row, "image_count"), "has_rules", has_rules);
 
 	json_object_set_new(out, "url", json_sprintf("/policies/%s", doc_text(row, "id")));
 	json_object_set(out, "is_default", json_object_get(row, "is_default"));
 	call_set(c, "policy", out);
+	call_set(c, "document", json_incref(json_object_get(row, "document")));
+	call_set(c, "can", can_member(c, json_is_true(json_object_get(row, "is_default"))));
 }
 
-/* A rule's type, and what it demands as it stands. */
+/* What the policy says of everything but its rules: what differs from a policy that says nothing. */
+static void set_words(struct call *c, const json_t *row)
+{
+	static const char *const parts[] = { "action/", "approvals/", "check/", "pooling" };
+	json_t *nothing = json_object(), *all = policy_changes(nothing, json_object_get(row, "document")), *one, *out = json_array();
+	size_t i;
+
+	json_array_foreach(all, i, one)
+		for (size_t p = 0; p < ARRAY_LEN(parts); p++)
+			if (strncmp(doc_text(one, "at"), parts[p], strlen(parts[p])) == 0 && json_is_string(json_object_get(one, "new")))
+				json_array_append_new(out, json_pack("{s:s, s:s}", "label", call_translate(c, doc_text(one, "label")), "value",
+					doc_text(one, "new")));
+	call_set(c, "words", out);
+	json_decref(all);
+	json_decref(nothing);
+}
+
 static void set_rules(struct call *c, const json_t *row)
 {
 	json_t *rules = json_array(), *rule;
 	size_t i;
 
 	json_array_foreach(json_object_get(row, "rules"), i, rule) {
-		json_t *rest = json_copy(rule);
-		char *text;
+		char *name = rule_label(rule), *text = rule_text(rule);
 
-		json_object_del(rest, "type");
-		text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS);
-		json_array_append_new(rules, json_pack("{s:s, s:s?}", "name", doc_text(rule, "type"), "condition", text));
+		json_array_append_new(rules, json_pack("{s:i, s:s, s:s}", "number", (int)i + 1, "name", name, "condition", text));
+		free(name);
 		free(text);
-		json_decref(rest);
 	}
 	call_set(c, "has_rules", json_boolean(json_array_size(rules)));
 	call_set(c, "rules", rules);
 }
 
-static int set_images(struct call *c, const char *policy)
+static json_t *image_row(struct call *c, const json_t *image)
 {
-	struct list_query q = { .limit = DEVICES_SHOWN, .filters = { { "policy", policy } } };
-	json_t *page, *images = json_array(), *image;
-	int rc = image_list(c->db, &q, &page);
-	size_t i;
+	json_t *shown = doc_link("/images", doc_text(image, "id"), doc_text(image, *doc_text(image, "name") ? "name" : "provider_image"));
 
-	if (rc == 0) {
-		json_array_foreach(json_object_get(page, "rows"), i, image) {
-			json_t *shown = doc_link("/images", doc_text(image, "id"), doc_text(image, *doc_text(image, "name") ? "name" :
-				"provider_image"));
-
-			json_set_string(shown, "provider", doc_text(image, "provider"));
-			json_array_append_new(images, shown);
-		}
-		json_decref(page);
-	}
-	call_set(c, "has_images", json_boolean(json_array_size(images)));
-	call_set(c, "images", images);
-	return rc;
+	(void)c;
+	json_set_string(shown, "provider", doc_text(image, "provider"));
+	return shown;
 }
 
-static int set_devices(struct call *c, const char *policy)
+static json_t *device_row(struct call *c, const json_t *device)
 {
-	struct list_query q = { .limit = DEVICES_SHOWN, .filters = { { "policy", policy } } };
-	json_t *page, *devices = json_array(), *device;
-	int rc = device_list(c->db, &q, &page);
+	json_t *shown = doc_link("/devices", doc_text(device, "id"), doc_text(device, "name"));
+
+	json_object_set_new(shown, "status", device_badge(c, doc_text(device, "status")));
+	return shown;
+}
+
+/* The first members, as `images` or `devices`, and where the rest is. */
+static int set_members(struct call *c, const char *policy, const char *name, int (*list)(struct db *, const struct list_query *,
+	json_t **), json_t *(*show)(struct call *, const json_t *))
+{
+	struct list_query q = { .limit = MEMBERS_SHOWN, .filters = { { "policy", policy } } };
+	json_t *page, *out = json_array(), *row;
+	char member[20];
+	int rc = list(c->db, &q, &page);
 	size_t i;
 
 	if (rc == 0) {
-		json_array_foreach(json_object_get(page, "rows"), i, device) {
-			json_t *shown = doc_link("/devices", doc_text(device, "id"), doc_text(device, "name"));
-
-			json_object_set_new(shown, "status", device_badge(c, doc_text(device, "status")));
-			json_array_append_new(devices, shown);
-		}
-		call_set(c, "more_devices", json_is_string(json_object_get(page, "next")) ?
-			json_sprintf("/devices?policy=%s", policy) : json_null());
+		json_array_foreach(json_object_get(page, "rows"), i, row)
+			json_array_append_new(out, show(c, row));
+		snprintf(member, sizeof member, "more_%s", name);
+		call_set(c, member, json_is_string(json_object_get(page, "next")) ? json_sprintf("/%s?policy=%s", name, policy) : json_null());
 		json_decref(page);
 	}
-	call_set(c, "has_devices", json_boolean(json_array_size(devices)));
-	call_set(c, "devices", devices);
+	snprintf(member, sizeof member, "has_%s", name);
+	call_set(c, member, json_boolean(json_array_size(out)));
+	call_set(c, name, out);
 	return rc;
 }
 
@@ -151,10 +221,91 @@ int policy_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	set_policy(c, row);
+	set_words(c, row);
 	set_rules(c, row);
-	rc = set_images(c, doc_text(row, "id"));
+	rc = set_members(c, doc_text(row, "id"), "images", image_list, image_row);
 	if (rc == 0)
-		rc = set_devices(c, doc_text(row, "id"));
+		rc = set_members(c, doc_text(row, "id"), "devices", device_list, device_row);
 	json_decref(row);
 	return rc;
+}
+
+/* Deleting */
+
+const struct route_param policy_delete_fields[] = {
+	{ "reassign", "Policy for its devices", PARAM_UUID, 0, 0, 0, NULL },
+	PARAM_END
+};
+
+/* A select of the other policies; the default is chosen. */
+static int offer_others(struct call *c, const char *id)
+{
+	json_t *names, *row;
+	size_t i;
+	int rc = policy_names(c->db, &names);
+
+	if (rc < 0)
+		return rc;
+	call_form(c, "reassign", json_string(""));
+	json_array_foreach(names, i, row)
+		if (strcmp(doc_text(row, "id"), id) != 0)
+			call_form_option(c, "reassign", doc_text(row, "id"), doc_text(row, "name"), NULL,
+				json_is_true(json_object_get(row, "is_default")));
+	json_decref(names);
+	return 0;
+}
+
+static json_t *delete_points(const struct call *c, const json_t *row)
+{
+	json_t *points = json_array();
+
+	json_array_append_new(points, json_sprintf("%s: %d", call_translate(c, "Devices that get another policy"),
+		(int)json_integer_value(json_object_get(row, "device_count"))));
+	json_array_append_new(points, json_sprintf("%s: %d", call_translate(c, "Images that leave it; those in no other policy go to the"
+		" default policy"), (int)json_integer_value(json_object_get(row, "image_count"))));
+	json_array_append_new(points, json_string(call_translate(c, "Its versions are deleted with it; the log keeps what they said.")));
+	json_array_append_new(points, json_string(call_translate(c, "Keys that were released stay with their machines.")));
+	return points;
+}
+
+int policy_delete_ask(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row, *confirm;
+	int rc = policy_get(c->db, &id, &row), devices;
+
+	if (rc < 0)
+		return rc;
+	if (json_is_true(json_object_get(row, "is_default"))) {
+		json_decref(row);
+		return call_refuse(c, err_set(ERR_CONFLICT, "the default policy stays"), "The default policy cannot be deleted: new images and"
+			" devices need a place.");
+	}
+	devices = json_integer_value(json_object_get(row, "device_count")) > 0;
+	doc_confirm(c, &(struct doc_confirm){ .folder = "/policies", .id = doc_text(row, "id"), .act = "delete", .title = "Delete policy",
+		.name = doc_text(row, "name"), .icon = "trash", .colour = "red", .danger = 1, .button = "Delete policy",
+		.text = call_translate(c, "This cannot be undone."), .points = delete_points(c, row) });
+	if (devices)
+		rc = offer_others(c, doc_text(row, "id"));
+	confirm = json_object_get(c->doc, "confirm");
+	json_object_set_new(confirm, "choice", devices ? json_pack("{s:s, s:s, s:O}", "name", "reassign", "label",
+		call_translate(c, "Policy for its devices"), "f", call_form_field(c, "reassign")) : json_null());
+	json_decref(row);
+	return rc;
+}
+
+int policy_delete_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id"), other = call_uuid(c, "reassign");
+	int rc = policy_delete(c->db, &id, uuid_is_nil(&other) ? NULL : &other);
+
+	if (rc == ERR_CONFLICT && uuid_is_nil(&other))
+		return call_refuse(c, rc, "It has devices (or is the default policy). Choose the policy that they go to.");
+	if (rc == ERR_CONFLICT || rc == ERR_INVALID)
+		return call_field_error(c, "reassign", "Choose another policy of the list.");
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", "The policy is deleted.");
+	call_redirect(c, "/policies");
+	return 0;
 }

@@ -7,7 +7,7 @@
 
 /* SQL for a document whose approvers are ids: with their addresses instead. */
 #define POLICY_NAMED(document) "jsonb_set(" document ", '{approvals,of}', (select coalesce(jsonb_agg(coalesce(u.email, o.id)" \
-	" order by lower(coalesce(u.email, o.id))), '[]') from jsonb_array_elements_text(" document " #> '{approvals,of}') o (id)" \
+	" order by coalesce(u.email, o.id) collate \"C\"), '[]') from jsonb_array_elements_text(" document " #> '{approvals,of}') o (id)" \
 	" left join app_user u on u.id = o.id::uuid))"
 #define POLICY_IDS(n) "(select x::uuid from json_array_elements_text($" #n ") as x)"
 

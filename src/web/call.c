@@ -65,7 +65,7 @@ struct uuid call_uuid(const struct call *c, const char *name)
 
 const json_t *call_json(const struct call *c, const char *name)
 {
-	return value_of(c, name, 1u << PARAM_JSON)->json;
+	return value_of(c, name, 1u << PARAM_JSON | 1u << PARAM_FIELDS)->json;
 }
 
 size_t call_count(const struct call *c, const char *name)
@@ -109,6 +109,16 @@ static json_t *form_member(struct call *c, const char *name)
 void call_form(struct call *c, const char *name, json_t *value)
 {
 	json_object_set_new(form_member(c, name), json_is_boolean(value) ? "checked" : "value", value);
+}
+
+json_t *call_form_field(struct call *c, const char *name)
+{
+	return form_member(c, name);
+}
+
+void call_form_error(struct call *c, const char *name, const char *text)
+{
+	json_object_set_new(form_member(c, name), "error", json_string(text));
 }
 
 void call_form_option(struct call *c, const char *name, const char *value, const char *text, const char *hint, int selected)

@@ -74,7 +74,7 @@ int64_t call_int(const struct call *c, const char *name, int64_t otherwise);
 int call_bool(const struct call *c, const char *name);               /* 0 when not given: an unticked box sends nothing */
 clock_us call_time(const struct call *c, const char *name);          /* 0 when not given */
 struct uuid call_uuid(const struct call *c, const char *name);       /* nil when not given */
-const json_t *call_json(const struct call *c, const char *name);     /* NULL when not given */
+const json_t *call_json(const struct call *c, const char *name);     /* JSON, FIELDS; NULL when not given */
 size_t call_count(const struct call *c, const char *name);           /* values of a list parameter */
 struct uuid call_uuid_at(const struct call *c, const char *name, size_t i);
 const char *call_text_at(const struct call *c, const char *name, size_t i);
@@ -84,6 +84,10 @@ void call_set(struct call *c, const char *name, json_t *value);              /* 
 /* What the field NAME of the page's form holds: document member form.NAME with value, or checked for a boolean. Where the user
  * is corrected, what was typed takes its place. Takes the reference. */
 void call_form(struct call *c, const char *name, json_t *value);
+/* The member form.NAME itself, for a part of the page that shows it elsewhere; borrowed. */
+json_t *call_form_field(struct call *c, const char *name);
+/* What is wrong with the field NAME of a page that shows it by itself, not after a refused form; shown as it is. */
+void call_form_error(struct call *c, const char *name, const char *text);
 /* One more choice of a select or of radio buttons: form.NAME.options. TEXT and HINT (NULL: none) are shown as they are. */
 void call_form_option(struct call *c, const char *name, const char *value, const char *text, const char *hint, int selected);
 /* A time as pages show it: { iso, text, relative }; null for 0. The caller's reference. */

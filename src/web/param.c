@@ -13,6 +13,7 @@
 #define INT_MOST ((int64_t)1 << 53)
 #define JSON_MOST 65536
 #define TEXTS_EACH_MAX 1000
+#define FIELDS_EACH_MOST 20000
 
 #define NEEDED "Please fill this in."
 #define TWICE "This was sent twice."
@@ -22,7 +23,7 @@ static const char garbled[] = "This text is garbled.";
 static const int64_t standard_most[] = {
 	[PARAM_TEXT] = 200, [PARAM_LINES] = 4000, [PARAM_EMAIL] = EMAIL_MAX, [PARAM_PASSWORD] = 256, [PARAM_UUID] = 36,
 	[PARAM_INT] = INT_MOST, [PARAM_BOOL] = 5, [PARAM_TIME] = 40, [PARAM_ENUM] = 100, [PARAM_UUIDS] = ROUTE_VALUES_MAX,
-	[PARAM_JSON] = JSON_MOST, [PARAM_TEXTS] = ROUTE_VALUES_MAX,
+	[PARAM_JSON] = JSON_MOST, [PARAM_TEXTS] = ROUTE_VALUES_MAX, [PARAM_FIELDS] = FIELDS_EACH_MOST,
 };
 
 static int is_list(const struct param_value *v)
@@ -230,6 +231,61 @@ static void read_one_of_list(struct param_value *v, const char *text, size_t len
 	}
 }
 
+/* A second value of a name makes a list of it. */
+static void put_field(json_t *object, const char *name, json_t *value)
+{
+	json_t *before = json_object_get(object, name);
+
+	if (json_is_array(before))
+		json_array_append_new(before, value);
+	else
+		json_object_set_new(object, name, before ? json_pack("[O, o]", before, value) : value);
+}
+
+static void read_one_of_fields(struct param_value *v, const char *name, const char *text, size_t len)
+{
+	size_t characters;
+	char *plain;
+
+	v->given = 1;
+	if (v->json == NULL)
+		v->json = json_object();
+	if (!form_utf8(text, len, &characters) || strlen(text) != len || has_control(text, 1)) {
+		v->error = garbled;
+	} else if ((int64_t)characters > v->row.most) {
+		v->error = "One of these is too long.";
+	} else {
+		plain = mem_strdup(text);
+		unix_lines(plain);
+		trim(plain);
+		put_field(v->json, name, json_string(plain));
+		free(plain);
+	}
+}
+
+static void read_json_fields(struct param_value *v, const json_t *value)
+{
+	const char *name;
+	json_t *entry;
+
+	if (!json_is_object(value)) {
+		v->error = "An object is needed here.";
+		return;
+	}
+	json_object_foreach((json_t *)(uintptr_t)value, name, entry) {
+		size_t i, n = json_is_array(entry) ? json_array_size(entry) : 1;
+
+		for (i = 0; i < n && !v->error; i++) {
+			const json_t *one = json_is_array(entry) ? json_array_get(entry, i) : entry;
+
+			if (json_is_string(one))
+				read_one_of_fields(v, name, json_string_value(one), json_string_length(one));
+			else
+				v->error = "Texts are needed here.";
+		}
+	}
+}
+
 static void read_json_list(struct param_value *v, const json_t *list)
 {
 	size_t i;
@@ -256,7 +312,9 @@ static void read_json(struct param_value *v, json_t *value)
 
 	if (json_is_null(value))
 		return;
-	if (is_list(v)) {
+	if (v->row.type == PARAM_FIELDS) {
+		read_json_fields(v, value);
+	} else if (is_list(v)) {
 		read_json_list(v, value);
 	} else if (v->row.type == PARAM_JSON && !json_is_string(value)) {
 		v->given = 1;
@@ -279,6 +337,8 @@ static void read_field(struct param_value *v, struct form_field *field)
 {
 	if (field->source == FORM_JSON)
 		read_json(v, field->json);
+	else if (v->row.type == PARAM_FIELDS)
+		read_one_of_fields(v, field->name + strlen(v->row.name) + 1, field->value, field->len);
 	else if (is_list(v))
 		read_one_of_list(v, field->value, field->len);
 	else
@@ -333,10 +393,26 @@ static int read_path(struct params *p, const struct route_match *match, struct f
 	return 0;
 }
 
+/* What a field of a form belongs to: the parameter of its name, or the one that takes all names of its kind. */
+static struct param_value *find_for(const struct params *p, const struct form_field *field)
+{
+	struct param_value *v = params_find(p, field->name);
+
+	if (v)
+		return v->row.type == PARAM_FIELDS && field->source != FORM_JSON ? NULL : v;
+	for (size_t i = 0; i < p->count && field->source == FORM_BODY; i++) {
+		size_t len = strlen(p->values[i].row.name);
+
+		if (p->values[i].row.type == PARAM_FIELDS && strncmp(field->name, p->values[i].row.name, len) == 0 && field->name[len] == '.')
+			return &p->values[i];
+	}
+	return NULL;
+}
+
 static int read_fields(struct params *p, struct form *f, int strict)
 {
 	for (size_t i = 0; i < f->count; i++) {
-		struct param_value *v = params_find(p, f->fields[i].name);
+		struct param_value *v = find_for(p, &f->fields[i]);
 
 		if (f->fields[i].source == FORM_PATH)
 			continue;

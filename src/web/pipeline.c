@@ -364,6 +364,9 @@ static void put_errors(const struct call *c, json_t *doc, json_t *form)
 		if (name && strcmp(name, "typed") == 0 && typed)
 			json_set_string(typed, "error", text);
 	}
+	/* All together, for pages that list them. */
+	json_set_bool(form, "has_errors", json_array_size(c->state->errors) > 0);
+	json_object_set(form, "errors", c->state->errors);
 	if (above)
 		json_set_string(form, "error", above);
 }

@@ -43,7 +43,9 @@ enum param_type {
 	PARAM_ENUM,              /* one of choices */
 	PARAM_UUIDS,             /* may be given several times; least to most values; most 0: ROUTE_VALUES_MAX */
 	PARAM_JSON,              /* an object or array; in a form its text. Most bytes of the text: most; 0: 65536 */
-	PARAM_TEXTS              /* as UUIDS, each at most 1000 characters; empty ones are kept, so that parallel lists stay so */
+	PARAM_TEXTS,             /* as UUIDS, each at most 1000 characters; empty ones are kept, so that parallel lists stay so */
+	PARAM_FIELDS             /* all fields whose names begin with this one's and a dot: forms that grow. An object of texts, of lists
+	                            of them where a field comes several times; each at most `most` characters; most 0: 20000 */
 };
 
 #define PARAM_REQUIRED 1u

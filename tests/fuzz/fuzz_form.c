@@ -31,6 +31,7 @@ static const struct route_param fields[] = {
 	{ "j", NULL, PARAM_UUIDS, 0, 1, 3, NULL },
 	{ "k", NULL, PARAM_JSON, 0, 0, 0, NULL },
 	{ "l", NULL, PARAM_TEXTS, 0, 1, 3, NULL },
+	{ "r", NULL, PARAM_FIELDS, 0, 0, 20, NULL },
 	PARAM_END
 };
 

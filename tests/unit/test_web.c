@@ -33,6 +33,7 @@ static const struct route_param all_types[] = {
 	{ "uuids", NULL, PARAM_UUIDS, 0, 1, 3, NULL },
 	{ "json", NULL, PARAM_JSON, 0, 0, 0, NULL },
 	{ "texts", NULL, PARAM_TEXTS, 0, 0, 3, NULL },
+	{ "many", NULL, PARAM_FIELDS, 0, 0, 5, NULL },
 	PARAM_END
 };
 static const struct route_param slug[] = { { "slug", NULL, PARAM_TEXT, PARAM_REQUIRED, 0, 0, NULL }, PARAM_END };
@@ -262,7 +263,8 @@ static int is_wrong(const char *text, enum form_source source, const char *name)
 TEST(parameters_get_their_types, "API-1,WEB-3")
 {
 	struct reading r = read_as("text=+ab+&lines=x%0D%0Ay&email=a@b.example&password=+p+&uuid=0193d1c7-7f2a-7b11-8c54-1f3d5e9a7b20&int=-5"
-		"&bool=on&time=2026-11-21T09:30&enum=green&uuids=0193d1c7-7f2a-7b11-8c54-1f3d5e9a7b20&json=%5B1%5D&texts=&texts=b", FORM_BODY, 0);
+		"&bool=on&time=2026-11-21T09:30&enum=green&uuids=0193d1c7-7f2a-7b11-8c54-1f3d5e9a7b20&json=%5B1%5D&texts=&texts=b"
+		"&many.0.a=x%0D%0Ay&many.b=1&many.b=2&many.b=3", FORM_BODY, 0);
 
 	CHECK_INT(r.rc, 0);
 	CHECK_INT(r.params.errors, 0);
@@ -275,6 +277,8 @@ TEST(parameters_get_their_types, "API-1,WEB-3")
 	CHECK_INT(params_find(&r.params, "time")->number, 1795253400 * CLOCK_SECOND);
 	CHECK_INT(params_find(&r.params, "uuids")->count, 1);
 	CHECK_INT(params_find(&r.params, "texts")->count, 2);
+	CHECK_STR(json_string_value(json_object_get(params_find(&r.params, "many")->json, "0.a")), "x\ny");
+	CHECK_INT(json_array_size(json_object_get(params_find(&r.params, "many")->json, "b")), 3);
 	CHECK(json_is_array(params_find(&r.params, "json")->json));
 	done(&r);
 }
@@ -282,7 +286,7 @@ TEST(parameters_get_their_types, "API-1,WEB-3")
 TEST(json_has_the_same_types, "API-1")
 {
 	struct reading r = read_as("{\"text\":\"ab\",\"int\":100,\"bool\":false,\"uuids\":[\"0193d1c7-7f2a-7b11-8c54-1f3d5e9a7b20\"],"
-		"\"json\":{\"a\":1},\"texts\":[\"a\",\"\"],\"enum\":null}", FORM_JSON, 1);
+		"\"json\":{\"a\":1},\"many\":{\"a\":\"1\",\"b\":[\"2\",\"3\"]},\"texts\":[\"a\",\"\"],\"enum\":null}", FORM_JSON, 1);
 
 	CHECK_INT(r.rc, 0);
 	CHECK_INT(r.params.errors, 0);
@@ -296,6 +300,8 @@ TEST(json_has_the_same_types, "API-1")
 	CHECK(is_wrong("{\"text\":7}", FORM_JSON, "text"));
 	CHECK(is_wrong("{\"text\":\"ab\",\"uuids\":\"x\"}", FORM_JSON, "uuids"));
 	CHECK(is_wrong("{\"text\":\"ab\",\"texts\":[1]}", FORM_JSON, "texts"));
+	CHECK(is_wrong("{\"text\":\"ab\",\"many\":[1]}", FORM_JSON, "many"));
+	CHECK(is_wrong("{\"text\":\"ab\",\"many\":{\"a\":[1]}}", FORM_JSON, "many"));
 	r = read_as("{\"text\":\"a\\u0000b\"}", FORM_JSON, 1);
 	CHECK_INT(r.rc, ERR_INVALID);
 	done(&r);
@@ -314,6 +320,8 @@ TEST(wrong_values_are_errors_of_their_field, "WEB-3,SEC-5")
 		{ "text=ab&bool=maybe", "bool" }, { "text=ab&time=yesterday", "time" }, { "text=ab&time=2026-13-01", "time" },
 		{ "text=ab&enum=blue", "enum" }, { "text=ab&enum=RED", "enum" }, { "text=ab&uuids=x", "uuids" }, { "text=ab&json=%7B", "json" },
 		{ "text=ab&texts=1&texts=2&texts=3&texts=4", "texts" },
+		{ "text=ab&many.a=123456", "many" },
+		{ "text=ab&many.a=%ff", "many" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {

@@ -92,7 +92,7 @@ def test_without_rules_a_policy_is_shown_as_manual(server, stranger):
     m = stranger.machine
     count(server, "update policy set on_match = 'approve' where id = %s returning id", m.policy)
     document = stranger.console().api(f"/policies/{m.policy}").json
-    assert document["policy"]["matched"]["name"] == "Manual Approve"
+    assert document["policy"]["mode"]["name"] == "Manual Approve"
 
 
 def test_the_instance_page(server, world):
