@@ -428,8 +428,8 @@ int policy_edit_go(struct call *c, struct policy_edit *e, enum policy_step step)
 		return finish(c, e, step, 0);
 	if (strcmp(go, "apply") == 0 && !e->is_new)
 		return finish(c, e, step, 1);
-	if (strcmp(go, "json") == 0) {
-		call_redirect(c, "/policies/drafts/%s/json", e->id_text);
+	if (strcmp(go, "json") == 0 || strcmp(go, "what-if") == 0) {
+		call_redirect(c, "/policies/drafts/%s/%s", e->id_text, go);
 		return 0;
 	}
 	return to_step(c, e, step, 0);
