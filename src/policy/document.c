@@ -71,7 +71,7 @@ static int read_bool(const struct reader *r, const char *member)
 {
 	const json_t *j = json_object_get(r->o, member);
 
-	if (j && !json_is_boolean(j))
+	if (j && !json_is_null(j) && !json_is_boolean(j))
 		wrong(r, member, "true or false is needed");
 	return json_is_true(j);
 }
@@ -92,7 +92,7 @@ static struct reader inner(const struct reader *r, const char *member, const cha
 {
 	const json_t *j = json_object_get(r->o, member);
 
-	if (j && !json_is_object(j))
+	if (j && !json_is_null(j) && !json_is_object(j))
 		wrong(r, member, "an object is needed");
 	return (struct reader){ json_is_object(j) ? j : NULL, at, r->faults, r->bad };
 }
@@ -129,7 +129,7 @@ static json_t *read_texts(const struct reader *r, const char *member)
 	size_t i;
 	int bad = 0;
 
-	if (list == NULL)
+	if (list == NULL || json_is_null(list))
 		return NULL;
 	if (!json_is_array(list) || json_array_size(list) > DOCUMENT_LIST_MAX) {
 		wrong(r, member, json_is_array(list) ? "at most 1000 entries" : "a list is needed");
@@ -198,7 +198,7 @@ static void read_check(const struct reader *r, struct policy_document *d)
 
 	known_members(r, members);
 	d->check.scheduled = read_bool(r, "scheduled");
-	if (failure && (!json_is_string(failure) || check_failure_parse(json_string_value(failure), &d->check.on_failure) < 0))
+	if (failure && !json_is_null(failure) && (!json_is_string(failure) || check_failure_parse(json_string_value(failure), &d->check.on_failure) < 0))
 		wrong(r, "on_failure", "one of these is needed: notify, revoke, revoke-after");
 	grace = read_number(r, "grace_s", 0, DOCUMENT_GRACE_MAX_S, 0);
 	if (d->check.on_failure != CHECK_REVOKE_AFTER)

@@ -43,7 +43,7 @@ struct policy_document {
 };
 
 /* 0, or ERR_INVALID with every fault appended to FAULTS (a list; see policy/rule.h) and *OUT untouched. What may be left out: pooling,
- * rules, approvals, check, images, devices; name and description are needed (POL-2). */
+ * rules, approvals, check, images, devices (null is the same); name and description are needed (POL-2). */
 int document_parse(const json_t *doc, struct policy_document *out, json_t *faults);
 /* The canonical form, the caller's: parses to the same again; two documents that mean the same give the same text (json_text). */
 json_t *document_json(const struct policy_document *d);

@@ -245,7 +245,7 @@ static void read_subject(struct compiler *k, struct node *n, struct condition *c
 	const char *text = json_string_value(given), *why = NULL;
 
 	if (n->type->subject == NULL) {
-		if (given)
+		if (given && !json_is_null(given))
 			fault(k, n, at, "subject", "\"%s\" has no subject", n->type->name);
 		return;
 	}
@@ -334,7 +334,7 @@ static void compile_name(struct compiler *k, struct node *n, const json_t *j, co
 	const json_t *name = json_object_get(j, "name");
 	const char *why = NULL;
 
-	if (name == NULL)
+	if (name == NULL || json_is_null(name))
 		return;
 	if (!json_is_string(name) || json_string_length(name) == 0 || json_string_length(name) > RULE_NAME_MAX)
 		fault(k, n, at, "name", "a name has 1 to %d bytes", RULE_NAME_MAX);
@@ -359,7 +359,7 @@ static void compile_rule(struct compiler *k, struct node *n, const json_t *j, co
 	check_members(k, n, j, at, members);
 	compile_name(k, n, j, at);
 	n->any = join && json_is_string(join) && strcmp(json_string_value(join), "any") == 0;
-	if (join && !n->any && (!json_is_string(join) || strcmp(json_string_value(join), "all") != 0))
+	if (join && !json_is_null(join) && !n->any && (!json_is_string(join) || strcmp(json_string_value(join), "all") != 0))
 		fault(k, n, at, "join", "\"all\" or \"any\" is needed");
 	compile_conditions(k, n, json_object_get(j, "conditions"), at);
 }
@@ -519,7 +519,7 @@ static json_t *node_json(const struct node *n)
 	if (n->fault)
 		return json_incref(n->source);
 	out = n->kind == NODE_RULE ? rule_json(n) : group_json(n);
-	if (name)
+	if (json_is_string(name))
 		json_object_set(out, "name", (json_t *)(uintptr_t)name);
 	return out;
 }

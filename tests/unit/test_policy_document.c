@@ -64,6 +64,13 @@ TEST(a_document_with_everything_and_one_with_the_least, "POL-2,POL-8")
 		" \"images\": [\"native:one\"], \"devices\": [\"disk-1\"]}", "");
 }
 
+TEST(null_is_as_if_it_were_not_there, "POL-8")
+{
+	expect_faults("{" HEAD ", " ACTION ", \"pooling\": null, \"rules\": [{\"type\": \"os.bits\", \"name\": null, \"join\": null, \"conditions\":"
+		" [{\"operator\": \"equals\", \"value\": 64, \"subject\": null}]}], \"approvals\": null, \"check\": {\"on_failure\": null,"
+		" \"grace_s\": null}, \"images\": null}", "");
+}
+
 TEST(all_faults_are_told_with_their_places, "POL-8,WEB-3")
 {
 	expect_faults("[]", ": a policy is an object");

@@ -44,16 +44,10 @@ static void wrong(const char *what, const char *got, const char *want)
 
 /* Reading */
 
-static const char *const data_names[] = {
-#define X(id, name, label) name,
-	POLICY_DATA_ROWS(X)
-#undef X
-};
-
 static enum policy_data data_named(const char *name)
 {
 	for (int i = 0; i < DATA_COUNT; i++)
-		if (strcmp(data_names[i], name) == 0)
+		if (strcmp(policy_data_name((enum policy_data)i), name) == 0)
 			return (enum policy_data)i;
 	fatal("no data type %s", name);
 }
