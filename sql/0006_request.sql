@@ -57,6 +57,9 @@ CREATE TABLE key_request (
 	-- When something happens to it by itself.
 	due timestamptz GENERATED ALWAYS AS (CASE WHEN closed IS NULL AND status = 'pending' THEN least(approve_at, votes_expire) END)
 		STORED,
+	-- When a revocation's next step is due.
+	revoke_due timestamptz GENERATED ALWAYS AS (CASE WHEN closed IS NULL AND status = 'revoking' AND revoke_ordered IS NULL
+		THEN least(revoke_at, recheck_at) WHEN closed IS NULL AND status IN ('revoking', 'revoked') THEN recheck_at END) STORED,
 	PRIMARY KEY (tenant, id),
 	FOREIGN KEY (tenant, device) REFERENCES device ON DELETE CASCADE,
 	FOREIGN KEY (tenant, asked_device) REFERENCES device ON DELETE SET NULL (asked_device),
@@ -73,7 +76,7 @@ CREATE INDEX key_request_open_status ON key_request (tenant, status, requested, 
 CREATE INDEX key_request_instance ON key_request (tenant, instance, requested);
 CREATE INDEX key_request_agent ON key_request (tenant, agent) WHERE closed IS NULL;
 CREATE INDEX key_request_policy ON key_request (tenant, policy);
-CREATE INDEX key_request_revocation ON key_request (tenant, id) WHERE closed IS NULL AND status IN ('revoking', 'revoked');
+CREATE INDEX key_request_revoke_due ON key_request (revoke_due) WHERE revoke_due IS NOT NULL;
 CREATE INDEX key_request_due ON key_request (due) WHERE due IS NOT NULL;
 -- A pooled device is given to one instance at a time, whatever two agents ask at the same moment (POL-5).
 CREATE UNIQUE INDEX key_request_pooled ON key_request (tenant, device)

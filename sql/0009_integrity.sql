@@ -68,3 +68,30 @@ CREATE INDEX integrity_check_run ON integrity_check (tenant, run) WHERE run IS N
 GRANT SELECT, INSERT ON integrity_check TO keyward_console;
 GRANT SELECT, INSERT, UPDATE (answered, result, summary, requests, failed) ON integrity_check TO keyward_agent;
 GRANT SELECT, INSERT, DELETE, UPDATE (ordered, result, summary) ON integrity_check TO keyward_jobs;
+
+-- What jobd does to the second, beside the timers of sql/0006: which tenants have something due, and when it need look again. Definer,
+-- as those: ids and times, nothing else.
+CREATE POLICY integrity_schedule_owner ON integrity_schedule FOR SELECT TO keyward_owner USING (true);
+CREATE POLICY integrity_check_owner ON integrity_check FOR SELECT TO keyward_owner USING (true);
+CREATE INDEX integrity_check_due ON integrity_check (due) WHERE result IS NULL AND ordered IS NULL;
+CREATE FUNCTION integrity_timers_due() RETURNS TABLE (timer text, tenant uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+	SELECT w.timer, t.id FROM tenant t JOIN (
+		SELECT 'revocations' AS timer, r.tenant FROM key_request r WHERE r.revoke_due <= clock_timestamp()
+		UNION SELECT 'schedule', s.tenant FROM integrity_schedule s WHERE s.due <= clock_timestamp()
+		UNION SELECT 'checks', c.tenant FROM integrity_check c
+			WHERE c.result IS NULL AND c.ordered IS NULL AND c.due <= clock_timestamp()) w ON w.tenant = t.id
+	WHERE t.state = 'active'
+$$;
+CREATE FUNCTION integrity_timers_next() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+	SELECT least(
+		(SELECT r.revoke_due FROM key_request r JOIN tenant t ON t.id = r.tenant AND t.state = 'active'
+			WHERE r.revoke_due IS NOT NULL ORDER BY r.revoke_due LIMIT 1),
+		(SELECT min(s.due) FROM integrity_schedule s JOIN tenant t ON t.id = s.tenant AND t.state = 'active'),
+		(SELECT c.due FROM integrity_check c JOIN tenant t ON t.id = c.tenant AND t.state = 'active'
+			WHERE c.result IS NULL AND c.ordered IS NULL ORDER BY c.due LIMIT 1))
+$$;
+GRANT EXECUTE ON FUNCTION integrity_timers_due(), integrity_timers_next() TO keyward_jobs;

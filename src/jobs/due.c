@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "jobs/table.h"
 #include "store/facts.h"
+#include "store/check.h"
 #include "store/request.h"
 #include "store/timer.h"
 
@@ -67,8 +68,35 @@ static int settle_requests(struct db *db, clock_us ours)
 	return rc;
 }
 
+static int settle_revocations(struct db *db, clock_us ours)
+{
+	clock_us now = ours;
+	int rc = timer_now(db, &now);
+
+	return rc < 0 ? rc : request_revocations_due(db, now, DUE_AT_ONCE);
+}
+
+static int run_schedule(struct db *db, clock_us ours)
+{
+	clock_us now = ours;
+	int rc = timer_now(db, &now);
+
+	return rc < 0 ? rc : schedule_run(db, now);
+}
+
+static int send_checks(struct db *db, clock_us ours)
+{
+	clock_us now = ours;
+	int rc = timer_now(db, &now);
+
+	return rc < 0 ? rc : check_send_due(db, now, DUE_AT_ONCE);
+}
+
 static const struct task timers[] = {
 	{ "requests", 0, 1, settle_requests },
+	{ "revocations", 0, 1, settle_revocations },
+	{ "schedule", 0, 1, run_schedule },
+	{ "checks", 0, 1, send_checks },
 	{ NULL, 0, 0, NULL },
 };
 

@@ -12,8 +12,6 @@
 #include "store/session.h"
 #include "store/what_if.h"
 
-#define DUE_AT_ONCE 100
-
 static int find_missing(struct db *db, clock_us now)
 {
 	return instance_find_missing(db, now - INSTANCE_MISSING_AFTER, NULL);
@@ -22,16 +20,6 @@ static int find_missing(struct db *db, clock_us now)
 static int expire_instances(struct db *db, clock_us now)
 {
 	return instance_expire(db, now - INSTANCE_EXPIRES_AFTER, NULL);
-}
-
-static int revoke_due(struct db *db, clock_us now)
-{
-	return request_revocations_due(db, now, DUE_AT_ONCE);
-}
-
-static int send_checks(struct db *db, clock_us now)
-{
-	return check_send_due(db, now, DUE_AT_ONCE);
 }
 
 static int clean_sessions(struct db *db, clock_us now)
@@ -56,11 +44,8 @@ static int clean_changes(struct db *db, clock_us now)
 }
 
 const struct task tasks[] = {
-	{ "revoke what was announced", CLOCK_SECOND, 1, revoke_due },
-	{ "run scheduled checks", 5 * CLOCK_SECOND, 1, schedule_run },
-	{ "ask for checks", CLOCK_SECOND, 1, send_checks },
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
-	{ "tell people by mail", 2 * CLOCK_SECOND, 1, notice_tell },
+	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },

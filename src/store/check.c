@@ -88,6 +88,7 @@ int check_send_due(struct db *db, clock_us now, int limit)
 
 		rc = order_add_for_instance(db, &instance, "check", NULL, "");
 	}
+	rc = rc < 0 ? rc : (int)db_rows(r);
 	db_result_free(r);
 	return rc;
 }

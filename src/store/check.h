@@ -53,7 +53,7 @@ int schedule_set(struct db *db, const struct schedule *s);
 /* Names of time zones that the database knows ("Europe/Berlin"), UTC first. */
 int schedule_zones(struct db *db, json_t **out);
 
-/* jobd. Each does its part once, however many run and however late they come. */
+/* jobd. Each does its part once, however many run and however late they come. The first two: how much was done, 0 for nothing. */
 
 /* The run that is due: a question for every instance that has a key of a policy with scheduled checks, spread so that the server is asked
  * by at most some twenty agents a second; missed runs are not caught up on. */

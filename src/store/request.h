@@ -122,7 +122,7 @@ int request_handed_out(struct db *db, const struct uuid *instance, json_t **out)
  * does what policy/check.h says follows. ERR_CONFLICT where no key was handed out. */
 int request_checked(struct db *db, const struct uuid *id, const struct verdict *v, const json_t *facts, clock_us now);
 /* jobd: sends the orders whose announced time has come, asks for further checks where a key is being or was taken away, ends what
- * was not granted again in time, logs agents that do not answer. */
+ * was not granted again in time, logs agents that do not answer. How many had something due. */
 int request_revocations_due(struct db *db, clock_us now, int limit);
 /* RUN-4: the device goes to POLICY, and so does the image when it is not there. Load and judge again afterwards. Console. */
 int request_assign_policy(struct db *db, const struct uuid *id, const struct uuid *policy);

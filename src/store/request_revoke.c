@@ -262,6 +262,7 @@ int request_revocations_due(struct db *db, clock_us now, int limit)
 
 		rc = step_one(db, &id, now);
 	}
+	rc = rc < 0 ? rc : (int)db_rows(r);
 	db_result_free(r);
 	return rc;
 }

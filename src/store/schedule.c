@@ -110,6 +110,6 @@ int schedule_run(struct db *db, clock_us now)
 	if (!run)
 		return 0;
 	rc = ask_all(db, now);
-	return rc < 0 ? rc : db_run_one(db, "update integrity_schedule s set last_run = $1, due = (select integrity_next(s.kind, s.weekday,"
+	return rc < 0 ? rc : db_run(db, "update integrity_schedule s set last_run = $1, due = (select integrity_next(s.kind, s.weekday,"
 		" s.at, t.time_zone, greatest($1, s.due)) from tenant t where t.id = s.tenant)", DB_ARGS(db_time_arg(now)));
 }

@@ -9,7 +9,7 @@
 
 #define TIMER_CHANNEL "keyward_timer"    /* notified when a time was set: db_listen */
 
-/* [{timer: "requests", tenant}] */
+/* [{timer: "requests", "bulk", "revocations", "schedule" or "checks", tenant}] */
 int timer_due(struct db *db, json_t **out);
 /* Milliseconds by the database's clock until the next is due, 0 when one is; at most MOST. */
 int timer_wait(struct db *db, int64_t most, int64_t *ms);

@@ -23,6 +23,8 @@ DEFINERS = {
     "timers_next": {"keyward_jobs"},
     "tenant_default_policy": set(),
     "tenant_integrity_schedule": set(),
+    "integrity_timers_due": {"keyward_jobs"},
+    "integrity_timers_next": {"keyward_jobs"},
     "mail_queue": {"keyward_central"},
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
