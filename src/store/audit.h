@@ -103,6 +103,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_REVOKED, "key.revoked", KEY, "Key revoked") \
 	X(KEY_RESTORED, "key.restored", KEY, "Key revocation cancelled") \
 	X(KEY_GRANTED_AGAIN, "key.granted-again", KEY, "Revoked key may be asked for again") \
+	X(KEY_REOPENED, "key.reopened", KEY, "Key request open again: its agent is back") \
 	X(KEY_CLOSED, "key.closed", KEY, "Key request closed") \
 	X(KEY_INTEGRITY, "key.integrity", KEY, "Integrity changed") \
 	X(KEY_POLICY, "key.policy", KEY, "Policy assigned to a key request") \

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
+#include "store/request.h"
 
 static json_t *beats_json(const struct heartbeat *beats, size_t count)
 {
@@ -37,6 +38,8 @@ static int log_back(struct db *db, struct db_result *r)
 		struct uuid id = db_uuid(r, i, 0);
 
 		rc = audit_log(db, AUDIT_INSTANCE_BACK, &(struct audit_object) { "instance", &id, db_text(r, i, 1) }, NULL);
+		if (rc == 0)
+			rc = request_back(db, &id);
 	}
 	return rc;
 }

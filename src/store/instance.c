@@ -93,7 +93,7 @@ static int close_requests(struct db *db, const struct uuid *instance)
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
 		struct uuid id = db_uuid(r, i, 0);
 
-		rc = request_close(db, &id, "instance missing");
+		rc = request_close(db, &id, REQUEST_MISSING);
 	}
 	if (rc >= 0)
 		db_result_free(r);

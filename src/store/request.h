@@ -12,6 +12,7 @@
 #include "store/key.h"
 #include "store/list.h"
 
+#define REQUEST_MISSING "instance missing"       /* why a request was closed */
 #define REQUEST_KEY_SIZE 65      /* P-256 point, uncompressed */
 #define REQUEST_SIGNATURE_SIZE 64
 
@@ -116,6 +117,9 @@ int request_approvals(struct db *db, const struct uuid *id, const json_t *roles,
 int request_revoke(struct db *db, const struct uuid *id, const char *comment);
 /* Revoking and not yet ordered -> Delivered; Revoked -> Pending, and the agent is told to ask anew. */
 int request_restore(struct db *db, const struct uuid *id, const char *comment);
+/* Agent: the instance was missing and is heard again, its heartbeat is written: requests that ended for that reason are open again where
+ * the volume still is, and the instance is checked. */
+int request_back(struct db *db, const struct uuid *instance);
 /* Agent: [id] of the instance's keys that a check is about: delivered, being revoked, revoked and not given up. */
 int request_handed_out(struct db *db, const struct uuid *instance, json_t **out);
 /* The verdict of an integrity check on a key that was handed out (INT-2 to INT-4): keeps Good or Failed with the verdict and FACTS, and

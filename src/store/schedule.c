@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
+#include "store/request.h"
 
 /* So many agents are asked at once, the others one every so many seconds, but none later than: */
 #define AT_ONCE "50"
@@ -93,7 +94,7 @@ static int ask_all(struct db *db, clock_us now)
 	/* Nobody is there to be asked: shown as what it is. */
 	rc = db_queue(db, "insert into integrity_check (tenant, id, instance, reason, run, due, result, summary) select current_tenant(),"
 		" gen_random_uuid(), i.id, 'schedule', $1, $1, 'not-checked', 'the instance is missing' from instance i"
-		" where i.state = 'missing' and " SCHEDULED("r.closed_reason = 'instance missing'"), DB_ARGS(db_time_arg(now)));
+		" where i.state = 'missing' and " SCHEDULED("r.closed_reason = '" REQUEST_MISSING "'"), DB_ARGS(db_time_arg(now)));
 	return rc < 0 ? rc : audit_log(db, AUDIT_INTEGRITY_RUN, NULL, json_pack("{s:I}", "instances", (json_int_t)count));
 }
 

@@ -5,6 +5,8 @@
 #include "pg.h"
 #include "policy/check.h"
 #include "store/check.h"
+#include "store/heartbeat.h"
+#include "store/instance.h"
 #include "store/order.h"
 #include "store/request.h"
 #include "store/tenant.h"
@@ -407,6 +409,35 @@ TEST(missing_while_revoking, "INT-3,RUN-7")
 	CHECK_INT(json_array_size(json_object_get(page, "rows")), 1);
 	json_decref(page);
 	db_free(db);
+}
+
+TEST(silence_does_not_escape_checks, "RUN-7,SEC-7,INT-2")
+{
+	struct place p = make_place("silent", "revoke", 0);
+	json_t *open = json_pack("[{s:s,s:s}]", "device", "vol-1", "status", "open"), *waiting = json_pack("[{s:s,s:s}]", "device", "vol-1",
+		"status", "waiting");
+	struct heartbeat beat = { .agent = p.agent, .at = clock_now(), .volumes = open };
+
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, NULL)), 0);
+	CHECK_TEXT("delivered good closed", STATUS(p));
+	/* It is back and still has the volume open: the key is in use again, and checked. */
+	CHECK_INT(ALONE("keyward_agent", &p.tenant, heartbeat_write(one, &beat, 1)), 0);
+	CHECK_TEXT("delivered good", STATUS(p));
+	CHECK_TEXT("in-use", "select status from device where id = $1", DB_ARGS(db_uuid_arg(&p.device)));
+	CHECK_TEXT("1", ORDERS(p, "check"));
+	CHECK_TEXT("1", LOGGED(p, "key.reopened"));
+	CHECK_INT(checked(&p, INTEGRITY_BAD, clock_now()), 0);
+	CHECK_TEXT("revoking failed", STATUS(p));
+	/* After a reboot it has not. */
+	put("update key_request set status = 'delivered', revoke_ordered = null, closed = null where tenant = $1",
+		DB_ARGS(db_uuid_arg(&p.tenant)));
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, NULL)), 0);
+	beat.volumes = waiting;
+	beat.at = clock_now();
+	CHECK_INT(ALONE("keyward_agent", &p.tenant, heartbeat_write(one, &beat, 1)), 0);
+	CHECK_TEXT("delivered failed closed", STATUS(p));
+	json_decref(open);
+	json_decref(waiting);
 }
 
 PG_TEST_MAIN
