@@ -22,6 +22,12 @@ static int expire_instances(struct db *db, clock_us now)
 	return instance_expire(db, now - INSTANCE_EXPIRES_AFTER, NULL);
 }
 
+static int add_up(struct db *db, clock_us now)
+{
+	(void)now;
+	return request_count_fold(db);
+}
+
 static int clean_sessions(struct db *db, clock_us now)
 {
 	return session_clean(db, now);
@@ -45,6 +51,7 @@ static int clean_changes(struct db *db, clock_us now)
 
 const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
+	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up },
 	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },

@@ -1,5 +1,6 @@
 /* request.c - a key request with all that a decision needs. Asking is in request_ask.c, decisions in request_decide.c, what comes
- * after them in request_key.c, the steps of all three in request_step.c, lists in request_list.c. */
+ * after them in request_key.c, the steps of all three in request_step.c, lists in request_list.c, counts in
+ * request_count.c. */
 #include "store/request.h"
 
 #include <stdlib.h>

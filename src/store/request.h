@@ -137,6 +137,8 @@ int request_due(struct db *db, clock_us now, int limit, json_t **out);
 /* jobd: the time for automatic approval has come (POL-4). V is the verdict of now on FACTS (borrowed, kept): satisfied still, it is
  * approved; otherwise it stays pending and says why. ERR_CONFLICT: no longer pending or due. C is from request_load_locked. */
 int request_approve_due(struct db *db, const struct request_case *c, const json_t *facts, const struct verdict *v, clock_us now);
+/* jobd: adds up what has changed since, for request_per_day, which is right before it as well. */
+int request_count_fold(struct db *db);
 /* jobd: approvals of some of several that were due to expire are void; logged. */
 int request_void_votes(struct db *db, const struct request_case *c);
 

@@ -79,19 +79,6 @@ int request_pending(struct db *db, int64_t *out)
 	return 0;
 }
 
-int request_per_day(struct db *db, const char *zone, int days, json_t **out)
-{
-	return db_get_rows(db, out, "with today as (select (now() at time zone $1)::date as d), counted as (select (requested at time zone"
-		" $1)::date as day, count(*) filter (where status not in ('pending', 'denied') and decided_by is null) as by_policy,"
-		" count(*) filter (where status not in ('pending', 'denied') and decided_by is not null) as by_person,"
-		" count(*) filter (where status = 'denied') as denied, count(*) filter (where status = 'pending') as pending"
-		" from key_request where requested >= ((select d from today) - ($2::int - 1))::timestamp at time zone $1 group by 1)"
-		" select to_char(g, 'YYYY-MM-DD') as day, coalesce(by_policy, 0) as by_policy, coalesce(by_person, 0) as by_person,"
-		" coalesce(denied, 0) as denied, coalesce(pending, 0) as pending from today, generate_series(d - ($2::int - 1), d,"
-		" interval '1 day') as g left join counted on counted.day = g::date order by g",
-		DB_ARGS(db_text_arg(zone), db_int_arg(days)));
-}
-
 int request_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return one(db, out, "select " COLUMNS ", d.description, d.size_bytes, d.os, d.filesystem, d.cipher, d.mode, d.key_bits,"

@@ -67,6 +67,7 @@ def populate(pg, tenant):
         ("insert into key_request (tenant, id, device, instance, agent, access, recipient_key, signature)"
          " values (%s, %s, %s, %s, %s, 'read-only', %s, %s)",
          (tenant, ids["request"], ids["device"], ids["instance"], ids["agent"], b"k" * 65, b"s" * 64)),
+        ("insert into request_count values (%s, now(), 0, 0, 0, 1)", (tenant,)),
         ("insert into key_decision (tenant, id, request, decision, by_kind) values (%s, %s, %s, 'deny', 'user')",
          (tenant, uuid.uuid4(), ids["request"])),
         ("insert into notice_cursor (tenant, seq) values (%s, 0)", (tenant,)),
