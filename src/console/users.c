@@ -43,9 +43,12 @@ const struct route_param user_new_fields[] = {
 	PARAM_END
 };
 
+static const char *const yes_no[] = { "yes", "no", NULL };
+
 const struct route_param user_edit_fields[] = {
 	{ "name", "Name", PARAM_TEXT, PARAM_REQUIRED, 1, 200, NULL },
 	{ "role", "Role", PARAM_ENUM, PARAM_REQUIRED, 0, 0, roles },
+	{ "mail", "Mails", PARAM_ENUM, 0, 0, 0, yes_no },
 	PARAM_END
 };
 
@@ -162,6 +165,16 @@ int user_new_page(struct call *c)
 	return 0;
 }
 
+static int offer_mail(struct call *c, const struct uuid *id)
+{
+	int wanted = 0, rc = user_mail(c->db, id, &wanted);
+
+	call_form(c, "mail", json_string(wanted ? "yes" : "no"));
+	call_form_option(c, "mail", "yes", call_translate(c, "As the role has it"), NULL, wanted);
+	call_form_option(c, "mail", "no", call_translate(c, "None"), NULL, !wanted);
+	return rc;
+}
+
 static int show(struct call *c, const struct uuid *id)
 {
 	int rc, edit = call_may(c, PERMISSION_USERS_EDIT);
@@ -179,7 +192,9 @@ static int show(struct call *c, const struct uuid *id)
 	offer_roles(c, doc_text(row, "role"));
 	if (json_object_get(c->doc, "invitation") == NULL)
 		call_set(c, "invitation", json_null());
-	rc = doc_history(c, doc_text(row, "id"));
+	rc = offer_mail(c, id);
+	if (rc == 0)
+		rc = doc_history(c, doc_text(row, "id"));
 	json_decref(row);
 	return rc;
 }
@@ -257,9 +272,11 @@ int user_edit(struct call *c)
 	struct uuid id = call_uuid(c, "id");
 	int rc = user_change(c->db, STORE_TENANT, &id, call_text(c, "name"), call_text(c, "role"), NULL);
 
+	if (rc == 0 && call_has(c, "mail"))
+		rc = user_set_mail(c->db, &id, strcmp(call_text(c, "mail"), "yes") == 0);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, LAST_ADMINISTRATOR);
-	return rc < 0 ? rc : back(c, &id, "Name and role are saved.");
+	return rc < 0 ? rc : back(c, &id, "The user is saved.");
 }
 
 int user_enable(struct call *c)

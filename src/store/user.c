@@ -171,6 +171,33 @@ static int apply_change(struct db *db, enum store_side side, const struct user *
 	return rc;
 }
 
+int user_mail(struct db *db, const struct uuid *id, int *wanted)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select mail from app_user where id = $1", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	*wanted = db_bool(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int user_set_mail(struct db *db, const struct uuid *id, int wanted)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "update app_user set mail = $2 where id = $1 and mail <> $2 returning email", DB_ARGS(db_uuid_arg(id),
+		db_bool_arg(wanted)));
+
+	if (rc < 0)
+		return rc;
+	if (db_rows(r) == 1)
+		rc = log_user(db, AUDIT_USER_CHANGED, id, db_text(r, 0, 0), json_pack("{s:{s:{s:b,s:b}}}", "changes", "mail", "old", !wanted,
+			"new", wanted));
+	db_result_free(r);
+	return rc;
+}
+
 int user_change(struct db *db, enum store_side side, const struct uuid *id, const char *name, const char *role, const char *state)
 {
 	struct user u = { 0 };

@@ -35,6 +35,9 @@ int user_invite(struct db *db, enum store_side side, const struct uuid *id, cons
 /* NULL leaves a thing as it is. A new role or state ends the user's sessions. ERR_CONFLICT: the last active administrator would
  * be gone, or an invited user be made active without a password. */
 int user_change(struct db *db, enum store_side side, const struct uuid *id, const char *name, const char *role, const char *state);
+/* Of a tenant's user: whether mails are wanted. */
+int user_mail(struct db *db, const struct uuid *id, int *wanted);
+int user_set_mail(struct db *db, const struct uuid *id, int wanted);
 int user_delete(struct db *db, enum store_side side, const struct uuid *id);
 /* Ends all sessions but KEEP (NULL: all). */
 int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep);

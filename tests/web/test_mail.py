@@ -6,7 +6,7 @@ import uuid
 from mailsink import NAME, Sink
 from stack.installation import free_port
 from stack.process import wait_until
-from web import Client, database, make_operator, make_tenant
+from web import Client, database, make_operator, make_tenant, make_user
 
 SECONDS = 120
 USER, SECRET = "keyward", "Mail-secret-häßlich-7"
@@ -168,3 +168,55 @@ def test_tried_again_and_once(server, folder):
         queue(server, tenant, "next@example.net", "next")
         sink.wait("next@example.net")
         wait_until(lambda: job(server, id)[0] == "failed", SECONDS, "it was not given up")
+
+
+def log(server, tenant, event, kind, detail=None):
+    with database(server).cursor() as q:
+        q.execute("begin")
+        q.execute("select set_config('keyward.tenant', %s, true)", (tenant,))
+        q.execute("select audit_append('key', %s, 'system', null, 'test', %s, %s, 'data', %s, null, null)",
+                  (event, kind, str(uuid.uuid4()), json.dumps(detail or {})))
+        q.execute("commit")
+
+
+def test_people_are_told_by_role(server, folder):
+    # covers: NTF-2, INT-2
+    c, (slug, tenant), (_, other) = operator(server), make_tenant(server), make_tenant(server)
+    people = {role: make_user(server, tenant, role) for role in ("account-administrator", "security-administrator", "key-approver",
+                                                                 "auditor", "data-analyst")}
+    stranger, quiet = make_user(server, other), make_user(server, tenant)
+    ada = Client(server, "console")
+    assert ada.sign_in(people["account-administrator"], account=slug).status == 303
+    row, = [r for r in ada.api("/users?limit=200").json["list"]["rows"] if r["email"] == quiet]
+    assert ada.api(row["url"], {"name": "Quiet", "role": "account-administrator", "mail": "no"}).status == 200
+    form = ada.api(row["url"]).json["form"]["mail"]
+    assert form["value"] == "no", form
+    with Sink(server, folder) as sink:
+        save(c, sink, server, security="none", ca="")
+        for _ in range(30):
+            log(server, tenant, "key.pending", "request")
+        log(server, tenant, "key.integrity", "request", {"integrity": "good"})
+        log(server, tenant, "key.integrity", "request", {"integrity": "failed"})
+        log(server, tenant, "instance.not-checked", "instance", {"checks": 3})
+        log(server, tenant, "user.signed-in", "user")
+        for role in ("account-administrator", "security-administrator"):
+            sink.wait(people[role], "Integrity check failed")
+            sink.wait(people[role], "not checked")
+        pending = sink.wait(people["key-approver"], "waits for approval")
+        sink.wait(people["account-administrator"], "waits for approval")
+        waiting = sum(int((m.subject.partition("(")[2] or "1)").rstrip(")")) for m in sink.to(people["key-approver"]))
+        wait_until(lambda: job_count(server) == 0, SECONDS, "mails wait")
+        assert waiting <= 30 and server.address("console") in pending.text
+        subjects = [m.subject for m in sink.mails]
+        assert not any("waits" in m.subject for m in sink.to(people["security-administrator"])), subjects
+        assert not any("Integrity" in m.subject for m in sink.to(people["key-approver"])), subjects
+        for nobody in (people["auditor"], people["data-analyst"], stranger, quiet):
+            assert sink.to(nobody) == [], nobody
+        assert len([m for m in sink.to(people["account-administrator"]) if "Integrity check failed" in m.subject]) == 1
+    assert c.api("/mail/remove", {}).status == 200
+
+
+def job_count(server):
+    with database(server).cursor() as q:
+        q.execute("select count(*) from job where kind = 'mail' and state = 'waiting'")
+        return q.fetchone()[0]
