@@ -11,7 +11,8 @@ import fixtures
 from stack.process import last_words
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VALUE_MAX = 300
+VALUE_MAX = 600
+LOG_LINES = 8                # of each process that was started
 
 
 def say(line):
@@ -35,7 +36,8 @@ def explain(error):
                     text = repr(value)
                 except Exception as e:
                     text = f"<no repr: {e}>"
-                print(f"  {name} = {text[:VALUE_MAX]}")
+                # What a program printed last says more than how it began.
+                print(f"  {name} = {text if len(text) <= VALUE_MAX else text[:VALUE_MAX // 3] + ' ... ' + text[-VALUE_MAX:]}")
 
 
 def load(file):
@@ -55,11 +57,11 @@ def one(call, per_file, known):
         if isinstance(e, (KeyboardInterrupt, SystemExit)):
             e = AssertionError(f"the test ended with {e!r}").with_traceback(e.__traceback__)
         error = e
-        print("\n".join(last_words()))
-    for e in [error, *scope.close()]:
-        if e is not None:
-            explain(e)
-            error = error or e
+        explain(e)
+        print("\n".join(last_words(LOG_LINES)))
+    for e in scope.close():
+        explain(e)
+        error = error or e
     return error is None
 
 

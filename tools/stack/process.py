@@ -40,7 +40,7 @@ def wait_until(ask, seconds, what, alive=lambda: True):
         time.sleep(0.05)
 
 
-def last_words(count=25):
+def last_words(count):
     """The last lines of the logs of all that was started and whose log is still there: why something did not come about."""
     text = []
     for process in STARTED.values():
