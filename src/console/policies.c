@@ -149,8 +149,8 @@ static void set_words(struct call *c, const json_t *row)
 	json_array_foreach(all, i, one)
 		for (size_t p = 0; p < ARRAY_LEN(parts); p++)
 			if (strncmp(doc_text(one, "at"), parts[p], strlen(parts[p])) == 0 && json_is_string(json_object_get(one, "new")))
-				json_array_append_new(out, json_pack("{s:s, s:s}", "label", call_translate(c, doc_text(one, "label")), "value",
-					doc_text(one, "new")));
+				json_array_append_new(out, json_pack("{s:s, s:s, s:b}", "label", call_translate(c, doc_text(one, "label")), "value",
+					doc_text(one, "new"), "wide", strcmp(doc_text(one, "at"), "approvals/of") == 0));
 	call_set(c, "words", out);
 	json_decref(all);
 	json_decref(nothing);

@@ -139,8 +139,12 @@ static json_t *number_text(const json_t *value)
 int policy_actions_page(struct call *c)
 {
 	static const struct { const char *field, *at; } faults[] = { { "on_match", "action/on_match" }, { "on_mismatch",
-		"action/on_mismatch" }, { "timeout", "action/timeout_s" }, { "needed", "approvals/needed" }, { "expires",
-		"approvals/expires_s" }, { "on_failure", "check/on_failure" }, { "grace", "check/grace_s" } };
+		"action/on_mismatch" }, { "needed", "approvals/needed" }, { "on_failure", "check/on_failure" } };
+	/* The validator counts seconds; people choose a unit. */
+	static const struct { const char *field, *at, *text; } times[] = {
+		{ "timeout", "action/timeout_s", "A time is needed here: a whole number, at most 365 days." },
+		{ "expires", "approvals/expires_s", "A time is needed here: a whole number, from 1 minute to 90 days." },
+		{ "grace", "check/grace_s", "A time is needed here: a whole number, at most 30 days." } };
 	struct policy_edit e;
 	const json_t *action, *approvals, *check;
 	int rc = policy_edit_load(c, &e);
@@ -162,6 +166,9 @@ int policy_actions_page(struct call *c)
 	call_set(c, "no_rules", json_boolean(json_array_size(json_object_get(e.document, "rules")) == 0));
 	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
 		policy_edit_show_fault(c, &e, faults[i].field, faults[i].at);
+	for (size_t i = 0; i < ARRAY_LEN(times); i++)
+		if (policy_edit_fault(&e, times[i].at))
+			call_form_error(c, times[i].field, call_translate(c, times[i].text));
 	if (rc == 0)
 		rc = show_approvers(c, &e, approvals);
 	policy_edit_release(&e);

@@ -81,7 +81,7 @@ def test_the_wizard_without_scripts(server, world):
     assert page.path.endswith("/actions"), page.errors
     page.press("finish", on_match="manual-timeout", timeout="0", needed="0", on_failure="revoke-after", scheduled="1")
     assert "/actions" in page.path
-    assert any("seconds until the automatic approval" in e for e in page.errors), page.errors
+    assert any("at most 365 days" in e for e in page.errors) and any("at most 30 days" in e for e in page.errors), page.errors
     assert any("from 1 to 20" in e for e in page.errors) and len(page.errors) == 3, page.errors
     page.press("finish", timeout="90", timeout_unit="m", needed="1", grace="2", grace_unit="h", expires="3", expires_unit="h")
     id = id_of(page)
