@@ -85,6 +85,18 @@ static int write_account(struct db *db, const struct gathered *first, size_t cou
 	return rc;
 }
 
+/* One agent's trouble is not its account's: what cannot be written together is written one by one. */
+static void write_all(struct db *db, const struct gathered *first, size_t count)
+{
+	int rc = write_account(db, first, count);
+
+	if (rc < 0)
+		log_warning("heartbeats not written", "why", err_text(), NULL);
+	for (size_t i = 0; count > 1 && i < count && rc < 0 && rc != ERR_UNAVAILABLE; i++)
+		if (write_account(db, &first[i], 1) < 0)
+			log_warning("heartbeat not written", "why", err_text(), NULL);
+}
+
 void agentapi_tick(struct web_thread *t)
 {
 	struct db *db = web_thread_db(t, WEB_AGENTS);
@@ -94,8 +106,7 @@ void agentapi_tick(struct web_thread *t)
 	for (size_t i = 0, n; i < gathered_count; i += n) {
 		for (n = 1; i + n < gathered_count && uuid_equal(&gathered[i].account, &gathered[i + n].account); n++)
 			;
-		if (write_account(db, &gathered[i], n) < 0)
-			log_warning("heartbeats not written", "why", err_text(), NULL);
+		write_all(db, &gathered[i], n);
 	}
 	for (size_t i = 0; i < gathered_count; i++)
 		json_decref(gathered[i].volumes);

@@ -440,4 +440,30 @@ TEST(silence_does_not_escape_checks, "RUN-7,SEC-7,INT-2")
 	json_decref(waiting);
 }
 
+/* What a machine that comes back says of a device stops nobody's heartbeats, its own or its neighbours'. */
+TEST(a_machine_that_is_back_with_a_device_that_is_not_ours, "RUN-7,SEC-5")
+{
+	static const struct { const char *status, *luks, *device, *request; } cases[] = {
+		{ "not-configured", "", "not-configured", "delivered good closed" },
+		{ "configured", "", "configured", "delivered good closed" }, { "encryption-error", "l-1", "encryption-error", "delivered good closed" },
+		{ "undetected", "", "undetected", "delivered good closed" }, { "undetected", "l-1", "in-use", "delivered good" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char slug[] = "back-0";
+		struct place p = (slug[5] = (char)('0' + i), make_place(slug, "revoke", 0));
+		json_t *open = json_pack("[{s:s,s:s}]", "device", "vol-1", "status", "open");
+		struct heartbeat beat = { .agent = p.agent, .at = clock_now(), .volumes = open };
+
+		CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, NULL)), 0);
+		put("update device set status = $2, luks_uuid = $3 where id = $1", DB_ARGS(db_uuid_arg(&p.device),
+			db_text_arg(cases[i].status), db_text_arg(cases[i].luks)));
+		CHECK_INT(ALONE("keyward_agent", &p.tenant, heartbeat_write(one, &beat, 1)), 0);
+		CHECK_TEXT("running", "select state from instance where id = $1", DB_ARGS(db_uuid_arg(&p.instance)));
+		CHECK_TEXT(cases[i].device, "select status from device where id = $1", DB_ARGS(db_uuid_arg(&p.device)));
+		CHECK_TEXT(cases[i].request, STATUS(p));
+		json_decref(open);
+	}
+}
+
 PG_TEST_MAIN
