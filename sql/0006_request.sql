@@ -77,6 +77,7 @@ CREATE INDEX key_request_instance ON key_request (tenant, instance, requested);
 CREATE INDEX key_request_agent ON key_request (tenant, agent) WHERE closed IS NULL;
 CREATE INDEX key_request_policy ON key_request (tenant, policy);
 CREATE INDEX key_request_revoke_due ON key_request (revoke_due) WHERE revoke_due IS NOT NULL;
+CREATE INDEX key_request_person_revoked ON key_request (tenant, instance) WHERE revoke_by = 'person';
 CREATE INDEX key_request_due ON key_request (due) WHERE due IS NOT NULL;
 -- A pooled device is given to one instance at a time, whatever two agents ask at the same moment (POL-5).
 CREATE UNIQUE INDEX key_request_pooled ON key_request (tenant, device)

@@ -36,6 +36,7 @@ static int take_policy(struct db_result *r, struct request_case *c)
 	c->policy_pooling = db_bool(r, 0, 18);
 	c->approvals_needed = db_int(r, 0, 25);
 	c->judged_version = db_int(r, 0, 26);
+	c->person_revoked = db_bool(r, 0, 30);
 	return rc;
 }
 
@@ -69,7 +70,14 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 	return rc < 0 ? rc : take_recipient(r, 9, c);
 }
 
-#define CASE_DEVICE 30           /* the column where the device's begin */
+#define CASE_DEVICE 31           /* the column where the device's begin */
+
+/* A person took this key from this machine, by another request, and nobody has approved it since. */
+#define PERSON_REVOKED "exists (select 1 from key_request o where o.tenant = r.tenant and o.instance = r.instance and o.id <> r.id" \
+	" and o.revoke_by = 'person' and (o.device = r.device or coalesce(o.asked_device, o.device) = coalesce(r.asked_device, r.device))" \
+	" and not exists (select 1 from key_request n where n.tenant = o.tenant and n.instance = o.instance and n.requested > o.requested" \
+	" and (n.device = r.device or coalesce(n.asked_device, n.device) = coalesce(r.asked_device, r.device))" \
+	" and n.decided_by is not null and n.status <> 'denied'))"
 
 /* The instance that has the device open is the one whose delivered request is not closed. */
 #define CASE "select r.agent, r.instance, i.image, r.status, r.integrity, r.closed is not null, r.access, r.mount_point, r.address," \
@@ -78,7 +86,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 	" (select o.instance from key_request o where o.tenant = r.tenant and o.device = r.device and o.instance <> r.instance" \
 	" and o.closed is null and o.status in ('delivered', 'revoking') order by o.requested desc limit 1)," \
 	" t.state = 'active', r.approve_at, coalesce(r.key_version, 0), r.verdict is not null, p.approvals_needed," \
-	" case when r.verdict is not null and r.policy = p.id then r.policy_version else 0 end, r.votes_expire, r.gist, coalesce(r.asked_device, r.device), " DEVICE_COLUMNS \
+	" case when r.verdict is not null and r.policy = p.id then r.policy_version else 0 end, r.votes_expire, r.gist, coalesce(r.asked_device, r.device), " PERSON_REVOKED ", " DEVICE_COLUMNS \
 	" from key_request r join device d on d.tenant = r.tenant and d.id = r.device join policy p on p.tenant = d.tenant" \
 	" and p.id = d.policy join instance i on i.tenant = r.tenant and i.id = r.instance join tenant t on t.id = r.tenant" \
 	" where r.id = $1"
@@ -162,8 +170,9 @@ void request_evaluate(const struct request_case *c, const json_t *facts, clock_u
 	/* Image and device in different policies: nobody but a person can say which one holds (RUN-4). */
 	if (!c->image_in_policy)
 		out->integrity = INTEGRITY_UNKNOWN;
-	/* A policy that asks for no approval at all is a mistake, and a mistake releases nothing (SEC-7). */
-	if (!c->image_in_policy || c->approvals_needed < 1 || (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)
+	/* A policy that asks for no approval at all is a mistake, and a mistake releases nothing (SEC-7). What a person revoked only a
+	 * person gives back, however the agent asks for it. */
+	if (!c->image_in_policy || c->approvals_needed < 1 || (c->person_revoked && out->action != POLICY_ACTION_DENY) || (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)
 		|| (out->unknown && is_awaited(facts ? facts : c->facts))) {
 		out->action = POLICY_ACTION_MANUAL;
 		out->approve_at = 0;

@@ -49,6 +49,7 @@ struct request_case {
 	struct uuid used_by;         /* another instance that has the device open; nil: none */
 	char *gist;                  /* what an approver sees of it, in short (sql/0006) */
 	int tenant_active;
+	int person_revoked;          /* a person revoked this key here before, and no person has approved it since */
 };
 
 void request_case_release(struct request_case *c);           /* frees what it points to; zeroed is fine */
@@ -82,7 +83,8 @@ int request_load_locked(struct db *db, const struct uuid *id, struct request_cas
 /* The order to the agent to ask again, for an open request at which it rests (request_rests); else ERR_CONFLICT. */
 int request_order(struct db *db, const struct uuid *id);
 /* What C's policy says to FACTS (borrowed; NULL: those of the request), with all that keeps it from deciding by itself: image and
- * device in different policies (RUN-4: Unknown), and approvals of several people, or of none (RUN-8). Pure; verdict_release. */
+ * device in different policies (RUN-4: Unknown), approvals of several people, or of none (RUN-8), and a person's revocation before.
+ * Pure; verdict_release. */
 void request_evaluate(const struct request_case *c, const json_t *facts, clock_us now, struct verdict *out);
 /* Keeps V of a pending request and acts on it: approved, denied, or pending with V's approve_at; a time that runs already runs on. C is
  * from request_load_locked in this transaction. */

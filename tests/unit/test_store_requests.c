@@ -208,6 +208,60 @@ TEST(request_life, "RUN-2,RUN-5,INT-3,LOG-3")
 	CHECK_INT(logged(&tenant, "key.revoked"), 1);
 }
 
+/* What the policy of ID says when the machine's agent asks. */
+static enum policy_action evaluated(const struct machine *m, const struct uuid *id)
+{
+	struct request_case c = { 0 };
+	struct verdict v = { .action = POLICY_ACTION_DENY };
+	struct db *db = as("keyward_agent", &m->tenant);
+
+	CHECK_INT(request_load_locked(db, id, &c), 0);
+	request_evaluate(&c, NULL, clock_now(), &v);
+	verdict_release(&v);
+	request_case_release(&c);
+	finish(db);
+	return v.action;
+}
+
+/* Whoever asks again, with another one-time key and another reason, does not get what a person took away. */
+TEST(what_a_person_revoked_a_policy_does_not_give_back, "INT-4,RUN-5,SEC-7")
+{
+	struct uuid tenant = make_tenant("taken"), device, other, id, policy = default_policy(&tenant);
+	struct machine m = make_machine(&tenant, "i-1", 2);
+	json_t *document = json_loads("{\"keyward_policy\": 1, \"name\": \"Default policy\", \"description\": \"d\", \"rules\": [{\"type\":"
+		" \"os.system\", \"conditions\": [{\"operator\": \"equals\", \"value\": \"linux\"}]}], \"action\": {\"on_match\": \"approve\","
+		" \"on_mismatch\": \"deny\", \"timeout_s\": 0}}", 0, NULL);
+
+	settle(&m);
+	device = encrypt(&m, "vol-1");
+	other = encrypt(&m, "vol-2");
+	CHECK_INT(ALONE("keyward_console", &tenant, policy_change(one, &policy, document, "", 0)), 0);
+	json_decref(document);
+	id = ask(&m, &device, 1, 1);
+	CHECK_INT(evaluated(&m, &id), POLICY_ACTION_APPROVE);
+	CHECK_INT(judge(&m, &id, REQUEST_EVENT_APPROVE, 0), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_console", &tenant, request_revoke(one, &id, "stolen")), 0);
+	/* Before it has closed the volume, after that, and after a denial. */
+	id = ask(&m, &device, 2, 1);
+	CHECK_INT(evaluated(&m, &id), POLICY_ACTION_MANUAL);
+	CHECK_INT(judge(&m, &id, -1, 0), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_volume_closed(one, &m.instance, &device, "revoked")), 0);
+	CHECK_INT(evaluated(&m, &id), POLICY_ACTION_MANUAL);
+	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_DENY, "no")), 0);
+	id = ask(&m, &device, 3, 1);
+	CHECK_INT(evaluated(&m, &id), POLICY_ACTION_MANUAL);
+	/* The machine's other device was not taken away. */
+	other = ask(&m, &other, 4, 1);
+	CHECK_INT(evaluated(&m, &other), POLICY_ACTION_APPROVE);
+	/* A person has approved it: then the policy decides again. */
+	CHECK_INT(judge(&m, &id, -1, 0), 0);
+	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	id = ask(&m, &device, 5, 1);
+	CHECK_INT(evaluated(&m, &id), POLICY_ACTION_APPROVE);
+}
+
 TEST(requests_of_two_instances, "POL-5,RUN-4,RUN-1")
 {
 	struct uuid tenant = make_tenant("two"), device, a, b, policy = uuid_new();
