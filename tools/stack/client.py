@@ -2,6 +2,7 @@
 pages as JSON."""
 import http.client
 import json
+import random
 import re
 import socket
 import urllib.parse
@@ -43,10 +44,12 @@ class _Connection(http.client.HTTPSConnection):
 
 
 class Client:
-    """SITE: "central" or "console". SOURCE: the address that it comes from (127.x.y.z)."""
+    """SITE: "central" or "console". SOURCE: the address that it comes from (127.x.y.z); without one, one of its own: people sit at
+    different machines, and an address has so many tries to sign in."""
 
     def __init__(self, installation, site, source=None):
-        self.it, self.site, self.host, self.source = installation, site, SITES[site], source
+        self.it, self.site, self.host = installation, site, SITES[site]
+        self.source = source or f"127.{random.randint(16, 250)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
         self.origin = installation.address(site)
         self.cookies = {}
         self.csrf = ""
