@@ -67,7 +67,8 @@ static int offer_zones(struct call *c, const char *chosen)
 static void show_run(struct call *c, const json_t *row)
 {
 	static const char *const counts[] = { "instances", "good", "failed", "not_checked", "open", "policies", "revoking" };
-	json_t *out = json_pack("{s:o, s:o}", "next", doc_when(c, row, "due"), "last", doc_when(c, row, "last_run"));
+	json_t *out = json_pack("{s:o, s:O, s:o}", "next", doc_when(c, row, "due"), "local", json_object_get(row, "due_local"), "last",
+		doc_when(c, row, "last_run"));
 
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		json_object_set(out, counts[i], json_object_get(row, counts[i]));

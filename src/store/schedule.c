@@ -17,6 +17,7 @@ int schedule_get(struct db *db, json_t **out)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select s.kind, s.weekday, to_char(s.at, 'HH24:MI') as at, s.regrant_s, s.due, s.last_run, t.time_zone,"
+		" to_char(s.due at time zone t.time_zone, 'YYYY-MM-DD HH24:MI') || ' (' || t.time_zone || ')' as due_local,"
 		" s.changed, s.changed_by, " RUN_COUNT("true") " as instances, " RUN_COUNT("c.result = 'good'") " as good, "
 		RUN_COUNT("c.result = 'failed'") " as failed, " RUN_COUNT("c.result = 'not-checked'") " as not_checked, "
 		RUN_COUNT("c.result is null") " as open, (select count(*) from policy p where p.check_scheduled) as policies,"
