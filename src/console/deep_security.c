@@ -99,7 +99,7 @@ static int save(struct call *c, const struct buf *api_key)
 		.ca = call_text(c, "ca"), .keep_s = call_int(c, "keep_minutes", 5) * MINUTE_S, .api_key = api_key });
 
 	if (rc == ERR_INVALID)
-		return call_field_error(c, "api_key", "The manager asks for an API key: make one there under Administration, API Keys.");
+		return call_field_error(c, "api_key", "Type the API key of the manager at this address: it is made there under Administration, API Keys.");
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "The connection is saved.");

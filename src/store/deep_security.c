@@ -1,6 +1,8 @@
 /* deep_security.c - connection, answers, and when an answer is too old. */
 #include "store/deep_security.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -39,6 +41,12 @@ static int log_change(struct db *db, const json_t *before, const struct deep_sec
 	return detail ? audit_log(db, AUDIT_DEEP_SECURITY, NULL, detail) : 0;
 }
 
+/* A key must not go to another server than the one that it was typed for. */
+static int keeps_key(const json_t *before, const struct deep_security_change *c)
+{
+	return json_is_true(json_object_get(before, "has_key")) && strcmp(json_string_value(json_object_get(before, "url")), c->url) == 0;
+}
+
 int deep_security_set(struct db *db, const struct deep_security_change *c)
 {
 	json_t *before = NULL;
@@ -46,11 +54,11 @@ int deep_security_set(struct db *db, const struct deep_security_change *c)
 
 	if (rc < 0)
 		return rc;
-	if (c->enabled && (*c->url == '\0' || (c->api_key == NULL && !json_is_true(json_object_get(before, "has_key")))))
+	if (c->enabled && (*c->url == '\0' || (c->api_key == NULL && !keeps_key(before, c))))
 		rc = err_set(ERR_INVALID, "a connection needs an address and an API key");
 	if (rc == 0)
 		rc = db_run(db, "insert into deep_security (tenant, enabled, url, ca, keep_s, api_key) values (current_tenant(), $1, $2, $3,"
-			" $4, coalesce($5, (select api_key from deep_security))) on conflict (tenant) do update set enabled = excluded.enabled, url = excluded.url, ca = excluded.ca,"
+			" $4, coalesce($5, (select api_key from deep_security where url = $2))) on conflict (tenant) do update set enabled = excluded.enabled, url = excluded.url, ca = excluded.ca,"
 			" keep_s = excluded.keep_s, api_key = excluded.api_key, changed = now(), test_asked = null,"
 			" tested = null, test_error = null", DB_ARGS(db_bool_arg(c->enabled), db_text_arg(c->url), db_text_arg(c->ca),
 			db_int_arg(c->keep_s), db_bytes_arg(c->api_key ? c->api_key->data : NULL, c->api_key ? c->api_key->len : 0)));

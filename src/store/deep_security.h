@@ -8,7 +8,7 @@
 #define DEEP_SECURITY_JOB_TEST "deep-security-test"
 #define DEEP_SECURITY_JOB_ASK "deep-security-ask"      /* payload {"instance": id} */
 
-/* NULL leaves the secret as it is. */
+/* API_KEY NULL leaves the secret as it is; with another URL there is none then. */
 struct deep_security_change {
 	int enabled;
 	const char *url, *ca;

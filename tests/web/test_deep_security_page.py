@@ -72,6 +72,23 @@ def test_faults_stand_at_their_fields(server, world, manager):
     assert other.post("/deep-security/test").status == 409
 
 
+def test_a_key_goes_to_no_other_server(server, manager):
+    # covers: ADM-4, SEC-1
+    c = World(server).console()
+    assert c.post("/deep-security", **fields(manager)).status == 303
+    asked = len(manager.asked)
+    elsewhere = manager.url + "/elsewhere"
+    page = c.post("/deep-security", **fields(manager, url=elsewhere, api_key=""))
+    assert page.status == 422 and 'id="e-api_key"' in page.text, page
+    # Nor in two steps.
+    assert c.post("/deep-security", **fields(manager, enabled="0", url=elsewhere, api_key="")).status == 303
+    assert c.post("/deep-security", **fields(manager, url=elsewhere, api_key="")).status == 422
+    assert c.api("/deep-security").json["connection"]["has_key"] is False
+    assert len(manager.asked) == asked
+    assert c.post("/deep-security", **fields(manager)).status == 303
+    assert outcome(c)["badge"]["name"] == "Works"
+
+
 def ask(world, machine):
     with database(world.it).cursor() as c:
         c.execute("insert into job (id, tenant, kind, payload) values (%s, %s, 'deep-security-ask', %s)",
