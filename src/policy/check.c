@@ -1,9 +1,7 @@
 /* check.c - what an integrity check's result does to a key that was handed out. */
 #include "policy/check.h"
 
-#include <string.h>
-
-#include "base/err.h"
+#include "base/word.h"
 
 #define AGAIN_LEAST (15 * CLOCK_SECOND)
 #define AGAIN_MOST (5 * CLOCK_MINUTE)
@@ -68,13 +66,12 @@ const char *check_failure_label(enum check_failure f)
 
 int check_failure_parse(const char *name, enum check_failure *out)
 {
-	for (int i = 0; i < CHECK_FAILURE_COUNT; i++) {
-		if (strcmp(name, failures[i]) == 0) {
-			*out = (enum check_failure)i;
-			return 0;
-		}
-	}
-	return err_set(ERR_INVALID, "no such act on a failed check: %s", name);
+	int i = word_find(failures, CHECK_FAILURE_COUNT, name, "act on a failed check");
+
+	if (i < 0)
+		return i;
+	*out = (enum check_failure)i;
+	return 0;
 }
 
 const char *check_act_name(enum check_act a)

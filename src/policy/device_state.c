@@ -2,9 +2,8 @@
 #include "policy/device_state.h"
 
 #include <stddef.h>
-#include <string.h>
-
 #include "base/err.h"
+#include "base/word.h"
 
 static const struct transition {
 	unsigned char from, event, to;
@@ -101,11 +100,10 @@ const char *device_event_name(enum device_event e)
 
 int device_state_parse(const char *name, enum device_state *out)
 {
-	for (int i = 0; i < DEVICE_STATE_COUNT; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*out = (enum device_state)i;
-			return 0;
-		}
-	}
-	return err_set(ERR_INVALID, "no such device status: %s", name);
+	int i = word_find(names, DEVICE_STATE_COUNT, name, "device status");
+
+	if (i < 0)
+		return i;
+	*out = (enum device_state)i;
+	return 0;
 }

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "base/err.h"
 #include "base/json.h"
+#include "base/word.h"
 #include "policy/parts.h"
 
 #define SKEW CLOCK_DAY           /* clocks differ; a date further ahead is no date that anything can be said of */
@@ -42,13 +42,12 @@ const char *policy_action_label(enum policy_action a)
 
 int policy_action_parse(const char *name, enum policy_action *out)
 {
-	for (int i = 0; i < POLICY_ACTION_COUNT; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*out = (enum policy_action)i;
-			return 0;
-		}
-	}
-	return err_set(ERR_INVALID, "no such action: %s", name);
+	int i = word_find(names, POLICY_ACTION_COUNT, name, "action");
+
+	if (i < 0)
+		return i;
+	*out = (enum policy_action)i;
+	return 0;
 }
 
 const char *rule_status_name(enum rule_status s)

@@ -1,9 +1,8 @@
 /* request_state.c - the transition table of key requests. */
 #include "policy/request_state.h"
 
-#include <string.h>
-
 #include "base/err.h"
+#include "base/word.h"
 
 #define S(id) (REQUEST_##id + 1)
 
@@ -87,13 +86,12 @@ const char *request_event_name(enum request_event e)
 
 int request_state_parse(const char *name, enum request_state *out)
 {
-	for (int i = 0; i < REQUEST_STATE_COUNT; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*out = (enum request_state)i;
-			return 0;
-		}
-	}
-	return err_set(ERR_INVALID, "no such key status: %s", name);
+	int i = word_find(names, REQUEST_STATE_COUNT, name, "key status");
+
+	if (i < 0)
+		return i;
+	*out = (enum request_state)i;
+	return 0;
 }
 
 const char *integrity_name(enum integrity i)
@@ -108,11 +106,10 @@ const char *integrity_label(enum integrity i)
 
 int integrity_parse(const char *name, enum integrity *out)
 {
-	for (int i = 0; i < INTEGRITY_COUNT; i++) {
-		if (strcmp(name, integrity_names[i]) == 0) {
-			*out = (enum integrity)i;
-			return 0;
-		}
-	}
-	return err_set(ERR_INVALID, "no such integrity: %s", name);
+	int i = word_find(integrity_names, INTEGRITY_COUNT, name, "integrity");
+
+	if (i < 0)
+		return i;
+	*out = (enum integrity)i;
+	return 0;
 }

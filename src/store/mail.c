@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/word.h"
 #include "store/job.h"
 #include "store/setting.h"
 
@@ -39,13 +40,12 @@ const char *mail_security_label(enum mail_security s)
 
 int mail_security_parse(const char *name, enum mail_security *out)
 {
-	for (int i = 0; i < MAIL_SECURITY_COUNT; i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*out = (enum mail_security)i;
-			return 0;
-		}
-	}
-	return err_set(ERR_INVALID, "no such protection of mail: %s", name);
+	int i = word_find(names, MAIL_SECURITY_COUNT, name, "protection of mail");
+
+	if (i < 0)
+		return i;
+	*out = (enum mail_security)i;
+	return 0;
 }
 
 void mail_server_release(struct mail_server *s)
