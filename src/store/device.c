@@ -97,6 +97,11 @@ static const struct list_column sorts[] = {
 static const char *const searches[] = {
 	"d.name", "d.description", "d.provider_device", "d.mount_point", "coalesce(i.host_name, '')", NULL,
 };
+static const struct list_way ways[] = {
+	{ "device", "select id from device where id = any ($::uuid[])" },
+	{ "instance", "select id from device where instance = any ($::uuid[])" },
+	{ NULL },
+};
 static const struct list_filter filters[] = {
 	{ "status", "d.status = $" },
 	{ "provider", "d.provider = $" },
@@ -107,7 +112,8 @@ static const struct list_filter filters[] = {
 	{ NULL },
 };
 static const struct list_spec spec = {
-	.columns = COLUMNS, .from = FROM, .id = "d.id", .sorts = sorts, .searches = searches, .filters = filters,
+	.columns = COLUMNS, .from = FROM, .id = "d.id", .sorts = sorts, .searches = searches, .ways = ways,
+	.filters = filters,
 };
 
 int device_list(struct db *db, const struct list_query *query, json_t **page)

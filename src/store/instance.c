@@ -19,6 +19,11 @@ static const struct list_column sorts[] = {
 	{ NULL },
 };
 static const char *const searches[] = { "i.host_name", "i.provider_instance", "i.distribution", "coalesce(m.name, '')", NULL };
+static const struct list_way ways[] = {
+	{ "instance", "select id from instance where id = any ($::uuid[])" },
+	{ "image", "select id from instance where image = any ($::uuid[])" },
+	{ NULL },
+};
 static const struct list_filter filters[] = {
 	{ "state", "i.state = $" },
 	{ "provider", "i.provider = $" },
@@ -26,7 +31,8 @@ static const struct list_filter filters[] = {
 	{ NULL },
 };
 static const struct list_spec spec = {
-	.columns = COLUMNS, .from = FROM, .id = "i.id", .sorts = sorts, .searches = searches, .filters = filters,
+	.columns = COLUMNS, .from = FROM, .id = "i.id", .sorts = sorts, .searches = searches, .ways = ways,
+	.filters = filters,
 };
 
 int instance_list(struct db *db, const struct list_query *query, json_t **page)

@@ -12,6 +12,9 @@
 
 #define CURSOR_MAX 2048
 #define LIST_ARGS_MAX 16
+#define WAYS_MAX 8
+#define FOUND_MAX 1000           /* of more it is cheaper to read rows in the order of the page until it is full */
+#define INDEXED_MIN 3            /* characters: the index is of threes */
 
 /* A list in the making. */
 struct listing {
@@ -25,7 +28,7 @@ struct listing {
 	struct buf sql;
 	struct db_arg args[LIST_ARGS_MAX];
 	size_t arg_count;
-	char *pattern;
+	char *pattern, *found;       /* found: an array of ids, as text */
 };
 
 static int add_arg(struct listing *l, struct db_arg a)
@@ -88,15 +91,102 @@ char *list_pattern(const char *text)
 	return buf_take(&b);
 }
 
-static int add_search(struct listing *l)
+/* Text with $ for argument N. */
+static void put_text(struct buf *sql, const char *text, int n)
 {
-	int n;
+	for (; *text; text++) {
+		if (*text == '$')
+			buf_printf(sql, "$%d", n);
+		else
+			buf_putc(sql, *text);
+	}
+}
+
+/* COLUMN of the rows, an array as text; of rows of KIND alone where that is given. The caller frees. */
+static char *take_ids(const struct db_result *r, int column, const char *kind)
+{
+	struct buf b = BUF_INIT;
+
+	buf_putc(&b, '{');
+	for (size_t i = 0; i < db_rows(r); i++)
+		if (kind == NULL || strcmp(db_text(r, i, 0), kind) == 0)
+			buf_printf(&b, "%s%s", b.len > 1 ? "," : "", db_text(r, i, column));
+	buf_putc(&b, '}');
+	return buf_take(&b);
+}
+
+/* The names like the pattern; more than FOUND_MAX means that there are too many. */
+static int find_names(struct listing *l, struct db *db, struct db_result **out)
+{
+	struct buf kinds = BUF_INIT;
+	int rc;
+
+	for (const struct list_way *w = l->spec->ways; w->kind; w++)
+		buf_printf(&kinds, "%c%s", kinds.len ? ',' : '{', w->kind);
+	buf_putc(&kinds, '}');
+	rc = db_query(db, out, "select kind, id::text from search_found($1, $2::text[], $3::int)",
+		DB_ARGS(db_text_arg(l->pattern), db_text_arg(buf_str(&kinds)), db_int_arg(FOUND_MAX + 1)));
+	buf_free(&kinds);
+	return rc;
+}
+
+/* The list's rows with those names, all ways in one statement, whose text is the same for every search. */
+static int find_rows(struct listing *l, struct db *db, const struct db_result *names, struct db_result **out)
+{
+	struct buf sql = BUF_INIT;
+	struct db_arg args[WAYS_MAX];
+	char *ids[WAYS_MAX];
+	size_t count = 0;
+	int rc;
+
+	buf_puts(&sql, "select id::text from (");
+	for (const struct list_way *w = l->spec->ways; w->kind && count < WAYS_MAX; w++) {
+		buf_puts(&sql, count ? " union all (" : "(");
+		ids[count] = take_ids(names, 1, w->kind);
+		args[count] = db_text_arg(ids[count]);
+		put_text(&sql, w->ids, (int)++count);
+		buf_printf(&sql, " limit %d)", FOUND_MAX + 1);
+	}
+	buf_printf(&sql, ") as found limit %d", FOUND_MAX + 1);
+	rc = db_query(db, out, buf_str(&sql), args, count);
+	while (count > 0)
+		free(ids[--count]);
+	buf_free(&sql);
+	return rc;
+}
+
+/* Sets found, unless too much was found for that, or the text is too short for the index. */
+static int look_up(struct listing *l, struct db *db)
+{
+	struct db_result *names = NULL, *rows = NULL;
+	int rc = 0;
+
+	if (l->pattern == NULL || l->spec->ways == NULL || strlen(l->query->search) < INDEXED_MIN)
+		return 0;
+	rc = find_names(l, db, &names);
+	if (rc == 0 && db_rows(names) <= FOUND_MAX)
+		rc = find_rows(l, db, names, &rows);
+	if (rc == 0 && rows && db_rows(rows) <= FOUND_MAX)
+		l->found = take_ids(rows, 0, NULL);
+	db_result_free(names);
+	db_result_free(rows);
+	return rc;
+}
+
+static int add_search(struct listing *l, struct db *db)
+{
+	int n, rc;
 
 	if (l->query->search == NULL || *l->query->search == '\0' || l->spec->searches == NULL)
 		return 0;
 	if (strlen(l->query->search) > LIST_SEARCH_MAX)
 		return err_set(ERR_INVALID, "search: at most %d bytes", LIST_SEARCH_MAX);
 	l->pattern = list_pattern(l->query->search);
+	rc = look_up(l, db);
+	if (rc < 0)
+		return rc;
+	if (l->found)
+		buf_printf(&l->sql, " and %s = any ($%d::uuid[])", l->spec->id, add_arg(l, db_text_arg(l->found)));
 	n = add_arg(l, db_text_arg(l->pattern));
 	for (size_t i = 0; l->spec->searches[i]; i++)
 		buf_printf(&l->sql, "%s%s ilike $%d", i ? " or " : " and (", l->spec->searches[i], n);
@@ -109,12 +199,7 @@ static void add_condition(struct listing *l, const char *condition, const char *
 	int n = add_arg(l, db_text_arg(value));
 
 	buf_puts(&l->sql, " and (");
-	for (; *condition; condition++) {
-		if (*condition == '$')
-			buf_printf(&l->sql, "$%d", n);
-		else
-			buf_putc(&l->sql, *condition);
-	}
+	put_text(&l->sql, condition, n);
 	buf_puts(&l->sql, ")");
 }
 
@@ -148,7 +233,7 @@ static void add_cursor(struct listing *l)
 		l->descending != l->backwards ? "<" : ">", value, l->sort->type, id, id_type);
 }
 
-static int build(struct listing *l)
+static int build(struct listing *l, struct db *db)
 {
 	const char *order = NULL;
 	int rc;
@@ -157,7 +242,7 @@ static int build(struct listing *l)
 		l->sort->expression, l->spec->id, l->spec->from, l->spec->where ? l->spec->where : "true");
 	rc = add_filters(l);
 	if (rc == 0)
-		rc = add_search(l);
+		rc = add_search(l, db);
 	if (rc < 0)
 		return rc;
 	add_cursor(l);
@@ -216,7 +301,7 @@ int list_page(struct db *db, const struct list_spec *spec, const struct list_que
 	if (rc == 0)
 		rc = read_cursor(&l);
 	if (rc == 0)
-		rc = build(&l);
+		rc = build(&l, db);
 	if (rc == 0)
 		rc = db_query(db, &r, buf_str(&l.sql), l.args, l.arg_count);
 	if (rc == 0)
@@ -225,5 +310,6 @@ int list_page(struct db *db, const struct list_spec *spec, const struct list_que
 	json_decref(l.cursor);
 	buf_free(&l.sql);
 	free(l.pattern);
+	free(l.found);
 	return rc;
 }

@@ -30,6 +30,12 @@ struct list_filter {
 	const char *name, *condition;
 };
 
+/* How rows of the list are found by the names that sql/0014_search.sql knows: SQL that gives ids of them, and may give too many, for
+ * $, ids of what KIND names ("device"). Everything in `searches` must be among those names. */
+struct list_way {
+	const char *kind, *ids;
+};
+
 /* All arrays end with a row whose first member is NULL. */
 struct list_spec {
 	const char *columns;         /* of the SELECT; members of a row's object */
@@ -40,6 +46,7 @@ struct list_spec {
 	const struct list_column *sorts;     /* the first is the default */
 	const char *const *searches;         /* text expressions in which to search */
 	const struct list_filter *filters;
+	const struct list_way *ways;         /* NULL: a search reads rows until it has found a page of them; only for uuid ids */
 };
 
 /* What the user asks for; zeroed means the first page as it comes. Strings are borrowed. */

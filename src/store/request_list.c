@@ -24,7 +24,17 @@ static const struct list_column sorts[] = {
 };
 static const char *const searches[] = {
 	"d.name", "d.provider_device", "i.host_name", "i.provider_instance", "coalesce(m.name, '')", "coalesce(m.provider_image, '')",
-	"p.name", "r.mount_point", NULL,
+	"p.name", "d.mount_point", NULL,
+};
+static const struct list_way open_ways[] = {
+	{ "device", "select id from key_request where closed is null and device = any ($::uuid[])" },
+	{ "instance", "select id from key_request where closed is null and instance = any ($::uuid[])" },
+	/* A machine's image does not change. */
+	{ "image", "select r.id from instance i join key_request r on r.tenant = i.tenant and r.instance = i.id and r.closed is null"
+		" where i.image = any ($::uuid[])" },
+	{ "policy", "select r.id from device d join key_request r on r.tenant = d.tenant and r.device = d.id and r.closed is null"
+		" where d.policy = any ($::uuid[])" },
+	{ NULL },
 };
 static const struct list_filter filters[] = {
 	{ "status", "r.status = $" },
@@ -38,7 +48,7 @@ static const struct list_filter filters[] = {
 };
 static const struct list_spec open_spec = {
 	.columns = COLUMNS, .from = FROM, .where = "r.closed is null", .id = "r.id", .sorts = sorts, .searches = searches,
-	.filters = filters,
+	.ways = open_ways, .filters = filters,
 };
 static const struct list_spec history_spec = {
 	.columns = COLUMNS, .from = FROM, .id = "r.id", .sorts = sorts, .searches = searches, .filters = filters,

@@ -12,7 +12,10 @@ SLOW = "/log?text=nothing+says+this"     # reads the whole log
 SIZES = (1_000, 100_000)     # devices
 PAGES = {"Running Instances": "/instances?limit=25", "pending ones": "/instances?limit=25&status=pending",
          "Devices": "/devices?limit=25", "Devices by size": "/devices?limit=25&sort=size",
-         "Devices by status": "/devices?limit=25&sort=status"}
+         "Devices by status": "/devices?limit=25&sort=status", "Dashboard": "/",
+         "a search for what is not there": "/instances?limit=25&search=nothing+says+this",
+         "a search for one machine": "/instances?limit=25&search=host-777", "a search for what all have": "/instances?limit=25&search=host",
+         "Devices, for what is not there": "/devices?limit=25&search=nothing+says+this"}
 PAGE_LOADS = 40
 
 

@@ -25,6 +25,8 @@ DEFINERS = {
     "tenant_integrity_schedule": set(),
     "integrity_timers_due": {"keyward_jobs"},
     "integrity_timers_next": {"keyward_jobs"},
+    "search_text_write": set(),
+    "search_found": {"keyward_console"},
     "mail_queue": {"keyward_central"},
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
@@ -233,3 +235,25 @@ def test_a_pooled_device_goes_to_one_instance(pg):
     c.close()
     pg.run("postgres", "update key_request set status = 'denied' where id = %s", (ids["request"],))
     pg.run("postgres", add, args(True))
+
+
+def test_search_names_only_what_is_ones_own(pg):
+    # covers: TEN-4, PERF-2
+    mine, theirs = pg.new_tenant(), pg.new_tenant()
+    ids = {t: populate(pg, t) for t in (mine, theirs)}
+    kinds = ["device", "instance", "image", "policy"]
+    ask = "select id from search_found(%s, %s, 100)"
+
+    def found(pattern, tenant=None):
+        return {r[0] for r in pg.run("keyward_console", ask, (pattern, kinds), tenant=tenant)}
+
+    assert found("%", mine) >= {ids[mine][k] for k in ("device", "instance", "image")}
+    for pattern in ("%", "%v%", "%ami%", "%efault%"):
+        rows = found(pattern, mine)
+        assert rows and not rows & found(pattern, theirs), pattern
+        assert found(pattern) == set(), pattern
+    # Nobody reads or writes its table past it.
+    for role in ROLES:
+        for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+            assert not pg.run("postgres", "select has_table_privilege(%s, 'search_text', %s)", (role, right))[0][0], (role, right)
+    assert not pg.run("postgres", "select 1 from unnest(%s) r where has_schema_privilege(r, 'extension', 'USAGE')", (list(ROLES),))
