@@ -130,6 +130,7 @@ int policy_version_page(struct call *c)
 		shown = version_row(c, version);
 		json_object_set_new(shown, "is_newest", json_boolean(json_equal(json_object_get(version, "version"),
 			json_object_get(now, "version"))));
+		json_object_set_new(shown, "title", json_sprintf("%s %lld", call_translate(c, "Version"), (long long)call_int(c, "version", 0)));
 		call_set(c, "version", shown);
 		call_set(c, "words", policy_changes(nothing, json_object_get(version, "document")));
 		call_set(c, "document", json_incref(json_object_get(version, "document")));

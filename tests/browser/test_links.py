@@ -100,8 +100,14 @@ def crawl(person, client, site):
                 wrong.append(f"{path}: {answer}")
             continue
         answer = client.get(path)
+        # A link that begins something leads to its page ("New policy").
+        if answer.status == 303 and answer.header("location").startswith("/") and not answer.header("location").startswith("/sign-in"):
+            todo.append(answer.header("location"))
+            continue
         if answer.status != 200:
             wrong.append(f"{path}: {answer.status}")
+            continue
+        if answer.header("content-disposition"):
             continue
         person.open(site, path)
         wrong += faults(person, path, True) + narrow(person, path)
