@@ -175,20 +175,6 @@
 		});
 	}
 
-	/* Filters within a page (rules of a key request): chips that show one kind of rows. */
-
-	on("click", "[data-show]", function (event, chip) {
-		var list = document.getElementById(chip.getAttribute("aria-controls"));
-		var kind = chip.getAttribute("data-show");
-
-		all("[data-show]", chip.parentNode).forEach(function (other) {
-			other.setAttribute("aria-pressed", other === chip ? "true" : "false");
-		});
-		all("[data-kind]", list).forEach(function (row) {
-			row.hidden = kind !== "all" && row.getAttribute("data-kind") !== kind;
-		});
-	});
-
 	/* A select or a date that submits its form by itself, as if its button (named by id) had been pressed. */
 	on("change", "[data-submit]", function (event, field) {
 		field.form.requestSubmit(document.getElementById(field.getAttribute("data-submit")));

@@ -199,7 +199,7 @@ CREATE TABLE bulk_request (
 SELECT isolate('bulk_request');
 CREATE INDEX bulk_request_request ON bulk_request (tenant, request);
 CREATE INDEX bulk_request_open ON bulk_request (tenant, bulk, request) WHERE outcome IS NULL;
-GRANT SELECT, INSERT ON bulk_request TO keyward_console;
+GRANT SELECT, INSERT, UPDATE (outcome) ON bulk_request TO keyward_console;
 GRANT SELECT, UPDATE (outcome, reason), DELETE ON bulk_request TO keyward_jobs;
 
 -- What jobd does to the second: which tenants have something due, and when it need look again at the latest; null: nothing is

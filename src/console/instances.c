@@ -133,9 +133,10 @@ int instances_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	list_counts(c, &view, totals);
+	call_set(c, "can", json_pack("{s:b, s:s?}", "account", call_may(c, PERMISSION_ACCOUNT_VIEW), "bulk",
+		json_integer_value(json_object_get(totals, "pending")) > 1 && call_may(c, PERMISSION_REQUESTS_DECIDE) ? "/requests/select" : NULL));
 	call_set(c, "totals", request_counts(totals));
 	json_decref(totals);
-	call_set(c, "can", json_pack("{s:b}", "account", call_may(c, PERMISSION_ACCOUNT_VIEW)));
 	set_live(c);
 	return 0;
 }

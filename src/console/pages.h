@@ -37,9 +37,25 @@ json_t *request_revocation(const struct call *c, const json_t *row);
 json_t *request_row(struct call *c, json_t *row);
 
 /* request.c */
-int request_page(struct call *c), request_decision(struct call *c);
-int request_again(struct call *c), request_revoke_ask(struct call *c), request_revoke_run(struct call *c);
-extern const struct route_param request_decision_fields[], request_comment[];
+int request_page(struct call *c);
+extern const struct route_param request_query[];
+
+/* request_rules.c: members chips, counts, has_rules, has_rows, rules */
+struct request_case;
+void request_set_rules(struct call *c, const struct request_case *k, const json_t *verdict);
+extern const char *const request_shows[];
+
+/* request_act.c */
+int request_decision(struct call *c), request_assign(struct call *c), request_reevaluate(struct call *c), request_again(struct call *c);
+int request_revoke_ask(struct call *c), request_revoke_run(struct call *c);
+extern const struct route_param request_decision_fields[], request_comment[], request_policy_fields[];
+char *request_version(const struct request_case *k);     /* what the page shows, in short; the caller frees */
+json_t *request_deciders(void);                          /* names of the roles that may decide; the caller's */
+int request_is_unassigned(const struct request_case *k); /* pending, and no policy with rules judges it (RUN-4) */
+
+/* bulk.c */
+int bulk_select_page(struct call *c), bulk_choose(struct call *c), bulk_page(struct call *c), bulk_confirm(struct call *c);
+extern const struct route_param bulk_query[], bulk_choose_fields[], bulk_confirm_fields[];
 
 /* instance.c */
 int instance_page(struct call *c), instance_check(struct call *c);

@@ -1,25 +1,19 @@
-/* request.c - one key request (RUN-3): what is known, what the policy says, and the decision of a person. */
+/* request.c - one key request (RUN-3): what is known, what the policy says, who has approved. What people do is in request_act.c. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "console/pages.h"
 #include "store/policy.h"
 #include "store/request.h"
 #include "web/doc.h"
 
-static const char *const decisions[] = { "approve", "deny", NULL };
-
-/* The status that the page showed is sent along: nobody decides on what he has not seen. */
-const struct route_param request_decision_fields[] = {
-	{ "decision", "Decision", PARAM_ENUM, PARAM_REQUIRED, 0, 0, decisions },
-	{ "comment", "Comment", PARAM_LINES, 0, 0, 1000, NULL },
-	{ "version", NULL, PARAM_TEXT, 0, 0, 20, NULL },
-	PARAM_END
-};
-
-const struct route_param request_comment[] = {
-	{ "comment", "Comment", PARAM_LINES, 0, 0, 1000, NULL },
+const struct route_param request_query[] = {
+	{ "show", "Show", PARAM_ENUM, 0, 0, 0, request_shows },
+	{ "search", "Search", PARAM_TEXT, 0, 0, 200, NULL },
+	{ "anyway", NULL, PARAM_BOOL, 0, 0, 0, NULL },
 	PARAM_END
 };
 
@@ -42,48 +36,13 @@ static json_t *device_member(const struct call *c, const json_t *row)
 	return out;
 }
 
-/* Rules as the evaluator left them in the verdict. */
-static json_t *rule_row(const struct call *c, const json_t *rule)
-{
-	static const struct { const char *status, *kind, *label, *colour, *icon; } looks[] = {
-		{ "passed", "passed", "Passed", "green", "circle-check" }, { "failed", "failed", "Failed", "red", "circle-x" },
-		{ "unknown", "failed", "Unknown", "orange", "help-circle" }, { "info", "info", "Informational", "gray", "info-circle" },
-	};
-	size_t i = 0;
-
-	while (i < 3 && strcmp(looks[i].status, doc_text(rule, "status")) != 0)
-		i++;
-	return json_pack("{s:s, s:s, s:s?, s:s?, s:o, s:s, s:n, s:n}", "kind", looks[i].kind, "name", doc_text(rule, "rule"), "condition",
-		or_null(doc_text(rule, "condition")), "actual", or_null(doc_text(rule, "actual")), "status",
-		doc_badge(c, looks[i].label, looks[i].colour), "icon", looks[i].icon, "source", "at");
-}
-
-static void set_rules(struct call *c, const json_t *row)
-{
-	json_t *rules = json_array(), *rule;
-	int failed = 0, passed = 0, info = 0;
-	size_t i;
-
-	json_array_foreach(json_object_get(json_object_get(row, "verdict"), "rules"), i, rule) {
-		json_t *shown = rule_row(c, rule);
-		const char *kind = doc_text(shown, "kind");
-
-		failed += strcmp(kind, "failed") == 0;
-		passed += strcmp(kind, "passed") == 0;
-		info += strcmp(kind, "info") == 0;
-		json_array_append_new(rules, shown);
-	}
-	call_set(c, "counts", json_pack("{s:i, s:i, s:i, s:i}", "all", failed + passed + info, "failed", failed, "passed", passed, "info",
-		info));
-	call_set(c, "has_rules", json_boolean(json_array_size(rules)));
-	call_set(c, "rules", rules);
-}
-
 static json_t *history_row(const struct call *c, const json_t *decision)
 {
 	static const struct { const char *decision, *title, *colour; } looks[] = {
 		{ "approve", "Approved", "green" }, { "deny", "Denied", "red" }, { "deliver", "Key delivered", "green" },
-		{ "announce", "Revocation announced", "orange" }, { "revoke", "Revocation ordered", "orange" }, { "released", "Revoked", "gray" }, { "restore", "Granted again", "green" },
+		{ "vote", "Approved by one of several", "green" }, { "votes-expired", "Approvals expired", "orange" },
+		{ "assign", "Policy assigned", "blue" }, { "announce", "Revocation announced", "orange" },
+		{ "revoke", "Revocation ordered", "orange" }, { "released", "Revoked", "gray" }, { "restore", "Granted again", "green" },
 	};
 	const char *what = doc_text(decision, "decision"), *by = doc_text(decision, "by_name"), *title = what, *colour = "blue";
 
@@ -112,136 +71,166 @@ static void set_history(struct call *c, const json_t *row)
 	call_set(c, "history", out);
 }
 
-static int set_policy(struct call *c, const json_t *row)
+static void set_policy(struct call *c, const struct request_case *k)
 {
-	struct uuid id;
-	json_t *policy = NULL;
-	enum policy_action action = POLICY_ACTION_MANUAL;
-	int rc = json_get_uuid(row, "policy", &id);
+	enum policy_action action = json_array_size(k->policy_rules) ? k->policy.on_match : POLICY_ACTION_MANUAL;
+	int stale = !k->closed && k->status == REQUEST_PENDING && k->judged && k->judged_version != k->policy_version;
+	json_t *policy = json_pack("{s:s, s:I, s:s, s:b, s:n}", "name", k->policy_name, "version",
+		(json_int_t)(k->judged_version ? k->judged_version : k->policy_version), "action",
+		call_translate(c, policy_action_label(action)), "stale", stale, "url");
+	char id[UUID_TEXT_SIZE];
 
-	if (rc == 0)
-		rc = policy_get(c->db, &id, &policy);
-	if (rc == 0 && json_array_size(json_object_get(policy, "rules")))
-		policy_action_parse(doc_text(policy, "on_match"), &action);
-	if (rc == 0)
-		call_set(c, "policy", json_pack("{s:s, s:O, s:s}", "name", doc_text(policy, "name"), "version",
-			json_object_get(policy, "version"), "action", call_translate(c, policy_action_label(action))));
-	json_decref(policy);
+	uuid_text(&k->device.policy, id);
+	json_object_set_new(policy, "url", json_sprintf("/policies/%s", id));
+	call_set(c, "policy", policy);
+}
+
+static json_t *request_member(const struct call *c, const json_t *row, const struct request_case *k)
+{
+	char *version = request_version(k);
+	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:s?, s:s?, s:o}", "id", doc_text(row, "id"), "status",
+		request_badge(c, doc_text(row, "status")), "integrity", integrity_badge(c, doc_text(row, "integrity")), "requested",
+		doc_when(c, row, "requested"), "delivered", k->status == REQUEST_DELIVERED && !k->closed, "version", version, "state",
+		doc_text(row, "status"), "closed", k->closed, "closed_reason", or_null(doc_text(row, "closed_reason")), "waits",
+		or_null(doc_text(row, "waits")), "approve_at", doc_when(c, row, "approve_at"));
+
+	free(version);
+	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
+	return out;
+}
+
+/* "Network services, Host name · Devices: 3" */
+static char *policy_hint(const struct call *c, const json_t *policy)
+{
+	char *out = mem_strdup("");
+	const json_t *rule;
+	size_t i;
+
+	json_array_foreach(json_object_get(policy, "rules"), i, rule) {
+		char *label = rule_label(rule), *longer = mem_printf("%s%s%s", out, i ? ", " : "", label);
+
+		free(label);
+		free(out);
+		out = longer;
+	}
+	{
+		char *whole = mem_printf("%s · %s: %d", out, call_translate(c, "Devices"),
+			(int)json_integer_value(json_object_get(policy, "devices")));
+
+		free(out);
+		return whole;
+	}
+}
+
+/* RUN-4: which policy, before anybody decides. */
+static int set_assign(struct call *c, const struct request_case *k, int *decidable)
+{
+	json_t *policies = NULL, *all = NULL, *row;
+	const char *search = call_text(c, "search");
+	int unassigned = request_is_unassigned(k), rc = unassigned ? request_policies(c->db, search, &policies) : 0;
+	size_t i;
+
+	call_set(c, "assign", json_null());
+	call_form(c, "policy", json_null());
+	if (rc == 0 && unassigned)
+		rc = request_policies(c->db, NULL, &all);
+	if (rc == 0 && json_array_size(all)) {
+		json_array_foreach(policies, i, row) {
+			char *hint = policy_hint(c, row);
+
+			call_form_option(c, "policy", doc_text(row, "id"), doc_text(row, "name"), hint, 0);
+			free(hint);
+		}
+		call_set(c, "assign", json_pack("{s:s, s:b, s:s, s:b, s:b}", "reason", call_translate(c, json_array_size(k->policy_rules) ?
+			"The device is in a policy that does not have the image of this instance, so nobody can say which rules hold." :
+			"The device is in no policy that has rules, so nothing can be evaluated."), "may", call_may(c, PERMISSION_POLICIES_EDIT),
+			"search", search, "has_policies", json_array_size(policies) > 0, "anyway", call_bool(c, "anyway")));
+		*decidable = call_bool(c, "anyway");
+	}
+	json_decref(policies);
+	json_decref(all);
 	return rc;
 }
 
-static json_t *request_member(const struct call *c, const json_t *row, enum request_state state)
+static json_t *vote_rows(const struct call *c, const json_t *votes)
 {
-	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:b}", "id", doc_text(row, "id"), "status",
-		request_badge(c, doc_text(row, "status")), "integrity", integrity_badge(c, doc_text(row, "integrity")), "requested",
-		doc_when(c, row, "requested"), "delivered", state == REQUEST_DELIVERED && json_is_null(json_object_get(row, "closed")),
-		"version", doc_text(row, "status"), "state", doc_text(row, "status"), "closed",
-		!json_is_null(json_object_get(row, "closed")));
+	json_t *out = json_array(), *row;
+	size_t i;
 
-	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
+	json_array_foreach(votes, i, row) {
+		json_t *shown = json_pack("{s:s, s:o, s:s?}", "name", doc_text(row, "name"), "at", doc_when(c, row, "at"), "comment",
+			or_null(doc_text(row, "comment")));
+
+		json_object_set(shown, "counts", json_object_get(row, "counts"));
+		json_array_append_new(out, shown);
+	}
 	return out;
+}
+
+/* RUN-8: who has approved, who can still, until when; null where one person decides. *MAY: the user may approve. */
+static int set_approvals(struct call *c, const struct request_case *k, int *may)
+{
+	json_t *roles = request_deciders(), *a = NULL, *shown = json_null();
+	int several = k->approvals_needed != 1, rc = request_approvals(c->db, &k->id, roles, &a);
+
+	json_decref(roles);
+	if (rc < 0)
+		return rc;
+	*may = json_is_true(json_object_get(a, "may"));
+	if (several && !k->closed && (k->status == REQUEST_PENDING || k->status == REQUEST_DENIED)) {
+		shown = json_pack("{s:O, s:O, s:o, s:o, s:b, s:O, s:b}", "given", json_object_get(a, "given"), "needed",
+			json_object_get(a, "needed"), "expires", doc_when(c, a, "expires"), "votes", vote_rows(c, json_object_get(a, "votes")),
+			"has_votes", json_array_size(json_object_get(a, "votes")) > 0, "others", json_object_get(a, "others"), "has_others",
+			json_array_size(json_object_get(a, "others")) > 0);
+		json_object_set(shown, "voted", json_object_get(a, "voted"));
+	}
+	call_set(c, "approvals", shown);
+	call_set(c, "why_not", *may ? json_null() : json_incref(json_object_get(a, "why_not")));
+	json_decref(a);
+	return 0;
+}
+
+static int show(struct call *c, const json_t *row, const struct request_case *k)
+{
+	int open = !k->closed, decidable = 1, may = 0, rc = set_assign(c, k, &decidable);
+
+	if (rc == 0)
+		rc = set_approvals(c, k, &may);
+	if (rc < 0)
+		return rc;
+	call_set(c, "request", request_member(c, row, k));
+	call_set(c, "device", device_member(c, row));
+	call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
+	call_set(c, "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
+	call_set(c, "revocation", request_revocation(c, row));
+	set_policy(c, k);
+	request_set_rules(c, k, json_object_get(row, "verdict"));
+	set_history(c, row);
+	call_form(c, "comment", json_string(""));
+	decidable = decidable && open && call_may(c, PERMISSION_REQUESTS_DECIDE);
+	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "decide", decidable &&
+		(request_next(k->status, REQUEST_EVENT_APPROVE) >= 0 || request_next(k->status, REQUEST_EVENT_DENY) >= 0), "approve",
+		decidable && may && request_next(k->status, REQUEST_EVENT_APPROVE) >= 0, "deny",
+		decidable && request_next(k->status, REQUEST_EVENT_DENY) >= 0, "revoke",
+		open && call_may(c, PERMISSION_KEYS_REVOKE) && request_next(k->status, REQUEST_EVENT_REVOKE) >= 0 &&
+		json_is_null(json_object_get(row, "revoke_ordered")), "order",
+		open && call_may(c, PERMISSION_REQUESTS_DECIDE) && request_rests(k->status), "evaluate",
+		open && k->status == REQUEST_PENDING && call_may(c, PERMISSION_REQUESTS_DECIDE)));
+	return 0;
 }
 
 int request_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	enum request_state state;
-	json_t *row = NULL;
-	int rc = request_get(c->db, &id, &row), open;
-
-	if (rc == 0)
-		rc = request_state_parse(doc_text(row, "status"), &state);
-	if (rc == 0)
-		rc = set_policy(c, row);
-	if (rc < 0) {
-		json_decref(row);
-		return rc;
-	}
-	open = json_is_null(json_object_get(row, "closed"));
-	call_set(c, "request", request_member(c, row, state));
-	call_set(c, "device", device_member(c, row));
-	call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
-	call_set(c, "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
-	call_set(c, "assign", json_null());
-	call_set(c, "revocation", request_revocation(c, row));
-	set_rules(c, row);
-	set_history(c, row);
-	call_form(c, "comment", json_string(""));
-	call_set(c, "can", json_pack("{s:b, s:b, s:b}", "decide", open && call_may(c, PERMISSION_REQUESTS_DECIDE) &&
-		(request_next(state, REQUEST_EVENT_APPROVE) >= 0 || request_next(state, REQUEST_EVENT_DENY) >= 0), "revoke",
-		open && call_may(c, PERMISSION_KEYS_REVOKE) && request_next(state, REQUEST_EVENT_REVOKE) >= 0 &&
-		json_is_null(json_object_get(row, "revoke_ordered")), "order",
-		open && call_may(c, PERMISSION_REQUESTS_DECIDE) && request_rests(state)));
-	json_decref(row);
-	return 0;
-}
-
-static const char *comment_of(const struct call *c)
-{
-	return or_null(call_text(c, "comment"));
-}
-
-int request_decision(struct call *c)
-{
-	struct uuid id = call_uuid(c, "id");
-	int approve = strcmp(call_text(c, "decision"), "approve") == 0;
 	struct request_case k = { 0 };
-	int rc = request_load_locked(c->db, &id, &k);
-
-	if (rc == 0 && call_has(c, "version") && strcmp(call_text(c, "version"), request_state_name(k.status)) != 0)
-		rc = ERR_CONFLICT;
-	if (rc == 0)
-		rc = request_decide(c->db, &id, &(struct request_decision){ approve ? REQUEST_EVENT_APPROVE : REQUEST_EVENT_DENY,
-			comment_of(c), NULL, NULL }, NULL);
-	request_case_release(&k);
-	if (rc == ERR_CONFLICT)
-		return call_refuse(c, rc, "The request has changed since you opened it. Check what is shown now, then decide again.");
-	if (rc < 0)
-		return rc;
-	call_notice(c, "success", approve ? "The key is approved; the agent is told to fetch it." : "The key request is denied.");
-	call_redirect(c, "/instances");
-	return 0;
-}
-
-int request_again(struct call *c)
-{
-	struct uuid id = call_uuid(c, "id");
-	int rc = request_order(c->db, &id);
-
-	if (rc == ERR_CONFLICT)
-		return call_refuse(c, rc, "The agent is not resting: the request has changed since you opened it.");
-	if (rc < 0)
-		return rc;
-	return doc_done(c, "/requests", &id, "The agent is told to request the key again.");
-}
-
-int request_revoke_ask(struct call *c)
-{
-	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
 	int rc = request_get(c->db, &id, &row);
 
-	if (rc < 0)
-		return rc;
-	doc_confirm(c, &(struct doc_confirm){ .folder = "/requests", .id = doc_text(row, "id"), .act = "revoke",
-		.title = "Revoke the key of", .name = doc_text(row, "device_name"), .icon = "key-off", .colour = "red", .danger = 1,
-		.comment = 1, .button = "Revoke key", .warning = "Programs that write to the volume lose what they have not saved yet.",
-		.text = call_translate(c, "The agent closes the volume and wipes the key with its next sign of life."),
-		.points = json_pack("[s, s, s]", call_translate(c, "The agent runs its teardown script and unmounts the volume"),
-			call_translate(c, "The key is wiped from the guest's memory"),
-			call_translate(c, "The encrypted data stays on the device")) });
+	if (rc == 0)
+		rc = request_load(c->db, &id, &k);
+	if (rc == 0)
+		rc = show(c, row, &k);
+	request_case_release(&k);
 	json_decref(row);
-	return 0;
-}
-
-int request_revoke_run(struct call *c)
-{
-	struct uuid id = call_uuid(c, "id");
-	int rc = request_revoke(c->db, &id, comment_of(c));
-
-	if (rc == ERR_CONFLICT)
-		return call_refuse(c, rc, "Only a delivered key can be revoked; the request has changed in the meantime.");
-	if (rc < 0)
-		return rc;
-	return doc_done(c, "/requests", &id, "The key is being revoked.");
+	return rc;
 }

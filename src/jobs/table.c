@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "jobs/notice.h"
+#include "store/bulk.h"
 #include "store/check.h"
 #include "store/facts.h"
 #include "store/heartbeat.h"
@@ -26,6 +27,11 @@ static int add_up(struct db *db, clock_us now)
 {
 	(void)now;
 	return request_count_fold(db);
+}
+
+static int clean_bulk(struct db *db, clock_us now)
+{
+	return bulk_clean(db, now - BULK_KEPT);
 }
 
 static int clean_sessions(struct db *db, clock_us now)
@@ -58,6 +64,7 @@ const struct task tasks[] = {
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
 	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
+	{ "remove lists of many decisions", CLOCK_HOUR, 1, clean_bulk },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },
 	{ NULL, 0, 0, NULL },
 };

@@ -22,5 +22,6 @@ int task_run(struct db *db, const struct task *task, const struct uuid *tenant, 
 #define INSTANCE_MISSING_AFTER (2 * CLOCK_MINUTE)
 #define INSTANCE_EXPIRES_AFTER (7 * CLOCK_DAY)
 #define HEARTBEAT_MONTHS 12
+#define BULK_KEPT (30 * CLOCK_DAY)       /* what became of each is in the log, too */
 
 #endif

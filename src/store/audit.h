@@ -94,6 +94,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_VOTED, "key.voted", KEY, "Key request approved by one of several people") \
 	X(KEY_VOTES_EXPIRED, "key.votes-expired", KEY, "Approvals expired before there were enough") \
 	X(KEY_NOT_AUTOMATIC, "key.not-automatic", KEY, "Key request not approved automatically") \
+	X(KEY_BULK, "key.bulk", KEY, "Many key requests decided at once") \
 	X(KEY_DENIED, "key.denied", KEY, "Key request denied") \
 	X(KEY_DENIED_AUTOMATICALLY, "key.denied-automatically", KEY, "Key request denied automatically") \
 	X(KEY_DELIVERED, "key.delivered", KEY, "Key delivered") \

@@ -313,3 +313,23 @@ int list_page(struct db *db, const struct list_spec *spec, const struct list_que
 	free(l.found);
 	return rc;
 }
+
+int list_run(struct db *db, const struct list_spec *spec, const struct list_query *query, const char *before, const char *columns,
+	const char *after, const struct db_arg *args, size_t count)
+{
+	struct listing l = { .spec = spec, .query = query, .sql = BUF_INIT };
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		add_arg(&l, args[i]);
+	buf_printf(&l.sql, "%sselect %s from %s where %s", before, columns, spec->from, spec->where ? spec->where : "true");
+	rc = add_filters(&l);
+	if (rc == 0)
+		rc = add_search(&l);
+	buf_puts(&l.sql, after);
+	if (rc == 0)
+		rc = db_run(db, buf_str(&l.sql), l.args, l.arg_count);
+	buf_free(&l.sql);
+	free(l.pattern);
+	return rc;
+}

@@ -67,4 +67,9 @@ int list_page(struct db *db, const struct list_spec *spec, const struct list_que
 /* TEXT as an argument of ILIKE that finds it anywhere: "50%" finds just that, wild cards are escaped. The caller frees. */
 char *list_pattern(const char *text);
 
+/* Runs a statement over all that QUERY's filters and search leave of the list: BEFORE "select COLUMNS from ... where ..." AFTER; constants
+ * all, in which $1 to $COUNT stand for ARGS, as in the spec's own texts. The number of rows that were changed. */
+int list_run(struct db *db, const struct list_spec *spec, const struct list_query *query, const char *before, const char *columns,
+	const char *after, const struct db_arg *args, size_t count);
+
 #endif

@@ -132,6 +132,8 @@ int request_checked(struct db *db, const struct uuid *id, const struct verdict *
 int request_revocations_due(struct db *db, clock_us now, int limit);
 /* RUN-4: the device goes to POLICY, and so does the image when it is not there. Load and judge again afterwards. Console. */
 int request_assign_policy(struct db *db, const struct uuid *id, const struct uuid *policy);
+/* Policies that have rules, whose name contains SEARCH (NULL: all), by name, at most 20: [{id, name, rules (the list), devices (number)}] */
+int request_policies(struct db *db, const char *search, json_t **out);
 int request_close(struct db *db, const struct uuid *id, const char *reason);
 /* jobd: [{id}] of at most LIMIT open requests of which something is due, the longest due first, each locked; those that another jobd
  * has locked are its. */
@@ -150,6 +152,9 @@ int request_void_votes(struct db *db, const struct request_case *c);
  * policy, image, instance, device, provider. Rows: id, status, integrity, device, device_name, kind, image, image_name, instance,
  * instance_name, provider, policy, policy_name, requested, decided, delivered, approve_at, mount_point, access. */
 int request_list(struct db *db, const struct list_query *query, json_t **page);
+/* Bulk: puts the pending ones that QUERY's filters and search leave, and that are in IDS (NULL: all), on the list BULK as they are now. The
+ * number of them. */
+int request_choose(struct db *db, const struct uuid *bulk, const struct list_query *query, const json_t *ids);
 /* Closed ones too; the newest first. Sort: requested; filters as above. */
 int request_history(struct db *db, const struct list_query *query, json_t **page);
 /* {instances, pending, approved, delivered, denied, revoking, revoked}: numbers up to LIST_COUNT_MAX + 1 (RUN-1). */

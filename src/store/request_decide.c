@@ -47,6 +47,9 @@ static int decide(struct db *db, const struct request_case *c, enum request_even
 
 	if (rc == 0)
 		rc = request_drop_votes(db, &c->id);
+	/* An agent that asks right now has its answer. */
+	if (rc == 0 && event == REQUEST_EVENT_APPROVE && db_actor(db)->kind != DB_ACTOR_AGENT)
+		rc = order_add(db, &c->agent, "request-key", &c->asked, "");
 	return rc < 0 ? rc : db_queue(db, "update key_request set decided = now() where id = $1", DB_ARGS(db_uuid_arg(&c->id)));
 }
 
@@ -87,9 +90,6 @@ static int judge_anew(struct db *db, const struct uuid *id, clock_us now)
 		rc = db_queue(db, "update key_request set facts = $2 where id = $1", DB_ARGS(db_uuid_arg(id), db_json_arg(c.facts)));
 		if (rc == 0)
 			rc = request_judge(db, &c, &verdict);
-		/* The agent is not on the line: it has been told to wait. */
-		if (rc == 0 && verdict.action == POLICY_ACTION_APPROVE)
-			rc = order_add(db, &c.agent, "request-key", &c.asked, "");
 		verdict_release(&verdict);
 	}
 	request_case_release(&c);
@@ -141,9 +141,7 @@ static int approve_due(struct db *db, const struct request_case *c, const struct
 {
 	int rc = keep(db, c, v, 0, NULL);
 
-	if (rc == 0)
-		rc = decide(db, c, REQUEST_EVENT_APPROVE, "after the policy's time");
-	return rc < 0 ? rc : order_add(db, &c->agent, "request-key", &c->asked, "");
+	return rc < 0 ? rc : decide(db, c, REQUEST_EVENT_APPROVE, "after the policy's time");
 }
 
 int request_approve_due(struct db *db, const struct request_case *c, const json_t *facts, const struct verdict *v, clock_us now)
@@ -223,4 +221,11 @@ int request_assign_policy(struct db *db, const struct uuid *id, const struct uui
 		rc = log_assigned(db, &h, policy);
 	request_held_release(&h);
 	return rc;
+}
+
+int request_policies(struct db *db, const char *search, json_t **out)
+{
+	return db_get_rows(db, out, "select p.id, p.name, p.rules, (select count(*) from device d where d.tenant = p.tenant"
+		" and d.policy = p.id) as devices from policy p where jsonb_array_length(p.rules) > 0"
+		" and position(lower(coalesce($1, '')) in lower(p.name)) > 0 order by lower(p.name) limit 20", DB_ARGS(db_text_arg(search)));
 }

@@ -54,6 +54,23 @@ static const struct list_spec history_spec = {
 	.columns = COLUMNS, .from = FROM, .id = "r.id", .sorts = sorts, .searches = searches, .filters = filters,
 };
 
+/* Pending ones; $2: a list of ids, or null for all. */
+static const struct list_spec pending_spec = {
+	.columns = COLUMNS, .from = FROM, .where = "r.closed is null and r.status = 'pending' and ($2::json is null or r.id in"
+		" (select x::uuid from json_array_elements_text($2::json) as x))", .id = "r.id", .sorts = sorts, .searches = searches,
+	.filters = filters,
+};
+
+/* One to look at twice: rules say no or nothing, or no rules are asked although there are some to ask. */
+#define DOUBTFUL "coalesce((r.verdict ->> 'failed')::int, 0) > 0 or (r.integrity = 'unknown' and exists (select 1 from policy q" \
+	" where q.tenant = r.tenant and jsonb_array_length(q.rules) > 0))"
+
+int request_choose(struct db *db, const struct uuid *bulk, const struct list_query *query, const json_t *ids)
+{
+	return list_run(db, &pending_spec, query, "insert into bulk_request (tenant, bulk, request, gist, doubtful) ",
+		"r.tenant, $1::uuid, r.id, r.gist, " DOUBTFUL, "", DB_ARGS(db_uuid_arg(bulk), db_json_arg(ids)));
+}
+
 int request_list(struct db *db, const struct list_query *query, json_t **page)
 {
 	return list_page(db, &open_spec, query, page);

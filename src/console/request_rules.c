@@ -1,0 +1,146 @@
+/* request_rules.c - what a policy says to a key request, rule by rule (RUN-3): groups as a tree in words, what the policy does not ask
+ * for as information (RUL-25). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "console/pages.h"
+#include "store/request.h"
+#include "web/doc.h"
+
+#define DEPTH_SHOWN 4            /* deeper groups are not set in further */
+
+/* As evaluator and template name them; the first is for what is neither. */
+static const struct look {
+	const char *status, *label, *colour, *icon;
+} looks[] = {
+	{ "info", "Informational", "gray", "info-circle" },
+	{ "failed", "Failed", "red", "circle-x" },
+	{ "unknown", "Unknown", "orange", "help-circle" },
+	{ "passed", "Passed", "green", "circle-check" },
+	{ "skipped", "Not evaluated", "gray", "ban" },
+};
+
+const char *const request_shows[] = { "failed", "unknown", "passed", "info", "skipped", NULL };
+
+/* The rows in the making: how many there are of each look; SHOW: only those of this status, "" for all. */
+struct rules_view {
+	const char *show;
+	int counts[ARRAY_LEN(looks)];
+	json_t *rows;
+};
+
+static size_t look_of(const json_t *row)
+{
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		if (strcmp(looks[i].status, doc_text(row, "status")) == 0)
+			return i;
+	return 0;
+}
+
+static const char *group_words(const char *join)
+{
+	return strcmp(join, "all") == 0 ? "All of these (AND)" : strcmp(join, "any") == 0 ? "At least one of these (OR)" :
+		"Not the following (NOT)";
+}
+
+static const char *or_null(const char *s)
+{
+	return *s ? s : NULL;
+}
+
+/* One condition of several of a rule. */
+static json_t *condition_rows(const struct call *c, const json_t *row)
+{
+	json_t *out = json_array(), *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "conditions"), i, one) {
+		const struct look *l = &looks[look_of(one)];
+
+		json_array_append_new(out, json_pack("{s:s, s:s?, s:s?, s:o}", "condition", doc_text(one, "condition"), "actual",
+			or_null(doc_text(one, "actual")), "reason", or_null(doc_text(one, "reason")), "status",
+			doc_badge(c, l->label, l->colour)));
+	}
+	return out;
+}
+
+static void add_row(struct call *c, struct rules_view *v, const json_t *row, int depth)
+{
+	const char *join = doc_text(row, "join");
+	int group = json_is_array(json_object_get(row, "rows"));
+	size_t look = look_of(row);
+	const struct look *l = &looks[look];
+	json_t *out;
+
+	v->counts[look] += !group;
+	if (*v->show && (group || strcmp(v->show, l->status) != 0))
+		return;
+	out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?}", "kind", l->status, "name",
+		doc_text(row, "rule"), "condition", or_null(doc_text(row, "condition")), "actual", or_null(doc_text(row, "actual")), "reason",
+		or_null(doc_text(row, "reason")), "status", doc_badge(c, l->label, l->colour), "icon", l->icon, "source",
+		or_null(doc_text(row, "source")), "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
+		*v->show ? 0 : depth < DEPTH_SHOWN ? depth : DEPTH_SHOWN, "group", group, "join",
+		group ? call_translate(c, group_words(join)) : NULL);
+	json_object_set_new(out, "has_conditions", json_boolean(json_array_size(json_object_get(out, "conditions"))));
+	json_array_append_new(v->rows, out);
+}
+
+static void add_rows(struct call *c, struct rules_view *v, const json_t *rows, int depth)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		add_row(c, v, row, depth);
+		add_rows(c, v, json_object_get(row, "rows"), depth + 1);
+	}
+}
+
+/* Links, not scripts: they work everywhere, and the address says what is shown. */
+static json_t *chips(struct call *c, const struct rules_view *v, const char *url)
+{
+	json_t *out = json_array();
+	int all = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		all += v->counts[i];
+	json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:i}", "title", call_translate(c, "All"), "url", url, "active",
+		*v->show == '\0', "count", all));
+	for (size_t s = 0; request_shows[s]; s++) {
+		for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+			if (strcmp(looks[i].status, request_shows[s]) == 0 && (v->counts[i] || strcmp(request_shows[s], "skipped") != 0))
+				json_array_append_new(out, json_pack("{s:s, s:o, s:b, s:i}", "title", call_translate(c, looks[i].label), "url",
+					json_sprintf("%s?show=%s#rules", url, request_shows[s]), "active", strcmp(v->show, request_shows[s]) == 0,
+					"count", v->counts[i]));
+	}
+	return out;
+}
+
+void request_set_rules(struct call *c, const struct request_case *k, const json_t *verdict)
+{
+	struct rules_view v = { .show = call_text(c, "show"), .rows = json_array() };
+	json_t *info = json_array(), *counts = json_object();
+	char id[UUID_TEXT_SIZE], url[sizeof "/requests/" + UUID_TEXT_SIZE] = "/requests/";
+	struct facts facts;
+
+	uuid_text(&k->id, id);
+	strcat(url, id);
+	add_rows(c, &v, json_object_get(verdict, "rules"), 0);
+	if (facts_read(k->facts, &facts) == 0)
+		policy_informational(&k->policy, &facts, info);
+	add_rows(c, &v, info, 0);
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		json_set_int(counts, looks[i].status, v.counts[i]);
+	/* Unknown is not satisfied (RUL-24): who decides counts it among those that do not match. */
+	json_set_int(counts, "unmatched", v.counts[1] + v.counts[2]);
+	call_set(c, "counts", counts);
+	call_set(c, "has_chips", json_boolean(json_array_size(json_object_get(verdict, "rules")) + json_array_size(info)));
+	call_set(c, "chips", chips(c, &v, url));
+	call_set(c, "has_rules", json_boolean(json_array_size(json_object_get(verdict, "rules"))));
+	call_set(c, "has_rows", json_boolean(json_array_size(v.rows)));
+	call_set(c, "rules", v.rows);
+	json_decref(info);
+}

@@ -1,0 +1,267 @@
+"""The life of a key request in the console: the page with its rules, a policy assigned first, several approvers, many decided at once;
+against a running installation whose requests stand in the database."""
+import contextlib
+import json
+import subprocess
+import threading
+import time
+import uuid
+
+from fixtures import fixture
+from inventory import Machine
+from test_pipeline import World, count, run
+from web import make_user
+
+RULES = [{"any": [{"type": "host.name", "conditions": [{"operator": "equals", "value": "nobody"}]},
+                  {"not": {"type": "network.services", "conditions": [{"operator": "contains", "value": ["tcp/8080"]}]}}]},
+         {"type": "device.access", "conditions": [{"operator": "equals", "value": "read-only"}]}]
+FACTS = {"agent": {"at": "2026-11-21T09:26:00.000Z", "values": {"host.name": "orders-db-1", "network.services": {"tcp/22": {}},
+                                                                  "os.kernel": "6.1.0-27"}},
+         "server": {"at": "2026-11-21T09:26:00.000Z", "utc_offset_s": 0, "values": {"device.access": "read-write"}}}
+
+
+@fixture("test")
+def world(server):
+    world = World(server)
+    world.machine = Machine(server, world.tenant)
+    return world
+
+
+def make_policy(server, world, name, rules=RULES, **columns):
+    id = str(uuid.uuid4())
+    names = "".join(f", {n}" for n in columns)
+    run(server, f"insert into policy (tenant, id, name, rules{names}) values (%s, %s, %s, %s{', %s' * len(columns)})", world.tenant, id,
+        name, json.dumps(rules), *columns.values())
+    return id
+
+
+def make_request(server, world, machine=None):
+    id = (machine or world.machine).request()
+    run(server, "update key_request set facts = %s where id = %s", json.dumps(FACTS), id)
+    return id
+
+
+def status(server, id):
+    return count(server, "select status from key_request where id = %s", id)
+
+
+def user(server, world, role="key-approver"):
+    return world.console(make_user(server, world.tenant, role))
+
+
+def test_a_policy_comes_first(server, world):
+    # covers: RUN-4, RUN-3
+    request, policy = make_request(server, world), make_policy(server, world, "Databases")
+    make_policy(server, world, "Others", on_match="approve")
+    c, url = world.console(), f"/requests/{request}"
+    document = c.api(url).json
+    assert document["assign"]["may"] and not document["can"]["decide"]
+    options = document["form"]["policy"]["options"]
+    assert [o["text"] for o in options] == ["Databases", "Others"] and "Device access" in options[0]["hint"]
+    assert [o["text"] for o in c.api(url + "?search=OTHER").json["form"]["policy"]["options"]] == ["Others"]
+    assert 'name="decision"' not in c.get(url).text
+    refused = c.post(url + "/decision", decision="approve")
+    assert refused.status == 409 and "assign one first" in refused.text and status(server, request) == "pending"
+    # Who may not assign sees what to ask for.
+    approver = user(server, world)
+    page = approver.get(url).text
+    assert "Ask an Account Administrator" in page and f"{url}/policy" not in page
+    assert approver.post(url + "/policy", policy=policy).status == 403
+    assert c.post(url + "/policy", policy=str(uuid.uuid4())).status in (404, 422)
+    assert c.post(url + "/policy", policy=policy).status == 303
+    document = c.api(url).json
+    assert document["assign"] is None and document["policy"]["name"] == "Databases" and document["request"]["integrity"]["name"] == "Bad"
+    assert document["can"]["approve"] and status(server, request) == "pending"
+    assert count(server, "select count(*) from policy_image where policy = %s and image = %s", policy, world.machine.image) == 1
+    assert count(server, "select count(*) from audit_entry where event = 'key.policy' and object_id = %s", request) == 1
+    # Somebody may decide without rules, but has to say so.
+    other = make_request(server, world, Machine(server, world.tenant, "second"))
+    assert c.api(f"/requests/{other}?anyway=1").json["can"]["approve"]
+    assert c.post(f"/requests/{other}/decision", decision="approve", unassigned="1").status == 303
+    assert status(server, other) == "approved"
+
+
+def test_rules_as_a_tree_and_their_filters(server, world):
+    # covers: RUN-3, RUL-24, RUL-25
+    request, policy = make_request(server, world), make_policy(server, world, "Tree")
+    c, url = world.console(), f"/requests/{request}"
+    assert c.post(url + "/policy", policy=policy).status == 303
+    document = c.api(url).json
+    shown = [(r["depth"], r["join"] or r["name"], r["kind"]) for r in document["rules"] if r["kind"] != "info"]
+    assert shown == [(0, "At least one of these (OR)", "passed"), (1, "Host name", "failed"), (1, "Not the following (NOT)", "passed"),
+                     (2, "Network services", "failed"), (0, "Device access", "failed")], shown
+    access = [r for r in document["rules"] if r["name"] == "Device access"][0]
+    assert access["actual"] and access["condition"] and access["source"] == "Server" and access["at"]["iso"].startswith("2026-11-21T09:26")
+    info = {r["name"]: r["actual"] for r in document["rules"] if r["kind"] == "info"}
+    assert "6.1.0-27" in info.values() and "Host name" not in info
+    chips = {c["title"]: c for c in document["chips"]}
+    assert chips["Failed"]["count"] == 3 and chips["Informational"]["count"] == len(info)
+    page = c.get(chips["Failed"]["url"].split("#")[0]).text
+    assert page.count('class="kw-rule ') == 3 and 'data-kind="passed"' not in page
+    assert c.get(url + "?show=nonsense").status == 422 and "kw-depth-2" in c.get(url).text
+    # A policy that changes is evaluated anew before anybody decides.
+    run(server, "update policy set version = version + 1, rules = %s where id = %s", json.dumps(RULES[:1]), policy)
+    assert c.api(url).json["policy"]["stale"]
+    assert c.post(url + "/decision", decision="approve").status == 303 and status(server, request) == "pending"
+    document = c.api(url).json
+    assert not document["policy"]["stale"] and document["request"]["integrity"]["name"] == "Good"
+    # What has changed since it was shown is not decided.
+    stale = c.api(url + "/decision", {"decision": "approve", "version": "pending 0123"})
+    assert stale.status == 409 and status(server, request) == "pending"
+    assert c.api(url + "/decision", {"decision": "deny", "version": document["request"]["version"], "comment": "no"}).status == 200
+    assert status(server, request) == "denied"
+    run(server, "update key_request set closed = now(), closed_reason = 'superseded' where id = %s", request)
+    assert "This request is over" in c.get(url).text and c.post(url + "/decision", decision="approve").status == 409
+
+
+def test_two_people(server, world):
+    # covers: RUN-8
+    policy = make_policy(server, world, "Two", RULES[:1], approvals_needed=2, approvals_expire_s=3600)
+    request = make_request(server, world)
+    admin, ann, bob = world.console(), user(server, world), user(server, world)
+    url = f"/requests/{request}"
+    assert admin.post(url + "/policy", policy=policy).status == 303
+    # Who has chosen the policy is not one of the two.
+    document = admin.api(url).json
+    assert not document["can"]["approve"] and document["can"]["deny"] and "your own request" in document["why_not"]
+    assert admin.api(url + "/decision", {"decision": "approve"}).status == 409
+    answer = ann.api(url + "/decision", {"decision": "approve", "comment": "fine"}).json
+    assert not answer["decided"] and answer["approvals"] == {"given": 1, "needed": 2}
+    assert ann.api(url + "/decision", {"decision": "approve"}).status == 409 and status(server, request) == "pending"
+    page = bob.get(url).text
+    assert "Approvals: 1 of 2" in page and "Void if not complete" in page and "Can still approve" in page
+    assert user(server, world, "auditor").get(url).status == 200
+    assert user(server, world, "auditor").api(url + "/decision", {"decision": "approve"}).status == 403
+    assert bob.post(url + "/decision", decision="approve").status == 303 and status(server, request) == "approved"
+
+
+def test_approvers_at_the_same_moment(server, world):
+    # covers: RUN-8
+    policy = make_policy(server, world, "Race", RULES[:1], approvals_needed=3)
+    people = [user(server, world) for _ in range(4)]
+    for _ in range(3):
+        request = make_request(server, world, Machine(server, world.tenant, uuid.uuid4().hex[:8]))
+        url = f"/requests/{request}"
+        assert world.console().post(url + "/policy", policy=policy).status == 303
+        threads = [threading.Thread(target=p.api, args=(url + "/decision", {"decision": "approve"})) for p in people[:2] + people[:2]]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        # Two people, each twice: that is two.
+        assert status(server, request) == "pending"
+        assert count(server, "select count(*) from key_vote where request = %s", request) == 2
+        threads = [threading.Thread(target=p.api, args=(url + "/decision", {"decision": "approve"})) for p in people[2:]]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert status(server, request) == "approved"
+        assert count(server, "select count(*) from audit_entry where event = 'key.approved' and object_id = %s", request) == 1
+
+
+def many(server, world, number, policy, integrity="good"):
+    """Pending requests of as many machines; their ids."""
+    run(server, """with n as (select gen_random_uuid() as i, gen_random_uuid() as a, gen_random_uuid() as d, gen_random_uuid() as r, g
+        from generate_series(1, %s) g), i as (insert into instance (tenant, id, provider, provider_instance, host_name)
+        select %s, i, 'ec2', i::text, 'fleet-' || g from n), a as (insert into agent (tenant, id, instance, public_key)
+        select %s, a, i, uuid_send(a) || uuid_send(i) || uuid_send(d) || uuid_send(r) || 'k' from n), d as (insert into device (tenant, id, provider,
+        provider_device, name, instance, policy, status) select %s, d, 'ec2', d::text, 'fleet ' || g, i, %s, 'encrypted' from n)
+        insert into key_request (tenant, id, device, instance, agent, policy, policy_version, status, integrity, verdict, access,
+        recipient_key, signature) select %s, r, d, i, a, %s, 1, 'pending', %s, '{"failed": 0, "rules": []}', 'read-write', %s, %s from n""",
+        number, world.tenant, world.tenant, world.tenant, policy, world.tenant, policy, integrity, b"r" * 65, b"s" * 64)
+
+
+def until(found, seconds=300):
+    end = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.2)
+
+
+def test_many_at_once(server, world):
+    # covers: RUN-9
+    policy = make_policy(server, world, "Fleet", RULES[:1])
+    many(server, world, 300, policy)
+    many(server, world, 3, policy, "bad")
+    run(server, "update key_request set verdict = '{\"failed\": 2, \"rules\": []}' where tenant = %s and integrity = 'bad'", world.tenant)
+    c = user(server, world)
+    assert "/requests/select" in c.get("/instances").text and "fleet" in c.get("/requests/select").text
+    assert c.post("/requests/select", decision="approve", scope="selected").status == 422
+    assert user(server, world, "auditor").get("/requests/select").status == 403
+    where = c.post("/requests/select", decision="approve", scope="all", search="fleet", policy=policy).header("location")
+    document = c.api(where).json
+    assert (document["bulk"]["total"], document["bulk"]["sure"], document["bulk"]["doubtful"]) == (303, 300, 3)
+    assert len(document["sure"]["rows"]) == 100 and document["sure"]["more"] and len(document["doubtful"]["rows"]) == 3
+    assert "Left out, unless you tick" in c.get(where).text
+    # Some change between the list and the click.
+    changed = [r["device"]["url"].split("/")[-1] for r in document["sure"]["rows"][:2]]
+    run(server, "update key_request set integrity = 'bad' where id = %s", changed[0])
+    run(server, "update key_request set closed = now() where id = %s", changed[1])
+    # Not somebody else's to confirm; and twice is once.
+    assert user(server, world).post(where).status == 403
+    threads = [threading.Thread(target=c.post, args=(where,), kwargs={"comment": "after the power cut"}) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    until(lambda: c.api(where).json["bulk"]["done"])
+    b = c.api(where).json["bulk"]
+    assert (b["decided"], b["changed"], b["left"], b["refused"], b["open"]) == (298, 2, 3, 0, 0), b
+    assert {r["device"]["url"].split("/")[-1] for r in c.api(where).json["skipped"]["rows"]} == set(changed)
+    assert count(server, "select count(*) from audit_entry where tenant = %s and event = 'key.approved' and detail->>'comment' ="
+                 " 'after the power cut'", world.tenant) == 298
+    assert count(server, "select count(distinct decided_by_name) from key_request where tenant = %s and status = 'approved'",
+                 world.tenant) == 1
+    assert count(server, "select count(*) from agent_order where tenant = %s and kind = 'request-key'", world.tenant) == 298
+    # By their ids; and a policy of two keeps an approval.
+    run(server, "update policy set approvals_needed = 2 where id = %s", policy)
+    rows = [r["id"] for r in c.api("/requests/select?integrity=bad").json["list"]["rows"]]
+    where = c.api("/requests/select", {"decision": "approve", "scope": "selected", "request": rows[:2]}).json["location"]
+    assert c.api(where, {"with_doubtful": True}).status == 200
+    until(lambda: c.api(where).json["bulk"]["done"])
+    assert c.api(where).json["bulk"]["voted"] == 2
+    # A denial needs one.
+    where = c.api("/requests/select", {"decision": "deny", "scope": "all"}).json["location"]
+    c.api(where, {"with_doubtful": True})
+    until(lambda: c.api(where).json["bulk"]["done"])
+    assert c.api(where).json["bulk"]["decided"] == 4
+    assert c.api("/requests/select", {"decision": "deny", "scope": "all"}).status == 409
+
+
+@contextlib.contextmanager
+def more_jobd(server, number):
+    """Beside the installation's own."""
+    started = [subprocess.Popen(server.processes["jobd"].argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+               for _ in range(number)]
+    try:
+        yield
+        assert all(p.poll() is None for p in started)
+    finally:
+        for p in started:
+            p.terminate()
+        for p in started:
+            p.wait(30)
+
+
+def test_automatic_approvals_by_three_jobd_at_once(server, world):
+    # covers: POL-4
+    policy = make_policy(server, world, "Timed", [{"type": "host.name", "conditions": [{"operator": "equals", "value": "web"}]}],
+                         on_match="manual-timeout", timeout_s=60)
+    many(server, world, 200, policy)
+    run(server, "update instance set facts = '{\"agent\": {\"at\": \"2026-11-21T09:26:00Z\", \"values\": {\"host.name\": \"web\"}}}', facts_at = now()"
+        " where tenant = %s", world.tenant)
+    image = world.machine.image
+    run(server, "update instance set image = %s where tenant = %s", image, world.tenant)
+    run(server, "insert into policy_image (tenant, policy, image) values (%s, %s, %s)", world.tenant, policy, image)
+    # One that no longer matches when its time comes.
+    run(server, "update instance set facts = '{}' where id = (select instance from key_request where tenant = %s limit 1)", world.tenant)
+    with more_jobd(server, 2):
+        run(server, "update key_request set approve_at = now() + interval '3 seconds' where tenant = %s", world.tenant)
+        run(server, "select pg_notify('keyward_timer', '')")
+        until(lambda: count(server, "select count(*) from key_request where tenant = %s and approve_at is not null", world.tenant) == 0)
+        time.sleep(2)
+    assert count(server, "select count(*) from key_request where tenant = %s and status = 'approved'", world.tenant) == 199
+    assert count(server, "select count(*) from audit_entry where tenant = %s and event = 'key.approved-automatically'", world.tenant) == 199
+    assert count(server, "select waits from key_request where tenant = %s and status = 'pending'", world.tenant)
+    assert count(server, "select count(*) from key_decision where tenant = %s and decision = 'approve'", world.tenant) == 199
