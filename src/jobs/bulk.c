@@ -1,9 +1,12 @@
-/* bulk.c - decides many key requests in the name of the person who has confirmed the list, a chunk per transaction; when its time is up,
+/* bulk.c - decides many key requests for the person who has confirmed the list, a chunk per transaction; when its time is up,
  * another job goes on. */
 #include "jobs/bulk.h"
 
+#include <stdlib.h>
+
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "store/bulk.h"
 
 #define CHUNK 100
@@ -11,19 +14,20 @@
 
 static int step(struct work *w, const struct uuid *id, int limit)
 {
-	struct db_actor actor;
-	json_t *found = NULL;
+	struct db_actor actor = { .kind = DB_ACTOR_SYSTEM };
+	char *name = NULL;
 	int rc = work_begin(w), taken;
 
 	if (rc == 0)
-		rc = bulk_actor(w->db, id, &actor, &found);
+		rc = bulk_actor(w->db, id, &name);
 	db_rollback(w->db);
+	actor.name = name;
 	if (rc == 0)
 		rc = db_begin(w->db, &w->job->tenant, &actor);
 	taken = rc < 0 ? rc : bulk_step(w->db, id, limit);
 	rc = taken < 0 ? taken : db_commit(w->db);
 	db_rollback(w->db);
-	json_decref(found);
+	free(name);
 	return rc < 0 ? rc : taken;
 }
 
@@ -34,6 +38,8 @@ static int one_by_one(struct work *w, const struct uuid *id)
 
 	for (int i = 0; i < CHUNK && rc > 0; i++) {
 		rc = step(w, id, 1);
+		if (rc < 0)
+			log_warning("a request of many could not be decided", "code", err_name(rc), "why", err_text(), NULL);
 		if (rc < 0 && rc != ERR_UNAVAILABLE && rc != ERR_NOT_FOUND && (rc = work_begin(w)) == 0) {
 			rc = bulk_skip(w->db, id, "it could not be decided");
 			if (rc >= 0 && db_commit(w->db) < 0)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "store/audit.h"
 #include "store/job.h"
 #include "store/request.h"
@@ -97,32 +98,29 @@ int bulk_start(struct db *db, const struct uuid *id, int with_doubtful, const ch
 
 /* jobd */
 
-int bulk_actor(struct db *db, const struct uuid *id, struct db_actor *actor, json_t **found)
+int bulk_actor(struct db *db, const struct uuid *id, char **name)
 {
-	json_t *row;
-	int rc = db_get_row(db, &row, "select made_by, made_by_name from bulk_decision where id = $1 and state = 'running'",
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select 'jobd for ' || made_by_name from bulk_decision where id = $1 and state = 'running'",
 		DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
-	*actor = (struct db_actor){ .kind = DB_ACTOR_USER, .name = json_string_value(json_object_get(row, "made_by_name")) };
-	rc = json_get_uuid(row, "made_by", &actor->id);
-	if (rc == 0)
-		*found = row;
-	else
-		json_decref(row);
-	return rc;
+	*name = mem_strdup(db_text(r, 0, 0));
+	db_result_free(r);
+	return 0;
 }
 
 struct bulk {
 	enum request_event event;
 	json_t *roles, *row;
+	struct uuid by;
 	int may;                     /* the person may still decide */
 };
 
 static int load(struct db *db, const struct uuid *id, struct bulk *b)
 {
-	int rc = db_get_row(db, &b->row, "select b.decision, b.comment, to_json(b.roles) as roles, exists (select 1 from app_user u"
+	int rc = db_get_row(db, &b->row, "select b.decision, b.comment, b.made_by, b.made_by_name, to_json(b.roles) as roles, exists (select 1 from app_user u"
 		" where u.tenant = b.tenant and u.id = b.made_by and u.state = 'active' and u.role = any (b.roles)) as may from bulk_decision b"
 		" where b.id = $1 and b.state = 'running'", DB_ARGS(db_uuid_arg(id)));
 
@@ -131,7 +129,7 @@ static int load(struct db *db, const struct uuid *id, struct bulk *b)
 	b->roles = json_object_get(b->row, "roles");
 	b->may = json_is_true(json_object_get(b->row, "may"));
 	b->event = strcmp(json_string_value(json_object_get(b->row, "decision")), "approve") == 0 ? REQUEST_EVENT_APPROVE : REQUEST_EVENT_DENY;
-	return 0;
+	return json_get_uuid(b->row, "made_by", &b->by);
 }
 
 static int keep(struct db *db, const struct uuid *id, const struct uuid *request, const char *outcome, const char *reason)
@@ -143,7 +141,8 @@ static int keep(struct db *db, const struct uuid *id, const struct uuid *request
 /* A refusal is this one's outcome; a failure of the database is everybody's. */
 static int decide(struct db *db, const struct uuid *id, const struct bulk *b, const struct uuid *request, const char *seen)
 {
-	struct request_decision d = { b->event, json_string_value(json_object_get(b->row, "comment")), b->roles, seen };
+	struct request_decision d = { b->event, json_string_value(json_object_get(b->row, "comment")), b->roles, seen, &b->by,
+		json_string_value(json_object_get(b->row, "made_by_name")) };
 	struct request_outcome out = { 0, 0, 0 };
 	int rc = b->may ? request_decide(db, request, &d, &out) : err_set(ERR_FORBIDDEN, "the person may no longer decide");
 

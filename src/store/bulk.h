@@ -1,5 +1,5 @@
 /* bulk.h - many key requests decided at once (RUN-9). What was chosen is kept as it was when it was listed; a person confirms the list;
- * jobd decides one after the other in that person's name, as request_decide does, and keeps what became of each. */
+ * jobd decides one after the other for that person, as request_decide does, and keeps what became of each. */
 #ifndef STORE_BULK_H
 #define STORE_BULK_H
 
@@ -22,8 +22,9 @@ int bulk_rows(struct db *db, const struct list_query *query, json_t **page);
  * are left. ERR_FORBIDDEN: somebody else. */
 int bulk_start(struct db *db, const struct uuid *id, int with_doubtful, const char *comment);
 
-/* jobd. Whose name the transaction is to be in; *ACTOR's texts are FOUND's, the caller's. ERR_NOT_FOUND: not running. */
-int bulk_actor(struct db *db, const struct uuid *id, struct db_actor *actor, json_t **found);
+/* jobd, which the log names with the person for whom it acts: "jobd for ann@example.com". ERR_NOT_FOUND: not running. NAME is the
+ * caller's. */
+int bulk_actor(struct db *db, const struct uuid *id, char **name);
 /* Decides at most LIMIT of them; how many were taken, 0 when it is done. What another jobd is at is not waited for. */
 int bulk_step(struct db *db, const struct uuid *id, int limit);
 /* The next open one could not even be tried: it counts as refused. */

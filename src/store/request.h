@@ -98,6 +98,8 @@ struct request_decision {
 	const char *comment;         /* NULL: none */
 	const json_t *roles;         /* names of the roles that may decide: approvals of others do not count */
 	const char *seen;            /* the gist that the person saw; NULL: whatever it is */
+	const struct uuid *by;       /* jobd, which carries out what this user has confirmed; NULL: the acting user */
+	const char *by_name;
 };
 
 struct request_outcome {

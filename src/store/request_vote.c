@@ -28,14 +28,24 @@ struct quorum {
 	int is_expired;                      /* the approvals were due to expire */
 };
 
-static int load_quorum(struct db *db, const struct uuid *id, const json_t *roles, struct quorum *q)
+static const struct uuid *person(const struct db *db, const struct request_decision *d)
+{
+	return d->by ? d->by : db_user(db);
+}
+
+static const char *name_of(const struct db *db, const struct request_decision *d)
+{
+	return d->by ? d->by_name : db_actor(db)->name;
+}
+
+static int load_quorum(struct db *db, const struct uuid *id, const json_t *roles, const struct uuid *user, struct quorum *q)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select p.approvals_needed, (select count(*)" FROM_VOTES " and " COUNTS "), p.approvals_expire_s,"
 		" cardinality(p.approvals_of) = 0 or coalesce($3 = any (p.approvals_of), false),"
 		" coalesce($3 in (r.ordered_by, r.assigned_by), false),"
 		" exists (select 1" FROM_VOTES " and v.approver = $3 and v.gist = r.gist), coalesce(r.votes_expire <= now(), false)"
-		FROM_REQUEST " where r.id = $1", DB_ARGS(db_uuid_arg(id), db_json_arg(roles), db_uuid_arg(db_user(db))));
+		FROM_REQUEST " where r.id = $1", DB_ARGS(db_uuid_arg(id), db_json_arg(roles), db_uuid_arg(user)));
 
 	if (rc < 0)
 		return rc;
@@ -82,11 +92,11 @@ static int may_approve(const struct quorum *q)
 /* Keeps the approval of the acting user; who has given it already gives it once. */
 static int vote(struct db *db, const struct request_held *h, const struct request_decision *d, struct quorum *q)
 {
-	const struct uuid *user = db_user(db);
+	const struct uuid *user = person(db, d);
 	int rc = db_queue(db, "insert into key_vote (tenant, request, approver, approver_name, gist, comment) select tenant, id, $2, $3,"
 		" gist, $4 from key_request where id = $1 on conflict (tenant, request, approver) do update set gist = excluded.gist,"
 		" at = now(), comment = excluded.comment, approver_name = excluded.approver_name where key_vote.gist <> excluded.gist",
-		DB_ARGS(db_uuid_arg(&h->id), db_uuid_arg(user), db_text_arg(db_actor(db)->name), db_text_arg(d->comment)));
+		DB_ARGS(db_uuid_arg(&h->id), db_uuid_arg(user), db_text_arg(name_of(db, d)), db_text_arg(d->comment)));
 
 	if (rc == 0 && q->expire_s > 0)
 		rc = db_queue(db, "update key_request set votes_expire = coalesce(votes_expire, now() + $2 * interval '1 second')"
@@ -94,7 +104,7 @@ static int vote(struct db *db, const struct request_held *h, const struct reques
 	if (rc == 0)
 		rc = request_record(db, h, "vote", d->comment);
 	if (rc == 0)
-		rc = load_quorum(db, &h->id, d->roles, q);
+		rc = load_quorum(db, &h->id, d->roles, person(db, d), q);
 	return rc;
 }
 
@@ -103,7 +113,7 @@ static int approve_among(struct db *db, const struct request_held *h, const stru
 {
 	int fresh = !q->has_mine, rc = 0;
 
-	if (db_user(db) == NULL)
+	if (person(db, d) == NULL)
 		return err_set(ERR_FORBIDDEN, "the policy asks for people");
 	if (q->is_expired) {
 		rc = expire(db, h);
@@ -130,7 +140,7 @@ static int settle(struct db *db, struct request_held *h, const struct request_de
 	if (rc == 0)
 		rc = db_queue(db, "update key_request set decided = now(), decided_by = $2, decided_by_name = $3, comment = $4,"
 			" approve_at = null, waits = null where id = $1", DB_ARGS(db_uuid_arg(&h->id),
-			db_uuid_arg(db_user(db)), db_text_arg(db_actor(db)->name), db_text_arg(d->comment)));
+			db_uuid_arg(person(db, d)), db_text_arg(name_of(db, d)), db_text_arg(d->comment)));
 	/* After a denial, or when the key is asked for again, it takes all of them anew; what they said is in the history. */
 	if (rc == 0)
 		rc = request_drop_votes(db, &h->id);
@@ -147,7 +157,7 @@ static int decide(struct db *db, struct request_held *h, const struct request_de
 	if (rc >= 0 && d->seen && strcmp(d->seen, h->gist) != 0)
 		rc = err_set(ERR_CONFLICT, "the request has changed since it was shown");
 	if (rc >= 0)
-		rc = load_quorum(db, &h->id, d->roles, &q);
+		rc = load_quorum(db, &h->id, d->roles, person(db, d), &q);
 	if (rc == 0 && d->event == REQUEST_EVENT_APPROVE)
 		rc = may_approve(&q);
 	if (rc == 0 && d->event == REQUEST_EVENT_APPROVE && q.needed > 1)
@@ -209,7 +219,7 @@ int request_approvals(struct db *db, const struct uuid *id, const json_t *roles,
 {
 	json_t *votes = NULL, *others = NULL, *all = NULL;
 	struct quorum q;
-	int rc = load_quorum(db, id, roles, &q), may;
+	int rc = load_quorum(db, id, roles, db_user(db), &q), may;
 
 	if (rc == 0)
 		rc = db_get_row(db, &all, "select r.votes_expire as expires, cardinality(p.approvals_of) > 0 as named" FROM_REQUEST

@@ -61,7 +61,8 @@ def test_a_policy_comes_first(server, world):
     assert [o["text"] for o in c.api(url + "?search=OTHER").json["form"]["policy"]["options"]] == ["Others"]
     assert 'name="decision"' not in c.get(url).text
     refused = c.post(url + "/decision", decision="approve")
-    assert refused.status == 409 and "assign one first" in refused.text and status(server, request) == "pending"
+    assert refused.status == 409 and "assign one first" in refused.text, refused.text
+    assert status(server, request) == "pending"
     # Who may not assign sees what to ask for.
     approver = user(server, world)
     page = approver.get(url).text
@@ -89,8 +90,8 @@ def test_rules_as_a_tree_and_their_filters(server, world):
     document = c.api(url).json
     shown = [(r["depth"], r["join"] or r["name"], r["kind"]) for r in document["rules"] if r["kind"] != "info"]
     assert shown == [(0, "At least one of these (OR)", "passed"), (1, "Host name", "failed"), (1, "Not the following (NOT)", "passed"),
-                     (2, "Network services", "failed"), (0, "Device access", "failed")], shown
-    access = [r for r in document["rules"] if r["name"] == "Device access"][0]
+                     (2, "Network services", "failed"), (0, "Device access type", "failed")], shown
+    access = [r for r in document["rules"] if r["name"] == "Device access type"][0]
     assert access["actual"] and access["condition"] and access["source"] == "Server" and access["at"]["iso"].startswith("2026-11-21T09:26")
     info = {r["name"]: r["actual"] for r in document["rules"] if r["kind"] == "info"}
     assert "6.1.0-27" in info.values() and "Host name" not in info
