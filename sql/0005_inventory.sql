@@ -63,7 +63,7 @@ CREATE INDEX fact_change_instance ON fact_change (tenant, instance, at, id);
 CREATE INDEX fact_change_fact ON fact_change (tenant, instance, fact, at, id);
 CREATE INDEX fact_change_at ON fact_change (tenant, at);
 GRANT SELECT ON fact_change TO keyward_console;
-GRANT INSERT ON fact_change TO keyward_agent;
+GRANT INSERT, SELECT (tenant, instance, at) ON fact_change TO keyward_agent;
 GRANT SELECT, DELETE ON fact_change TO keyward_jobs;
 
 CREATE TABLE agent (

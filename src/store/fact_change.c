@@ -58,10 +58,21 @@ struct differ {
 	size_t added, removed, changed;      /* members of this fact */
 };
 
+/* A guest says what it likes, as long as it likes: that it has changed is kept. */
+static const json_t *in_bounds(const json_t *value)
+{
+	return value && json_dumpb(value, NULL, 0, JSON_ENCODE_ANY) <= FACT_CHANGE_VALUE_MAX ? value : NULL;
+}
+
 static void add(struct differ *d, const char *subject, const char *kind, const json_t *old, const json_t *new)
 {
 	struct uuid id = uuid_new();
-	json_t *row = json_pack("{s:s,s:s,s:s,s:O?,s:O?}", "fact", d->fact, "subject", subject, "kind", kind, "old", old, "new", new);
+	json_t *row;
+
+	if (strlen(d->fact) + strlen(subject) > FACT_CHANGE_VALUE_MAX)
+		return;
+	row = json_pack("{s:s,s:s,s:s,s:O?,s:O?}", "fact", d->fact, "subject", subject, "kind", kind, "old", in_bounds(old), "new",
+		in_bounds(new));
 
 	json_set_uuid(row, "id", &id);
 	json_array_append_new(d->rows, row);
@@ -149,7 +160,9 @@ static int keep_changes(struct db *db, const struct uuid *instance, const json_t
 	if (json_array_size(rows))
 		rc = db_queue(db, "insert into fact_change (tenant, id, instance, at, fact, subject, kind, old, new) select current_tenant(), c.id,"
 			" $1, $2, c.fact, c.subject, c.kind, c.old, c.new from json_to_recordset($3) as c(id uuid, fact text, subject text,"
-			" kind text, old jsonb, new jsonb)", DB_ARGS(db_uuid_arg(instance), db_time_arg(now), db_json_arg(rows)));
+			" kind text, old jsonb, new jsonb) limit greatest(0, $4 - (select count(*) from (select 1 from fact_change f where"
+			" f.instance = $1 and f.at > $2::timestamptz - interval '1 day' limit $4) n))", DB_ARGS(db_uuid_arg(instance),
+			db_time_arg(now), db_json_arg(rows), db_int_arg(FACT_CHANGES_DAY)));
 	json_decref(rows);
 	return rc;
 }

@@ -36,6 +36,8 @@ int facts_watched(struct db *db, const struct uuid *agent, int max, int limit, j
 int facts_report(struct db *db, const struct uuid *instance, const json_t *agent, const char *address, clock_us now);
 
 #define FACT_CHANGES_MAX 200     /* members of one set that change at once are kept one by one up to so many, else by their number */
+#define FACT_CHANGES_DAY 5000    /* of one instance within a day; what it changes beyond that is not kept */
+#define FACT_CHANGE_VALUE_MAX 2048       /* bytes of a value or a name; longer values are not kept, only that they changed */
 #define FACT_CHANGES_KEPT (400 * CLOCK_DAY)
 
 /* Console. Members of the sets that instances last reported. Sorts: name, fact; filters: instance (always give it), fact; rows: fact, name,

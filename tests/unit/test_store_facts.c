@@ -309,6 +309,46 @@ TEST(very_many_changes_are_counted, "INT-6,SEC-5")
 	buf_free(&new);
 }
 
+/* Names and values are the guest's to choose; it cannot fill the server's disk with them. */
+TEST(a_guest_that_changes_all_the_time, "INT-6,SEC-5")
+{
+	struct uuid tenant = make_tenant("facts-flood");
+	struct machine m = make_machine(&tenant, "i-1", 1);
+	struct buf said = BUF_INIT;
+	clock_us at = clock_now() - CLOCK_HOUR;
+	struct db *db;
+	struct db_result *r;
+
+	for (int round = 0; round < 6; round++) {
+		buf_reset(&said);
+		for (int i = 0; i < 1500; i++)
+			buf_printf(&said, "%s\"f%d\":%d", i ? "," : "{", i, round);
+		buf_puts(&said, ",\"long\":\"");
+		for (int i = 0; i < 5000; i++)
+			buf_putc(&said, (char)('a' + round));
+		buf_puts(&said, "\"}");
+		report(&m, buf_str(&said), at + round * CLOCK_SECOND);
+	}
+	db = as("keyward_console", &tenant);
+	CHECK_INT(db_query_row(db, &r, "select count(*), max(length(new::text)), count(*) filter (where fact = 'long' and new is null)"
+		" from fact_change", DB_NONE), 0);
+	CHECK_INT(db_int(r, 0, 0), FACT_CHANGES_DAY);
+	CHECK(db_int(r, 0, 1) <= FACT_CHANGE_VALUE_MAX);
+	CHECK_INT(db_int(r, 0, 2), 3);
+	db_result_free(r);
+	undo(db);
+	/* The next day is another. */
+	buf_reset(&said);
+	buf_puts(&said, "{\"f1\":77}");
+	report(&m, buf_str(&said), at + 2 * CLOCK_DAY);
+	db = as("keyward_console", &tenant);
+	CHECK_INT(db_query_row(db, &r, "select count(*) from fact_change where fact = 'f1' and new = '77'", DB_NONE), 0);
+	CHECK_INT(db_int(r, 0, 0), 1);
+	db_result_free(r);
+	undo(db);
+	buf_free(&said);
+}
+
 TEST(what_passes_is_no_change, "INT-6,SEC-7")
 {
 	static const char *const same[] = { "{\"os.kernel\":\"6.1\",\"os.uptime_s\":9,\"processes\":{\"a\":1}}", "{\"os.kernel\":\"6.1\"}",
