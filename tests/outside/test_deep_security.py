@@ -1,5 +1,6 @@
 """The client of Deep Security Manager, against a server of our own that speaks as its description says."""
 import json
+import socket
 import subprocess
 
 from fixtures import fixture
@@ -83,12 +84,26 @@ def test_only_the_certificate_that_was_named(manager):
     assert len(manager.asked) == asked, "something was said before the certificate was checked"
 
 
+def own_addresses():
+    """What the machine is called by others: its address on the way to somewhere, where there is one. Nothing is sent."""
+    found = []
+    for family, somewhere, form in ((socket.AF_INET, "192.0.2.1", "{}"), (socket.AF_INET, "192.0.2.1", "[::ffff:{}]"),
+                                    (socket.AF_INET6, "2001:db8::1", "[{}]"), (socket.AF_INET6, "fd00::1", "[{}]")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as s:
+                s.connect((somewhere, 9))
+                found.append(form.format(s.getsockname()[0]))
+        except OSError:
+            pass
+    return found
+
+
 def test_the_servers_own_machine_is_out_of_reach(manager):
     # covers: ADM-4, SEC-1
     port = manager.url.rsplit(":", 1)[1]
     asked = len(manager.asked)
     for host in ("localhost", "127.0.0.1", "127.9.9.9", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254", "[fe80::1]",
-                 "2130706433", "0x7f.1"):
+                 "2130706433", "0x7f.1", *own_addresses()):
         name, text = error(manager, url=f"https://{host}:{port}", local="strict")
         assert name == "forbidden", (host, name, text)
     assert len(manager.asked) == asked
