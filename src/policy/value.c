@@ -144,12 +144,18 @@ int value_read_text(enum policy_data data, const char *text, size_t len, struct 
 	}
 }
 
+/* The least of all numbers has no llabs. */
+static int in_range(int64_t n)
+{
+	return n >= -VALUE_NUMBER_MAX && n <= VALUE_NUMBER_MAX;
+}
+
 int value_read(enum policy_data data, const json_t *j, struct value *out)
 {
 	if (data == DATA_NUMBER) {
 		out->data = data;
 		out->number = json_integer_value(j);
-		return json_is_integer(j) && llabs(out->number) <= VALUE_NUMBER_MAX ? 0 : ERR_INVALID;
+		return json_is_integer(j) && in_range(out->number) ? 0 : ERR_INVALID;
 	}
 	return json_is_string(j) ? value_read_text(data, json_string_value(j), json_string_length(j), out) : ERR_INVALID;
 }
@@ -163,7 +169,7 @@ static int operand_number(const json_t *j, struct value *out)
 
 	if (!json_is_integer(j) && (end == NULL || end == json_string_value(j) || *end != '\0'))
 		return err_set(ERR_INVALID, "a whole number is needed");
-	if (llabs(n) > VALUE_NUMBER_MAX)
+	if (!in_range(n))
 		return err_set(ERR_INVALID, "the number is too large");
 	*out = (struct value){ .data = DATA_NUMBER, .number = n };
 	return 0;
