@@ -4,17 +4,17 @@
 #define COUNTS "sum(by_policy)::bigint as by_policy, sum(by_person)::bigint as by_person, sum(denied)::bigint as denied," \
 	" sum(pending)::bigint as pending"
 
-#define WITHIN " where at >= d.begun and at < d.ended"
-
-/* By the bounds of each day: a time zone is asked about days, not about each quarter of an hour. */
+/* By the bounds of the days: a time zone is asked about each day, not about each quarter of an hour. */
 int request_per_day(struct db *db, const char *zone, int days, json_t **out)
 {
-	return db_get_rows(db, out, "with today as (select (now() at time zone $1)::date as day), days as (select g::date as day, g::timestamp"
-		" at time zone $1 as begun, (g::timestamp + interval '1 day') at time zone $1 as ended from today,"
-		" generate_series(day - ($2::int - 1), day::timestamp, interval '1 day') as g)"
-		" select to_char(d.day, 'YYYY-MM-DD') as day, " COUNTS " from days d, lateral (select * from request_count" WITHIN
-		" union all select * from request_count_change" WITHIN " union all select null, null, 0, 0, 0, 0) as n group by d.day order by d.day",
-		DB_ARGS(db_text_arg(zone), db_int_arg(days)));
+	return db_get_rows(db, out, "with today as (select (now() at time zone $1)::date as day), bounds as (select array_agg((day - ($2::int - n))"
+		"::timestamp at time zone $1 order by n) as begun from today, generate_series(1, $2::int) n), rows as ("
+		"select * from request_count where at >= (select begun[1] from bounds)"
+		" union all select * from request_count_change where at >= (select begun[1] from bounds)),"
+		" counted as (select width_bucket(at, (select begun from bounds)) as n, " COUNTS " from rows group by 1)"
+		" select to_char(day - ($2::int - n), 'YYYY-MM-DD') as day, coalesce(by_policy, 0) as by_policy, coalesce(by_person, 0) as by_person,"
+		" coalesce(denied, 0) as denied, coalesce(pending, 0) as pending from today, generate_series(1, $2::int) n left join counted using (n)"
+		" order by n", DB_ARGS(db_text_arg(zone), db_int_arg(days)));
 }
 
 /* One statement: who counts meanwhile sees the changes or their sum, never both. */
