@@ -325,11 +325,12 @@ int list_run(struct db *db, const struct list_spec *spec, const struct list_quer
 	buf_printf(&l.sql, "%sselect %s from %s where %s", before, columns, spec->from, spec->where ? spec->where : "true");
 	rc = add_filters(&l);
 	if (rc == 0)
-		rc = add_search(&l);
+		rc = add_search(&l, db);
 	buf_puts(&l.sql, after);
 	if (rc == 0)
 		rc = db_run(db, buf_str(&l.sql), l.args, l.arg_count);
 	buf_free(&l.sql);
 	free(l.pattern);
+	free(l.found);
 	return rc;
 }
