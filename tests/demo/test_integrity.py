@@ -75,7 +75,10 @@ def test_port_that_a_policy_forbids(job, sink, folder):
         step(job)
     job.operator.ask("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "",
                                "password": "", "ca": ""})
-    port = free_port()
+    # Bound from the beginning, so that it is nobody else's; it listens later.
+    listener = socket.socket()
+    listener.bind(("0.0.0.0", 0))
+    port = listener.getsockname()[1]
     forbid(job, port)
     # By its policy, without a person.
     job.guest.start()
@@ -83,7 +86,7 @@ def test_port_that_a_policy_forbids(job, sink, folder):
     becomes(job, "delivered", "Good")
     job.write()
     key = forms(device_key(job, folder))
-    listener = socket.create_server(("0.0.0.0", port))
+    listener.listen()
     schedule_soon(job)
     with Person(job.it) as ada:
         sign_in(ada)

@@ -181,6 +181,7 @@ TEST(grace_period, "INT-2")
 	revocations(&p, now + 600 * CLOCK_SECOND - 1);
 	CHECK_TEXT("0", ORDERS(p, "revoke"));
 	revocations(&p, now + 600 * CLOCK_SECOND);
+	CHECK_TEXT("1", ORDERS(p, "revoke"));
 	revocations(&p, now + 601 * CLOCK_SECOND);
 	CHECK_TEXT("1", ORDERS(p, "revoke"));
 	CHECK_TEXT("1", LOGGED(p, "key.revoke"));
