@@ -72,7 +72,8 @@ static int offer_images(struct call *c, const char *present)
 		return rc;
 	call_form(c, "image", json_string(present));
 	json_array_foreach(json_object_get(page, "rows"), i, row)
-		call_form_option(c, "image", doc_text(row, "id"), doc_text(row, "name"), NULL, strcmp(doc_text(row, "id"), present) == 0);
+		call_form_option(c, "image", doc_text(row, "id"), doc_text(row, *doc_text(row, "name") ? "name" : "provider_image"), NULL,
+			strcmp(doc_text(row, "id"), present) == 0);
 	json_decref(page);
 	return 0;
 }
