@@ -241,6 +241,9 @@
 		all(".kw-type-group", area).forEach(function (group) {
 			group.hidden = !group.querySelector(".kw-type:not([hidden])");
 		});
+		all(".kw-filter-none", area).forEach(function (none) {
+			none.hidden = area.querySelector(".kw-type:not([hidden])") !== null;
+		});
 	});
 
 	/* "/" goes to the page's search box, as is usual. */
