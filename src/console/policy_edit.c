@@ -283,7 +283,7 @@ static int done_already(struct call *c)
 	if (rc < 0)
 		return rc;
 	json_decref(row);
-	return doc_done(c, "/policies", &policy, "This was done already.");
+	return doc_done(c, "/policies", &policy, "This was saved already. Changes that another window still showed are not saved.");
 }
 
 int policy_edit_begin(struct call *c, struct policy_edit *e)

@@ -172,7 +172,7 @@ static void read_action(const struct reader *r, struct policy_document *d)
 	if (d->on_match != POLICY_ACTION_MANUAL_TIMEOUT || match == NULL)
 		return;
 	if (timeout == 0)
-		wrong(r, "timeout_s", "the seconds until the automatic approval are needed");
+		wrong(r, "timeout_s", "a time is needed after which the key is approved automatically");
 	d->timeout_s = timeout;
 }
 
@@ -204,7 +204,7 @@ static void read_check(const struct reader *r, struct policy_document *d)
 	if (d->check.on_failure != CHECK_REVOKE_AFTER)
 		return;
 	if (grace == 0)
-		wrong(r, "grace_s", "the seconds until the key is revoked are needed");
+		wrong(r, "grace_s", "a grace period is needed: the time until the key is revoked");
 	d->check.grace_s = grace;
 }
 

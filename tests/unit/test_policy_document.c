@@ -80,8 +80,8 @@ TEST(all_faults_are_told_with_their_places, "POL-8,WEB-3")
 		" manual-timeout; action/on_mismatch: one of these is needed: approve, manual, deny");
 	expect_faults("{" HEAD ", \"action\": {\"on_match\": \"manual-timeout\", \"on_mismatch\": \"manual-timeout\"},"
 		" \"check\": {\"on_failure\": \"revoke-after\"}}",
-		"action/on_mismatch: one of these is needed: approve, manual, deny; action/timeout_s: the seconds until the automatic approval"
-		" are needed; check/grace_s: the seconds until the key is revoked are needed");
+		"action/on_mismatch: one of these is needed: approve, manual, deny; action/timeout_s: a time is needed after which the"
+		" key is approved automatically; check/grace_s: a grace period is needed: the time until the key is revoked");
 	expect_faults("{" HEAD ", " ACTION ", \"check\": {\"on_failure\": \"shrug\", \"grace_s\": -1}, \"images\": [7]}",
 		"check/on_failure: one of these is needed: notify, revoke, revoke-after; check/grace_s: a whole number from 0 to 2592000 is"
 		" needed; images/0: a text is needed");
