@@ -62,7 +62,7 @@ static json_t *device_member(const struct call *c, const json_t *row, enum devic
 	json_object_set_new(out, "error", state == DEVICE_ERROR ? json_string(doc_text(row, "error")) : json_null());
 	json_object_set_new(out, "progress", state != DEVICE_ENCRYPTING && state != DEVICE_PENDING ? json_null() :
 		json_pack("{s:O, s:s}", "percent", json_object_get(row, "progress"), "text", call_translate(c, state == DEVICE_PENDING ?
-			"Waiting for the agent to begin." : "The agent is at work; this page shows how far it is.")));
+			"Waiting for the agent to begin." : "The agent is at work. Reload this page to see how far it is.")));
 	return out;
 }
 
