@@ -6,13 +6,20 @@
 #include "base/err.h"
 #include "proto/evidence.h"
 
-int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device)
+int agent_active(struct agent_call *c, struct agent *agent)
 {
 	int rc = agent_find(c->db, &c->agent, agent);
 
-	memset(device, 0, sizeof *device);
 	if (rc == 0 && strcmp(agent->state, "active") != 0)
 		rc = err_set(ERR_FORBIDDEN, "this agent was %s", agent->state);
+	return rc;
+}
+
+int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device)
+{
+	int rc = agent_active(c, agent);
+
+	memset(device, 0, sizeof *device);
 	if (rc == 0)
 		rc = device_by_provider_id(c->db, &agent->instance, name, device);
 	if (rc == 0 && !uuid_equal(&device->instance, &agent->instance))

@@ -28,7 +28,7 @@ int message_inventory(struct agent_call *c)
 	struct inventory_device *devices = mem_array((size_t)m->devices_count, sizeof *devices);
 	struct inventory inventory;
 	struct agent agent;
-	int rc = agent_find(c->db, &c->agent, &agent);
+	int rc = agent_active(c, &agent);
 
 	describe(m, devices, &inventory);
 	if (rc == 0)
@@ -42,6 +42,8 @@ int message_inventory(struct agent_call *c)
 int message_bye(struct agent_call *c)
 {
 	const struct proto_bye *m = c->message;
+	struct agent agent;
+	int rc = agent_active(c, &agent);
 
-	return agent_stopped(c->db, &c->agent, proto_reason_names[m->reason]);
+	return rc < 0 ? rc : agent_stopped(c->db, &c->agent, proto_reason_names[m->reason]);
 }

@@ -165,6 +165,9 @@ int message_key_poll(struct agent_call *c)
 
 	if (rc == ERR_NOT_FOUND || (rc == 0 && (!uuid_equal(&k.agent, &c->agent) || k.closed)))
 		rc = err_set(ERR_NOT_FOUND, "this request is over; ask anew");
+	/* Its session may be older than that. */
+	if (rc == 0 && !k.agent_active)
+		rc = err_set(ERR_FORBIDDEN, "this agent was removed or replaced");
 	if (rc == 0)
 		rc = answer_case(c, &k, &keys, c->answer);
 	request_case_release(&k);

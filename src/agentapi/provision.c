@@ -38,7 +38,7 @@ int message_provisioning(struct agent_call *c)
 	json_t *tasks = NULL;
 	const json_t *row;
 	size_t i;
-	int rc = agent_find(c->db, &c->agent, &agent);
+	int rc = agent_active(c, &agent);
 
 	if (rc == 0)
 		rc = device_tasks(c->db, &agent.instance, &tasks);

@@ -8,7 +8,7 @@ int message_report(struct agent_call *c)
 {
 	const struct proto_report *m = c->message;
 	struct agent agent;
-	int rc = agent_find(c->db, &c->agent, &agent);
+	int rc = agent_active(c, &agent);
 
 	if (rc == 0)
 		rc = facts_report(c->db, &agent.instance, m->facts, c->frame->request->address, c->frame->now);

@@ -54,6 +54,8 @@ int frame_begin(struct frame_call *c, const struct uuid *account, const struct u
 /* keyd's identity key and a signer that asks it. */
 int frame_identity(struct frame_call *c, struct proto_identity *out);
 
+/* The agent that speaks; ERR_FORBIDDEN when it was removed or replaced since its session began. */
+int agent_active(struct agent_call *c, struct agent *agent);
 /* The agent and the device that a message names, which must be on the agent's own instance: ERR_NOT_FOUND otherwise, whether
  * it is somebody else's or nobody's. DEVICE is released by device_release, also after a failure. */
 int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device);

@@ -127,8 +127,8 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select r.agent, r.status, r.closed is not null, r.access, r.recipient_key, r.requested,"
 		" coalesce(r.key_version, 0), d.id, coalesce(nullif(d.name, ''), d.provider_device), d.provider_device, d.filesystem,"
-		" d.mount_point, d.access, " KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
-		" join tenant t on t.id = r.tenant left join device_key k on k.tenant = r.tenant and k.device = r.device"
+		" d.mount_point, d.access, a.state = 'active', " KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
+		" join agent a on a.tenant = r.tenant and a.id = r.agent join tenant t on t.id = r.tenant left join device_key k on k.tenant = r.tenant and k.device = r.device"
 		" and k.state = 'active' where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
@@ -141,7 +141,8 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	c.device = (struct device) { .id = db_uuid(r, 0, 7), .name = mem_strdup(db_text(r, 0, 8)),
 		.provider_device = mem_strdup(db_text(r, 0, 9)), .filesystem = mem_strdup(db_text(r, 0, 10)),
 		.mount_point = mem_strdup(db_text(r, 0, 11)), .access = mem_strdup(db_text(r, 0, 12)) };
-	device_key_take(r, 13, keys);
+	c.agent_active = db_bool(r, 0, 13);
+	device_key_take(r, 14, keys);
 	rc = request_state_parse(db_text(r, 0, 1), &c.status);
 	if (rc == 0)
 		rc = take_recipient(r, 4, &c);

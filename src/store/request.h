@@ -48,7 +48,7 @@ struct request_case {
 	int image_in_policy;         /* the instance's image belongs to the device's policy too (RUN-4) */
 	struct uuid used_by;         /* another instance that has the device open; nil: none */
 	char *gist;                  /* what an approver sees of it, in short (sql/0006) */
-	int tenant_active;
+	int tenant_active, agent_active;     /* agent_active: by request_load_poll alone */
 	int person_revoked;          /* a person revoked this key here before, and no person has approved it since */
 };
 
@@ -64,7 +64,7 @@ int request_open(struct db *db, const struct request_question *q, struct uuid *i
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 /* What the answer to an agent that asks again takes, locked, with the keys that may have to be sealed, in one question to the database.
- * Of *OUT just id, agent, status, closed, access, recipient_key, requested, delivered_version, and of its device id, name,
+ * Of *OUT just id, agent, status, closed, access, recipient_key, requested, delivered_version, agent_active, and of its device id, name,
  * provider_device, filesystem, mount_point and access are filled in. */
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
 /* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */

@@ -1,0 +1,102 @@
+"""Who gets a key from a running server, key service and all, spoken to by an agent of our own: what closes the way to a key closes it
+at once, also for sessions that are open and requests that are approved."""
+import base64
+import uuid
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from fixtures import fixture
+from test_agent_service import CURVE, Agent, check, make_agent, public
+from test_pipeline import World, count, run
+
+
+def text(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Asker:
+    """An agent with one encrypted device, whose key the key service has made."""
+
+    def __init__(self, world):
+        self.world, self.device = world, f"vol-{uuid.uuid4().hex[:8]}"
+        server, tenant = world.it, str(world.tenant)
+        self.agent = Agent(server, tenant, *make_agent(server, tenant)).connect()
+        self.id = str(uuid.UUID(bytes=self.agent.agent))
+        self.row = str(uuid.uuid4())
+        run(server, "insert into image (tenant, id, provider, provider_image) values (%s, %s, 'native', %s)", tenant, self.row,
+            self.row)
+        run(server, "insert into policy_image (tenant, policy, image) select tenant, id, %s from policy where tenant = %s"
+            " and is_default", self.row, tenant)
+        run(server, "update instance set image = %s where id = (select instance from agent where id = %s)", self.row, self.id)
+        run(server, "insert into device (tenant, id, provider, provider_device, machine, instance, image, policy, status, os,"
+            " filesystem, mount_point) select a.tenant, %s, 'native', %s, device_machine('native', a.instance), a.instance, %s, p.id,"
+            " 'encryption-pending', 'linux', 'ext4', '/srv' from agent a join policy p on p.tenant = a.tenant and p.is_default where a.id = %s", self.row, self.device, self.row, self.id)
+        made = self.agent.say(type="provision_start", device=self.device, **self.recipient())
+        assert made.get("sealed"), made
+        run(server, "update device set status = 'encrypted', luks_uuid = 'l' where id = %s", self.row)
+
+    def recipient(self):
+        key, a = public(ec.generate_private_key(CURVE)), self.agent
+        digest = check.sha256(check.string(b"keyward 1 recipient"), a.account, a.agent, check.string(self.device.encode()), key)
+        r, s = utils.decode_dss_signature(a.key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256()))))
+        return {"recipient_key": text(key), "signature": text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))}
+
+    def ask(self, facts=None, **more):
+        return self.agent.say(**{"type": "key_request", "device": self.device, "access": "read-write", "reason": "boot",
+                                 "facts": facts or {"os.system": "linux"}, **self.recipient(), **more})
+
+    def poll(self, request):
+        return self.agent.say(type="key_poll", request=request)
+
+
+@fixture("test")
+def asker(server):
+    return Asker(World(server))
+
+
+def approved(asker):
+    """A request that a person has approved and whose key nobody has fetched."""
+    answer = asker.ask()
+    assert answer["status"] == "pending" and "sealed" not in answer, answer
+    c = asker.world.console()
+    assert c.api(f"/requests/{answer['request']}/decision", {"decision": "approve"}).status in (200, 201, 204, 303)
+    return answer["request"]
+
+
+def test_an_approved_key_is_fetched(asker):
+    # covers: KEY-4, RUN-2
+    request = approved(asker)
+    answer = asker.poll(request)
+    assert answer["status"] == "delivered" and answer["sealed"], answer
+    # The answer was lost: the same key to the same one-time key.
+    assert asker.poll(request)["sealed"]
+
+
+def test_neither_agents_that_were_removed_nor_suspended_accounts_fetch_keys(server, asker):
+    # covers: TEN-7, SEC-7, KEY-4
+    request = approved(asker)
+    for table, state, id in (("agent", "replaced", asker.id), ("agent", "removed", asker.id), ("tenant", "suspended", asker.world.tenant)):
+        run(server, f"update {table} set state = %s where id = %s", state, id)
+        answer = asker.poll(request)
+        assert answer["type"] == "refusal" and "sealed" not in answer, (state, answer)
+        answer = asker.ask()
+        assert answer["type"] == "refusal", (state, answer)
+        assert count(server, "select status from key_request where id = %s", request) == "approved"
+        run(server, f"update {table} set state = 'active' where id = %s", id)
+    assert asker.poll(request)["sealed"]
+
+
+def test_a_replaced_agent_says_nothing_about_its_machine_any_more(server, asker):
+    # covers: SEC-7, INT-5
+    def told():
+        return count(server, "select facts::text || state from instance where id = (select instance from agent where id = %s)", asker.id)
+    report = {"type": "report", "reason": "schedule", "facts": {"host.name": "good"}}
+    assert asker.agent.say(**report)["type"] == "report"
+    before = told()
+    run(server, "update agent set state = 'replaced' where id = %s", asker.id)
+    inventory = {"type": "inventory", "provider": "native", "instance_id": "x", "host": {"name": "n", "system": "linux", "agent_version": "1"}}
+    for message in ({**report, "facts": {"host.name": "bad"}}, inventory, {"type": "provisioning"}, {"type": "bye", "reason": "shutdown"}):
+        answer = asker.agent.say(**message)
+        assert answer["type"] == "refusal" and answer["code"] == "forbidden", (message, answer)
+    assert told() == before
