@@ -138,13 +138,18 @@ static int keep(struct db *db, const struct uuid *id, const struct uuid *request
 		db_uuid_arg(request), db_text_arg(outcome), db_text_arg(reason)));
 }
 
-/* A refusal is this one's outcome; a failure of the database is everybody's. */
-static int decide(struct db *db, const struct uuid *id, const struct bulk *b, const struct uuid *request, const char *seen)
+/* A refusal is this one's outcome; a failure of the database is everybody's. STALE: what was listed is what another policy, or a former
+ * version of this one, has said. */
+static int decide(struct db *db, const struct uuid *id, const struct bulk *b, const struct uuid *request, const char *seen, int stale)
 {
 	struct request_decision d = { b->event, json_string_value(json_object_get(b->row, "comment")), b->roles, seen, &b->by,
 		json_string_value(json_object_get(b->row, "made_by_name")) };
 	struct request_outcome out = { 0, 0, 0 };
-	int rc = b->may ? request_decide(db, request, &d, &out) : err_set(ERR_FORBIDDEN, "the person may no longer decide");
+	int rc;
+
+	if (stale && b->event == REQUEST_EVENT_APPROVE)
+		return keep(db, id, request, "changed", "the policy has changed since the request was evaluated");
+	rc = b->may ? request_decide(db, request, &d, &out) : err_set(ERR_FORBIDDEN, "the person may no longer decide");
 
 	if (rc == 0)
 		return keep(db, id, request, out.decided ? "decided" : "voted", NULL);
@@ -169,12 +174,14 @@ int bulk_step(struct db *db, const struct uuid *id, int limit)
 	int rc = load(db, id, &b), taken = 0;
 
 	if (rc == 0)
-		rc = db_query(db, &r, "select request, gist from bulk_request where bulk = $1 and outcome is null order by request limit $2"
-			" for update skip locked", DB_ARGS(db_uuid_arg(id), db_int_arg(limit)));
+		rc = db_query(db, &r, "select b.request, b.gist, r.verdict is not null and (r.policy is distinct from p.id or r.policy_version"
+			" <> p.version) from bulk_request b join key_request r on r.tenant = b.tenant and r.id = b.request join device d"
+			" on d.tenant = r.tenant and d.id = r.device join policy p on p.tenant = d.tenant and p.id = d.policy where b.bulk = $1"
+			" and b.outcome is null order by b.request limit $2 for update of b skip locked", DB_ARGS(db_uuid_arg(id), db_int_arg(limit)));
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++, taken++) {
 		struct uuid request = db_uuid(r, i, 0);
 
-		rc = decide(db, id, &b, &request, db_text(r, i, 1));
+		rc = decide(db, id, &b, &request, db_text(r, i, 1), db_bool(r, i, 2));
 	}
 	if (rc == 0)
 		rc = end_if_done(db, id);

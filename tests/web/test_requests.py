@@ -230,6 +230,26 @@ def test_many_at_once(server, world):
     assert c.api("/requests/select", {"decision": "deny", "scope": "all"}).status == 409
 
 
+def test_many_are_not_approved_by_what_a_former_policy_said(server, world):
+    # covers: RUN-9, POL-6, SEC-7
+    policy = make_policy(server, world, "Stricter", RULES[:1])
+    many(server, world, 3, policy)
+    c, choice = user(server, world), {"scope": "all", "policy": policy}
+    before = c.api("/requests/select", {"decision": "approve", **choice}).json["location"]
+    run(server, "update policy set rules = %s, version = version + 1 where id = %s", json.dumps(RULES), policy)
+    # Listed before the change, and after it; nobody has held them against the new rules yet.
+    for where in (before, c.api("/requests/select", {"decision": "approve", **choice}).json["location"]):
+        assert c.api(where, {"with_doubtful": True}).status == 200
+        until(lambda where=where: c.api(where).json["bulk"]["done"])
+        assert (c.api(where).json["bulk"]["changed"], c.api(where).json["bulk"]["decided"]) == (3, 0)
+    assert count(server, "select count(*) from key_request where policy = %s and status = 'pending'", policy) == 3
+    # A denial releases nothing.
+    where = c.api("/requests/select", {"decision": "deny", **choice}).json["location"]
+    assert c.api(where, {"with_doubtful": True}).status == 200
+    until(lambda: c.api(where).json["bulk"]["done"])
+    assert c.api(where).json["bulk"]["decided"] == 3
+
+
 @contextlib.contextmanager
 def more_jobd(server, number):
     """Beside the installation's own."""
