@@ -1,6 +1,7 @@
 """Who gets a key from a running server, key service and all, spoken to by an agent of our own: what closes the way to a key closes it
 at once, also for sessions that are open and requests that are approved."""
 import base64
+import json
 import uuid
 
 from cryptography.hazmat.primitives import hashes
@@ -100,3 +101,50 @@ def test_a_replaced_agent_says_nothing_about_its_machine_any_more(server, asker)
         answer = asker.agent.say(**message)
         assert answer["type"] == "refusal" and answer["code"] == "forbidden", (message, answer)
     assert told() == before
+
+
+def rule(type, operator, value=None, **more):
+    return {"type": type, "conditions": [{"operator": operator, **({} if value is None else {"value": value}), **more}]}
+
+
+GOOD = rule("os.system", "equals", "linux")
+PORTS = rule("network.services", "contains-none", ["tcp/8080"])
+# Rules as somebody may have put them into the table, and facts as a guest may tell them: none of these is a yes.
+DOUBTS = [
+    ([], {}), ([rule("deep_security.firewall", "equals", "on")], {}), ([{"not": rule("deep_security.firewall", "equals", "on")}], {}),
+    ([GOOD, {"all": []}], {}), ([GOOD, {"any": []}], {}), ([GOOD, {}], {}), ([GOOD, None], {}), ([GOOD, "x"], {}), ([GOOD, [GOOD]], {}),
+    ([GOOD, {"type": "os.system", "conditions": []}], {}), ([GOOD, {"type": "nonsense", "conditions": [{"operator": "absent"}]}], {}),
+    ([GOOD, {"not": {"type": "nonsense"}}], {}), ([GOOD, {"all": [GOOD], "not": GOOD}], {}), ([GOOD, {"type": None, "all": [GOOD]}], {}),
+    ([GOOD, rule("os.system", "nonsense", "linux")], {}), ([GOOD, {**GOOD, "extra": 1}], {}), ([GOOD, {**GOOD, "join": "none"}], {}),
+    ([GOOD, rule("secure_boot", "not-equals", "off")], {"secure_boot": "on"}), ([{"not": rule("secure_boot", "equals", "off")}], {}),
+    ([GOOD, rule("tpm.pcr", "absent", subject="0")], {"tpm.pcr": {}}),
+    ([PORTS], {}), ([PORTS], {"network.services": None}), ([PORTS], {"network.services": []}), ([PORTS], {"network.services": "tcp/22"}),
+    ([PORTS], {"network.services": {"tcp/08080": {}}}), ([PORTS], {"network.services": {"TCP/8080": {}}}), ([{"not": PORTS}], {}),
+    ([rule("network.services.remote", "in", ["tcp/22"])], {"network.services": {"tcp/8080": {"address": "127.0.0.1x"}}}),
+    ([rule("os.pending_security_updates", "at-most", 0)], {"os.pending_security_updates": "0"}),
+    ([rule("os.pending_security_updates", "at-most", 0)], {"os.pending_security_updates": -9223372036854775808}),
+    ([rule("os.updates_checked_at", "newer-than", "7d")], {"os.updates_checked_at": "2099-01-01T00:00:00Z"}),
+    ([rule("os.updates_checked_at", "newer-than", "7d")], {"os.updates_checked_at": "2026-02-30T00:00:00Z"}),
+    ([rule("device.access", "equals", "read-only")], {"device.access": "read-only"}),
+    ([rule("request.address", "in", ["203.0.113.0/24"])], {"request.address": "203.0.113.7"}),
+    ([rule("deep_security.firewall", "equals", "on")], {"deep_security.firewall": "on", "deep_security": {"values": {}}}),
+    ([GOOD, rule("package.version", "not-equals", "1", subject="openssl")], {"packages": {}}),
+    ([GOOD, rule("file.sha256", "not-equals", "0" * 64, subject="/x")], {"files": {"/x": None}}),
+]
+
+
+def test_no_doubt_gives_a_key_away(server, asker):
+    # covers: SEC-7, RUL-24, RUN-4, ADM-4
+    def policy(rules):
+        run(server, "update policy set on_match = 'approve', on_mismatch = 'approve', rules = %s where tenant = %s and is_default",
+            json.dumps(rules), asker.world.tenant)
+        run(server, "update key_request set closed = now() where tenant = %s and closed is null", asker.world.tenant)
+    for rules, facts in DOUBTS:
+        known = rules in ([rule("device.access", "equals", "read-only")], [rule("request.address", "in", ["203.0.113.0/24"])])
+        policy(rules)
+        if known:        # the server knows better: it does not match, and that is no doubt
+            run(server, "update policy set on_mismatch = 'deny' where tenant = %s and is_default", asker.world.tenant)
+        answer = asker.ask({"os.system": "linux", **facts})
+        assert "sealed" not in answer and answer.get("status") in ("pending", "denied"), (rules, facts, answer)
+    policy([GOOD])
+    assert asker.ask()["sealed"]
