@@ -33,14 +33,16 @@ class Person(Client):
         super().__init__(installation, site)
         self.email, self.account = email, account
 
-    def ask(self, path, document=None):
-        """The page as JSON, or what comes of sending the form. Raises Failed with the server's words."""
+    def ask(self, path, document=None, but=None):
+        """The page as JSON, or what comes of sending the form. Raises Failed with the server's words; None for the status BUT."""
         try:
             answer = self.api(path, document)
         except (OSError, http.client.HTTPException) as e:
             raise Failed(f"{self.email}: {path}: no answer ({e})") from None
         if answer.status == 401 and self.signs_in():
             answer = self.api(path, document)
+        if answer.status == but:
+            return None
         if answer.status >= 300:
             raise Failed(f"{self.email}: {path} was answered {answer.status}: {answer.text.strip()[:500]}")
         return answer.json
@@ -301,13 +303,21 @@ class MainJob:
         self._wait(ask, f"no request is {' or '.join(states)}")
         return found[0]
 
+    def _look(self, request):
+        return self.approver.ask(f"/requests/{request}")["request"]
+
     def _state(self, request):
-        return self.approver.ask(f"/requests/{request}")["request"]["state"]
+        return self._look(request)["state"]
 
     def _decide(self, request, decision, comment):
-        seen = self._state(request)
-        if seen not in (("denied",) if decision == "deny" else ("approved", "delivered")):
-            self.approver.ask(f"/requests/{request}/decision", {"decision": decision, "comment": comment, "version": seen})
+        """On what the approver has seen; when that has changed meanwhile, looks again, as people do."""
+        def done():
+            seen = self._look(request)
+            if seen["closed"] or seen["state"] in (("denied",) if decision == "deny" else ("approved", "delivered")):
+                return True
+            document = {"decision": decision, "comment": comment, "version": seen["version"]}
+            return self.approver.ask(f"/requests/{request}/decision", document, but=409) is not None
+        self._wait(done, f"request {request} cannot be decided")
 
     def _mounts(self):
         self._wait(self.guest.mounted, "the volume is not mounted")
