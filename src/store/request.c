@@ -73,10 +73,10 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 #define CASE_DEVICE 31           /* the column where the device's begin */
 
 /* A person took this key from this machine, by another request, and nobody has approved it since. */
-#define PERSON_REVOKED "exists (select 1 from key_request o where o.tenant = r.tenant and o.instance = r.instance and o.id <> r.id" \
-	" and o.revoke_by = 'person' and (o.device = r.device or coalesce(o.asked_device, o.device) = coalesce(r.asked_device, r.device))" \
-	" and not exists (select 1 from key_request n where n.tenant = o.tenant and n.instance = o.instance and n.requested > o.requested" \
-	" and (n.device = r.device or coalesce(n.asked_device, n.device) = coalesce(r.asked_device, r.device))" \
+#define SAME_DEVICE(x) "(" x ".device = r.device or coalesce(" x ".asked_device, " x ".device) = coalesce(r.asked_device, r.device))"
+#define PERSON_REVOKED "exists (select 1 from key_request o where o.tenant = r.tenant and o.instance = r.instance" \
+	" and o.id <> r.id and o.revoke_by = 'person' and " SAME_DEVICE("o") " and not exists (select 1 from key_request n" \
+	" where n.tenant = o.tenant and n.instance = o.instance and n.requested > o.requested and " SAME_DEVICE("n") \
 	" and n.decided_by is not null and n.status <> 'denied'))"
 
 /* The instance that has the device open is the one whose delivered request is not closed. */
@@ -173,7 +173,8 @@ void request_evaluate(const struct request_case *c, const json_t *facts, clock_u
 		out->integrity = INTEGRITY_UNKNOWN;
 	/* A policy that asks for no approval at all is a mistake, and a mistake releases nothing (SEC-7). What a person revoked only a
 	 * person gives back, however the agent asks for it. */
-	if (!c->image_in_policy || c->approvals_needed < 1 || (c->person_revoked && out->action != POLICY_ACTION_DENY) || (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)
+	if (!c->image_in_policy || c->approvals_needed < 1 || (c->person_revoked && out->action != POLICY_ACTION_DENY)
+		|| (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)
 		|| (out->unknown && is_awaited(facts ? facts : c->facts))) {
 		out->action = POLICY_ACTION_MANUAL;
 		out->approve_at = 0;
