@@ -31,3 +31,12 @@ CREATE TABLE notice_cursor (
 );
 SELECT isolate('notice_cursor');
 GRANT SELECT, INSERT, UPDATE (seq) ON notice_cursor TO keyward_jobs;
+-- Tenants whose log has entries after that. Definer: jobd asks before it binds to one.
+CREATE POLICY notice_owner ON notice_cursor FOR SELECT TO keyward_owner USING (true);
+CREATE FUNCTION notice_tenants() RETURNS TABLE (id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$
+	SELECT h.tenant FROM audit_head h LEFT JOIN notice_cursor c ON c.tenant = h.tenant
+		WHERE h.tenant <> '00000000-0000-0000-0000-000000000000' AND h.seq > coalesce(c.seq, 0)
+$$;
+GRANT EXECUTE ON FUNCTION notice_tenants() TO keyward_jobs;

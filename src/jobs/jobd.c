@@ -38,50 +38,47 @@ static void stop(int signal_number)
 	stopping = 1;
 }
 
-static int list_tenants(struct db *db, json_t **out)
+static int list_tenants(struct db *db, const struct task *task, json_t **out)
 {
 	int rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" });
 
 	if (rc == 0)
-		rc = tenant_all(db, out);
+		rc = task->tenants ? task->tenants(db, out) : tenant_all(db, out);
 	db_rollback(db);
 	return rc;
 }
 
-static void run_for_all(struct db *db, const struct task *task, const json_t *tenants, clock_us now)
+static void run_for_all(struct db *db, const struct task *task, clock_us now)
 {
+	json_t *tenants = NULL;
 	const json_t *row;
 	size_t i;
 
+	if (list_tenants(db, task, &tenants) < 0)
+		log_warning("no list of tenants", "why", err_text(), NULL);
 	json_array_foreach(tenants, i, row) {
 		struct uuid tenant;
 
 		/* One tenant's trouble is not the others'; a database that is away is everybody's. */
 		if (json_get_uuid(row, "id", &tenant) == 0 && task_run(db, task, &tenant, now) == ERR_UNAVAILABLE)
-			return;
+			break;
 	}
+	json_decref(tenants);
 }
 
 static void run_due(struct db *db, clock_us due[static TASKS_MOST])
 {
 	clock_us now = clock_now(), ticks = clock_ticks();
-	json_t *tenants = NULL;
 
 	for (int i = 0; tasks[i].name && !stopping; i++) {
 		if (due[i] > ticks)
 			continue;
 		due[i] = ticks + tasks[i].every;
-		if (!tasks[i].per_tenant) {
+		if (tasks[i].per_tenant)
+			run_for_all(db, &tasks[i], now);
+		else
 			task_run(db, &tasks[i], NULL, now);
-			continue;
-		}
-		if (tenants == NULL && list_tenants(db, &tenants) < 0) {
-			log_warning("no list of tenants", "why", err_text(), NULL);
-			return;
-		}
-		run_for_all(db, &tasks[i], tenants, now);
 	}
-	json_decref(tenants);
 }
 
 /* Until the next timer, or until somebody sets one; never for longer than a signal may wait. */

@@ -9,6 +9,7 @@
 #include "store/facts.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
+#include "store/notice.h"
 #include "store/request.h"
 #include "store/session.h"
 #include "store/what_if.h"
@@ -58,7 +59,7 @@ static int clean_changes(struct db *db, clock_us now)
 const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up },
-	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell },
+	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
@@ -66,7 +67,7 @@ const struct task tasks[] = {
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
 	{ "remove lists of many decisions", CLOCK_HOUR, 1, clean_bulk },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },
-	{ NULL, 0, 0, NULL },
+	{ NULL },
 };
 
 int task_run(struct db *db, const struct task *task, const struct uuid *tenant, clock_us now)

@@ -1,7 +1,9 @@
-/* table.h - what jobd does now and then (to the second: due.h): one row per task. A task is bound to one tenant at a time, or to none, and runs in a
- * transaction of its own; run twice, or by two jobd at once, it does no more than once. */
+/* table.h - what jobd does now and then (to the second: due.h): one row per task. A task is bound to one tenant at a time, or to
+ * none, and runs in a transaction of its own; run twice, or by two jobd at once, it does no more than once. */
 #ifndef JOBS_TABLE_H
 #define JOBS_TABLE_H
+
+#include <jansson.h>
 
 #include "base/clock.h"
 #include "store/db.h"
@@ -11,6 +13,7 @@ struct task {
 	clock_us every;
 	int per_tenant;
 	int (*run)(struct db *db, clock_us now);         /* 0 or how much was done, or ERR_ */
+	int (*tenants)(struct db *db, json_t **out);     /* [{id}] for whom there is something to do; NULL: that is asked of each */
 };
 
 extern const struct task tasks[];                        /* ends with a NULL name */

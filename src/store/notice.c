@@ -55,3 +55,8 @@ int notice_recipients(struct db *db, const char *roles, json_t **out)
 	return db_get_rows(db, out, "select id, email, name from app_user where state = 'active' and mail and role = any ($1::text[])"
 		" order by id", DB_ARGS(db_text_arg(roles)));
 }
+
+int notice_tenants(struct db *db, json_t **out)
+{
+	return db_get_rows(db, out, "select id from notice_tenants()", DB_NONE);
+}

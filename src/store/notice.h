@@ -15,5 +15,7 @@
 int notice_take(struct db *db, const char *events, json_t **out);
 /* [{id, email, name}] of active users who have one of ROLES ("{auditor}") and want mail. */
 int notice_recipients(struct db *db, const char *roles, json_t **out);
+/* jobd, bound to none: [{id}] of the tenants for which notice_take has something. */
+int notice_tenants(struct db *db, json_t **out);
 
 #endif

@@ -28,6 +28,7 @@ DEFINERS = {
     "search_text_write": set(),
     "search_found": {"keyward_console"},
     "mail_queue": {"keyward_central"},
+    "notice_tenants": {"keyward_jobs"},
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
