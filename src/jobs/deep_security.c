@@ -55,12 +55,14 @@ static void release(struct manager *m)
 }
 
 /* Keeps what was said, or why nothing was: an error of the other side is an answer, not a failed job. */
-static int keep(struct work *w, const struct uuid *instance, const char *host_name, const json_t *facts, const char *error)
+static int keep(struct work *w, const struct manager *m, const struct uuid *instance, const char *host_name, const json_t *facts,
+	const char *error)
 {
 	int rc = work_begin(w);
 
 	if (rc == 0)
-		rc = instance ? deep_security_keep(w->db, instance, host_name, facts, error) : deep_security_tested(w->db, error);
+		rc = instance ? deep_security_keep(w->db, instance, json_string_value(json_object_get(m->row, "since")), host_name, facts,
+			error) : deep_security_tested(w->db, error);
 	if (rc == 0)
 		rc = db_commit(w->db);
 	db_rollback(w->db);
@@ -90,7 +92,7 @@ int deep_security_job_test(struct work *w)
 		return 0;
 	if (rc == 0)
 		rc = deep_security_test(&m.server, m.api_key);
-	rc = keep(w, NULL, NULL, NULL, rc < 0 ? err_text() : NULL);
+	rc = keep(w, &m, NULL, NULL, NULL, rc < 0 ? err_text() : NULL);
 	release(&m);
 	return rc;
 }
@@ -107,7 +109,7 @@ int deep_security_job_ask(struct work *w)
 		rc = read_connection(w, &instance, &m, &host_name);
 	if (rc == 0) {
 		rc = deep_security_look_up(&m.server, m.api_key, host_name, &facts);
-		rc = keep(w, &instance, host_name, facts, rc < 0 ? err_text() : NULL);
+		rc = keep(w, &m, &instance, host_name, facts, rc < 0 ? err_text() : NULL);
 	}
 	json_decref(facts);
 	free(host_name);

@@ -113,7 +113,7 @@ int deep_security_connection(struct db *db, json_t **out, struct buf *api_key)
 {
 	struct db_result *r;
 	struct wire_view blob;
-	int rc = db_query_row(db, &r, "select url, ca, api_key as _key from deep_security where enabled", DB_NONE);
+	int rc = db_query_row(db, &r, "select url, ca, api_key as _key, changed::text as since from deep_security where enabled", DB_NONE);
 
 	if (rc < 0)
 		return rc;
@@ -137,13 +137,17 @@ int deep_security_host(struct db *db, const struct uuid *instance, char **host_n
 	return 0;
 }
 
-int deep_security_keep(struct db *db, const struct uuid *instance, const char *host_name, const json_t *facts, const char *error)
+int deep_security_keep(struct db *db, const struct uuid *instance, const char *since, const char *host_name, const json_t *facts,
+	const char *error)
 {
-	int rc = db_run(db, "insert into deep_security_answer (tenant, instance, at, host_name, facts, error) values (current_tenant(), $1,"
-		" clock_timestamp(), $2, $3, $4) on conflict (tenant, instance) do update set at = excluded.at, host_name = excluded.host_name,"
+	int rc = db_run(db, "insert into deep_security_answer (tenant, instance, at, host_name, facts, error) select current_tenant(), $1,"
+		" clock_timestamp(), $2, $3, $4 from deep_security d where d.enabled and d.changed::text = $5 on conflict (tenant, instance) do update set at = excluded.at, host_name = excluded.host_name,"
 		" facts = excluded.facts, error = excluded.error", DB_ARGS(db_uuid_arg(instance), db_text_arg(host_name),
-		db_json_arg(facts), db_text_arg(error)));
+		db_json_arg(facts), db_text_arg(error), db_text_arg(since)));
 
+	/* Of a former connection: good for nothing, and the new one has yet to be asked. */
+	if (rc == 0)
+		return err_set(ERR_CONFLICT, "the connection has changed meanwhile");
 	return rc < 0 ? rc : deep_security_tested(db, error);
 }
 

@@ -27,11 +27,12 @@ int deep_security_ask_test(struct db *db);
  * or {"waiting": true} when one has to be fetched: its job is queued then. *OUT is the caller's. Agent, console, jobs. */
 int deep_security_facts(struct db *db, const struct uuid *instance, clock_us now, json_t **out);
 
-/* Jobs. The connection: {url, ca, changed} and the secret's blob; ERR_NOT_FOUND when it is off. */
+/* Jobs. The connection: {url, ca, since (which one it is)} and the secret's blob; ERR_NOT_FOUND when it is off. */
 int deep_security_connection(struct db *db, json_t **out, struct buf *api_key);
 int deep_security_host(struct db *db, const struct uuid *instance, char **host_name);       /* the caller frees */
-/* FACTS NULL: ERROR says why there are none. */
-int deep_security_keep(struct db *db, const struct uuid *instance, const char *host_name, const json_t *facts, const char *error);
+/* FACTS NULL: ERROR says why there are none. ERR_CONFLICT: the connection is no longer the one of SINCE. */
+int deep_security_keep(struct db *db, const struct uuid *instance, const char *since, const char *host_name, const json_t *facts,
+	const char *error);
 /* ERROR NULL: it worked. */
 int deep_security_tested(struct db *db, const char *error);
 

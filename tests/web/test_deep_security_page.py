@@ -160,3 +160,22 @@ def test_switched_off_nobody_waits(server, manager):
     wait_until(lambda: count(server, "select facts->'deep_security'->>'off' from key_request where id = %s", request) == "true",
                PATIENCE, "still waiting")
     assert judged(server, request) == "pending unknown"
+
+
+def test_an_answer_of_a_former_connection_is_worth_nothing(server, manager, folder):
+    # covers: ADM-4, SEC-7
+    world = World(server)
+    c, machine = world.console(), Machine(server, world.tenant, "dsm-moved")
+    (folder / "new").mkdir()
+    with Manager(folder / "new") as new:
+        new.computers = [computer("dsm-moved", firewall=("off", "inactive"))]
+        moved = []
+
+        def slow(handler):
+            moved.append(c.post("/deep-security", **fields(new)).status)
+            handler.reply(200, {"computers": [computer("dsm-moved")]})
+        assert c.post("/deep-security", **fields(manager)).status == 303
+        manager.special = slow
+        ask(world, machine)
+        wait_until(lambda: answer(server, machine), PATIENCE, "no answer is kept")
+        assert moved == [303] and answer(server, machine)[0]["deep_security.firewall"] == "off"
