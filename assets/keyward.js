@@ -183,14 +183,36 @@
 	/* Forms that are sent again and again while one works on them: the answer takes the page's place, which stays where it is. Anything
 	 * unexpected is an ordinary page. */
 
-	function take_in(text, url, focus) {
+	function values(form) {
+		var found = {};
+
+		Array.prototype.forEach.call(form.elements, function (field) {
+			if (field.id && /^(text|number|search|select-one|textarea)$/.test(field.type))
+				found[field.id] = field.value;
+		});
+		return found;
+	}
+
+	/* What was typed while the answer was under way, into the same fields of the answer. */
+	function carry_over(sent, typed) {
+		Object.keys(sent).forEach(function (id) {
+			var field = document.getElementById(id);
+
+			if (field && id in typed && typed[id] !== sent[id] && field.value === sent[id])
+				field.value = typed[id];
+		});
+	}
+
+	function take_in(text, url, form, sent, focus) {
 		var page = new DOMParser().parseFromString(text, "text/html");
 		var next = page.querySelector("main"), main = document.querySelector("main");
-		var hash = url.indexOf("#"), line;
+		var hash = url.indexOf("#"), typed = values(form), line;
 
 		if (!next || !next.querySelector("form[data-smooth]"))
 			return false;
+		focus = main.contains(document.activeElement) && document.activeElement.id || focus;
 		main.replaceWith(document.importNode(next, true));
+		carry_over(sent, typed);
 		document.title = page.title;
 		history.pushState(null, "", url);
 		line = hash >= 0 && document.getElementById(url.slice(hash + 1));
@@ -206,7 +228,7 @@
 
 	on("submit", "form[data-smooth]", function (event, form) {
 		var button = event.submitter, go = button ? button.value : "";
-		var body = new URLSearchParams(new FormData(form, button)), focus = document.activeElement.id;
+		var body = new URLSearchParams(new FormData(form, button)), focus = document.activeElement.id, sent = values(form);
 
 		if (!/^(stay|up|down|into|out|wrap|unwrap|remove|condition|drop|group|search|page|all|none)\b/.test(go))
 			return;
@@ -214,7 +236,7 @@
 		fetch(form.action, { method: "POST", body: body, credentials: "same-origin", headers: { Accept: "text/html" } })
 			.then(function (response) {
 				return response.text().then(function (text) {
-					if (!response.ok || !take_in(text, response.url, focus))
+					if (!response.ok || !take_in(text, response.url, form, sent, focus))
 						throw new Error("another page");
 				});
 			}).catch(function () {

@@ -112,6 +112,20 @@ def change(person, world, client):
     assert [(r["version"], r["why"]) for r in rows][1:] == [(2, "tried"), (1, "")], rows
 
 
+def type_while_sending(person):
+    """What is typed while the answer to a choice is under way is not lost, nor the place where one was typing."""
+    person.driver.execute_script("""var real = window.fetch;
+        window.fetch = function () { var given = arguments; return new Promise(function (done) {
+            setTimeout(function () { done(real.apply(window, given)); window.fetch = real; }, 2000); }); };
+        document.querySelector("main").setAttribute("data-old", "");
+        var choice = document.querySelector("[name='r.0.0.operator']"); choice.selectedIndex = (choice.selectedIndex + 1) % choice.length;
+        choice.dispatchEvent(new Event("change", { bubbles: true }));""")
+    at(person, "[name='r.0.0.value']").send_keys(",tcp/9090")
+    person.until(lambda: not person.driver.find_elements(By.CSS_SELECTOR, "main[data-old]"), "the choice is not sent")
+    assert at(person, "[name='r.0.0.value']").get_attribute("value").endswith("tcp/9090")
+    assert person.driver.switch_to.active_element.get_attribute("name") == "r.0.0.value"
+
+
 def both(server, world, scripts):
     client = world.client
     with Person(server, scripts=scripts) as person:
@@ -128,6 +142,7 @@ def both(server, world, scripts):
         person.mark()
         person.click("Add condition")
         at(person, "[name='r.0.1.operator']")
+        type_while_sending(person)
         assert person.marked()
         assert person.complaints() == [] and person.axe() == []
 
