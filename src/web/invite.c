@@ -10,6 +10,7 @@
 #include "identity/token.h"
 #include "store/invitation.h"
 #include "store/tenant.h"
+#include "store/user.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -115,6 +116,8 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
 	if (rc == 0)
 		rc = invitation_use(c->db, l->side, l->token, hash, NULL);
+	if (rc == 0)
+		rc = user_signed_in(c->db, l->side, &(struct user){ .id = c->user, .email = (char *)(uintptr_t)c->user_email });
 	if (rc == 0)
 		rc = sign_start(c, &l->tenant, &c->user);
 	if (rc == 0 && joined)

@@ -63,6 +63,7 @@ def test_life_of_a_user(server, world):
     user, answer = accept(server, link)
     assert answer.status == 303 and signed_in(user)
     assert state(server, id) == "active"
+    assert next(r for r in admin.api("/users").json["list"]["rows"] if r["id"] == id)["last_sign_in"], "joining is signing in"
     assert admin.post(f"/users/{id}", name="Aiko T.", role="auditor").status == 303
     assert signed_in(user), "a new name ends no session"
     assert "Aiko T." in admin.get(f"/users/{id}").text
