@@ -188,6 +188,9 @@ static void read_approvals(const struct reader *r, struct policy_document *d)
 		d->approvals.of = json_array();
 	if (json_array_size(d->approvals.of) && json_array_size(d->approvals.of) < (size_t)d->approvals.needed)
 		wrong(r, "of", "fewer people than approvals needed");
+	/* What the clock approves, several people have not. */
+	if (d->approvals.needed > 1 && d->on_match == POLICY_ACTION_MANUAL_TIMEOUT)
+		wrong(r, "needed", "one approval is all that can be asked for where keys are approved after a time");
 }
 
 static void read_check(const struct reader *r, struct policy_document *d)

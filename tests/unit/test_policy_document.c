@@ -58,7 +58,7 @@ TEST(a_document_with_everything_and_one_with_the_least, "POL-2,POL-8")
 {
 	expect_faults("{" HEAD ", " ACTION "}", "");
 	expect_faults("{" HEAD ", \"pooling\": true, \"rules\": [{\"type\": \"os.bits\", \"conditions\": [{\"operator\": \"equals\","
-		" \"value\": 64}]}], \"action\": {\"on_match\": \"manual-timeout\", \"on_mismatch\": \"manual\", \"timeout_s\": 600},"
+		" \"value\": 64}]}], \"action\": {\"on_match\": \"manual\", \"on_mismatch\": \"deny\"},"
 		" \"approvals\": {\"needed\": 2, \"of\": [\"a@example.com\", \"b@example.com\"], \"expires_s\": 3600},"
 		" \"check\": {\"scheduled\": true, \"on_failure\": \"revoke-after\", \"grace_s\": 900},"
 		" \"images\": [\"native:one\"], \"devices\": [\"disk-1\"]}", "");
@@ -93,6 +93,9 @@ TEST(zero_approvals_are_refused, "RUN-8,SEC-7")
 		"approvals/needed: a whole number from 1 to 20 is needed");
 	expect_faults("{" HEAD ", " ACTION ", \"approvals\": {\"needed\": 2, \"of\": [\"a@example.com\", \"a@example.com\"]}}",
 		"approvals/of: fewer people than approvals needed");
+	expect_faults("{" HEAD ", \"action\": {\"on_match\": \"manual-timeout\", \"on_mismatch\": \"deny\", \"timeout_s\": 60},"
+		" \"approvals\": {\"needed\": 2}}",
+		"approvals/needed: one approval is all that can be asked for where keys are approved after a time");
 }
 
 #define RULES(text) "{" HEAD ", " ACTION ", \"rules\": [" text "]}"
