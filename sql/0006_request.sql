@@ -29,6 +29,7 @@ CREATE TABLE key_request (
 	address text NOT NULL DEFAULT '',       -- as the server saw it
 	asked_device uuid,                      -- the one the agent asked for, where resource pooling gives another (POL-5)
 	pooled boolean NOT NULL DEFAULT false,  -- the policy pools its devices
+	unplaced boolean NOT NULL DEFAULT false,        -- none is free: DEVICE is just the one asked for, and its key is never given
 	ordered_by uuid,                        -- the user who had the device encrypted, for the first request after that ...
 	assigned_by uuid,                       -- ... and who assigned the policy for this request (RUN-4): RUN-8 calls it their own
 	verdict jsonb,
@@ -73,6 +74,7 @@ CREATE UNIQUE INDEX key_request_open ON key_request (tenant, device, instance) W
 CREATE INDEX key_request_requested ON key_request (tenant, requested, id);
 CREATE INDEX key_request_open_requested ON key_request (tenant, requested, id) WHERE closed IS NULL;
 CREATE INDEX key_request_open_status ON key_request (tenant, status, requested, id) WHERE closed IS NULL;
+CREATE INDEX key_request_device ON key_request (tenant, device, requested);
 CREATE INDEX key_request_instance ON key_request (tenant, instance, requested);
 CREATE INDEX key_request_agent ON key_request (tenant, agent) WHERE closed IS NULL;
 CREATE INDEX key_request_policy ON key_request (tenant, policy);
@@ -81,7 +83,7 @@ CREATE INDEX key_request_person_revoked ON key_request (tenant, instance) WHERE 
 CREATE INDEX key_request_due ON key_request (due) WHERE due IS NOT NULL;
 -- A pooled device is given to one instance at a time, whatever two agents ask at the same moment (POL-5).
 CREATE UNIQUE INDEX key_request_pooled ON key_request (tenant, device)
-	WHERE pooled AND closed IS NULL AND status IN ('pending', 'approved', 'delivered', 'revoking');
+	WHERE pooled AND NOT unplaced AND closed IS NULL AND status IN ('pending', 'approved', 'delivered', 'revoking');
 CREATE INDEX key_request_asked ON key_request (tenant, asked_device) WHERE asked_device IS NOT NULL AND closed IS NULL;
 -- The owner's functions below look at all tenants' due times.
 CREATE POLICY key_request_owner ON key_request FOR SELECT TO keyward_owner USING (true);

@@ -16,20 +16,12 @@ static int check_case(struct agent_call *c, const struct request_case *k, const 
 	struct facts_question q = { .instance = &k->instance, .device = &k->device.id, .agent = agent_facts,
 		.address = c->frame->request->address, .at = c->frame->now };
 	struct verdict verdict;
-	struct facts known;
 	json_t *facts = NULL;
 	int rc = facts_document(c->db, &q, &facts);
 
-	if (rc == 0)
-		rc = facts_read(facts, &known);
-	if (rc < 0) {
-		json_decref(facts);
+	if (rc < 0)
 		return rc;
-	}
-	policy_evaluate(&k->policy, &known, c->frame->now, &verdict);
-	/* Nobody but a person can say which policy holds (RUN-4): there is nothing to check against. */
-	if (!k->image_in_policy)
-		verdict.integrity = INTEGRITY_UNKNOWN;
+	request_evaluate(k, facts, c->frame->now, &verdict);
 	rc = request_checked(c->db, &k->id, &verdict, facts, c->frame->now);
 	n->requests++;
 	n->judged += verdict.integrity != INTEGRITY_UNKNOWN;

@@ -15,16 +15,31 @@ int agent_active(struct agent_call *c, struct agent *agent)
 	return rc;
 }
 
-int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device)
+static int unknown(const char *name)
+{
+	return err_set(ERR_NOT_FOUND, "no device %s is known on this instance; publish the inventory first", name);
+}
+
+int agent_and_any_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device)
 {
 	int rc = agent_active(c, agent);
 
 	memset(device, 0, sizeof *device);
 	if (rc == 0)
 		rc = device_by_provider_id(c->db, &agent->instance, name, device);
-	if (rc == 0 && !uuid_equal(&device->instance, &agent->instance))
-		rc = ERR_NOT_FOUND;
-	return rc == ERR_NOT_FOUND ? err_set(rc, "no device %s is known on this instance; publish the inventory first", name) : rc;
+	return rc == ERR_NOT_FOUND ? unknown(name) : rc;
+}
+
+int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device)
+{
+	int rc = agent_and_any_device(c, name, agent, device);
+
+	return rc < 0 ? rc : agent_has_device(agent, device);
+}
+
+int agent_has_device(const struct agent *agent, const struct device *device)
+{
+	return uuid_equal(&device->instance, &agent->instance) ? 0 : unknown(device->provider_device);
 }
 
 int agent_check_recipient(struct agent_call *c, const struct agent *agent, const char *device, const uint8_t *key,

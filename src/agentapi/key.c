@@ -35,7 +35,7 @@ static const char *reason_for(const struct request_case *k)
 {
 	switch (k->status) {
 	case REQUEST_PENDING:
-		return "waits for approval";
+		return k->unplaced ? REQUEST_NO_DEVICE : "waits for approval";
 	case REQUEST_DENIED:
 		return "the key request was denied";
 	case REQUEST_REVOKING:
@@ -60,7 +60,7 @@ static int judge(struct agent_call *c, const struct request_case *k)
 
 static int deliver(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
 {
-	int rc = device_key_check(keys);
+	int rc = k->unplaced ? err_set(ERR_CONFLICT, "%s", REQUEST_NO_DEVICE) : device_key_check(keys);
 
 	if (rc == 0)
 		rc = request_deliver_case(c->db, k, keys->version);
@@ -107,14 +107,20 @@ static int check_device(const struct device *device)
 static int open_request(struct agent_call *c, const struct agent *agent, const struct device *device, struct uuid *id)
 {
 	const struct proto_key_request *m = c->message;
-	struct request_question question = { .device = device->id, .instance = agent->instance, .agent = c->agent,
+	struct request_question question = { .device = device->id, .given = device->id, .instance = agent->instance, .agent = c->agent,
 		.access = proto_access_names[m->access], .mount_point = m->mount_point, .reason = proto_reason_names[m->reason],
 		.recipient_key = m->recipient_key, .signature = m->signature, .address = c->frame->request->address };
-	struct facts_question known = { .instance = &agent->instance, .device = &device->id, .agent = m->facts,
+	struct facts_question known = { .instance = &agent->instance, .device = &question.given, .agent = m->facts,
 		.access = question.access, .mount_point = question.mount_point, .address = question.address, .at = c->frame->now };
 	json_t *facts = NULL;
-	int rc = facts_document(c->db, &known, &facts);
+	int rc = request_place(c->db, &question);
 
+	if (rc == 0 && !question.pooled)
+		rc = agent_has_device(agent, device);
+	if (rc == 0)
+		rc = check_device(device);
+	if (rc == 0)
+		rc = facts_document(c->db, &known, &facts);
 	question.facts = facts;
 	if (rc == 0)
 		rc = request_open(c->db, &question, id, NULL);
@@ -130,10 +136,8 @@ int message_key_request(struct agent_call *c)
 	struct device device;
 	struct agent agent;
 	struct uuid id;
-	int rc = agent_and_device(c, m->device, &agent, &device);
+	int rc = agent_and_any_device(c, m->device, &agent, &device);
 
-	if (rc == 0)
-		rc = check_device(&device);
 	if (rc == 0)
 		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
 	if (rc == 0)
@@ -156,6 +160,15 @@ int message_key_request(struct agent_call *c)
 	return rc;
 }
 
+/* The agent asks anew for what has become free: that is judged for the new device. */
+static int look_for_free(struct agent_call *c, const struct request_case *k)
+{
+	struct request_question q = { .device = k->asked, .instance = k->instance, .access = k->access };
+	int rc = request_place(c->db, &q);
+
+	return rc == 0 && !q.unplaced ? err_set(ERR_NOT_FOUND, "a device may be free now; ask anew") : rc;
+}
+
 int message_key_poll(struct agent_call *c)
 {
 	const struct proto_key_poll *m = c->message;
@@ -168,6 +181,8 @@ int message_key_poll(struct agent_call *c)
 	/* Its session may be older than that. */
 	if (rc == 0 && !k.agent_active)
 		rc = err_set(ERR_FORBIDDEN, "this agent was removed or replaced");
+	if (rc == 0 && k.unplaced && k.status == REQUEST_PENDING)
+		rc = look_for_free(c, &k);
 	if (rc == 0)
 		rc = answer_case(c, &k, &keys, c->answer);
 	request_case_release(&k);
@@ -194,7 +209,7 @@ int message_closed(struct agent_call *c)
 	const struct proto_closed *m = c->message;
 	struct device device;
 	struct agent agent;
-	int rc = agent_and_device(c, m->device, &agent, &device);
+	int rc = agent_and_any_device(c, m->device, &agent, &device);
 
 	if (rc == 0)
 		rc = request_volume_closed(c->db, &agent.instance, &device.id, proto_reason_names[m->reason]);

@@ -59,6 +59,9 @@ int agent_active(struct agent_call *c, struct agent *agent);
 /* The agent and the device that a message names, which must be on the agent's own instance: ERR_NOT_FOUND otherwise, whether
  * it is somebody else's or nobody's. DEVICE is released by device_release, also after a failure. */
 int agent_and_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device);
+/* Same, wherever the device is attached; agent_has_device is 0 when that is the agent's own instance, else ERR_NOT_FOUND. */
+int agent_and_any_device(struct agent_call *c, const char *name, struct agent *agent, struct device *device);
+int agent_has_device(const struct agent *agent, const struct device *device);
 /* ERR_TAMPERED unless the agent signed this one-time key for this device. */
 int agent_check_recipient(struct agent_call *c, const struct agent *agent, const char *device, const uint8_t *key,
 	const uint8_t *signature);

@@ -30,6 +30,9 @@ static json_t *device_member(const struct call *c, const json_t *row)
 		or_null(doc_text(row, "mount_point")), "type", doc_text(row, "kind"), "platform", or_null(doc_text(row, "os")), "access",
 		call_translate(c, strcmp(doc_text(row, "access"), "read-only") == 0 ? "Read only" : "Read and write"), "members");
 
+	/* A pool gave another than the one asked for (POL-5). */
+	json_object_set_new(out, "asked", *doc_text(row, "asked_device") ? json_pack("{s:s, s:o}", "name", doc_text(row, "asked_name"), "url",
+		json_sprintf("/devices/%s", doc_text(row, "asked_device"))) : json_null());
 	json_object_set_new(out, "url", json_sprintf("/devices/%s", doc_text(row, "device")));
 	json_object_set_new(out, "key_size", json_sprintf("%d %s (AES-%s)", (int)json_integer_value(json_object_get(row, "key_bits")),
 		call_translate(c, "bits"), xts ? "XTS" : "CBC-ESSIV"));

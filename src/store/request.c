@@ -61,6 +61,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 		.image_in_policy = db_bool(r, 0, 19), .used_by = db_uuid(r, 0, 20), .tenant_active = db_bool(r, 0, 21),
 		.approve_at = db_time(r, 0, 22), .delivered_version = db_int(r, 0, 23), .judged = db_bool(r, 0, 24),
 		.votes_expire = db_time(r, 0, 27), .gist = mem_strdup(db_text(r, 0, 28)), .asked = db_uuid(r, 0, 29),
+		.unplaced = db_bool(r, 0, 31),
 	};
 	rc = request_state_parse(db_text(r, 0, 3), &c->status);
 	if (rc == 0)
@@ -70,7 +71,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 	return rc < 0 ? rc : take_recipient(r, 9, c);
 }
 
-#define CASE_DEVICE 31           /* the column where the device's begin */
+#define CASE_DEVICE 32           /* the column where the device's begin */
 
 /* A person took this key from this machine, by another request, and nobody has approved it since. */
 #define SAME_DEVICE(x) "(" x ".device = r.device or coalesce(" x ".asked_device, " x ".device) = coalesce(r.asked_device, r.device))"
@@ -86,7 +87,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 	" (select o.instance from key_request o where o.tenant = r.tenant and o.device = r.device and o.instance <> r.instance" \
 	" and o.closed is null and o.status in ('delivered', 'revoking') order by o.requested desc limit 1)," \
 	" t.state = 'active', r.approve_at, coalesce(r.key_version, 0), r.verdict is not null, p.approvals_needed," \
-	" case when r.verdict is not null and r.policy = p.id then r.policy_version else 0 end, r.votes_expire, r.gist, coalesce(r.asked_device, r.device), " PERSON_REVOKED ", " DEVICE_COLUMNS \
+	" case when r.verdict is not null and r.policy = p.id then r.policy_version else 0 end, r.votes_expire, r.gist, coalesce(r.asked_device, r.device), " PERSON_REVOKED ", r.unplaced, " DEVICE_COLUMNS \
 	" from key_request r join device d on d.tenant = r.tenant and d.id = r.device join policy p on p.tenant = d.tenant" \
 	" and p.id = d.policy join instance i on i.tenant = r.tenant and i.id = r.instance join tenant t on t.id = r.tenant" \
 	" where r.id = $1"
@@ -127,7 +128,7 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select r.agent, r.status, r.closed is not null, r.access, r.recipient_key, r.requested,"
 		" coalesce(r.key_version, 0), d.id, coalesce(nullif(d.name, ''), d.provider_device), d.provider_device, d.filesystem,"
-		" d.mount_point, d.access, a.state = 'active', " KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
+		" d.mount_point, d.access, a.state = 'active', r.instance, coalesce(r.asked_device, r.device), r.unplaced, " KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
 		" join agent a on a.tenant = r.tenant and a.id = r.agent join tenant t on t.id = r.tenant left join device_key k on k.tenant = r.tenant and k.device = r.device"
 		" and k.state = 'active' where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id)));
 
@@ -142,7 +143,10 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 		.provider_device = mem_strdup(db_text(r, 0, 9)), .filesystem = mem_strdup(db_text(r, 0, 10)),
 		.mount_point = mem_strdup(db_text(r, 0, 11)), .access = mem_strdup(db_text(r, 0, 12)) };
 	c.agent_active = db_bool(r, 0, 13);
-	device_key_take(r, 14, keys);
+	c.instance = db_uuid(r, 0, 14);
+	c.asked = db_uuid(r, 0, 15);
+	c.unplaced = db_bool(r, 0, 16);
+	device_key_take(r, 17, keys);
 	rc = request_state_parse(db_text(r, 0, 1), &c.status);
 	if (rc == 0)
 		rc = take_recipient(r, 4, &c);
@@ -173,7 +177,7 @@ void request_evaluate(const struct request_case *c, const json_t *facts, clock_u
 		out->integrity = INTEGRITY_UNKNOWN;
 	/* A policy that asks for no approval at all is a mistake, and a mistake releases nothing (SEC-7). What a person revoked only a
 	 * person gives back, however the agent asks for it. */
-	if (!c->image_in_policy || c->approvals_needed < 1 || (c->person_revoked && out->action != POLICY_ACTION_DENY)
+	if (!c->image_in_policy || c->approvals_needed < 1 || ((c->person_revoked || c->unplaced) && out->action != POLICY_ACTION_DENY)
 		|| (c->approvals_needed > 1 && out->action == POLICY_ACTION_MANUAL_TIMEOUT)
 		|| (out->unknown && is_awaited(facts ? facts : c->facts))) {
 		out->action = POLICY_ACTION_MANUAL;

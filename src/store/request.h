@@ -16,6 +16,8 @@
 #define REQUEST_KEY_SIZE 65      /* P-256 point, uncompressed */
 #define REQUEST_SIGNATURE_SIZE 64
 
+#define REQUEST_NO_DEVICE "the device is in use, and no other device of its policy is free"       /* why one waits */
+
 /* What an agent asks. Strings and FACTS are borrowed. */
 struct request_question {
 	struct uuid device, instance, agent;
@@ -23,6 +25,8 @@ struct request_question {
 	const uint8_t *recipient_key, *signature;    /* of the sizes above */
 	const json_t *facts;         /* the document of store/facts.h */
 	const char *address;         /* as the server saw it */
+	struct uuid given;           /* by request_place; nil: the one asked for */
+	int pooled, unplaced;        /* by request_place: the device's policy pools; and none of its devices is free */
 };
 
 /* All that a decision needs, from one query. */
@@ -47,6 +51,7 @@ struct request_case {
 	json_t *policy_rules;
 	int image_in_policy;         /* the instance's image belongs to the device's policy too (RUN-4) */
 	struct uuid used_by;         /* another instance that has the device open; nil: none */
+	int unplaced;                /* none of the pool is free: whatever is decided, no key */
 	char *gist;                  /* what an approver sees of it, in short (sql/0006) */
 	int tenant_active, agent_active;     /* agent_active: by request_load_poll alone */
 	int person_revoked;          /* a person revoked this key here before, and no person has approved it since */
@@ -56,6 +61,10 @@ void request_case_release(struct request_case *c);           /* frees what it po
 
 /* Agent */
 
+/* Which device answers Q (its device, instance and access): where the policy pools and the device is in use elsewhere, a free one of the
+ * same policy, locked until this transaction ends. Native and vCloud devices belong to one machine and are never pooled.
+ * ERR_CONFLICT: this very device is given to the instance in place of another already. */
+int request_place(struct db *db, struct request_question *q);
 /* The open request for the question, new or not; *FRESH (may be NULL) tells. A pending one, and one whose decision holds
  * (request_holds), takes the new question's one-time key and facts and keeps its place; the same question again gives what there
  * is; any other open one ends as superseded. */
@@ -64,14 +73,14 @@ int request_open(struct db *db, const struct request_question *q, struct uuid *i
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 /* What the answer to an agent that asks again takes, locked, with the keys that may have to be sealed, in one question to the database.
- * Of *OUT just id, agent, status, closed, access, recipient_key, requested, delivered_version, agent_active, and of its device id, name,
+ * Of *OUT just id, agent, instance, asked, unplaced, status, closed, access, recipient_key, requested, delivered_version, agent_active, and of its device id, name,
  * provider_device, filesystem, mount_point and access are filled in. */
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
 /* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
 int request_deliver_case(struct db *db, const struct request_case *c, int64_t version);
 /* The agent says that the volume is open: the device is In-use. */
 int request_opened(struct db *db, const struct uuid *id);
-/* The agent says that the volume is closed and the key wiped; whatever is open for that device and instance ends, a revocation as
+/* The agent says that the volume is closed and the key wiped; whatever is open for that device (given or asked for) and instance ends, a revocation as
  * revoked. Can be repeated. */
 int request_volume_closed(struct db *db, const struct uuid *instance, const struct uuid *device, const char *reason);
 

@@ -15,21 +15,32 @@ static int insert(struct db *db, const struct request_question *q, struct uuid *
 {
 	struct request_held h = { .id = uuid_new() };
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "with d as (select tenant, id, policy, coalesce(nullif(name, ''), provider_device) as label"
+	const struct uuid *given = uuid_is_nil(&q->given) ? &q->device : &q->given;
+	json_t *detail;
+	/* Who had the device encrypted does not approve its key (RUN-8) until one was delivered since. */
+	int rc = db_query_row(db, &r, "with d as (select tenant, id, policy, coalesce(nullif(name, ''), provider_device) as label,"
+		" case when not exists (select 1 from key_request o where o.tenant = device.tenant and o.device = device.id"
+		" and o.requested >= device.key_created and o.delivered is not null) then encrypt_by end as ordered_by"
 		" from device where id = $2), n as (insert into key_request (tenant, id, device, instance, agent, image, policy, policy_name,"
-		" policy_version, access, mount_point, reason, recipient_key, signature, facts, address) select d.tenant, $1, d.id, i.id, $4,"
-		" i.image, p.id, p.name, p.version, $5, $6, $7, $8, $9, $10, $11 from d join instance i on i.id = $3 join policy p"
-		" on p.id = d.policy returning id) select d.label from d, n", DB_ARGS(db_uuid_arg(&h.id), db_uuid_arg(&q->device),
+		" policy_version, access, mount_point, reason, recipient_key, signature, facts, address,"
+		" ordered_by, asked_device, pooled, unplaced) select d.tenant, $1, d.id, i.id, $4,"
+		" i.image, p.id, p.name, p.version, $5, $6, $7, $8, $9, $10, $11,"
+		" d.ordered_by, $12, $13, $14 from d join instance i on i.id = $3 join policy p"
+		" on p.id = d.policy returning id) select d.label, (select coalesce(nullif(a.name, ''), a.provider_device)"
+		" from device a where a.id = $12) from d, n", DB_ARGS(db_uuid_arg(&h.id), db_uuid_arg(given),
 		db_uuid_arg(&q->instance), db_uuid_arg(&q->agent), db_text_arg(q->access), db_text_arg(q->mount_point),
 		db_text_arg(q->reason), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE),
-		db_bytes_arg(q->signature, REQUEST_SIGNATURE_SIZE), db_json_arg(q->facts), db_text_arg(q->address)));
+		db_bytes_arg(q->signature, REQUEST_SIGNATURE_SIZE), db_json_arg(q->facts), db_text_arg(q->address), db_uuid_arg(uuid_equal(given, &q->device) ? NULL : &q->device),
+		db_bool_arg(q->pooled), db_bool_arg(q->unplaced)));
 
 	if (rc < 0)
 		return rc;
 	h.name = mem_strdup(db_text(r, 0, 0));
+	detail = json_pack("{s:s,s:s,s:s}", "access", q->access, "mount_point", q->mount_point, "reason", q->reason);
+	if (!db_is_null(r, 0, 1))
+		json_set_string(detail, "asked", db_text(r, 0, 1));
 	db_result_free(r);
-	rc = request_log(db, AUDIT_KEY_REQUESTED, &h, json_pack("{s:s,s:s,s:s}", "access", q->access, "mount_point", q->mount_point,
-		"reason", q->reason));
+	rc = request_log(db, AUDIT_KEY_REQUESTED, &h, detail);
 	request_held_release(&h);
 	*id = h.id;
 	return rc;
@@ -48,10 +59,10 @@ static int refresh(struct db *db, const struct request_question *q, const struct
 #define BY_ITSELF "schedule"
 
 /* The open request of device and instance. SAME: it was asked with the very same one-time key, by the same agent. HOLDS: what was
- * decided on it is the answer to this question too. */
+ * decided on it is the answer to this question too. MOVED: the question is answered with another device now; a denial holds for it too. */
 struct found {
 	struct uuid id;
-	int same, holds;
+	int same, holds, moved;
 };
 
 static int find_open(struct db *db, const struct request_question *q, struct found *f)
@@ -61,10 +72,11 @@ static int find_open(struct db *db, const struct request_question *q, struct fou
 	json_t *facts;
 	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6,"
 		" agent = $4 and access = $5 and mount_point = $6, status, decided_by is not null, delivered is not null,"
-		" coalesce(decided, now()), now(), facts from key_request"
+		" coalesce(decided, now()), now(), facts, device <> $7 or unplaced <> $8 from key_request"
 		" where coalesce(asked_device, device) = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
 		db_uuid_arg(&q->instance), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE), db_uuid_arg(&q->agent),
-		db_text_arg(q->access), db_text_arg(q->mount_point)));
+		db_text_arg(q->access), db_text_arg(q->mount_point), db_uuid_arg(uuid_is_nil(&q->given) ? &q->device : &q->given),
+		db_bool_arg(q->unplaced)));
 
 	if (rc < 0)
 		return rc;
@@ -73,7 +85,11 @@ static int find_open(struct db *db, const struct request_question *q, struct fou
 		.by_person = db_bool(r, 0, 4), .delivered = db_bool(r, 0, 5), .age = db_time(r, 0, 7) - db_time(r, 0, 6), .by_itself = strcmp(q->reason, BY_ITSELF) == 0 };
 	rc = request_state_parse(db_text(r, 0, 3), &again.status);
 	if (rc == 0)
-		*f = (struct found){ db_uuid(r, 0, 0), db_bool(r, 0, 1), request_holds(&again) };
+		*f = (struct found){ db_uuid(r, 0, 0), db_bool(r, 0, 1), request_holds(&again), db_bool(r, 0, 9) };
+	if (rc == 0 && f->moved && f->holds && again.status == REQUEST_DENIED)
+		f->moved = 0;
+	if (rc == 0 && f->moved)
+		f->same = 0;
 	json_decref(facts);
 	db_result_free(r);
 	return rc;
@@ -87,7 +103,7 @@ static int reuse(struct db *db, const struct request_question *q, const struct f
 
 	if (rc < 0)
 		return rc;
-	*superseded = !f->holds && (h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent));
+	*superseded = f->moved || (!f->holds && (h.status != REQUEST_PENDING || !uuid_equal(&h.agent, &q->agent)));
 	/* Who asks anew has no key any more; the order to give it back must not close what is opened after this. */
 	if (*superseded && h.status == REQUEST_REVOKING && h.revoke_ordered) {
 		rc = request_released(db, &h);

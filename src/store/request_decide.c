@@ -67,7 +67,7 @@ int request_judge(struct db *db, const struct request_case *c, const struct verd
 	int rc = check_pending(c);
 
 	if (rc == 0)
-		rc = keep(db, c, v, running(c, v), NULL);
+		rc = keep(db, c, v, running(c, v), c->unplaced ? REQUEST_NO_DEVICE : NULL);
 	if (rc == 0 && (v->action == POLICY_ACTION_APPROVE || v->action == POLICY_ACTION_DENY))
 		rc = decide(db, c, v->action == POLICY_ACTION_APPROVE ? REQUEST_EVENT_APPROVE : REQUEST_EVENT_DENY, NULL);
 	else if (rc == 0 && !c->judged)

@@ -102,8 +102,8 @@ int request_close(struct db *db, const struct uuid *id, const char *reason)
 int request_volume_closed(struct db *db, const struct uuid *instance, const struct uuid *device, const char *reason)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select id from key_request where device = $1 and instance = $2 and closed is null"
-		" and status in ('delivered', 'revoking') for update", DB_ARGS(db_uuid_arg(device), db_uuid_arg(instance)));
+	int rc = db_query(db, &r, "select id from key_request where (device = $1 or asked_device = $1) and instance = $2"
+		" and closed is null and status in ('delivered', 'revoking') for update", DB_ARGS(db_uuid_arg(device), db_uuid_arg(instance)));
 
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
 		struct uuid id = db_uuid(r, i, 0);

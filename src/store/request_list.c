@@ -109,7 +109,8 @@ int request_pending(struct db *db, int64_t *out)
 int request_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return one(db, out, "select " COLUMNS ", d.description, d.size_bytes, d.os, d.filesystem, d.cipher, d.mode, d.key_bits,"
-		" d.hash, d.status as device_status, d.provider_device, r.facts, r.verdict, r.address, r.reason, r.comment, r.decided_by, r.gist, r.waits,"
+		" d.hash, d.status as device_status, d.provider_device, r.asked_device, (select coalesce(nullif(a.name, ''), a.provider_device)"
+		" from device a where a.tenant = r.tenant and a.id = r.asked_device) as asked_name, r.facts, r.verdict, r.address, r.reason, r.comment, r.decided_by, r.gist, r.waits,"
 		" r.decided_by_name, r.policy_version, r.policy_name as judged_by, r.opened, r.key_version, r.agent,"
 		" (select coalesce(json_agg(json_build_object('decision', k.decision, 'at', to_char(k.at at time zone 'UTC',"
 		" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), 'by_kind', k.by_kind, 'by_name', k.by_name, 'comment', k.comment) order by k.at, k.id),"

@@ -21,7 +21,7 @@ int request_hold(struct db *db, const struct uuid *id, struct request_held *h)
 	int rc = db_query_row(db, &r, "select r.device, r.instance, r.agent, r.status, r.closed is not null,"
 		" coalesce(nullif(d.name, ''), d.provider_device), d.policy, coalesce(r.key_version, 0), r.approve_at,"
 		" r.revoke_at, r.recheck_at, r.revoke_ordered is not null, coalesce(r.revoke_by = 'person', false),"
-		" coalesce(r.asked_device, r.device), r.gist from key_request r"
+		" coalesce(r.asked_device, r.device), r.gist, r.unplaced from key_request r"
 		" join device d on d.tenant = r.tenant and d.id = r.device where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
@@ -31,7 +31,7 @@ int request_hold(struct db *db, const struct uuid *id, struct request_held *h)
 		.closed = db_bool(r, 0, 4), .name = mem_strdup(db_text(r, 0, 5)), .policy = db_uuid(r, 0, 6),
 		.version = db_int(r, 0, 7), .approve_at = db_time(r, 0, 8), .revoke_at = db_time(r, 0, 9),
 		.recheck_at = db_time(r, 0, 10), .revoke_ordered = db_bool(r, 0, 11), .by_person = db_bool(r, 0, 12),
-		.asked = db_uuid(r, 0, 13), .gist = mem_strdup(db_text(r, 0, 14)),
+		.asked = db_uuid(r, 0, 13), .gist = mem_strdup(db_text(r, 0, 14)), .unplaced = db_bool(r, 0, 15),
 	};
 	rc = request_state_parse(db_text(r, 0, 3), &h->status);
 	db_result_free(r);

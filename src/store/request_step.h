@@ -9,7 +9,7 @@ struct request_held {
 	struct uuid id, device, instance, agent;
 	struct uuid asked;           /* the device that the agent knows it by: DEVICE unless a pool gave another */
 	enum request_state status;
-	int closed;
+	int closed, unplaced;        /* unplaced: none of the pool is free */
 	char *name;                  /* the device's, for the log */
 	struct uuid policy;
 	int64_t version;             /* of the key that was delivered; 0: none */

@@ -156,6 +156,8 @@ static int decide(struct db *db, struct request_held *h, const struct request_de
 
 	if (rc >= 0 && d->seen && strcmp(d->seen, h->gist) != 0)
 		rc = err_set(ERR_CONFLICT, "the request has changed since it was shown");
+	if (rc >= 0 && h->unplaced && d->event == REQUEST_EVENT_APPROVE)
+		rc = err_set(ERR_CONFLICT, "%s: it can be approved once one is given", REQUEST_NO_DEVICE);
 	if (rc >= 0)
 		rc = load_quorum(db, &h->id, d->roles, person(db, d), &q);
 	if (rc == 0 && d->event == REQUEST_EVENT_APPROVE)
