@@ -19,7 +19,7 @@ static unsigned held_count;
 static struct agentapi_hooks hooks;
 
 static struct web_thread ear;            /* has but the connection that listens */
-static int listens, ever_listened;
+static int listens, ever_listened, stopped;
 static clock_us retry, retry_at;         /* clock_ticks() */
 
 /* The table */
@@ -115,6 +115,8 @@ void agentapi_stop(struct web_thread *t)
 	end_all(0, HOLD_STOP);
 	web_thread_free(&ear);
 	listens = 0;
+	/* What comes in while the last answers go out is answered at once: there is nothing to listen with any more. */
+	stopped = 1;
 }
 
 static void lost(void)
@@ -169,7 +171,7 @@ static void listen_again(void)
 
 enum hold_answer hold_ready(struct web_thread *t)
 {
-	if (!listens)
+	if (!listens && !stopped)
 		listen_again();
 	return !listens ? HOLD_DEAF : held_count >= HOLD_MAX ? HOLD_FULL : HOLD_YES;
 }
