@@ -13,7 +13,7 @@ for name; do
 	bad) echo "    why it is bad"; echo "FAIL bad" ;;
 	crash) echo "before the crash"; kill -SEGV $$ ;;
 	hang) sleep 600 ;;
-	left) setsid sleep 599 >/dev/null 2>&1 & echo "ok left" ;;
+	left) setsid sleep 599 >/dev/null 2>&1 & until grep -q sleep /proc/$!/comm; do sleep 0.01; done; echo "ok left" ;;
 	esac
 done
 """
