@@ -96,6 +96,10 @@ def test_every_route_without_a_session(server):
                 assert a.status == 303 and a.header("location").startswith("/sign-in"), (site, row["path"], a)
 
 
+# What jobd counts and remembers by itself changes at any moment.
+JOBDS_OWN = ("request_count", "request_count_change", "notice_cursor")
+
+
 class Other:
     """A tenant that has one of everything; ids by table."""
 
@@ -136,6 +140,8 @@ class Other:
         with database(self.it).cursor() as c:
             c.execute("select table_name from information_schema.columns where table_schema = 'public' and column_name = 'tenant'")
             for (table,) in c.fetchall():
+                if table in JOBDS_OWN:
+                    continue
                 c.execute(f"select coalesce(jsonb_agg(to_jsonb(t) order by to_jsonb(t)::text), '[]') from {table} t where tenant = %s",
                           (self.tenant,))
                 out[table] = c.fetchone()[0]
@@ -145,14 +151,6 @@ class Other:
 @fixture("file")
 def other(server):
     return Other(server)
-
-
-@fixture("test")
-def nothing_by_itself(server):
-    """Without jobd nothing changes but by what the test does."""
-    server.stop("jobd")
-    yield
-    server.start("jobd")
 
 
 def outcome(answer, id):
@@ -168,7 +166,7 @@ def test_the_owner_sees_what_is_there(server, other):
     assert set(other.ids()["key_request"] + other.ids()["device"]) <= found
 
 
-def test_every_route_with_another_tenants_ids(server, nothing_by_itself, other):
+def test_every_route_with_another_tenants_ids(server, other):
     # covers: TEN-4
     slug, tenant = make_tenant(server)
     c = Client(server, "console")
