@@ -142,6 +142,9 @@ int account_joined(struct call *c);
 int tenant_invitation(struct call *c);
 extern const struct route_param account_passphrase_fields[];
 
+/* policies.c: the badge of an action by its name, e.g. "deny" */
+json_t *policy_action_badge(const struct call *c, const char *name);
+
 /* what_if.c */
 int what_if_policy_page(struct call *c), what_if_policy_run(struct call *c), what_if_draft_page(struct call *c);
 int what_if_draft_run(struct call *c), what_if_page(struct call *c), what_if_stop_run(struct call *c);

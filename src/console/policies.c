@@ -18,8 +18,6 @@
 static const char *const filters[] = { "image", NULL };
 static const char *const sorts[] = { "name", "images", "devices", "rules", "changed", NULL };
 static const struct list_view view = { .url = "/policies", .filters = filters, .sorts = sorts, .export = "/policies.csv" };
-static const char *const colours[POLICY_ACTION_COUNT] = { [POLICY_ACTION_APPROVE] = "green", [POLICY_ACTION_MANUAL] = "yellow",
-	[POLICY_ACTION_MANUAL_TIMEOUT] = "yellow", [POLICY_ACTION_DENY] = "red" };
 
 const struct route_param policies_query[] = {
 	LIST_PARAMS,
@@ -29,14 +27,21 @@ const struct route_param policies_query[] = {
 
 /* The list */
 
+json_t *policy_action_badge(const struct call *c, const char *name)
+{
+	static const char *const colours[POLICY_ACTION_COUNT] = { [POLICY_ACTION_APPROVE] = "green", [POLICY_ACTION_MANUAL] = "yellow",
+		[POLICY_ACTION_MANUAL_TIMEOUT] = "yellow", [POLICY_ACTION_DENY] = "red" };
+	enum policy_action action;
+
+	if (policy_action_parse(name, &action) < 0)
+		return doc_badge(c, name, "gray");
+	return doc_badge(c, policy_action_label(action), colours[action]);
+}
+
 /* Without rules a policy is Manual Approve whatever its actions say (POL-4). */
 static json_t *action_badge(const struct call *c, const char *name, int has_rules)
 {
-	enum policy_action action;
-
-	if (!has_rules || policy_action_parse(name, &action) < 0)
-		action = POLICY_ACTION_MANUAL;
-	return doc_badge(c, policy_action_label(action), colours[action]);
+	return policy_action_badge(c, has_rules ? name : policy_action_name(POLICY_ACTION_MANUAL));
 }
 
 static json_t *check_badge(const struct call *c, const json_t *row)

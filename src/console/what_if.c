@@ -146,17 +146,6 @@ static json_t *state_badge(const struct call *c, const char *state)
 	return doc_badge(c, state, "gray");
 }
 
-static json_t *action_badge(const struct call *c, const char *name)
-{
-	static const char *const colours[POLICY_ACTION_COUNT] = { [POLICY_ACTION_APPROVE] = "green", [POLICY_ACTION_MANUAL] = "yellow",
-		[POLICY_ACTION_MANUAL_TIMEOUT] = "yellow", [POLICY_ACTION_DENY] = "red" };
-	enum policy_action action;
-
-	if (policy_action_parse(name, &action) < 0)
-		return doc_badge(c, name, "gray");
-	return doc_badge(c, policy_action_label(action), colours[action]);
-}
-
 static void set_changes(struct call *c, const json_t *row, const char *url)
 {
 	json_t *out = json_array(), *value;
@@ -169,8 +158,8 @@ static void set_changes(struct call *c, const json_t *row, const char *url)
 		json_int_t count = json_integer_value(value);
 
 		all += count;
-		json_array_append_new(out, json_pack("{s:o, s:o, s:I, s:o, s:b}", "was", action_badge(c, was), "would",
-			action_badge(c, cut ? cut + 1 : ""), "count", count, "url", json_sprintf("%s?change=%s", url, name), "active",
+		json_array_append_new(out, json_pack("{s:o, s:o, s:I, s:o, s:b}", "was", policy_action_badge(c, was), "would",
+			policy_action_badge(c, cut ? cut + 1 : ""), "count", count, "url", json_sprintf("%s?change=%s", url, name), "active",
 			strcmp(chosen, name) == 0));
 		free(was);
 	}
@@ -197,7 +186,7 @@ static void set_run(struct call *c, const json_t *row)
 static json_t *change_row(struct call *c, json_t *row)
 {
 	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:s?, s:o, s:s?}", "id", doc_text(row, "id"), "requested", doc_when(c, row, "requested"),
-		"was", action_badge(c, doc_text(row, "was")), "would", action_badge(c, doc_text(row, "would")), "reason",
+		"was", policy_action_badge(c, doc_text(row, "was")), "would", policy_action_badge(c, doc_text(row, "would")), "reason",
 		json_string_value(json_object_get(row, "reason")), "status", request_badge(c, doc_text(row, "status")), "by",
 		json_string_value(json_object_get(row, "decided_by_name")));
 

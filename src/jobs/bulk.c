@@ -50,18 +50,6 @@ static int one_by_one(struct work *w, const struct uuid *id)
 	return rc;
 }
 
-static int go_on(struct work *w)
-{
-	int rc = work_begin(w);
-
-	if (rc == 0)
-		rc = job_add(w->db, BULK_JOB, json_incref(w->job->payload), 0, NULL);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
-}
-
 int bulk_job(struct work *w)
 {
 	clock_us until = clock_ticks() + TIME_MOST;
@@ -78,5 +66,5 @@ int bulk_job(struct work *w)
 	/* Not running: another has finished it. */
 	if (taken < 0)
 		return taken == ERR_NOT_FOUND ? 0 : taken;
-	return taken > 0 ? go_on(w) : 0;
+	return taken > 0 ? work_again(w) : 0;
 }

@@ -133,18 +133,6 @@ static int step(struct work *w, struct run *run, int *more)
 	return rc;
 }
 
-static int again(struct work *w)
-{
-	int rc = work_begin(w);
-
-	if (rc == 0)
-		rc = job_add(w->db, WHAT_IF_JOB, json_incref(w->job->payload), 0, NULL);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
-}
-
 static int give_up(struct work *w, const struct uuid *id, int rc)
 {
 	char *why = mem_strdup(err_text());
@@ -167,7 +155,7 @@ int what_if_job(struct work *w)
 		rc = step(w, &run, &more);
 	close_run(&run);
 	if (rc == 0 && more)
-		return again(w);
+		return work_again(w);
 	/* Stopped by a person, done by another jobd, or gone with its policy. */
 	if (rc == ERR_CONFLICT || rc == ERR_NOT_FOUND)
 		return 0;

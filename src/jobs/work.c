@@ -30,6 +30,18 @@ int work_begin(struct work *w)
 	return db_begin(w->db, w->job->has_tenant ? &w->job->tenant : NULL, &actor);
 }
 
+int work_again(struct work *w)
+{
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = job_add(w->db, w->job->kind, json_incref(w->job->payload), 0, NULL);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	return rc;
+}
+
 static const struct work_kind *find(const char *kind)
 {
 	for (const struct work_kind *k = work_kinds; k->kind; k++)

@@ -36,6 +36,8 @@ extern const struct work_kind work_kinds[];              /* ends with a NULL kin
 
 /* A transaction bound to the job's tenant, as jobd; then db_commit or db_rollback. */
 int work_begin(struct work *w);
+/* The same job once more, behind those that wait: for long ones whose turn is over. */
+int work_again(struct work *w);
 
 /* Starts the threads; they end soon after *STOPPING is set. */
 int work_start(const struct conf *conf, const atomic_int *stopping);
