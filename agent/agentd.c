@@ -17,7 +17,6 @@
 #include "agent/integrity/facts.h"
 #include "agent/inventory.h"
 #include "agent/notify.h"
-#include "agent/option.h"
 #include "agent/provision.h"
 #include "agent/request.h"
 #include "base/err.h"
@@ -31,22 +30,6 @@
 #define WAITING_AGAIN (60 * CLOCK_SECOND)        /* a task was put off */
 #define SLEEP_MOST (5 * CLOCK_SECOND)
 #define COMPLETE_NOTE "mount-complete"
-
-struct options {
-	int help, version, facts;
-	const char *conf, *state, *log_level;
-};
-
-static const struct option_row options[] = {
-	{ 'h', "help", OPTION_FLAG, offsetof(struct options, help), NULL, "show this and end" },
-	{ 'V', "version", OPTION_FLAG, offsetof(struct options, version), NULL, "show the version and end" },
-	{ 0, "facts", OPTION_FLAG, offsetof(struct options, facts), NULL,
-		"show the facts that are reported, and what they cost, and end" },
-	{ 0, "conf", OPTION_TEXT, offsetof(struct options, conf), "FILE", "configuration file (" AGENT_CONF_PATH ")" },
-	{ 0, "state", OPTION_TEXT, offsetof(struct options, state), "DIR",
-		"folder of the registration (" AGENT_STATE_PATH ")" },
-	{ 0, "log-level", OPTION_TEXT, offsetof(struct options, log_level), "LEVEL", "debug, info, warning or error" },
-};
 
 static int signal_pipe[2];
 static volatile sig_atomic_t got_stop, got_reload;
@@ -468,7 +451,7 @@ static void harden(void)
 	umask(022);      /* of mount points; files say their modes themselves */
 }
 
-static int start(struct daemon *a, const struct options *o)
+static int start(struct daemon *a, const struct daemon_options *o)
 {
 	char *path;
 	int lock, rc;
@@ -500,7 +483,7 @@ static int start(struct daemon *a, const struct options *o)
 	return rc;
 }
 
-static int run(struct daemon *a, const struct options *o)
+static int run(struct daemon *a, const struct daemon_options *o)
 {
 	int rc = start(a, o);
 
@@ -534,22 +517,22 @@ static void show_facts(const struct guest *g)
 int main(int argc, char **argv)
 {
 	static struct daemon a;
-	struct options o = { 0 };
+	struct daemon_options o = { 0 };
 	struct buf help = BUF_INIT;
 	int status = 0;
 
 	harden();
 	secret_init();
 	log_open("agent", LOG_LEVEL_INFO);
-	if (option_parse(options, ARRAY_LEN(options), argc, argv, &o) < 0) {
+	if (option_parse(&daemon_table, argc, argv, &o) < 0) {
 		fprintf(stderr, "keyward-agent: %s; --help shows the options\n", err_text());
 		return 2;
 	}
 	if (o.version) {
 		puts("keyward-agent " HOST_AGENT_VERSION);
 	} else if (o.help) {
-		option_help(options, ARRAY_LEN(options), &help);
-		printf("Usage: keyward-agent [OPTION]...\nOpens this machine's encrypted volumes.\n\n%s", buf_str(&help));
+		option_help(&daemon_table, &help);
+		printf("Usage: %s [OPTION]...\n%s\n\n%s", daemon_table.program, daemon_table.summary, buf_str(&help));
 		buf_free(&help);
 	} else if (o.facts) {
 		show_facts(&a.g);

@@ -87,7 +87,7 @@ static int ask_provider(struct tool *t)
 {
 	int rc;
 
-	show_plugins();
+	show_plugins(t);
 	do {
 		rc = ask_text("Provider plug-in", t->g.provider->name, &t->o.csp);
 		if (rc < 0 || provider_find(t->o.csp, &t->g.provider) == 0)

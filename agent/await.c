@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/inventory.h"
@@ -15,28 +14,20 @@
 
 #define POLL_SECONDS 5
 
-static void nap(int64_t seconds)
+static enum tool_exit timed_out(struct tool *t, const char *what)
 {
-	struct timespec t = { seconds, 0 };
-
-	nanosleep(&t, NULL);
+	return tool_complain(t, TOOL_TIMED_OUT, "%s within %ld minutes (--timeout)", what, t->o.timeout);
 }
 
-static enum tool_exit timed_out(const struct tool *t, const char *what)
+static enum tool_exit interrupted(struct tool *t)
 {
-	fprintf(stderr, "keyward-config: %s within %ld minutes (--timeout)\n", what, t->o.timeout);
-	return TOOL_TIMED_OUT;
+	return tool_complain(t, TOOL_INTERRUPTED, "interrupted; what was not finished can be begun again");
 }
 
 static int on_progress(void *ctx, const char *device, const char *stage, int percent)
 {
-	const struct tool *t = ctx;
-	static int shown = -1;
-
-	if (percent / 10 != shown)
-		tool_say(t, "%s: %s, %d %%", device, stage, percent);
-	shown = percent / 10;
-	return 0;
+	tool_progress(ctx, device, stage, percent);
+	return tool_interrupted();
 }
 
 /* 1 when keyward-agent runs on this machine (with this run folder). */
@@ -124,9 +115,11 @@ enum tool_exit await_provisioning(struct tool *t)
 			return tool_failed(t, rc, "provisioning cannot go on");
 		if (over)
 			break;
+		if (tool_interrupted())
+			return interrupted(t);
 		if (clock_ticks() >= t->until)
 			return timed_out(t, "no device was encrypted");
-		nap(POLL_SECONDS);
+		tool_nap(POLL_SECONDS);
 	}
 	tool_say(t, w.failed ? "Provisioning ended with failures; the console shows the reasons."
 		: "Provisioning is done.");
@@ -188,10 +181,8 @@ enum tool_exit await_mounts(struct tool *t)
 		return code;
 	if (rc < 0)
 		return tool_failed(t, rc, "the devices cannot be listed");
-	if (t->g.devices_count == 0) {
-		fprintf(stderr, "keyward-config: this machine has no encrypted device of this account\n");
-		return TOOL_FAILURE;
-	}
+	if (t->g.devices_count == 0)
+		return tool_complain(t, TOOL_FAILURE, "this machine has no encrypted device of this account");
 	tool_say(t, watches ? "keyward-agent asks for the keys of %d devices; waiting for them to be mounted."
 		: "Asking for the keys of %d devices.", t->g.devices_count);
 	for (;;) {
@@ -202,9 +193,11 @@ enum tool_exit await_mounts(struct tool *t)
 		count(t, &open, &lost);
 		if (open + lost == t->g.devices_count)
 			break;
+		if (tool_interrupted())
+			return interrupted(t);
 		if (clock_ticks() >= t->until)
 			return timed_out(t, "not all volumes were mounted");
-		nap(1);
+		tool_nap(1);
 	}
 	for (int i = 0; i < t->g.devices_count; i++)
 		tool_say(t, "%s: %s, %s", t->g.devices[i].id, device_state_name(t->g.devices[i].state), t->g.devices[i].detail);

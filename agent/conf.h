@@ -9,10 +9,16 @@
 
 #define AGENT_CONF_PATH "/etc/keyward/agent.conf"
 #define AGENT_STATE_PATH "/var/lib/keyward"
+/* Of whoever offers agents of this build as part of a hosted service (meson option saas_url). */
+#ifndef KEYWARD_SAAS_URL
+#define KEYWARD_SAAS_URL ""
+#endif
 
 /* name, kind, default, least, most (numbers), help. LIST: may be given several times. */
 #define AGENT_SETTINGS(X) \
 	X(URL, "url", TEXT, "", 0, 0, "Web Service URL of the tenant; taken at registration") \
+	X(SAAS_URL, "saas_url", TEXT, KEYWARD_SAAS_URL, 0, 0, \
+		"Web Service URL of the hosted service, which keyward-config --saas registers with") \
 	X(ACCOUNT, "account", ACCOUNT, "", 0, 0, "account ID of the tenant; taken at registration") \
 	X(CA_FILE, "ca_file", PATH, "", 0, 0, "PEM file of certificates to trust instead of the system's") \
 	X(IGNORE_SSL_ERRORS, "ignore_ssl_errors", FLAG, "no", 0, 0, \

@@ -1,8 +1,5 @@
 /* config.c - keyward-config, the Configuration Tool: registers this machine, publishes its devices, waits for what the
  * console orders. By options for scripts, by questions on a terminal. */
-#include <fcntl.h>
-#include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,102 +10,28 @@
 
 #include "agent/host.h"
 #include "agent/inventory.h"
-#include "agent/option.h"
 #include "agent/tool.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define TIMEOUT_STANDARD 720
-#define AT(member) offsetof(struct tool_options, member)
-
-static const struct option_row options[] = {
-	{ 'h', "help", OPTION_FLAG, AT(help), NULL, "show this and end" },
-	{ 'V', "version", OPTION_FLAG, AT(version), NULL, "show the version and end" },
-	{ 'r', "register", OPTION_FLAG, AT(register_), NULL, "register this machine with the server" },
-	{ 'i', "publish-inventory", OPTION_FLAG, AT(publish), NULL, "tell the server which devices there are" },
-	{ 'w', "with-provisioning", OPTION_FLAG, AT(with_provisioning), NULL,
-		"wait for devices to be encrypted, and encrypt them" },
-	{ 0, "mount", OPTION_FLAG, AT(mount), NULL, "ask for the keys and mount the volumes here" },
-	{ 'k', "get-device-list", OPTION_FLAG, AT(device_list), NULL, "list the devices of this machine" },
-	{ 0, "status", OPTION_FLAG, AT(status), NULL, "show the registration, the server's answer and the volumes" },
-	{ 'l', "list-plugins", OPTION_FLAG, AT(list_plugins), NULL, "list the provider plug-ins" },
-	{ 'u', "url", OPTION_TEXT, AT(url), "URL", "Web Service URL, as the console shows it" },
-	{ 'g', "guid", OPTION_TEXT, AT(account), "ACCOUNT", "account ID, as the console shows it" },
-	{ 'x', "passphrase", OPTION_TEXT, AT(passphrase), "PW",
-		"provisioning passphrase; others can see it with ps: prefer the next" },
-	{ 0, "passphrase-file", OPTION_TEXT, AT(passphrase_file), "FILE",
-		"read it from FILE (- for standard input), or set KEYWARD_PASSPHRASE" },
-	{ 'c', "csp", OPTION_TEXT, AT(csp), "ID", "provider plug-in (native)" },
-	{ 't', "timeout", OPTION_NUMBER, AT(timeout), "MIN", "wait no longer than so many minutes (720)", 1, 525600 },
-	{ 0, "ca-file", OPTION_TEXT, AT(ca_file), "FILE", "trust the certificates in FILE (PEM) instead of the system's" },
-	{ 'e', "ignore-ssl-error", OPTION_FLAG, AT(ignore_ssl_error), NULL,
-		"do not check the server's certificate; the console shows it" },
-	{ 0, "force", OPTION_FLAG, AT(force), NULL, "register anew although this machine is registered" },
-	{ 0, "state", OPTION_TEXT, AT(state), "DIR", "folder of the registration (" AGENT_STATE_PATH ")" },
-	{ 0, "conf", OPTION_TEXT, AT(conf), "FILE", "configuration file (" AGENT_CONF_PATH ")" },
-	{ 0, "json", OPTION_FLAG, AT(json), NULL, "--get-device-list and --status as JSON" },
-	{ 'q', "quiet", OPTION_FLAG, AT(quiet), NULL, "say nothing but errors" },
-};
-
-void tool_say(const struct tool *t, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (t->o.quiet || t->o.json)
-		return;
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-	fflush(stdout);
-}
-
-static const struct {
-	int code;
-	enum tool_exit exit;
-	const char *advice;
-} meanings[] = {
-	{ ERR_UNAUTHENTICATED, TOOL_REFUSED,
-		"The account ID or the provisioning passphrase is wrong (User Management in the console shows"
-		" both), or this machine's registration was removed: register again with --force." },
-	{ ERR_SUSPENDED, TOOL_REFUSED, "The account is suspended: ask your operator." },
-	{ ERR_FORBIDDEN, TOOL_REFUSED, "The server does not permit it." },
-	{ ERR_TOO_MANY, TOOL_REFUSED, "Too many attempts: wait some minutes." },
-	{ ERR_VERSION, TOOL_FAILURE, "Server and agent do not speak the same version: update the older one." },
-	{ ERR_INVALID, TOOL_USAGE, NULL },
-};
-
-enum tool_exit tool_failed(const struct tool *t, int rc, const char *what)
-{
-	int down = t->g.link && link_is_down(t->g.link);
-
-	fprintf(stderr, "keyward-config: %s: %s\n", what, err_text());
-	if (down)
-		return TOOL_UNREACHABLE;
-	for (size_t i = 0; i < ARRAY_LEN(meanings); i++) {
-		if (meanings[i].code != rc)
-			continue;
-		if (meanings[i].advice)
-			fprintf(stderr, "%s\n", meanings[i].advice);
-		return meanings[i].exit;
-	}
-	return TOOL_FAILURE;
-}
 
 enum tool_exit tool_link(struct tool *t)
 {
 	int rc;
 
-	if (!t->g.registered) {
-		fprintf(stderr,
-			"keyward-config: this machine is not registered. Use --register with --url, --guid and a passphrase.\n");
-		return TOOL_FAILURE;
-	}
+	if (!t->g.registered)
+		return tool_complain(t, TOOL_FAILURE,
+			"this machine is not registered. Use --register with --url, --guid and a passphrase.");
 	if (t->g.link)
 		return TOOL_OK;
 	rc = guest_link(&t->g);
-	return rc < 0 ? tool_failed(t, rc, "the registration cannot be used") : TOOL_OK;
+	if (rc < 0)
+		return tool_failed(t, rc, "the registration cannot be used");
+	link_set_limit(t->g.link, LINK_SECONDS, 1);
+	return TOOL_OK;
 }
 
 static enum tool_exit publish(struct tool *t)
@@ -120,46 +43,49 @@ static enum tool_exit publish(struct tool *t)
 		rc = inventory_publish(&t->g);
 	if (rc < 0)
 		return tool_failed(t, rc, "the inventory was not published");
-	if (code == TOOL_OK)
-		tool_say(t, "Inventory published: %d devices.", t->g.found->devices_count);
-	return code;
+	if (code != TOOL_OK)
+		return code;
+	tool_say(t, "Inventory published: %d devices.", t->g.found->devices_count);
+	json_set_int(t->result, "published", t->g.found->devices_count);
+	return TOOL_OK;
 }
 
-static void help(void)
-{
-	struct buf text = BUF_INIT;
+/* In the order in which they make sense together; the first that fails is the result. */
+static const struct action {
+	size_t wanted;                   /* of an int in struct tool_options */
+	enum tool_exit (*run)(struct tool *);
+} actions[] = {
+	{ offsetof(struct tool_options, register_), enrol },
+	{ offsetof(struct tool_options, publish), publish },
+	{ offsetof(struct tool_options, with_provisioning), await_provisioning },
+	{ offsetof(struct tool_options, mount), await_mounts },
+	{ offsetof(struct tool_options, device_list), show_devices },
+	{ offsetof(struct tool_options, status), show_status },
+};
 
-	option_help(options, ARRAY_LEN(options), &text);
-	printf("Usage: keyward-config [OPTION]...\n"
-		"Registers this machine with a Keyward server and prepares its devices. Without options, on a terminal, it"
-			" asks.\n\n%s"
-		"\nExit codes:\n", buf_str(&text));
-#define X(id, number, meaning) printf("  %d  %s\n", number, meaning);
-	TOOL_EXITS(X)
-#undef X
-	buf_free(&text);
+static int is_wanted(const struct tool_options *o, const struct action *a)
+{
+	int wanted;
+
+	memcpy(&wanted, (const char *)o + a->wanted, sizeof wanted);
+	return wanted;
 }
 
 static int wants_nothing(const struct tool_options *o)
 {
-	return !o->register_ && !o->publish && !o->with_provisioning && !o->mount && !o->device_list && !o->status;
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+		if (is_wanted(o, &actions[i]))
+			return 0;
+	return 1;
 }
 
-/* In the order in which they make sense together; the first that fails is the result. */
 static enum tool_exit act(struct tool *t)
 {
-	const struct { int wanted; enum tool_exit (*run)(struct tool *); } actions[] = {
-		{ t->o.register_, enrol },
-		{ t->o.publish, publish },
-		{ t->o.with_provisioning, await_provisioning },
-		{ t->o.mount, await_mounts },
-		{ t->o.device_list, show_devices },
-		{ t->o.status, show_status },
-	};
 	enum tool_exit code = TOOL_OK;
 
+	t->until = clock_ticks() + t->o.timeout * CLOCK_MINUTE;
 	for (size_t i = 0; i < ARRAY_LEN(actions) && code == TOOL_OK; i++)
-		if (actions[i].wanted)
+		if (is_wanted(&t->o, &actions[i]))
 			code = actions[i].run(t);
 	return code;
 }
@@ -171,6 +97,11 @@ static int apply(struct tool *t)
 
 	if (t->o.csp)
 		rc = provider_find(t->o.csp, &t->g.provider);
+	if (rc == 0 && t->o.saas)
+		rc = *agent_conf_text(&t->g.conf, AGENT_SAAS_URL) ? 0 : err_set(ERR_INVALID,
+			"--saas: this build knows no hosted service; name it by saas_url in agent.conf, or give --url");
+	if (rc == 0 && t->o.saas)
+		t->o.url = agent_conf_text(&t->g.conf, AGENT_SAAS_URL);
 	if (rc == 0 && t->o.ignore_ssl_error)
 		rc = agent_conf_set(&t->g.conf, "ignore_ssl_errors", "yes");
 	if (rc == 0 && t->o.ca_file) {
@@ -183,26 +114,30 @@ static int apply(struct tool *t)
 	return rc < 0 ? ERR_INVALID : 0;
 }
 
+static int open_all(struct tool *t)
+{
+	int wake = t->g.wake_fd, rc = guest_open(&t->g, t->o.conf, t->o.state);
+
+	t->g.wake_fd = wake;
+	if (rc == 0)
+		rc = enrol_take_secret("passphrase", t->o.passphrase, t->o.passphrase_file, "KEYWARD_PASSPHRASE", &t->passphrase);
+	t->o.passphrase = NULL;
+	return rc == 0 ? apply(t) : rc;
+}
+
 static enum tool_exit run(struct tool *t)
 {
-	int rc = enrol_take_passphrase(t);
+	int rc = open_all(t);
 
-	if (rc == 0)
-		rc = guest_open(&t->g, t->o.conf, t->o.state);
-	if (rc == 0)
-		rc = apply(t);
 	if (rc < 0)
 		return tool_failed(t, rc == ERR_NOT_FOUND ? ERR_INVALID : rc, "cannot begin");
 	if (wants_nothing(&t->o)) {
-		if (!isatty(STDIN_FILENO) || t->o.quiet) {
-			fprintf(stderr, "keyward-config: nothing to do; --help shows the options\n");
-			return TOOL_USAGE;
-		}
+		if (!isatty(STDIN_FILENO) || t->o.quiet || t->o.json)
+			return tool_complain(t, TOOL_USAGE, "nothing to do; --help shows the options");
 		rc = ask_options(t);
 		if (rc < 0)
 			return tool_failed(t, rc, "not finished");
 	}
-	t->until = clock_ticks() + t->o.timeout * CLOCK_MINUTE;
 	return act(t);
 }
 
@@ -213,31 +148,51 @@ static void harden(void)
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	umask(022);
-	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Before the options are understood: a script gets its answer as JSON also when they are not. */
+static int wants_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return 1;
+	return 0;
+}
+
+static enum tool_exit begin(struct tool *t, int argc, char **argv)
+{
+	if (option_parse(&tool_table, argc, argv, &t->o) < 0) {
+		t->o.json = wants_json(argc, argv);
+		return tool_complain(t, TOOL_USAGE, "%s; --help shows the options", err_text());
+	}
+	log_open("config", t->o.quiet ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
+	if (t->o.help)
+		tool_help();
+	else if (t->o.version)
+		puts("keyward-config " HOST_AGENT_VERSION);
+	else if (t->o.list_plugins)
+		return show_plugins(t);
+	else
+		return run(t);
+	t->o.json = 0;
+	return TOOL_OK;
 }
 
 int main(int argc, char **argv)
 {
 	static struct tool t;
-	enum tool_exit code = TOOL_OK;
+	enum tool_exit code;
 
 	harden();
 	secret_init();
 	t.o.timeout = TIMEOUT_STANDARD;
-	if (option_parse(options, ARRAY_LEN(options), argc, argv, &t.o) < 0) {
-		fprintf(stderr, "keyward-config: %s; --help shows the options\n", err_text());
-		return TOOL_USAGE;
-	}
-	log_open("config", t.o.quiet ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
-	if (t.o.help)
-		help();
-	else if (t.o.version)
-		puts("keyward-config " HOST_AGENT_VERSION);
-	else if (t.o.list_plugins)
-		show_plugins();
-	else
-		code = run(&t);
+	t.result = json_object();
+	tool_catch_signals(&t);
+	code = begin(&t, argc, argv);
+	tool_end(&t, code);
 	secret_free(t.passphrase);
+	secret_free(t.o.passphrase);
+	secret_free(t.o.proxy);
 	guest_close(&t.g);
 	return code;
 }

@@ -4,9 +4,18 @@
 #define AGENT_DAEMON_H
 
 #include "agent/guest.h"
+#include "agent/option.h"
 #include "agent/script.h"
 
 #define DAEMON_DONE_MAX 64       /* orders remembered, so that one given twice is done once */
+
+struct daemon_options {
+	int help, version, facts;
+	const char *conf, *state, *log_level;
+};
+
+/* agent_options.c */
+extern const struct option_table daemon_table;
 
 struct daemon {
 	struct guest g;

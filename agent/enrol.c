@@ -12,24 +12,14 @@
 #include "agent/tool.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define PASSPHRASE_MAX 1024
 
-/* Copies TEXT and overwrites it where it was. */
-static struct secret *move_text(char *text)
-{
-	size_t len = strlen(text);
-	struct secret *s = secret_new(len + 1);
-
-	memcpy(s->data, text, len);
-	secret_wipe(text, len);
-	return s;
-}
-
 /* The first line, at most PASSPHRASE_MAX bytes. */
-static int read_passphrase(const char *path, struct secret **out)
+static int read_secret(const char *name, const char *path, struct secret **out)
 {
 	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	struct secret *s = secret_new(PASSPHRASE_MAX + 1);
@@ -45,29 +35,30 @@ static int read_passphrase(const char *path, struct secret **out)
 	s->data[strcspn((const char *)s->data, "\r\n")] = '\0';
 	if (fd < 0 || n < 0 || s->data[0] == '\0') {
 		secret_free(s);
-		return err_set(ERR_INVALID, "no passphrase can be read from %s: %s", path,
+		return err_set(ERR_INVALID, "no %s can be read from %s: %s", name, path,
 			fd < 0 || n < 0 ? strerror(errno) : "it is empty");
 	}
 	*out = s;
 	return 0;
 }
 
-int enrol_take_passphrase(struct tool *t)
+int enrol_take_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out)
 {
-	char *environment = getenv("KEYWARD_PASSPHRASE");
-	/* The options point into argv, which ps shows: the copy there goes first of all. */
-	union { const char *read; char *write; } argument = { .read = t->o.passphrase };
+	char *environment = getenv(variable);
 
-	if (t->o.passphrase) {
-		t->passphrase = move_text(argument.write);
-		t->o.passphrase = NULL;
-		log_warning("a passphrase among the options can be seen by others with ps; --passphrase-file or"
-			" KEYWARD_PASSPHRASE keep it out", NULL);
-	} else if (t->o.passphrase_file) {
-		return read_passphrase(t->o.passphrase_file, &t->passphrase);
+	if (given) {
+		secret_free(*out);
+		*out = given;
+		log_warning("among the options it can be seen by others with ps; a file or the environment keeps it out", "what",
+			name, NULL);
+	} else if (file) {
+		return read_secret(name, file, out);
 	} else if (environment) {
-		t->passphrase = move_text(environment);
-		unsetenv("KEYWARD_PASSPHRASE");
+		secret_free(*out);
+		*out = secret_new(strlen(environment) + 1);
+		memcpy((*out)->data, environment, strlen(environment));
+		secret_wipe(environment, strlen(environment));
+		unsetenv(variable);
 	}
 	return 0;
 }
@@ -112,7 +103,7 @@ static void describe(const struct tool *t, struct proto_description *d)
 
 static int speak(struct tool *t, struct registration *s)
 {
-	struct link_settings settings = { s->url, s->ca_file, s->ignore_ssl_errors, -1 };
+	struct link_settings settings = { s->url, s->ca_file, s->ignore_ssl_errors, t->g.wake_fd };
 	struct proto_description description;
 	struct proto_transport transport;
 	struct proto_enrolled enrolled;
@@ -123,6 +114,7 @@ static int speak(struct tool *t, struct registration *s)
 	rc = link_open(&settings, &t->g.link);
 	if (rc < 0)
 		return rc;
+	link_set_limit(t->g.link, LINK_SECONDS, 1);
 	if (s->ignore_ssl_errors)
 		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF: anyone on the way can pose as the web server", "url",
 			s->url, NULL);
@@ -188,22 +180,28 @@ static int keep(const struct tool *t, const struct registration *s)
 	return rc;
 }
 
+static enum tool_exit done(struct tool *t, int kept)
+{
+	json_set_string(t->result, "registration", kept ? "kept" : "new");
+	json_set_string(t->result, "url", t->g.reg.url);
+	json_set_uuid(t->result, "account", &t->g.reg.account);
+	json_set_uuid(t->result, "agent", &t->g.reg.agent);
+	return TOOL_OK;
+}
+
 static enum tool_exit keep_old(struct tool *t)
 {
 	char account[UUID_TEXT_SIZE];
 
 	uuid_text(&t->g.reg.account, account);
-	if (t->o.account && strcasecmp(t->o.account, account) != 0) {
-		fprintf(stderr,
-			"keyward-config: this machine is registered with account %s at %s. To move it to another account, add"
-				" --force.\n",
-			account, t->g.reg.url);
-		return TOOL_FAILURE;
-	}
+	if (t->o.account && strcasecmp(t->o.account, account) != 0)
+		return tool_complain(t, TOOL_FAILURE,
+			"this machine is registered with account %s at %s. To move it to another account, add --force.", account,
+			t->g.reg.url);
 	tool_say(t,
 		"This machine is registered already (account %s at %s); its identity is kept. --force makes a new one.",
 		account, t->g.reg.url);
-	return TOOL_OK;
+	return done(t, 1);
 }
 
 enum tool_exit enrol(struct tool *t)
@@ -236,5 +234,5 @@ enum tool_exit enrol(struct tool *t)
 	uuid_text(&t->g.reg.agent, id);
 	tool_say(t, "Registered as agent %s.", id);
 	wake_agent(&t->g);
-	return TOOL_OK;
+	return done(t, 0);
 }

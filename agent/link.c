@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <netdb.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@ struct link {
 	char error[CURL_ERROR_SIZE];
 	struct curl_slist *headers, *resolve;
 	struct buf *answer;
+	struct buf shown;                /* the certificate that was not trusted, for a person to compare */
+	struct buf advice;
 	int wake, use_wake, woken, down;
 	int (*note)(void *ctx);
 	void *note_ctx;
@@ -86,6 +89,41 @@ static void set_loopback(struct link *l)
 	free(entry);
 }
 
+static struct link *verifying;   /* OpenSSL hands a verifier nothing of ours in a form that curl leaves alone */
+
+static void add_name(struct buf *out, const char *title, X509_NAME *name)
+{
+	char text[512] = "";
+
+	X509_NAME_oneline(name, text, sizeof text);
+	buf_printf(out, "  %s %s\n", title, text);
+}
+
+/* Remembers the first certificate of a chain that is refused; the verdict stays OpenSSL's. */
+static int note_certificate(int ok, X509_STORE_CTX *ctx)
+{
+	X509 *cert = X509_STORE_CTX_get0_cert(ctx);
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (ok || cert == NULL || verifying == NULL || verifying->shown.len > 0)
+		return ok;
+	add_name(&verifying->shown, "subject    ", X509_get_subject_name(cert));
+	add_name(&verifying->shown, "signed by  ", X509_get_issuer_name(cert));
+	if (X509_digest(cert, EVP_sha256(), digest, &len) == 1) {
+		buf_puts(&verifying->shown, "  SHA-256     ");
+		for (unsigned i = 0; i < len; i++)
+			buf_printf(&verifying->shown, "%s%02X", i ? ":" : "", digest[i]);
+	}
+	return ok;
+}
+
+static CURLcode watch_verification(CURL *easy, void *ssl_ctx, void *ctx)
+{
+	SSL_CTX_set_verify(ssl_ctx, SSL_CTX_get_verify_mode(ssl_ctx), note_certificate);
+	return CURLE_OK;
+}
+
 static void set_options(struct link *l, const struct link_settings *s)
 {
 	CURL *e = l->easy;
@@ -107,6 +145,7 @@ static void set_options(struct link *l, const struct link_settings *s)
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, l);
+	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, watch_verification);
 	if (s->ca_file && *s->ca_file) {
 		curl_easy_setopt(e, CURLOPT_CAINFO, s->ca_file);
 		curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
@@ -157,6 +196,8 @@ void link_close(struct link *l)
 		curl_multi_cleanup(l->multi);
 	curl_slist_free_all(l->headers);
 	curl_slist_free_all(l->resolve);
+	buf_free(&l->shown);
+	buf_free(&l->advice);
 	free(l->url);
 	free(l->host);
 	free(l->port);
@@ -214,6 +255,22 @@ static CURLcode run(struct link *l)
 	return message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
 }
 
+static void advise_certificate(struct link *l)
+{
+	buf_reset(&l->advice);
+	if (l->shown.len > 0)
+		buf_printf(&l->advice, "The certificate that was shown:\n%s\n", buf_str(&l->shown));
+	buf_puts(&l->advice, "If your operator's server has a certificate of a CA of its own, ask for that CA's certificate, compare its"
+		" fingerprint over\nanother way (openssl x509 -noout -fingerprint -sha256 -in FILE), and give it with --ca-file FILE."
+		" If it is the certificate\nof a proxy that looks into TLS, its CA is the one to give. Do not go on with"
+		" --ignore-ssl-error unless you know why.");
+}
+
+const char *link_advice(const struct link *l)
+{
+	return l->advice.len ? buf_str(&l->advice) : NULL;
+}
+
 /* What a person can do about it. */
 static int explain(struct link *l, CURLcode code)
 {
@@ -230,6 +287,7 @@ static int explain(struct link *l, CURLcode code)
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
+		advise_certificate(l);
 		return err_set(ERR_UNAVAILABLE,
 			"the certificate of %s is not trusted: give the CA that signed it (--ca-file or ca_file) (%s)",
 			l->host, more);
@@ -276,6 +334,9 @@ static CURLcode transfer(struct link *l, int fresh)
 	CURLcode code;
 
 	l->error[0] = '\0';
+	buf_reset(&l->shown);
+	buf_reset(&l->advice);
+	verifying = l;
 	buf_reset(l->answer);
 	curl_easy_setopt(l->easy, CURLOPT_FRESH_CONNECT, (long)fresh);
 	curl_multi_add_handle(l->multi, l->easy);

@@ -31,6 +31,8 @@ void link_set_limit(struct link *l, long seconds, int wake);
 void link_set_note(struct link *l, int (*note)(void *ctx), void *ctx);
 /* 1 when the last request failed on the way (no name, no connection, no trust, no answer), 0 when an answer came. */
 int link_is_down(const struct link *l);
+/* What a person can do about the last failure where its text does not say so already; NULL otherwise. Until the next request. */
+const char *link_advice(const struct link *l);
 /* 1 when the last request ended because of the descriptor or the note. */
 int link_was_woken(const struct link *l);
 

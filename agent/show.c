@@ -9,10 +9,21 @@
 #include "base/err.h"
 #include "base/json.h"
 
-void show_plugins(void)
+enum tool_exit show_plugins(struct tool *t)
 {
-	for (size_t i = 0; providers[i]; i++)
-		printf("%-12s %s\n", providers[i]->name, providers[i]->title);
+	json_t *list = json_array();
+
+	for (size_t i = 0; providers[i]; i++) {
+		json_t *o = json_object();
+
+		json_set_string(o, "id", providers[i]->name);
+		json_set_string(o, "title", providers[i]->title);
+		json_array_append_new(list, o);
+		if (!t->o.json)
+			printf("%-12s %s\n", providers[i]->name, providers[i]->title);
+	}
+	json_object_set_new(t->result, "plugins", list);
+	return TOOL_OK;
 }
 
 static void size_text(int64_t bytes, char out[static 32])
@@ -56,22 +67,14 @@ static json_t *device_json(const struct tool *t, const struct proto_device *d)
 	return o;
 }
 
-static void print_json(json_t *o)
-{
-	char *text = json_text(o);
-
-	puts(text);
-	free(text);
-	json_decref(o);
-}
-
 enum tool_exit show_devices(struct tool *t)
 {
 	int rc = inventory_scan(&t->g);
-	json_t *list = json_array(), *o = json_object();
+	json_t *list;
 
 	if (rc < 0)
 		return tool_failed(t, rc, "the devices cannot be listed");
+	list = json_array();
 	if (!t->o.json)
 		printf("%-48s %-10s %10s  %-14s %-12s %s\n", "ID", "KIND", "SIZE", "USE", "CONTENT", "PATH");
 	for (int i = 0; i < t->g.found->devices_count; i++) {
@@ -84,11 +87,7 @@ enum tool_exit show_devices(struct tool *t)
 			printf("%-48s %-10s %10s  %-14s %-12s %s\n", d->id, proto_device_kind_names[d->kind], size, use_text(t, d),
 				d->filesystem[0] ? d->filesystem : "-", d->path);
 	}
-	json_object_set_new(o, "devices", list);
-	if (t->o.json)
-		print_json(o);
-	else
-		json_decref(o);
+	json_object_set_new(t->result, "devices", list);
 	return TOOL_OK;
 }
 
@@ -140,8 +139,9 @@ static void print_status(const struct tool *t, const json_t *o)
 			t->g.devices[i].state == DEVICE_OPEN ? t->g.devices[i].mount_point : "");
 }
 
-static enum tool_exit add_registration(struct tool *t, json_t *o)
+static enum tool_exit add_registration(struct tool *t)
 {
+	json_t *o = t->result;
 	int rc = ping(t);
 
 	json_set_string(o, "url", t->g.reg.url);
@@ -155,7 +155,7 @@ static enum tool_exit add_registration(struct tool *t, json_t *o)
 
 enum tool_exit show_status(struct tool *t)
 {
-	json_t *o = json_object();
+	json_t *o = t->result;
 	int lock = guest_lock(&t->g, "agent");
 	enum tool_exit code = TOOL_OK;
 
@@ -168,13 +168,9 @@ enum tool_exit show_status(struct tool *t)
 	json_set_string(o, "instance", t->g.who.instance_id);
 	json_set_bool(o, "agent_running", lock == ERR_BUSY);
 	if (t->g.registered)
-		code = add_registration(t, o);
+		code = add_registration(t);
 	json_object_set_new(o, "volumes", volumes_json(t));
-	if (t->o.json) {
-		print_json(o);
-	} else {
+	if (!t->o.json)
 		print_status(t, o);
-		json_decref(o);
-	}
 	return code;
 }

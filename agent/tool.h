@@ -1,58 +1,82 @@
-/* tool.h - keyward-config taken apart: config.c is the command line, enrol.c registration, await.c waiting for what the
- * console decides, show.c output, ask.c questions. Each action returns one of the exit codes and has said what went
- * wrong. */
+/* tool.h - keyward-config taken apart: config.c is the command line, config_options.c its options, say.c what is said and how
+ * it ends, enrol.c registration, await.c waiting for what the console decides, show.c lists, ask.c questions. Each action
+ * returns one of the exit codes and has said what went wrong. */
 #ifndef AGENT_TOOL_H
 #define AGENT_TOOL_H
 
+#include <jansson.h>
+
 #include "agent/guest.h"
+#include "agent/option.h"
 #include "base/secret.h"
 
-/* code, number, what it means (in --help) */
+/* code, number, name in JSON, what it means (in --help). Scripts rely on them: new ones may come, none may change. */
 #define TOOL_EXITS(X) \
-	X(OK, 0, "done") \
-	X(FAILURE, 1, "failed; the message says why") \
-	X(USAGE, 2, "options or settings cannot be used") \
-	X(UNREACHABLE, 3, "the server cannot be reached or trusted") \
-	X(REFUSED, 4, "the server refuses: wrong passphrase or account, suspended, not permitted") \
-	X(TIMED_OUT, 5, "not done within the time limit")
+	X(OK, 0, "ok", "done") \
+	X(FAILURE, 1, "failed", "failed; the message says why") \
+	X(USAGE, 2, "usage", "options or settings cannot be used") \
+	X(UNREACHABLE, 3, "unreachable", "the server cannot be reached or trusted") \
+	X(REFUSED, 4, "refused", "the server refuses: wrong passphrase or account, suspended, not permitted") \
+	X(TIMED_OUT, 5, "timed-out", "not done within the time limit") \
+	X(INTERRUPTED, 130, "interrupted", "ended by Ctrl-C or a signal; nothing is left half done")
 
 enum tool_exit {
-#define X(id, number, text) TOOL_##id = (number),
+#define X(id, number, name, text) TOOL_##id = (number),
 	TOOL_EXITS(X)
 #undef X
 };
 
 struct tool_options {
 	int help, version, list_plugins, register_, force, publish, with_provisioning, mount, device_list, status, json,
-		quiet, ignore_ssl_error;
+		quiet, ignore_ssl_error, saas;
 	long timeout;                    /* minutes */
-	const char *url, *account, *passphrase, *passphrase_file, *csp, *ca_file, *state, *conf;
+	const char *url, *account, *passphrase_file, *csp, *ca_file, *state, *conf, *proxy_user, *proxy_password_file;
+	struct secret *passphrase, *proxy;       /* with a zero byte at the end */
 };
+
+extern const struct option_table tool_table;
 
 struct tool {
 	struct guest g;
 	struct tool_options o;
 	struct secret *passphrase;       /* with a zero byte at its end; NULL while not known */
 	clock_us until;                  /* clock_ticks(): the time limit */
+	json_t *result;                  /* what --json prints at the end: each action adds its members */
 };
 
-/* Prints to stdout unless --quiet. */
+/* say.c */
+/* Prints a line to stdout unless --quiet or --json. */
 void tool_say(const struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Says on stderr WHAT failed, why (err_text()) and, where it is known, what to do. The exit code for RC. */
-enum tool_exit tool_failed(const struct tool *t, int rc, const char *what);
-/* Connects as the registered guest. */
+/* Says on stderr, and in the result, what went wrong; returns CODE. */
+enum tool_exit tool_complain(struct tool *t, enum tool_exit code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same with WHAT failed, why (err_text()) and, where it is known, what to do. The exit code for RC. */
+enum tool_exit tool_failed(struct tool *t, int rc, const char *what);
+/* Progress of one thing: a bar in place on a terminal, else a line every ten per cent. */
+void tool_progress(const struct tool *t, const char *thing, const char *stage, int percent);
+/* Prints the result where a script wants it. */
+void tool_end(struct tool *t, enum tool_exit code);
+void tool_help(void);
+/* Ctrl-C and SIGTERM from now on only set a flag. */
+void tool_catch_signals(struct tool *t);
+int tool_interrupted(void);      /* 1 when one has come */
+/* Sleeps; less when a signal comes. */
+void tool_nap(int64_t seconds);
+
+/* config.c: connects as the registered guest. */
 enum tool_exit tool_link(struct tool *t);
 
 enum tool_exit enrol(struct tool *t);
-/* Reads the passphrase from where the options or the environment say; t->passphrase stays NULL when they say nothing. */
-int enrol_take_passphrase(struct tool *t);
+/* A password: GIVEN (taken over), else the first line of FILE ("-": standard input), else from the environment, where it is
+ * then removed. *OUT, with a zero byte at its end, stays as it is when none of them says anything. NAME says what it is. */
+int enrol_take_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out);
 
 enum tool_exit await_provisioning(struct tool *t);
 enum tool_exit await_mounts(struct tool *t);
 
 enum tool_exit show_devices(struct tool *t);
 enum tool_exit show_status(struct tool *t);
-void show_plugins(void);
+enum tool_exit show_plugins(struct tool *t);
 
 /* Fills in the options by asking. ERR_INVALID when the input ends. */
 int ask_options(struct tool *t);

@@ -23,9 +23,14 @@ static int start(char *const argv[], int output, int errors, pid_t *pid)
 {
 	static const char *const folders[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
 	char path[256];
 	int error = ENOENT;
 
+	/* A group of its own: Ctrl-C reaches us alone, and we decide what becomes of the work. */
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, output, 1);
@@ -35,8 +40,9 @@ static int start(char *const argv[], int output, int errors, pid_t *pid)
 		posix_spawn_file_actions_adddup2(&actions, errors, 2);
 	for (size_t i = 0; error == ENOENT && i < sizeof folders / sizeof *folders; i++) {
 		snprintf(path, sizeof path, "%s/%s", folders[i], argv[0]);
-		error = posix_spawn(pid, path, &actions, NULL, argv, clean_environment);
+		error = posix_spawn(pid, path, &actions, &attributes, argv, clean_environment);
 	}
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error)
 		return err_set(error == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", argv[0], strerror(error));

@@ -216,6 +216,12 @@ def test_server_certificate_is_checked_unless_told_otherwise(server, tenant, gue
     guest.conf.write_text("".join(line + "\n" for line in plain.splitlines() if not line.startswith("ca_file")))
     refused = guest.config(*args, passphrase=tenant.passphrase, check=False)
     assert refused.returncode == 3 and "not trusted" in refused.stderr, refused.stderr
+    shown = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:" + server.address("agents").rsplit(":")[-1],
+                            "-servername", "agents.localhost"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.DEVNULL, check=False).stdout
+    digest = subprocess.run(["openssl", "x509", "-noout", "-fingerprint", "-sha256"], input=shown, stdout=subprocess.PIPE,
+                            check=True).stdout.decode().split("=")[1].strip()
+    assert digest in refused.stderr and "--ca-file" in refused.stderr, refused.stderr
     other = guest.config(*args, "--ca-file", "/etc/hostname", passphrase=tenant.passphrase, check=False)
     assert other.returncode == 3, other.stderr
     loud = guest.config(*args, "--ignore-ssl-error", passphrase=tenant.passphrase)
@@ -224,6 +230,29 @@ def test_server_certificate_is_checked_unless_told_otherwise(server, tenant, gue
     has_line(guest, "CERTIFICATE CHECKS ARE SWITCHED OFF")
     wait_until(lambda: tenant.instance(guest)["agent"]["insecure_tls"], SLOW, "the console does not show it")
     assert guest.stop()
+
+
+def test_scripts_read_everything_as_one_json_object(server, tenant, guest):
+    # covers: CFG-2
+    def run(*args, passphrase=None):
+        p = guest.config(*args, "--json", passphrase=passphrase, check=False)
+        said = json.loads(p.stdout)
+        assert said["exit"] == p.returncode, said
+        return said
+
+    account = ("--url", guest.url, "--guid", tenant.account)
+    assert run("--nix")["error"]["kind"] == "usage"
+    assert run()["error"]["text"].startswith("nothing to do")
+    assert [p["id"] for p in run("--list-plugins")["plugins"]][:1] == ["native"]
+    assert run("--publish-inventory")["error"]["kind"] == "failed"
+    wrong = run("--register", *account, passphrase="wrong")
+    assert wrong["result"] == "refused" and "passphrase" in wrong["error"]["advice"], wrong
+    lost = run("--register", "--url", f"https://agents.localhost:{unused_port()}", "--guid", tenant.account, passphrase="x")
+    assert lost["result"] == "unreachable" and "nobody answers" in lost["error"]["text"], lost
+    done = run("--register", "--publish-inventory", "--get-device-list", "--status", *account, passphrase=tenant.passphrase)
+    assert done["result"] == "ok" and done["registration"] == "new" and done["account"] == tenant.account, done
+    assert done["published"] == len(done["devices"]) and done["server"] == "answers", done
+    assert run("--register", *account)["registration"] == "kept"
 
 
 def test_identity_is_kept_until_forced(tenant, guest):

@@ -128,26 +128,35 @@ struct opts {
 	int flag;
 	const char *text;
 	long number;
+	struct secret *secret;
 };
 
 static const struct option_row rows[] = {
+	{ .kind = OPTION_GROUP, .help = "All of them" },
 	{ 'f', "flag", OPTION_FLAG, offsetof(struct opts, flag), NULL, "a flag" },
 	{ 't', "text", OPTION_TEXT, offsetof(struct opts, text), "TEXT", "a text" },
 	{ 0, "number", OPTION_NUMBER, offsetof(struct opts, number), "N", "a number", 1, 10 },
+	{ 0, "number-file", OPTION_TEXT, offsetof(struct opts, text), "FILE", "a number from a file" },
+	{ 's', "secret", OPTION_SECRET, offsetof(struct opts, secret), "PW", "a secret" },
 };
+static const struct option_rule rules[] = {
+	{ OPTION_EXCLUDES, "number", "number-file" },
+	{ OPTION_NEEDS, "number-file", "flag" },
+};
+static const struct option_table table = { "prog", "Does it.", rows, ARRAY_LEN(rows), rules, ARRAY_LEN(rules) };
+static char line_copy[256];
 
 static int parse(struct opts *o, const char *line)
 {
-	static char copy[256];
-	char *argv[16] = { NULL }, *rest = copy, *word;
+	char *argv[16] = { NULL }, *rest = line_copy, *word;
 	int argc = 0;
 
-	snprintf(copy, sizeof copy, "prog %s", line);
+	snprintf(line_copy, sizeof line_copy, "prog %s", line);
 	while ((word = strsep(&rest, " ")) != NULL && argc < 15)
 		if (*word)
 			argv[argc++] = word;
-	*o = (struct opts){ 0, NULL, 5 };
-	return option_parse(rows, ARRAY_LEN(rows), argc, argv, o);
+	*o = (struct opts){ 0, NULL, 5, NULL };
+	return option_parse(&table, argc, argv, o);
 }
 
 TEST(options_follow_their_table, "CFG-2")
@@ -171,10 +180,56 @@ TEST(options_follow_their_table, "CFG-2")
 	CHECK_INT(parse(&o, "--number x"), ERR_INVALID);
 	CHECK_INT(parse(&o, "--flag=1"), ERR_INVALID);
 	CHECK_INT(parse(&o, "word"), ERR_INVALID);
-	option_help(rows, ARRAY_LEN(rows), &help);
-	CHECK(strstr(buf_str(&help), "-f, --flag") && strstr(buf_str(&help), "--number N") && strstr(buf_str(&help),
+	option_help(&table, &help);
+	CHECK(strstr(buf_str(&help), "All of them:") && strstr(buf_str(&help), "-f, --flag") && strstr(buf_str(&help), "--number N") && strstr(buf_str(&help),
 		"a text"));
 	buf_free(&help);
+}
+
+static void refused(const char *line, const char *why)
+{
+	struct opts o;
+
+	CHECK_INT(parse(&o, line), ERR_INVALID);
+	if (strstr(err_text(), why) == NULL)
+		printf("    %s: %s\n", line, err_text());
+	CHECK(strstr(err_text(), why) != NULL);
+	secret_free(o.secret);
+}
+
+TEST(mistakes_in_options_are_explained, "CFG-2")
+{
+	refused("--falg", "did you mean --flag?");
+	refused("--nmber=3", "there is no option --nmber; did you mean --number?");
+	refused("--zzzzzzzz", "there is no option --zzzzzzzz");
+	refused("-z", "there is no option -z");
+	refused("--t", "needs a value: TEXT");
+	refused("--num 3", "--number, --number-file");
+	refused("--text", "--text needs a value: TEXT");
+	refused("-t", "--text needs a value: TEXT");
+	refused("--flag=1", "--flag takes no value");
+	refused("--number 11", "from 1 to 10");
+	refused("--number 3 --number-file f -f", "--number and --number-file exclude each other");
+	refused("--number-file f", "--number-file needs --flag too");
+	CHECK(option_nearest(&table, "scret") && strcmp(option_nearest(&table, "scret"), "secret") == 0);
+	CHECK(option_nearest(&table, "a-word-that-is-longer-than-any-option-could-ever-be") == NULL);
+}
+
+TEST(secrets_among_options_are_overwritten, "CFG-2,SEC-4")
+{
+	static const char *const lines[] = { "-s geheim -f", "--secret=geheim -f", "--secret geheim -f", "-fsgeheim" };
+	struct opts o;
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		CHECK_INT(parse(&o, lines[i]), 0);
+		CHECK(o.flag && o.secret && o.secret->len == 7 && strcmp((char *)o.secret->data, "geheim") == 0);
+		CHECK(memmem(line_copy, sizeof line_copy, "geheim", 6) == NULL);
+		secret_free(o.secret);
+	}
+	CHECK_INT(parse(&o, "-s one -s two"), 0);
+	CHECK(o.secret && strcmp((char *)o.secret->data, "two") == 0);
+	CHECK(memmem(line_copy, sizeof line_copy, "one", 3) == NULL);
+	secret_free(o.secret);
 }
 
 TEST(signing_key_survives_as_pem, "AGT-1")

@@ -1,0 +1,58 @@
+/* config_options.c - the options of keyward-config: what parsing, --help, the manual page and completion are made of. */
+#include "agent/tool.h"
+#include "base/mem.h"
+
+#define AT(member) offsetof(struct tool_options, member)
+#define FLAG(member) OPTION_FLAG, AT(member), NULL
+#define TEXT(member, argument) OPTION_TEXT, AT(member), argument
+#define SECRET(member, argument) OPTION_SECRET, AT(member), argument
+
+static const struct option_row rows[] = {
+	{ .kind = OPTION_GROUP, .help = "What to do; several are done in this order" },
+	{ 'r', "register", FLAG(register_), "register this machine with the server" },
+	{ 'i', "publish-inventory", FLAG(publish), "tell the server which devices there are" },
+	{ 'w', "with-provisioning", FLAG(with_provisioning), "wait for devices to be encrypted, and encrypt them" },
+	{ 0, "mount", FLAG(mount), "ask for the keys and mount the volumes here" },
+	{ 'k', "get-device-list", FLAG(device_list), "list the devices of this machine" },
+	{ 0, "status", FLAG(status), "show the registration, the server's answer and the volumes" },
+	{ 'l', "list-plugins", FLAG(list_plugins), "list the provider plug-ins" },
+	{ 'h', "help", FLAG(help), "show this and end" },
+	{ 'V', "version", FLAG(version), "show the version and end" },
+
+	{ .kind = OPTION_GROUP, .help = "Server and account" },
+	{ 'u', "url", TEXT(url, "URL"), "Web Service URL, as the console shows it" },
+	{ 's', "saas", FLAG(saas), "the hosted service (saas_url in agent.conf): no --url is needed" },
+	{ 'g', "guid", TEXT(account, "ACCOUNT"), "account ID, as the console shows it" },
+	{ 'x', "passphrase", SECRET(passphrase, "PW"),
+		"provisioning passphrase; others may see it with ps for a moment: prefer the next" },
+	{ 0, "passphrase-file", TEXT(passphrase_file, "FILE"),
+		"read it from FILE (- for standard input), or set KEYWARD_PASSPHRASE", .values = OPTION_FILES },
+	{ 0, "force", FLAG(force), "with --register: a new identity although this machine is registered" },
+
+	{ .kind = OPTION_GROUP, .help = "Provider" },
+	{ 'c', "csp", TEXT(csp, "ID"), "provider plug-in (see --list-plugins)" },
+
+	{ .kind = OPTION_GROUP, .help = "Trust" },
+	{ 0, "ca-file", TEXT(ca_file, "FILE"), "trust the certificates in FILE (PEM) instead of the system's",
+		.values = OPTION_FILES },
+	{ 'e', "ignore-ssl-error", FLAG(ignore_ssl_error), "do not check the server's certificate; the console shows it" },
+
+	{ .kind = OPTION_GROUP, .help = "How" },
+	{ 't', "timeout", OPTION_NUMBER, AT(timeout), "MIN", "wait no longer than so many minutes (720)", 1, 525600 },
+	{ 'q', "quiet", FLAG(quiet), "say nothing but errors" },
+	{ 0, "json", FLAG(json), "for scripts: one JSON object with all results, or the error, and nothing else" },
+	{ 0, "conf", TEXT(conf, "FILE"), "configuration file (" AGENT_CONF_PATH ")", .values = OPTION_FILES },
+	{ 0, "state", TEXT(state, "DIR"), "folder of the registration (" AGENT_STATE_PATH ")", .values = OPTION_FOLDERS },
+};
+
+static const struct option_rule rules[] = {
+	{ OPTION_EXCLUDES, "url", "saas" },
+	{ OPTION_EXCLUDES, "passphrase", "passphrase-file" },
+	{ OPTION_EXCLUDES, "ca-file", "ignore-ssl-error" },
+};
+
+const struct option_table tool_table = {
+	"keyward-config",
+	"Registers this machine with a Keyward server and prepares its devices. Without options, on a terminal, it asks.",
+	rows, ARRAY_LEN(rows), rules, ARRAY_LEN(rules)
+};

@@ -1,0 +1,215 @@
+/* say.c - what keyward-config says: to people in lines, to scripts as one JSON object; and how it is interrupted. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/tool.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+#define BAR_WIDTH 30
+
+static volatile sig_atomic_t interrupted;
+static int bar_open;             /* the cursor stands behind a bar */
+static int wake = -1;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+	/* What waits for the server is ended by this; a full pipe is as good. */
+	if (wake >= 0 && write(wake, "", 1) < 0)
+		return;
+}
+
+void tool_catch_signals(struct tool *t)
+{
+	/* Once: the second Ctrl-C ends the program as it always does. */
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
+		wake = ends[1];
+		t->g.wake_fd = ends[0];
+	}
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int tool_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+void tool_nap(int64_t seconds)
+{
+	struct timespec t = { seconds, 0 };
+
+	if (!interrupted)
+		nanosleep(&t, NULL);
+}
+
+static int is_silent(const struct tool *t)
+{
+	return t->o.quiet || t->o.json;
+}
+
+static void end_bar(void)
+{
+	if (bar_open)
+		putchar('\n');
+	bar_open = 0;
+}
+
+void tool_say(const struct tool *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (is_silent(t))
+		return;
+	end_bar();
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void tool_progress(const struct tool *t, const char *thing, const char *stage, int percent)
+{
+	static char shown[PROTO_ID_MAX + 1];
+	static int at = -1;
+	char bar[BAR_WIDTH + 1];
+
+	if (is_silent(t) || (percent == at && strcmp(shown, thing) == 0))
+		return;
+	if (isatty(STDOUT_FILENO)) {
+		memset(bar, '.', BAR_WIDTH);
+		memset(bar, '#', (size_t)(percent * BAR_WIDTH / 100));
+		bar[BAR_WIDTH] = '\0';
+		printf("\r\033[K%s [%s] %3d %% %s", thing, bar, percent, stage);
+		bar_open = 1;
+	} else if (percent / 10 != at / 10 || strcmp(shown, thing) != 0) {
+		printf("%s: %s, %d %%\n", thing, stage, percent);
+	}
+	fflush(stdout);
+	at = percent;
+	snprintf(shown, sizeof shown, "%s", thing);
+}
+
+static const char *exit_name(enum tool_exit code)
+{
+	switch (code) {
+#define X(id, number, name, text) case TOOL_##id: return name;
+	TOOL_EXITS(X)
+#undef X
+	}
+	return "failed";
+}
+
+static void record(struct tool *t, enum tool_exit code, const char *text, const char *advice)
+{
+	json_t *error = json_object();
+
+	json_set_string(error, "kind", exit_name(code));
+	json_set_string(error, "text", text);
+	json_set_string(error, "advice", advice);
+	json_object_set_new(t->result, "error", error);
+}
+
+enum tool_exit tool_complain(struct tool *t, enum tool_exit code, const char *fmt, ...)
+{
+	char *line;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&line, fmt, ap) < 0)
+		fatal("out of memory");
+	va_end(ap);
+	end_bar();
+	fprintf(stderr, "keyward-config: %s\n", line);
+	record(t, code, line, NULL);
+	free(line);
+	return code;
+}
+
+static const struct {
+	int code;
+	enum tool_exit exit;
+	const char *advice;
+} meanings[] = {
+	{ ERR_UNAUTHENTICATED, TOOL_REFUSED,
+		"The account ID or the provisioning passphrase is wrong (User Management in the console shows"
+		" both), or this machine's registration was removed: register again with --force." },
+	{ ERR_SUSPENDED, TOOL_REFUSED, "The account is suspended: ask your operator." },
+	{ ERR_FORBIDDEN, TOOL_REFUSED, "The server does not permit it." },
+	{ ERR_TOO_MANY, TOOL_REFUSED, "Too many attempts: wait some minutes." },
+	{ ERR_VERSION, TOOL_FAILURE, "Server and agent do not speak the same version: update the older one." },
+	{ ERR_INVALID, TOOL_USAGE, NULL },
+};
+
+static enum tool_exit meaning(const struct tool *t, int rc, const char **advice)
+{
+	*advice = NULL;
+	if (t->g.link && link_is_down(t->g.link)) {
+		*advice = link_advice(t->g.link);
+		return TOOL_UNREACHABLE;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+		if (meanings[i].code == rc) {
+			*advice = meanings[i].advice;
+			return meanings[i].exit;
+		}
+	return TOOL_FAILURE;
+}
+
+enum tool_exit tool_failed(struct tool *t, int rc, const char *what)
+{
+	char *text = mem_printf("%s: %s", what, err_text());
+	const char *advice;
+	enum tool_exit code = meaning(t, rc, &advice);
+
+	if (interrupted) {
+		free(text);
+		return tool_complain(t, TOOL_INTERRUPTED, "interrupted; what was not finished can be begun again");
+	}
+	end_bar();
+	fprintf(stderr, "keyward-config: %s\n%s%s", text, advice ? advice : "", advice ? "\n" : "");
+	record(t, code, text, advice);
+	free(text);
+	return code;
+}
+
+void tool_end(struct tool *t, enum tool_exit code)
+{
+	char *text;
+
+	end_bar();
+	json_set_string(t->result, "result", exit_name(code));
+	json_set_int(t->result, "exit", code);
+	if (t->o.json) {
+		text = json_text(t->result);
+		puts(text);
+		free(text);
+	}
+	json_decref(t->result);
+	t->result = NULL;
+}
+
+void tool_help(void)
+{
+	struct buf text = BUF_INIT;
+
+	option_help(&tool_table, &text);
+	printf("Usage: %s [OPTION]...\n%s\n\n%s\nExit codes:\n", tool_table.program, tool_table.summary, buf_str(&text));
+#define X(id, number, name, meaning) printf("  %3d  %-12s %s\n", number, name, meaning);
+	TOOL_EXITS(X)
+#undef X
+	buf_free(&text);
+}
