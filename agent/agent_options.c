@@ -7,7 +7,7 @@
 static const struct option_row rows[] = {
 	{ 'h', "help", OPTION_FLAG, AT(help), NULL, "show this and end" },
 	{ 'V', "version", OPTION_FLAG, AT(version), NULL, "show the version and end" },
-	{ 0, "facts", OPTION_FLAG, AT(facts), NULL, "show the facts that are reported, and what they cost, and end" },
+	{ 0, "facts", OPTION_FLAG, AT(facts), NULL, "show the facts that are reported, and end" },
 	{ 0, "conf", OPTION_TEXT, AT(conf), "FILE", "configuration file (" AGENT_CONF_PATH ")", .values = OPTION_FILES },
 	{ 0, "state", OPTION_TEXT, AT(state), "DIR", "folder of the registration (" AGENT_STATE_PATH ")",
 		.values = OPTION_FOLDERS },

@@ -499,18 +499,12 @@ static int run(struct daemon *a, const struct daemon_options *o)
 	return stop(a) < 0;
 }
 
-/* The facts on standard output, the cost on the other: for people, and for docs/agent.md. */
 static void show_facts(const struct guest *g)
 {
-	static const struct facts_wish none;
-	struct buf cost = BUF_INIT;
 	json_t *facts = guest_facts(g);
 
 	json_dumpf(facts, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
 	putchar('\n');
-	facts_measure(&none, 5, &cost);
-	fputs(buf_str(&cost), stderr);
-	buf_free(&cost);
 	json_decref(facts);
 }
 

@@ -39,6 +39,7 @@
 	X(HEARTBEAT, "heartbeat", NUMBER, "0", 0, 3600, "seconds between heartbeats; 0: as the server says") \
 	X(ENGINE, "engine", TEXT, "", 0, 0, "dm-crypt or userspace; empty: the best that this kernel supports") \
 	X(VOLUME_PROGRAM, "volume_program", PATH, "", 0, 0, "program of the user-space engine; empty: the installed one") \
+	X(FACTS_PROGRAM, "facts_program", PATH, "", 0, 0, "program that gathers the facts; empty: the installed one") \
 	X(WIPE, "wipe", FLAG, "no", 0, 0, "yes: overwrite a device with random bytes before it is encrypted") \
 	X(LOG_LEVEL, "log_level", LEVEL, "info", 0, 0, "debug, info, warning or error")
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/integrity/facts.h"
+#include "agent/integrity/ask.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -237,7 +237,10 @@ void guest_watch(struct guest *g, const struct proto_watch *files, int count)
 
 json_t *guest_facts(const struct guest *g)
 {
-	return facts_gather(&(struct facts_wish){ g->watch, g->watch_count, &g->who });
+	const char *program = agent_conf_text(&g->conf, AGENT_FACTS_PROGRAM);
+	struct facts_wish wish = { g->watch, g->watch_count, &g->who, g->state_dir };
+
+	return facts_ask(*program ? program : NULL, &wish);
 }
 
 int64_t guest_retry_after(const struct guest *g, int64_t standard)

@@ -45,6 +45,8 @@ json_t *fact_pending_security(struct facts_run *run);
 json_t *fact_checked(struct facts_run *run);
 /* Numbers in the text that update-notifier keeps; -1: not said. */
 void updates_read(const char *text, int *pending, int *security);
+/* The same from what apt-get says that it would do. */
+void updates_take_apt(char *text, int *pending, int *security);
 
 /* products.c: ROOT is put before every path, "" but in tests. */
 json_t *fact_products(struct facts_run *run);

@@ -72,6 +72,16 @@ char *buf_take(struct buf *b)
 	return s;
 }
 
+void buf_drop(struct buf *b, size_t len)
+{
+	if (len >= b->len) {
+		buf_reset(b);
+		return;
+	}
+	memmove(b->data, b->data + len, b->len - len + 1);
+	b->len -= len;
+}
+
 void buf_reset(struct buf *b)
 {
 	b->len = 0;

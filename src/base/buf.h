@@ -20,6 +20,7 @@ void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(print
 void *buf_extend(struct buf *b, size_t len);
 const char *buf_str(const struct buf *b);        /* "" when empty; valid until the next change */
 char *buf_take(struct buf *b);                   /* the string, now the caller's; the buffer is empty again */
+void buf_drop(struct buf *b, size_t len);        /* the first LEN bytes go; at most all */
 void buf_reset(struct buf *b);                   /* length 0, memory kept */
 void buf_free(struct buf *b);
 

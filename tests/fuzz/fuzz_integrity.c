@@ -5,6 +5,7 @@
 
 #include "agent/integrity/family.h"
 #include "agent/integrity/processes.h"
+#include "agent/integrity/wish.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -41,6 +42,23 @@ static void read_updates(char *text)
 	updates_read(text, &pending, &security);
 }
 
+static void read_apt(char *text)
+{
+	int pending, security;
+
+	updates_take_apt(text, &pending, &security);
+	if (pending < 0 || security < 0 || security > pending)
+		fatal("updates that cannot be");
+}
+
+static void read_wish(char *text)
+{
+	struct wish w;
+
+	if (wish_parse(text, strlen(text), &w) == 0)
+		wish_clear(&w);
+}
+
 static void read_rpm(char *text)
 {
 	json_t *o = json_object();
@@ -61,7 +79,8 @@ static void read_clamav(char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const readers[])(char *text) = { read_stat, read_updates, read_rpm, read_clamav };
+	static void (*const readers[])(char *text) = { read_stat, read_updates, read_rpm, read_clamav, read_apt,
+		read_wish };
 	char *text;
 
 	if (size == 0)
