@@ -347,7 +347,7 @@ int daemon_while_held(void *ctx)
 	scan(a);
 	look_after(a);
 	watch_complete(a);
-	return registration_stamp(a->g.state_dir) != a->g.stamp || wanted(a) <= clock_ticks();
+	return guest_has_changed(&a->g) || wanted(a) <= clock_ticks();
 }
 
 static void heartbeat(struct daemon *a)

@@ -76,7 +76,7 @@ static int wants_nothing(const struct tool_options *o)
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
 		if (is_wanted(o, &actions[i]))
 			return 0;
-	return 1;
+	return o->proxy == NULL;
 }
 
 static enum tool_exit act(struct tool *t)
@@ -84,6 +84,8 @@ static enum tool_exit act(struct tool *t)
 	enum tool_exit code = TOOL_OK;
 
 	t->until = clock_ticks() + t->o.timeout * CLOCK_MINUTE;
+	if (t->o.proxy)
+		code = proxy_settings(t);
 	for (size_t i = 0; i < ARRAY_LEN(actions) && code == TOOL_OK; i++)
 		if (is_wanted(&t->o, &actions[i]))
 			code = actions[i].run(t);

@@ -9,6 +9,8 @@
 
 static const struct option_row rows[] = {
 	{ .kind = OPTION_GROUP, .help = "What to do; several are done in this order" },
+	{ 'y', "proxy-settings", SECRET(proxy, "WHAT"),
+		"the proxy on the way to the server: show, test or remove it; or its URL, to set it", .values = "show test remove" },
 	{ 'r', "register", FLAG(register_), "register this machine with the server" },
 	{ 'i', "publish-inventory", FLAG(publish), "tell the server which devices there are" },
 	{ 'w', "with-provisioning", FLAG(with_provisioning), "wait for devices to be encrypted, and encrypt them" },
@@ -32,10 +34,13 @@ static const struct option_row rows[] = {
 	{ .kind = OPTION_GROUP, .help = "Provider" },
 	{ 'c', "csp", TEXT(csp, "ID"), "provider plug-in (see --list-plugins)" },
 
-	{ .kind = OPTION_GROUP, .help = "Trust" },
+	{ .kind = OPTION_GROUP, .help = "Trust and proxy" },
 	{ 0, "ca-file", TEXT(ca_file, "FILE"), "trust the certificates in FILE (PEM) instead of the system's",
 		.values = OPTION_FILES },
 	{ 'e', "ignore-ssl-error", FLAG(ignore_ssl_error), "do not check the server's certificate; the console shows it" },
+	{ 0, "proxy-user", TEXT(proxy_user, "NAME"), "with --proxy-settings URL: the proxy's login; its password is asked for" },
+	{ 0, "proxy-password-file", TEXT(proxy_password_file, "FILE"),
+		"read the password from FILE (- for standard input), or set KEYWARD_PROXY_PASSWORD", .values = OPTION_FILES },
 
 	{ .kind = OPTION_GROUP, .help = "How" },
 	{ 't', "timeout", OPTION_NUMBER, AT(timeout), "MIN", "wait no longer than so many minutes (720)", 1, 525600 },
@@ -49,6 +54,8 @@ static const struct option_rule rules[] = {
 	{ OPTION_EXCLUDES, "url", "saas" },
 	{ OPTION_EXCLUDES, "passphrase", "passphrase-file" },
 	{ OPTION_EXCLUDES, "ca-file", "ignore-ssl-error" },
+	{ OPTION_NEEDS, "proxy-user", "proxy-settings" },
+	{ OPTION_NEEDS, "proxy-password-file", "proxy-settings" },
 };
 
 const struct option_table tool_table = {

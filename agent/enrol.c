@@ -9,38 +9,13 @@
 
 #include "agent/host.h"
 #include "agent/pem.h"
+#include "agent/private.h"
 #include "agent/tool.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-#define PASSPHRASE_MAX 1024
-
-/* The first line, at most PASSPHRASE_MAX bytes. */
-static int read_secret(const char *name, const char *path, struct secret **out)
-{
-	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	struct secret *s = secret_new(PASSPHRASE_MAX + 1);
-	size_t len = 0;
-	ssize_t n = 1;
-
-	while (fd >= 0 && len < PASSPHRASE_MAX && n > 0) {
-		n = read(fd, s->data + len, PASSPHRASE_MAX - len);
-		len += n > 0 ? (size_t)n : 0;
-	}
-	if (fd > STDIN_FILENO)
-		close(fd);
-	s->data[strcspn((const char *)s->data, "\r\n")] = '\0';
-	if (fd < 0 || n < 0 || s->data[0] == '\0') {
-		secret_free(s);
-		return err_set(ERR_INVALID, "no %s can be read from %s: %s", name, path,
-			fd < 0 || n < 0 ? strerror(errno) : "it is empty");
-	}
-	*out = s;
-	return 0;
-}
 
 int enrol_take_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out)
 {
@@ -52,12 +27,10 @@ int enrol_take_secret(const char *name, struct secret *given, const char *file, 
 		log_warning("among the options it can be seen by others with ps; a file or the environment keeps it out", "what",
 			name, NULL);
 	} else if (file) {
-		return read_secret(name, file, out);
+		return private_line(name, file, out);
 	} else if (environment) {
 		secret_free(*out);
-		*out = secret_new(strlen(environment) + 1);
-		memcpy((*out)->data, environment, strlen(environment));
-		secret_wipe(environment, strlen(environment));
+		*out = private_take(environment);
 		unsetenv(variable);
 	}
 	return 0;
@@ -103,21 +76,15 @@ static void describe(const struct tool *t, struct proto_description *d)
 
 static int speak(struct tool *t, struct registration *s)
 {
-	struct link_settings settings = { s->url, s->ca_file, s->ignore_ssl_errors, t->g.wake_fd };
 	struct proto_description description;
 	struct proto_transport transport;
 	struct proto_enrolled enrolled;
 	struct proto_signer signer;
-	int rc;
+	int rc = guest_connect(&t->g, s->url, s->ca_file, s->ignore_ssl_errors);
 
-	guest_unlink(&t->g);
-	rc = link_open(&settings, &t->g.link);
 	if (rc < 0)
 		return rc;
 	link_set_limit(t->g.link, LINK_SECONDS, 1);
-	if (s->ignore_ssl_errors)
-		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF: anyone on the way can pose as the web server", "url",
-			s->url, NULL);
 	describe(t, &description);
 	transport = link_transport(t->g.link);
 	signer = proto_signer_of(s->key);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/integrity/ask.h"
+#include "agent/proxy.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -46,6 +47,7 @@ static int load_state(struct guest *g)
 	int rc;
 
 	g->stamp = registration_stamp(g->state_dir);
+	g->proxy_stamp = proxy_stamp(g->state_dir);
 	rc = registration_load(g->state_dir, &g->reg);
 	g->registered = rc == 0;
 	return rc == ERR_NOT_FOUND ? 0 : rc;
@@ -99,33 +101,49 @@ void guest_close(struct guest *g)
 	agent_conf_free(&g->conf);
 }
 
+int guest_connect(struct guest *g, const char *url, const char *ca_file, int insecure)
+{
+	struct proxy proxy = { .password = NULL };
+	struct link_settings settings = { url, ca_file, insecure, g->wake_fd, NULL };
+	int rc;
+
+	guest_unlink(g);
+	g->proxy_stamp = proxy_stamp(g->state_dir);
+	rc = proxy_load(g->state_dir, &proxy);
+	if (rc == 0)
+		settings.proxy = &proxy;
+	if (rc == 0 || rc == ERR_NOT_FOUND)
+		rc = link_open(&settings, &g->link);
+	proxy_clear(&proxy);
+	if (rc == 0 && insecure)
+		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF by a setting: anyone on the way can pose as the web server",
+			"url", url, NULL);
+	return rc;
+}
+
 int guest_link(struct guest *g)
 {
 	const char *ca = agent_conf_text(&g->conf, AGENT_CA_FILE);
 	int insecure = g->reg.ignore_ssl_errors || agent_conf_flag(&g->conf, AGENT_IGNORE_SSL_ERRORS);
-	struct link_settings settings = { g->reg.url, *ca ? ca : g->reg.ca_file, insecure, g->wake_fd };
 	struct proto_enrolled enrolled = { .agent = g->reg.agent };
 	struct proto_transport transport;
 	struct proto_signer signer = proto_signer_of(g->reg.key);
-	int rc;
+	int rc = guest_connect(g, g->reg.url, *ca ? ca : g->reg.ca_file, insecure);
 
-	guest_unlink(g);
-	rc = link_open(&settings, &g->link);
 	if (rc < 0)
 		return rc;
-	if (insecure)
-		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF by a setting: anyone on the way can pose as the web server",
-			"url", g->reg.url, NULL);
 	memcpy(enrolled.server_key, g->reg.server_key, sizeof enrolled.server_key);
 	transport = link_transport(g->link);
 	proto_client_init(&g->client, &transport, &g->reg.account, &enrolled, g->reg.public_key, &signer);
+	g->has_client = 1;
 	return 0;
 }
 
 void guest_unlink(struct guest *g)
 {
-	if (g->link)
+	if (g->has_client)
 		proto_disconnect(&g->client);
+	g->has_client = 0;
 	link_close(g->link);
 	g->link = NULL;
 	g->offline = 0;
@@ -146,12 +164,25 @@ static void forget_requests(struct guest *g)
 	g->devices_count = kept;
 }
 
+int guest_has_changed(const struct guest *g)
+{
+	return registration_stamp(g->state_dir) != g->stamp || proxy_stamp(g->state_dir) != g->proxy_stamp;
+}
+
 int guest_refresh(struct guest *g)
 {
 	int rc;
 
-	if (registration_stamp(g->state_dir) == g->stamp)
+	if (!guest_has_changed(g))
 		return 0;
+	/* Only the proxy: the same guest by another way. */
+	if (registration_stamp(g->state_dir) == g->stamp) {
+		g->proxy_stamp = proxy_stamp(g->state_dir);
+		rc = g->registered ? guest_link(g) : 0;
+		if (rc == 0 && g->link)
+			log_info("the proxy has changed", "proxy", link_proxy(g->link), NULL);
+		return rc;
+	}
 	guest_unlink(g);
 	forget_requests(g);
 	registration_clear(&g->reg);

@@ -17,12 +17,13 @@ struct guest {
 	struct agent_conf conf;
 	const char *conf_path, *state_dir;       /* borrowed from the command line */
 	int registered;
-	uint64_t stamp;                          /* of the registration that is loaded */
+	uint64_t stamp, proxy_stamp;             /* of the registration that is loaded, of the proxy in use */
 	struct registration reg;
 	const struct provider *provider;
 	struct provider_identity who;
 	struct link *link;
 	struct proto_client client;
+	int has_client;                          /* the link has been opened for the registration, not for enrolment */
 	int wake_fd;                             /* a signal has come when it can be read; -1 for none */
 	struct volume_env env;
 	const struct volume_engine *engine;      /* NULL: the best */
@@ -42,6 +43,10 @@ int guest_open(struct guest *g, const char *conf_path, const char *state_dir);
 void guest_close(struct guest *g);
 /* Reads the registration again when it has changed, and begins a new session: 1 if so, 0, or an error. */
 int guest_refresh(struct guest *g);
+/* 1 when guest_refresh has something to do. */
+int guest_has_changed(const struct guest *g);
+/* Opens the link to URL by the proxy that is set, whoever answers there. CA_FILE "": the system's. ERR_INVALID. */
+int guest_connect(struct guest *g, const char *url, const char *ca_file, int insecure);
 /* Opens the link and the client for the loaded registration. ERR_INVALID. */
 int guest_link(struct guest *g);
 void guest_unlink(struct guest *g);

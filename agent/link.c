@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <netdb.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +24,8 @@ struct link {
 	CURL *easy;
 	CURLM *multi;
 	char *url, *host, *port;
+	char proxy[PROXY_URL_MAX + 1];   /* without its login; "": none */
+	enum link_stage failed_at;
 	char error[CURL_ERROR_SIZE];
 	struct curl_slist *headers, *resolve;
 	struct buf *answer;
@@ -77,6 +80,31 @@ static int is_loopback_name(const char *host)
 	size_t len = strlen(host), tail = sizeof suffix - 1;
 
 	return strcasecmp(host, "localhost") == 0 || (len > tail && strcasecmp(host + len - tail, suffix) == 0);
+}
+
+static void set_proxy(struct link *l, const struct link_settings *s)
+{
+	const struct proxy *p = s->proxy;
+
+	/* Who runs a proxy is no more trusted than the network: what the server's certificate is checked against, and what the system
+	 * knows besides, will do. */
+	if (s->ca_file && *s->ca_file)
+		curl_easy_setopt(l->easy, CURLOPT_PROXY_CAINFO, s->ca_file);
+	if (s->ignore_ssl_errors) {
+		curl_easy_setopt(l->easy, CURLOPT_PROXY_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(l->easy, CURLOPT_PROXY_SSL_VERIFYHOST, 0L);
+	}
+	if (p == NULL) {
+		proxy_of_environment(l->host, l->proxy);
+		return;
+	}
+	snprintf(l->proxy, sizeof l->proxy, "%s", p->url);
+	curl_easy_setopt(l->easy, CURLOPT_PROXY, p->url);
+	curl_easy_setopt(l->easy, CURLOPT_PROXYAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+	if (p->user[0])
+		curl_easy_setopt(l->easy, CURLOPT_PROXYUSERNAME, p->user);
+	if (p->user[0] && p->password)
+		curl_easy_setopt(l->easy, CURLOPT_PROXYPASSWORD, (const char *)p->password->data);
 }
 
 static void set_loopback(struct link *l)
@@ -156,6 +184,8 @@ static void set_options(struct link *l, const struct link_settings *s)
 	}
 	if (is_loopback_name(l->host))
 		set_loopback(l);
+	else
+		set_proxy(l, s);
 }
 
 int link_open(const struct link_settings *settings, struct link **out)
@@ -271,31 +301,96 @@ const char *link_advice(const struct link *l)
 	return l->advice.len ? buf_str(&l->advice) : NULL;
 }
 
+static long status_of(const struct link *l)
+{
+	long status = 0;
+
+	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+/* What the proxy said to our CONNECT; 0: nothing. */
+static long proxy_status(const struct link *l)
+{
+	long status = 0;
+
+	curl_easy_getinfo(l->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+	return status;
+}
+
+static enum link_stage stage_of(const struct link *l, CURLcode code)
+{
+	long said = proxy_status(l);
+	double connected = 0;
+	int tls_proxy = strncmp(l->proxy, "https:", 6) == 0;
+
+	curl_easy_getinfo(l->easy, CURLINFO_CONNECT_TIME, &connected);
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return LINK_NAME;
+	case CURLE_COULDNT_CONNECT:
+		return LINK_CONNECT;
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CONNECT_ERROR:
+		return tls_proxy && said == 0 ? LINK_PROXY_TLS : LINK_TLS;
+	default:
+		if (said == 407)
+			return LINK_LOGIN;
+		if (l->proxy[0] && (said < 200 || said >= 300))
+			return said ? LINK_TUNNEL : LINK_CONNECT;
+		return connected > 0 ? LINK_SERVER : LINK_CONNECT;
+	}
+}
+
+static int explain_proxy(const struct link *l, enum link_stage stage, const char *more)
+{
+	switch (stage) {
+	case LINK_NAME:
+		return err_set(ERR_UNAVAILABLE, "the name of the proxy %s cannot be found: check its URL and this machine's DNS", l->proxy);
+	case LINK_CONNECT:
+		return err_set(ERR_UNAVAILABLE, "nobody answers at the proxy %s: check its URL, the proxy and firewalls (%s)", l->proxy, more);
+	case LINK_PROXY_TLS:
+		return err_set(ERR_UNAVAILABLE, "no TLS connection to the proxy %s that can be trusted (%s)", l->proxy, more);
+	case LINK_LOGIN:
+		return err_set(ERR_UNAVAILABLE, "the proxy %s wants a login, or another one (407): give it with keyward-config"
+			" --proxy-settings URL --proxy-user NAME", l->proxy);
+	default:
+		return err_set(ERR_UNAVAILABLE, "the proxy %s does not let us through to %s port %s: it must permit CONNECT to it (%s)",
+			l->proxy, l->host, l->port, more);
+	}
+}
+
 /* What a person can do about it. */
 static int explain(struct link *l, CURLcode code)
 {
 	const char *more = l->error[0] ? l->error : curl_easy_strerror(code);
+	enum link_stage stage = stage_of(l, code);
 
+	l->failed_at = stage;
+	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR)
+		advise_certificate(l);
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return err_set(ERR_TIMEOUT, "waiting was ended");
+	if (l->proxy[0] && stage <= LINK_TUNNEL && code != CURLE_COULDNT_RESOLVE_HOST)
+		return explain_proxy(l, stage, more);
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return err_set(ERR_UNAVAILABLE, "the name %s cannot be found: check the URL and this machine's DNS", l->host);
-	case CURLE_COULDNT_RESOLVE_PROXY:
-		return err_set(ERR_UNAVAILABLE, "the proxy's name cannot be found: check https_proxy (%s)", more);
 	case CURLE_COULDNT_CONNECT:
 		return err_set(ERR_UNAVAILABLE, "nobody answers at %s port %s: check the URL, the server and firewalls (%s)",
 			l->host, l->port, more);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
-		advise_certificate(l);
 		return err_set(ERR_UNAVAILABLE,
 			"the certificate of %s is not trusted: give the CA that signed it (--ca-file or ca_file) (%s)",
 			l->host, more);
 	case CURLE_SSL_CONNECT_ERROR:
 		return err_set(ERR_UNAVAILABLE, "no TLS connection to %s port %s: is that an HTTPS server? (%s)", l->host,
 			l->port, more);
-	case CURLE_ABORTED_BY_CALLBACK:
-		return err_set(ERR_TIMEOUT, "waiting was ended");
 	case CURLE_OPERATION_TIMEDOUT:
 		return err_set(ERR_TIMEOUT, "%s did not answer in time (%s)", l->host, more);
 	case CURLE_WRITE_ERROR:
@@ -303,14 +398,6 @@ static int explain(struct link *l, CURLcode code)
 	default:
 		return err_set(ERR_UNAVAILABLE, "no connection to %s: %s", l->host, more);
 	}
-}
-
-static long status_of(const struct link *l)
-{
-	long status = 0;
-
-	curl_easy_getinfo(l->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status;
 }
 
 static int is_ours(const struct link *l)
@@ -324,6 +411,7 @@ static int check_answer(struct link *l)
 
 	if (is_ours(l))
 		return 0;
+	l->failed_at = LINK_SERVER;
 	return err_set(ERR_UNAVAILABLE,
 		"what answers at %s is no Keyward agent service (HTTP status %ld): check the URL and any proxy",
 		l->url, status);
@@ -353,6 +441,7 @@ static int post(void *ctx, const struct buf *request, struct buf *answer)
 
 	l->answer = answer;
 	l->woken = 0;
+	l->failed_at = LINK_STAGE_COUNT;
 	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDSIZE, (long)request->len);
 	curl_easy_setopt(l->easy, CURLOPT_POSTFIELDS, request->data);
 	code = transfer(l, 0);
@@ -368,4 +457,27 @@ static int post(void *ctx, const struct buf *request, struct buf *answer)
 struct proto_transport link_transport(struct link *l)
 {
 	return (struct proto_transport){ post, l };
+}
+
+int link_try(struct link *l)
+{
+	/* No frame at all, which the service answers with an error frame of its own. */
+	struct buf nothing = BUF_INIT, answer = BUF_INIT;
+	int rc;
+
+	buf_puts(&nothing, "?");
+	rc = post(l, &nothing, &answer);
+	buf_free(&nothing);
+	buf_free(&answer);
+	return rc;
+}
+
+enum link_stage link_failed_at(const struct link *l)
+{
+	return l->failed_at;
+}
+
+const char *link_proxy(const struct link *l)
+{
+	return l->proxy;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/private.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -27,12 +28,8 @@ static int take_number(const struct option_row *row, const char *text, long *out
 
 static void take_secret(char *text, struct secret **out)
 {
-	size_t len = strlen(text);
-
 	secret_free(*out);
-	*out = secret_new(len + 1);
-	memcpy((*out)->data, text, len);
-	secret_wipe(text, len);
+	*out = private_take(text);
 }
 
 static int take(const struct option_row *row, char *text, void *out)

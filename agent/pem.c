@@ -1,8 +1,6 @@
 /* pem.c - writing and reading the signing key, through memory that OpenSSL wipes. */
 #include "agent/pem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -10,9 +8,8 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "agent/private.h"
 #include "base/err.h"
 #include "base/file.h"
 
@@ -59,26 +56,6 @@ int pem_write(const char *path, const struct secret *key)
 	return rc;
 }
 
-static int read_private(const char *path, struct secret *text)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
-	ssize_t got;
-
-	if (fd < 0)
-		return err_set(errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path, strerror(errno));
-	if (fstat(fd, &st) == 0 && (st.st_mode & 077)) {
-		close(fd);
-		return err_set(ERR_FORBIDDEN, "%s: others than the owner may use it; set its mode to 0600", path);
-	}
-	got = read(fd, text->data, text->len);
-	close(fd);
-	if (got <= 0)
-		return err_set(ERR_IO, "%s: cannot be read", path);
-	text->len = (size_t)got;
-	return 0;
-}
-
 static int scalar_of(EVP_PKEY *pair, struct secret **key, uint8_t public_key[static PROTO_POINT_SIZE])
 {
 	struct secret *s = secret_new(PROTO_SCALAR_SIZE);
@@ -100,12 +77,11 @@ static int scalar_of(EVP_PKEY *pair, struct secret **key, uint8_t public_key[sta
 
 int pem_read(const char *path, struct secret **key, uint8_t public_key[static PROTO_POINT_SIZE])
 {
-	struct secret *text = secret_new(PEM_MAX);
-	size_t room = text->len;
-	int rc = read_private(path, text);
+	struct secret *text = NULL;
+	int rc = private_read(path, PEM_MAX, &text);
 
 	if (rc == 0) {
-		BIO *bio = BIO_new_mem_buf(text->data, (int)text->len);
+		BIO *bio = BIO_new_mem_buf(text->data, (int)text->len - 1);
 		EVP_PKEY *pair = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
 
 		rc = pair ? scalar_of(pair, key, public_key) : ERR_INVALID;
@@ -114,7 +90,6 @@ int pem_read(const char *path, struct secret **key, uint8_t public_key[static PR
 		EVP_PKEY_free(pair);
 		BIO_free(bio);
 	}
-	text->len = room;
 	secret_free(text);
 	return rc;
 }

@@ -170,12 +170,8 @@ void registration_clear(struct registration *s)
 uint64_t registration_stamp(const char *dir)
 {
 	char *path = mem_printf("%s/identity.json", dir);
-	struct stat st;
-	uint64_t stamp = 0;
+	uint64_t stamp = file_stamp(path);
 
-	if (stat(path, &st) == 0)
-		stamp = (uint64_t)st.st_ino * 0x9e3779b97f4a7c15u + (uint64_t)st.st_mtim.tv_sec * 1000000000u
-			+ (uint64_t)st.st_mtim.tv_nsec + 1;
 	free(path);
 	return stamp;
 }

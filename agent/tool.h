@@ -74,6 +74,9 @@ int enrol_take_secret(const char *name, struct secret *given, const char *file, 
 enum tool_exit await_provisioning(struct tool *t);
 enum tool_exit await_mounts(struct tool *t);
 
+/* config_proxy.c */
+enum tool_exit proxy_settings(struct tool *t);
+
 enum tool_exit show_devices(struct tool *t);
 enum tool_exit show_status(struct tool *t);
 enum tool_exit show_plugins(struct tool *t);

@@ -18,6 +18,14 @@ static int io_error(const char *what, const char *path)
 	return err_set(errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s %s: %s", what, path, strerror(errno));
 }
 
+uint64_t file_stamp(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 ? 0 : (uint64_t)st.st_ino * 0x9e3779b97f4a7c15u + (uint64_t)st.st_mtim.tv_sec * 1000000000u
+		+ (uint64_t)st.st_mtim.tv_nsec + 1;
+}
+
 int file_read(const char *path, size_t max, struct buf *out)
 {
 	size_t before = out->len;

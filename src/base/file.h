@@ -3,12 +3,15 @@
 #define BASE_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
 
 /* Appends the file's bytes to OUT. ERR_NOT_FOUND, ERR_TOO_LARGE over MAX bytes, ERR_IO. Not for secrets. */
 int file_read(const char *path, size_t max, struct buf *out);
+/* A number that changes whenever the file is replaced or written; 0 when it is not there. */
+uint64_t file_stamp(const char *path);
 /* Writes beside PATH, syncs, renames over it, syncs the folder. */
 int file_write(const char *path, const void *data, size_t len, mode_t mode);
 

@@ -14,6 +14,7 @@
 #include "agent/link.h"
 #include "agent/option.h"
 #include "agent/pem.h"
+#include "agent/proxy.h"
 #include "agent/provider/block.h"
 #include "agent/registration.h"
 #include "agent/script.h"
@@ -230,6 +231,61 @@ TEST(secrets_among_options_are_overwritten, "CFG-2,SEC-4")
 	CHECK(o.secret && strcmp((char *)o.secret->data, "two") == 0);
 	CHECK(memmem(line_copy, sizeof line_copy, "one", 3) == NULL);
 	secret_free(o.secret);
+}
+
+TEST(proxies_are_taken_apart, "AGT-7")
+{
+	static const struct { const char *text, *url, *user, *password; } good[] = {
+		{ "proxy", "http://proxy:3128", "", NULL },
+		{ "http://proxy:8080/", "http://proxy:8080", "", NULL },
+		{ "https://[2001:db8::1]", "https://[2001:db8::1]:443", "", NULL },
+		{ "http://me@proxy:1", "http://proxy:1", "me", NULL },
+		{ "me:pw@proxy:1", "http://proxy:1", "me", "pw" },
+		{ "http://a%20b:p%3a%40%2541@w@proxy:1", "http://proxy:1", "a b", "p:@%41@w" },
+		{ "http://me:100%@proxy:1", "http://proxy:1", "me", "100%" },
+	};
+	static const char *const bad[] = { "", "http://", "socks5://x:1", "http://x/y", "http://x?y", "http://@x", "http://:pw@x",
+		"http://x:port", "http://a%0ab:c@x", "http://a b/" };
+	struct proxy p;
+
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		CHECK_INT(proxy_parse(good[i].text, &p), 0);
+		CHECK_STR(p.url, good[i].url);
+		CHECK_STR(p.user, good[i].user);
+		CHECK((p.password != NULL) == (good[i].password != NULL));
+		if (p.password && good[i].password)
+			CHECK_STR((const char *)p.password->data, good[i].password);
+		proxy_clear(&p);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		if (proxy_parse(bad[i], &p) != ERR_INVALID)
+			printf("    taken: %s\n", bad[i]);
+		CHECK_INT(proxy_parse(bad[i], &p), ERR_INVALID);
+	}
+}
+
+TEST(proxy_is_kept_for_its_owner_alone, "AGT-7,SEC-4")
+{
+	struct proxy p, again;
+	char *dir = folder(), *path = mem_printf("%s/proxy-password", dir);
+	struct stat st;
+
+	CHECK_INT(proxy_load(dir, &again), ERR_NOT_FOUND);
+	CHECK_INT(proxy_parse("me:pw@proxy:1", &p), 0);
+	CHECK_INT(proxy_save(dir, &p), 0);
+	CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+	CHECK_INT(proxy_load(dir, &again), 0);
+	CHECK(again.password && secret_equal(again.password, p.password));
+	CHECK(strcmp(again.url, p.url) == 0 && strcmp(again.user, p.user) == 0);
+	proxy_clear(&again);
+	CHECK_INT(chmod(path, 0644), 0);
+	CHECK_INT(proxy_load(dir, &again), ERR_FORBIDDEN);
+	CHECK_INT(proxy_remove(dir), 1);
+	CHECK_INT(proxy_remove(dir), 0);
+	CHECK(access(path, F_OK) < 0 && proxy_stamp(dir) == 0);
+	proxy_clear(&p);
+	free(path);
+	drop(dir);
 }
 
 TEST(signing_key_survives_as_pem, "AGT-1")
