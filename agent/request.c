@@ -118,7 +118,7 @@ static void deliver(struct guest *g, struct device *d, const struct proto_key_an
 		d->access = a->access;
 	if (d->access == PROTO_ACCESS_UNKNOWN)
 		d->access = PROTO_ACCESS_READ_WRITE;
-	if (a->raid_members > 0)
+	if (a->members_count > 0)
 		err_set(ERR_UNSUPPORTED, "members of a RAID are not supported by this version");
 	else if (a->device[0] && strcmp(a->device, d->id) != 0)
 		err_set(ERR_UNSUPPORTED, "the server chose device %s, which this provider cannot attach", a->device);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agentapi/service.h"
+#include "agentapi/raid.h"
 #include "base/err.h"
 #include "store/facts.h"
 #include "store/key.h"
@@ -60,8 +60,12 @@ static int judge(struct agent_call *c, const struct request_case *k)
 
 static int deliver(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
 {
-	int rc = k->unplaced ? err_set(ERR_CONFLICT, "%s", REQUEST_NO_DEVICE) : device_key_check(keys);
+	int rc = k->unplaced ? err_set(ERR_CONFLICT, "%s", REQUEST_NO_DEVICE) : 0;
 
+	if (rc == 0 && k->device.is_raid)
+		return agent_deliver_raid(c, k, answer);
+	if (rc == 0)
+		rc = device_key_check(keys);
 	if (rc == 0)
 		rc = request_deliver_case(c->db, k, keys->version);
 	if (rc == 0)
@@ -99,6 +103,8 @@ static int answer_case(struct agent_call *c, const struct request_case *k, const
 
 static int check_device(const struct device *device)
 {
+	if (!uuid_is_nil(&device->raid))
+		return err_set(ERR_CONFLICT, "%s is a member of a RAID: its key comes with all of the array's", device->name);
 	if (!device->has_key || (device->status != DEVICE_ENCRYPTED && device->status != DEVICE_IN_USE))
 		return err_set(ERR_CONFLICT, "%s has no key: it is \"%s\"", device->name, device_state_label(device->status));
 	return 0;
@@ -150,7 +156,7 @@ int message_key_request(struct agent_call *c)
 		if (rc == 0)
 			rc = request_load_locked(c->db, &id, &k);
 	}
-	if (rc == 0 && is_released(&k))
+	if (rc == 0 && is_released(&k) && !k.device.is_raid)
 		rc = device_key_pair(c->db, &k.device.id, &keys);
 	if (rc == 0)
 		rc = answer_case(c, &k, &keys, c->answer);

@@ -25,6 +25,9 @@ static void to_task(const json_t *row, struct proto_task *t)
 	copy(row, "hash", t->hash, sizeof t->hash);
 	copy(row, "filesystem", t->filesystem, sizeof t->filesystem);
 	copy(row, "mount_point", t->mount_point, sizeof t->mount_point);
+	copy(row, "raid_name", t->raid_name, sizeof t->raid_name);
+	t->raid_index = json_integer_value(json_object_get(row, "raid_index"));
+	t->raid_members = json_integer_value(json_object_get(row, "raid_members"));
 	t->key_bits = json_integer_value(json_object_get(row, "key_bits"));
 	t->access = strcmp(json_string_value(json_object_get(row, "access")), "read-only") == 0 ? PROTO_ACCESS_READ_ONLY :
 		PROTO_ACCESS_READ_WRITE;

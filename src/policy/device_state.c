@@ -35,10 +35,13 @@ static const struct transition {
 	T(UNDETECTED, FIND_BARE, NOT_CONFIGURED),
 	T(UNDETECTED, FIND_CONFIGURED, CONFIGURED),
 	T(UNDETECTED, FIND_ENCRYPTED, ENCRYPTED),
+	/* An array whose member is lost; back when all of them are. One that is not configured is just an intention. */
 	T(CONFIGURED, LOSE_MEMBER, MEMBER_MISSING),
+	T(PENDING, LOSE_MEMBER, MEMBER_MISSING),
 	T(ENCRYPTED, LOSE_MEMBER, MEMBER_MISSING),
 	T(ERROR, LOSE_MEMBER, MEMBER_MISSING),
-	T(MEMBER_MISSING, FIND_MEMBER, ENCRYPTED),
+	T(MEMBER_MISSING, FIND_CONFIGURED, CONFIGURED),
+	T(MEMBER_MISSING, FIND_ENCRYPTED, ENCRYPTED),
 #undef T
 };
 
@@ -81,6 +84,11 @@ int device_can(enum device_state from, enum device_event event)
 int device_can_delete(enum device_state from)
 {
 	return from == DEVICE_UNDETECTED;
+}
+
+int device_can_delete_raid(enum device_state from)
+{
+	return from == DEVICE_NOT_CONFIGURED || from == DEVICE_MEMBER_MISSING;
 }
 
 const char *device_state_name(enum device_state s)

@@ -27,8 +27,7 @@
 	X(FIND_BARE, "find-bare")               /* back, never configured */ \
 	X(FIND_CONFIGURED, "find-configured")   /* back, configured, without a key */ \
 	X(FIND_ENCRYPTED, "find-encrypted")     /* back, with a key */ \
-	X(LOSE_MEMBER, "lose-member") \
-	X(FIND_MEMBER, "find-member")
+	X(LOSE_MEMBER, "lose-member")           /* of an array: one of its members is Undetected */
 
 enum device_state {
 #define X(id, name, label) DEVICE_##id,
@@ -50,6 +49,8 @@ int device_next(enum device_state from, enum device_event event);
 int device_can(enum device_state from, enum device_event event);
 /* Only an Undetected device may be deleted (DEV-7). */
 int device_can_delete(enum device_state from);
+/* An array that is Not configured or lacks a member (RAID-1): its members are free again. */
+int device_can_delete_raid(enum device_state from);
 const char *device_state_name(enum device_state s);          /* "in-use": database and protocol */
 const char *device_state_label(enum device_state s);         /* "In-use": pages */
 const char *device_event_name(enum device_event e);

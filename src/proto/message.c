@@ -218,6 +218,16 @@ static const struct proto_field key_poll_rows[] = {
 FIELDS(key_poll);
 #undef T
 
+#define T struct proto_key_member
+static const struct proto_field key_member_rows[] = {
+	TEXT(T, device, REQUIRED),
+	INT(T, index, OPTIONAL, 0, PROTO_RAID_MAX - 1),
+	TEXT(T, sealed, REQUIRED),
+	INT(T, key_version, REQUIRED, 1, INT32_MAX),
+};
+FIELDS(key_member);
+#undef T
+
 #define T struct proto_key_answer
 static const struct proto_field key_answer_rows[] = {
 	UUID(T, request, REQUIRED),
@@ -230,9 +240,7 @@ static const struct proto_field key_answer_rows[] = {
 	TEXT(T, mount_point, OPTIONAL),
 	NAME(T, access, OPTIONAL, proto_access_names),
 	TEXT(T, filesystem, OPTIONAL),
-	TEXT(T, raid_name, OPTIONAL),
-	INT(T, raid_index, OPTIONAL, 0, PROTO_DEVICES_MAX - 1),
-	INT(T, raid_members, OPTIONAL, 0, PROTO_DEVICES_MAX),
+	LIST(T, members, &key_member_fields),
 };
 FIELDS(key_answer);
 #undef T

@@ -25,6 +25,7 @@
 #define PROTO_SEALED_MAX 4095            /* a JWE in compact form (RFC 7516) */
 #define PROTO_FACTS_MAX (256 * 1024)
 #define PROTO_DEVICES_MAX 128
+#define PROTO_RAID_MAX 16                /* members of an array */
 #define PROTO_ORDERS_MAX 64
 #define PROTO_WATCH_MAX 64
 #define PROTO_WAIT_MAX 60                /* seconds that the server may hold a heartbeat's answer back */
@@ -177,7 +178,7 @@ struct proto_inventory_answer {
 	struct proto_watch watch_files[PROTO_WATCH_MAX];         /* from now on these and no others */
 };
 
-/* One device to encrypt. Members of a RAID are tasks of their own with the same raid_name. */
+/* One device to encrypt. Members of a RAID are tasks of their own with the same raid_name: the id by which the array is asked for. */
 struct proto_task {
 	char device[PROTO_ID_MAX + 1];
 	char label[PROTO_TEXT_MAX + 1];
@@ -239,6 +240,14 @@ struct proto_key_poll {
 	struct uuid request;
 };
 
+/* The key of one member of a RAID, sealed to the same one-time key as all of them. */
+struct proto_key_member {
+	char device[PROTO_ID_MAX + 1];
+	int64_t index;                           /* its place in the array, from 0 */
+	char sealed[PROTO_SEALED_MAX + 1];
+	int64_t key_version;
+};
+
 struct proto_key_answer {
 	struct uuid request;
 	int status;                              /* enum proto_key_status; a key comes only with "delivered" */
@@ -250,8 +259,8 @@ struct proto_key_answer {
 	char mount_point[PROTO_PATH_MAX + 1];
 	int access;
 	char filesystem[PROTO_WORD_MAX + 1];
-	char raid_name[PROTO_WORD_MAX + 1];
-	int64_t raid_index, raid_members;
+	struct proto_key_member members[PROTO_RAID_MAX];     /* of an array, in place of sealed */
+	int members_count;
 };
 
 struct proto_opened {

@@ -85,6 +85,9 @@ struct audit_entry;              /* audit/chain.h */
 	X(DEVICE_LOST, "device.lost", DEVICE, "Device is no longer detected") \
 	X(DEVICE_FOUND, "device.found", DEVICE, "Device is detected again") \
 	X(DEVICE_DELETED, "device.deleted", DEVICE, "Device deleted") \
+	X(RAID_CREATED, "raid.created", DEVICE, "RAID created") \
+	X(RAID_CHANGED, "raid.changed", DEVICE, "RAID changed") \
+	X(RAID_DISSOLVED, "raid.dissolved", DEVICE, "RAID taken apart") \
 	X(KEY_CREATED, "key.created", KEY, "Device key created") \
 	X(KEY_DESTROYED, "key.destroyed", KEY, "Device keys destroyed") \
 	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \

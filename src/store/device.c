@@ -41,7 +41,8 @@ int device_take(const struct db_result *r, int at, struct device *out)
 		.hash = mem_strdup(db_text(r, 0, at + 13)),
 		.luks_uuid = mem_strdup(db_text(r, 0, at + 14)), .size_bytes = db_int(r, 0, at + 15), .key_bits = db_int(r, 0, at + 16),
 		.key_version = db_int(r, 0, at + 17), .progress = (int)db_int(r, 0, at + 18), .system = db_bool(r, 0, at + 19),
-		.overwrite = db_bool(r, 0, at + 20), .has_key = db_bool(r, 0, at + 21),
+		.overwrite = db_bool(r, 0, at + 20), .has_key = db_bool(r, 0, at + 21), .raid = db_uuid(r, 0, at + 22),
+		.is_raid = db_bool(r, 0, at + 23),
 	};
 	return 0;
 }
@@ -76,8 +77,11 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 	" d.mount_point, d.access, d.status, d.progress, d.error, d.policy, p.name as policy_name, d.image," \
 	" coalesce(nullif(m.name, ''), m.provider_image) as image_name, d.instance," \
 	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, d.is_system, d.is_busy, d.cipher, d.mode," \
-	" d.key_bits, d.key_version, d.key_created is not null as has_key, d.last_detected"
+	" d.key_bits, d.key_version, d.key_created is not null as has_key, d.last_detected, d.raid, a.name as raid_name, d.raid_index," \
+	" case when d.kind = '" DEVICE_KIND_RAID "' then (select count(*) from device n where n.tenant = d.tenant and n.raid = d.id)" \
+	" end as members"
 #define FROM "device d join policy p on p.tenant = d.tenant and p.id = d.policy" \
+	" left join device a on a.tenant = d.tenant and a.id = d.raid" \
 	" left join image m on m.tenant = d.tenant and m.id = d.image" \
 	" left join instance i on i.tenant = d.tenant and i.id = d.instance"
 
@@ -124,8 +128,9 @@ int device_list(struct db *db, const struct list_query *query, json_t **page)
 int device_totals(struct db *db, json_t **out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select " LIST_COUNT("device") " as devices, "
-		LIST_COUNT("device where status in ('encrypted', 'in-use')") " as encrypted", DB_NONE);
+	/* Members count with their array. */
+	int rc = db_query_row(db, &r, "select " LIST_COUNT("device where raid is null") " as devices, "
+		LIST_COUNT("device where status in ('encrypted', 'in-use') and raid is null") " as encrypted", DB_NONE);
 
 	if (rc < 0)
 		return rc;
@@ -151,8 +156,11 @@ int device_rename(struct db *db, const struct uuid *id, const char *name, const 
 
 int device_tasks(struct db *db, const struct uuid *instance, json_t **out)
 {
-	return db_get_rows(db, out, "select id, provider_device, coalesce(nullif(name, ''), provider_device) as label, cipher, mode, hash,"
-		" key_bits, filesystem, mount_point, access, overwrite, status from device where instance = $1"
-		" and status in ('encryption-pending', 'encrypting') and not is_system order by provider_device",
-		DB_ARGS(db_uuid_arg(instance)));
+	return db_get_rows(db, out, "select d.id, d.provider_device, coalesce(nullif(d.name, ''), d.provider_device) as label, d.cipher,"
+		" d.mode, d.hash, d.key_bits, coalesce(a.filesystem, d.filesystem) as filesystem, coalesce(a.mount_point, d.mount_point)"
+		" as mount_point, d.access, d.overwrite, d.status, coalesce(a.provider_device, '') as raid_name, coalesce(d.raid_index, 0)"
+		" as raid_index, (select count(*) from device n where n.tenant = d.tenant and n.raid = d.raid) as raid_members from device d"
+		" left join device a on a.tenant = d.tenant and a.id = d.raid where d.instance = $1 and d.kind <> '" DEVICE_KIND_RAID "'"
+		" and coalesce(a.status, d.status) in ('encryption-pending', 'encrypting') and not d.is_system"
+		" order by coalesce(a.provider_device, d.provider_device), d.raid_index", DB_ARGS(db_uuid_arg(instance)));
 }

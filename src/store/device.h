@@ -8,20 +8,23 @@
 #include "store/db.h"
 #include "store/list.h"
 
+#define DEVICE_KIND_RAID "raid-0"        /* an array: store/raid.h */
+
 struct device {
 	struct uuid id, instance, image, policy;     /* nil: none */
+	struct uuid raid;                            /* the array that it is a member of; nil: none */
 	enum device_state status;
 	char *provider, *provider_device, *name;     /* name: what to call it, never "" */
 	char *filesystem, *mount_point, *access, *cipher, *mode, *hash, *luks_uuid;
 	int64_t size_bytes, key_bits, key_version;
-	int progress, system, overwrite, has_key;
+	int progress, system, overwrite, has_key, is_raid;
 };
 
 void device_release(struct device *d);                       /* frees what it points to; zeroed is fine */
 /* What device_take reads, of "device d", for statements that select more than a device. */
 #define DEVICE_COLUMNS "d.id, d.instance, d.image, d.policy, d.status, d.provider, d.provider_device," \
 	" coalesce(nullif(d.name, ''), d.provider_device), d.filesystem, d.mount_point, d.access, d.cipher, d.mode, d.hash," \
-	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null"
+	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null, d.raid, d.kind = '" DEVICE_KIND_RAID "'"
 /* From the first row, whose column AT is the first of those. */
 int device_take(const struct db_result *r, int at, struct device *out);
 int device_load(struct db *db, const struct uuid *id, struct device *out);
@@ -34,7 +37,7 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 /* Sorts: name, provider, provider_device, size, status, mount_point, policy, image, instance; filters: status, provider,
  * policy, image, instance, kind. Rows: id, name, description, provider, provider_device, kind, size_bytes, os, filesystem,
  * mount_point, access, status, progress, error, policy, policy_name, image, image_name, instance, instance_name, is_system,
- * is_busy, cipher, mode, key_bits, key_version, has_key, last_detected. */
+ * is_busy, cipher, mode, key_bits, key_version, has_key, last_detected, raid, raid_name, raid_index, members (number). */
 int device_list(struct db *db, const struct list_query *query, json_t **page);
 /* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, created, configured, changed. */
 int device_get(struct db *db, const struct uuid *id, json_t **out);
@@ -55,12 +58,15 @@ int device_unconfigure(struct db *db, const struct uuid *id);
 /* OVERWRITE: a person confirmed that what is on it may go. Orders the instance's agent to look. */
 int device_encrypt(struct db *db, const struct uuid *id, int overwrite);
 int device_cancel(struct db *db, const struct uuid *id);
-int device_delete(struct db *db, const struct uuid *id);     /* only when Undetected (DEV-7) */
+int device_delete(struct db *db, const struct uuid *id);     /* only when Undetected (DEV-7); an array as raid_dissolve says */
 
 /* Agent */
 
-/* [{id, provider_device, label, cipher, mode, hash, key_bits, filesystem, mount_point, access, overwrite, status}] */
+/* [{id, provider_device, label, cipher, mode, hash, key_bits, filesystem, mount_point, access, overwrite, status, raid_name ("": none),
+ * raid_index, raid_members}]; the members of an array one after the other, in order. */
 int device_tasks(struct db *db, const struct uuid *instance, json_t **out);
+/* Members of an array by themselves; the array follows them: it is Encrypted when all of them are finished, and when one of them
+ * fails, all have failed. */
 /* Begins, or begins again. WRAPPED: a new key of version D->key_version + 1; NULL when it goes on with the key it has. */
 int device_start(struct db *db, const struct device *d, const struct wire_view *wrapped);
 int device_progress(struct db *db, const struct uuid *id, int percent);      /* ERR_CONFLICT: not (or no longer) encrypting */

@@ -5,8 +5,8 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "policy/device_state.h"
 #include "store/audit.h"
+#include "store/raid.h"
 
 static int log_device(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
 {
@@ -119,7 +119,7 @@ static int take_devices(struct db *db, const struct uuid *instance, const struct
 		" on conflict (tenant, provider, machine, provider_device) do update set path = excluded.path, size_bytes = excluded.size_bytes,"
 		" is_busy = excluded.is_busy, is_system = excluded.is_system, found_filesystem = excluded.found_filesystem,"
 		" image = coalesce(d.image, excluded.image), instance = excluded.instance, last_detected = now()"
-		" where d.status <> 'in-use' or d.instance is not distinct from excluded.instance"
+		" where d.kind <> '" DEVICE_KIND_RAID "' and (d.status <> 'in-use' or d.instance is not distinct from excluded.instance)"
 		" returning id, coalesce(nullif(name, ''), provider_device), status, luks_uuid <> '', configured is not null, xmax = 0",
 		DB_ARGS(db_json_arg(devices), db_text_arg(inv->provider), db_uuid_arg(instance)));
 
@@ -140,7 +140,7 @@ static int lose_devices(struct db *db, const struct uuid *instance, const struct
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "select id, coalesce(nullif(name, ''), provider_device), status from device where instance = $1"
-		" and provider = $2 and status <> 'undetected' and kind <> 'raid' and provider_device not in"
+		" and provider = $2 and status <> 'undetected' and kind <> '" DEVICE_KIND_RAID "' and provider_device not in"
 		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by id for update",
 		DB_ARGS(db_uuid_arg(instance), db_text_arg(inv->provider), db_json_arg(devices)));
 
@@ -173,6 +173,8 @@ int inventory_publish(struct db *db, const struct uuid *instance, const struct i
 		rc = take_devices(db, instance, inv, devices);
 	if (rc == 0)
 		rc = lose_devices(db, instance, inv, devices);
+	if (rc == 0)
+		rc = raid_follow(db, instance);
 	json_decref(devices);
 	return rc;
 }

@@ -8,7 +8,7 @@
 #include "store/policy_row.h"
 
 #define IMAGES "(select count(*) from policy_image x where x.tenant = p.tenant and x.policy = p.id)"
-#define DEVICES "(select count(*) from device d where d.tenant = p.tenant and d.policy = p.id)"
+#define DEVICES "(select count(*) from device d where d.tenant = p.tenant and d.policy = p.id and d.raid is null)"
 #define COLUMNS "p.id, p.name, p.description, p.is_default, p.pooling, p.on_match, p.on_mismatch, p.timeout_s, p.check_scheduled," \
 	" p.on_failure, p.approvals_needed, p.version, p.created, p.changed, p.changed_by"
 
@@ -259,7 +259,7 @@ int policy_delete(struct db *db, const struct uuid *id, const struct uuid *reass
 	if (reassign && uuid_equal(id, reassign))
 		rc = err_set(ERR_INVALID, "devices cannot go to the policy that is deleted");
 	else if (reassign)
-		rc = moved = db_run(db, "update device set policy = $2, changed = now() where policy = $1",
+		rc = moved = db_run(db, "update device set policy = $2, changed = now() where policy = $1 and raid is null",
 			DB_ARGS(db_uuid_arg(id), db_uuid_arg(reassign)));
 	if (rc >= 0)
 		rc = db_run_one(db, "delete from policy where id = $1", DB_ARGS(db_uuid_arg(id)));

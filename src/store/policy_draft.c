@@ -49,13 +49,13 @@ static const struct list_filter device_filters[] = {
 	{ NULL },
 };
 /* The root disk of a machine is never encrypted, so nobody needs to look for it here. */
-#define NO_SYSTEM " and not m.is_system"
+#define NO_SYSTEM " and not m.is_system and m.raid is null"
 
 static const struct kind kinds[] = {
 	[POLICY_IMAGE] = { "image", { .columns = COLUMNS("m.provider_image", IS_IMAGE) IMAGE_POLICIES, .from = FROM("image", "image"),
 		.id = "m.id", .sorts = image_sorts, .searches = image_searches, .filters = image_filters } },
 	[POLICY_DEVICE] = { "device", { .columns = COLUMNS("m.provider_device", IS_DEVICE) DEVICE_POLICIES,
-		.from = FROM("device", "device"), .where = "not m.is_system", .id = "m.id", .sorts = device_sorts, .searches = device_searches,
+		.from = FROM("device", "device"), .where = "not m.is_system and m.raid is null", .id = "m.id", .sorts = device_sorts, .searches = device_searches,
 		.filters = device_filters } },
 };
 
@@ -132,7 +132,7 @@ int policy_draft_open(struct db *db, const struct uuid *policy, struct uuid *out
 	" p.changed_by, p.changed as policy_changed, case when p.id is not null then " POLICY_NAMED("policy_document(p)") " end as saved," \
 	" (select count(*) from policy_image x where x.tenant = d.tenant and x.policy = d.policy) + " CHANGED("image", "true") " - " \
 	CHANGED("image", "false") " as images," \
-	" (select count(*) from device x where x.tenant = d.tenant and x.policy = d.policy) + " CHANGED("device", "true") " - " \
+	" (select count(*) from device x where x.tenant = d.tenant and x.policy = d.policy and x.raid is null) + " CHANGED("device", "true") " - " \
 	CHANGED("device", "false") " as devices" \
 	" from policy_draft d left join policy p on p.tenant = d.tenant and p.id = d.policy where " MINE
 

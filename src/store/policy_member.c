@@ -1,4 +1,5 @@
-/* policy_member.c - the images and devices of policies: an image is in one or more, a device in exactly one (POL-1). */
+/* policy_member.c - the images and devices of policies: an image is in one or more, a device in exactly one (POL-1); a member of an
+ * array goes where that goes. */
 #include <string.h>
 
 #include "base/err.h"
@@ -28,12 +29,12 @@ static int add_images(struct db *db, const struct uuid *id, const json_t *add)
 static int remove_devices(struct db *db, const struct uuid *id, const json_t *remove)
 {
 	return db_run(db, "update device set policy = (select p.id from policy p where p.is_default), changed = now()"
-		" where policy = $1 and id in " POLICY_IDS(2), DB_ARGS(db_uuid_arg(id), db_json_arg(remove)));
+		" where policy = $1 and raid is null and id in " POLICY_IDS(2), DB_ARGS(db_uuid_arg(id), db_json_arg(remove)));
 }
 
 static int add_devices(struct db *db, const struct uuid *id, const json_t *add)
 {
-	return db_run(db, "update device set policy = $1, changed = now() where policy <> $1 and id in " POLICY_IDS(2),
+	return db_run(db, "update device set policy = $1, changed = now() where policy <> $1 and raid is null and id in " POLICY_IDS(2),
 		DB_ARGS(db_uuid_arg(id), db_json_arg(add)));
 }
 
@@ -55,11 +56,11 @@ static const struct {
 		"select n.x, (select m.id from image m where m.provider = split_part(n.x, ':', 1)"
 		" and m.provider_image = substr(n.x, strpos(n.x, ':') + 1)) from json_array_elements_text($1) n (x)" },
 	[POLICY_DEVICE] = { "devices", AUDIT_POLICY_DEVICES, add_devices, remove_devices,
-		"select id from device where policy = $1",
+		"select id from device where policy = $1 and raid is null",
 		"select coalesce(nullif(d.name, ''), d.provider_device) from device d where d.id in " POLICY_IDS(1) " order by 1 limit $2",
 		/* The provider's id alone may mean several devices: on some providers it is unique only within one machine. */
 		"select case when (select count(*) from device e where e.tenant = d.tenant and e.provider = d.provider and e.provider_device ="
-		" d.provider_device) = 1 then d.provider || ':' || d.provider_device else d.id::text end from device d where d.policy = $1"
+		" d.provider_device) = 1 then d.provider || ':' || d.provider_device else d.id::text end from device d where d.policy = $1 and d.raid is null"
 		" order by 1 limit $2",
 		"select n.x, (select (array_agg(d.id))[1] from device d where d.id::text = lower(n.x) or (d.provider = split_part(n.x, ':', 1)"
 		" and d.provider_device = substr(n.x, strpos(n.x, ':') + 1)) having count(*) = 1) from json_array_elements_text($1) n (x)" },

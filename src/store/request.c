@@ -128,7 +128,8 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select r.agent, r.status, r.closed is not null, r.access, r.recipient_key, r.requested,"
 		" coalesce(r.key_version, 0), d.id, coalesce(nullif(d.name, ''), d.provider_device), d.provider_device, d.filesystem,"
-		" d.mount_point, d.access, a.state = 'active', r.instance, coalesce(r.asked_device, r.device), r.unplaced, " KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
+		" d.mount_point, d.access, a.state = 'active', r.instance, coalesce(r.asked_device, r.device), r.unplaced, d.kind = '" DEVICE_KIND_RAID "', d.key_version, "
+		KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
 		" join agent a on a.tenant = r.tenant and a.id = r.agent join tenant t on t.id = r.tenant left join device_key k on k.tenant = r.tenant and k.device = r.device"
 		" and k.state = 'active' where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id)));
 
@@ -146,7 +147,9 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	c.instance = db_uuid(r, 0, 14);
 	c.asked = db_uuid(r, 0, 15);
 	c.unplaced = db_bool(r, 0, 16);
-	device_key_take(r, 17, keys);
+	c.device.is_raid = db_bool(r, 0, 17);
+	c.device.key_version = db_int(r, 0, 18);
+	device_key_take(r, 19, keys);
 	rc = request_state_parse(db_text(r, 0, 1), &c.status);
 	if (rc == 0)
 		rc = take_recipient(r, 4, &c);

@@ -24,7 +24,7 @@ struct question {
 static int look(struct db *db, const struct request_question *q, struct question *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select p.pooling and d.provider not in ('native', 'vcloud'),"
+	int rc = db_query_row(db, &r, "select p.pooling and d.provider not in ('native', 'vcloud') and d.kind <> '" DEVICE_KIND_RAID "',"
 		" exists (select 1 from key_request o where o.tenant = d.tenant and o.device = d.id and o.instance = $2 and o.closed is null"
 		" and o.asked_device <> d.id), coalesce((select o.device from key_request o where o.tenant = d.tenant and o.instance = $2"
 		" and o.closed is null and not o.unplaced and o.asked_device = d.id limit 1), d.id) from device d"
@@ -74,7 +74,7 @@ static int pick(struct db *db, const struct request_question *q, struct uuid *ou
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select d.id from device d join device x on x.tenant = d.tenant and x.id = $1"
 		" and x.policy = d.policy and x.provider = d.provider and x.id <> d.id join instance n on n.tenant = d.tenant and n.id = $2"
-		" left join instance z on z.tenant = d.tenant and z.id = d.instance where d.status = 'encrypted'"
+		" left join instance z on z.tenant = d.tenant and z.id = d.instance where d.status = 'encrypted' and d.raid is null"
 		" and (d.access = 'read-only' or $3 = 'read-only' or x.access = 'read-write')"
 		" and (coalesce(z.zone, '') in ('', n.zone) or n.zone = '')"
 		" and exists (select 1 from device_key k where k.tenant = d.tenant and k.device = d.id and k.state = 'active')"

@@ -62,7 +62,7 @@ TEST(a_decision_holds_only_for_the_same_question, "RUN-2,KEY-4")
 	CHECK(!request_holds(&a));
 }
 
-TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-6,DEV-7")
+TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-6,DEV-7,RAID-1")
 {
 	static const char *const legal[] = { "not-configured configure configured", "configured configure configured",
 		"encryption-error configure configured", "configured unconfigure not-configured", "encrypted unconfigure not-configured",
@@ -73,8 +73,9 @@ TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-6,DEV-7")
 		"in-use open in-use", "in-use close encrypted", "not-configured lose undetected", "configured lose undetected",
 		"encryption-pending lose undetected", "encrypted lose undetected", "encryption-error lose undetected",
 		"undetected find-bare not-configured", "undetected find-configured configured", "undetected find-encrypted encrypted",
-		"configured lose-member device-missing", "encrypted lose-member device-missing",
-		"encryption-error lose-member device-missing", "device-missing find-member encrypted" };
+		"configured lose-member device-missing", "encryption-pending lose-member device-missing",
+		"encrypted lose-member device-missing", "encryption-error lose-member device-missing",
+		"device-missing find-configured configured", "device-missing find-encrypted encrypted" };
 	size_t found = 0;
 
 	for (int s = 0; s < DEVICE_STATE_COUNT; s++) {
@@ -94,6 +95,7 @@ TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-6,DEV-7")
 			found++;
 		}
 		CHECK_INT(device_can_delete(s), s == DEVICE_UNDETECTED);
+		CHECK_INT(device_can_delete_raid(s), s == DEVICE_NOT_CONFIGURED || s == DEVICE_MEMBER_MISSING);
 	}
 	CHECK_INT(found, sizeof legal / sizeof legal[0]);
 }
