@@ -25,17 +25,13 @@ static const struct choice modes[] = { { "xts", "xts-plain64", "XTS", NULL }, { 
 static const struct choice key_sizes[] = { { "256", "256", "256 bits", NULL }, { "192", "192", "192 bits", NULL },
 	{ "128", "128", "128 bits", NULL }, { NULL } };
 
-static const char *const system_values[] = { "linux", NULL }, *const filesystem_values[] = { "ext4", "ext3", "xfs", NULL },
-	*const access_values[] = { "rw", "ro", NULL }, *const mode_values[] = { "xts", "cbc-essiv", NULL },
-	*const key_size_values[] = { "256", "192", "128", NULL };
+const char *const device_systems[] = { "linux", NULL }, *const device_filesystems[] = { "ext4", "ext3", "xfs", NULL },
+	*const device_accesses[] = { "rw", "ro", NULL }, *const device_modes[] = { "xts", "cbc-essiv", NULL },
+	*const device_key_sizes[] = { "256", "192", "128", NULL };
 
 const struct route_param device_configure_fields[] = {
-	{ "os", "Operating system", PARAM_ENUM, PARAM_REQUIRED, 0, 0, system_values },
-	{ "filesystem", "File system", PARAM_ENUM, PARAM_REQUIRED, 0, 0, filesystem_values },
+	DEVICE_CONFIGURATION_PARAMS,
 	{ "mount", "Mount point", PARAM_TEXT, PARAM_REQUIRED, 1, 255, NULL },
-	{ "access", "Write access", PARAM_ENUM, PARAM_REQUIRED, 0, 0, access_values },
-	{ "mode", "Cipher mode", PARAM_ENUM, PARAM_REQUIRED, 0, 0, mode_values },
-	{ "key_size", "Key size", PARAM_ENUM, PARAM_REQUIRED, 0, 0, key_size_values },
 	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
 	PARAM_END
 };
@@ -78,10 +74,22 @@ static int offer_images(struct call *c, const char *present)
 	return 0;
 }
 
+void device_offer(struct call *c, const json_t *row)
+{
+	char bits[16];
+
+	snprintf(bits, sizeof bits, "%d", (int)json_integer_value(json_object_get(row, "key_bits")));
+	offer(c, "os", systems, doc_text(row, "os"));
+	offer(c, "filesystem", filesystems, doc_text(row, "filesystem"));
+	offer(c, "access", accesses, doc_text(row, "access"));
+	offer(c, "mode", modes, doc_text(row, "mode"));
+	offer(c, "key_size", key_sizes, bits);
+	call_form(c, "mount", json_string(doc_text(row, "mount_point")));
+}
+
 int device_configure_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	char bits[16];
 	json_t *row = NULL;
 	int rc = device_get(c->db, &id, &row);
 
@@ -90,13 +98,7 @@ int device_configure_page(struct call *c)
 	call_set(c, "device", json_pack("{s:s, s:o, s:o, s:s}", "name", doc_text(row, "name"), "url",
 		json_sprintf("/devices/%s", doc_text(row, "id")), "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))),
 		"provider_id", doc_text(row, "provider_device")));
-	snprintf(bits, sizeof bits, "%d", (int)json_integer_value(json_object_get(row, "key_bits")));
-	offer(c, "os", systems, doc_text(row, "os"));
-	offer(c, "filesystem", filesystems, doc_text(row, "filesystem"));
-	offer(c, "access", accesses, doc_text(row, "access"));
-	offer(c, "mode", modes, doc_text(row, "mode"));
-	offer(c, "key_size", key_sizes, bits);
-	call_form(c, "mount", json_string(doc_text(row, "mount_point")));
+	device_offer(c, row);
 	rc = offer_images(c, doc_text(row, "image"));
 	json_decref(row);
 	return rc;
@@ -138,18 +140,29 @@ static int check_cipher(struct call *c)
 	return xts && strcmp(call_text(c, "key_size"), "192") == 0 ? call_field_error(c, "key_size", "XTS takes 128 or 256 bits.") : 0;
 }
 
+int device_typed_configuration(struct call *c, struct device_configuration *out)
+{
+	int bad_mount, bad_cipher;
+
+	*out = (struct device_configuration){ .os = call_text(c, "os"), .filesystem = stored(filesystems, call_text(c, "filesystem")),
+		.mount_point = call_text(c, "mount"), .access = stored(accesses, call_text(c, "access")), .cipher = "aes",
+		.mode = stored(modes, call_text(c, "mode")), .hash = "sha256", .key_bits = strcmp(call_text(c, "key_size"), "256") == 0 ? 256 :
+			strcmp(call_text(c, "key_size"), "192") == 0 ? 192 : 128 };
+	bad_mount = check_mount(c, out->mount_point);
+	bad_cipher = check_cipher(c);
+	return bad_mount < 0 || bad_cipher < 0 ? ERR_INVALID : 0;
+}
+
 int device_configure_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id"), image = call_uuid(c, "image");
-	struct device_configuration configuration = { .os = call_text(c, "os"),
-		.filesystem = stored(filesystems, call_text(c, "filesystem")), .mount_point = call_text(c, "mount"),
-		.access = stored(accesses, call_text(c, "access")), .cipher = "aes", .mode = stored(modes, call_text(c, "mode")),
-		.hash = "sha256", .key_bits = strcmp(call_text(c, "key_size"), "256") == 0 ? 256 :
-			strcmp(call_text(c, "key_size"), "192") == 0 ? 192 : 128, .image = uuid_is_nil(&image) ? NULL : &image };
-	int bad_mount = check_mount(c, configuration.mount_point), bad_cipher = check_cipher(c), rc;
+	struct device_configuration configuration;
+	int rc = device_typed_configuration(c, &configuration);
 
-	if (bad_mount < 0 || bad_cipher < 0)
-		return ERR_INVALID;
+	if (rc < 0)
+		return rc;
+	if (!uuid_is_nil(&image))
+		configuration.image = &image;
 	rc = device_configure(c->db, &id, &configuration);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "The device cannot be configured in its present status.");

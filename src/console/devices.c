@@ -55,6 +55,9 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_object_set_new(out, "url", json_sprintf("/devices/%s", doc_text(row, "id")));
 	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))));
 	json_object_set(out, "provider", json_object_get(row, "provider"));
+	json_object_set(out, "members", json_object_get(row, "members"));
+	json_object_set_new(out, "raid", *doc_text(row, "raid") ? doc_link("/devices", doc_text(row, "raid"), doc_text(row, "raid_name")) :
+		json_null());
 	json_object_set(out, "provider_id", json_object_get(row, "provider_device"));
 	json_object_set(out, "system", json_object_get(row, "is_system"));
 	json_object_set(out, "state", json_object_get(row, "status"));
@@ -78,7 +81,8 @@ int devices_page(struct call *c)
 	rc = device_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;
-	call_set(c, "can", json_pack("{s:b}", "account", call_may(c, PERMISSION_ACCOUNT_VIEW)));
+	call_set(c, "can", json_pack("{s:b, s:b}", "account", call_may(c, PERMISSION_ACCOUNT_VIEW), "edit",
+		call_may(c, PERMISSION_DEVICES_EDIT)));
 	return list_show(c, &view, page, show_row);
 }
 

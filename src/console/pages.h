@@ -20,6 +20,25 @@ extern const struct route_param device_edit_fields[], device_typed[];
 int device_configure_page(struct call *c), device_configure_run(struct call *c);
 int device_unconfigure_ask(struct call *c), device_unconfigure_run(struct call *c);
 extern const struct route_param device_configure_fields[];
+/* What devices and arrays are configured by, but for the mount point. */
+extern const char *const device_systems[], *const device_filesystems[], *const device_accesses[], *const device_modes[],
+	*const device_key_sizes[];
+#define DEVICE_CONFIGURATION_PARAMS \
+	{ "os", "Operating system", PARAM_ENUM, PARAM_REQUIRED, 0, 0, device_systems }, \
+	{ "filesystem", "File system", PARAM_ENUM, PARAM_REQUIRED, 0, 0, device_filesystems }, \
+	{ "access", "Write access", PARAM_ENUM, PARAM_REQUIRED, 0, 0, device_accesses }, \
+	{ "mode", "Cipher mode", PARAM_ENUM, PARAM_REQUIRED, 0, 0, device_modes }, \
+	{ "key_size", "Key size", PARAM_ENUM, PARAM_REQUIRED, 0, 0, device_key_sizes }
+struct device_configuration;
+void device_offer(struct call *c, const json_t *row);                /* these fields and `mount`, as ROW has them */
+/* What was typed, borrowed from C, without an image. ERR_INVALID: said at the fields. */
+int device_typed_configuration(struct call *c, struct device_configuration *out);
+
+/* raid.c */
+int raid_new_page(struct call *c), raid_new(struct call *c), raid_edit_page(struct call *c), raid_edit(struct call *c);
+extern const struct route_param raid_query[], raid_new_fields[], raid_edit_fields[];
+/* What a page shows of an array's members: rows of raid_members, null for other devices; the caller's. */
+int raid_shown(struct call *c, const json_t *device, json_t **out);
 
 /* device_encrypt.c */
 int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), device_cancel_run(struct call *c);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "console/pages.h"
 #include "store/policy.h"
+#include "store/raid.h"
 #include "store/request.h"
 #include "web/doc.h"
 
@@ -22,14 +23,33 @@ static const char *or_null(const char *s)
 	return *s ? s : NULL;
 }
 
-static json_t *device_member(const struct call *c, const json_t *row)
+/* "vdb, vdc": the devices of an array; null. */
+static json_t *names_of(const json_t *members)
 {
-	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0;
-	json_t *out = json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s, s:n}", "kind", call_translate(c, "Device"), "name",
-		doc_text(row, "device_name"), "description", or_null(doc_text(row, "description")), "mount",
-		or_null(doc_text(row, "mount_point")), "type", doc_text(row, "kind"), "platform", or_null(doc_text(row, "os")), "access",
-		call_translate(c, strcmp(doc_text(row, "access"), "read-only") == 0 ? "Read only" : "Read and write"), "members");
+	const json_t *row;
+	char *out = NULL, *longer;
+	json_t *text;
+	size_t i;
 
+	json_array_foreach(members, i, row) {
+		longer = mem_printf("%s%s%s", out ? out : "", out ? ", " : "", doc_text(row, "name"));
+		free(out);
+		out = longer;
+	}
+	text = out ? json_string(out) : json_null();
+	free(out);
+	return text;
+}
+
+static json_t *device_member(const struct call *c, const json_t *row, const json_t *members)
+{
+	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0, raid = strcmp(doc_text(row, "kind"), DEVICE_KIND_RAID) == 0;
+	json_t *out = json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s}", "kind", call_translate(c, raid ? "RAID 0" : "Device"), "name",
+		doc_text(row, "device_name"), "description", or_null(doc_text(row, "description")), "mount",
+		or_null(doc_text(row, "mount_point")), "type", raid ? "RAID 0" : doc_text(row, "kind"), "platform", or_null(doc_text(row, "os")), "access",
+		call_translate(c, strcmp(doc_text(row, "access"), "read-only") == 0 ? "Read only" : "Read and write"));
+
+	json_object_set_new(out, "members", names_of(members));
 	/* A pool gave another than the one asked for (POL-5). */
 	json_object_set_new(out, "asked", *doc_text(row, "asked_device") ? json_pack("{s:s, s:o}", "name", doc_text(row, "asked_name"), "url",
 		json_sprintf("/devices/%s", doc_text(row, "asked_device"))) : json_null());
@@ -193,7 +213,7 @@ static int set_approvals(struct call *c, const struct request_case *k, int *may)
 	return 0;
 }
 
-static int show(struct call *c, const json_t *row, const struct request_case *k)
+static int show(struct call *c, const json_t *row, const json_t *members, const struct request_case *k)
 {
 	int open = !k->closed, decidable = 1, may = 0, rc = set_assign(c, k, &decidable);
 
@@ -202,7 +222,7 @@ static int show(struct call *c, const json_t *row, const struct request_case *k)
 	if (rc < 0)
 		return rc;
 	call_set(c, "request", request_member(c, row, k));
-	call_set(c, "device", device_member(c, row));
+	call_set(c, "device", device_member(c, row, members));
 	call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
 	call_set(c, "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
 	call_set(c, "revocation", request_revocation(c, row));
@@ -226,14 +246,17 @@ int request_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	struct request_case k = { 0 };
-	json_t *row = NULL;
+	json_t *row = NULL, *members = NULL;
 	int rc = request_get(c->db, &id, &row);
 
 	if (rc == 0)
 		rc = request_load(c->db, &id, &k);
+	if (rc == 0 && k.device.is_raid)
+		rc = raid_members(c->db, &k.device.id, &members);
 	if (rc == 0)
-		rc = show(c, row, &k);
+		rc = show(c, row, members, &k);
 	request_case_release(&k);
+	json_decref(members);
 	json_decref(row);
 	return rc;
 }

@@ -52,8 +52,8 @@ static int refuse(const struct db_result *r, size_t row)
 {
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
 		if (strcmp(db_text(r, row, 1), reasons[i].name) == 0)
-			return err_set(ERR_CONFLICT, "%s %s", db_text(r, row, 0), reasons[i].text);
-	return err_set(ERR_CONFLICT, "%s: %s", db_text(r, row, 0), db_text(r, row, 1));
+			return err_set(ERR_INVALID, "%s %s", db_text(r, row, 0), reasons[i].text);
+	return err_set(ERR_INVALID, "%s: %s", db_text(r, row, 0), db_text(r, row, 1));
 }
 
 /* All of MEMBERS, locked, can be of array ID; NAMES: as they are called, in order. */

@@ -23,10 +23,10 @@ struct raid_definition {
 /* 1: may be an array's ID. */
 int raid_id_is_valid(const char *id);
 /* Configured afterwards. Members must be Not configured, free, no system disk, and all of one provider, zone and image. ERR_CONFLICT:
- * the ID is taken (on that machine), or a device cannot be a member: err_text says which and why; ERR_INVALID: too few, too many, one
- * twice, an ID with other characters; ERR_NOT_FOUND: no such device. */
+ * the ID is taken (on that machine); ERR_INVALID: too few, too many, an ID with other characters, or a device that cannot be a member:
+ * err_text says which and why; ERR_NOT_FOUND: no such device, or one twice. */
 int raid_create(struct db *db, const struct raid_definition *d, struct uuid *id);
-/* Same, for one that is Not configured, Configured or has an Encryption error. Who is no member any more is free, its keys destroyed. */
+/* Same, for one that is Not configured, Configured or has an Encryption error; else ERR_CONFLICT. Who is no member any more is free, its keys destroyed. */
 int raid_change(struct db *db, const struct uuid *id, const struct raid_definition *d);
 /* Of device_delete: the members of array ID are free again and as good as new. ERR_CONFLICT as device_can_delete_raid says. */
 int raid_dissolve(struct db *db, const struct uuid *id, enum device_state status, const char *name);

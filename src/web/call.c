@@ -176,6 +176,12 @@ int call_field_error(struct call *c, const char *name, const char *text)
 	return err_set(ERR_INVALID, "%s: %s", name ? name : "form", text);
 }
 
+int call_again(struct call *c)
+{
+	c->state->again = 1;
+	return ERR_INVALID;
+}
+
 int call_refuse(struct call *c, int code, const char *text)
 {
 	free(c->state->refusal);

@@ -99,6 +99,9 @@ void call_redirect(struct call *c, const char *fmt, ...) __attribute__((format(p
 void call_notice(struct call *c, const char *kind, const char *text);
 /* TEXT at field NAME (NULL: above the form); returns ERR_INVALID. May be called for several fields. */
 int call_field_error(struct call *c, const char *name, const char *text);
+/* For a button that changes the form alone (a search in a list of choices): its page is drawn again with what was typed, no error
+ * said, and nothing kept. Returns the code to return. */
+int call_again(struct call *c);
 /* What the user is told of a failure, in place of the standard text for CODE; returns CODE. */
 int call_refuse(struct call *c, int code, const char *text);
 /* Instead of a page: BODY (taken over) as a file. */

@@ -383,24 +383,44 @@ static int is_in_path(const char *path, const char *name)
 	return 0;
 }
 
+static int pass_value(const char *name, const char *value, struct form *fields)
+{
+	struct buf encoded = BUF_INIT;
+	int rc;
+
+	form_encode(&encoded, value);
+	rc = form_add(fields, name, strlen(name), buf_str(&encoded), encoded.len, FORM_QUERY);
+	buf_free(&encoded);
+	return rc;
+}
+
+static int pass_list(const struct param_value *v, struct form *fields)
+{
+	char id[UUID_TEXT_SIZE];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < v->count; i++) {
+		if (v->ids)
+			uuid_text(&v->ids[i], id);
+		rc = pass_value(v->row.name, v->ids ? id : v->texts[i], fields);
+	}
+	return rc;
+}
+
 /* What the page itself takes as a parameter, it gets from the form. */
 static int pass_on(const struct call *c, const struct route *page, struct form *fields)
 {
-	for (const struct route_param *p = page->params; p && p->name; p++) {
-		const struct param_value *v = params_find(&c->state->params, p->name);
-		struct buf encoded = BUF_INIT;
-		int rc;
+	int rc = 0;
 
-		if (v == NULL || v->error || !v->given || v->text == NULL || v->row.type != p->type || p->type == PARAM_PASSWORD ||
+	for (const struct route_param *p = page->params; rc == 0 && p && p->name; p++) {
+		const struct param_value *v = params_find(&c->state->params, p->name);
+
+		if (v == NULL || v->error || !v->given || v->row.type != p->type || p->type == PARAM_PASSWORD ||
 			is_in_path(page->path, p->name))
 			continue;
-		form_encode(&encoded, v->text);
-		rc = form_add(fields, p->name, strlen(p->name), buf_str(&encoded), encoded.len, FORM_QUERY);
-		buf_free(&encoded);
-		if (rc < 0)
-			return rc;
+		rc = v->count ? pass_list(v, fields) : v->text ? pass_value(p->name, v->text, fields) : 0;
 	}
-	return 0;
+	return rc;
 }
 
 /* Draws the page that the form came from. ERR_NOT_FOUND when there is none: then it is an error page. */
@@ -470,7 +490,7 @@ static void answer_error(struct call *c, int code)
 
 	take_back(c);
 	if ((code == ERR_INVALID || code == ERR_CONFLICT || (code == ERR_TOO_MANY && c->state->refusal)) && !c->api &&
-		c->request->method == WEB_POST && draw_again(c, error_status(code)) == 0) {
+		c->request->method == WEB_POST && draw_again(c, c->state->again ? 200 : error_status(code)) == 0) {
 		free(why);
 		return;
 	}

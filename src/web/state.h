@@ -25,6 +25,7 @@ struct call_state {
 	json_t *notices;                         /* array of { kind, text } */
 	int notices_sent;                        /* the browser has a cookie of notices, which is used up now */
 	char *refusal;                           /* what the user is told of the failure */
+	int again;                               /* no failure: the form's page is just drawn again */
 	char *location;                          /* redirect */
 	struct { char *mime, *filename; struct buf body; int set; } download;
 	char *cookies[8];                        /* values that call_cookie gave out */

@@ -37,6 +37,14 @@ class Machine:
                       " '/srv/data')", (tenant, self.device, f"d-{self.device}", f"{name} data", 5 << 30, self.instance, self.image,
                                         self.policy))
 
+    def disk(self, name, size=1 << 30, **values):
+        """Another device of this machine, not configured; VALUES go into its columns."""
+        values = {"id": str(uuid.uuid4()), "tenant": self.tenant, "provider": "native", "provider_device": f"d-{name}", "name": name,
+                  "size_bytes": size, "instance": self.instance, "image": self.image, "policy": self.policy} | values
+        with database(self.it).cursor() as c:
+            c.execute(f"insert into device ({', '.join(values)}) values ({', '.join(['%s'] * len(values))})", list(values.values()))
+        return values["id"]
+
     def request(self, status="pending", days_ago=0, closed=False, decided_by=None):
         id = str(uuid.uuid4())
         with database(self.it).cursor() as c:

@@ -106,10 +106,10 @@ TEST(who_can_be_a_member, "RAID-1,TEN-4")
 	CHECK_INT(create(&m, "data", MEMBERS(a), &id), ERR_INVALID);
 	CHECK_INT(create(&m, "data", MEMBERS(a, a), &id), ERR_NOT_FOUND);
 	CHECK_INT(create(&m, "data", MEMBERS(a, m.tenant), &id), ERR_NOT_FOUND);
-	CHECK_INT(create(&m, "data", MEMBERS(a, stranger), &id), ERR_CONFLICT);
+	CHECK_INT(create(&m, "data", MEMBERS(a, stranger), &id), ERR_INVALID);
 	CHECK(strstr(err_text(), "image") != NULL);
 	CHECK_INT(ALONE("keyward_console", &m.tenant, device_configure(one, &c, &configuration)), 0);
-	CHECK_INT(create(&m, "data", MEMBERS(a, c), &id), ERR_CONFLICT);
+	CHECK_INT(create(&m, "data", MEMBERS(a, c), &id), ERR_INVALID);
 	CHECK(strstr(err_text(), "configured already") != NULL);
 	/* Of another tenant nothing is known. */
 	other = make_disks("raid-foreign", 2);
@@ -118,7 +118,7 @@ TEST(who_can_be_a_member, "RAID-1,TEN-4")
 	CHECK_INT(ALONE("keyward_console", &other.tenant, raid_members(one, &id, &rows)), 0);
 	CHECK_INT(json_array_size(rows), 0);
 	json_decref(rows);
-	CHECK_INT(create(&m, "two", MEMBERS(a, stranger), &id), ERR_CONFLICT);
+	CHECK_INT(create(&m, "two", MEMBERS(a, stranger), &id), ERR_INVALID);
 	CHECK(strstr(err_text(), "another RAID") != NULL);
 	/* The list to pick from says why not. */
 	uuid_text(&stranger, text);
