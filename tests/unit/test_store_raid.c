@@ -1,4 +1,4 @@
-/* RAID 0 arrays in the store: made, configured, encrypted, opened, missing and taken apart as one device, a key for each member. */
+/* test_store_raid.c - RAID 0 arrays in the store: made, configured, encrypted, opened, missing and taken apart as one device. */
 #include "machine.h"
 
 #include <string.h>
