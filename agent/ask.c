@@ -90,7 +90,7 @@ static int ask_provider(struct tool *t)
 	show_plugins(t);
 	do {
 		rc = ask_text("Provider plug-in", t->g.provider->name, &t->o.csp);
-		if (rc < 0 || provider_find(t->o.csp, &t->g.provider) == 0)
+		if (rc < 0 || guest_provider(&t->g, t->o.csp) == 0)
 			break;
 		printf("%s\n", err_text());
 	} while (1);

@@ -16,7 +16,7 @@
 #define FILE_MAX 65536
 #define VALUE_MAX 1400
 
-enum kind { TEXT, PATH, FLAG, NUMBER, LEVEL, ACCOUNT, LIST, MOUNT };
+enum kind { TEXT, PATH, FLAG, NUMBER, LEVEL, ACCOUNT, LIST, MOUNT, SETTING };
 
 static const struct setting {
 	const char *name;
@@ -87,6 +87,8 @@ static int check(const struct setting *s, const char *value)
 	case ACCOUNT:
 		return *value == '\0' || uuid_parse(value, &account) == 0 ? 0
 			: err_set(ERR_INVALID, "%s: an account ID like 0190a5c4-7d10-7abc-8123-456789abcdef is needed", s->name);
+	case SETTING:
+		return strchr(value, '=') > value ? 0 : err_set(ERR_INVALID, "%s: NAME=VALUE is needed", s->name);
 	case MOUNT:
 		return split_mount(value, id, &access, point);
 	}
@@ -103,7 +105,7 @@ static int find(const char *name)
 
 static int is_list(int setting)
 {
-	return settings[setting].kind == LIST || settings[setting].kind == MOUNT;
+	return settings[setting].kind == LIST || settings[setting].kind == MOUNT || settings[setting].kind == SETTING;
 }
 
 /* Puts VALUE in the place of what SLOT holds, or behind it. */

@@ -23,7 +23,10 @@
 	X(CA_FILE, "ca_file", PATH, "", 0, 0, "PEM file of certificates to trust instead of the system's") \
 	X(IGNORE_SSL_ERRORS, "ignore_ssl_errors", FLAG, "no", 0, 0, \
 		"yes: do not check the server's certificate (the console shows it)") \
-	X(PROVIDER, "provider", TEXT, "native", 0, 0, "provider plug-in") \
+	X(PROVIDER, "provider", TEXT, "", 0, 0, "provider plug-in; empty: the one of the registration, else native") \
+	X(PROVIDER_SETTING, "provider_setting", SETTING, "", 0, 0, \
+		"NAME=VALUE for the provider plug-in; keyward-config --list-plugins names them") \
+	X(PLUGINS, "plugins", PATH, "", 0, 0, "folder of the provider plug-ins; empty: the installed one") \
 	X(INSTANCE_ID, "instance_id", TEXT, "", 0, 0, "id of this machine, when the provider's shall not be used") \
 	X(DEVICES, "devices", LIST, "", 0, 0, \
 		"path of a container file or block device to publish besides the disks found") \

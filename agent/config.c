@@ -98,7 +98,7 @@ static int apply(struct tool *t)
 	int rc = 0;
 
 	if (t->o.csp)
-		rc = provider_find(t->o.csp, &t->g.provider);
+		rc = guest_provider(&t->g, t->o.csp);
 	if (rc == 0 && t->o.saas)
 		rc = *agent_conf_text(&t->g.conf, AGENT_SAAS_URL) ? 0 : err_set(ERR_INVALID,
 			"--saas: this build knows no hosted service; name it by saas_url in agent.conf, or give --url");

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-static int load_conf(struct guest *g, const char *path)
+int guest_conf(struct guest *g, const char *path)
 {
 	int rc = agent_conf_load(path ? path : AGENT_CONF_PATH, &g->conf);
 
@@ -53,22 +53,53 @@ static int load_state(struct guest *g)
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
+struct provider_context guest_provider_context(const struct guest *g)
+{
+	return (struct provider_context){ &g->conf, g->state_dir, NULL };
+}
+
+int guest_provider(struct guest *g, const char *name)
+{
+	struct provider_context ctx = guest_provider_context(g);
+	struct provider_identity who = { "" };
+	struct provider *p = NULL;
+	int rc = provider_open(name, &ctx, &p);
+
+	if (rc == 0)
+		rc = provider_identify(p, &ctx, &who);
+	if (rc < 0) {
+		provider_close(p);
+		return rc;
+	}
+	provider_close(g->provider);
+	g->provider = p;
+	g->who = who;
+	return 0;
+}
+
+/* The one of the file, of the registration, or the one that fits everywhere. */
+static const char *provider_name(const struct guest *g)
+{
+	const char *set = agent_conf_text(&g->conf, AGENT_PROVIDER);
+
+	if (*set)
+		return set;
+	return g->registered && g->reg.provider[0] ? g->reg.provider : "native";
+}
+
 static int set_up(struct guest *g)
 {
 	const char *engine = agent_conf_text(&g->conf, AGENT_ENGINE);
-	struct provider_context ctx = { &g->conf, g->state_dir };
-	int rc = provider_find(agent_conf_text(&g->conf, AGENT_PROVIDER), &g->provider);
+	int rc = registration_folder(g->state_dir);
 
 	set_volumes(g);
-	if (rc == 0)
-		rc = registration_folder(g->state_dir);
 	if (rc == 0)
 		rc = make_run_folder(g->env.run_dir);
 	if (rc == 0 && *engine)
 		rc = volume_engine_find(engine, &g->engine);
 	if (rc == 0)
-		rc = g->provider->identify(&ctx, &g->who);
-	return rc == 0 ? load_state(g) : rc;
+		rc = load_state(g);
+	return rc == 0 ? guest_provider(g, provider_name(g)) : rc;
 }
 
 int guest_open(struct guest *g, const char *conf_path, const char *state_dir)
@@ -79,7 +110,7 @@ int guest_open(struct guest *g, const char *conf_path, const char *state_dir)
 	g->wake_fd = -1;
 	g->conf_path = conf_path;
 	g->state_dir = state_dir ? state_dir : AGENT_STATE_PATH;
-	rc = load_conf(g, conf_path);
+	rc = guest_conf(g, conf_path);
 	if (rc < 0)
 		return rc;
 	g->found = proto_request_new(PROTO_INVENTORY);
@@ -96,6 +127,8 @@ void guest_close(struct guest *g)
 		sealed_free(g->devices[i].one_time);
 	g->devices_count = 0;
 	registration_clear(&g->reg);
+	provider_close(g->provider);
+	g->provider = NULL;
 	proto_request_free(PROTO_INVENTORY, g->found);
 	g->found = NULL;
 	agent_conf_free(&g->conf);
@@ -187,6 +220,8 @@ int guest_refresh(struct guest *g)
 	forget_requests(g);
 	registration_clear(&g->reg);
 	rc = load_state(g);
+	if (rc == 0 && strcmp(provider_name(g), g->provider->name) != 0)
+		rc = guest_provider(g, provider_name(g));
 	if (rc == 0 && g->registered)
 		rc = guest_link(g);
 	return rc < 0 ? rc : 1;

@@ -19,7 +19,7 @@ struct guest {
 	int registered;
 	uint64_t stamp, proxy_stamp;             /* of the registration that is loaded, of the proxy in use */
 	struct registration reg;
-	const struct provider *provider;
+	struct provider *provider;
 	struct provider_identity who;
 	struct link *link;
 	struct proto_client client;
@@ -47,6 +47,12 @@ int guest_refresh(struct guest *g);
 int guest_has_changed(const struct guest *g);
 /* Opens the link to URL by the proxy that is set, whoever answers there. CA_FILE "": the system's. ERR_INVALID. */
 int guest_connect(struct guest *g, const char *url, const char *ca_file, int insecure);
+/* Only the configuration file (PATH NULL: the standard one), for what needs no more. */
+int guest_conf(struct guest *g, const char *path);
+/* What the provider's functions want to know. */
+struct provider_context guest_provider_context(const struct guest *g);
+/* The plug-in NAME in place of the present one, and who this machine is to it. On failure all stays as it was. */
+int guest_provider(struct guest *g, const char *name);
 /* Opens the link and the client for the loaded registration. ERR_INVALID. */
 int guest_link(struct guest *g);
 void guest_unlink(struct guest *g);

@@ -132,9 +132,9 @@ static void forget_missing(struct guest *g)
 
 int inventory_scan(struct guest *g)
 {
-	struct provider_context ctx = { &g->conf, g->state_dir };
+	struct provider_context ctx = guest_provider_context(g);
 	struct proto_inventory *inv = g->found;
-	int count = g->provider->list(&ctx, inv->devices, PROTO_DEVICES_MAX);
+	int count = provider_list(g->provider, &ctx, inv->devices, PROTO_DEVICES_MAX);
 
 	if (count < 0)
 		return count;

@@ -9,19 +9,67 @@
 #include "base/err.h"
 #include "base/json.h"
 
-enum tool_exit show_plugins(struct tool *t)
+static void show_fields(const char *kind, const struct plugin_field *f, int count)
+{
+	for (int i = 0; i < count; i++)
+		printf("    %-11s %-22s %s%s%s%s%s\n", i ? "" : kind, f[i].name, f[i].help, f[i].required ? " (needed)" : "",
+			f[i].standard[0] ? " [" : "", f[i].standard, f[i].standard[0] ? "]" : "");
+}
+
+static void show_plugin(void *arg, const char *name, const struct provider *p)
+{
+	printf("%-12s %s\n", name, p ? p->about.title : err_text());
+	if (p == NULL)
+		return;
+	show_fields("settings", p->about.settings, p->about.settings_count);
+	show_fields("credentials", p->about.credentials, p->about.credentials_count);
+}
+
+static json_t *names_of(const struct plugin_field *f, int count)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; providers[i]; i++) {
+	for (int i = 0; i < count; i++) {
 		json_t *o = json_object();
 
-		json_set_string(o, "id", providers[i]->name);
-		json_set_string(o, "title", providers[i]->title);
+		json_set_string(o, "name", f[i].name);
+		json_set_string(o, "help", f[i].help);
+		json_set_string(o, "default", f[i].standard);
+		json_set_bool(o, "required", f[i].required);
+		json_set_bool(o, "secret", f[i].secret);
 		json_array_append_new(list, o);
-		if (!t->o.json)
-			printf("%-12s %s\n", providers[i]->name, providers[i]->title);
 	}
+	return list;
+}
+
+static void add_plugin(void *arg, const char *name, const struct provider *p)
+{
+	json_t *o = json_object();
+
+	json_set_string(o, "id", name);
+	json_set_string(o, "title", p ? p->about.title : "");
+	if (p) {
+		json_object_set_new(o, "settings", names_of(p->about.settings, p->about.settings_count));
+		json_object_set_new(o, "credentials", names_of(p->about.credentials, p->about.credentials_count));
+	} else {
+		json_set_string(o, "error", err_text());
+	}
+	json_array_append_new(arg, o);
+}
+
+enum tool_exit show_plugins(struct tool *t)
+{
+	struct provider_context ctx = { &t->g.conf, NULL, NULL };
+	json_t *list;
+	int rc = t->g.provider ? 0 : guest_conf(&t->g, t->o.conf);
+
+	if (rc < 0)
+		return tool_failed(t, rc, "the configuration file cannot be used");
+	if (!t->o.json)
+		provider_each(&ctx, show_plugin, NULL);
+	list = json_array();
+	if (t->o.json)
+		provider_each(&ctx, add_plugin, list);
 	json_object_set_new(t->result, "plugins", list);
 	return TOOL_OK;
 }

@@ -2,34 +2,7 @@
 #include "proto/message.h"
 
 #include "base/mem.h"
-
-#define MEMBER_SIZE(type, member) sizeof(((type *)0)->member)
-
-#define TEXT(type, member, required_) \
-	{ #member, PROTO_FIELD_TEXT, required_, offsetof(type, member), MEMBER_SIZE(type, member) - 1, 0, 0, NULL, \
-		NULL, 0 }
-#define INT(type, member, required_, least_, most_) \
-	{ #member, PROTO_FIELD_INT, required_, offsetof(type, member), 0, least_, most_, NULL, NULL, 0 }
-#define BOOL(type, member) { #member, PROTO_FIELD_BOOL, 0, offsetof(type, member), 0, 0, 0, NULL, NULL, 0 }
-#define UUID(type, member, required_) \
-	{ #member, PROTO_FIELD_UUID, required_, offsetof(type, member), 0, 0, 0, NULL, NULL, 0 }
-#define BYTES(type, member) \
-	{ #member, PROTO_FIELD_BYTES, 1, offsetof(type, member), MEMBER_SIZE(type, member), 0, 0, NULL, NULL, 0 }
-#define NAME(type, member, required_, names_) \
-	{ #member, PROTO_FIELD_NAME, required_, offsetof(type, member), 0, 0, 0, names_, NULL, 0 }
-#define LIST(type, member, sub_) \
-	{ #member, PROTO_FIELD_LIST, 0, offsetof(type, member), ARRAY_LEN(((type *)0)->member), 0, 0, NULL, sub_, \
-		offsetof(type, member##_count) }
-#define OBJECT(type, member, sub_) { #member, PROTO_FIELD_OBJECT, 1, offsetof(type, member), 0, 0, 0, NULL, sub_, 0 }
-#define JSON(type, member, max_) { #member, PROTO_FIELD_JSON, 1, offsetof(type, member), max_, 0, 0, NULL, NULL, 0 }
-#define REQUIRED 1
-#define OPTIONAL 0
-
-#define NUMBER_MAX ((int64_t)1 << 53)            /* what every JSON library keeps exactly */
-#define SECONDS_MAX ((int64_t)366 * 86400)
-
-#define FIELDS(name_) \
-	static const struct proto_fields name_##_fields = { #name_, sizeof(T), name_##_rows, ARRAY_LEN(name_##_rows) }
+#include "proto/rows.h"
 
 #define X(id, name) name,
 const char *const proto_access_names[] = { "unknown", PROTO_ACCESSES(X) NULL };
@@ -206,7 +179,7 @@ static const struct proto_field key_request_rows[] = {
 	NAME(T, reason, OPTIONAL, proto_reason_names),
 	BYTES(T, recipient_key),
 	BYTES(T, signature),
-	JSON(T, facts, PROTO_FACTS_MAX),
+	JSON(T, facts, REQUIRED, PROTO_FACTS_MAX),
 };
 FIELDS(key_request);
 #undef T
@@ -327,7 +300,7 @@ FIELDS(heartbeat_answer);
 static const struct proto_field report_rows[] = {
 	NAME(T, reason, OPTIONAL, proto_reason_names),
 	UUID(T, order, OPTIONAL),
-	JSON(T, facts, PROTO_FACTS_MAX),
+	JSON(T, facts, REQUIRED, PROTO_FACTS_MAX),
 };
 FIELDS(report);
 #undef T

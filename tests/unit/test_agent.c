@@ -70,7 +70,7 @@ TEST(conf_reads_settings_and_defaults, "AGT-6")
 		"# comment\nurl = https://a.example \n devices=/srv/a.img\ndevices = /srv/b.img\nheartbeat = 7\n"
 		"mount = file:/srv/a.img,read-only,/mnt/a, with comma\nignore_ssl_errors = yes\n", &c), 0);
 	CHECK_STR(agent_conf_text(&c, AGENT_URL), "https://a.example");
-	CHECK_STR(agent_conf_text(&c, AGENT_PROVIDER), "native");
+	CHECK_STR(agent_conf_text(&c, AGENT_PROVIDER), "");
 	CHECK_INT(agent_conf_number(&c, AGENT_HEARTBEAT), 7);
 	CHECK_INT(agent_conf_number(&c, AGENT_SCRIPT_SECONDS), 60);
 	CHECK_INT(agent_conf_flag(&c, AGENT_IGNORE_SSL_ERRORS), 1);

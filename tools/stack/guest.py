@@ -36,7 +36,7 @@ class Guest:
             self.disk.chmod(0o600)
         settings = {"ca_file": self.ca, "instance_id": self.name, "devices": self.disk, "run": self.folder / "run",
                     "volume_program": self.programs / "keyward-volume",
-                    "facts_program": self.programs / "keyward-facts", **self.settings}
+                    "facts_program": self.programs / "keyward-facts", "plugins": self.programs / "plugin", **self.settings}
         self.conf.write_text("".join(f"{k} = {v}\n" for k, v in settings.items()))
         self._move()
         self.process = Process("agent", [str(self.programs / "keyward-agent"), "--conf", str(self.conf), "--state", str(self.state)],
