@@ -3,8 +3,9 @@ import json
 import os
 import pathlib
 import subprocess
+import tempfile
 
-from fixtures import ROOT, fixture, scratch
+from fixtures import ROOT, fixture
 
 BUILD = ROOT / "build" / "sanitize" / "agent"
 TEMPLATE = ROOT / "packaging" / "plugin-template" / "example"
@@ -42,7 +43,7 @@ print(json.dumps({"keyward": 1, **answer}))
 
 @fixture("test")
 def folder():
-    with scratch() as f:
+    with tempfile.TemporaryDirectory() as f:
         yield f
 
 
