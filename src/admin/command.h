@@ -36,6 +36,8 @@ int admin_tenant_passphrase(struct admin *a, int argc, char **argv);
 int admin_user_reset(struct admin *a, int argc, char **argv);
 int admin_operator_reset(struct admin *a, int argc, char **argv);
 int admin_audit_verify(struct admin *a, int argc, char **argv);
+int admin_unseal(struct admin *a, int argc, char **argv);
+int admin_seal(struct admin *a, int argc, char **argv);
 int admin_config(struct admin *a, int argc, char **argv);
 
 /* A connection of role SETTING (CONF_DATABASE_...), in a transaction of the administrator's bound to TENANT (NULL: none). */

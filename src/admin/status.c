@@ -27,7 +27,8 @@ static int show_keyd(struct admin *a)
 	rc = keys_status(&keys, &status);
 	keys_client_close(&keys);
 	if (rc == 0 && status.sealed)
-		rc = err_set(ERR_SEALED, "sealed: it has no root key");
+		rc = err_set(ERR_SEALED, uuid_is_nil(&status.root) ? "sealed: it has no root key"
+			: "sealed: tell it the passphrase (keyward unseal)");
 	if (rc == 0) {
 		uuid_text(&status.root, id);
 		snprintf(text, sizeof text, "well; root key %s (%s)", id, status.provider);

@@ -319,3 +319,24 @@ int keys_identity_sign(struct keys_client *c, const struct uuid *request, const 
 	wire_put_raw(b, digest, KEYS_DIGEST_SIZE);
 	return call_for_raw(c, signature, KEYS_SIGNATURE_SIZE);
 }
+
+int keys_unseal(struct keys_client *c, const struct uuid *request, const struct secret *passphrase)
+{
+	struct buf *b = begin(c, MESSAGE_unseal, request);
+	struct wire_reader r;
+	int rc;
+
+	wire_put_bytes(b, passphrase->data, passphrase->len);
+	rc = call(c, &r);
+	return finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
+}
+
+int keys_seal(struct keys_client *c, const struct uuid *request)
+{
+	struct wire_reader r;
+	int rc;
+
+	begin(c, MESSAGE_seal, request);
+	rc = call(c, &r);
+	return finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
+}

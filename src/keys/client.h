@@ -38,8 +38,8 @@ struct keys_client {
 
 struct keys_status {
 	int sealed;                  /* 1: no root key, everything but status fails with ERR_SEALED */
-	char provider[32];           /* "file" */
-	struct uuid root;            /* id of the root key; nil while sealed */
+	char provider[32];           /* "file", "passphrase" */
+	struct uuid root;            /* id of the root key; nil while it is not there */
 	uint64_t wraps, unwraps;     /* since keyd started, root and tenant keys together */
 	uint64_t seals, signatures;
 	uint64_t failures;           /* requests that were answered with an error */
@@ -67,6 +67,12 @@ void keys_client_init(struct keys_client *c, const char *path, int timeout_ms);
 void keys_client_close(struct keys_client *c);
 
 int keys_status(struct keys_client *c, struct keys_status *out);
+
+/* Gives keyd the passphrase that its root key is under; takes about a second of its time. ERR_FORBIDDEN: it is wrong, or the caller is
+ * not root; ERR_UNSUPPORTED: its root key is under none. */
+int keys_unseal(struct keys_client *c, const struct uuid *request, const struct secret *passphrase);
+/* Makes it forget all keys until it is unsealed again. ERR_FORBIDDEN, ERR_UNSUPPORTED. */
+int keys_seal(struct keys_client *c, const struct uuid *request);
 
 /* A new tenant key; WRAPPED (93 bytes with the file provider) goes into the database. */
 int keys_tenant_create(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct buf *wrapped);

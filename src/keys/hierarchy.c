@@ -11,9 +11,16 @@
 #define TENANT_KEY "key/tenant"
 #define TENANT_KEY_SIZE (16 + BLOB_KEY_SIZE)
 
+int hierarchy_is_sealed(const struct hierarchy *h)
+{
+	return h->root == NULL || (h->provider->is_sealed && h->provider->is_sealed(h->root));
+}
+
 static int need_root(const struct hierarchy *h)
 {
-	return h->root ? 0 : err_set(ERR_SEALED, "no root key");
+	if (!hierarchy_is_sealed(h))
+		return 0;
+	return err_set(ERR_SEALED, h->root ? "sealed: nobody has told the passphrase yet" : "sealed: no root key");
 }
 
 int hierarchy_root_wrap(struct hierarchy *h, const struct blob_label *label, const struct secret *plain, struct buf *out)
@@ -118,6 +125,15 @@ int hierarchy_unwrap(struct hierarchy *h, const struct hierarchy_tenant *tenant,
 	rc = blob_unwrap(&id, key->data + sizeof id.bytes, label, blob, plain);
 	h->unwraps += rc == 0;
 	return rc;
+}
+
+int hierarchy_seal(struct hierarchy *h)
+{
+	if (h->root == NULL || h->provider->seal == NULL)
+		return err_set(ERR_UNSUPPORTED, "the root key of provider %s cannot be sealed: stop the key service instead", h->provider->name);
+	cache_clear(&h->cache);
+	h->provider->seal(h->root);
+	return 0;
 }
 
 void hierarchy_close(struct hierarchy *h)

@@ -17,7 +17,7 @@
 
 struct hierarchy {
 	const struct provider *provider;
-	struct provider_root *root;          /* NULL: sealed */
+	struct provider_root *root;          /* NULL: not at hand */
 	struct cache cache;
 	uint64_t wraps, unwraps, tenant_hits;
 };
@@ -39,7 +39,11 @@ int hierarchy_unwrap(struct hierarchy *h, const struct hierarchy_tenant *tenant,
 /* Directly under the root key: the installation's own. */
 int hierarchy_root_wrap(struct hierarchy *h, const struct blob_label *label, const struct secret *plain, struct buf *out);
 int hierarchy_root_unwrap(struct hierarchy *h, const struct blob_label *label, struct wire_view blob, struct secret **plain);
-/* Forgets and wipes all keys. */
+/* 1 while the root key is not at hand: all of the above fails with ERR_SEALED. */
+int hierarchy_is_sealed(const struct hierarchy *h);
+/* Forgets and wipes all keys; those of a provider that can be unsealed come back with that. ERR_UNSUPPORTED elsewhere. */
+int hierarchy_seal(struct hierarchy *h);
+/* Forgets and wipes all keys, for good. */
 void hierarchy_close(struct hierarchy *h);
 
 #endif

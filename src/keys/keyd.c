@@ -25,6 +25,7 @@
 #include "keys/message.h"
 #include "keys/provider.h"
 #include "keys/service.h"
+#include "keys/setup.h"
 #include "keys/wipe.h"
 
 #define PEERS_MAX 512
@@ -34,7 +35,8 @@
 #define SWEEP_MS 30000               /* how often old tenant keys are looked for */
 
 struct options {
-	const char *socket, *root_key, *identity, *user, *allow, *socket_group;
+	const char *socket, *provider, *root_key, *identity, *user, *allow, *socket_group;
+	int create, change_passphrase;
 };
 
 struct peer {
@@ -56,17 +58,29 @@ struct keyd {
 
 static const char usage[] =
 	"usage: keyward-keyd --socket PATH --root-key FILE --identity FILE --user NAME --allow USER[,USER...]\n"
-	"                    [--socket-group GROUP]\n";
+	"                    [--provider file|passphrase] [--socket-group GROUP]\n"
+	"       keyward-keyd --create --provider passphrase --root-key FILE --identity FILE\n"
+	"           makes both files; the passphrase is the first line of standard input\n"
+	"       keyward-keyd --change-passphrase --root-key FILE\n"
+	"           the old one and the new one are the first two lines of standard input\n";
+
+static int is_complete(const struct options *o)
+{
+	return o->socket && o->identity && o->user && o->allow;
+}
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
 		{ "socket", required_argument, NULL, 's' },
+		{ "provider", required_argument, NULL, 'p' },
 		{ "root-key", required_argument, NULL, 'r' },
 		{ "identity", required_argument, NULL, 'i' },
 		{ "user", required_argument, NULL, 'u' },
 		{ "allow", required_argument, NULL, 'a' },
 		{ "socket-group", required_argument, NULL, 'g' },
+		{ "create", no_argument, NULL, 'C' },
+		{ "change-passphrase", no_argument, NULL, 'P' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -75,6 +89,9 @@ static void parse_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 's': o->socket = optarg; break;
+		case 'p': o->provider = optarg; break;
+		case 'C': o->create = 1; break;
+		case 'P': o->change_passphrase = 1; break;
 		case 'r': o->root_key = optarg; break;
 		case 'i': o->identity = optarg; break;
 		case 'u': o->user = optarg; break;
@@ -84,7 +101,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		default: fputs(usage, stderr); exit(2);
 		}
 	}
-	if (optind != argc || !o->socket || !o->root_key || !o->identity || !o->user || !o->allow) {
+	if (optind != argc || !o->root_key || !(is_complete(o) || (o->create && o->identity) || o->change_passphrase)) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -118,21 +135,25 @@ static int is_allowed(const struct keyd *k, uid_t uid)
 static void open_keys(struct keyd *k, const struct options *o)
 {
 	const struct provider_options options = { .location = o->root_key, .may_create = !signer_exists(o->identity) };
-	struct hierarchy *keys = &k->service.keys;
-	int made = 0, rc;
+	struct service *s = &k->service;
+	int rc = provider_find(o->provider, &s->keys.provider);
 
-	keys->provider = &provider_file;
-	rc = keys->provider->open(&options, &keys->root);
+	if (rc == 0)
+		rc = s->keys.provider->open(&options, &s->keys.root);
 	if (rc == ERR_SEALED) {
 		log_warning("sealed", "reason", err_text(), NULL);
 		return;
 	}
+	if (rc == 0 && !signer_exists(o->identity)) {
+		rc = signer_create(&s->keys, o->identity);
+		log_info("identity key made", "file", o->identity, NULL);
+	}
 	if (rc == 0)
-		rc = signer_open(keys, o->identity, &k->service.signer, &made);
+		rc = signer_read(o->identity, &s->identity);
+	if (rc == 0 && !hierarchy_is_sealed(&s->keys))
+		rc = service_open(s);
 	if (rc < 0)
 		fatal("%s", err_text());
-	if (made)
-		log_info("identity key made", "file", o->identity, NULL);
 }
 
 static int listen_at(const struct options *o)
@@ -264,19 +285,22 @@ static void say_ready(const struct keyd *k)
 		k->service.keys.provider->describe(k->service.keys.root, &id);
 		uuid_text(&id, root);
 	}
-	log_info("ready", "provider", k->service.keys.provider->name, "root", *root ? root : NULL, NULL);
+	log_info("ready", "provider", k->service.keys.provider->name, "root", *root ? root : NULL, "sealed",
+		hierarchy_is_sealed(&k->service.keys) ? "yes" : NULL, NULL);
 }
 
 int main(int argc, char **argv)
 {
 	static struct keyd k;
-	struct options o = { 0 };
+	struct options o = { .provider = "file" };
 
 	wipe_check();
 	parse_options(argc, argv, &o);
 	log_open("keyd", LOG_LEVEL_INFO);
 	secret_init();
 	confine_memory();
+	if (o.create || o.change_passphrase)
+		return (o.create ? setup_create(o.provider, o.root_key, o.identity) : setup_change_passphrase(o.root_key)) < 0;
 	allow_users(&k, o.allow);
 	open_keys(&k, &o);
 	k.fds[0] = (struct pollfd){ .fd = open_signals(), .events = POLLIN };

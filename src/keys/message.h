@@ -23,7 +23,9 @@
 	X(system_protect, 7)      /* string purpose, bytes plain -> bytes blob */ \
 	X(system_reveal, 8)       /* string purpose, bytes blob -> bytes plain */ \
 	X(identity_public, 9)     /* -> raw 65 point */ \
-	X(identity_sign, 10)      /* raw 32 digest -> raw 64 signature */
+	X(identity_sign, 10)      /* raw 32 digest -> raw 64 signature */ \
+	X(unseal, 11)             /* bytes passphrase -> nothing; root alone may */ \
+	X(seal, 12)               /* -> nothing; root alone may */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object */
 

@@ -1,4 +1,4 @@
-/* provider.h - where the root key lives. A backend is one struct in one file; only keyd links them.
+/* provider.h - where the root key lives. A backend is one struct in one file; only keyd links them; provider.c lists them.
  *
  * A provider wraps and unwraps tenant keys and the installation's own secrets; it gives the root key to nobody. */
 #ifndef KEYS_PROVIDER_H
@@ -10,17 +10,30 @@
 #include "base/wire.h"
 #include "keys/blob.h"
 
+#define PROVIDER_PASSPHRASE_MIN 12   /* bytes */
+#define PROVIDER_PASSPHRASE_MAX 1024
+
 struct provider_options {
 	const char *location;        /* the provider's own words for where: a path, a URI */
 	int may_create;              /* 1 at an installation's first start: nothing was ever wrapped */
+	const struct secret *passphrase;     /* to create with; NULL: none */
 };
 
 struct provider_root;                /* an opened root key; what is inside is the provider's */
 
 struct provider {
 	const char *name;
-	/* ERR_SEALED: the root key is not at hand now, keyd may start without it. Any other error: it must not start. */
+	/* Reads what is on disk: afterwards the process is locked in. ERR_SEALED: the root key is not at hand now, keyd may start
+	 * without it. Any other error: it must not start. */
 	int (*open)(const struct provider_options *options, struct provider_root **out);
+
+	/* Where people hold the key; all NULL elsewhere. Until unseal has succeeded wrap and unwrap fail with ERR_SEALED. */
+	int (*is_sealed)(const struct provider_root *root);
+	int (*unseal)(struct provider_root *root, const struct secret *passphrase);      /* ERR_FORBIDDEN: it is the wrong one */
+	void (*seal)(struct provider_root *root);        /* wipes */
+	/* Of an unsealed root, before the process is locked in. */
+	int (*change)(struct provider_root *root, const char *location, const struct secret *passphrase);
+
 	/* blob.h's form, with the root key's id. ERR_CRYPTO, ERR_UNAVAILABLE, ERR_TIMEOUT. OUT's content is replaced. */
 	int (*wrap)(struct provider_root *root, const struct blob_label *label, const struct secret *plain, struct buf *out);
 	/* As wrap, and ERR_TAMPERED. *PLAIN is the caller's. */
@@ -30,6 +43,9 @@ struct provider {
 	void (*close)(struct provider_root *root);   /* wipes; NULL is fine */
 };
 
-extern const struct provider provider_file;
+extern const struct provider provider_file, provider_passphrase;
+
+/* ERR_NOT_FOUND names those that there are. */
+int provider_find(const char *name, const struct provider **out);
 
 #endif

@@ -15,6 +15,7 @@
 /* One message while it is handled. */
 struct act {
 	struct service *service;
+	const struct service_peer *peer;
 	struct wire_reader in;
 	struct buf *out;
 	struct uuid request;
@@ -66,7 +67,7 @@ static int answer_status(struct act *a)
 		return rc;
 	if (s->keys.root)
 		s->keys.provider->describe(s->keys.root, &root);
-	wire_put_u8(a->out, s->keys.root == NULL);
+	wire_put_u8(a->out, (uint8_t)hierarchy_is_sealed(&s->keys));
 	wire_put_string(a->out, s->keys.provider->name);
 	wire_put_uuid(a->out, &root);
 	wire_put_u64(a->out, s->keys.wraps);
@@ -278,6 +279,70 @@ static int answer_identity_sign(struct act *a)
 	return rc;
 }
 
+int service_open(struct service *s)
+{
+	struct signer *signer = NULL;
+	int rc = signer_open(&s->keys, s->identity, &signer);
+
+	if (rc < 0)
+		return rc;
+	signer_close(s->signer);
+	s->signer = signer;
+	return 0;
+}
+
+/* Whoever may ask for keys may not therefore decide that keys can be asked for. */
+static int need_root_user(const struct act *a)
+{
+	return a->peer->uid == 0 ? 0 : err_set(ERR_FORBIDDEN, "only root may do this");
+}
+
+static int unseal(struct service *s, const struct secret *passphrase)
+{
+	const struct provider *p = s->keys.provider;
+	int rc;
+
+	if (s->keys.root == NULL || p->unseal == NULL)
+		return err_set(ERR_UNSUPPORTED, "the root key of provider %s is not unsealed by a passphrase", p->name);
+	rc = p->unseal(s->keys.root, passphrase);
+	if (rc == 0)
+		rc = service_open(s);
+	if (rc < 0 && s->signer == NULL)
+		p->seal(s->keys.root);
+	return rc;
+}
+
+static int answer_unseal(struct act *a)
+{
+	struct wire_view given = wire_get_bytes(&a->in, PROVIDER_PASSPHRASE_MAX);
+	struct secret *passphrase;
+	int rc = wire_end(&a->in);
+
+	if (rc == 0)
+		rc = need_root_user(a);
+	if (rc < 0)
+		return rc;
+	passphrase = lend(given);
+	rc = unseal(a->service, passphrase);
+	secret_free(passphrase);
+	return rc;
+}
+
+static int answer_seal(struct act *a)
+{
+	int rc = wire_end(&a->in);
+
+	if (rc == 0)
+		rc = need_root_user(a);
+	if (rc == 0)
+		rc = hierarchy_seal(&a->service->keys);
+	if (rc < 0)
+		return rc;
+	signer_close(a->service->signer);
+	a->service->signer = NULL;
+	return 0;
+}
+
 static const struct message {
 	enum message_type type;
 	const char *name;
@@ -332,7 +397,7 @@ static void note(const struct act *a, const struct message *m, const struct serv
 
 void service_answer(struct service *s, const struct service_peer *peer, const struct buf *in, struct buf *out)
 {
-	struct act a = { .service = s, .in = wire_read(in->data, in->len), .out = out };
+	struct act a = { .service = s, .peer = peer, .in = wire_read(in->data, in->len), .out = out };
 	uint8_t version = wire_get_u8(&a.in), type = wire_get_u8(&a.in);
 	const struct message *m = find_message(type);
 	int rc;
@@ -353,50 +418,68 @@ void service_answer(struct service *s, const struct service_peer *peer, const st
 
 void service_refuse(struct service *s, const struct service_peer *peer, int code, struct buf *out)
 {
-	struct act nothing = { .service = s };
+	struct act nothing = { .service = s, .peer = peer };
 
 	s->failures++;
 	note(&nothing, NULL, peer, code);
 	begin_answer(out, code, &nothing.request);
 }
 
-static int rehearse_signing(const struct service *s)
+/* Under a key for nobody: also while the root key is not at hand, everything that it will take has been loaded. */
+static int rehearse_wrapping(const struct secret *plain, struct buf *out)
 {
-	uint8_t digest[SIGNER_DIGEST_SIZE] = { 0 }, signature[SIGNER_SIGNATURE_SIZE];
+	struct blob_label label = { .purpose = "rehearsal" };
+	struct secret *key = secret_random(BLOB_KEY_SIZE), *again = NULL;
+	struct uuid id = uuid_new();
+	int rc = blob_wrap(&id, key->data, &label, plain, out);
 
-	return s->signer ? signer_sign(s->signer, digest, signature) : 0;
+	if (rc == 0)
+		rc = blob_unwrap(&id, key->data, &label, (struct wire_view){ (uint8_t *)out->data, out->len }, &again);
+	if (rc == 0 && !secret_equal(plain, again))
+		rc = err_set(ERR_CRYPTO, "unwrapping does not give what was wrapped");
+	secret_free(again);
+	secret_free(key);
+	return rc;
+}
+
+static int rehearse_root(const struct service *s, const struct secret *plain, struct buf *out)
+{
+	struct blob_label label = { .purpose = "rehearsal" };
+	struct secret *again = NULL;
+	int rc = s->keys.provider->wrap(s->keys.root, &label, plain, out);
+
+	if (rc == 0)
+		rc = s->keys.provider->unwrap(s->keys.root, &label, (struct wire_view){ (uint8_t *)out->data, out->len }, &again);
+	if (rc == 0 && !secret_equal(plain, again))
+		rc = err_set(ERR_CRYPTO, "unwrapping does not give what was wrapped");
+	secret_free(again);
+	return rc;
 }
 
 int service_rehearse(struct service *s)
 {
-	struct blob_label label = { .purpose = "rehearsal" };
 	struct jwe_claims claims = { .version = 1 };
-	struct secret *plain = secret_random(KEYS_DEVICE_KEY_SIZE), *again = NULL;
+	struct secret *plain = secret_random(KEYS_DEVICE_KEY_SIZE);
+	uint8_t point[SIGNER_POINT_SIZE];
 	struct buf out = BUF_INIT;
-	uint8_t point[JWE_POINT_SIZE];
-	int rc = s->keys.root ? 0 : ERR_SEALED;
+	int rc = rehearse_wrapping(plain, &out);
 
 	if (rc == 0)
-		rc = s->keys.provider->wrap(s->keys.root, &label, plain, &out);
+		rc = signer_rehearse(point);
 	if (rc == 0)
-		rc = s->keys.provider->unwrap(s->keys.root, &label, (struct wire_view){ (uint8_t *)out.data, out.len }, &again);
-	if (rc == 0 && !secret_equal(plain, again))
-		rc = err_set(ERR_CRYPTO, "unwrapping does not give what was wrapped");
-	if (rc == 0)
-		rc = rehearse_signing(s);
-	if (rc == 0 && s->signer) {
-		signer_public(s->signer, point);
 		rc = jwe_seal(&claims, point, plain, &out);
-	}
+	if (rc == 0 && !hierarchy_is_sealed(&s->keys))
+		rc = rehearse_root(s, plain, &out);
 	secret_free(plain);
-	secret_free(again);
 	buf_free(&out);
-	return rc == ERR_SEALED ? 0 : rc;
+	return rc;
 }
 
 void service_close(struct service *s)
 {
 	signer_close(s->signer);
 	s->signer = NULL;
+	secret_free(s->identity);
+	s->identity = NULL;
 	hierarchy_close(&s->keys);
 }

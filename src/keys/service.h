@@ -11,6 +11,7 @@
 
 struct service {
 	struct hierarchy keys;
+	struct secret *identity;     /* the identity file's bytes; NULL: there is none */
 	struct signer *signer;       /* NULL while sealed */
 	uint64_t seals, signatures, failures;
 	uint32_t clients;
@@ -27,6 +28,8 @@ void service_answer(struct service *s, const struct service_peer *peer, const st
 void service_refuse(struct service *s, const struct service_peer *peer, int code, struct buf *out);
 /* Does each kind of work once for nobody, so that libraries have loaded what they need before the process is locked in. */
 int service_rehearse(struct service *s);
+/* Opens what waits for the root key. */
+int service_open(struct service *s);
 void service_close(struct service *s);
 
 #endif

@@ -45,7 +45,7 @@ static int generate(struct secret *plain)
 	return ok ? 0 : err_set(ERR_CRYPTO, "cannot make the identity key");
 }
 
-static int create(struct hierarchy *h, const char *path)
+int signer_create(struct hierarchy *h, const char *path)
 {
 	struct secret *plain = secret_new(PLAIN_SIZE);
 	struct buf blob = BUF_INIT;
@@ -97,37 +97,50 @@ static EVP_PKEY *load_pair(const struct secret *plain)
 	return pair;
 }
 
-static int load(struct hierarchy *h, const char *path, struct signer **out)
+int signer_read(const char *path, struct secret **out)
 {
-	struct secret *file = NULL, *plain = NULL;
-	EVP_PKEY *pair = NULL;
-	int rc = keyfile_read(path, PLAIN_SIZE + BLOB_OVERHEAD, &file);
-
-	if (rc == 0)
-		rc = hierarchy_root_unwrap(h, &label, (struct wire_view){ file->data, file->len }, &plain);
-	if (rc == 0 && (plain->len != PLAIN_SIZE || (pair = load_pair(plain)) == NULL))
-		rc = err_set(ERR_TAMPERED, "not an identity key");
-	if (rc == 0) {
-		*out = mem_alloc(sizeof **out);
-		(*out)->pair = pair;
-		memcpy((*out)->point, plain->data + SCALAR_SIZE, SIGNER_POINT_SIZE);
-	} else if (rc != ERR_NOT_FOUND) {
-		err_wrap(rc, "%s", path);
-	}
-	secret_free(plain);
-	secret_free(file);
-	return rc;
+	return keyfile_read(path, PLAIN_SIZE + BLOB_OVERHEAD, out);
 }
 
-int signer_open(struct hierarchy *h, const char *path, struct signer **out, int *made)
+static int open_plain(const struct secret *plain, struct signer **out)
 {
-	int rc = load(h, path, out);
+	EVP_PKEY *pair = plain->len == PLAIN_SIZE ? load_pair(plain) : NULL;
 
-	*made = rc == ERR_NOT_FOUND;
-	if (rc != ERR_NOT_FOUND)
-		return rc;
-	rc = create(h, path);
-	return rc < 0 ? rc : load(h, path, out);
+	if (pair == NULL)
+		return err_set(ERR_TAMPERED, "not an identity key");
+	*out = mem_alloc(sizeof **out);
+	(*out)->pair = pair;
+	memcpy((*out)->point, plain->data + SCALAR_SIZE, SIGNER_POINT_SIZE);
+	return 0;
+}
+
+int signer_open(struct hierarchy *h, const struct secret *file, struct signer **out)
+{
+	struct secret *plain = NULL;
+	int rc = hierarchy_root_unwrap(h, &label, (struct wire_view){ file->data, file->len }, &plain);
+
+	if (rc == 0)
+		rc = open_plain(plain, out);
+	secret_free(plain);
+	return rc < 0 ? err_wrap(rc, "identity key") : 0;
+}
+
+int signer_rehearse(uint8_t point[static SIGNER_POINT_SIZE])
+{
+	uint8_t digest[SIGNER_DIGEST_SIZE] = { 0 }, signature[SIGNER_SIGNATURE_SIZE];
+	struct secret *plain = secret_new(PLAIN_SIZE);
+	struct signer *s = NULL;
+	int rc = generate(plain);
+
+	if (rc == 0)
+		rc = open_plain(plain, &s);
+	if (rc == 0)
+		rc = signer_sign(s, digest, signature);
+	if (rc == 0)
+		signer_public(s, point);
+	signer_close(s);
+	secret_free(plain);
+	return rc;
 }
 
 void signer_public(const struct signer *s, uint8_t point[static SIGNER_POINT_SIZE])

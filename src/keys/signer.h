@@ -14,9 +14,14 @@ struct signer;
 
 /* 1 when the identity file is there. */
 int signer_exists(const char *path);
-/* Opens the key in PATH, a blob under the root key; makes both when the file is missing. *MADE says which. ERR_TAMPERED when
- * it does not belong to this root key; ERR_FORBIDDEN as keyfile_read; ERR_SEALED, ERR_CRYPTO, ERR_IO. */
-int signer_open(struct hierarchy *h, const char *path, struct signer **out, int *made);
+/* Makes the key and its file PATH, a blob under the root key; one that is there already stays. ERR_SEALED, ERR_CRYPTO, ERR_IO. */
+int signer_create(struct hierarchy *h, const char *path);
+/* What is in the file; *OUT is the caller's. ERR_NOT_FOUND, ERR_FORBIDDEN, ERR_TOO_LARGE, ERR_IO as keyfile_read. */
+int signer_read(const char *path, struct secret **out);
+/* Opens what was read. ERR_TAMPERED when it does not belong to this root key; ERR_SEALED, ERR_CRYPTO. */
+int signer_open(struct hierarchy *h, const struct secret *file, struct signer **out);
+/* Makes, opens and uses a key for nobody, as a rehearsal; its public half goes to POINT. ERR_CRYPTO. */
+int signer_rehearse(uint8_t point[static SIGNER_POINT_SIZE]);
 void signer_public(const struct signer *s, uint8_t point[static SIGNER_POINT_SIZE]);
 /* ECDSA (FIPS 186-5) of DIGEST; r, then s, 32 bytes each. */
 int signer_sign(const struct signer *s, const uint8_t digest[static SIGNER_DIGEST_SIZE],

@@ -17,9 +17,31 @@ static int is_ready(struct web_thread *t, enum web_site site, const char **what)
 		*what = "key service";
 		rc = keys_status(web_thread_keys(t), &status);
 		if (rc == 0 && status.sealed)
-			rc = err_set(ERR_SEALED, "no root key");
+			*what = "key service (sealed)";
+		if (rc == 0 && status.sealed)
+			rc = err_set(ERR_SEALED, "the key service is sealed");
 	}
 	return rc;
+}
+
+/* A key service that hangs is asked more rarely: each time the thread waits for it. */
+#define WELL_FOR (2 * CLOCK_SECOND)
+#define AWAY_FOR (15 * CLOCK_SECOND)
+
+const char *health_keys_trouble(struct web_thread *t)
+{
+	clock_us age = clock_ticks() - t->keys_seen;
+	struct keys_status status;
+	int rc;
+
+	if (t->keys_seen && age < (t->keys_trouble ? AWAY_FOR : WELL_FOR))
+		return t->keys_trouble;
+	rc = keys_status(web_thread_keys(t), &status);
+	t->keys_trouble = rc < 0 ? "The key service does not answer. Agents get no keys until it does; open volumes stay open." :
+		status.sealed ? "The key service is sealed. Agents get no keys until the installation's administrator has unsealed it; open "
+		"volumes stay open." : NULL;
+	t->keys_seen = clock_ticks();
+	return t->keys_trouble;
 }
 
 static void say(struct web_response *out, int status, const char *text)

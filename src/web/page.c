@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "render/template.h"
 #include "web/doc.h"
+#include "web/health.h"
 #include "web/state.h"
 
 /* The first two letters of the first two words, or of the address. */
@@ -114,7 +115,7 @@ static json_t *menu_member(struct call *c)
 	return menu;
 }
 
-static json_t *notices_member(const struct call *c)
+static json_t *notices_member(struct call *c)
 {
 	static const struct {
 		const char *kind, *colour, *icon;
@@ -124,8 +125,12 @@ static json_t *notices_member(const struct call *c)
 		{ "warning", "orange", "alert-triangle" },
 		{ "danger", "red", "alert-circle" },
 	};
+	const char *trouble = uuid_is_nil(&c->user) ? NULL : health_keys_trouble(c->state->thread);
 	json_t *out = json_array(), *notice;
 	size_t i;
+
+	if (trouble)
+		call_notice(c, "danger", trouble);
 
 	json_array_foreach(c->state->notices, i, notice) {
 		const char *kind = json_string_value(json_object_get(notice, "kind"));

@@ -37,6 +37,8 @@ struct web_thread {
 	struct db *db[WEB_SITES];                /* by the site's database role */
 	struct keys_client keys;
 	int keys_ready;
+	clock_us keys_seen;                      /* when keys_trouble was found out; clock_ticks() */
+	const char *keys_trouble;                /* what is the matter with the key service; NULL: nothing */
 };
 
 /* Reads the configuration at CONF_PATH, the templates and the assets, checks the route tables, makes the shared memory: all

@@ -19,7 +19,6 @@ static void open_service(void)
 	static char root_key[] = "/tmp/fuzz-keys-XXXXXX/root", identity[] = "/tmp/fuzz-keys-XXXXXX/identity";
 	char folder[] = "/tmp/fuzz-keys-XXXXXX";
 	struct provider_options options = { .location = root_key, .may_create = 1 };
-	int made;
 
 	secret_init();
 	if (mkdtemp(folder) == NULL)
@@ -27,7 +26,8 @@ static void open_service(void)
 	memcpy(root_key, folder, strlen(folder));
 	memcpy(identity, folder, strlen(folder));
 	service.keys.provider = &provider_file;
-	if (provider_file.open(&options, &service.keys.root) < 0 || signer_open(&service.keys, identity, &service.signer, &made) < 0)
+	if (provider_file.open(&options, &service.keys.root) < 0 || signer_create(&service.keys, identity) < 0
+		|| signer_read(identity, &service.identity) < 0 || service_open(&service) < 0)
 		fatal("%s", err_text());
 	unlink(root_key);
 	unlink(identity);

@@ -403,37 +403,125 @@ TEST(tenant_keys_are_unwrapped_once_and_forgotten_in_time, "KEY-4")
 	cache_clear(&c);
 }
 
+static int open_identity(struct hierarchy *h, struct signer **out)
+{
+	struct secret *file = NULL;
+	int rc = signer_read(in_folder("identity"), &file);
+
+	if (rc == 0)
+		rc = signer_open(h, file, out);
+	secret_free(file);
+	return rc;
+}
+
 TEST(identity_file_belongs_to_its_root_key, "KEY-2,SEC-7")
 {
 	static struct hierarchy right, wrong;
 	struct signer *a = NULL, *b = NULL;
 	uint8_t first[SIGNER_POINT_SIZE], again[SIGNER_POINT_SIZE];
 	struct buf file = BUF_INIT;
-	int made;
 
 	begin();
 	open_hierarchy(&right, "root-a");
 	open_hierarchy(&wrong, "root-b");
-	CHECK_INT(signer_open(&right, in_folder("identity"), &a, &made), 0);
-	CHECK_INT(made, 1);
-	CHECK_INT(signer_open(&right, in_folder("identity"), &b, &made), 0);
-	CHECK_INT(made, 0);
+	CHECK_INT(open_identity(&right, &a), ERR_NOT_FOUND);
+	CHECK_INT(signer_create(&right, in_folder("identity")), 0);
+	CHECK_INT(open_identity(&right, &a), 0);
+	/* One that is there stays. */
+	CHECK_INT(signer_create(&right, in_folder("identity")), 0);
+	CHECK_INT(open_identity(&right, &b), 0);
 	signer_public(a, first);
 	signer_public(b, again);
 	CHECK(memcmp(first, again, sizeof first) == 0);
 	signer_close(b);
-	CHECK_INT(signer_open(&wrong, in_folder("identity"), &b, &made), ERR_TAMPERED);
+	CHECK_INT(open_identity(&wrong, &b), ERR_TAMPERED);
 	chmod(in_folder("identity"), 0644);
-	CHECK_INT(signer_open(&right, in_folder("identity"), &b, &made), ERR_FORBIDDEN);
+	CHECK_INT(open_identity(&right, &b), ERR_FORBIDDEN);
 	chmod(in_folder("identity"), 0600);
 	CHECK_INT(file_read(in_folder("identity"), 4096, &file), 0);
 	file.data[file.len / 2] ^= 1;
 	CHECK_INT(file_write(in_folder("identity"), file.data, file.len, 0600), 0);
-	CHECK_INT(signer_open(&right, in_folder("identity"), &b, &made), ERR_TAMPERED);
+	CHECK_INT(open_identity(&right, &b), ERR_TAMPERED);
 	signer_close(a);
 	buf_free(&file);
 	hierarchy_close(&right);
 	hierarchy_close(&wrong);
+	end();
+}
+
+/* The file is as docs/keys.md says; the key comes back by the right passphrase alone, whatever of the file is changed. */
+TEST(root_key_under_a_passphrase, "KEY-2,SEC-7")
+{
+	const struct provider *p = &provider_passphrase;
+	struct secret *right = secret_of("correct horse battery"), *wrong = secret_of("correct horse batterz"), *few = secret_of("too short");
+	struct secret *plain = secret_random(32), *got = NULL;
+	char path[128];
+	struct provider_options options = { .location = path, .may_create = 1, .passphrase = few };
+	struct blob_label label = { .purpose = "data/x", .version = 1 };
+	struct provider_root *root = NULL;
+	struct buf blob = BUF_INIT, file = BUF_INIT;
+	struct uuid first, again;
+
+	begin();
+	snprintf(path, sizeof path, "%s", in_folder("pass"));
+	CHECK_INT(p->open(&options, &root), ERR_INVALID);
+	options.passphrase = right;
+	CHECK_INT(p->open(&options, &root), 0);
+	CHECK(!p->is_sealed(root));
+	p->describe(root, &first);
+	CHECK_INT(p->wrap(root, &label, plain, &blob), 0);
+	p->seal(root);
+	CHECK(p->is_sealed(root));
+	CHECK_INT(p->unwrap(root, &label, view(&blob), &got), ERR_SEALED);
+	CHECK_INT(p->wrap(root, &label, plain, &blob), ERR_SEALED);
+	CHECK_INT(p->unseal(root, wrong), ERR_FORBIDDEN);
+	CHECK(p->is_sealed(root));
+	CHECK_INT(p->unseal(root, right), 0);
+	CHECK_INT(p->unwrap(root, &label, view(&blob), &got), 0);
+	CHECK(got && secret_equal(plain, got));
+	secret_free(got);
+	got = NULL;
+	/* Another passphrase for the same key. */
+	CHECK_INT(p->change(root, options.location, few), ERR_INVALID);
+	CHECK_INT(p->change(root, options.location, wrong), 0);
+	p->close(root);
+	CHECK_INT(p->open(&options, &root), 0);
+	p->describe(root, &again);
+	CHECK(uuid_equal(&first, &again) && p->is_sealed(root));
+	CHECK_INT(p->unseal(root, right), ERR_FORBIDDEN);
+	CHECK_INT(p->unseal(root, wrong), 0);
+	CHECK_INT(p->unwrap(root, &label, view(&blob), &got), 0);
+	CHECK(got && secret_equal(plain, got));
+	p->close(root);
+	/* Magic, id, salt, costs, blob: each is needed as it is. */
+	CHECK_INT(file_read(options.location, 4096, &file), 0);
+	CHECK_INT(file.len, 125);
+	for (size_t i = 0; i < file.len; i += 31) {
+		int rc;
+
+		file.data[i] ^= 1;
+		CHECK_INT(file_write(options.location, file.data, file.len, 0600), 0);
+		rc = p->open(&options, &root);
+		CHECK(rc == 0 || rc == ERR_TAMPERED);
+		if (rc == 0) {
+			CHECK(p->unseal(root, wrong) == ERR_FORBIDDEN);
+			p->close(root);
+		}
+		file.data[i] ^= 1;
+	}
+	memset(file.data + 40, 0xff, 8);
+	CHECK_INT(file_write(options.location, file.data, file.len, 0600), 0);
+	CHECK_INT(p->open(&options, &root), ERR_TAMPERED);
+	CHECK_INT(unlink(options.location), 0);
+	options.may_create = 0;
+	CHECK_INT(p->open(&options, &root), ERR_SEALED);
+	secret_free(got);
+	secret_free(plain);
+	secret_free(right);
+	secret_free(wrong);
+	secret_free(few);
+	buf_free(&blob);
+	buf_free(&file);
 	end();
 }
 

@@ -34,7 +34,7 @@
 	} \
 	static void run_##name(void)
 
-static const char *keyd_program = KEYD_PATH;
+static const char *keyd_program = KEYD_PATH, *keyd_provider = "file";
 static char folder[64];
 static char socket_path[96], root_path[96], identity_path[96], log_path[96];
 static pid_t keyd_pid;
@@ -51,8 +51,8 @@ static inline void run_keyd(void)
 	dup2(null, 0);
 	dup2(null, 1);
 	dup2(log, 2);
-	execl(keyd_program, "keyward-keyd", "--socket", socket_path, "--root-key", root_path, "--identity", identity_path,
-		"--user", "nobody", "--allow", "root,daemon", "--socket-group", "daemon", (char *)NULL);
+	execl(keyd_program, "keyward-keyd", "--socket", socket_path, "--provider", keyd_provider, "--root-key", root_path,
+		"--identity", identity_path, "--user", "nobody", "--allow", "root,daemon", "--socket-group", "daemon", (char *)NULL);
 	_exit(127);
 }
 
@@ -190,5 +190,22 @@ static inline struct secret *sample_key(struct sample *s, struct keys_client *c)
 	return key;
 }
 #endif
+
+/* Asks for a device key sealed to a key of our own; the code. */
+static inline int seal_as(struct keys_client *c, const struct sample *s, const struct keys_device *named, struct wire_view device)
+{
+	struct sealed *own = NULL;
+	struct buf jwe = BUF_INIT;
+	uint8_t point[SEALED_POINT_SIZE];
+	int rc;
+
+	CHECK_INT(sealed_new(&own), 0);
+	sealed_public(own, point);
+	rc = keys_device_seal(c, &s->request, named, device, &s->agent, point, &jwe);
+	CHECK(rc == 0 ? jwe.len > 0 : jwe.len == 0);
+	sealed_free(own);
+	buf_free(&jwe);
+	return rc;
+}
 
 #endif

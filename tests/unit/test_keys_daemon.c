@@ -63,22 +63,6 @@ TEST_KEYD(device_keys_have_the_size_asked_for, "KEY-1")
 	end_keyd(&c);
 }
 
-static int seal_as(struct keys_client *c, const struct sample *s, const struct keys_device *named, struct wire_view device)
-{
-	struct sealed *own = NULL;
-	struct buf jwe = BUF_INIT;
-	uint8_t point[SEALED_POINT_SIZE];
-	int rc;
-
-	CHECK_INT(sealed_new(&own), 0);
-	sealed_public(own, point);
-	rc = keys_device_seal(c, &s->request, named, device, &s->agent, point, &jwe);
-	CHECK(rc == 0 ? jwe.len > 0 : jwe.len == 0);
-	sealed_free(own);
-	buf_free(&jwe);
-	return rc;
-}
-
 TEST_KEYD(no_key_is_sealed_for_another_tenant_device_or_version, "KEY-1,SEC-7")
 {
 	struct keys_client c;

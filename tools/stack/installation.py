@@ -47,12 +47,15 @@ def has_ipv6():
 
 
 class Installation:
-    def __init__(self, folder, build="release", port=8443, workers=2, mode="msp", settings=None):
-        """BUILD: "release" or "sanitize". SETTINGS: more lines for keyward.conf, by name."""
+    def __init__(self, folder, build="release", port=8443, workers=2, mode="msp", settings=None, root_key="file",
+                 passphrase=None):
+        """BUILD: "release" or "sanitize". SETTINGS: more lines for keyward.conf, by name. ROOT_KEY: its provider; PASSPHRASE, for the
+        one of that name, is told to the key service at each start by prepare() only."""
         self.folder = pathlib.Path(os.path.abspath(folder))      # as people know it; a link to self.state, or the same
         self.state = place(folder)
         self.build_name, self.port, self.workers, self.mode = build, port, workers, mode
         self.settings = settings or {}
+        self.root_key, self.passphrase = root_key, passphrase
         self.build = ROOT / "build" / build
         self.kore = ROOT / "build" / ("kore" if build == "release" else "kore-sanitize")
         self.conf = self.state / "etc" / "keyward.conf"
@@ -78,8 +81,8 @@ class Installation:
                 "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99"}
 
     def _keyd(self):
-        argv = [self._program("keys", "keyward-keyd"), "--socket", str(self.state / "run" / "keyd.sock"), "--root-key",
-                str(self.state / "keys" / "root.key"), "--identity", str(self.state / "keys" / "identity"), "--user", "keyward-keys",
+        argv = [self._program("keys", "keyward-keyd"), "--socket", str(self.state / "run" / "keyd.sock"), "--provider", self.root_key,
+                "--root-key", str(self.state / "keys" / "root.key"), "--identity", str(self.state / "keys" / "identity"), "--user", "keyward-keys",
                 "--allow", KEYD_USERS, "--socket-group", "keyward"]
         return Process("keyd", argv, self.state, env=self._sanitizers())
 
@@ -161,8 +164,24 @@ class Installation:
         self._share()
         self.database.prepare()
         self._configure()
+        self._make_root_key()
         self.start("database", "keyd")
+        if self.passphrase:
+            self.keyward("unseal", typed=self.passphrase)
         return self.keyward("init")
+
+    def _make_root_key(self):
+        """Where keyd does not make it by itself at its first start."""
+        files = {"--root-key": self.state / "keys" / "root.key", "--identity": self.state / "keys" / "identity"}
+        if self.passphrase is None or files["--identity"].exists():
+            return
+        argv = [self._program("keys", "keyward-keyd"), "--create", "--provider", self.root_key]
+        for option, path in files.items():
+            argv += [option, str(path)]
+        p = subprocess.run(argv, input=f"{self.passphrase}\n", env=dict(os.environ, **self._sanitizers()), stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+        if p.returncode != 0:
+            raise Failed(f"the root key could not be made: {p.stdout}")
 
     def take(self):
         """This program alone runs the installation from now on."""
@@ -290,11 +309,11 @@ class Installation:
     def address(self, site, path=""):
         return f"https://{SITES[site]}:{self.port}{path}"
 
-    def keyward(self, *args, check=True):
-        """The administrator's command; what it printed."""
+    def keyward(self, *args, check=True, typed=None):
+        """The administrator's command; what it printed. TYPED: a line for its standard input."""
         env = dict(os.environ, **self._sanitizers(detect_leaks="1"))
-        p = subprocess.run([self._program("admin", "keyward"), "--config", str(self.conf), *args], stdin=subprocess.DEVNULL, env=env,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        p = subprocess.run([self._program("admin", "keyward"), "--config", str(self.conf), *args], env=env,
+                           input="" if typed is None else f"{typed}\n", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if check and p.returncode != 0:
             raise Failed(f"keyward {' '.join(args)} failed:\n{p.stdout}{p.stderr}".strip())
         return p.stdout if check else p

@@ -1,0 +1,25 @@
+/* provider.c - the table of providers. */
+#include "keys/provider.h"
+
+#include <string.h>
+
+#include "base/err.h"
+
+static const struct provider *const providers[] = { &provider_file, &provider_passphrase };
+
+int provider_find(const char *name, const struct provider **out)
+{
+	struct buf names = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
+		if (strcmp(providers[i]->name, name) == 0) {
+			*out = providers[i];
+			buf_free(&names);
+			return 0;
+		}
+		buf_printf(&names, "%s%s", i ? ", " : "", providers[i]->name);
+	}
+	err_set(ERR_NOT_FOUND, "there is no provider \"%s\" of root keys; there are: %s", name, buf_str(&names));
+	buf_free(&names);
+	return ERR_NOT_FOUND;
+}

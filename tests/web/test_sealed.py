@@ -1,0 +1,61 @@
+"""An installation whose root key is under a passphrase, from its making through seal and unseal; what pages and agents see meanwhile."""
+import shutil
+
+from fixtures import fixture, scratch
+from stack.installation import Installation, free_port
+from stack.process import wait_until
+from test_pipeline import World
+from web import make_tenant
+
+PASSPHRASE = "a passphrase that people keep"
+
+
+@fixture("file")
+def world():
+    shutil.rmtree(scratch() / "sealed", ignore_errors=True)
+    with Installation(scratch() / "sealed", "sanitize", free_port(), root_key="passphrase", passphrase=PASSPHRASE) as it:
+        it.prepare()
+        it.start()
+        yield World(it)
+
+
+def until(ask):
+    """Each thread of a worker looks every few seconds."""
+    wait_until(ask, 120, "the notice is not as it should be")
+
+
+def sealed_everywhere(server, *clients):
+    ready = clients[0].get("/readyz")
+    assert ready.status == 503 and "sealed" in ready.text
+    status = server.keyward("status", check=False)
+    assert status.returncode == 1 and "keyward unseal" in status.stdout
+
+
+def test_sealed_is_said_and_heals_by_itself(world):
+    # covers: KEY-2, OPS-2, SEC-7
+    server, console, central = world.it, world.console(), world.central()
+    assert console.get("/readyz").status == 200 and "is sealed" not in console.get("/account").text
+    assert server.keyward("seal").startswith("sealed")
+    sealed_everywhere(server, console)
+    until(lambda: "key service is sealed" in console.get("/devices").text)
+    until(lambda: "key service is sealed" in central.get("/tenants").text)
+    refused = server.keyward("tenant", "create", "later", "Later", "a@later.example", check=False)
+    assert refused.returncode == 1 and "sealed" in refused.stderr
+    wrong = server.keyward("unseal", check=False, typed="not the passphrase")
+    assert wrong.returncode == 1 and "passphrase is wrong" in wrong.stderr
+    assert server.keyward("unseal", typed=PASSPHRASE).startswith("unsealed")
+    assert console.get("/readyz").status == 200
+    until(lambda: "key service is sealed" not in console.get("/devices").text)
+    assert "is not sealed" in server.keyward("unseal", typed="anything")
+
+
+def test_a_restart_seals_and_what_was_made_comes_back(world):
+    # covers: KEY-1, KEY-2, OPS-2
+    server, console = world.it, world.console()
+    slug, _ = make_tenant(server)
+    server.restart("keyd")
+    sealed_everywhere(server, console)
+    server.keyward("unseal", typed=PASSPHRASE)
+    assert console.get("/readyz").status == 200
+    # A tenant key that was wrapped before opens: its secrets can be shown and set.
+    assert "passphrase:" in server.keyward("tenant", "passphrase", slug)
