@@ -12,7 +12,6 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
-from stack.installation import SITES
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
@@ -37,7 +36,7 @@ class Person:
         options = webdriver.ChromeOptions()
         for flag in FLAGS:
             options.add_argument(flag)
-        keys = [key_hash(installation.state / "tls" / f"{name}.crt") for name in SITES.values()]
+        keys = [key_hash(installation.state / "tls" / f"{name}.crt") for name in installation.sites.values()]
         options.add_argument("--ignore-certificate-errors-spki-list=" + ",".join(keys))
         if not scripts:
             options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})

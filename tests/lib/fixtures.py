@@ -118,6 +118,18 @@ def server():
         yield it
 
 
+@fixture("run", shared=True)
+def guest_server():
+    """An installation whose agents are virtual machines (vm.Vm): its agent service has a name that is not this machine's alone.
+    Tests make tenants of their own in it, and do not stop any part of it."""
+    from stack.installation import Installation, free_port
+    shutil.rmtree(scratch() / "guest-server", ignore_errors=True)
+    with Installation(scratch() / "guest-server", "sanitize", free_port(), sites={"agents": "agents.keyward.test"}) as it:
+        it.prepare()
+        it.start()
+        yield it
+
+
 @fixture("test")
 def env():
     """os.environ, put back afterwards."""

@@ -3,7 +3,7 @@ import ctypes
 import ctypes.util
 import uuid
 
-from stack.client import PASSWORD, SITES, Answer, Client  # noqa: F401
+from stack.client import PASSWORD, Answer, Client  # noqa: F401
 
 _sodium = None
 

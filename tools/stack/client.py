@@ -7,8 +7,6 @@ import re
 import socket
 import urllib.parse
 
-from stack.installation import SITES
-
 PASSWORD = "Correct-horse-7"     # of people who are made for a test or a demonstration
 
 
@@ -48,7 +46,7 @@ class Client:
     different machines, and an address has so many tries to sign in."""
 
     def __init__(self, installation, site, source=None):
-        self.it, self.site, self.host = installation, site, SITES[site]
+        self.it, self.site, self.host = installation, site, installation.sites[site]
         self.source = source or f"127.{random.randint(16, 250)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
         self.origin = installation.address(site)
         self.cookies = {}

@@ -48,14 +48,15 @@ def has_ipv6():
 
 class Installation:
     def __init__(self, folder, build="release", port=8443, workers=2, mode="msp", settings=None, root_key="file",
-                 passphrase=None):
+                 passphrase=None, sites=None):
         """BUILD: "release" or "sanitize". SETTINGS: more lines for keyward.conf, by name. ROOT_KEY: its provider; PASSPHRASE, for the
-        one of that name, is told to the key service at each start by prepare() only."""
+        one of that name, is told to the key service at each start by prepare() only. SITES: host names other than usual."""
         self.folder = pathlib.Path(os.path.abspath(folder))      # as people know it; a link to self.state, or the same
         self.state = place(folder)
         self.build_name, self.port, self.workers, self.mode = build, port, workers, mode
         self.settings = settings or {}
         self.root_key, self.passphrase = root_key, passphrase
+        self.sites = {**SITES, **(sites or {})}
         self.build = ROOT / "build" / build
         self.kore = ROOT / "build" / ("kore" if build == "release" else "kore-sanitize")
         self.conf = self.state / "etc" / "keyward.conf"
@@ -105,7 +106,7 @@ class Installation:
 
     def _certificates(self):
         certificates.make_ca(self.state / "ca", self.ca)
-        for name in SITES.values():
+        for name in self.sites.values():
             certificates.make_certificate(self.state / "tls", self.state / "ca", self.ca, name)
             for end, mode in (("key", 0o440), ("crt", 0o444)):
                 file = self.state / "tls" / f"{name}.{end}"
@@ -126,7 +127,7 @@ class Installation:
         roles = {f"database.{r}": self.database.conninfo(f"keyward_{r}") for r in ("central", "console", "agent", "jobs")}
         return {
             "mode": self.mode, "state": str(self.state), "port": str(self.port),
-            **{f"domain.{site}": name for site, name in SITES.items()},
+            **{f"domain.{site}": name for site, name in self.sites.items()},
             # keyward_owner itself cannot sign in; the superuser becomes it.
             **roles, "database.superuser": self.database.conninfo("postgres", "postgres"),
             "database.owner": self.database.conninfo("postgres"),
@@ -144,7 +145,7 @@ class Installation:
             binds="\n".join(f"\tbind {a} {self.port}" for a in listen), workers=self.workers,
             module=self._program("kore", "keyward.so"),
             chroot=self.state / "run", tls=self.state / "tls", dh=self.state / "etc" / "dh.pem", pid=self.state / "pid" / "kore",
-            **SITES))
+            **self.sites))
 
     def prepare(self):
         """Everything on disk, and the database's schema. Ends what a killed run has left. Starts database and key service;
@@ -287,7 +288,7 @@ class Installation:
 
     def _web_answers(self):
         try:
-            return all(self.request(site, "/healthz")[0] for site in SITES)
+            return all(self.request(site, "/healthz")[0] for site in self.sites)
         except OSError:
             return False
 
@@ -296,7 +297,7 @@ class Installation:
 
     def request(self, site, path, seconds=10):
         """A plain GET over checked TLS: (status, text). For more, tests use a browser or the client of their choice."""
-        name = SITES[site]
+        name = self.sites[site]
         with socket.create_connection(("127.0.0.1", self.port), seconds) as plain:
             with self.tls_context().wrap_socket(plain, server_hostname=name) as s:
                 s.sendall(f"GET {path} HTTP/1.1\r\nHost: {name}:{self.port}\r\nConnection: close\r\n\r\n".encode())
@@ -307,7 +308,7 @@ class Installation:
         return int(head.split()[1]), body.decode(errors="replace")
 
     def address(self, site, path=""):
-        return f"https://{SITES[site]}:{self.port}{path}"
+        return f"https://{self.sites[site]}:{self.port}{path}"
 
     def keyward(self, *args, check=True, typed=None):
         """The administrator's command; what it printed. TYPED: a line for its standard input."""
