@@ -78,10 +78,8 @@ int ipc_receive(int fd, struct buf *in)
 	in->len = 0;         /* buf_reset would end the "string", and with it the message's first byte */
 	if (n < 0)
 		return err_set(ERR_UNAVAILABLE, "receive: %s", strerror(errno));
-	if (message.msg_flags & MSG_TRUNC)
-		return err_set(ERR_TOO_LARGE, "message of more than %d bytes", IPC_MESSAGE_MAX);
 	buf_extend(in, (size_t)n);
-	return 0;
+	return message.msg_flags & MSG_TRUNC ? err_set(ERR_TOO_LARGE, "message of more than %d bytes", IPC_MESSAGE_MAX) : 0;
 }
 
 static int wait_readable(struct ipc_client *c)

@@ -28,7 +28,7 @@ void ipc_client_close(struct ipc_client *c);
 int ipc_listen(const char *path, mode_t mode);
 /* User and process id of the peer as the kernel knows them. */
 int ipc_peer(int fd, uid_t *uid, pid_t *pid);
-/* One whole message; 0 with an empty IN when the peer has closed. */
+/* One whole message; 0 with an empty IN when the peer has closed. ERR_TOO_LARGE: IN holds its beginning. */
 int ipc_receive(int fd, struct buf *in);
 int ipc_send(int fd, const struct buf *out);
 

@@ -1,6 +1,7 @@
 /* secret.h - a secret is a type with an owner.
  *
- * Memory from libsodium's guarded heap: locked against swap, left out of core dumps, between guard pages, wiped when freed.
+ * Memory from libsodium's guarded heap: locked against swap, left out of core dumps, between guard pages, wiped when freed. A few
+ * small pieces of each thread stay for its next secrets.
  * A secret is never printed, never copied into other memory by this module, and compared only in constant time.
  * Whoever holds the pointer owns it and calls secret_free; passing `const struct secret *` lends it for the call. */
 #ifndef BASE_SECRET_H
@@ -11,6 +12,7 @@
 struct secret {
 	unsigned char *data;
 	size_t len;
+	size_t size;                 /* of the memory: an owner may shorten LEN */
 };
 
 struct secret *secret_new(size_t len);                       /* zeroed */

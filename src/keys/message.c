@@ -6,7 +6,7 @@
 
 void message_begin(struct buf *b)
 {
-	buf_reset(b);
+	message_wipe(b);
 	if (b->cap <= IPC_MESSAGE_MAX)
 		buf_extend(b, IPC_MESSAGE_MAX);
 	buf_reset(b);
@@ -15,6 +15,6 @@ void message_begin(struct buf *b)
 void message_wipe(struct buf *b)
 {
 	if (b->data)
-		secret_wipe(b->data, b->cap);
+		secret_wipe(b->data, b->len);
 	buf_reset(b);
 }

@@ -35,9 +35,9 @@ enum message_type {
 #undef X
 };
 
-/* Empties B and makes room for a whole message, so that it does not move while it is filled and leaves no copy behind. */
+/* Wipes B and makes room for a whole message, so that it does not move while it is filled and leaves no copy behind. */
 void message_begin(struct buf *b);
-/* Wipes all that B has room for, and empties it. */
+/* Wipes what B holds, and empties it: a message must never be made shorter otherwise. */
 void message_wipe(struct buf *b);
 
 #endif
