@@ -30,12 +30,6 @@ static const struct {
 #undef X
 };
 
-static const char *const actors[] = {
-#define X(id, name) name,
-	DB_ACTORS(X)
-#undef X
-};
-
 const char *audit_event_name(enum audit_event e)
 {
 	return events[e].name;
@@ -68,7 +62,7 @@ int audit_log(struct db *db, enum audit_event event, const struct audit_object *
 	 * that two transactions cannot wait for each other. */
 	int rc = db_at_commit(db, "select audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 		DB_ARGS(db_text_arg(category_names[events[event].category]), db_text_arg(events[event].name),
-			db_text_arg(actors[a->kind]), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name),
+			db_text_arg(db_actor_kind_name(a->kind)), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name),
 			db_text_arg(o->kind), db_uuid_arg(o->id), db_text_arg(o->name), db_json_arg(detail), db_text_arg(a->address),
 			db_text_arg(a->request)));
 

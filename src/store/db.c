@@ -77,6 +77,17 @@ const struct db_actor *db_actor(const struct db *db)
 	return &db->actor;
 }
 
+const char *db_actor_kind_name(enum db_actor_kind kind)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		DB_ACTORS(X)
+#undef X
+	};
+
+	return names[kind];
+}
+
 const struct uuid *db_user(const struct db *db)
 {
 	const struct db_actor *a = db_actor(db);

@@ -48,6 +48,8 @@ enum db_actor_kind {
 #undef X
 };
 
+const char *db_actor_kind_name(enum db_actor_kind kind);
+
 /* Strings are borrowed and must live until the transaction ends; NULL where there is none. */
 struct db_actor {
 	enum db_actor_kind kind;

@@ -128,10 +128,11 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select r.agent, r.status, r.closed is not null, r.access, r.recipient_key, r.requested,"
 		" coalesce(r.key_version, 0), d.id, coalesce(nullif(d.name, ''), d.provider_device), d.provider_device, d.filesystem,"
-		" d.mount_point, d.access, a.state = 'active', r.instance, coalesce(r.asked_device, r.device), r.unplaced, d.kind = '" DEVICE_KIND_RAID "', d.key_version, "
-		KEY_PAIR_COLUMNS " from key_request r join device d on d.tenant = r.tenant and d.id = r.device"
-		" join agent a on a.tenant = r.tenant and a.id = r.agent join tenant t on t.id = r.tenant left join device_key k on k.tenant = r.tenant and k.device = r.device"
-		" and k.state = 'active' where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id)));
+		" d.mount_point, d.access, a.state = 'active', r.instance, coalesce(r.asked_device, r.device), r.unplaced,"
+		" d.kind = '" DEVICE_KIND_RAID "', d.key_version, " KEY_PAIR_COLUMNS " from key_request r"
+		" join device d on d.tenant = r.tenant and d.id = r.device join agent a on a.id = $2 join tenant t on t.id = r.tenant"
+		" left join device_key k on k.tenant = r.tenant and k.device = r.device and k.state = 'active'"
+		" where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
 
 	if (rc < 0)
 		return rc;

@@ -5,25 +5,32 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "store/device_step.h"
 #include "store/request_step.h"
 
-/* Nothing here waits for the database: all of it travels with the commit. */
+/* Nothing here waits for the database: all of it travels with the commit, as one statement. */
 static int deliver(struct db *db, const struct request_held *h, int64_t version)
 {
+	const struct db_actor *a = db_actor(db);
 	/* The answer was lost: the same key to the same one-time key is nothing new, but it is logged. */
 	int again = h->status == REQUEST_DELIVERED && h->version == version, rc;
 	int to = again ? REQUEST_DELIVERED : request_next(h->status, REQUEST_EVENT_DELIVER);
+	struct uuid decision = uuid_new();
+	json_t *detail;
 
 	if (to < 0)
 		return to;
-	/* One new version of the row, not one for its status and one for the rest. */
-	rc = db_queue(db, "update key_request set status = $2, delivered = now(), key_version = $3 where id = $1",
-		DB_ARGS(db_uuid_arg(&h->id), db_text_arg(request_state_name((enum request_state)to)), db_int_arg(version)));
-	if (rc == 0 && !again)
-		rc = request_record(db, h, request_event_name(REQUEST_EVENT_DELIVER), NULL);
-	if (rc == 0)
-		rc = request_log(db, AUDIT_KEY_DELIVERED, h, again ? json_pack("{s:b,s:I}", "again", 1, "version", (json_int_t)version) : NULL);
+	detail = json_pack("{s:s}", "device", h->name);
+	if (again) {
+		json_set_bool(detail, "again", 1);
+		json_set_int(detail, "version", version);
+	}
+	rc = db_at_commit(db, "select key_deliver($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", DB_ARGS(db_uuid_arg(&h->id),
+		db_uuid_arg(&decision), db_int_arg(version), db_bool_arg(again), db_text_arg(db_actor_kind_name(a->kind)),
+		db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name), db_text_arg(h->name), db_json_arg(detail),
+		db_text_arg(a->address), db_text_arg(a->request)));
+	json_decref(detail);
 	return rc;
 }
 

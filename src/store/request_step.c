@@ -62,17 +62,6 @@ int request_log(struct db *db, enum audit_event event, const struct request_held
 	return audit_log(db, event, &(struct audit_object) { "request", &h->id, h->name }, detail);
 }
 
-static const char *actor_kind(const struct db *db)
-{
-	static const char *const names[] = {
-#define X(id, name) name,
-		DB_ACTORS(X)
-#undef X
-	};
-
-	return names[db_actor(db)->kind];
-}
-
 int request_record(struct db *db, const struct request_held *h, const char *what, const char *comment)
 {
 	const struct db_actor *a = db_actor(db);
@@ -80,7 +69,7 @@ int request_record(struct db *db, const struct request_held *h, const char *what
 
 	return db_queue(db, "insert into key_decision (tenant, id, request, decision, by_kind, by_id, by_name, comment)"
 		" values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)", DB_ARGS(db_uuid_arg(&id), db_uuid_arg(&h->id),
-		db_text_arg(what), db_text_arg(actor_kind(db)), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id),
+		db_text_arg(what), db_text_arg(db_actor_kind_name(a->kind)), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id),
 		db_text_arg(a->name), db_text_arg(comment)));
 }
 
