@@ -3,6 +3,26 @@
 -- generated is set by triggers now, which are called where a column that they look at is written.
 
 ALTER TABLE key_request ALTER COLUMN gist DROP EXPRESSION, ALTER COLUMN due DROP EXPRESSION, ALTER COLUMN revoke_due DROP EXPRESSION;
+-- Every index costs, too, where a column that one of them knows is changed; where none is, the new version of the row stays on its page
+-- and no index learns of it. So no index knows what a delivery changes: they tell phases apart, in which approved and delivered are one ...
+ALTER TABLE key_request ADD COLUMN phase text NOT NULL GENERATED ALWAYS AS (CASE status WHEN 'delivered' THEN 'approved' ELSE status END)
+	STORED;
+ALTER TABLE key_request ALTER COLUMN phase DROP EXPRESSION;
+ALTER TABLE key_request SET (fillfactor = 80);
+DROP INDEX key_request_open_status, key_request_pooled;
+CREATE INDEX key_request_open_phase ON key_request (tenant, phase, requested, id) WHERE closed IS NULL;
+-- A pooled device is given to one instance at a time, whatever two agents ask at the same moment (POL-5).
+CREATE UNIQUE INDEX key_request_pooled ON key_request (tenant, device)
+	WHERE pooled AND NOT unplaced AND closed IS NULL AND phase IN ('pending', 'approved', 'revoking');
+-- ... and those that are approved and not delivered yet, the few whose agents have not come for them, are listed here.
+CREATE TABLE key_waiting (
+	tenant uuid NOT NULL,
+	request uuid NOT NULL,
+	PRIMARY KEY (tenant, request)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+INSERT INTO key_waiting SELECT tenant, id FROM key_request WHERE closed IS NULL AND status = 'approved';
+SELECT isolate('key_waiting');
+GRANT SELECT, INSERT, DELETE ON key_waiting TO keyward_console, keyward_agent, keyward_jobs;
 DROP TRIGGER key_request_again ON key_request;
 DROP FUNCTION key_request_again();
 DROP TRIGGER key_request_recount ON key_request;
@@ -21,10 +41,13 @@ CREATE TRIGGER key_request_gist BEFORE INSERT OR UPDATE OF agent, device, policy
 -- When something happens to it by itself, when a revocation's next step is due, and what is to be counted (sql/0013).
 CREATE FUNCTION key_request_state() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+	waited boolean := false;
+	waits CONSTANT boolean := NEW.closed IS NULL AND NEW.status = 'approved';
 	old_kind text;
 	new_kind text;
 BEGIN
 	IF TG_OP = 'UPDATE' THEN
+		waited := OLD.closed IS NULL AND OLD.status = 'approved';
 		-- A key that may be asked for again (INT-4) is a question anew: nothing of the former decision counts, and who made it is
 		-- not for the agent service to change otherwise.
 		IF OLD.status = 'revoked' AND NEW.status = 'pending' THEN
@@ -54,6 +77,12 @@ BEGIN
 			END IF;
 		END IF;
 	END IF;
+	IF waits AND NOT waited THEN
+		INSERT INTO key_waiting VALUES (NEW.tenant, NEW.id) ON CONFLICT DO NOTHING;
+	ELSIF waited AND NOT waits THEN
+		DELETE FROM key_waiting w WHERE w.tenant = NEW.tenant AND w.request = NEW.id;
+	END IF;
+	NEW.phase := CASE NEW.status WHEN 'delivered' THEN 'approved' ELSE NEW.status END;
 	NEW.due := CASE WHEN NEW.closed IS NULL AND NEW.status = 'pending' THEN least(NEW.approve_at, NEW.votes_expire) END;
 	NEW.revoke_due := CASE WHEN NEW.closed IS NOT NULL OR NEW.status NOT IN ('revoking', 'revoked') THEN NULL
 		WHEN NEW.status = 'revoking' AND NEW.revoke_ordered IS NULL THEN least(NEW.revoke_at, NEW.recheck_at) ELSE NEW.recheck_at END;
@@ -61,7 +90,15 @@ BEGIN
 END
 $$;
 CREATE TRIGGER key_request_state BEFORE INSERT OR UPDATE OF status, decided_by, approve_at, votes_expire, revoke_at, revoke_ordered, recheck_at,
-	closed, due, revoke_due ON key_request FOR EACH ROW EXECUTE FUNCTION key_request_state();
+	closed, phase, due, revoke_due ON key_request FOR EACH ROW EXECUTE FUNCTION key_request_state();
+
+CREATE FUNCTION key_request_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM key_waiting w WHERE w.tenant = OLD.tenant AND w.request = OLD.id;
+	RETURN NULL;
+END
+$$;
+CREATE TRIGGER key_request_gone AFTER DELETE ON key_request FOR EACH ROW EXECUTE FUNCTION key_request_gone();
 
 -- As in sql/0003, with one statement that takes the lock on the chain's head, counts on and hashes, instead of two, and the hashed text
 -- in one function: PostgreSQL sends an array as 20 bytes about it, then each member as four bytes of length, -1 for a null, and its bytes.

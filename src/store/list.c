@@ -211,7 +211,7 @@ static int add_filters(struct listing *l)
 
 		if (name == NULL || value == NULL || *value == '\0')
 			continue;
-		while (f && f->name && strcmp(f->name, name) != 0)
+		while (f && f->name && (strcmp(f->name, name) != 0 || (f->value && strcmp(f->value, value) != 0)))
 			f++;
 		if (f == NULL || f->name == NULL)
 			return err_set(ERR_INVALID, "%s: no such filter", name);

@@ -25,9 +25,10 @@ struct list_column {
 	int descending;              /* unless the user says otherwise */
 };
 
-/* SQL in which $ stands for the argument: "d.status = $", "e.at >= $::timestamptz". */
+/* SQL in which $ stands for the argument: "d.status = $", "e.at >= $::timestamptz". The first row that fits counts. */
 struct list_filter {
 	const char *name, *condition;
+	const char *value;           /* for this argument alone; NULL: any */
 };
 
 /* How rows of the list are found by the names that sql/0014_search.sql knows: SQL that gives ids of them, and may give too many, for

@@ -73,7 +73,7 @@ int request_open(struct db *db, const struct request_question *q, struct uuid *i
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 /* What the answer to an agent that asks again takes, locked, with the keys that may have to be sealed, in one question to the database.
- * Of *OUT just id, agent, instance, asked, unplaced, status, closed, access, recipient_key, requested, delivered_version, agent_active, and of its device id, name,
+ * The acting agent is the one whose state counts. Of *OUT just id, agent, instance, asked, unplaced, status, closed, access, recipient_key, requested, delivered_version, agent_active, and of its device id, name,
  * provider_device, filesystem, mount_point, access, is_raid and key_version are filled in. */
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
 /* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */

@@ -36,19 +36,25 @@ static const struct list_way open_ways[] = {
 		" where d.policy = any ($::uuid[])" },
 	{ NULL },
 };
-static const struct list_filter filters[] = {
-	{ "status", "r.status = $" },
-	{ "integrity", "r.integrity = $" },
-	{ "policy", "d.policy = $::uuid" },
-	{ "image", "r.image = $::uuid" },
-	{ "instance", "r.instance = $::uuid" },
-	{ "device", "r.device = $::uuid" },
-	{ "provider", "i.provider = $" },
-	{ NULL },
+#define FILTERS \
+	{ "integrity", "r.integrity = $" }, \
+	{ "policy", "d.policy = $::uuid" }, \
+	{ "image", "r.image = $::uuid" }, \
+	{ "instance", "r.instance = $::uuid" }, \
+	{ "device", "r.device = $::uuid" }, \
+	{ "provider", "i.provider = $" }, \
+	{ NULL }
+/* No index tells approved from delivered (sql/0016). */
+static const struct list_filter open_filters[] = {
+	{ "status", "r.status = $ and r.id in (select w.request from key_waiting w)", "approved" },
+	{ "status", "r.phase = 'approved' and r.status = $", "delivered" },
+	{ "status", "r.phase = $" },
+	FILTERS
 };
+static const struct list_filter filters[] = { { "status", "r.status = $" }, FILTERS };
 static const struct list_spec open_spec = {
 	.columns = COLUMNS, .from = FROM, .where = "r.closed is null", .id = "r.id", .sorts = sorts, .searches = searches,
-	.ways = open_ways, .filters = filters,
+	.ways = open_ways, .filters = open_filters,
 };
 static const struct list_spec history_spec = {
 	.columns = COLUMNS, .from = FROM, .id = "r.id", .sorts = sorts, .searches = searches, .filters = filters,
@@ -56,9 +62,9 @@ static const struct list_spec history_spec = {
 
 /* Pending ones; $2: a list of ids, or null for all. */
 static const struct list_spec pending_spec = {
-	.columns = COLUMNS, .from = FROM, .where = "r.closed is null and r.status = 'pending' and ($2::json is null or r.id in"
+	.columns = COLUMNS, .from = FROM, .where = "r.closed is null and r.phase = 'pending' and ($2::json is null or r.id in"
 		" (select x::uuid from json_array_elements_text($2::json) as x))", .id = "r.id", .sorts = sorts, .searches = searches,
-	.filters = filters,
+	.filters = open_filters,
 };
 
 /* One to look at twice: rules say no or nothing, or no rules are asked although there are some to ask. */
@@ -86,12 +92,13 @@ static int one(struct db *db, json_t **out, const char *sql, struct db_arg *args
 	return db_get_row(db, out, sql, args, count);
 }
 
-#define OPEN(status) LIST_COUNT("key_request where closed is null and status = '" status "'") " as " status
+#define OPEN(phase) LIST_COUNT("key_request where closed is null and phase = '" phase "'") " as " phase
 
 int request_totals(struct db *db, json_t **out)
 {
 	return one(db, out, "select " LIST_COUNT("instance where state = 'running'") " as instances, "
-		OPEN("pending") ", " OPEN("approved") ", " OPEN("delivered") ", " OPEN("denied") ", " OPEN("revoking") ", " OPEN("revoked"), DB_NONE);
+		OPEN("pending") ", " LIST_COUNT("key_waiting") " as approved, " LIST_COUNT("key_request where closed is null and phase = 'approved'"
+		" and status = 'delivered'") " as delivered, " OPEN("denied") ", " OPEN("revoking") ", " OPEN("revoked"), DB_NONE);
 }
 
 int request_pending(struct db *db, int64_t *out)

@@ -251,7 +251,7 @@ static int step_one(struct db *db, const struct uuid *id, clock_us now)
 int request_revocations_due(struct db *db, clock_us now, int limit)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select id from key_request where closed is null and status in ('revoking', 'revoked')"
+	int rc = db_query(db, &r, "select id from key_request where closed is null and phase in ('revoking', 'revoked')"
 		" and (recheck_at <= $1 or (revoke_at <= $1 and revoke_ordered is null and status = 'revoking')) order by id limit $2"
 		" for update skip locked", DB_ARGS(db_time_arg(now), db_int_arg(limit)));
 
