@@ -64,8 +64,8 @@ def populate(pg, tenant):
         ("insert into heartbeat (tenant, agent, at) values (%s, %s, now() + interval '1 month')", (tenant, ids["agent"])),
         ("insert into heartbeat (tenant, agent, at) values (%s, %s, date_trunc('month', now()) + interval '2 months 10 days')",
          (tenant, ids["agent"])),
-        ("insert into key_request (tenant, id, device, instance, agent, access, recipient_key, signature)"
-         " values (%s, %s, %s, %s, %s, 'read-only', %s, %s)",
+        ("insert into key_request (tenant, id, device, instance, agent, status, access, recipient_key, signature)"
+         " values (%s, %s, %s, %s, %s, 'approved', 'read-only', %s, %s)",
          (tenant, ids["request"], ids["device"], ids["instance"], ids["agent"], b"k" * 65, b"s" * 64)),
         ("insert into request_count values (%s, now(), 0, 0, 0, 1)", (tenant,)),
         ("insert into key_decision (tenant, id, request, decision, by_kind) values (%s, %s, %s, 'deny', 'user')",

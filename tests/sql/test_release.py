@@ -1,0 +1,70 @@
+"""What triggers keep about a key request (sql/0016) is always what its columns say; and a delivery costs no index anything."""
+import uuid
+
+from test_isolation import populate
+
+# How each of them follows from the rest of the row.
+DERIVED = {
+    "phase": "case status when 'delivered' then 'approved' else status end",
+    "due": "case when closed is null and status = 'pending' then least(approve_at, votes_expire) end",
+    "revoke_due": "case when closed is null and status = 'revoking' and revoke_ordered is null then least(revoke_at, recheck_at)"
+                  " when closed is null and status in ('revoking', 'revoked') then recheck_at end",
+    "gist": "md5(agent::text || device::text || coalesce(policy::text, '') || access || mount_point || integrity"
+            " || coalesce(jsonb_path_query_array(verdict, '$.**.status')::text, ''))",
+}
+WAITS = "exists (select 1 from key_waiting w where w.tenant = r.tenant and w.request = r.id) = (closed is null and status = 'approved')"
+
+
+def holds(c, request):
+    with c.cursor() as cur:
+        for column, expression in DERIVED.items():
+            cur.execute(f"select {column}, {expression} from key_request where id = %s", (request,))
+            kept, told = cur.fetchone()
+            assert kept == told, f"{column} is {kept}, but the row says {told}"
+        cur.execute(f"select {WAITS} from key_request r where id = %s", (request,))
+        assert cur.fetchone()[0], "listed as waiting, or not, but it is not so"
+
+
+def test_what_is_kept_follows_from_the_row(pg):
+    # covers: RUN-2, RUN-8, INT-2, POL-4
+    tenant = pg.new_tenant()
+    ids = populate(pg, tenant)
+    agent, console, jobs = (pg.connect(r, tenant=tenant, autocommit=True) for r in ("keyward_agent", "keyward_console", "keyward_jobs"))
+    steps = (
+        (jobs, "verdict = '{\"rules\": [{\"status\": \"passed\"}]}', integrity = 'good'"), (agent, "mount_point = '/elsewhere'"),
+        (console, "policy = null"), (agent, "status = 'delivered'"), (jobs, "status = 'revoking', revoke_at = now(), recheck_at = null"),
+        (jobs, "recheck_at = now() - interval '1 minute'"), (jobs, "revoke_ordered = now()"), (agent, "status = 'revoked'"),
+        (console, "status = 'pending'"), (jobs, "approve_at = now() + interval '1 hour'"), (jobs, "votes_expire = now()"),
+        (console, "status = 'approved', decided_by = gen_random_uuid()"), (jobs, "closed = now()"), (jobs, "closed = null"),
+        (jobs, "status = 'denied'"), (jobs, "status = 'approved'"),
+    )
+    for c in (agent, console, jobs):
+        holds(c, ids["request"])
+    for c, change in steps:
+        with c.cursor() as cur:
+            cur.execute(f"update key_request set {change} where id = %s", (ids["request"],))
+            assert cur.rowcount == 1
+        holds(c, ids["request"])
+    # One that was taken back and may be asked for again keeps nothing of the former decision.
+    assert pg.run("postgres", "select decided_by_name, revoke_at from key_request where id = %s", (ids["request"],)) == [(None, None)]
+    pg.run("postgres", "delete from key_request where id = %s", (ids["request"],))
+    assert pg.run("postgres", "select count(*) from key_waiting where tenant = %s", (tenant,))[0][0] == 0
+
+
+def test_a_delivery_touches_no_index(pg):
+    # covers: PERF-2, LOG-3
+    tenant = pg.new_tenant()
+    ids = populate(pg, tenant)
+    c = pg.connect("keyward_agent", tenant=tenant)
+    c.autocommit = False
+    with c.cursor() as cur:
+        cur.execute("select set_config('keyward.tenant', %s, true)", (str(tenant),))
+        for again, hot in ((False, 1), (True, 2)):
+            cur.execute("select key_deliver(%s, %s, 1, %s, 'agent', %s, null, 'disk', '{}', '192.0.2.1', 'r')",
+                        (ids["request"], uuid.uuid4(), again, ids["agent"]))
+            cur.execute("select pg_stat_get_xact_tuples_hot_updated('key_request'::regclass)")
+            assert cur.fetchone()[0] == hot
+    c.commit()
+    decisions = pg.run("postgres", "select count(*) from key_decision where request = %s and decision = 'deliver'", (ids["request"],))
+    entries = pg.run("postgres", "select count(*) from audit_entry where object_id = %s and event = 'key.delivered'", (ids["request"],))
+    assert (decisions[0][0], entries[0][0]) == (1, 2)
