@@ -281,7 +281,7 @@ static void do_provision(struct daemon *a)
 
 static void ask_for(struct daemon *a, struct device *d)
 {
-	if (d->wake > clock_ticks() || d->locked)
+	if (d->wake > clock_ticks() || device_rests(d))
 		return;
 	if (d->state == DEVICE_WAITING)
 		request_ask(&a->g, d);
@@ -334,7 +334,7 @@ static clock_us wanted(const struct daemon *a)
 
 		if (d->untold_opened || d->untold_closed)
 			return 0;
-		if ((d->state == DEVICE_WAITING || d->state == DEVICE_FAILED) && !d->locked && d->wake < at)
+		if ((d->state == DEVICE_WAITING || d->state == DEVICE_FAILED) && !device_rests(d) && d->wake < at)
 			at = d->wake;
 	}
 	return a->provision_due && a->provision_at < at ? a->provision_at : at;
@@ -396,7 +396,7 @@ static clock_us next_turn(const struct daemon *a)
 	clock_us now = clock_ticks(), at = now + SLEEP_MOST;
 
 	for (int i = 0; i < a->g.devices_count; i++)
-		if (a->g.devices[i].wake < at && !a->g.devices[i].locked)
+		if (a->g.devices[i].wake < at && !device_rests(&a->g.devices[i]))
 			at = a->g.devices[i].wake;
 	if (a->g.registered && a->beat_at < at)
 		at = a->beat_at;

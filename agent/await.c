@@ -134,7 +134,7 @@ static void count(const struct tool *t, int *open, int *lost)
 		const struct device *d = &t->g.devices[i];
 
 		*open += d->state == DEVICE_OPEN;
-		*lost += d->state == DEVICE_FAILED || d->state == DEVICE_DENIED;
+		*lost += d->state == DEVICE_FAILED || d->state == DEVICE_DENIED || d->held;
 	}
 }
 
@@ -144,7 +144,7 @@ static void step(struct tool *t)
 		struct device *d = &t->g.devices[i];
 
 		d->ask_reason = PROTO_REASON_USER;
-		if (d->wake > clock_ticks())
+		if (d->wake > clock_ticks() || device_rests(d))
 			continue;
 		if (d->state == DEVICE_WAITING)
 			request_ask(&t->g, d);

@@ -113,6 +113,11 @@ const char *device_event_name(enum device_event e)
 	return events[e];
 }
 
+int device_rests(const struct device *d)
+{
+	return d->locked || d->held;
+}
+
 int device_status(const struct device *d)
 {
 	return statuses[d->state];

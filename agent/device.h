@@ -68,6 +68,7 @@ struct device {
 	int force;                               /* close whatever is still in use */
 	int untold_opened, untold_closed;        /* the server does not know yet */
 	int locked;                              /* by order: no key is asked for */
+	int held;                                /* something else uses the volume: no key is asked for until it is free */
 	unsigned failures;                       /* in a row */
 	char detail[PROTO_TEXT_MAX + 1];         /* why it is so, for people */
 };
@@ -78,6 +79,8 @@ int device_next(enum device_state from, enum device_event event);
 int device_move(struct device *d, enum device_event event);
 const char *device_state_name(enum device_state s);
 const char *device_event_name(enum device_event e);
+/* 1 while no key is to be asked for, whatever the state. */
+int device_rests(const struct device *d);
 /* enum proto_volume_status for heartbeats. */
 int device_status(const struct device *d);
 /* How the volume of the device ID is called here: always the same, so that it is found again without anything stored. */

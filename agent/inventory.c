@@ -41,6 +41,17 @@ static void set_filesystem(const struct volume_report *r, char out[static PROTO_
 		snprintf(out, PROTO_WORD_MAX + 1, "%.*s", (int)strcspn(r->content_text, " "), r->content_text);
 }
 
+/* Why it could not be encrypted as it is, so that nobody offers it, and somebody can mend it. */
+static void judge(const struct volume_report *r, struct proto_device *d)
+{
+	if (r->use != VOLUME_FREE)
+		snprintf(d->unusable, sizeof d->unusable, "%.*s", PROTO_TEXT_MAX, r->use_text);
+	else if (r->read_only)
+		snprintf(d->unusable, sizeof d->unusable, "it can only be read");
+	else if (r->size < VOLUME_SIZE_LEAST)
+		snprintf(d->unusable, sizeof d->unusable, "it is too small: a volume needs %d MiB", VOLUME_SIZE_LEAST >> 20);
+}
+
 /* What cannot be looked at is published as in use, so that nobody offers it for encryption. */
 static int look(const struct guest *g, struct proto_device *d, struct volume_report *r)
 {
@@ -49,6 +60,7 @@ static int look(const struct guest *g, struct proto_device *d, struct volume_rep
 	if (volume_inspect(d->path, r) < 0) {
 		(g->scanned ? log_debug : log_warning)("a device cannot be looked at", "device", d->id, "reason", err_text(),
 			NULL);
+		snprintf(d->unusable, sizeof d->unusable, "it cannot be looked at: %.*s", PROTO_TEXT_MAX - 32, err_text());
 		d->in_use = 1;
 		d->system = stat(d->path, &device) == 0 && stat("/", &root) == 0 && device.st_rdev == root.st_dev;
 		return 0;
@@ -57,6 +69,7 @@ static int look(const struct guest *g, struct proto_device *d, struct volume_rep
 	d->system = r->use == VOLUME_ROOT_DISK;
 	if (r->size > 0 && r->size <= INT64_MAX)
 		d->size_bytes = (int64_t)r->size;
+	judge(r, d);
 	set_filesystem(r, d->filesystem);
 	if (r->content == VOLUME_OURS || r->content == VOLUME_LUKS_FOREIGN)
 		inventory_luks_uuid(d->path, d->luks_uuid);
@@ -66,6 +79,8 @@ static int look(const struct guest *g, struct proto_device *d, struct volume_rep
 static void show_token(const struct volume_report *r, struct proto_device *d)
 {
 	uuid_text(&r->token.device, d->key_device);
+	uuid_text(&r->token.account, d->key_account);
+	snprintf(d->key_server, sizeof d->key_server, "%.*s", PROTO_TEXT_MAX, r->token.server);
 	d->key_version = r->token.key_version;
 }
 
@@ -94,7 +109,22 @@ static void adopt(struct guest *g, struct device *d)
 	}
 }
 
-static void enter(struct guest *g, const struct proto_device *found, const struct volume_report *r)
+/* A volume of ours that something else than this agent has in use: opening it must wait until that lets go. */
+static void note_use(struct device *d, const struct volume_report *r)
+{
+	int held = r->use != VOLUME_FREE && d->state != DEVICE_OPEN && d->state != DEVICE_CLOSING;
+
+	if (held && !d->held)
+		log_warning("a volume is in use by somebody else: no key is asked for until it is free", "device", d->id, "use", r->use_text,
+			NULL);
+	if (d->held && !held)
+		d->wake = clock_ticks();
+	d->held = held;
+	if (held)
+		device_say(d, "%s", r->use_text);
+}
+
+static void enter(struct guest *g, struct proto_device *found, const struct volume_report *r)
 {
 	struct device *d;
 
@@ -111,6 +141,9 @@ static void enter(struct guest *g, const struct proto_device *found, const struc
 	}
 	d->key_device = r->token.device;
 	adopt(g, d);
+	note_use(d, r);
+	if (!d->held)
+		found->unusable[0] = '\0';
 }
 
 /* A disk that was pulled must not be asked for; one that is open is looked after whatever the provider says. */

@@ -45,7 +45,9 @@ static void fail(struct device *d, const char *what)
 	wake_in(d, wait);
 }
 
-static int unseal(struct guest *g, const struct device *d, const struct proto_key_answer *a, struct secret **key)
+/* *OTHERS: the key is another device's than the one that the volume's token names. It may be its own all the same: a copy that shares
+ * it; the volume itself decides. */
+static int unseal(struct guest *g, const struct device *d, const struct proto_key_answer *a, struct secret **key, int *others)
 {
 	struct sealed_expected expected = {
 		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
@@ -56,8 +58,7 @@ static int unseal(struct guest *g, const struct device *d, const struct proto_ke
 		return rc;
 	/* The request is ours to know; the device too, once its token has said so. A clone shares another device's key. */
 	expected.request = a->request;
-	if (!uuid_is_nil(&d->key_device) && !uuid_equal(&d->key_device, &expected.device))
-		log_warning("the key is another device's than the volume's token names", "device", d->id, NULL);
+	*others = !uuid_is_nil(&d->key_device) && !uuid_equal(&d->key_device, &expected.device);
 	return sealed_open(d->one_time, a->sealed, strlen(a->sealed), &expected, key);
 }
 
@@ -73,13 +74,22 @@ static int mount_open(struct guest *g, struct device *d, const char *block)
 	return rc;
 }
 
+/* Disks that have changed places, or a copy in the place of another disk. */
+static int not_this_disk(const struct device *d)
+{
+	char whose[UUID_TEXT_SIZE];
+
+	uuid_text(&d->key_device, whose);
+	return err_set(ERR_FORBIDDEN, "the disk that is here now holds the volume of another device (%s): it was not opened", whose);
+}
+
 /* The key lives from here to the end of volume_open. */
 static void open_with(struct guest *g, struct device *d, const struct proto_key_answer *a)
 {
 	struct volume_open_params params = { d->path, d->name, d->access == PROTO_ACCESS_READ_ONLY, 0 };
 	char block[VOLUME_TEXT_MAX];
 	struct secret *key = NULL;
-	int rc = unseal(g, d, a, &key);
+	int others = 0, rc = unseal(g, d, a, &key, &others);
 
 	drop_one_time(d);
 	if (rc < 0) {
@@ -88,6 +98,8 @@ static void open_with(struct guest *g, struct device *d, const struct proto_key_
 	}
 	rc = volume_open(&g->env, g->engine, &params, key, block);
 	secret_free(key);
+	if (rc == ERR_FORBIDDEN && others)
+		rc = not_this_disk(d);
 	if (rc < 0) {
 		fail(d, "opening failed");
 		return;

@@ -25,6 +25,15 @@ static int tell(volume_progress progress, void *ctx, const char *stage, int perc
 	return 0;
 }
 
+static int check_written(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), written = fd >= 0 && use_is_written(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return written ? err_set(ERR_BUSY, "in use by another process") : 0;
+}
+
 /* Open for writing, and ours alone as long as it is open. */
 static int open_alone(const char *path, int *out)
 {
@@ -33,6 +42,10 @@ static int open_alone(const char *path, int *out)
 
 	if (stat(path, &st) < 0)
 		return err_set(ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
+	if (S_ISREG(st.st_mode))
+		rc = check_written(path);
+	if (rc < 0)
+		return rc;
 	fd = open(path, O_RDWR | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
 	if (fd < 0)
 		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "%s: %s", path, strerror(errno));
@@ -163,32 +176,56 @@ static struct volume_token first_token(const struct volume_params *params, const
 	return token;
 }
 
+/* Nothing can come upon the device between the look and the first write: it is claimed before it is looked at. Where that fails,
+ * the look says why. */
+static int claim(const char *path, const struct uuid *device, int named, struct volume_report *found, int *fd)
+{
+	int rc = open_alone(path, fd);
+
+	if (rc < 0) {
+		int looked = volume_inspect(path, found), may = looked < 0 ? looked : volume_may_overwrite(found, device, named);
+
+		return may < 0 ? may : open_alone(path, fd);
+	}
+	rc = volume_inspect_claimed(path, found);
+	if (rc == 0)
+		rc = volume_may_overwrite(found, device, named);
+	if (rc < 0) {
+		close(*fd);
+		*fd = -1;
+	}
+	return rc;
+}
+
+static int write_volume(int fd, const char *path, const struct volume_params *params, const struct volume_report *found,
+	const struct secret *device_key, volume_progress progress, void *ctx)
+{
+	struct volume_token token = first_token(params, found);
+	int rc = 0;
+
+	if (found->content != VOLUME_NOTHING && found->content != VOLUME_OURS)
+		rc = erase_signatures(fd);
+	if (rc == 0)
+		rc = header_write(fd, found->size, params, &token, device_key);
+	if (rc == 0)
+		rc = tell(progress, ctx, "header", 100);
+	if (rc == 0 && params->wipe)
+		rc = wipe(fd, path, found->size, progress, ctx);
+	return rc;
+}
+
 int volume_format(const char *path, const struct volume_params *params, const struct secret *device_key, int named,
 	volume_progress progress, void *ctx)
 {
 	struct volume_report found;
-	struct volume_token token;
-	int fd = -1, rc = volume_inspect(path, &found);
+	int fd = -1, rc = claim(path, &params->token.device, named, &found, &fd);
 
-	if (rc < 0)
-		return rc;
-	rc = volume_may_overwrite(&found, &params->token.device, named);
 	if (rc == 0)
 		rc = tell(progress, ctx, "header", 0);
 	if (rc == 0)
-		rc = open_alone(path, &fd);
-	if (rc < 0)
-		return err_wrap(rc, "%s", path);
-	token = first_token(params, &found);
-	if (found.content != VOLUME_NOTHING && found.content != VOLUME_OURS)
-		rc = erase_signatures(fd);
-	if (rc == 0)
-		rc = header_write(fd, found.size, params, &token, device_key);
-	if (rc == 0)
-		rc = tell(progress, ctx, "header", 100);
-	if (rc == 0 && params->wipe)
-		rc = wipe(fd, path, found.size, progress, ctx);
-	close(fd);
+		rc = write_volume(fd, path, params, &found, device_key, progress, ctx);
+	if (fd >= 0)
+		close(fd);
 	return rc < 0 ? err_wrap(rc, "%s", path) : 0;
 }
 

@@ -38,6 +38,12 @@ int header_error(int result, const char *what)
 	return err_set(code, "%s: %s", what, last_message[0] ? last_message : strerror(-result));
 }
 
+void header_listen(struct crypt_device *cd)
+{
+	last_message[0] = '\0';
+	crypt_set_log_callback(cd, keep_message, NULL);
+}
+
 static int start(const char *path, struct crypt_device **out)
 {
 	int rc;
@@ -48,7 +54,7 @@ static int start(const char *path, struct crypt_device **out)
 	rc = crypt_init(out, path);
 	if (rc < 0)
 		return header_error(rc, path);
-	crypt_set_log_callback(*out, keep_message, NULL);
+	header_listen(*out);
 	crypt_set_rng_type(*out, CRYPT_RNG_URANDOM);
 	return 0;
 }
@@ -159,6 +165,19 @@ int header_token_set(struct crypt_device *cd, int id, const struct volume_token 
 
 	free(text);
 	return rc < 0 ? header_error(rc, "token") : 0;
+}
+
+int header_disown(struct crypt_device *cd)
+{
+	const char *subsystem = crypt_get_subsystem(cd), *label = crypt_get_label(cd);
+	char kept[64];
+	int rc = 0;
+
+	/* A copy: libcryptsetup would copy the label onto itself. */
+	snprintf(kept, sizeof kept, "%s", label ? label : "");
+	if (subsystem && strcmp(subsystem, TOKEN_TYPE) == 0)
+		rc = crypt_set_label(cd, kept, NULL);
+	return rc < 0 ? header_error(rc, "label") : 0;
 }
 
 int header_set_pbkdf(struct crypt_device *cd, const char *hash)
@@ -341,7 +360,7 @@ static int check_segments(struct crypt_device *cd, uint64_t *size)
 	return rc;
 }
 
-static int describe(struct crypt_device *cd, uint64_t size, struct plain_segment *out)
+static int measure(struct crypt_device *cd, uint64_t size, struct plain_segment *out)
 {
 	uint32_t sector = (uint32_t)crypt_get_sector_size(cd);
 	uint64_t fixed = 0, offset = crypt_get_data_offset(cd) * SECTOR;
@@ -349,15 +368,26 @@ static int describe(struct crypt_device *cd, uint64_t size, struct plain_segment
 
 	if (rc < 0)
 		return rc;
-	rc = cipher_spec_parse(crypt_get_cipher(cd), crypt_get_cipher_mode(cd), (size_t)crypt_get_volume_key_size(cd), sector,
-		crypt_get_iv_offset(cd), &out->cipher);
-	if (rc < 0)
-		return rc;
 	if (offset >= size || fixed > size - offset)
 		return err_set(ERR_TRUNCATED, "the device is smaller than the volume on it");
 	out->offset = offset;
 	out->size = (fixed ? fixed : size - offset) / sector * sector;
 	return 0;
+}
+
+static int describe(struct crypt_device *cd, uint64_t size, struct plain_segment *out)
+{
+	int rc = measure(cd, size, out);
+
+	return rc < 0 ? rc : cipher_spec_parse(crypt_get_cipher(cd), crypt_get_cipher_mode(cd), (size_t)crypt_get_volume_key_size(cd),
+		(uint32_t)crypt_get_sector_size(cd), crypt_get_iv_offset(cd), &out->cipher);
+}
+
+int header_check(struct crypt_device *cd, uint64_t size, struct plain_segment *segment)
+{
+	struct plain_segment unused;
+
+	return segment ? describe(cd, size, segment) : measure(cd, size, &unused);
 }
 
 int header_unlock(struct crypt_device *cd, uint64_t size, const struct secret *key, struct plain_segment *segment,

@@ -28,6 +28,13 @@ int header_find_slot(struct crypt_device *cd, const struct secret *key);
 /* The data segment within a backing of SIZE bytes, and the volume key (the caller's). ERR_FORBIDDEN, ERR_UNSUPPORTED. */
 int header_unlock(struct crypt_device *cd, uint64_t size, const struct secret *key, struct plain_segment *segment,
 	struct secret **volume_key);
+/* Takes away the mark that a header made here bears beside the token. */
+int header_disown(struct crypt_device *cd);
+/* Whether it is one plain data segment within a backing of SIZE bytes: no half-done re-encryption, no integrity tags. SEGMENT (may be
+ * NULL) is filled in where the cipher is one that the user-space engine knows. ERR_UNSUPPORTED, ERR_TRUNCATED. */
+int header_check(struct crypt_device *cd, uint64_t size, struct plain_segment *segment);
+/* libcryptsetup's messages about CD go to header_error. */
+void header_listen(struct crypt_device *cd);
 /* Sets what new key slots are made with. HASH NULL: sha256. */
 int header_set_pbkdf(struct crypt_device *cd, const char *hash);
 

@@ -65,8 +65,10 @@ static int look_for_luks(const char *path, struct volume_report *out)
 	struct crypt_device *cd = NULL;
 	int id, rc = header_load(path, &cd);
 
-	if (rc == ERR_NOT_FOUND)
+	if (rc == ERR_NOT_FOUND) {
+		snprintf(out->content_text, VOLUME_TEXT_MAX, "crypto_LUKS of version 1");
 		return 0;
+	}
 	if (rc < 0)
 		return rc;
 	if (header_token_get(cd, &out->token, &id) == 0) {
@@ -83,22 +85,23 @@ static int look_for_luks(const char *path, struct volume_report *out)
 static int measure(int fd, struct volume_report *out)
 {
 	struct stat st;
-	int sector = 512;
+	int sector = 512, fixed = 0;
 
 	if (fstat(fd, &st) < 0)
 		return err_set(ERR_IO, "stat: %s", strerror(errno));
 	out->size = (uint64_t)st.st_size;
 	if (S_ISBLK(st.st_mode)) {
-		if (ioctl(fd, BLKGETSIZE64, &out->size) < 0 || ioctl(fd, BLKSSZGET, &sector) < 0)
+		if (ioctl(fd, BLKGETSIZE64, &out->size) < 0 || ioctl(fd, BLKSSZGET, &sector) < 0 || ioctl(fd, BLKROGET, &fixed) < 0)
 			return err_set(ERR_IO, "size: %s", strerror(errno));
 	} else if (!S_ISREG(st.st_mode)) {
 		return err_set(ERR_INVALID, "neither a block device nor a file");
 	}
 	out->logical_sector = (uint32_t)sector;
+	out->read_only = fixed != 0;
 	return 0;
 }
 
-int volume_inspect(const char *path, struct volume_report *out)
+static int inspect(const char *path, enum use_claim claimed, struct volume_report *out)
 {
 	struct volume_report found = { .content = VOLUME_NOTHING };
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -113,17 +116,29 @@ int volume_inspect(const char *path, struct volume_report *out)
 	if (rc == 0 && found.content == VOLUME_SIGNATURE && strncmp(found.content_text, "crypto_LUKS", 11) == 0)
 		rc = look_for_luks(path, &found);
 	if (rc == 0)
-		rc = use_find(path, &found.use, found.use_text);
+		rc = use_find(path, claimed, &found.use, found.use_text);
 	if (rc < 0)
 		return err_wrap(rc, "%s", path);
 	*out = found;
 	return 0;
 }
 
+int volume_inspect(const char *path, struct volume_report *out)
+{
+	return inspect(path, USE_CLAIMED_BY_OTHERS, out);
+}
+
+int volume_inspect_claimed(const char *path, struct volume_report *out)
+{
+	return inspect(path, USE_CLAIMED_BY_US, out);
+}
+
 int volume_may_overwrite(const struct volume_report *found, const struct uuid *device, int named)
 {
 	if (found->use != VOLUME_FREE)
 		return err_set(ERR_BUSY, "%s", found->use_text);
+	if (found->read_only)
+		return err_set(ERR_BUSY, "it can only be read");
 	if (found->content == VOLUME_NOTHING || named)
 		return 0;
 	if (found->content == VOLUME_OURS && found->token.provisioning && uuid_equal(&found->token.device, device))

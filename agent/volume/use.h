@@ -6,12 +6,19 @@
 
 #include "agent/volume/volume.h"
 
-/* PATH itself, its partitions, and what is stacked on them. TEXT says what, empty when free. */
-int use_find(const char *path, enum volume_use *use, char text[static VOLUME_TEXT_MAX]);
+/* Whether a claim on it (O_EXCL, use_claim_file) is to be looked for, or is known to be the caller's own. */
+enum use_claim { USE_CLAIMED_BY_OTHERS, USE_CLAIMED_BY_US };
+
+/* PATH itself, its partitions, the disk it is on, what is stacked on them, and the same disk by another path. TEXT says what,
+ * empty when free. */
+int use_find(const char *path, enum use_claim claimed, enum volume_use *use, char text[static VOLUME_TEXT_MAX]);
 /* First mount point of a block device; 0 when there is none. */
 int use_mount_point(dev_t device, char *out, size_t size);
 /* Takes FILE (a descriptor open for writing if RDWR) as this process's alone, so that use_find sees it: ERR_BUSY. Block
  * devices are claimed by opening them with O_EXCL instead. */
 int use_claim_file(int file, int rdwr);
+/* 1 when somebody has the file FD (open for reading only) open for writing, this process included. File systems that know no leases
+ * say 0. */
+int use_is_written(int fd);
 
 #endif

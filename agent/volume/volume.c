@@ -116,7 +116,7 @@ static int check_unused(const struct volume_state *s)
 {
 	enum volume_use use;
 	char text[VOLUME_TEXT_MAX];
-	int rc = s->device[0] ? use_find(s->device, &use, text) : ERR_NOT_FOUND;
+	int rc = s->device[0] ? use_find(s->device, USE_CLAIMED_BY_OTHERS, &use, text) : ERR_NOT_FOUND;
 
 	if (rc == 0 && use != VOLUME_FREE)
 		rc = err_set(ERR_BUSY, "volume %s is %s", s->name, text);
@@ -183,7 +183,7 @@ int volume_open(const struct volume_env *env, const struct volume_engine *engine
 		rc = volume_close(env, p->name, 1);
 	}
 	if (rc == 0)
-		rc = use_find(p->path, &use, text);
+		rc = use_find(p->path, USE_CLAIMED_BY_OTHERS, &use, text);
 	if (rc == 0 && use != VOLUME_FREE)
 		rc = err_set(ERR_BUSY, "%s: %s", p->path, text);
 	return rc < 0 ? rc : open_absolute(env, engine, p, device_key, device);

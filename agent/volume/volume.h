@@ -18,6 +18,7 @@
 #define VOLUME_PATH_MAX 4096
 #define VOLUME_SERVER_MAX 256
 #define VOLUME_TEXT_MAX 256
+#define VOLUME_SIZE_LEAST (17 << 20)     /* bytes: the header has 16 MiB */
 
 /* Where this machine keeps what must survive the agent, and the program of the user-space engine. */
 struct volume_env {
@@ -53,10 +54,13 @@ struct volume_report {
 	struct volume_token token;            /* when content is VOLUME_OURS */
 	uint64_t size;                        /* bytes of the device or file */
 	uint32_t logical_sector;              /* 512 for files */
+	int read_only;                        /* the kernel refuses to write to the device */
 };
 
 /* Reads only. PATH is a block device or a regular file. ERR_NOT_FOUND, ERR_INVALID for other kinds of files, ERR_IO. */
 int volume_inspect(const char *path, struct volume_report *out);
+/* Same, while the caller itself has a claim on PATH, so that what it finds stays so. */
+int volume_inspect_claimed(const char *path, struct volume_report *out);
 /* Whether PATH may be overwritten: 0, ERR_BUSY (root disk, mounted, held: never), ERR_CONFLICT (something is on it and NAMED
  * is 0). The text says what was found. Our own volume that is still provisioning for DEVICE needs no name. */
 int volume_may_overwrite(const struct volume_report *found, const struct uuid *device, int named);

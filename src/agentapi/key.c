@@ -8,6 +8,7 @@
 
 #include "agentapi/raid.h"
 #include "base/err.h"
+#include "store/device_origin.h"
 #include "store/facts.h"
 #include "store/key.h"
 #include "store/request.h"
@@ -101,13 +102,31 @@ static int answer_case(struct agent_call *c, const struct request_case *k, const
 	return 0;
 }
 
-static int check_device(const struct device *device)
+/* Where the disk bears another device's volume, that is the reason (VOL-5). */
+static int refuse(struct agent_call *c, const struct device *device)
 {
+	struct buf text = BUF_INIT;
+	json_t *origin = NULL;
+	int rc = device_origin(c->db, &device->id, &origin);
+
+	if (rc < 0)
+		return rc;
+	device_origin_say(origin, &text);
+	rc = err_set(ERR_CONFLICT, "%s has no key: it is \"%s\"%s%s", device->name, device_state_label(device->status),
+		text.len ? "; " : "", buf_str(&text));
+	buf_free(&text);
+	json_decref(origin);
+	return rc;
+}
+
+static int check_device(struct agent_call *c, const struct device *device)
+{
+	int fits;
+
 	if (!uuid_is_nil(&device->raid))
 		return err_set(ERR_CONFLICT, "%s is a member of a RAID: its key comes with all of the array's", device->name);
-	if (!device->has_key || (device->status != DEVICE_ENCRYPTED && device->status != DEVICE_IN_USE))
-		return err_set(ERR_CONFLICT, "%s has no key: it is \"%s\"", device->name, device_state_label(device->status));
-	return 0;
+	fits = device->has_key && (device->status == DEVICE_ENCRYPTED || device->status == DEVICE_IN_USE);
+	return fits ? 0 : refuse(c, device);
 }
 
 static int open_request(struct agent_call *c, const struct agent *agent, const struct device *device, struct uuid *id)
@@ -124,7 +143,7 @@ static int open_request(struct agent_call *c, const struct agent *agent, const s
 	if (rc == 0 && !question.pooled)
 		rc = agent_has_device(agent, device);
 	if (rc == 0)
-		rc = check_device(device);
+		rc = check_device(c, device);
 	if (rc == 0)
 		rc = facts_document(c->db, &known, &facts);
 	question.facts = facts;

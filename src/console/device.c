@@ -86,12 +86,13 @@ static json_t *device_member(const struct call *c, const json_t *row, enum devic
 
 static json_t *can_member(const struct call *c, const json_t *row, enum device_state s)
 {
-	int edit = call_may(c, PERMISSION_DEVICES_EDIT), system = json_is_true(json_object_get(row, "is_system"));
+	int edit = call_may(c, PERMISSION_DEVICES_EDIT), system = json_is_true(json_object_get(row, "is_system")),
+		free = *doc_text(row, "unusable") == '\0';
 	/* What is done with a member, is done with its array. */
 	int act = edit && *doc_text(row, "raid") == '\0', configure = act && !system && device_can(s, DEVICE_EVENT_CONFIGURE);
 
 	return json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "configure", configure && !is_raid(row), "raid", configure && is_raid(row),
-		"encrypt", act && !system && device_can(s, DEVICE_EVENT_ENCRYPT), "cancel", act && device_can(s, DEVICE_EVENT_CANCEL),
+		"encrypt", act && !system && free && device_can(s, DEVICE_EVENT_ENCRYPT), "cancel", act && device_can(s, DEVICE_EVENT_CANCEL),
 		"unconfigure", act && device_can(s, DEVICE_EVENT_UNCONFIGURE), "delete",
 		act && (is_raid(row) ? device_can_delete_raid(s) : device_can_delete(s)), "edit", edit);
 }
@@ -116,8 +117,10 @@ int device_page(struct call *c)
 		call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
 		call_set(c, "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
 		call_set(c, "can", can_member(c, row, state));
-		rc = doc_history(c, doc_text(row, "id"));
+		rc = device_notices(c, &id, row);
 	}
+	if (rc == 0)
+		rc = doc_history(c, doc_text(row, "id"));
 	json_decref(row);
 	return rc;
 }

@@ -75,6 +75,8 @@ int device_encrypt_run(struct call *c)
 	json_t *row = NULL, *members = NULL;
 	int rc = device_get(c->db, &id, &row), occupied = 0;
 
+	if (rc == 0 && *doc_text(row, "unusable"))
+		rc = err_set(ERR_BUSY, "%s", doc_text(row, "unusable"));
 	if (rc == 0)
 		rc = raid_shown(c, row, &members);
 	if (rc == 0) {
@@ -88,6 +90,8 @@ int device_encrypt_run(struct call *c)
 	json_decref(row);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "The device cannot be encrypted in its present status.");
+	if (rc == ERR_BUSY)
+		return call_refuse(c, ERR_CONFLICT, "The device cannot be encrypted as it is: its page says why.");
 	return rc < 0 ? rc : doc_done(c, "/devices", &id, "Encryption is requested. The agent begins as soon as it looks.");
 }
 

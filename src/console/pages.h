@@ -9,6 +9,8 @@
 /* devices.c */
 int devices_page(struct call *c), devices_csv(struct call *c);
 extern const struct route_param devices_query[];
+/* Sets `notices`: what the page of device ROW says beyond its fields, each { title, text, colour, icon, link }. */
+int device_notices(struct call *c, const struct uuid *id, const json_t *row);
 json_t *device_badge(const struct call *c, const char *status);
 
 /* device.c */

@@ -70,6 +70,9 @@ static const struct proto_field device_rows[] = {
 	TEXT(T, luks_uuid, OPTIONAL),
 	TEXT(T, key_device, OPTIONAL),
 	INT(T, key_version, OPTIONAL, 1, INT32_MAX),
+	TEXT(T, key_account, OPTIONAL),
+	TEXT(T, key_server, OPTIONAL),
+	TEXT(T, unusable, OPTIONAL),
 };
 FIELDS(device);
 #undef T

@@ -152,7 +152,10 @@ struct proto_device {
 	char filesystem[PROTO_WORD_MAX + 1];     /* signature found: "ext4", "crypto_LUKS", "" for none */
 	char luks_uuid[37];
 	char key_device[PROTO_ID_MAX + 1];       /* from our token in the LUKS2 header: device id ... */
-	int64_t key_version;                     /* ... and version of its key */
+	int64_t key_version;                     /* ... and version of its key ... */
+	char key_account[37];                    /* ... and whose it is */
+	char key_server[PROTO_TEXT_MAX + 1];
+	char unusable[PROTO_TEXT_MAX + 1];       /* why it cannot be encrypted now, for people; "" when it can */
 };
 
 struct proto_inventory {

@@ -88,6 +88,8 @@ struct audit_entry;              /* audit/chain.h */
 	X(RAID_CREATED, "raid.created", DEVICE, "RAID created") \
 	X(RAID_CHANGED, "raid.changed", DEVICE, "RAID changed") \
 	X(RAID_DISSOLVED, "raid.dissolved", DEVICE, "RAID taken apart") \
+	X(DEVICE_COPY, "device.copy", DEVICE, "Another device's volume was found on it") \
+	X(DEVICE_FOREIGN, "device.foreign", DEVICE, "Another account's volume was found on it") \
 	X(KEY_CREATED, "key.created", KEY, "Device key created") \
 	X(KEY_DESTROYED, "key.destroyed", KEY, "Device keys destroyed") \
 	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \

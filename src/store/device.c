@@ -142,7 +142,7 @@ int device_totals(struct db *db, json_t **out)
 int device_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, d.key_stored_on, d.key_created, d.key_rotated, d.luks_uuid,"
-		" d.found_filesystem, d.overwrite, d.created, d.configured, d.changed from " FROM " where d.id = $1",
+		" d.found_filesystem, d.overwrite, d.unusable, d.created, d.configured, d.changed from " FROM " where d.id = $1",
 		DB_ARGS(db_uuid_arg(id)));
 }
 

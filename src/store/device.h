@@ -39,7 +39,8 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
  * mount_point, access, status, progress, error, policy, policy_name, image, image_name, instance, instance_name, is_system,
  * is_busy, cipher, mode, key_bits, key_version, has_key, last_detected, raid, raid_name, raid_index, members (number). */
 int device_list(struct db *db, const struct list_query *query, json_t **page);
-/* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, created, configured, changed. */
+/* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite,
+ * unusable, created, configured, changed. */
 int device_get(struct db *db, const struct uuid *id, json_t **out);
 /* {devices, encrypted}: numbers up to LIST_COUNT_MAX + 1; encrypted ones may be in use. */
 int device_totals(struct db *db, json_t **out);

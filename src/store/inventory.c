@@ -72,6 +72,18 @@ int inventory_instance(struct db *db, const struct inventory *inv, struct uuid *
 		json_pack("{s:s,s:s}", "provider", inv->provider, "id", inv->instance_id));
 }
 
+/* A guest can write anything there: what is no pair of ids is no token. */
+static void set_token(json_t *o, const struct inventory_device *d)
+{
+	struct uuid account, device;
+
+	if (uuid_parse(d->token_account, &account) < 0 || uuid_parse(d->token_device, &device) < 0)
+		return;
+	json_set_uuid(o, "token_account", &account);
+	json_set_uuid(o, "token_device", &device);
+	json_set_string(o, "token_server", d->token_server);
+}
+
 static json_t *devices_json(const struct inventory *inv)
 {
 	json_t *list = json_array();
@@ -79,11 +91,12 @@ static json_t *devices_json(const struct inventory *inv)
 	for (size_t i = 0; i < inv->devices_count; i++) {
 		const struct inventory_device *d = &inv->devices[i];
 		struct uuid id = uuid_new();
-		json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:b}", "provider_device", d->id, "name", d->name, "path", d->path,
+		json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:I,s:b,s:b,s:s}", "provider_device", d->id, "name", d->name, "path", d->path,
 			"kind", d->kind, "filesystem", d->filesystem, "size", (json_int_t)d->size_bytes, "busy", d->in_use, "system",
-			d->system);
+			d->system, "unusable", d->unusable);
 
 		json_set_uuid(o, "id", &id);
+		set_token(o, d);
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -111,13 +124,13 @@ static int take_devices(struct db *db, const struct uuid *instance, const struct
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "insert into device as d (tenant, id, provider, machine, provider_device, name, path, kind, found_filesystem,"
-		" size_bytes, is_busy, is_system, instance, image, policy) select distinct on (g.provider_device) i.tenant, g.id, $2,"
-		" device_machine($2, i.id), g.provider_device, g.name, g.path, g.kind, g.filesystem, g.size, g.busy, g.system, i.id,"
-		" i.image, p.id from json_to_recordset($1) as g(id uuid,"
-		" provider_device text, name text, path text, kind text, filesystem text, size bigint, busy boolean, system boolean)"
+		" size_bytes, is_busy, is_system, unusable, instance, image, policy) select distinct on (g.provider_device) i.tenant, g.id, $2,"
+		" device_machine($2, i.id), g.provider_device, g.name, g.path, g.kind, g.filesystem, g.size, g.busy, g.system, g.unusable,"
+		" i.id, i.image, p.id from json_to_recordset($1) as g(id uuid, provider_device text, name text, path text, kind text,"
+		" filesystem text, size bigint, busy boolean, system boolean, unusable text)"
 		" join instance i on i.id = $3 join policy p on p.is_default order by g.provider_device"
 		" on conflict (tenant, provider, machine, provider_device) do update set path = excluded.path, size_bytes = excluded.size_bytes,"
-		" is_busy = excluded.is_busy, is_system = excluded.is_system, found_filesystem = excluded.found_filesystem,"
+		" is_busy = excluded.is_busy, is_system = excluded.is_system, unusable = excluded.unusable, found_filesystem = excluded.found_filesystem,"
 		" image = coalesce(d.image, excluded.image), instance = excluded.instance, last_detected = now()"
 		" where d.kind <> '" DEVICE_KIND_RAID "' and (d.status <> 'in-use' or d.instance is not distinct from excluded.instance)"
 		" returning id, coalesce(nullif(name, ''), provider_device), status, luks_uuid <> '', configured is not null, xmax = 0",
@@ -130,6 +143,30 @@ static int take_devices(struct db *db, const struct uuid *instance, const struct
 			rc = log_device(db, AUDIT_DEVICE_CREATED, &id, db_text(r, i, 1), NULL);
 		else if (strcmp(db_text(r, i, 2), device_state_name(DEVICE_UNDETECTED)) == 0)
 			rc = found_again(db, r, i);
+	}
+	if (rc >= 0)
+		db_result_free(r);
+	return rc;
+}
+
+/* Whose volumes lie on them, by their tokens; one that is another device's is logged when it comes (VOL-5). */
+static int take_tokens(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "update device d set token_account = g.token_account, token_device = g.token_device,"
+		" token_server = coalesce(g.token_server, '') from json_to_recordset($1) as g(provider_device text, token_account uuid,"
+		" token_device uuid, token_server text) where d.instance = $2 and d.provider = $3 and d.provider_device = g.provider_device"
+		" and (d.token_account, d.token_device, d.token_server) is distinct from (g.token_account, g.token_device,"
+		" coalesce(g.token_server, '')) returning d.id, coalesce(nullif(d.name, ''), d.provider_device), d.token_device,"
+		" coalesce(d.token_account <> d.tenant, false), coalesce(d.token_device <> d.id, false)",
+		DB_ARGS(db_json_arg(devices), db_uuid_arg(instance), db_text_arg(inv->provider)));
+
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		struct uuid id = db_uuid(r, i, 0);
+
+		if (db_bool(r, i, 3) || db_bool(r, i, 4))
+			rc = log_device(db, db_bool(r, i, 3) ? AUDIT_DEVICE_FOREIGN : AUDIT_DEVICE_COPY, &id, db_text(r, i, 1),
+				json_pack("{s:s}", "volume_of", db_text(r, i, 2)));
 	}
 	if (rc >= 0)
 		db_result_free(r);
@@ -171,6 +208,8 @@ int inventory_publish(struct db *db, const struct uuid *instance, const struct i
 		rc = err_set(ERR_CONFLICT, "the inventory is of another instance");
 	if (rc == 0)
 		rc = take_devices(db, instance, inv, devices);
+	if (rc == 0)
+		rc = take_tokens(db, instance, inv, devices);
 	if (rc == 0)
 		rc = lose_devices(db, instance, inv, devices);
 	if (rc == 0)

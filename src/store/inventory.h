@@ -10,6 +10,8 @@ struct inventory_device {
 	const char *name, *path, *kind, *filesystem;
 	int64_t size_bytes;
 	int in_use, system;
+	const char *unusable;        /* why it cannot be encrypted now */
+	const char *token_account, *token_device, *token_server;         /* of a volume of ours on it; ids as text */
 };
 
 struct inventory {

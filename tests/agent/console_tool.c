@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/device.h"
+#include "store/device_origin.h"
 #include "store/instance.h"
 #include "store/order.h"
 #include "store/policy.h"
@@ -102,6 +103,24 @@ static int command_unconfigure(struct db *db, char **args)
 	return rc == 0 ? device_unconfigure(db, &id) : rc;
 }
 
+/* DEVICE: whose volume is on it, and that in words. */
+static int command_origin(struct db *db, char **args)
+{
+	struct buf text = BUF_INIT;
+	struct uuid id;
+	json_t *o = NULL;
+	int rc = uuid_parse(args[0], &id);
+
+	if (rc == 0)
+		rc = device_origin(db, &id, &o);
+	if (rc == 0) {
+		device_origin_say(o, &text);
+		show(json_pack("{s:o, s:s}", "origin", o, "words", buf_str(&text)));
+	}
+	buf_free(&text);
+	return rc;
+}
+
 static int command_requests(struct db *db, char **args)
 {
 	struct list_query query = { .limit = LIST_LIMIT_MAX };
@@ -174,6 +193,7 @@ static const struct {
 	{ "configure", 6, command_configure },
 	{ "encrypt", 2, command_encrypt },
 	{ "unconfigure", 1, command_unconfigure },
+	{ "origin", 1, command_origin },
 	{ "requests", 0, command_requests },
 	{ "request", 1, command_request },
 	{ "approve", 1, command_approve },

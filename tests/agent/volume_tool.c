@@ -3,7 +3,7 @@
  *     volume_tool COMMAND [name=value]...
  *
  * Names: env= and program= (run directory, keyward-volume), path, name, key (file), device, point, fs, label, cipher (xts, cbc),
- * bits, sector, hash, wipe, named, ro, discards, force, new (key file), version, stop (a stage at which to interrupt). Prints
+ * bits, sector, hash, wipe, named, ro, discards, force, new, old (key files), version, stop (a stage at which to interrupt). Prints
  * what came out as "name=value" lines; on failure "error=NAME text" and status 1. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "agent/volume/custody.h"
 #include "agent/volume/volume.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -144,6 +145,49 @@ static int do_rekey(void)
 	return rc;
 }
 
+static int do_look(void)
+{
+	struct custody_look l;
+	int rc = custody_look(need("path"), NULL, &l);
+
+	if (rc == 0)
+		printf("uuid=%s\ncipher=%s\nmode=%s\nhash=%s\nbits=%u\nsector=%u\nslots=%d\nours=%d\n", l.uuid, l.cipher, l.mode, l.hash,
+			l.key_bits, l.sector_size, l.slots, l.ours);
+	return rc;
+}
+
+static int do_adopt(void)
+{
+	struct secret *key = read_key("key"), *old = get("old", NULL) ? read_key("old") : NULL;
+	struct volume_params p = params();
+	int rc = custody_adopt(need("path"), old, key, &p.token);
+
+	secret_free(key);
+	secret_free(old);
+	return rc;
+}
+
+static int do_drop(void)
+{
+	struct secret *key = read_key("key");
+	int rc = custody_drop_others(need("path"), key);
+
+	secret_free(key);
+	if (rc >= 0)
+		printf("dropped=%d\n", rc);
+	return rc < 0 ? rc : 0;
+}
+
+static int do_hand_over(void)
+{
+	struct secret *key = read_key("key"), *new = read_key("new");
+	int rc = custody_hand_over(need("path"), key, new);
+
+	secret_free(key);
+	secret_free(new);
+	return rc;
+}
+
 static int do_open(void)
 {
 	struct volume_open_params p = { .path = need("path"), .name = need("name"), .read_only = number("ro", 0),
@@ -225,6 +269,7 @@ static const struct {
 	{ "inspect", do_inspect }, { "format", do_format }, { "provision", do_provision }, { "ready", do_ready },
 	{ "rekey", do_rekey }, { "open", do_open }, { "close", do_close }, { "status", do_status }, { "list", do_list },
 	{ "mkfs", do_mkfs }, { "check", do_check }, { "mount", do_mount }, { "unmount", do_unmount },
+	{ "look", do_look }, { "adopt", do_adopt }, { "drop", do_drop }, { "hand-over", do_hand_over },
 };
 
 int main(int argc, char **argv)

@@ -451,7 +451,7 @@ TEST(a_claimed_file_and_the_root_disk_are_never_free, "VOL-4")
 	snprintf(root, sizeof root, "/dev/block/%u:%u", (unsigned)(st.st_dev >> 8), (unsigned)(st.st_dev & 255));
 	/* Where the root file system lies on a block device that can be seen from here. */
 	if ((st.st_dev >> 8) != 0 && access(root, F_OK) == 0) {
-		CHECK_INT(use_find(root, &use, text), 0);
+		CHECK_INT(use_find(root, USE_CLAIMED_BY_OTHERS, &use, text), 0);
 		CHECK_INT(use, VOLUME_ROOT_DISK);
 		CHECK(strstr(text, "root disk") != NULL);
 	}

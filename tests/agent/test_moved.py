@@ -1,0 +1,114 @@
+"""Disks that are not what they seem: in use, copied, moved, exchanged, another account's. What the console says of them, and that the
+wrong one is never opened."""
+import shutil
+
+from fixtures import fixture
+from test_agent import MIB, Tenant, finish, has_line, mounts, new_guest, run, start, wait_for
+
+
+@fixture("file")
+def tenant(server):
+    return Tenant(server)
+
+
+@fixture("test")
+def guests(server, folder):
+    """Makes guests; they end with the test."""
+    made = []
+
+    def make(tenant=None, **settings):
+        made.append(new_guest(server, folder / f"guest{len(made)}", **settings))
+        if tenant:
+            made[-1].register(tenant.account, tenant.passphrase)
+        return made[-1]
+    yield make
+    for guest in made:
+        finish(guest)
+
+
+def origin(tenant, guest, path=None):
+    return tenant.console("origin", tenant.device(guest, path)["id"])
+
+
+def encrypt(tenant, guest):
+    start(guest)
+    tenant.encrypt(guest)
+    tenant.approve(guest)
+    mounts(guest)
+    (guest.mount_point / "whose").write_text(guest.name)
+    assert guest.stop()
+
+
+def test_console_says_why_a_device_cannot_be_encrypted(tenant, guests):
+    # covers: DEV-3, VOL-4
+    guest = guests()
+    with open(guest.disk, "r+b"):
+        guest.register(tenant.account, tenant.passphrase)
+        assert "in use by another process" in tenant.device(guest)["unusable"]
+    guest.config("--publish-inventory")
+    assert tenant.device(guest)["unusable"] == ""
+    small = guest.disk.with_name("small")
+    with guest.conf.open("a") as conf:
+        conf.write(f"devices = {small}\n")
+    small.write_bytes(bytes(MIB))
+    guest.config("--publish-inventory")
+    assert "too small" in tenant.device(guest, small)["unusable"]
+
+
+def test_a_copied_disk_is_named_and_gets_no_key(tenant, guests):
+    # covers: VOL-5
+    first, second = guests(tenant), guests(tenant)
+    encrypt(tenant, first)
+    shutil.copyfile(first.disk, second.disk)
+    second.config("--publish-inventory")
+    told = origin(tenant, second)
+    assert told["origin"]["id"] == tenant.device(first)["id"]
+    assert "is a copy of device" in told["words"] and "attached also to instance" in told["words"], told
+    start(second)
+    has_line(second, "is a copy of device")
+    assert not second.mounted() and tenant.requests(second) == []
+    assert second.stop()
+    # The original is what it was.
+    assert origin(tenant, first) == {"origin": None, "words": ""}
+    run(first, tenant)
+    assert (first.mount_point / "whose").read_text() == first.name
+    assert first.stop()
+    # Its own disk gone from its own machine, the copy is the disk itself that was moved.
+    first.disk.rename(first.disk.with_name("away"))
+    first.config("--publish-inventory")
+    assert "no longer there" in origin(tenant, second)["words"]
+
+
+def test_exchanged_disks_are_not_opened_for_each_other(tenant, guests):
+    # covers: VOL-5
+    first, second = guests(tenant), guests(tenant)
+    for guest in (first, second):
+        encrypt(tenant, guest)
+    kept = first.disk.with_name("kept")
+    first.disk.rename(kept)
+    shutil.copyfile(second.disk, first.disk)
+    start(first)
+    tenant.approve(first)
+    has_line(first, "holds the volume of another device")
+    assert not first.mounted()
+    assert first.stop()
+    kept.rename(first.disk)
+    run(first, tenant)
+    assert (first.mount_point / "whose").read_text() == first.name
+    assert first.stop()
+
+
+def test_another_accounts_volume_is_said_to_be_that(server, tenant, guests):
+    # covers: VOL-5, TEN-4
+    other = Tenant(server)
+    theirs, ours = guests(other), guests(tenant)
+    encrypt(other, theirs)
+    shutil.copyfile(theirs.disk, ours.disk)
+    ours.config("--publish-inventory")
+    told = origin(tenant, ours)
+    assert f"belongs to account {other.account} on server {theirs.url}" in told["words"], told
+    assert told["origin"]["name"] is None and told["origin"]["instance_name"] is None
+    start(ours)
+    wait_for(ours, lambda: tenant.instance(ours)["agent"]["last_heartbeat"], "no heartbeat")
+    assert not ours.mounted() and tenant.requests(ours) == []
+    assert ours.stop()
