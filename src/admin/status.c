@@ -1,6 +1,7 @@
 /* status.c - `keyward status` and `keyward config`: one line per thing that must be well. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "admin/command.h"
 #include "base/buf.h"
@@ -27,8 +28,8 @@ static int show_keyd(struct admin *a)
 	rc = keys_status(&keys, &status);
 	keys_client_close(&keys);
 	if (rc == 0 && status.sealed)
-		rc = err_set(ERR_SEALED, uuid_is_nil(&status.root) ? "sealed: it has no root key"
-			: "sealed: tell it the passphrase (keyward unseal)");
+		rc = err_set(ERR_SEALED, strcmp(status.provider, "file") == 0 ? "sealed: it has no root key"
+			: "sealed: tell it the passphrase or PIN (keyward unseal), or bring its token back");
 	if (rc == 0) {
 		uuid_text(&status.root, id);
 		snprintf(text, sizeof text, "well; root key %s (%s)", id, status.provider);

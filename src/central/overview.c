@@ -28,8 +28,8 @@ static void set_processes(struct call *c)
 	if (rc < 0)
 		snprintf(detail, sizeof detail, "%s", err_text());
 	else
-		snprintf(detail, sizeof detail, !status.sealed ? "root key from %s, tenant keys in use: %u" : uuid_is_nil(&status.root) ?
-			"sealed: no root key" : "sealed: waits for the passphrase (keyward unseal on the server)", status.provider, status.tenants);
+		snprintf(detail, sizeof detail, !status.sealed ? "root key from %s, tenant keys in use: %u" : strcmp(status.provider, "file") == 0 ?
+			"sealed: no root key" : "sealed: waits for its passphrase or PIN (keyward unseal on the server), or for its token", status.provider, status.tenants);
 	well = add_process(list, c, "Key service", detail, rc == 0 && !status.sealed);
 	well &= add_process(list, c, "Web server", "answers this page", 1);
 	well &= add_process(list, c, "Database", "answers this page", 1);

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "keys/confine.h"
+#include "keys/keeper.h"
 #include "keys/message.h"
 #include "keys/provider.h"
 #include "keys/service.h"
@@ -33,6 +34,7 @@
 #define ALLOWED_MAX 16
 #define STACK_USED 65536             /* more than a handler reaches down to; ciphers leave blocks of plaintext there */
 #define SWEEP_MS 30000               /* how often old tenant keys are looked for */
+#define SEALED_MS 1000               /* and a root key that is away */
 
 struct options {
 	const char *socket, *provider, *root_key, *identity, *user, *allow, *socket_group;
@@ -58,7 +60,7 @@ struct keyd {
 
 static const char usage[] =
 	"usage: keyward-keyd --socket PATH --root-key FILE --identity FILE --user NAME --allow USER[,USER...]\n"
-	"                    [--provider file|passphrase] [--socket-group GROUP]\n"
+	"                    [--provider file|passphrase|pkcs11] [--socket-group GROUP]\n"
 	"       keyward-keyd --create --provider passphrase --root-key FILE --identity FILE\n"
 	"           makes both files; the passphrase is the first line of standard input\n"
 	"       keyward-keyd --change-passphrase --root-key FILE\n"
@@ -139,7 +141,8 @@ static void open_keys(struct keyd *k, const struct options *o)
 	int rc = provider_find(o->provider, &s->keys.provider);
 
 	if (rc == 0)
-		rc = s->keys.provider->open(&options, &s->keys.root);
+		rc = s->keys.provider->apart ? keeper_open(s->keys.provider, &options, o->user, &s->keys.provider, &s->keys.root)
+			: s->keys.provider->open(&options, &s->keys.root);
 	if (rc == ERR_SEALED) {
 		log_warning("sealed", "reason", err_text(), NULL);
 		return;
@@ -250,10 +253,11 @@ static void turn(struct keyd *k)
 
 	/* Full: who waits at the door waits on. */
 	k->fds[1].events = k->peer_count < PEERS_MAX ? POLLIN : 0;
-	n = poll(k->fds, count, SWEEP_MS);
+	n = poll(k->fds, count, k->service.signer ? SWEEP_MS : SEALED_MS);
 	if (n < 0 && errno != EINTR)
 		fatal("poll: %s", strerror(errno));
 	cache_expire(&k->service.keys.cache, clock_ticks());
+	service_heal(&k->service);
 	if (n <= 0)
 		return;
 	k->stop = k->fds[0].revents != 0;
@@ -263,6 +267,8 @@ static void turn(struct keyd *k)
 			drop_peer(k, i);
 	if (k->fds[1].revents)
 		accept_peer(k);
+	if (k->service.keys.root && k->service.keys.provider->is_gone && k->service.keys.provider->is_gone(k->service.keys.root))
+		fatal("the process that holds the root key has ended");
 }
 
 static void close_all(struct keyd *k)

@@ -23,14 +23,17 @@ struct provider_root;                /* an opened root key; what is inside is th
 
 struct provider {
 	const char *name;
+	int apart;                   /* its calls leave the process: it runs in a child of keyd (keeper.h) */
+	int (*prepare)(const struct provider_options *options);  /* as root, before open; may be NULL */
 	/* Reads what is on disk: afterwards the process is locked in. ERR_SEALED: the root key is not at hand now, keyd may start
 	 * without it. Any other error: it must not start. */
 	int (*open)(const struct provider_options *options, struct provider_root **out);
 
 	/* Where people hold the key; all NULL elsewhere. Until unseal has succeeded wrap and unwrap fail with ERR_SEALED. */
-	int (*is_sealed)(const struct provider_root *root);
+	int (*is_sealed)(struct provider_root *root);
 	int (*unseal)(struct provider_root *root, const struct secret *passphrase);      /* ERR_FORBIDDEN: it is the wrong one */
 	void (*seal)(struct provider_root *root);        /* wipes */
+	void (*retry)(struct provider_root *root);       /* now and then: looks whether what was away is back; may be NULL */
 	/* Of an unsealed root, before the process is locked in. */
 	int (*change)(struct provider_root *root, const char *location, const struct secret *passphrase);
 
@@ -38,12 +41,13 @@ struct provider {
 	int (*wrap)(struct provider_root *root, const struct blob_label *label, const struct secret *plain, struct buf *out);
 	/* As wrap, and ERR_TAMPERED. *PLAIN is the caller's. */
 	int (*unwrap)(struct provider_root *root, const struct blob_label *label, struct wire_view blob, struct secret **plain);
+	int (*is_gone)(const struct provider_root *root);        /* 1: it will never come back to this process; may be NULL */
 	/* The root key's id, which never changes and tells nothing about the key. */
 	void (*describe)(const struct provider_root *root, struct uuid *id);
 	void (*close)(struct provider_root *root);   /* wipes; NULL is fine */
 };
 
-extern const struct provider provider_file, provider_passphrase;
+extern const struct provider provider_file, provider_passphrase, provider_pkcs11;
 
 /* ERR_NOT_FOUND names those that there are. */
 int provider_find(const char *name, const struct provider **out);

@@ -152,7 +152,7 @@ static int passphrase_open(const struct provider_options *options, struct provid
 	return rc;
 }
 
-static int passphrase_is_sealed(const struct provider_root *r)
+static int passphrase_is_sealed(struct provider_root *r)
 {
 	return r->key == NULL;
 }

@@ -291,6 +291,16 @@ int service_open(struct service *s)
 	return 0;
 }
 
+void service_heal(struct service *s)
+{
+	if (s->signer || s->identity == NULL || hierarchy_is_sealed(&s->keys))
+		return;
+	if (service_open(s) < 0)
+		log_error("the identity key cannot be opened", "reason", err_text(), NULL);
+	else
+		log_info("unsealed", NULL);
+}
+
 /* Whoever may ask for keys may not therefore decide that keys can be asked for. */
 static int need_root_user(const struct act *a)
 {

@@ -30,6 +30,8 @@ void service_refuse(struct service *s, const struct service_peer *peer, int code
 int service_rehearse(struct service *s);
 /* Opens what waits for the root key. */
 int service_open(struct service *s);
+/* The same, if the root key has come back by itself meanwhile. */
+void service_heal(struct service *s);
 void service_close(struct service *s);
 
 #endif

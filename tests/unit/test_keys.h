@@ -36,7 +36,7 @@
 
 static const char *keyd_program = KEYD_PATH, *keyd_provider = "file";
 static char folder[64];
-static char socket_path[96], root_path[96], identity_path[96], log_path[96];
+static char socket_path[96], root_path[512], identity_path[96], log_path[96];
 static pid_t keyd_pid;
 
 static inline int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)

@@ -1,0 +1,426 @@
+/* keeper.c - both ends of the socket pair.
+ *
+ *     request   u32 number, u8 what, its fields
+ *     answer    u32 number, u8 status (an ERR_ code without its sign), u8 sealed, uuid root, then bytes result or string reason
+ *
+ * Number 0 is news without a request: the token was found again, or lost. An answer that comes too late is known by its number. */
+#include "keys/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/ipc.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "keys/client.h"
+#include "keys/confine.h"
+#include "keys/message.h"
+
+#define CALL_MS 10000
+#define UNSEAL_MS 60000
+#define AWAY_US (5 * CLOCK_SECOND)   /* after a call that got no answer, others fail at once */
+#define RETRY_MS 3000                /* how often the child looks for a token that is away */
+#define REASON_MAX 512
+
+enum what { WRAP = 1, UNWRAP, UNSEAL, SEAL };
+
+struct provider_root {
+	int fd;
+	uint32_t number;
+	int sealed, gone;
+	struct uuid id;
+	clock_us away_until;
+	struct buf in, out;
+};
+
+/* The child */
+
+struct kept {
+	const struct provider *inner;
+	struct provider_root *root;
+	int fd;
+	struct buf in, out, result;
+};
+
+static void put_label(struct buf *b, const struct blob_label *l)
+{
+	wire_put_string(b, l->purpose);
+	wire_put_uuid(b, &l->tenant);
+	wire_put_uuid(b, &l->object);
+	wire_put_u32(b, l->version);
+}
+
+static struct blob_label get_label(struct wire_reader *r, char **purpose)
+{
+	struct blob_label l;
+
+	l.purpose = *purpose = wire_get_string(r, KEYS_PURPOSE_MAX + 16);
+	l.tenant = wire_get_uuid(r);
+	l.object = wire_get_uuid(r);
+	l.version = wire_get_u32(r);
+	return l;
+}
+
+static struct secret *secret_of(struct wire_view v)
+{
+	struct secret *s = secret_new(v.len);
+
+	if (v.len)
+		memcpy(s->data, v.data, v.len);
+	return s;
+}
+
+static int do_wrap(struct kept *k, struct wire_reader *r, int unwrap)
+{
+	char *purpose;
+	struct blob_label label = get_label(r, &purpose);
+	struct wire_view given = wire_get_bytes(r, KEYS_BLOB_MAX);
+	struct secret *plain = NULL;
+	int rc = wire_end(r);
+
+	if (rc == 0 && unwrap) {
+		rc = k->inner->unwrap(k->root, &label, given, &plain);
+		if (rc == 0)
+			buf_add(&k->result, plain->data, plain->len);
+	} else if (rc == 0) {
+		plain = secret_of(given);
+		rc = k->inner->wrap(k->root, &label, plain, &k->result);
+	}
+	secret_free(plain);
+	free(purpose);
+	return rc;
+}
+
+static int do_unseal(struct kept *k, struct wire_reader *r)
+{
+	struct wire_view given = wire_get_bytes(r, PROVIDER_PASSPHRASE_MAX);
+	struct secret *passphrase;
+	int rc = wire_end(r);
+
+	if (rc < 0)
+		return rc;
+	passphrase = secret_of(given);
+	rc = k->inner->unseal(k->root, passphrase);
+	secret_free(passphrase);
+	return rc;
+}
+
+static int act(struct kept *k, struct wire_reader *r, uint8_t what)
+{
+	switch (what) {
+	case WRAP:
+	case UNWRAP:
+		return do_wrap(k, r, what == UNWRAP);
+	case UNSEAL:
+		return do_unseal(k, r);
+	case SEAL:
+		k->inner->seal(k->root);
+		return 0;
+	}
+	return err_set(ERR_UNSUPPORTED, "no such request");
+}
+
+/* NUMBER 0: news. */
+static void tell(struct kept *k, uint32_t number, int rc)
+{
+	struct uuid id = { { 0 } };
+
+	if (k->root)
+		k->inner->describe(k->root, &id);
+	message_begin(&k->out);
+	wire_put_u32(&k->out, number);
+	wire_put_u8(&k->out, (uint8_t)-rc);
+	wire_put_u8(&k->out, (uint8_t)(k->root == NULL || k->inner->is_sealed(k->root)));
+	wire_put_uuid(&k->out, &id);
+	if (rc < 0)
+		wire_put_string(&k->out, err_text());
+	else
+		wire_put_bytes(&k->out, k->result.data, k->result.len);
+	if (ipc_send(k->fd, &k->out) < 0)
+		_exit(0);
+	message_wipe(&k->out);
+	message_wipe(&k->result);
+}
+
+static void serve(struct kept *k)
+{
+	struct pollfd p = { k->fd, POLLIN, 0 };
+	int sealed = k->inner->is_sealed(k->root);
+
+	for (;;) {
+		if (poll(&p, 1, RETRY_MS) == 0) {
+			if (k->inner->retry)
+				k->inner->retry(k->root);
+		} else {
+			struct wire_reader r;
+			uint32_t number;
+
+			message_begin(&k->in);
+			if (ipc_receive(k->fd, &k->in) < 0 || k->in.len == 0)
+				return;
+			r = wire_read(k->in.data, k->in.len);
+			number = wire_get_u32(&r);
+			message_begin(&k->result);
+			tell(k, number, act(k, &r, wire_get_u8(&r)));
+			message_wipe(&k->in);
+		}
+		if (k->inner->is_sealed(k->root) != sealed) {
+			sealed = !sealed;
+			log_info(sealed ? "root key is away" : "root key is at hand", "provider", k->inner->name, NULL);
+			tell(k, 0, 0);
+		}
+	}
+}
+
+static _Noreturn void run_child(struct kept *k, const struct provider_options *options, const char *user)
+{
+	int rc;
+
+	prctl(PR_SET_NAME, "keyd-keeper");
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	confine_memory();
+	rc = k->inner->prepare ? k->inner->prepare(options) : 0;
+	confine_user(user);
+	if (rc == 0)
+		rc = k->inner->open(options, &k->root);
+	tell(k, 0, rc);
+	if (rc == 0)
+		serve(k);
+	if (k->root)
+		k->inner->close(k->root);
+	_exit(0);
+}
+
+/* The side of keyd */
+
+static int gone(struct provider_root *r)
+{
+	r->gone = r->sealed = 1;
+	return err_set(ERR_UNAVAILABLE, "the process that holds the root key has ended");
+}
+
+/* Reads one message; what it says of the root key counts. *READER is left at the result. *NUMBER is whose it is. */
+static int take(struct provider_root *r, int wait_ms, uint32_t *number, uint8_t *status, struct wire_reader *reader)
+{
+	struct pollfd p = { r->fd, POLLIN, 0 };
+
+	if (poll(&p, 1, wait_ms) <= 0)
+		return ERR_TIMEOUT;
+	message_begin(&r->in);
+	if (ipc_receive(r->fd, &r->in) < 0 || r->in.len == 0)
+		return gone(r);
+	*reader = wire_read(r->in.data, r->in.len);
+	*number = wire_get_u32(reader);
+	*status = wire_get_u8(reader);
+	r->sealed = wire_get_u8(reader);
+	r->id = wire_get_uuid(reader);
+	return reader->error ? gone(r) : 0;
+}
+
+/* News that lie there are taken; nobody waits for any. */
+static void take_news(struct provider_root *r)
+{
+	struct wire_reader reader;
+	uint32_t number;
+	uint8_t status;
+
+	while (!r->gone && take(r, 0, &number, &status, &reader) == 0)
+		message_wipe(&r->in);
+}
+
+static struct buf *begin(struct provider_root *r, enum what what)
+{
+	take_news(r);
+	if (++r->number == 0)
+		r->number = 1;
+	message_begin(&r->out);
+	wire_put_u32(&r->out, r->number);
+	wire_put_u8(&r->out, (uint8_t)what);
+	return &r->out;
+}
+
+static int refusal(struct wire_reader *reader, int code)
+{
+	char *reason = wire_get_string(reader, REASON_MAX);
+
+	err_set(code, "%s", reason ? reason : "no reason given");
+	free(reason);
+	return code;
+}
+
+/* 0 with the result in *RESULT, which points into r->in. */
+static int wait_for(struct provider_root *r, int limit_ms, struct wire_view *result)
+{
+	clock_us until = clock_ticks() + limit_ms * (CLOCK_SECOND / 1000);
+	struct wire_reader reader;
+	uint32_t number = 0;
+	uint8_t status;
+	int rc = 0;
+
+	while (rc == 0 && number != r->number) {
+		clock_us left = until - clock_ticks();
+
+		rc = left > 0 ? take(r, (int)(left / 1000 + 1), &number, &status, &reader) : ERR_TIMEOUT;
+	}
+	if (rc == ERR_TIMEOUT) {
+		r->away_until = clock_ticks() + AWAY_US;
+		return err_set(ERR_TIMEOUT, "the root key's provider does not answer");
+	}
+	if (rc == 0 && status != 0)
+		return refusal(&reader, -(int)status);
+	if (rc == 0) {
+		*result = wire_get_bytes(&reader, KEYS_BLOB_MAX);
+		rc = wire_end(&reader);
+	}
+	return rc;
+}
+
+static int call(struct provider_root *r, int limit_ms, struct wire_view *result)
+{
+	int rc;
+
+	if (r->gone)
+		return gone(r);
+	if (clock_ticks() < r->away_until)
+		return err_set(ERR_UNAVAILABLE, "the root key's provider has just not answered; it is asked again in some seconds");
+	rc = ipc_send(r->fd, &r->out);
+	message_wipe(&r->out);
+	return rc < 0 ? gone(r) : wait_for(r, limit_ms, result);
+}
+
+static int keeper_wrap(struct provider_root *r, const struct blob_label *label, const struct secret *plain, struct buf *out)
+{
+	struct buf *b = begin(r, WRAP);
+	struct wire_view got;
+	int rc;
+
+	put_label(b, label);
+	wire_put_bytes(b, plain->data, plain->len);
+	rc = call(r, CALL_MS, &got);
+	if (rc == 0) {
+		buf_reset(out);
+		buf_add(out, got.data, got.len);
+	}
+	message_wipe(&r->in);
+	return rc;
+}
+
+static int keeper_unwrap(struct provider_root *r, const struct blob_label *label, struct wire_view blob, struct secret **plain)
+{
+	struct buf *b = begin(r, UNWRAP);
+	struct wire_view got;
+	int rc;
+
+	put_label(b, label);
+	wire_put_bytes(b, blob.data, blob.len);
+	rc = call(r, CALL_MS, &got);
+	if (rc == 0)
+		*plain = secret_of(got);
+	message_wipe(&r->in);
+	return rc;
+}
+
+static int keeper_unseal(struct provider_root *r, const struct secret *passphrase)
+{
+	struct buf *b = begin(r, UNSEAL);
+	struct wire_view got;
+	int rc;
+
+	wire_put_bytes(b, passphrase->data, passphrase->len);
+	rc = call(r, UNSEAL_MS, &got);
+	message_wipe(&r->in);
+	return rc;
+}
+
+static void keeper_seal(struct provider_root *r)
+{
+	struct wire_view got;
+
+	begin(r, SEAL);
+	if (call(r, CALL_MS, &got) < 0)
+		log_warning("the provider of the root key may hold it still", "reason", err_text(), NULL);
+	message_wipe(&r->in);
+	r->sealed = 1;
+}
+
+static int keeper_is_sealed(struct provider_root *r)
+{
+	take_news(r);
+	return r->sealed;
+}
+
+static void keeper_describe(const struct provider_root *r, struct uuid *id)
+{
+	*id = r->id;
+}
+
+static void keeper_close(struct provider_root *r)
+{
+	if (r) {
+		close(r->fd);
+		message_wipe(&r->in);
+		message_wipe(&r->out);
+		buf_free(&r->in);
+		buf_free(&r->out);
+	}
+	free(r);
+}
+
+static int keeper_is_gone(const struct provider_root *r)
+{
+	return r->gone;
+}
+
+/* What the child says first. */
+static int wait_open(struct provider_root *r)
+{
+	struct wire_reader reader;
+	uint32_t number;
+	uint8_t status;
+	int rc = take(r, UNSEAL_MS, &number, &status, &reader);
+
+	if (rc == ERR_TIMEOUT)
+		return err_set(rc, "the provider of the root key does not start");
+	return rc == 0 && status != 0 ? refusal(&reader, -(int)status) : rc;
+}
+
+int keeper_open(const struct provider *inner, const struct provider_options *options, const char *user,
+	const struct provider **provider, struct provider_root **out)
+{
+	static struct provider kept = { .is_sealed = keeper_is_sealed, .unseal = keeper_unseal, .seal = keeper_seal, .wrap = keeper_wrap,
+		.unwrap = keeper_unwrap, .describe = keeper_describe, .close = keeper_close, .is_gone = keeper_is_gone };
+	struct provider_root *r;
+	int ends[2], rc;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_set(ERR_IO, "socket pair: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		return err_set(ERR_IO, "fork: %s", strerror(errno));
+	if (pid == 0) {
+		close(ends[0]);
+		run_child(&(struct kept){ .inner = inner, .fd = ends[1] }, options, user);
+	}
+	close(ends[1]);
+	r = mem_alloc(sizeof *r);
+	r->fd = ends[0];
+	rc = wait_open(r);
+	message_wipe(&r->in);
+	if (rc < 0) {
+		keeper_close(r);
+		return rc;
+	}
+	kept.name = inner->name;
+	*provider = &kept;
+	*out = r;
+	return 0;
+}

@@ -1,0 +1,260 @@
+/* test_keys_token.c - a running keyd whose root key is inside a token: SoftHSM, through its PKCS #11 module. */
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "agent/sealed.h"
+#include "base/mem.h"
+
+#include "test_keys.h"
+
+#define MODULE "/usr/lib/softhsm/libsofthsm2.so"
+#define PIN "24681357"
+
+static char tokens[96], pin_path[96];
+
+static void put_file(const char *path, const char *text)
+{
+	CHECK_INT(file_write(path, text, strlen(text), 0600), 0);
+}
+
+__attribute__((format(printf, 1, 2))) static int shell(const char *fmt, ...)
+{
+	char command[1024];
+	va_list ap;
+	int status;
+
+	va_start(ap, fmt);
+	vsnprintf(command, sizeof command, fmt, ap);
+	va_end(ap);
+	status = system(command);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A token of keyd's user in the test's folder. WITH_PIN: keyd finds the PIN in a file. */
+static void begin_token(int with_pin)
+{
+	char conf[96], text[256];
+
+	begin_folder();
+	keyd_provider = "pkcs11";
+	snprintf(tokens, sizeof tokens, "%s/tokens", folder);
+	snprintf(conf, sizeof conf, "%s/softhsm2.conf", folder);
+	snprintf(pin_path, sizeof pin_path, "%s/pin", folder);
+	snprintf(text, sizeof text, "directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n", tokens);
+	put_file(conf, text);
+	put_file(pin_path, PIN "\n");
+	CHECK_INT(mkdir(tokens, 0700), 0);
+	CHECK_INT(shell("chmod 644 %s && chown nobody %s", conf, tokens), 0);
+	setenv("SOFTHSM2_CONF", conf, 1);
+	CHECK_INT(shell("setpriv --reuid nobody --clear-groups softhsm2-util --init-token --free --label keyward --pin " PIN
+		" --so-pin 12345678 >>%s 2>&1", log_path), 0);
+	snprintf(root_path, sizeof root_path, "pkcs11:token=keyward?module-path=" MODULE "%s%s", with_pin ? "&pin-source=file:" : "",
+		with_pin ? pin_path : "");
+}
+
+static void end_token(struct keys_client *c)
+{
+	end_keyd(c);
+	keyd_provider = "file";
+}
+
+static void start_keyd(struct keys_client *c)
+{
+	if (!try_start_keyd())
+		fatal("keyd does not start: see %s", log_path);
+	keys_client_init(c, socket_path, 30000);
+}
+
+static int unseal_with(struct keys_client *c, const char *words)
+{
+	const struct uuid nobody = { { 0 } };
+	struct secret *s = secret_new(strlen(words));
+	int rc;
+
+	memcpy(s->data, words, s->len);
+	rc = keys_unseal(c, &nobody, s);
+	secret_free(s);
+	return rc;
+}
+
+static int is_sealed(struct keys_client *c)
+{
+	struct keys_status st;
+
+	return keys_status(c, &st) < 0 ? -1 : st.sealed;
+}
+
+static void wait_sealed(struct keys_client *c, int wanted)
+{
+	clock_us until = clock_ticks() + 120 * CLOCK_SECOND;
+
+	while (is_sealed(c) != wanted && clock_ticks() < until)
+		poll(NULL, 0, 100);
+	CHECK_INT(is_sealed(c), wanted);
+}
+
+/* Not from what keyd remembers: a new tenant's key has to be wrapped. */
+static int wraps(struct keys_client *c)
+{
+	struct uuid request = uuid_new(), tenant = uuid_new();
+	struct buf wrapped = BUF_INIT;
+	int rc = keys_tenant_create(c, &request, &tenant, &wrapped);
+
+	buf_free(&wrapped);
+	return rc;
+}
+
+/* The child of keyd that speaks to the token. */
+static pid_t keeper(void)
+{
+	char path[64], text[16];
+	FILE *f;
+	int pid = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)keyd_pid, (int)keyd_pid);
+	f = fopen(path, "r");
+	if (f && fgets(text, sizeof text, f))
+		pid = atoi(text);
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+TEST_KEYD(a_root_key_is_made_in_the_token_and_stays_there, "KEY-1,KEY-2")
+{
+	struct keys_client c;
+	struct keys_status st, again;
+	struct sample s;
+	struct secret *before, *after;
+	uint8_t point[KEYS_POINT_SIZE], same[KEYS_POINT_SIZE];
+
+	begin_token(1);
+	start_keyd(&c);
+	CHECK_INT(keys_status(&c, &st), 0);
+	CHECK(!st.sealed && strcmp(st.provider, "pkcs11") == 0 && !uuid_is_nil(&st.root));
+	sample_make(&s, &c);
+	before = sample_key(&s, &c);
+	CHECK_INT(keys_identity_public(&c, point), 0);
+	stop_keyd(SIGKILL);
+	CHECK(try_start_keyd());
+	after = sample_key(&s, &c);
+	CHECK(before && after && secret_equal(before, after));
+	CHECK_INT(keys_identity_public(&c, same), 0);
+	CHECK(memcmp(point, same, sizeof point) == 0);
+	CHECK_INT(keys_status(&c, &again), 0);
+	CHECK(uuid_equal(&st.root, &again.root));
+	/* What was altered does not open, and takes nothing with it. */
+	s.wrapped_tenant.data[40] ^= 1;
+	CHECK(sample_key(&s, &c) == NULL);
+	s.wrapped_tenant.data[40] ^= 1;
+	CHECK_INT(wraps(&c), 0);
+	/* The token says of itself that the key cannot be taken out. */
+	CHECK_INT(shell("pkcs11-tool --module " MODULE " --token-label keyward --login --pin " PIN " -O 2>>%s"
+		" | grep -q 'never extractable'", log_path), 0);
+	secret_free(before);
+	secret_free(after);
+	sample_free(&s);
+	end_token(&c);
+}
+
+TEST_KEYD(without_a_pin_keyd_is_sealed_and_a_wrong_one_is_tried_once, "KEY-2,SEC-7")
+{
+	struct keys_client c;
+	struct keys_status st;
+
+	begin_token(0);
+	CHECK(!try_start_keyd());
+	put_file(pin_path, "1111\n");
+	snprintf(root_path + strlen(root_path), sizeof root_path - strlen(root_path), "&pin-source=%s", pin_path);
+	CHECK(!try_start_keyd());
+	put_file(pin_path, PIN);
+	start_keyd(&c);
+	CHECK_INT(wraps(&c), 0);
+	keys_client_close(&c);
+	stop_keyd(SIGTERM);
+	put_file(pin_path, "1111\n");
+	start_keyd(&c);
+	CHECK_INT(is_sealed(&c), 1);
+	CHECK_INT(wraps(&c), ERR_SEALED);
+	poll(NULL, 0, 4000);         /* longer than the keeper's pause: it must not try the wrong PIN again */
+	CHECK_INT(shell("test $(grep -c 'the PIN is wrong' %s) -le 2", log_path), 0);
+	CHECK_INT(unseal_with(&c, "2222"), ERR_FORBIDDEN);
+	CHECK_INT(unseal_with(&c, PIN), 0);
+	CHECK_INT(keys_status(&c, &st), 0);
+	CHECK(!st.sealed);
+	CHECK_INT(wraps(&c), 0);
+	CHECK_INT(keys_seal(&c, &st.root), 0);
+	CHECK_INT(wraps(&c), ERR_SEALED);
+	CHECK_INT(unseal_with(&c, PIN), 0);
+	CHECK_INT(wraps(&c), 0);
+	end_token(&c);
+}
+
+TEST_KEYD(a_token_that_was_taken_away_is_found_again, "KEY-2,SEC-7")
+{
+	char aside[128];
+	struct keys_client c;
+	struct sample s;
+	struct secret *key;
+
+	begin_token(1);
+	start_keyd(&c);
+	sample_make(&s, &c);
+	snprintf(aside, sizeof aside, "%s.aside", tokens);
+	stop_keyd(SIGTERM);
+	CHECK_INT(rename(tokens, aside), 0);
+	CHECK_INT(mkdir(tokens, 0700), 0);
+	CHECK_INT(shell("chown nobody %s", tokens), 0);
+	CHECK(try_start_keyd());
+	CHECK_INT(is_sealed(&c), 1);
+	CHECK(sample_key(&s, &c) == NULL);
+	CHECK_INT(rmdir(tokens), 0);
+	CHECK_INT(rename(aside, tokens), 0);
+	wait_sealed(&c, 0);
+	key = sample_key(&s, &c);
+	CHECK(key != NULL);
+	secret_free(key);
+	sample_free(&s);
+	end_token(&c);
+}
+
+TEST_KEYD(a_token_that_hangs_costs_a_time_limit_once, "KEY-2,SEC-7")
+{
+	struct keys_client c;
+	struct sample s;
+	struct secret *key;
+	pid_t child;
+
+	begin_token(1);
+	start_keyd(&c);
+	sample_make(&s, &c);
+	key = sample_key(&s, &c);
+	secret_free(key);
+	child = keeper();
+	CHECK(child > 1);
+	kill(child, SIGSTOP);
+	CHECK_INT(wraps(&c), ERR_TIMEOUT);
+	CHECK_INT(wraps(&c), ERR_UNAVAILABLE);
+	/* Tenants whose key is at hand are served meanwhile. */
+	key = sample_key(&s, &c);
+	CHECK(key != NULL);
+	secret_free(key);
+	kill(child, SIGCONT);
+	for (int i = 0; i < 300 && wraps(&c) != 0; i++)
+		poll(NULL, 0, 100);
+	CHECK_INT(wraps(&c), 0);
+	/* Without it keyd is of no use: it ends, so that whoever looks after it starts it anew. */
+	kill(child, SIGKILL);
+	wraps(&c);
+	for (int i = 0; i < 300 && waitpid(keyd_pid, NULL, WNOHANG) == 0; i++)
+		poll(NULL, 0, 100);
+	keyd_pid = 0;
+	CHECK(try_start_keyd());
+	key = sample_key(&s, &c);
+	CHECK(key != NULL);
+	secret_free(key);
+	sample_free(&s);
+	end_token(&c);
+}
+
+TEST_MAIN
