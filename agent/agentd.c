@@ -93,6 +93,9 @@ static void reload(struct daemon *a)
 
 	a->reload = 0;
 	a->refresh_at = 0;
+	/* Who sends the signal may also have changed what is to be encrypted. */
+	a->provision_due = 1;
+	a->provision_at = 0;
 	if (a->g.conf_path == NULL && access(AGENT_CONF_PATH, F_OK) < 0)
 		return;
 	if (agent_conf_load(a->g.conf_path ? a->g.conf_path : AGENT_CONF_PATH, &fresh) < 0) {
@@ -263,7 +266,7 @@ static int while_provisioning(void *ctx, const char *device, const char *stage, 
 
 static void do_provision(struct daemon *a)
 {
-	struct provision_run run = { while_provisioning, a, 0, 0, 0, 0, 0 };
+	struct provision_run run = { .progress = while_provisioning, .ctx = a };
 	int rc;
 
 	if (!a->provision_due || clock_ticks() < a->provision_at)

@@ -30,6 +30,20 @@ static int on_progress(void *ctx, const char *device, const char *stage, int per
 	return tool_interrupted();
 }
 
+static void on_end(void *ctx, const char *device, const char *reason)
+{
+	struct tool *t = ctx;
+	json_t *list = json_object_get(t->result, "provisioned");
+
+	if (list == NULL) {
+		list = json_array();
+		json_object_set_new(t->result, "provisioned", list);
+	}
+	json_array_append_new(list, json_pack("{s:s, s:b, s:s?}", "device", device, "ok", reason == NULL, "reason", reason));
+	tool_say(t, "%s: %s%s", device, reason ? "failed: " : "encrypted", reason ? reason : "");
+	batch_ended(t, device, reason);
+}
+
 /* 1 when keyward-agent runs on this machine (with this run folder). */
 static int agent_runs(const struct guest *g)
 {
@@ -60,6 +74,10 @@ static int watch_agent(struct tool *t, struct watch *w, int *over)
 	if (rc == 0) {
 		w->seen |= a->tasks_count > 0;
 		*over = a->tasks_count == 0 && (w->seen || t->g.devices_count > w->ours_at_first);
+		if (t->batch) {
+			batch_watch(t, a);
+			*over = batch_is_over(t);
+		}
 	}
 	proto_answer_free(PROTO_PROVISIONING, a);
 	return rc;
@@ -67,7 +85,7 @@ static int watch_agent(struct tool *t, struct watch *w, int *over)
 
 static int work_here(struct tool *t, struct watch *w, int *over)
 {
-	struct provision_run run = { on_progress, t, 0, 0, 0, 0, 0 };
+	struct provision_run run = { .progress = on_progress, .ended = on_end, .ctx = t };
 	int rc = inventory_scan(&t->g);
 
 	if (rc == 0)
@@ -80,7 +98,7 @@ static int work_here(struct tool *t, struct watch *w, int *over)
 	w->failed += run.failed;
 	if (run.tasks > 0)
 		tool_say(t, "Devices: %d encrypted, %d failed, %d waiting.", run.done, run.failed, run.waiting);
-	*over = run.waiting == 0 && (w->seen || w->failed);
+	*over = t->batch ? batch_is_over(t) : run.waiting == 0 && (w->seen || w->failed);
 	return 0;
 }
 
@@ -97,6 +115,14 @@ static int is_lasting(struct tool *t, struct watch *w, int rc)
 	return 0;
 }
 
+static enum tool_exit given_up(struct tool *t)
+{
+	if (t->batch)
+		batch_show(t);
+	return tool_interrupted() ? interrupted(t)
+		: timed_out(t, t->batch ? "not all devices were encrypted" : "no device was encrypted");
+}
+
 enum tool_exit await_provisioning(struct tool *t)
 {
 	enum tool_exit code = tool_link(t);
@@ -108,19 +134,20 @@ enum tool_exit await_provisioning(struct tool *t)
 	if (rc < 0)
 		return tool_failed(t, rc, "the devices cannot be listed");
 	w.ours_at_first = t->g.devices_count;
-	tool_say(t, "Waiting for devices to be configured and encrypted in the console.");
+	if (t->batch == NULL)
+		tool_say(t, "Waiting for devices to be configured and encrypted in the console.");
 	while (!over) {
 		rc = agent_runs(&t->g) ? watch_agent(t, &w, &over) : work_here(t, &w, &over);
 		if (rc < 0 && is_lasting(t, &w, rc))
 			return tool_failed(t, rc, "provisioning cannot go on");
 		if (over)
 			break;
-		if (tool_interrupted())
-			return interrupted(t);
-		if (clock_ticks() >= t->until)
-			return timed_out(t, "no device was encrypted");
+		if (tool_interrupted() || clock_ticks() >= t->until)
+			return given_up(t);
 		tool_nap(POLL_SECONDS);
 	}
+	if (t->batch)
+		return batch_show(t);
 	tool_say(t, w.failed ? "Provisioning ended with failures; the console shows the reasons."
 		: "Provisioning is done.");
 	return w.failed ? TOOL_FAILURE : TOOL_OK;

@@ -57,6 +57,7 @@ static const struct action {
 } actions[] = {
 	{ offsetof(struct tool_options, register_), enrol },
 	{ offsetof(struct tool_options, publish), publish },
+	{ offsetof(struct tool_options, batch), batch_propose },
 	{ offsetof(struct tool_options, with_provisioning), await_provisioning },
 	{ offsetof(struct tool_options, mount), await_mounts },
 	{ offsetof(struct tool_options, device_list), show_devices },
@@ -124,6 +125,9 @@ static int open_all(struct tool *t)
 	if (rc == 0)
 		rc = enrol_take_secret("passphrase", t->o.passphrase, t->o.passphrase_file, "KEYWARD_PASSPHRASE", &t->passphrase);
 	t->o.passphrase = NULL;
+	t->o.batch = t->o.devices != NULL;
+	if (rc == 0 && t->o.batch)
+		rc = batch_read(t);
 	return rc == 0 ? apply(t) : rc;
 }
 
@@ -195,6 +199,7 @@ int main(int argc, char **argv)
 	secret_free(t.passphrase);
 	secret_free(t.o.passphrase);
 	secret_free(t.o.proxy);
+	batch_free(&t);
 	guest_close(&t.g);
 	return code;
 }

@@ -97,8 +97,7 @@ static int speak(struct tool *t, struct registration *s)
 	return rc;
 }
 
-/* An agent that waits for the registration looks every few seconds; this makes it look now. */
-static void wake_agent(const struct guest *g)
+void enrol_wake_agent(const struct guest *g)
 {
 	char *path = mem_printf("%s/agent.lock", g->env.run_dir);
 	struct buf text = BUF_INIT;
@@ -200,6 +199,6 @@ enum tool_exit enrol(struct tool *t)
 		return tool_failed(t, rc, "the new registration cannot be read");
 	uuid_text(&t->g.reg.agent, id);
 	tool_say(t, "Registered as agent %s.", id);
-	wake_agent(&t->g);
+	enrol_wake_agent(&t->g);
 	return done(t, 0);
 }

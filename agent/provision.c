@@ -270,6 +270,7 @@ static int is_passing(const struct guest *g, int rc)
 static void conclude(struct work *w, int rc)
 {
 	char reason[PROTO_TEXT_MAX + 1] = "";
+	int failed = w->run->failed;
 
 	if (rc < 0)
 		snprintf(reason, sizeof reason, "%.*s", PROTO_TEXT_MAX, err_text());
@@ -293,6 +294,8 @@ static void conclude(struct work *w, int rc)
 		tell_failed(w, reason);
 	}
 	leave(w, rc, reason);
+	if (w->run->ended && (rc == 0 || w->run->failed > failed))
+		w->run->ended(w->run->ctx, w->task->device, rc == 0 ? NULL : reason);
 }
 
 static void carry_out(struct guest *g, struct provision_run *run, const struct proto_task *task)

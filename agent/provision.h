@@ -8,6 +8,8 @@
 struct provision_run {
 	/* Asked and told now and then while a device is worked on; nonzero stops the work. DEVICE is its id. */
 	int (*progress)(void *ctx, const char *device, const char *stage, int percent);
+	/* Told of each task that is over; REASON NULL: well. NULL: nobody wants to know. */
+	void (*ended)(void *ctx, const char *device, const char *reason);
 	void *ctx;
 	int tasks, done, failed;         /* out */
 	int waiting;                     /* out: put off because the server could not be asked, or asks for patience */

@@ -1,11 +1,13 @@
 /* tool.h - keyward-config taken apart: config.c is the command line, config_options.c its options, say.c what is said and how
- * it ends, enrol.c registration, await.c waiting for what the console decides, show.c lists, ask.c questions. Each action
+ * it ends, enrol.c registration, await.c waiting for what the console decides, show.c lists, ask.c questions, config_batch.c the
+ * batch file, config_proxy.c the proxy. Each action
  * returns one of the exit codes and has said what went wrong. */
 #ifndef AGENT_TOOL_H
 #define AGENT_TOOL_H
 
 #include <jansson.h>
 
+#include "agent/batch.h"
 #include "agent/guest.h"
 #include "agent/option.h"
 #include "base/secret.h"
@@ -28,9 +30,10 @@ enum tool_exit {
 
 struct tool_options {
 	int help, version, list_plugins, register_, force, publish, with_provisioning, mount, device_list, status, json,
-		quiet, ignore_ssl_error, saas;
+		quiet, ignore_ssl_error, saas, batch;
 	long timeout;                    /* minutes */
-	const char *url, *account, *passphrase_file, *csp, *ca_file, *state, *conf, *proxy_user, *proxy_password_file;
+	const char *url, *account, *passphrase_file, *csp, *ca_file, *state, *conf, *proxy_user, *proxy_password_file,
+		*devices;
 	struct secret *passphrase, *proxy;       /* with a zero byte at the end */
 };
 
@@ -41,6 +44,7 @@ struct tool {
 	struct tool_options o;
 	struct secret *passphrase;       /* with a zero byte at its end; NULL while not known */
 	clock_us until;                  /* clock_ticks(): the time limit */
+	struct tool_batch *batch;        /* what --devices says; NULL without */
 	json_t *result;                  /* what --json prints at the end: each action adds its members */
 };
 
@@ -70,6 +74,20 @@ enum tool_exit enrol(struct tool *t);
 /* A password: GIVEN (taken over), else the first line of FILE ("-": standard input), else from the environment, where it is
  * then removed. *OUT, with a zero byte at its end, stays as it is when none of them says anything. NAME says what it is. */
 int enrol_take_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out);
+
+/* An agent that runs looks at once at what has changed for it. */
+void enrol_wake_agent(const struct guest *g);
+
+/* config_batch.c */
+int batch_read(struct tool *t);          /* before anything else is done; ERR_INVALID with all mistakes */
+void batch_free(struct tool *t);
+enum tool_exit batch_propose(struct tool *t);
+/* A device's encryption has ended; REASON NULL: well. Also for devices that are not in the batch. */
+void batch_ended(struct tool *t, const char *device, const char *reason);
+/* While keyward-agent does the work: A is what is still to be done. */
+void batch_watch(struct tool *t, const struct proto_provisioning_answer *a);
+int batch_is_over(const struct tool *t);
+enum tool_exit batch_show(struct tool *t);       /* the summary; TOOL_FAILURE when a device failed */
 
 enum tool_exit await_provisioning(struct tool *t);
 enum tool_exit await_mounts(struct tool *t);

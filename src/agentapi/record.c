@@ -12,6 +12,7 @@
 
 int (*const agent_messages[PROTO_MESSAGE_COUNT])(struct agent_call *c) = {
 	[PROTO_INVENTORY] = message_inventory,
+	[PROTO_PROPOSE] = message_propose,
 	[PROTO_PROVISIONING] = message_provisioning,
 	[PROTO_PROVISION_START] = message_provision_start,
 	[PROTO_PROVISION_PROGRESS] = message_provision_progress,

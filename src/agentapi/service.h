@@ -80,6 +80,7 @@ void heartbeat_resume(struct agent_call *c, enum hold_end why);
 
 /* Messages, one file per family. */
 int message_inventory(struct agent_call *c);
+int message_propose(struct agent_call *c);
 int message_provisioning(struct agent_call *c);
 int message_provision_start(struct agent_call *c);
 int message_provision_progress(struct agent_call *c);

@@ -107,6 +107,7 @@ int account_page(struct call *c)
 		if (json_object_get(c->doc, "passphrase") == NULL)
 			call_set(c, "passphrase", json_null());
 		set_commands(c, url, id);
+		rc = account_proposals_offer(c);
 	}
 	free(url);
 	return rc;

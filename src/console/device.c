@@ -120,6 +120,8 @@ int device_page(struct call *c)
 		rc = device_notices(c, &id, row);
 	}
 	if (rc == 0)
+		rc = device_proposal_member(c, &id);
+	if (rc == 0)
 		rc = doc_history(c, doc_text(row, "id"));
 	json_decref(row);
 	return rc;

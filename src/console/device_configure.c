@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mount_point.h"
 #include "console/pages.h"
 #include "store/device.h"
 #include "store/image.h"
@@ -104,33 +105,11 @@ int device_configure_page(struct call *c)
 	return rc;
 }
 
-/* Where a data volume must not hide what the system runs from. */
-static int is_system_path(const char *path)
-{
-	static const char *const paths[] = { "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run",
-		"/sbin", "/sys", "/tmp", "/usr", "/var" };
-	static const char *const trees[] = { "/dev/", "/proc/", "/sys/", "/run/", "/boot/" };
-
-	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
-		if (strcmp(path, paths[i]) == 0)
-			return 1;
-	for (size_t i = 0; i < sizeof trees / sizeof trees[0]; i++)
-		if (strncmp(path, trees[i], strlen(trees[i])) == 0)
-			return 1;
-	return 0;
-}
-
 static int check_mount(struct call *c, const char *path)
 {
-	size_t len = strlen(path);
+	const char *problem = mount_point_problem(path);
 
-	if (path[0] != '/')
-		return call_field_error(c, "mount", "An absolute path is needed: it begins with a slash.");
-	if (strstr(path, "//") || strstr(path, "/./") || strstr(path, "/../") || (len > 1 && path[len - 1] == '/') ||
-		(len >= 3 && strcmp(path + len - 3, "/..") == 0) || (len >= 2 && strcmp(path + len - 2, "/.") == 0))
-		return call_field_error(c, "mount", "Write the path plainly: no dots, no double slash, no slash at the end.");
-	return is_system_path(path) ? call_field_error(c, "mount", "The system itself lives there. Choose another folder, such as "
-		"/srv/data.") : 0;
+	return problem ? call_field_error(c, "mount", problem) : 0;
 }
 
 static int check_cipher(struct call *c)

@@ -42,6 +42,11 @@ extern const struct route_param raid_query[], raid_new_fields[], raid_edit_field
 /* What a page shows of an array's members: rows of raid_members, null for other devices; the caller's. */
 int raid_shown(struct call *c, const json_t *device, json_t **out);
 
+/* device_proposal.c: what a machine proposes for a device, into `proposal` of the page; what is done at once, into the account's form. */
+int device_proposal_member(struct call *c, const struct uuid *device);
+int device_proposal_ask(struct call *c), device_proposal_run(struct call *c), device_proposal_reject(struct call *c);
+int account_proposals_offer(struct call *c), account_proposals(struct call *c);
+
 /* device_encrypt.c */
 int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), device_cancel_run(struct call *c);
 
@@ -161,7 +166,7 @@ int account_page(struct call *c), account_reveal(struct call *c), account_set(st
 /* The first administrator joins: agents can enrol at once, with a passphrase that is made now. */
 int account_joined(struct call *c);
 int tenant_invitation(struct call *c);
-extern const struct route_param account_passphrase_fields[];
+extern const struct route_param account_passphrase_fields[], account_proposals_fields[];
 
 /* policies.c: the badge of an action by its name, e.g. "deny" */
 json_t *policy_action_badge(const struct call *c, const char *name);

@@ -10,6 +10,7 @@ const char *const proto_device_kind_names[] = { "unknown", PROTO_DEVICE_KINDS(X)
 const char *const proto_key_status_names[] = { "unknown", PROTO_KEY_STATUSES(X) NULL };
 const char *const proto_volume_status_names[] = { "unknown", PROTO_VOLUME_STATUSES(X) NULL };
 const char *const proto_order_names[] = { "unknown", PROTO_ORDERS(X) NULL };
+const char *const proto_proposal_names[] = { "unknown", PROTO_PROPOSALS(X) NULL };
 const char *const proto_reason_names[] = { "unknown", PROTO_REASONS(X) NULL };
 #undef X
 
@@ -130,6 +131,29 @@ static const struct proto_field provisioning_answer_rows[] = {
 	LIST(T, tasks, &task_fields),
 };
 FIELDS(provisioning_answer);
+#undef T
+
+#define T struct proto_proposal
+static const struct proto_field proposal_rows[] = {
+	TEXT(T, device, REQUIRED),
+	TEXT(T, label, OPTIONAL),
+	TEXT(T, os, REQUIRED),
+	TEXT(T, filesystem, REQUIRED),
+	TEXT(T, mount_point, REQUIRED),
+	NAME(T, access, REQUIRED, proto_access_names),
+	TEXT(T, mode, REQUIRED),
+	INT(T, key_bits, REQUIRED, 128, 256),
+	BOOL(T, overwrite),
+};
+FIELDS(proposal);
+#undef T
+
+#define T struct proto_proposal_answer
+static const struct proto_field proposal_answer_rows[] = {
+	NAME(T, outcome, REQUIRED, proto_proposal_names),
+	TEXT(T, status, OPTIONAL),
+};
+FIELDS(proposal_answer);
 #undef T
 
 #define T struct proto_provision_start

@@ -34,6 +34,7 @@
 /* name of the type, request struct, answer struct */
 #define PROTO_MESSAGES(X) \
 	X(INVENTORY, "inventory", inventory, inventory_answer)         /* what there is: instance, host, devices */ \
+	X(PROPOSE, "propose", proposal, proposal_answer)               /* how a device of mine shall be encrypted */ \
 	X(PROVISIONING, "provisioning", empty, provisioning_answer)    /* what shall be encrypted? */ \
 	X(PROVISION_START, "provision_start", provision_start, provision_start_answer) \
 	X(PROVISION_PROGRESS, "provision_progress", provision_progress, ack) \
@@ -84,6 +85,12 @@ enum proto_message {
 	X(SHUTDOWN, "shutdown") X(REVOKED, "revoked") X(KILLED, "killed") X(USER, "user") X(FAILURE, "failure") \
 	X(RESTART, "restart") X(REMOVED, "removed") X(ORDER, "order") X(SCHEDULE, "schedule") X(BOOT, "boot")
 
+/* What becomes of a proposal. */
+#define PROTO_PROPOSALS(X) \
+	X(APPLIED, "applied")           /* configured, and encryption requested: ask for the task */ \
+	X(UNCHANGED, "unchanged")       /* it is so already, or on its way there */ \
+	X(WAITING, "waiting")           /* for a person in the console */
+
 #define X(id, name) PROTO_ACCESS_##id,
 enum proto_access { PROTO_ACCESS_UNKNOWN, PROTO_ACCESSES(X) };
 #undef X
@@ -99,13 +106,17 @@ enum proto_volume_status { PROTO_VOLUME_UNKNOWN, PROTO_VOLUME_STATUSES(X) };
 #define X(id, name) PROTO_ORDER_##id,
 enum proto_order_kind { PROTO_ORDER_UNKNOWN, PROTO_ORDERS(X) };
 #undef X
+#define X(id, name) PROTO_PROPOSAL_##id,
+enum proto_proposal_outcome { PROTO_PROPOSAL_UNKNOWN, PROTO_PROPOSALS(X) };
+#undef X
 #define X(id, name) PROTO_REASON_##id,
 enum proto_reason { PROTO_REASON_UNKNOWN, PROTO_REASONS(X) };
 #undef X
 
 /* NULL-terminated lists of the names above, by number: proto_access_names[PROTO_ACCESS_READ_ONLY]. */
 extern const char *const proto_access_names[], *const proto_device_kind_names[], *const proto_key_status_names[],
-	*const proto_volume_status_names[], *const proto_order_names[], *const proto_reason_names[];
+	*const proto_volume_status_names[], *const proto_order_names[], *const proto_reason_names[],
+	*const proto_proposal_names[];
 
 struct proto_empty {
 	int unused;
@@ -179,6 +190,25 @@ struct proto_inventory_answer {
 	char warning[PROTO_TEXT_MAX + 1];        /* for the agent's log */
 	int watch_files_count;
 	struct proto_watch watch_files[PROTO_WATCH_MAX];         /* from now on these and no others */
+};
+
+/* What whoever administers this machine wants of one of its devices (keyward-config --devices). Only for a device of the agent's own
+ * that nobody has configured; whether it is done at once or waits for a person is the tenant's choice. */
+struct proto_proposal {
+	char device[PROTO_ID_MAX + 1];
+	char label[PROTO_TEXT_MAX + 1];          /* what to call it; "": as it is */
+	char os[PROTO_WORD_MAX + 1];             /* "linux" */
+	char filesystem[PROTO_WORD_MAX + 1];     /* "ext3", "ext4", "xfs" */
+	char mount_point[PROTO_PATH_MAX + 1];
+	int access;                              /* enum proto_access */
+	char mode[PROTO_WORD_MAX + 1];           /* as in a task */
+	int64_t key_bits;
+	int overwrite;                           /* what is on it may go: it was named for that */
+};
+
+struct proto_proposal_answer {
+	int outcome;                             /* enum proto_proposal_outcome */
+	char status[PROTO_WORD_MAX + 1];         /* of the device, as the console names it */
 };
 
 /* One device to encrypt. Members of a RAID are tasks of their own with the same raid_name: the id by which the array is asked for. */

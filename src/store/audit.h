@@ -73,6 +73,8 @@ struct audit_entry;              /* audit/chain.h */
 	X(IMAGE_CHANGED, "image.changed", DEVICE, "Image changed") \
 	X(DEVICE_CREATED, "device.created", DEVICE, "Device registered") \
 	X(DEVICE_CHANGED, "device.changed", DEVICE, "Device changed") \
+	X(DEVICE_PROPOSED, "device.proposed", DEVICE, "Machine proposed how its device is to be encrypted") \
+	X(DEVICE_PROPOSAL_REJECTED, "device.proposal-rejected", DEVICE, "Machine's proposal rejected") \
 	X(DEVICE_CONFIGURED, "device.configured", DEVICE, "Device configured") \
 	X(DEVICE_UNCONFIGURED, "device.unconfigured", DEVICE, "Device unconfigured") \
 	X(DEVICE_ENCRYPT, "device.encrypt", DEVICE, "Encryption requested") \

@@ -16,6 +16,7 @@
 #include "store/instance.h"
 #include "store/order.h"
 #include "store/policy.h"
+#include "store/proposal.h"
 #include "store/request.h"
 
 static void show(json_t *o)
@@ -73,6 +74,51 @@ static int command_instance(struct db *db, char **args)
 	if (rc == 0)
 		show(o);
 	return rc;
+}
+
+/* RULE */
+static int command_proposals(struct db *db, char **args)
+{
+	static const char *const rules[] = {
+#define X(id, name, title, text) name,
+		PROPOSAL_RULES(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (strcmp(rules[i], args[0]) == 0)
+			return proposal_rule_set(db, (enum proposal_rule)i);
+	return err_set(ERR_INVALID, "no such rule");
+}
+
+static int command_proposal(struct db *db, char **args)
+{
+	struct uuid id;
+	json_t *o;
+	int rc = uuid_parse(args[0], &id);
+
+	if (rc == 0)
+		rc = proposal_get(db, &id, &o);
+	if (rc == 0)
+		show(o);
+	return rc;
+}
+
+/* DEVICE OVERWRITE */
+static int command_accept(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc < 0 ? rc : proposal_accept(db, &id, atoi(args[1]));
+}
+
+static int command_reject(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc < 0 ? rc : proposal_reject(db, &id);
 }
 
 /* DEVICE FILESYSTEM MOUNT-POINT ACCESS MODE BITS */
@@ -194,6 +240,10 @@ static const struct {
 	{ "encrypt", 2, command_encrypt },
 	{ "unconfigure", 1, command_unconfigure },
 	{ "origin", 1, command_origin },
+	{ "proposals", 1, command_proposals },
+	{ "proposal", 1, command_proposal },
+	{ "accept", 2, command_accept },
+	{ "reject", 1, command_reject },
 	{ "requests", 0, command_requests },
 	{ "request", 1, command_request },
 	{ "approve", 1, command_approve },

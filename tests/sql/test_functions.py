@@ -29,6 +29,8 @@ DEFINERS = {
     "search_found": {"keyward_console"},
     "mail_queue": {"keyward_central"},
     "notice_tenants": {"keyward_jobs"},
+    "device_proposal_apply": {"keyward_agent"},
+    "device_proposal_settled": set(),
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
@@ -258,3 +260,47 @@ def test_search_names_only_what_is_ones_own(pg):
         for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
             assert not pg.run("postgres", "select has_table_privilege(%s, 'search_text', %s)", (role, right))[0][0], (role, right)
     assert not pg.run("postgres", "select 1 from unnest(%s) r where has_schema_privilege(r, 'extension', 'USAGE')", (list(ROLES),))
+
+
+def test_agents_configure_devices_only_by_what_the_account_permits(pg):
+    # covers: CFG-2, DEV-3, TEN-4
+    tenant = pg.new_tenant("proposals")
+    policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
+    instance, other = uuid.uuid4(), uuid.uuid4()
+    for i in (instance, other):
+        pg.run("postgres", "insert into instance (tenant, id, provider, provider_instance) values (%s, %s, 'ec2', %s)", (tenant, i, str(i)))
+
+    def tried(rule=None, overwrite=False, by=instance, **values):
+        """Whether the agents' role gets it done, by the function; and then what the device is like."""
+        row = {"tenant": tenant, "id": uuid.uuid4(), "provider": "ec2", "policy": policy, "instance": instance, **values}
+        row["provider_device"] = str(row["id"])
+        pg.run("postgres", f"insert into device ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})", list(row.values()))
+        pg.run("postgres", "update tenant set settings = %s where id = %s", ('{"guest_proposals": "%s"}' % rule if rule else "{}", tenant))
+        pg.run("keyward_agent", "insert into device_proposal (tenant, device, instance, os, filesystem, mount_point, access, mode, key_bits,"
+               " overwrite) values (%s, %s, %s, 'linux', 'xfs', '/srv/x', 'read-only', 'xts-plain64', 128, %s)",
+               (tenant, row["id"], by, overwrite), tenant)
+        try:
+            pg.run("keyward_agent", "select device_proposal_apply(%s)", (row["id"],), tenant)
+        except psycopg2.errors.InsufficientPrivilege:
+            assert pg.run("postgres", "select status, filesystem from device where id = %s", (row["id"],)) == [
+                (values.get("status", "not-configured"), "")]
+            return None
+        assert pg.run("postgres", "select 1 from device_proposal where device = %s", (row["id"],)) == []
+        return pg.run("postgres", "select status, filesystem, access, key_bits, overwrite from device where id = %s", (row["id"],))[0]
+
+    done = ("encryption-pending", "xfs", "read-only", 128)
+    assert tried() == done + (False,) and tried("empty") == done + (False,) and tried("confirmed") == done + (False,)
+    assert tried("confirmed", True, found_filesystem="ext4") == done + (True,)
+    # Named for it, but empty: nothing to overwrite, and what turns up later is not given up.
+    assert tried("confirmed", True) == done + (False,)
+    for refused in ({"rule": "ask"}, {"rule": "refuse"}, {"rule": "nonsense"}, {"found_filesystem": "ext4"},
+                    {"found_filesystem": "ext4", "overwrite": True}, {"rule": "confirmed", "found_filesystem": "ext4"},
+                    {"by": other}, {"is_system": True}, {"is_busy": True}, {"status": "configured"}, {"status": "encrypted"}):
+        assert tried(**refused) is None, refused
+    device = pg.run("postgres", "select id from device where tenant = %s and status = 'configured'", (tenant,))[0][0]
+    for stolen in ("filesystem = 'ext3'", "overwrite = true", "mount_point = '/x'", "key_bits = 128", "name = 'x'"):
+        try:
+            pg.run("keyward_agent", f"update device set {stolen} where id = %s", (device,), tenant)
+            raise AssertionError(stolen)
+        except psycopg2.errors.InsufficientPrivilege:
+            pass

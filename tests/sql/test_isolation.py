@@ -58,6 +58,9 @@ def populate(pg, tenant):
          (tenant, ids["agent"], ids["instance"], uuid.uuid4().bytes * 4 + b"x")),
         ("insert into device (tenant, id, provider, provider_device, policy) values (%s, %s, 'ec2', 'v', %s)",
          (tenant, ids["device"], policy)),
+        ("insert into device_proposal (tenant, device, instance, os, filesystem, mount_point, access, mode, key_bits, overwrite)"
+         " values (%s, %s, %s, 'linux', 'ext4', '/srv/x', 'read-only', 'xts-plain64', 256, false)",
+         (tenant, ids["device"], ids["instance"])),
         ("insert into device_key (tenant, device, version, wrapped) values (%s, %s, 1, 'w')", (tenant, ids["device"])),
         ("insert into heartbeat (tenant, agent, at) values (%s, %s, now())", (tenant, ids["agent"])),
         ("insert into heartbeat (tenant, agent, at) values (%s, %s, now() - interval '5 years')", (tenant, ids["agent"])),

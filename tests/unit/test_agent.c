@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/batch.h"
 #include "agent/claims.h"
 #include "agent/conf.h"
 #include "agent/guest.h"
@@ -231,6 +232,74 @@ TEST(secrets_among_options_are_overwritten, "CFG-2,SEC-4")
 	CHECK(o.secret && strcmp((char *)o.secret->data, "two") == 0);
 	CHECK(memmem(line_copy, sizeof line_copy, "one", 3) == NULL);
 	secret_free(o.secret);
+}
+
+/* The mistakes of TEXT, each in a line, "" for none; the batch stays for a look. */
+static struct batch batch;
+
+static char *mistakes_of(const char *text)
+{
+	struct buf mistakes = BUF_INIT;
+	int rc = batch_parse(text, strlen(text), &batch, &mistakes);
+
+	CHECK_INT(rc, mistakes.len ? ERR_INVALID : 0);
+	return mistakes.len ? buf_take(&mistakes) : mem_strdup("");
+}
+
+TEST(batch_files_become_proposals, "CFG-2")
+{
+	char *said = mistakes_of("# two devices\n[device1]\nid = serial:a b\nmountpoint=/srv/data\n\n[device2]\n id=/dev/vdc\n"
+		"mountpoint = /srv/more\nfilesystem = xfs\naccess = ro\nkeysize = 192\nmode = cbc-essiv\nlabel = Second\n"
+		"overwrite = /dev/vdc\nos = linux");
+	const struct proto_proposal *w = &batch.devices[0].want;
+
+	CHECK_STR(said, "");
+	CHECK_INT(batch.count, 2);
+	CHECK(strcmp(w->device, "serial:a b") == 0 && strcmp(w->mount_point, "/srv/data") == 0 && strcmp(w->filesystem, "ext4") == 0);
+	CHECK(w->access == PROTO_ACCESS_READ_WRITE && w->key_bits == 256 && strcmp(w->mode, "xts-plain64") == 0 && !w->overwrite);
+	w = &batch.devices[1].want;
+	CHECK(w->access == PROTO_ACCESS_READ_ONLY && w->key_bits == 192 && strcmp(w->mode, "cbc-essiv:sha256") == 0 && w->overwrite);
+	CHECK(strcmp(w->label, "Second") == 0 && batch.devices[1].line == 6 && strcmp(batch.devices[1].section, "device2") == 0);
+	free(said);
+}
+
+TEST(every_mistake_of_a_batch_file_is_named, "CFG-2")
+{
+	static const struct { const char *text, *said; } wrong[] = {
+		{ "", "no device is named" },
+		{ "id = x\n", "line 1: a section's heading comes first" },
+		{ "[device1\n", "line 1: a section's heading is [NAME]" },
+		{ "[]\n", "line 1: a section's heading is [NAME]" },
+		{ "[d]\nmountpoint=/srv/x\n", "line 1, [d]: id is missing" },
+		{ "[d]\nid=x\n", "line 1, [d]: mountpoint is missing" },
+		{ "[d]\nid=x\nmountpoint=/etc\n", "line 3, [d]: mountpoint: The system itself lives there" },
+		{ "[d]\nid=x\nmountpoint=srv\n", "line 3, [d]: mountpoint: An absolute path" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\nfilesystem=ntfs\n", "line 4, [d]: filesystem is ext3, ext4 or xfs, not \"ntfs\"" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\naccess=all\n", "line 4, [d]: access is read-write or read-only" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\nos=windows\n", "line 4, [d]: os is linux" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\nkeysize=512\n", "line 4, [d]: keysize is 128, 192 or 256" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\nkeysize=192\n", "line 4, [d]: keysize 192 needs mode = cbc-essiv" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\nmode=ecb\n", "line 4, [d]: mode is xts or cbc-essiv" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\noverwrite=yes\n", "line 4, [d]: overwrite destroys what is on the device" },
+		{ "[d]\nid=x\nid=y\nmountpoint=/srv/x\n", "line 3, [d]: id is there twice" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\nnonsense\n", "line 4, [d]: \"name = value\" is needed" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\nsize=4\n", "line 4, [d]: there is no \"size\"" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\n[d]\nid=y\nmountpoint=/srv/y\n", "line 4: [d] is there twice" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\n[e]\nid=x\nmountpoint=/srv/y\n", "line 5, [e]: [d] has the same id" },
+		{ "[d]\nid=x\nmountpoint=/srv/x\n[e]\nid=y\nmountpoint=/srv/x\n", "line 6, [e]: [d] has the same mountpoint" },
+	};
+	char *said;
+
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		said = mistakes_of(wrong[i].text);
+		if (strstr(said, wrong[i].said) == NULL)
+			printf("    %s: %s\n", wrong[i].text, said);
+		CHECK(strstr(said, wrong[i].said) != NULL);
+		free(said);
+	}
+	said = mistakes_of("[d]\nid=x\nkeysize=1\nmode=2\n");
+	CHECK(strstr(said, "mountpoint is missing") && strstr(said, "keysize is") && strstr(said, "mode is"));
+	free(said);
 }
 
 TEST(proxies_are_taken_apart, "AGT-7")

@@ -242,6 +242,49 @@ def test_another_tenants_things_are_not_there(server, world, stranger):
     assert count(server, "select count(*) from agent_order where agent = %s", m.agent) == 0
 
 
+def propose(server, world, device, overwrite=False):
+    count(server, "insert into device_proposal (tenant, device, instance, name, os, filesystem, mount_point, access, mode, key_bits, overwrite)"
+          " select tenant, id, instance, 'Proposed', 'linux', 'xfs', '/srv/p', 'read-write', 'xts-plain64', 256, %s from device"
+          " where id = %s returning 1", overwrite, device)
+
+
+def test_proposals_of_a_machine_are_accepted_or_rejected(server, world):
+    # covers: CFG-2, DEV-3, LOG-2
+    m, c = Machine(server, world.tenant, "proposes-1"), world.console()
+    device, full = m.disk("empty-1"), m.disk("full-1", found_filesystem="ext4")
+    assert c.api(f"/devices/{device}").json["proposal"] is None
+    propose(server, world, device)
+    propose(server, world, full, True)
+    assert "xfs, /srv/p" in c.get(f"/devices/{device}").text
+    reader = client(server, world, "auditor")
+    assert "xfs, /srv/p" in reader.get(f"/devices/{device}").text
+    assert reader.post(f"/devices/{device}/proposal", typed="").status == 403
+    assert c.post(f"/devices/{device}/proposal", typed="").status == 303
+    row = count(server, "select row_to_json(d) from device d where id = %s", device)
+    assert (row["status"], row["name"], row["filesystem"], row["mount_point"]) == ("encryption-pending", "Proposed", "xfs", "/srv/p")
+    assert c.api(f"/devices/{device}").json["proposal"] is None
+    # What is on a device goes only after its name was typed, whatever the machine says.
+    assert c.post(f"/devices/{full}/proposal", typed="full").status == 422
+    assert c.post(f"/devices/{full}/proposal/reject").status == 303
+    assert count(server, "select status from device where id = %s", full) == "not-configured"
+    assert c.post(f"/devices/{full}/proposal", typed="full-1").status == 404
+    assert count(server, "select count(*) from audit_entry where event = 'device.proposal-rejected' and object_id = %s", full) == 1
+    propose(server, world, full, True)
+    assert c.post(f"/devices/{full}/proposal", typed="full-1").status == 303
+    assert count(server, "select overwrite from device where id = %s", full) is True
+
+
+def test_what_machines_may_propose_is_the_accounts_choice(server, world):
+    # covers: CFG-2, LOG-2
+    c = world.console()
+    assert c.api("/account").json["form"]["proposals"]["value"] == "empty"
+    assert c.post("/account/proposals", proposals="ask").status == 303
+    assert c.api("/account").json["form"]["proposals"]["value"] == "ask"
+    assert count(server, "select settings ->> 'guest_proposals' from tenant where id = %s", world.tenant) == "ask"
+    assert c.post("/account/proposals", proposals="everything").status == 422
+    assert client(server, world, "auditor").post("/account/proposals", proposals="refuse").status == 403
+
+
 def test_cancelling_an_encryption_that_waits(server, world):
     # covers: DEV-2
     m, c = Machine(server, world.tenant, "waiting-1"), world.console()
