@@ -23,8 +23,8 @@ enum tool_exit tool_link(struct tool *t)
 	int rc;
 
 	if (!t->g.registered)
-		return tool_complain(t, TOOL_FAILURE,
-			"this machine is not registered. Use --register with --url, --guid and a passphrase.");
+		return tool_complain(t, TOOL_FAILURE, "this machine is %s. Use --register with --url, --guid and a passphrase.",
+			t->g.copied ? "a copy of a registered one, or its id has changed" : "not registered");
 	if (t->g.link)
 		return TOOL_OK;
 	rc = guest_link(&t->g);

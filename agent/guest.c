@@ -87,6 +87,19 @@ static const char *provider_name(const struct guest *g)
 	return g->registered && g->reg.provider[0] ? g->reg.provider : "native";
 }
 
+/* Whoever starts a machine from a copy of another one's disk has copied its registration as well. The copy is a machine of its own,
+ * which nobody has registered: it asks for no key in the other one's name. */
+static void disown_copy(struct guest *g)
+{
+	g->copied = g->registered && g->reg.instance_id[0] && strcmp(g->reg.instance_id, g->who.instance_id) != 0;
+	if (!g->copied)
+		return;
+	log_warning("this machine is a copy of a registered one, or its id has changed: register it anew", "registered", g->reg.instance_id,
+		"instance", g->who.instance_id, NULL);
+	registration_clear(&g->reg);
+	g->registered = 0;
+}
+
 static int set_up(struct guest *g)
 {
 	const char *engine = agent_conf_text(&g->conf, AGENT_ENGINE);
@@ -99,7 +112,11 @@ static int set_up(struct guest *g)
 		rc = volume_engine_find(engine, &g->engine);
 	if (rc == 0)
 		rc = load_state(g);
-	return rc == 0 ? guest_provider(g, provider_name(g)) : rc;
+	if (rc == 0)
+		rc = guest_provider(g, provider_name(g));
+	if (rc == 0)
+		disown_copy(g);
+	return rc;
 }
 
 int guest_open(struct guest *g, const char *conf_path, const char *state_dir)
@@ -222,6 +239,8 @@ int guest_refresh(struct guest *g)
 	rc = load_state(g);
 	if (rc == 0 && strcmp(provider_name(g), g->provider->name) != 0)
 		rc = guest_provider(g, provider_name(g));
+	if (rc == 0)
+		disown_copy(g);
 	if (rc == 0 && g->registered)
 		rc = guest_link(g);
 	return rc < 0 ? rc : 1;

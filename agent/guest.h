@@ -16,6 +16,7 @@
 struct guest {
 	struct agent_conf conf;
 	const char *conf_path, *state_dir;       /* borrowed from the command line */
+	int copied;                              /* the registration on disk is another machine's: not registered */
 	int registered;
 	uint64_t stamp, proxy_stamp;             /* of the registration that is loaded, of the proxy in use */
 	struct registration reg;
