@@ -1,4 +1,5 @@
-/* dmcrypt.c - the engine that lets the kernel do it: device mapper's crypt target, set up by libcryptsetup. */
+/* dmcrypt.c - the engine that lets the kernel do it: device mapper's crypt target, set up by libcryptsetup. The mapped device is
+ * called as the volume is. */
 #include "agent/volume/volume.h"
 
 #include <errno.h>
@@ -11,8 +12,6 @@
 #include "agent/volume/state.h"
 #include "base/err.h"
 
-#define DM_NAME_MAX (VOLUME_NAME_MAX + 16)
-
 /* Opening it also makes the kernel load the driver, where it has one. */
 static int supported(void)
 {
@@ -23,31 +22,25 @@ static int supported(void)
 	return fd >= 0;
 }
 
-static void dm_name(const char *name, char out[static DM_NAME_MAX])
-{
-	snprintf(out, DM_NAME_MAX, "keyward-%s", name);
-}
-
 static int dmcrypt_find(const struct volume_state *state, char device[static VOLUME_TEXT_MAX])
 {
-	char name[DM_NAME_MAX], path[VOLUME_TEXT_MAX];
+	char path[VOLUME_TEXT_MAX];
 
-	dm_name(state->name, name);
-	snprintf(path, sizeof path, "/dev/mapper/%s", name);
+	snprintf(path, sizeof path, "/dev/mapper/%s", state->name);
 	if (access(path, F_OK) < 0)
 		return err_set(ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
 	memcpy(device, path, sizeof path);
 	return 0;
 }
 
-static int activate(struct crypt_device *cd, const struct volume_open_params *p, const char *name, const struct secret *key)
+static int activate(struct crypt_device *cd, const struct volume_open_params *p, const struct secret *key)
 {
 	uint32_t flags = (p->read_only ? CRYPT_ACTIVATE_READONLY : 0u) | (p->discards ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0u);
 	int rc, slot = header_find_slot(cd, key);
 
 	if (slot < 0)
 		return slot;
-	rc = crypt_activate_by_passphrase(cd, name, slot, (const char *)key->data, key->len, flags);
+	rc = crypt_activate_by_passphrase(cd, p->name, slot, (const char *)key->data, key->len, flags);
 	return rc < 0 ? header_error(rc, "activating") : 0;
 }
 
@@ -56,12 +49,10 @@ static int dmcrypt_open(const struct volume_env *env, const struct volume_open_p
 {
 	struct volume_state state = { .read_only = p->read_only };
 	struct crypt_device *cd = NULL;
-	char name[DM_NAME_MAX];
 	int rc;
 
 	if (!supported())
 		return err_set(ERR_UNSUPPORTED, "this kernel has no device mapper");
-	dm_name(p->name, name);
 	snprintf(state.name, sizeof state.name, "%s", p->name);
 	snprintf(state.path, sizeof state.path, "%s", p->path);
 	snprintf(state.engine, sizeof state.engine, "%s", volume_dmcrypt.name);
@@ -70,7 +61,7 @@ static int dmcrypt_open(const struct volume_env *env, const struct volume_open_p
 	if (rc == 0)
 		rc = state_save(env->run_dir, &state);
 	if (rc == 0) {
-		rc = activate(cd, p, name, device_key);
+		rc = activate(cd, p, device_key);
 		if (rc < 0)
 			state_remove(env->run_dir, p->name);
 	}
@@ -82,24 +73,20 @@ static int dmcrypt_open(const struct volume_env *env, const struct volume_open_p
 
 static int dmcrypt_close(const struct volume_env *env, const struct volume_state *state, int force)
 {
-	char name[DM_NAME_MAX];
 	int rc;
 
-	dm_name(state->name, name);
+	header_listen(NULL);
 	/* Forced, the table is replaced by one that gives errors, and the key is gone even while somebody holds the device. */
-	rc = crypt_deactivate_by_name(NULL, name, force ? CRYPT_DEACTIVATE_FORCE : 0);
+	rc = crypt_deactivate_by_name(NULL, state->name, force ? CRYPT_DEACTIVATE_FORCE : 0);
 	if (rc < 0 && rc != -ENODEV)
-		return header_error(rc, name);
+		return header_error(rc, state->name);
 	return 0;
 }
 
 static int dmcrypt_alive(const struct volume_env *env, const struct volume_state *state)
 {
-	char name[DM_NAME_MAX];
-	crypt_status_info info;
+	crypt_status_info info = crypt_status(NULL, state->name);
 
-	dm_name(state->name, name);
-	info = crypt_status(NULL, name);
 	return info == CRYPT_ACTIVE || info == CRYPT_BUSY;
 }
 

@@ -48,7 +48,8 @@ static int start(const char *path, struct crypt_device **out)
 {
 	int rc;
 
-	last_message[0] = '\0';
+	/* What it says of no context in particular, libdevmapper's retries among it, is not for standard error either. */
+	header_listen(NULL);
 	/* Loaded token plug-ins are code that we did not choose; ours is only data. */
 	crypt_token_external_disable();
 	rc = crypt_init(out, path);

@@ -33,7 +33,7 @@ int header_disown(struct crypt_device *cd);
 /* Whether it is one plain data segment within a backing of SIZE bytes: no half-done re-encryption, no integrity tags. SEGMENT (may be
  * NULL) is filled in where the cipher is one that the user-space engine knows. ERR_UNSUPPORTED, ERR_TRUNCATED. */
 int header_check(struct crypt_device *cd, uint64_t size, struct plain_segment *segment);
-/* libcryptsetup's messages about CD go to header_error. */
+/* libcryptsetup's messages about CD, or (NULL) about no context, go to header_error. */
 void header_listen(struct crypt_device *cd);
 /* Sets what new key slots are made with. HASH NULL: sha256. */
 int header_set_pbkdf(struct crypt_device *cd, const char *hash);
