@@ -14,6 +14,7 @@
 
 #include "agent/daemon.h"
 #include "agent/host.h"
+#include "agent/hotplug.h"
 #include "agent/integrity/facts.h"
 #include "agent/inventory.h"
 #include "agent/notify.h"
@@ -25,11 +26,15 @@
 #include "base/mem.h"
 
 #define SCAN_EVERY (60 * CLOCK_SECOND)
+#define SCAN_SOON CLOCK_SECOND                   /* after a disk has come: its names and partitions follow it */
 #define REFRESH_EVERY (5 * CLOCK_SECOND)
 #define BUSY_AGAIN (5 * CLOCK_SECOND)            /* another program provisions */
 #define WAITING_AGAIN (60 * CLOCK_SECOND)        /* a task was put off */
+#define DISKS_MOST (30 * CLOCK_SECOND)
+#define DISKS_STEP_MS 100
 #define SLEEP_MOST (5 * CLOCK_SECOND)
 #define COMPLETE_NOTE "mount-complete"
+#define READY_NOTE "ready"
 
 static int signal_pipe[2];
 static volatile sig_atomic_t got_stop, got_reload;
@@ -104,6 +109,18 @@ static void reload(struct daemon *a)
 	}
 	daemon_log_level(a, agent_conf_text(&fresh, AGENT_LOG_LEVEL));
 	agent_conf_free(&fresh);
+}
+
+/* For systemd; and, for init scripts, a file in the run folder. */
+static void say_ready(struct daemon *a, const char *text)
+{
+	char *path = mem_printf("%s/" READY_NOTE, a->g.env.run_dir);
+
+	a->ready = 1;
+	notify(text);
+	if (file_write(path, "", 0, 0600) < 0)
+		log_warning("cannot note that the agent is ready", "reason", err_text(), NULL);
+	free(path);
 }
 
 static char *complete_path(const struct daemon *a)
@@ -191,10 +208,8 @@ static void watch_complete(struct daemon *a)
 	}
 	if (!a->complete && !a->mount_complete.pid && all_mounted(a) == 1)
 		start_complete(a);
-	if (!a->ready && ((a->published && all_mounted(a) != 0) || clock_ticks() >= a->ready_until)) {
-		notify("READY=1");
-		a->ready = 1;
-	}
+	if (!a->ready && ((a->published && all_mounted(a) != 0) || clock_ticks() >= a->ready_until))
+		say_ready(a, "READY=1");
 }
 
 /* Registered, or registered anew by keyward-config beside us. */
@@ -220,6 +235,8 @@ static void scan(struct daemon *a)
 {
 	uint64_t digest;
 
+	if (hotplug_changed(a->hotplug_fd) && a->scan_at > clock_ticks() + SCAN_SOON)
+		a->scan_at = clock_ticks() + SCAN_SOON;
 	if (clock_ticks() < a->scan_at)
 		return;
 	a->scan_at = clock_ticks() + SCAN_EVERY;
@@ -436,12 +453,20 @@ static void turn(struct daemon *a)
 		watch_complete(a);
 		with_server(a);
 	}
-	if (!a->g.registered && !a->ready) {
-		notify("READY=1\nSTATUS=not registered: run keyward-config");
-		a->ready = 1;
-	}
+	if (!a->g.registered && !a->ready)
+		say_ready(a, "READY=1\nSTATUS=not registered: run keyward-config");
 	if (!daemon_signals(a) && !a->stop)
 		rest(a);
+}
+
+/* Early in a boot: an agent that looked before the disks are there would say that there is nothing to wait for. */
+static void await_disks(struct daemon *a)
+{
+	struct pollfd fd = { a->signal_fd, POLLIN, 0 };
+	clock_us until = clock_ticks() + DISKS_MOST;
+
+	while (hotplug_busy() && clock_ticks() < until && poll(&fd, 1, DISKS_STEP_MS) == 0)
+		;
 }
 
 /* Where this process leaves memory behind, keys could be in it. */
@@ -481,6 +506,8 @@ static int start(struct daemon *a, const struct daemon_options *o)
 		rc = guest_link(&a->g);
 	else
 		log_warning("this machine is not registered: run keyward-config --register", NULL);
+	a->hotplug_fd = hotplug_open();
+	await_disks(a);
 	a->inventory_due = a->provision_due = a->report_due = 1;
 	a->ready_until = clock_ticks() + agent_conf_number(&a->g.conf, AGENT_READY_SECONDS) * CLOCK_SECOND;
 	return rc;

@@ -20,6 +20,7 @@ extern const struct option_table daemon_table;
 struct daemon {
 	struct guest g;
 	int signal_fd;                           /* readable when a signal has come */
+	int hotplug_fd;                          /* hotplug.h; -1: none */
 	volatile int stop, reload;               /* set by daemon_signals */
 	struct script mount_complete;            /* runs beside everything else */
 	int complete;                            /* it has run, or runs, since the last teardown */

@@ -7,6 +7,7 @@
 
 #include "agent/claims.h"
 #include "agent/holders.h"
+#include "agent/mountunit.h"
 #include "agent/note.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -69,8 +70,10 @@ static int mount_open(struct guest *g, struct device *d, const char *block)
 
 	if (rc == 0)
 		rc = note_write(&g->env, d);
-	if (rc == 0)
+	if (rc == 0) {
+		mountunit_order(d->mount_point);
 		rc = volume_mount(block, d->mount_point, read_only);
+	}
 	return rc;
 }
 

@@ -12,7 +12,9 @@
 #include "agent/conf.h"
 #include "agent/guest.h"
 #include "agent/holders.h"
+#include "agent/hotplug.h"
 #include "agent/link.h"
+#include "agent/mountunit.h"
 #include "agent/option.h"
 #include "agent/pem.h"
 #include "agent/proxy.h"
@@ -606,6 +608,42 @@ TEST(holders_name_the_process, "AGT-1")
 	close(fd);
 	holders_find("/nonexistent", text, sizeof text);
 	CHECK_STR(text, "");
+}
+
+/* What systemd-escape --path --suffix=mount says. */
+TEST(mount_units_are_named_as_systemd_names_them, "AGT-9")
+{
+	static const struct { const char *point, *unit; } units[] = {
+		{ "/srv/data", "srv-data.mount" },
+		{ "/srv//data/", "srv-data.mount" },
+		{ "/srv/my-data.d/.x", "srv-my\\x2ddata.d-.x.mount" },
+		{ "/.hidden/a b", "\\x2ehidden-a\\x20b.mount" },
+		{ "/", "-.mount" },
+		{ "/srv/\xc3\xa4:_", "srv-\\xc3\\xa4:_.mount" },
+	};
+	char unit[MOUNTUNIT_NAME_MAX + 1], longer[MOUNTUNIT_NAME_MAX + 2];
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		CHECK_INT(mountunit_name(units[i].point, unit), 0);
+		CHECK_STR(unit, units[i].unit);
+	}
+	memset(longer, 'x', sizeof longer - 1);
+	longer[0] = '/';
+	longer[sizeof longer - 1] = '\0';
+	CHECK_INT(mountunit_name(longer, unit), ERR_TOO_LARGE);
+}
+
+TEST(kernel_messages_tell_of_disks, "AGT-1")
+{
+	static const char added[] = "add@/devices/vdb\0ACTION=add\0DEVPATH=/devices/vdb\0SUBSYSTEM=block",
+		changed[] = "change@/devices/vdb\0ACTION=change\0SUBSYSTEM=block", net[] = "add@/devices/eth1\0ACTION=add\0SUBSYSTEM=net";
+
+	CHECK_INT(hotplug_is_block(added, sizeof added), 1);
+	CHECK_INT(hotplug_is_block(added, sizeof added - 1), 0);
+	CHECK_INT(hotplug_is_block(changed, sizeof changed), 0);
+	CHECK_INT(hotplug_is_block(net, sizeof net), 0);
+	CHECK_INT(hotplug_is_block(added, 0), 0);
+	CHECK_INT(hotplug_changed(-1), 0);
 }
 
 TEST_MAIN
