@@ -1,9 +1,34 @@
-"""The agent as it is installed, in a virtual machine with systemd and dm-crypt: from the first registration to the last poweroff."""
+"""The agent as it is installed, in a virtual machine with systemd and dm-crypt: one encrypted disk from its first mount to the last
+poweroff. The tests follow each other in one machine."""
+import re
 import uuid
 
+import memory
 from fixtures import fixture, scratch
 from tenant import Tenant
 from vm import Disk, Vm
+
+POINT = "/srv/data"
+NOTE = "/var/log/order"          # on the root disk: what happened in which order, over reboots
+# As docs/agent.md tells it for a service whose data lies on a volume.
+SERVICE = f"""
+[Unit]
+After=keyward-agent.service
+Requires=keyward-agent.service
+ConditionPathIsMountPoint={POINT}
+
+[Service]
+ExecStart=/bin/sh -c 'echo service-started $(findmnt -no FSTYPE {POINT}) >>{NOTE}; exec sleep infinity'
+# Slow, and without an open file meanwhile: whoever unmounts the volume in parallel would succeed.
+ExecStop=/bin/sh -c 'sleep 3; echo service-stopped $(cat {POINT}/kept) >>{NOTE}'
+ExecStop=/bin/kill $MAINPID
+
+[Install]
+WantedBy=multi-user.target
+"""
+SCRIPT = f"""#!/bin/sh
+echo $KEYWARD_EVENT $KEYWARD_REASON $(findmnt -no FSTYPE {POINT}) $(systemctl is-active dependent) >>{NOTE}
+"""
 
 
 @fixture("file")
@@ -13,21 +38,118 @@ def tenant(guest_server):
 
 @fixture("file")
 def vm(tenant):
-    it = Vm(scratch() / f"vm-{uuid.uuid4().hex[:8]}", disks=[Disk("data"), Disk("logs", bus="scsi")])
+    it = Vm(scratch() / f"vm-{uuid.uuid4().hex[:8]}", disks=[Disk("data"), Disk("plain")])
     it.boot()
+    tenant.register(it, heartbeat=5, mount_complete="/root/script", teardown="/root/script")
+    it.write("/root/script", SCRIPT, 0o755)
+    it.run("systemctl enable --now --no-block keyward-agent")
     yield it
     it.forget()
 
 
-def test_a_disk_is_encrypted_and_mounted(tenant, vm):
-    # covers: AGT-1, VOL-1, VOL-2
-    tenant.register(vm)
-    vm.run("systemctl enable --now --no-block keyward-agent")
+@fixture("file")
+def device(tenant, vm):
+    """Encrypted, and released by policy from now on. Tests leave it mounted."""
     device = tenant.device("data")
-    tenant.encrypt(device, "/srv/data")
+    tenant.encrypt(device, POINT)
     tenant.approve(device)
     tenant.becomes(device, "in-use")
-    assert vm.run("findmnt -no FSTYPE /srv/data") == "ext4"
-    table = vm.run("dmsetup table $(findmnt -no SOURCE /srv/data)").split()
+    vm.run(f"echo precious >{POINT}/kept; sync")
+    tenant.release_automatically()
+    return device
+
+
+def test_a_disk_is_encrypted_by_dm_crypt(tenant, vm, device):
+    # covers: AGT-1, VOL-1, VOL-5
+    assert vm.run(f"findmnt -no FSTYPE,OPTIONS {POINT}").split()[0] == "ext4"
+    table = vm.run(f"dmsetup table $(findmnt -no SOURCE {POINT})").split()
     assert table[2:4] == ["crypt", "aes-xts-plain64"], table
     assert table[4].startswith(":64:logon:"), "the key is in the kernel's keyring, where nobody can read it"
+    dump = vm.run("cryptsetup luksDump /dev/vda")
+    assert "Version:       \t2" in dump and "keyward" in dump, dump
+    assert b"precious" not in vm.file(vm.disks[0]).read_bytes()
+
+
+def shape(table):
+    """Of a line of dmsetup: without where the key and the data are."""
+    words = table.split()
+    return [w for i, w in enumerate(words) if i not in (4, 6)]
+
+
+def reads(vm, device):
+    """MiB/s, past every cache of the guest's."""
+    said = vm.run(f"dd if={device} of=/dev/null bs=1M count=40 iflag=direct 2>&1 | tail -n 1")
+    return 40 / float(re.search(r"([\d.]+) s,", said).group(1))
+
+
+def test_it_is_what_cryptsetup_makes(vm, device):
+    # covers: VOL-1, PERF-1
+    ours = vm.run(f"findmnt -no SOURCE {POINT}")
+    vm.run("head -c 32 /dev/urandom >/run/key; cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --sector-size 4096 "
+           "--key-size 512 /dev/vdb /run/key && cryptsetup open --key-file /run/key /dev/vdb plain")
+    assert shape(vm.run(f"dmsetup table {ours}")) == shape(vm.run("dmsetup table plain"))
+    rates = {d: max(reads(vm, d) for _ in range(3)) for d in (ours, "/dev/mapper/plain", "/dev/vdb")}
+    print("    read 1M: " + ", ".join(f"{d} {r:.0f} MiB/s" for d, r in rates.items()), flush=True)
+    vm.run("cryptsetup close plain; rm /run/key")
+
+
+def test_a_dependent_service_finds_its_volume_at_boot_and_until_its_stop(tenant, vm, device):
+    # covers: AGT-9, AGT-1, RUN-2, POL-4
+    # guard: 900
+    vm.write("/etc/systemd/system/dependent.service", SERVICE)
+    vm.run("systemctl enable dependent")
+    before = tenant.request(device, "delivered")["id"]
+    vm.reboot()
+    tenant.becomes(device, "in-use")
+    vm.wait("systemctl is-active dependent", "the service does not start")
+    assert vm.run(f"cat {POINT}/kept") == "precious"
+    assert tenant.request(device, "delivered")["id"] != before
+    vm.run(f"rm {NOTE}")
+    vm.reboot()
+    vm.wait("systemctl is-active dependent", "the service does not start")
+    lines = vm.run(f"cat {NOTE}").splitlines()
+    stop = lines.index("teardown shutdown ext4 inactive")
+    assert lines.index("service-stopped precious") < stop, lines
+    start = lines.index("service-started ext4")
+    assert stop < start, lines
+    said = vm.console()
+    assert "Failed unmounting" not in said, "systemd unmounts beside the agent"
+    assert "volume closed, key wiped" in said and "LEFT OPEN" not in said
+    tenant.becomes(device, "in-use")
+
+
+def test_a_killed_agent_finds_its_volume_open(tenant, vm, device):
+    # covers: AGT-5, VOL-6
+    # guard: 900
+    before = tenant.request(device, "delivered")["id"]
+    vm.run("systemctl kill -s KILL keyward-agent")
+    assert vm.ok(f"mountpoint -q {POINT}")
+    vm.wait("journalctl -b -u keyward-agent -o cat | grep -q 'volume is open already'", "systemd does not start it again")
+    tenant.becomes(device, "in-use")
+    assert vm.run(f"cat {POINT}/kept") == "precious" and tenant.request(device, "delivered")["id"] == before
+
+
+def test_it_is_at_home_in_a_small_machine(vm, device):
+    # covers: AGT-10
+    pid = vm.run("systemctl show -P MainPID keyward-agent")
+    status = dict(re.findall(r"(VmHWM|VmRSS):\s+(\d+) kB", vm.run(f"cat /proc/{pid}/status")))
+    disk = int(vm.run("du -skc /usr/local/sbin/keyward-* /usr/local/libexec/keyward /etc/keyward /var/lib/keyward | tail -n 1").split()[0])
+    free = vm.run("free -m | sed -n 's/^Mem: *//p'").split()
+    print(f"    agent: {int(status['VmRSS'])} KiB resident, {int(status['VmHWM'])} KiB at most; {disk} KiB on disk; "
+          f"machine: {free[0]} MiB memory, {free[1]} MiB used", flush=True)
+    assert int(free[0]) < 613 and disk < 30 * 1024
+    assert int(status["VmHWM"]) < 100 * 1024
+
+
+def test_a_revoked_key_is_nowhere_in_memory(tenant, vm, device, folder):
+    # covers: INT-3, AGT-3, SEC-4
+    # guard: 900
+    vm.run("systemctl stop dependent; sync")
+    key = memory.volume_key(vm, vm.file(vm.disks[0]), folder)
+    tenant.revoke(device)
+    tenant.request(device, "revoked")
+    tenant.becomes(device, "encrypted")
+    assert not vm.ok(f"mountpoint -q {POINT}") and vm.run("dmsetup ls --target crypt") == "No devices found"
+    assert "teardown revoked ext4" in vm.run(f"cat {NOTE}")
+    found = memory.find(vm, key, folder)
+    assert found == 0, f"{found} copies of the volume key are still there"

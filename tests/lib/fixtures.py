@@ -130,6 +130,15 @@ def guest_server():
         yield it
 
 
+@fixture("file")
+def customer(guest_server):
+    """A tenant of its, whose default policy releases keys by itself (tenant.Tenant)."""
+    from tenant import Tenant
+    it = Tenant(guest_server)
+    it.release_automatically()
+    return it
+
+
 @fixture("test")
 def env():
     """os.environ, put back afterwards."""

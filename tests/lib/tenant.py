@@ -10,7 +10,7 @@ import uuid
 
 from stack.mainjob import Person
 from stack.process import Failed, wait_until
-from web import make_tenant, make_user
+from web import database, make_tenant, make_user
 
 SECONDS = 180                # that a step may wait for what takes a virtual machine two
 
@@ -85,9 +85,15 @@ class Tenant:
     # Requests
 
     def requests(self, device):
-        """The newest first."""
+        """Those that are not over, the newest first."""
         rows = [r for r in self.approver.rows("/instances?sort=requested&limit=200") if r["device"]["id"] == device]
         return sorted(rows, key=lambda r: r["id"], reverse=True)
+
+    def asked(self, device):
+        """How many requests there were ever, also those that are over."""
+        with database(self.it).cursor() as c:
+            c.execute("select count(*) from key_request where tenant = %s and device = %s", (self.account, device))
+            return c.fetchone()[0]
 
     def request(self, device, *states):
         """Waits for the newest request to be in one of STATES."""

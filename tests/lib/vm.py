@@ -100,7 +100,8 @@ class Vm:
                    str(self.memory_mib), "-uuid", self.uuid, "-display", "none", "-no-reboot", "-nodefaults", "-name", self.name,
                    "-kernel", str(self.image.kernel), "-append",
                    f"root=/dev/nvme0n1 rw console=ttyS0 quiet panic=1 systemd.show_status=0 {self.kernel_arguments}",
-                   "-serial", f"file:{self.console_file}", "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
+                   "-chardev", f"file,id=console,path={self.console_file},append=on", "-serial", "chardev:console",
+                   "-qmp", f"unix:{self.folder}/qmp,server=on,wait=off",
                    "-chardev", f"socket,id=commands,path={self.folder}/commands,server=on,wait=off", "-device", "virtio-serial-pci",
                    "-device", "virtserialport,chardev=commands,name=keyward.test",
                    "-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=,id=nic0",
@@ -115,10 +116,11 @@ class Vm:
 
     @property
     def console_file(self):
-        return self.folder / "log" / "console"
+        """QEMU's own log as well: the runner shows its end when a test has failed."""
+        return self.folder / "log" / "qemu.log"
 
     def console(self):
-        """What the kernel and systemd have said, in all boots."""
+        """What the kernel and all services have said, in all boots."""
         return self.console_file.read_text(errors="replace") if self.console_file.exists() else ""
 
     def start(self):
@@ -166,7 +168,7 @@ class Vm:
             raise Failed(f"{self.name}: {what}\n{self._last_words()}")
 
     def _last_words(self):
-        return self.process.last_lines(10) + "\n" + "\n".join(self.console().splitlines()[-30:])
+        return self.process.last_lines(40)
 
     def alive(self):
         return self.process is not None and self.process.alive()

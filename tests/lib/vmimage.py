@@ -37,7 +37,7 @@ MASKED = ("systemd-firstboot.service", "getty.target", "dev-mqueue.mount", "dev-
           "systemd-pstore.service", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "e2scrub_reap.service",
           "systemd-journal-flush.service", "systemd-network-generator.service", "proc-sys-fs-binfmt_misc.automount",
           "systemd-ask-password-console.path", "systemd-ask-password-wall.path", "systemd-logind.service",
-          "systemd-user-sessions.service", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer", "proc-fs-nfsd.mount",
+          "systemd-user-sessions.service", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer",
           "systemd-tmpfiles-clean.timer", "systemd-random-seed.service", "systemd-remount-fs.service", "modprobe@loop.service",
           "systemd-modules-load.service", "modprobe@dm_mod.service", "modprobe@fuse.service", "sys-fs-fuse-connections.mount",
           "systemd-sysusers.service", "systemd-hwdb-update.service", "ldconfig.service")
