@@ -31,6 +31,7 @@ struct guest {
 	struct device devices[PROTO_DEVICES_MAX];
 	int devices_count;
 	struct proto_inventory *found;           /* as last looked at */
+	struct volume_place places[PROTO_DEVICES_MAX];   /* of each of its devices in an array of ours; array "": in none */
 	struct proto_watch watch[PROTO_WATCH_MAX];       /* files whose hashes the server wants with the facts */
 	int watch_count;
 	int scanned;                             /* at least once: what cannot be looked at has been said */

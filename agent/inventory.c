@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/array.h"
 #include "agent/host.h"
 #include "agent/note.h"
 #include "base/err.h"
@@ -126,6 +127,7 @@ static void note_use(struct device *d, const struct volume_report *r)
 
 static void enter(struct guest *g, struct proto_device *found, const struct volume_report *r)
 {
+	struct volume_place *place = &g->places[found - g->found->devices];
 	struct device *d;
 
 	if (r->content != VOLUME_OURS || r->token.provisioning)
@@ -134,6 +136,9 @@ static void enter(struct guest *g, struct proto_device *found, const struct volu
 		log_debug("a volume of another account is left alone", "device", found->id, NULL);
 		return;
 	}
+	*place = r->token.place;
+	if (place->array[0])
+		return;
 	d = guest_device_add(g, found->id, found->path);
 	if (d == NULL) {
 		log_error("more devices than this agent can keep", "device", found->id, NULL);
@@ -151,8 +156,9 @@ static void forget_missing(struct guest *g)
 {
 	for (int i = g->devices_count - 1; i >= 0; i--) {
 		struct device *d = &g->devices[i];
-		int listed = 0;
+		int listed;
 
+		listed = array_is_here(g, d->id);
 		for (int j = 0; j < g->found->devices_count; j++)
 			listed |= strcmp(g->found->devices[j].id, d->id) == 0;
 		if (listed || d->state == DEVICE_OPEN || d->state == DEVICE_CLOSING || d->untold_closed)
@@ -182,6 +188,7 @@ int inventory_scan(struct guest *g)
 	for (int i = 0; i < count; i++) {
 		struct volume_report r;
 
+		g->places[i].array[0] = '\0';
 		if (!look(g, &inv->devices[i], &r))
 			continue;
 		if (r.content == VOLUME_OURS)
@@ -189,6 +196,7 @@ int inventory_scan(struct guest *g)
 		if (g->registered)
 			enter(g, &inv->devices[i], &r);
 	}
+	array_enter(g, adopt);
 	forget_missing(g);
 	g->scanned = 1;
 	return 0;

@@ -1,4 +1,6 @@
-/* provision.c - task by task: may it be overwritten, fetch the key, format, make the file system, say so. */
+/* provision.c - volume by volume: may it be overwritten, fetch the key, format, make the file system, say so. A volume has one part, or,
+ * as a RAID 0 array, a task and a part for each of its members: those are formatted one after the other, and the file system is
+ * made on all of them. */
 #include "agent/provision.h"
 
 #include <stdio.h>
@@ -17,25 +19,40 @@
 #define HEADER_PERCENT 5         /* of the whole work, without and with a wipe */
 #define WIPE_PERCENT 90
 
-struct work {
-	struct guest *g;
-	struct provision_run *run;
+struct work;
+
+struct part {
+	struct work *work;
 	const struct proto_task *task;
 	const struct proto_device *found;
-	struct device *device;           /* its row, for heartbeats; NULL while it has none */
-	struct sealed *one_time;
 	struct uuid id;                  /* the server's, from the sealed key */
 	struct secret *key;
 	uint32_t version;
 	int percent, told;
 	clock_us told_at;
+};
+
+struct work {
+	struct guest *g;
+	struct provision_run *run;
+	const char *name;                /* the device's id, or the array's */
+	struct part parts[VOLUME_PARTS_MAX];     /* in their places */
+	int count;
+	struct device *device;           /* its row, for heartbeats; NULL while it has none */
+	const struct part *failed;       /* of an array: by which it failed; NULL: by all of it */
 	int withdrawn;
 };
 
-/* Cipher names of the task as parameters; anything else is refused rather than replaced. */
-static int params_of(const struct work *w, struct volume_params *out)
+static int is_array(const struct work *w)
 {
-	const struct proto_task *t = w->task;
+	return w->parts[0].task->raid_members > 0;
+}
+
+/* Cipher names of the task as parameters; anything else is refused rather than replaced. */
+static int params_of(const struct part *p, struct volume_params *out)
+{
+	const struct proto_task *t = p->task;
+	const struct guest *g = p->work->g;
 
 	*out = (struct volume_params){ .key_bits = (unsigned)t->key_bits, .hash = t->hash[0] ? t->hash : NULL };
 	if (strcmp(t->cipher, "aes") != 0)
@@ -46,11 +63,16 @@ static int params_of(const struct work *w, struct volume_params *out)
 		out->cipher = VOLUME_CBC_ESSIV;
 	else
 		return err_set(ERR_UNSUPPORTED, "mode %s is not supported", t->mode);
-	out->wipe = agent_conf_flag(&w->g->conf, AGENT_WIPE);
+	out->wipe = agent_conf_flag(&g->conf, AGENT_WIPE);
 	out->token = (struct volume_token){
-		.account = w->g->reg.account, .device = w->id, .key_version = w->version, .keyslot = -1, .provisioning = 1
+		.account = g->reg.account, .device = p->id, .key_version = p->version, .keyslot = -1, .provisioning = 1
 	};
-	snprintf(out->token.server, sizeof out->token.server, "%.*s", VOLUME_SERVER_MAX - 1, w->g->reg.url);
+	if (is_array(p->work)) {
+		out->token.place = (struct volume_place){ .index = (uint32_t)t->raid_index, .count = (uint32_t)t->raid_members,
+			.chunk = VOLUME_CHUNK };
+		snprintf(out->token.place.array, sizeof out->token.place.array, "%s", t->raid_name);
+	}
+	snprintf(out->token.server, sizeof out->token.server, "%.*s", VOLUME_SERVER_MAX - 1, g->reg.url);
 	return 0;
 }
 
@@ -64,100 +86,156 @@ static const struct proto_device *find(const struct guest *g, const char *id)
 
 /* Before a key is fetched. A volume of ours may be one that was left unfinished, or finished without the server hearing
  * of it: which of them, only the key can tell. */
-static int may_begin(const struct work *w)
+static int may_begin(const struct part *p)
 {
 	struct volume_report r;
 	int rc;
 
-	if (w->found == NULL)
+	if (p->found == NULL)
 		return err_set(ERR_NOT_FOUND, "this machine has no such device now");
-	if (w->task->raid_members > 0)
-		return err_set(ERR_UNSUPPORTED, "members of a RAID are not supported by this version");
-	rc = volume_inspect(w->found->path, &r);
+	rc = volume_inspect(p->found->path, &r);
 	if (rc < 0)
 		return rc;
-	if (r.content == VOLUME_OURS && uuid_equal(&r.token.account, &w->g->reg.account))
+	if (r.content == VOLUME_OURS && uuid_equal(&r.token.account, &p->work->g->reg.account))
 		return r.use == VOLUME_FREE ? 0 : err_set(ERR_BUSY, "%s", r.use_text);
-	return volume_may_overwrite(&r, &w->id, w->task->overwrite);
+	return volume_may_overwrite(&r, &p->id, p->task->overwrite);
 }
 
-static int unseal(struct work *w, const struct proto_provision_start_answer *a)
+/* An array is begun with all its members or not at all. */
+static int may_begin_all(struct work *w)
 {
-	struct sealed_expected expected = {
-		.tenant = w->g->reg.account, .agent = w->g->reg.agent, .version = (uint32_t)a->key_version
-	};
-	int rc = claims_read(a->sealed, &expected);
+	const struct proto_task *t = w->parts[0].task;
+	int rc = 0;
 
-	if (rc == 0)
-		rc = sealed_open(w->one_time, a->sealed, strlen(a->sealed), &expected, &w->key);
-	if (rc == 0) {
-		w->id = expected.device;
-		w->version = expected.version;
+	if (is_array(w) && w->count != t->raid_members)
+		return err_set(ERR_NOT_FOUND, "%d of %d devices of the RAID are here", w->count, (int)t->raid_members);
+	for (int i = 0; rc == 0 && i < w->count; i++) {
+		rc = w->parts[i].task->raid_index == i ? may_begin(&w->parts[i]) : err_set(ERR_INVALID, "the RAID has no device %d", i);
+		w->failed = &w->parts[i];
 	}
 	return rc;
 }
 
-static int fetch_key(struct work *w)
+static int unseal(struct part *p, const struct sealed *one_time, const struct proto_provision_start_answer *a)
+{
+	const struct guest *g = p->work->g;
+	struct sealed_expected expected = {
+		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
+	};
+	int rc = claims_read(a->sealed, &expected);
+
+	if (rc == 0)
+		rc = sealed_open(one_time, a->sealed, strlen(a->sealed), &expected, &p->key);
+	if (rc == 0) {
+		p->id = expected.device;
+		p->version = expected.version;
+	}
+	return rc;
+}
+
+static int fetch_key(struct part *p)
 {
 	struct proto_provision_start *r = proto_request_new(PROTO_PROVISION_START);
 	struct proto_provision_start_answer *a = proto_answer_new(PROTO_PROVISION_START);
-	struct proto_recipient recipient = { w->g->reg.account, w->g->reg.agent, w->task->device, r->recipient_key };
-	int rc = sealed_new(&w->one_time);
+	struct guest *g = p->work->g;
+	struct proto_recipient recipient = { g->reg.account, g->reg.agent, p->task->device, r->recipient_key };
+	struct sealed *one_time = NULL;
+	int rc = sealed_new(&one_time);
 
 	if (rc == 0) {
-		snprintf(r->device, sizeof r->device, "%s", w->task->device);
-		sealed_public(w->one_time, r->recipient_key);
-		rc = proto_recipient_sign(&recipient, &w->g->client.signer, r->signature);
+		snprintf(r->device, sizeof r->device, "%s", p->task->device);
+		sealed_public(one_time, r->recipient_key);
+		rc = proto_recipient_sign(&recipient, &g->client.signer, r->signature);
 	}
 	if (rc == 0)
-		rc = guest_call(w->g, PROTO_PROVISION_START, r, a);
+		rc = guest_call(g, PROTO_PROVISION_START, r, a);
 	if (rc == 0)
-		rc = unseal(w, a);
-	sealed_free(w->one_time);
-	w->one_time = NULL;
+		rc = unseal(p, one_time, a);
+	sealed_free(one_time);
 	proto_answer_free(PROTO_PROVISION_START, a);
 	proto_request_free(PROTO_PROVISION_START, r);
 	return rc;
 }
 
-/* The finished volume of an earlier run whose last word did not reach the server: known by the key that opens it. */
-static int is_finished(struct work *w)
+static int fetch_keys(struct work *w)
 {
-	struct volume_open_params params = { w->found->path, "keyward-check", 1, 0 };
-	char block[VOLUME_TEXT_MAX];
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < w->count; i++) {
+		rc = fetch_key(&w->parts[i]);
+		w->failed = &w->parts[i];
+	}
+	return rc;
+}
+
+/* MORE has room for all parts. */
+static struct volume_open_params open_params(const struct work *w, const char *name, struct volume_part *more)
+{
+	for (int i = 1; i < w->count; i++)
+		more[i - 1] = (struct volume_part){ w->parts[i].found->path, w->parts[i].key };
+	return (struct volume_open_params){ .path = w->parts[0].found->path, .name = name, .more = more,
+		.more_count = (size_t)w->count - 1, .chunk = VOLUME_CHUNK };
+}
+
+/* The part as an earlier run has made it, for the key that it has now. READY: nothing was left to do on it. */
+static int is_made(const struct part *p, int *ready)
+{
 	struct volume_report r;
 
-	if (volume_inspect(w->found->path, &r) < 0 || r.content != VOLUME_OURS || r.token.provisioning
-		|| !uuid_equal(&r.token.device, &w->id) || r.token.key_version != w->version)
+	if (volume_inspect(p->found->path, &r) < 0 || r.content != VOLUME_OURS || !uuid_equal(&r.token.device, &p->id)
+		|| r.token.key_version != p->version || strcmp(r.token.place.array, is_array(p->work) ? p->task->raid_name : "") != 0
+		|| (is_array(p->work) && r.token.place.index != (uint32_t)p->task->raid_index))
 		return 0;
-	if (volume_open(&w->g->env, w->g->engine, &params, w->key, block) < 0)
-		return 0;
-	volume_close(&w->g->env, params.name, 0);
+	*ready = !r.token.provisioning;
 	return 1;
 }
 
-static void tell_progress(struct work *w)
+/* The finished volume of an earlier run whose last word did not reach the server: known by the key that opens it. The mark is taken
+ * from an array's members one after the other when its file system is made: one without it tells that of all. */
+static int is_finished(struct work *w)
 {
-	struct proto_provision_progress *p;
+	struct volume_part more[VOLUME_PARTS_MAX];
+	struct volume_open_params params = open_params(w, "keyward-check", more);
+	char block[VOLUME_TEXT_MAX];
+	int ready = 0, one = 0;
+
+	for (int i = 0; i < w->count; i++) {
+		if (!is_made(&w->parts[i], &one))
+			return 0;
+		ready += one;
+	}
+	params.read_only = 1;
+	if (ready == 0 || volume_open(&w->g->env, w->g->engine, &params, w->parts[0].key, block) < 0)
+		return 0;
+	volume_close(&w->g->env, params.name, 0);
+	for (int i = 0; i < w->count; i++)
+		if (volume_ready(w->parts[i].found->path) < 0)
+			return 0;
+	return 1;
+}
+
+static void tell_progress(struct part *p)
+{
+	struct proto_provision_progress *m;
 	clock_us now = clock_ticks();
 	int cancel = 0;
 
-	if (w->percent == w->told || now - w->told_at < TELL_EVERY)
+	if (p->percent == p->told || now - p->told_at < TELL_EVERY)
 		return;
-	w->told = w->percent;
-	w->told_at = now;
-	p = proto_request_new(PROTO_PROVISION_PROGRESS);
-	snprintf(p->device, sizeof p->device, "%s", w->task->device);
-	p->percent = w->percent;
+	p->told = p->percent;
+	p->told_at = now;
+	m = proto_request_new(PROTO_PROVISION_PROGRESS);
+	snprintf(m->device, sizeof m->device, "%s", p->task->device);
+	m->percent = p->percent;
 	/* Work goes on without the server: it is asked again at the end. */
-	if (guest_tell(w->g, PROTO_PROVISION_PROGRESS, p, &cancel) == 0 && cancel)
-		w->withdrawn = 1;
-	proto_request_free(PROTO_PROVISION_PROGRESS, p);
+	if (guest_tell(p->work->g, PROTO_PROVISION_PROGRESS, m, &cancel) == 0 && cancel)
+		p->work->withdrawn = 1;
+	proto_request_free(PROTO_PROVISION_PROGRESS, m);
 }
 
-static int overall(const struct work *w, const char *stage, int percent)
+static int overall(const struct guest *g, const char *stage, int percent)
 {
-	int wipes = agent_conf_flag(&w->g->conf, AGENT_WIPE), after = wipes ? WIPE_PERCENT : HEADER_PERCENT;
+	int wipes = agent_conf_flag(&g->conf, AGENT_WIPE), after = wipes ? WIPE_PERCENT : HEADER_PERCENT;
 
 	if (strcmp(stage, "header") == 0)
 		return percent * HEADER_PERCENT / 100;
@@ -168,41 +246,84 @@ static int overall(const struct work *w, const char *stage, int percent)
 
 static int on_progress(void *ctx, const char *stage, int percent)
 {
-	struct work *w = ctx;
-	int now = overall(w, stage, percent);
+	struct part *p = ctx;
+	struct work *w = p->work;
+	int now = overall(w->g, stage, percent), all = 0;
 
-	if (now > w->percent)
-		w->percent = now;
+	if (now > p->percent)
+		p->percent = now;
+	for (int i = 0; i < w->count; i++)
+		all += w->parts[i].percent;
 	if (w->device)
-		device_say(w->device, "%s, %d %%", stage, w->percent);
-	tell_progress(w);
-	if (w->run->progress && w->run->progress(w->run->ctx, w->task->device, stage, w->percent))
+		device_say(w->device, "%s, %d %%", stage, all / w->count);
+	tell_progress(p);
+	if (w->run->progress && w->run->progress(w->run->ctx, w->name, stage, all / w->count))
 		w->run->stopped = 1;
 	return w->withdrawn || w->run->stopped;
 }
 
-static int make_volume(struct work *w)
+/* The same of all parts at once. */
+static int on_all(struct work *w, const char *stage, int percent)
+{
+	int stop = 0;
+
+	for (int i = 0; i < w->count; i++)
+		stop = on_progress(&w->parts[i], stage, percent);
+	return stop ? err_set(ERR_CONFLICT, "interrupted while doing: %s", stage) : 0;
+}
+
+static int format_all(struct work *w)
 {
 	struct volume_params params;
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < w->count; i++) {
+		struct part *p = &w->parts[i];
+
+		w->failed = p;
+		rc = params_of(p, &params);
+		if (rc == 0)
+			rc = volume_format(p->found->path, &params, p->key, p->task->overwrite, on_progress, p);
+	}
+	return rc;
+}
+
+static int make_volume(struct work *w)
+{
+	const char *fstype = w->parts[0].task->filesystem[0] ? w->parts[0].task->filesystem : "ext4";
+	struct volume_part more[VOLUME_PARTS_MAX];
+	struct volume_open_params params;
 	char name[DEVICE_NAME_SIZE];
-	int rc = params_of(w, &params);
+	int rc = format_all(w);
 
 	if (rc < 0)
 		return rc;
-	device_name(w->task->device, name);
-	return volume_provision(&w->g->env, w->found->path, name, &params, w->key,
-		w->task->filesystem[0] ? w->task->filesystem : "ext4", NULL, w->task->overwrite, on_progress, w);
+	w->failed = NULL;
+	device_name(w->name, name);
+	params = open_params(w, name, more);
+	rc = on_all(w, "mkfs", 0);
+	if (rc == 0)
+		rc = volume_make_fs(&w->g->env, w->g->engine, &params, w->parts[0].key, fstype, NULL);
+	if (rc == 0)
+		rc = on_all(w, "mkfs", 100);
+	for (int i = 0; rc == 0 && i < w->count; i++)
+		rc = volume_ready(w->parts[i].found->path);
+	return rc;
 }
 
 static int tell_done(struct work *w)
 {
 	struct proto_provision_done *d = proto_request_new(PROTO_PROVISION_DONE);
-	int rc;
+	int rc = 0;
 
-	snprintf(d->device, sizeof d->device, "%s", w->task->device);
-	inventory_luks_uuid(w->found->path, d->luks_uuid);
-	d->key_version = w->version;
-	rc = guest_tell(w->g, PROTO_PROVISION_DONE, d, NULL);
+	for (int i = 0; rc == 0 && i < w->count; i++) {
+		const struct part *p = &w->parts[i];
+
+		snprintf(d->device, sizeof d->device, "%s", p->task->device);
+		inventory_luks_uuid(p->found->path, d->luks_uuid);
+		d->key_version = p->version;
+		rc = guest_tell(w->g, PROTO_PROVISION_DONE, d, NULL);
+	}
 	proto_request_free(PROTO_PROVISION_DONE, d);
 	return rc;
 }
@@ -211,39 +332,41 @@ static void tell_failed(struct work *w, const char *reason)
 {
 	struct proto_provision_failed *f = proto_request_new(PROTO_PROVISION_FAILED);
 
-	snprintf(f->device, sizeof f->device, "%s", w->task->device);
+	snprintf(f->device, sizeof f->device, "%s", (w->failed ? w->failed : &w->parts[0])->task->device);
 	snprintf(f->reason, sizeof f->reason, "%s", reason);
 	if (guest_tell(w->g, PROTO_PROVISION_FAILED, f, NULL) < 0)
-		log_warning("the server could not be told of it", "device", w->task->device, "reason", err_text(), NULL);
+		log_warning("the server could not be told of it", "device", w->name, "reason", err_text(), NULL);
 	proto_request_free(PROTO_PROVISION_FAILED, f);
 }
 
 static int encrypt(struct work *w)
 {
-	int rc = may_begin(w);
+	int rc = may_begin_all(w);
 
 	if (rc == 0)
-		rc = fetch_key(w);
+		rc = fetch_keys(w);
 	if (rc < 0)
 		return rc;
 	if (is_finished(w)) {
-		log_info("device was encrypted already by an earlier run", "device", w->task->device, NULL);
+		log_info("device was encrypted already by an earlier run", "device", w->name, NULL);
 		return 0;
 	}
-	log_info("encrypting a device", "device", w->task->device, "path", w->found->path, "mode", w->task->mode,
-		"filesystem", w->task->filesystem, NULL);
+	log_info("encrypting a device", "device", w->name, "path", w->parts[0].found->path, "mode", w->parts[0].task->mode,
+		"filesystem", w->parts[0].task->filesystem, NULL);
 	return make_volume(w);
 }
 
 /* A row for heartbeats to show, and for the request that follows when it is done. */
 static void enter(struct work *w)
 {
-	w->device = w->found ? guest_device_add(w->g, w->task->device, w->found->path) : NULL;
+	const struct part *p = &w->parts[0];
+
+	w->device = p->found ? guest_device_add(w->g, w->name, is_array(w) ? "" : p->found->path) : NULL;
 	if (w->device == NULL)
 		return;
-	if (w->task->mount_point[0])
-		snprintf(w->device->mount_point, sizeof w->device->mount_point, "%s", w->task->mount_point);
-	w->device->access = w->task->access;
+	if (p->task->mount_point[0])
+		snprintf(w->device->mount_point, sizeof w->device->mount_point, "%s", p->task->mount_point);
+	w->device->access = p->task->access;
 	if (device_move(w->device, DEVICE_EVENT_PROVISION) < 0)
 		w->device = NULL;
 }
@@ -254,7 +377,8 @@ static void leave(struct work *w, int rc, const char *reason)
 		return;
 	device_move(w->device, rc == 0 ? DEVICE_EVENT_PROVISIONED : DEVICE_EVENT_FAIL);
 	w->device->wake = rc == 0 ? clock_ticks() : DEVICE_NEVER;
-	w->device->key_device = w->id;
+	if (!is_array(w))
+		w->device->key_device = w->parts[0].id;
 	w->device->failures = 0;
 	device_say(w->device, "%s", rc == 0 ? "encrypted" : reason);
 }
@@ -277,20 +401,20 @@ static void conclude(struct work *w, int rc)
 	if (rc == 0) {
 		rc = tell_done(w);
 		w->run->done++;
-		log_info("device is encrypted", "device", w->task->device, NULL);
+		log_info("device is encrypted", "device", w->name, NULL);
 		if (rc < 0)
-			log_warning("the server does not know yet; the next run tells it", "device", w->task->device, NULL);
+			log_warning("the server does not know yet; the next run tells it", "device", w->name, NULL);
 		rc = 0;
 	} else if (w->run->stopped) {
-		log_info("encryption interrupted; the next run continues", "device", w->task->device, NULL);
+		log_info("encryption interrupted; the next run continues", "device", w->name, NULL);
 	} else if (w->withdrawn) {
-		log_info("encryption withdrawn by the server", "device", w->task->device, NULL);
+		log_info("encryption withdrawn by the server", "device", w->name, NULL);
 	} else if (w->g->offline || is_passing(w->g, rc)) {
 		w->run->waiting++;
-		log_warning("encryption waits for the server", "device", w->task->device, "reason", reason, NULL);
+		log_warning("encryption waits for the server", "device", w->name, "reason", reason, NULL);
 	} else {
 		w->run->failed++;
-		log_error("device cannot be encrypted", "device", w->task->device, "reason", reason, NULL);
+		log_error("device cannot be encrypted", "device", w->name, "reason", reason, NULL);
 		tell_failed(w, reason);
 	}
 	leave(w, rc, reason);
@@ -298,13 +422,29 @@ static void conclude(struct work *w, int rc)
 		w->run->ended(w->run->ctx, w->task->device, rc == 0 ? NULL : reason);
 }
 
-static void carry_out(struct guest *g, struct provision_run *run, const struct proto_task *task)
+/* The tasks of one volume, from TASKS of which LEFT are left: one, or all of an array's that are there. How many. */
+static int gather(struct work *w, const struct proto_task *tasks, int left)
 {
-	struct work w = { .g = g, .run = run, .task = task, .found = find(g, task->device), .told = -1 };
+	w->name = tasks[0].raid_members > 0 ? tasks[0].raid_name : tasks[0].device;
+	do {
+		const struct proto_task *t = &tasks[w->count];
+
+		w->parts[w->count++] = (struct part){ .work = w, .task = t, .found = find(w->g, t->device), .told = -1 };
+	} while (w->count < left && w->count < VOLUME_PARTS_MAX && tasks[0].raid_members > 0
+		&& tasks[w->count].raid_members > 0 && strcmp(tasks[w->count].raid_name, w->name) == 0);
+	return w->count;
+}
+
+static int carry_out(struct guest *g, struct provision_run *run, const struct proto_task *tasks, int left)
+{
+	struct work w = { .g = g, .run = run };
+	int count = gather(&w, tasks, left);
 
 	enter(&w);
 	conclude(&w, encrypt(&w));
-	secret_free(w.key);
+	for (int i = 0; i < count; i++)
+		secret_free(w.parts[i].key);
+	return count;
 }
 
 int provision(struct guest *g, struct provision_run *run)
@@ -317,8 +457,8 @@ int provision(struct guest *g, struct provision_run *run)
 	run->tasks = run->done = run->failed = run->waiting = run->stopped = 0;
 	if (rc == 0)
 		run->tasks = a->tasks_count;
-	for (int i = 0; rc == 0 && i < a->tasks_count && !run->stopped; i++)
-		carry_out(g, run, &a->tasks[i]);
+	for (int i = 0; rc == 0 && i < a->tasks_count && !run->stopped;)
+		i += carry_out(g, run, &a->tasks[i], a->tasks_count - i);
 	if (rc == 0 && run->tasks > 0)
 		inventory_scan(g);
 	if (lock >= 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/array.h"
 #include "agent/claims.h"
 #include "agent/holders.h"
 #include "agent/mountunit.h"
@@ -87,22 +88,27 @@ static int not_this_disk(const struct device *d)
 }
 
 /* The key lives from here to the end of volume_open. */
-static void open_with(struct guest *g, struct device *d, const struct proto_key_answer *a)
+static int open_one(struct guest *g, struct device *d, const struct proto_key_answer *a, char block[static VOLUME_TEXT_MAX])
 {
-	struct volume_open_params params = { d->path, d->name, d->access == PROTO_ACCESS_READ_ONLY, 0 };
-	char block[VOLUME_TEXT_MAX];
+	struct volume_open_params params = { .path = d->path, .name = d->name, .read_only = d->access == PROTO_ACCESS_READ_ONLY };
 	struct secret *key = NULL;
 	int others = 0, rc = unseal(g, d, a, &key, &others);
 
-	drop_one_time(d);
-	if (rc < 0) {
-		fail(d, "the key cannot be used");
-		return;
-	}
+	if (rc < 0)
+		return err_wrap(rc, "the key cannot be used");
 	rc = volume_open(&g->env, g->engine, &params, key, block);
 	secret_free(key);
 	if (rc == ERR_FORBIDDEN && others)
 		rc = not_this_disk(d);
+	return rc;
+}
+
+static void open_with(struct guest *g, struct device *d, const struct proto_key_answer *a)
+{
+	char block[VOLUME_TEXT_MAX];
+	int rc = a->members_count > 0 ? array_open(g, d, a, block) : open_one(g, d, a, block);
+
+	drop_one_time(d);
 	if (rc < 0) {
 		fail(d, "opening failed");
 		return;
@@ -133,9 +139,7 @@ static void deliver(struct guest *g, struct device *d, const struct proto_key_an
 		d->access = a->access;
 	if (d->access == PROTO_ACCESS_UNKNOWN)
 		d->access = PROTO_ACCESS_READ_WRITE;
-	if (a->members_count > 0)
-		err_set(ERR_UNSUPPORTED, "members of a RAID are not supported by this version");
-	else if (a->device[0] && strcmp(a->device, d->id) != 0)
+	if (a->device[0] && strcmp(a->device, d->id) != 0)
 		err_set(ERR_UNSUPPORTED, "the server chose device %s, which this provider cannot attach", a->device);
 	else if (d->mount_point[0] != '/')
 		err_set(ERR_INVALID, "neither the server nor the configuration file says where to mount it");

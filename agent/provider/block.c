@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/host.h"
+#include "agent/volume/dmstripe.h"
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -43,7 +44,7 @@ static int begins(const char *name, const char *with)
 	return strncmp(name, with, strlen(with)) == 0;
 }
 
-/* Names that no data volume has. What is ours when open (dm-crypt, loop over FUSE) is among them. */
+/* Names that no data volume has. What is ours when open (dm-crypt, its stripes, loop over FUSE) is among them. */
 static int is_left_out(const char *name)
 {
 	static const char *const prefixes[] = { "loop", "ram", "zram", "sr", "fd", "nbd" };
@@ -52,7 +53,7 @@ static int is_left_out(const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(prefixes); i++)
 		if (begins(name, prefixes[i]))
 			return 1;
-	return attribute(name, "dm/uuid", uuid, sizeof uuid) && begins(uuid, "CRYPT-");
+	return attribute(name, "dm/uuid", uuid, sizeof uuid) && (begins(uuid, "CRYPT-") || begins(uuid, DMSTRIPE_UUID));
 }
 
 static enum proto_device_kind kind_of(const char *name)

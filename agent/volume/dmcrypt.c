@@ -1,5 +1,5 @@
 /* dmcrypt.c - the engine that lets the kernel do it: device mapper's crypt target, set up by libcryptsetup. The mapped device is
- * called as the volume is. */
+ * called as the volume is. Of an array each member is one of those, NAME.0 and so on, and device mapper's striped target joins them. */
 #include "agent/volume/volume.h"
 
 #include <errno.h>
@@ -8,9 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/volume/dmstripe.h"
 #include "agent/volume/header.h"
 #include "agent/volume/state.h"
 #include "base/err.h"
+
+#define DM_NAME_MAX (VOLUME_NAME_MAX + 16)
 
 /* Opening it also makes the kernel load the driver, where it has one. */
 static int supported(void)
@@ -20,6 +23,12 @@ static int supported(void)
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
+}
+
+/* Of member I of an array. */
+static void part_name(const char *name, int i, char out[static DM_NAME_MAX])
+{
+	snprintf(out, DM_NAME_MAX, "%s.%d", name, i);
 }
 
 static int dmcrypt_find(const struct volume_state *state, char device[static VOLUME_TEXT_MAX])
@@ -33,22 +42,85 @@ static int dmcrypt_find(const struct volume_state *state, char device[static VOL
 	return 0;
 }
 
-static int activate(struct crypt_device *cd, const struct volume_open_params *p, const struct secret *key)
+static int activate(struct crypt_device *cd, const struct volume_open_params *p, const char *name, const struct secret *key)
 {
 	uint32_t flags = (p->read_only ? CRYPT_ACTIVATE_READONLY : 0u) | (p->discards ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0u);
 	int rc, slot = header_find_slot(cd, key);
 
 	if (slot < 0)
 		return slot;
-	rc = crypt_activate_by_passphrase(cd, p->name, slot, (const char *)key->data, key->len, flags);
+	rc = crypt_activate_by_passphrase(cd, name, slot, (const char *)key->data, key->len, flags);
 	return rc < 0 ? header_error(rc, "activating") : 0;
+}
+
+/* The key's check value is in the header: a wrong one activates nothing. */
+static int activate_path(const struct volume_open_params *p, const char *path, const char *name, const struct secret *key)
+{
+	struct crypt_device *cd = NULL;
+	int rc = header_load(path, &cd);
+
+	if (rc == 0)
+		rc = activate(cd, p, name, key);
+	crypt_free(cd);
+	return rc < 0 ? err_wrap(rc, "%s", path) : 0;
+}
+
+/* Forced, the table is replaced by one that gives errors, and the key is gone even while somebody holds the device. */
+static int deactivate(const char *name, int force)
+{
+	int rc;
+
+	header_listen(NULL);
+	rc = crypt_deactivate_by_name(NULL, name, force ? CRYPT_DEACTIVATE_FORCE : 0);
+	return rc < 0 && rc != -ENODEV ? header_error(rc, name) : 0;
+}
+
+/* The stripe first, then what it stands on. */
+static int close_array(const char *name, int parts, int force)
+{
+	char part[DM_NAME_MAX];
+	int rc = dmstripe_close(name, force);
+
+	for (int i = parts - 1; rc == 0 && i >= 0; i--) {
+		part_name(name, i, part);
+		rc = deactivate(part, force);
+	}
+	return rc;
+}
+
+/* All or nothing; what went wrong is kept. */
+static int give_up(const struct volume_open_params *p, int rc)
+{
+	char why[VOLUME_TEXT_MAX];
+
+	snprintf(why, sizeof why, "%s", err_text());
+	close_array(p->name, (int)p->more_count + 1, 1);
+	return err_set(rc, "%s", why);
+}
+
+static int open_array(const struct volume_open_params *p, const struct secret *device_key)
+{
+	char names[VOLUME_PARTS_MAX][DM_NAME_MAX], paths[VOLUME_PARTS_MAX][DM_NAME_MAX + 16];
+	const char *list[VOLUME_PARTS_MAX];
+	int rc = 0;
+
+	if (dmstripe_is_open(p->name))
+		return err_set(ERR_BUSY, "%s is open already", p->name);
+	for (size_t i = 0; rc == 0 && i <= p->more_count; i++) {
+		part_name(p->name, (int)i, names[i]);
+		snprintf(paths[i], sizeof paths[i], "/dev/mapper/%s", names[i]);
+		list[i] = paths[i];
+		rc = activate_path(p, i ? p->more[i - 1].path : p->path, names[i], i ? p->more[i - 1].key : device_key);
+	}
+	if (rc == 0)
+		rc = dmstripe_open(p->name, list, p->more_count + 1, p->chunk, p->read_only);
+	return rc < 0 ? give_up(p, rc) : 0;
 }
 
 static int dmcrypt_open(const struct volume_env *env, const struct volume_open_params *p, const struct secret *device_key,
 	char device[static VOLUME_TEXT_MAX])
 {
-	struct volume_state state = { .read_only = p->read_only };
-	struct crypt_device *cd = NULL;
+	struct volume_state state = { .read_only = p->read_only, .parts = (int)p->more_count + 1 };
 	int rc;
 
 	if (!supported())
@@ -56,37 +128,28 @@ static int dmcrypt_open(const struct volume_env *env, const struct volume_open_p
 	snprintf(state.name, sizeof state.name, "%s", p->name);
 	snprintf(state.path, sizeof state.path, "%s", p->path);
 	snprintf(state.engine, sizeof state.engine, "%s", volume_dmcrypt.name);
-	rc = header_load(p->path, &cd);
 	/* Saved first: killed in between, a state without a volume is found to be dead, a volume without a state is not found. */
-	if (rc == 0)
-		rc = state_save(env->run_dir, &state);
+	rc = state_save(env->run_dir, &state);
 	if (rc == 0) {
-		rc = activate(cd, p, device_key);
+		rc = p->more_count ? open_array(p, device_key) : activate_path(p, p->path, p->name, device_key);
 		if (rc < 0)
 			state_remove(env->run_dir, p->name);
 	}
-	crypt_free(cd);
-	if (rc < 0)
-		return err_wrap(rc, "%s", p->path);
-	return dmcrypt_find(&state, device);
+	return rc < 0 ? rc : dmcrypt_find(&state, device);
 }
 
 static int dmcrypt_close(const struct volume_env *env, const struct volume_state *state, int force)
 {
-	int rc;
-
-	header_listen(NULL);
-	/* Forced, the table is replaced by one that gives errors, and the key is gone even while somebody holds the device. */
-	rc = crypt_deactivate_by_name(NULL, state->name, force ? CRYPT_DEACTIVATE_FORCE : 0);
-	if (rc < 0 && rc != -ENODEV)
-		return header_error(rc, state->name);
-	return 0;
+	return state->parts > 1 ? close_array(state->name, state->parts, force) : deactivate(state->name, force);
 }
 
 static int dmcrypt_alive(const struct volume_env *env, const struct volume_state *state)
 {
-	crypt_status_info info = crypt_status(NULL, state->name);
+	crypt_status_info info;
 
+	if (state->parts > 1)
+		return dmstripe_is_open(state->name);
+	info = crypt_status(NULL, state->name);
 	return info == CRYPT_ACTIVE || info == CRYPT_BUSY;
 }
 

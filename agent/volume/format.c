@@ -246,11 +246,11 @@ int volume_ready(const char *path)
 	return rc < 0 ? err_wrap(rc, "%s", path) : 0;
 }
 
-static int make_file_system(const struct volume_env *env, const struct volume_open_params *p, const struct secret *device_key,
-	const char *fstype, const char *label)
+int volume_make_fs(const struct volume_env *env, const struct volume_engine *engine, const struct volume_open_params *p,
+	const struct secret *device_key, const char *fstype, const char *label)
 {
 	char device[VOLUME_TEXT_MAX];
-	int closed, rc = volume_open(env, NULL, p, device_key, device);
+	int closed, rc = volume_open(env, engine, p, device_key, device);
 
 	if (rc < 0)
 		return rc;
@@ -268,7 +268,7 @@ int volume_provision(const struct volume_env *env, const char *path, const char 
 	if (rc == 0)
 		rc = tell(progress, ctx, "mkfs", 0);
 	if (rc == 0)
-		rc = make_file_system(env, &p, device_key, fstype, label);
+		rc = volume_make_fs(env, NULL, &p, device_key, fstype, label);
 	if (rc == 0)
 		rc = tell(progress, ctx, "mkfs", 100);
 	if (rc == 0)

@@ -42,7 +42,7 @@ struct open_answer {
 #define OPEN_PARALLEL_DIRECT_WRITES (1u << 6)
 
 struct fusefile {
-	struct plain *plain;
+	struct stripe *stripe;
 	const char *name;
 	struct fuse_session *session;
 	atomic_int stopping, dropping, serving, over, complaints;
@@ -78,8 +78,8 @@ static void fill(struct fusefile *f, fuse_ino_t inode, struct stat *st)
 		st->st_mode = S_IFDIR | 0700;
 	} else {
 		st->st_mode = S_IFREG | 0600;
-		st->st_size = (off_t)plain_size(f->plain);
-		st->st_blocks = (blkcnt_t)(plain_size(f->plain) / 512);
+		st->st_size = (off_t)stripe_size(f->stripe);
+		st->st_blocks = (blkcnt_t)(stripe_size(f->stripe) / 512);
 	}
 }
 
@@ -129,7 +129,7 @@ static void on_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t at, str
 {
 	struct fusefile *f = file_of(req);
 	const unsigned char *data = NULL;
-	ssize_t n = plain_read(f->plain, (uint64_t)at, size, &data);
+	ssize_t n = stripe_read(f->stripe, (uint64_t)at, size, &data);
 
 	if (n < 0)
 		fuse_reply_err(req, error_number(f, (int)n));
@@ -143,7 +143,7 @@ static void on_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t 
 	int rc = 0;
 
 	if (!atomic_load_explicit(&f->dropping, memory_order_relaxed))
-		rc = plain_write(f->plain, (uint64_t)at, (const unsigned char *)data, size);
+		rc = stripe_write(f->stripe, (uint64_t)at, (const unsigned char *)data, size);
 	if (rc < 0)
 		fuse_reply_err(req, error_number(f, rc));
 	else
@@ -153,7 +153,7 @@ static void on_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t 
 static void on_fsync(fuse_req_t req, fuse_ino_t inode, int datasync, struct fuse_file_info *fi)
 {
 	struct fusefile *f = file_of(req);
-	int rc = plain_flush(f->plain);
+	int rc = stripe_flush(f->stripe);
 
 	fuse_reply_err(req, rc < 0 ? error_number(f, rc) : 0);
 }
@@ -172,7 +172,7 @@ static void on_fallocate(fuse_req_t req, fuse_ino_t inode, int mode, off_t at, o
 	int rc = ERR_UNSUPPORTED;
 
 	if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
-		rc = plain_discard(f->plain, (uint64_t)at, (uint64_t)len);
+		rc = stripe_discard(f->stripe, (uint64_t)at, (uint64_t)len);
 	fuse_reply_err(req, rc < 0 ? error_number(f, rc) : 0);
 }
 
@@ -182,7 +182,7 @@ static void on_statfs(fuse_req_t req, fuse_ino_t inode)
 	/* A loop device takes its discard granularity from the block size. */
 	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
 
-	st.f_blocks = plain_size(f->plain) / 4096;
+	st.f_blocks = stripe_size(f->stripe) / 4096;
 	fuse_reply_statfs(req, &st);
 }
 
@@ -289,7 +289,7 @@ static int mount_on(struct fusefile *f, const char *point)
 	return err_set(ERR_IO, "FUSE session");
 }
 
-int fusefile_start(struct plain *plain, const char *name, const char *point, int threads, struct fusefile **out)
+int fusefile_start(struct stripe *stripe, const char *name, const char *point, int threads, struct fusefile **out)
 {
 	/* libfuse wants to hear what the mount was told. */
 	char program[] = "keyward-volume", dash[] = "-o", max_read[32];
@@ -299,7 +299,7 @@ int fusefile_start(struct plain *plain, const char *name, const char *point, int
 	int rc;
 
 	snprintf(max_read, sizeof max_read, "max_read=%d", PLAIN_MAX);
-	f->plain = plain;
+	f->stripe = stripe;
 	f->name = name;
 	sem_init(&f->begun, 0, 0);
 	f->session = fuse_session_new(&args, &operations, sizeof operations, f);

@@ -89,6 +89,36 @@ static int parse_slot(const json_t *o, int *out)
 	return 0;
 }
 
+/* A volume of an array says so; what cannot be an array makes the whole token a broken one. */
+static int parse_place(const json_t *o, struct volume_place *out)
+{
+	int64_t index, count, chunk;
+	const char *array;
+	json_t *place;
+	int rc;
+
+	if (json_object_get(o, "array") == NULL)
+		return 0;
+	rc = json_get_object(o, "array", &place);
+	if (rc == 0)
+		rc = json_get_string(place, "id", VOLUME_ARRAY_MAX - 1, &array);
+	if (rc == 0)
+		rc = json_get_int(place, "count", 2, VOLUME_PARTS_MAX, &count);
+	if (rc == 0)
+		rc = json_get_int(place, "index", 0, count - 1, &index);
+	if (rc == 0)
+		rc = json_get_int(place, "chunk", 4096, 1 << 30, &chunk);
+	if (rc == 0 && (array[0] == '\0' || chunk % 4096))
+		rc = err_set(ERR_INVALID, "array");
+	if (rc < 0)
+		return rc;
+	snprintf(out->array, sizeof out->array, "%s", array);
+	out->index = (uint32_t)index;
+	out->count = (uint32_t)count;
+	out->chunk = (uint32_t)chunk;
+	return 0;
+}
+
 static int parse_token(const char *text, struct volume_token *out)
 {
 	struct volume_token t = { .keyslot = -1 };
@@ -105,6 +135,7 @@ static int parse_token(const char *text, struct volume_token *out)
 	    && (rc = json_get_int(o, "key_version", 0, UINT32_MAX, &version)) == 0
 	    && (rc = json_get_int_opt(o, "wiped", 0, INT64_MAX, &wiped)) == 0
 	    && (rc = json_get_bool(o, "provisioning", &t.provisioning)) == 0
+	    && (rc = parse_place(o, &t.place)) == 0
 	    && (rc = parse_slot(o, &t.keyslot)) == 0) {
 		snprintf(t.server, sizeof t.server, "%s", server);
 		t.key_version = (uint32_t)version;
@@ -127,6 +158,9 @@ static char *print_token(const struct volume_token *t)
 	json_set_uuid(o, "device", &t->device);
 	json_set_int(o, "key_version", t->key_version);
 	json_set_bool(o, "provisioning", t->provisioning);
+	if (t->place.array[0])
+		json_object_set_new(o, "array", json_pack("{s:s, s:I, s:I, s:I}", "id", t->place.array, "index", (json_int_t)t->place.index,
+			"count", (json_int_t)t->place.count, "chunk", (json_int_t)t->place.chunk));
 	if (t->provisioning)
 		json_set_int(o, "wiped", (int64_t)t->wiped);
 	snprintf(slot, sizeof slot, "%d", t->keyslot);

@@ -1,5 +1,5 @@
-/* serve.c - keyward-volume, the process of the user-space engine: takes a device key, serves the plaintext of one LUKS2 volume
- * as a block device, and ends when nobody uses that any more. It alone holds the volume key; it writes neither key nor
+/* serve.c - keyward-volume, the process of the user-space engine: takes a device key, serves the plaintext of one LUKS2 volume, or of
+ * an array of several with a key for each, as a block device, and ends when nobody uses that any more. It alone holds the volume key; it writes neither key nor
  * plaintext anywhere but through the block device. Its interface is serve.h; nobody starts it by hand. */
 #include "agent/volume/serve.h"
 
@@ -35,8 +35,10 @@
 struct server {
 	const char *run_dir;
 	struct volume_open_params params;
+	struct volume_part parts[VOLUME_PARTS_MAX];  /* key: NULL; paths of argv */
+	size_t parts_count;
 	char file[STATE_FILE_MAX], device[VOLUME_TEXT_MAX];
-	struct plain *plain;
+	struct stripe *stripe;
 	struct fusefile *fuse;
 };
 
@@ -58,21 +60,21 @@ static int receive_key(struct secret **out)
 }
 
 /* Opened so that nobody else takes it for free as long as we live. */
-static int open_backing(const struct volume_open_params *p, int *out, uint64_t *size)
+static int open_backing(const char *path, int read_only, int *out, uint64_t *size)
 {
 	struct stat st;
 	int rc = 0, fd;
 
-	if (stat(p->path, &st) < 0)
+	if (stat(path, &st) < 0)
 		return err_set(ERR_NOT_FOUND, "%s", strerror(errno));
-	fd = open(p->path, (p->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
+	fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
 	if (fd < 0)
 		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "%s", strerror(errno));
 	*size = (uint64_t)st.st_size;
 	if (S_ISBLK(st.st_mode))
 		rc = ioctl(fd, BLKGETSIZE64, size) < 0 ? err_set(ERR_IO, "size: %s", strerror(errno)) : 0;
 	else
-		rc = use_claim_file(fd, !p->read_only);
+		rc = use_claim_file(fd, !read_only);
 	if (rc < 0) {
 		close(fd);
 		return rc;
@@ -81,11 +83,11 @@ static int open_backing(const struct volume_open_params *p, int *out, uint64_t *
 	return 0;
 }
 
-static int unlock(const struct volume_open_params *p, uint64_t size, const struct secret *key, struct plain_segment *segment,
+static int unlock(const char *path, uint64_t size, const struct secret *key, struct plain_segment *segment,
 	struct secret **volume_key)
 {
 	struct crypt_device *cd = NULL;
-	int rc = header_load(p->path, &cd);
+	int rc = header_load(path, &cd);
 
 	if (rc == 0)
 		rc = header_unlock(cd, size, key, segment, volume_key);
@@ -93,22 +95,46 @@ static int unlock(const struct volume_open_params *p, uint64_t size, const struc
 	return rc;
 }
 
-static int open_plain(struct server *s, const struct secret *key)
+static int open_plain(const char *path, int read_only, const struct secret *key, struct plain **out)
 {
-	struct plain_segment segment = { .read_only = s->params.read_only };
+	struct plain_segment segment = { .read_only = read_only };
 	struct secret *volume_key = NULL;
 	uint64_t size = 0;
-	int fd = -1, rc = open_backing(&s->params, &fd, &size);
+	int fd = -1, rc = open_backing(path, read_only, &fd, &size);
 
 	if (rc == 0)
-		rc = unlock(&s->params, size, key, &segment, &volume_key);
+		rc = unlock(path, size, key, &segment, &volume_key);
 	if (rc == 0)
-		rc = plain_new(fd, &segment, volume_key, &s->plain);
+		rc = plain_new(fd, &segment, volume_key, out);
 	if (rc < 0) {
 		secret_free(volume_key);
 		if (fd >= 0)
 			close(fd);
 	}
+	return rc;
+}
+
+/* All parts or nothing. */
+static int open_all(struct server *s)
+{
+	struct plain *plains[VOLUME_PARTS_MAX];
+	struct secret *key = NULL;
+	size_t count = 0;
+	int rc = 0;
+
+	for (; rc == 0 && count < s->parts_count; count += rc == 0) {
+		rc = receive_key(&key);
+		if (rc == 0)
+			rc = open_plain(s->parts[count].path, s->params.read_only, key, &plains[count]);
+		if (rc < 0)
+			err_wrap(rc, "%s", s->parts[count].path);
+		secret_free(key);
+		key = NULL;
+	}
+	if (rc == 0)
+		return stripe_new(plains, count, s->params.chunk, &s->stripe);
+	while (count > 0)
+		plain_free(plains[--count]);
 	return rc;
 }
 
@@ -153,13 +179,13 @@ static int attach(struct server *s, const char *point)
 	fd = open(path, (s->params.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(ERR_IO, "%s: %s", path, strerror(errno));
-	rc = loop_attach(fd, plain_sector(s->plain), s->params.read_only, s->device);
+	rc = loop_attach(fd, stripe_sector(s->stripe), s->params.read_only, s->device);
 	close(fd);
 	if (rc < 0 || s->params.read_only)
 		return rc;
 	end_zeroing(s);
 	if (s->params.discards && !offers_zeroing(s->device))
-		plain_allow_discards(s->plain);
+		stripe_allow_discards(s->stripe);
 	else if (s->params.discards)
 		log_warning("this kernel cannot tell discards from zeros; discards stay off", "volume", s->params.name, NULL);
 	return 0;
@@ -176,7 +202,7 @@ static int publish(struct server *s)
 	state_file_name(s->params.name, s->file);
 	if (mkdir(point, 0700) < 0 && errno != EEXIST)
 		return err_set(ERR_IO, "%s: %s", point, strerror(errno));
-	rc = fusefile_start(s->plain, s->file, point, threads, &s->fuse);
+	rc = fusefile_start(s->stripe, s->file, point, threads, &s->fuse);
 	if (rc == 0)
 		rc = attach(s, point);
 	if (s->fuse && umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && rc == 0)
@@ -187,7 +213,7 @@ static int publish(struct server *s)
 
 static int remember(const struct server *s)
 {
-	struct volume_state state = { .read_only = s->params.read_only };
+	struct volume_state state = { .read_only = s->params.read_only, .parts = (int)s->parts_count };
 
 	snprintf(state.name, sizeof state.name, "%s", s->params.name);
 	snprintf(state.path, sizeof state.path, "%s", s->params.path);
@@ -209,21 +235,22 @@ static int answer(const struct server *s, int rc)
 	return rc;
 }
 
-static int begin(struct server *s, char **argv)
+static int begin(struct server *s, int argc, char **argv)
 {
-	struct secret *key = NULL;
-	int rc = receive_key(&key);
+	int rc;
 
-	s->run_dir = argv[1];
-	s->params = (struct volume_open_params){ .name = argv[2], .path = argv[3], .read_only = argv[4][0] == 'r',
-		.discards = strchr(argv[4], 'd') != NULL };
-	if (rc == 0)
-		rc = state_check_name(s->params.name);
+	s->run_dir = argv[SERVE_RUN_DIR];
+	s->params = (struct volume_open_params){ .name = argv[SERVE_NAME], .path = argv[SERVE_PATH],
+		.read_only = argv[SERVE_ACCESS][0] == 'r', .discards = strchr(argv[SERVE_ACCESS], 'd') != NULL,
+		.chunk = (uint32_t)strtoul(argv[SERVE_CHUNK], NULL, 10) };
+	s->parts_count = (size_t)(argc - SERVE_PATH);
+	for (size_t i = 0; i < s->parts_count; i++)
+		s->parts[i].path = argv[SERVE_PATH + i];
+	rc = state_check_name(s->params.name);
 	if (rc == 0)
 		rc = state_lock(s->run_dir, s->params.name);
 	if (rc == 0)
-		rc = open_plain(s, key);
-	secret_free(key);
+		rc = open_all(s);
 	if (rc == 0)
 		rc = publish(s);
 	return rc == 0 ? remember(s) : rc;
@@ -234,9 +261,9 @@ static void end(struct server *s)
 {
 	if (s->fuse)
 		fusefile_stop(s->fuse);
-	if (s->plain && !s->params.read_only && plain_flush(s->plain) < 0)
+	if (s->stripe && !s->params.read_only && stripe_flush(s->stripe) < 0)
 		log_error("last flush failed", "volume", s->params.name, "reason", err_text(), NULL);
-	plain_free(s->plain);
+	stripe_free(s->stripe);
 }
 
 static void wake_main(void)
@@ -262,7 +289,7 @@ int main(int argc, char **argv)
 	int rc, signal;
 
 	log_open("keyward-volume", LOG_LEVEL_INFO);
-	if (argc != 5 || fcntl(SERVE_FD, F_GETFD) < 0)
+	if (argc <= SERVE_PATH || argc > SERVE_PATH + VOLUME_PARTS_MAX || fcntl(SERVE_FD, F_GETFD) < 0)
 		fatal("keyward-volume is started by the agent, not by hand");
 	if (fork() != 0)
 		_exit(0);
@@ -271,7 +298,7 @@ int main(int argc, char **argv)
 	block_signals(&end_signal);
 	if (chdir("/") < 0)
 		fatal("chdir: %s", strerror(errno));
-	rc = begin(&s, argv);
+	rc = begin(&s, argc, argv);
 	if (answer(&s, rc) == 0 && rc == 0) {
 		harden_drop_capabilities();
 		harden_system_calls();

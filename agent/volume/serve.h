@@ -1,7 +1,8 @@
 /* serve.h - what the agent's side and the process keyward-volume agree on.
  *
- * Arguments: run directory, name, path, access ("r" or "w", then "d" when discards are passed on). On descriptor SERVE_FD (a
- * SOCK_SEQPACKET socket) it receives one message, the device key, and sends one: "ok DEVICE" or "ERROR-NAME text". */
+ * Arguments: run directory, name, access ("r" or "w", then "d" when discards are passed on), chunk (bytes; 0: no array), path; of an
+ * array the paths of all members in order. On descriptor SERVE_FD (a SOCK_SEQPACKET socket) it receives a message for each path, its
+ * device key, and sends one: "ok DEVICE" or "ERROR-NAME text". */
 #ifndef AGENT_VOLUME_SERVE_H
 #define AGENT_VOLUME_SERVE_H
 
@@ -10,6 +11,7 @@
 #include "agent/volume/volume.h"
 
 #define SERVE_FD 3
+enum { SERVE_RUN_DIR = 1, SERVE_NAME, SERVE_ACCESS, SERVE_CHUNK, SERVE_PATH };       /* of argv; more paths follow */
 #define SERVE_KEY_MAX 512                 /* bytes; as long as libcryptsetup's passphrases may be */
 #define SERVE_SIGNAL_END SIGUSR2          /* wipe and end, though the volume may be in use */
 

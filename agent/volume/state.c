@@ -61,6 +61,7 @@ int state_save(const char *run_dir, const struct volume_state *state)
 	json_set_string(o, "name", state->name);
 	json_set_string(o, "path", state->path);
 	json_set_string(o, "engine", state->engine);
+	json_set_int(o, "parts", state->parts ? state->parts : 1);
 	json_set_bool(o, "read_only", state->read_only);
 	text = json_text(o);
 	state_path(run_dir, state->name, ".json", path);
@@ -86,6 +87,7 @@ int state_load(const char *run_dir, const char *name, struct volume_state *out)
 	char path[VOLUME_PATH_MAX];
 	struct buf text = BUF_INIT;
 	json_t *o = NULL;
+	int64_t parts = 1;
 	int rc;
 
 	state_path(run_dir, name, ".json", path);
@@ -95,8 +97,11 @@ int state_load(const char *run_dir, const char *name, struct volume_state *out)
 	if (rc == 0 && (rc = take_text(o, "name", s.name, sizeof s.name)) == 0
 	    && (rc = take_text(o, "path", s.path, sizeof s.path)) == 0
 	    && (rc = take_text(o, "engine", s.engine, sizeof s.engine)) == 0
-	    && (rc = json_get_bool(o, "read_only", &s.read_only)) == 0)
+	    && (rc = json_get_int_opt(o, "parts", 1, VOLUME_PARTS_MAX, &parts)) == 0
+	    && (rc = json_get_bool(o, "read_only", &s.read_only)) == 0) {
+		s.parts = (int)parts;
 		*out = s;
+	}
 	json_decref(o);
 	buf_free(&text);
 	return rc < 0 ? err_wrap(rc, "%s", path) : 0;

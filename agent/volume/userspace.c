@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include "agent/volume/serve.h"
 #include "agent/volume/state.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define ANSWER_MS 120000          /* an adopted volume's own key slots may be slow to try */
 #define END_MS 10000
@@ -35,19 +37,20 @@ static int supported(void)
 static int start(const struct volume_env *env, const struct volume_open_params *p, int socket)
 {
 	const char *program = env->program ? env->program : KEYWARD_VOLUME_PROGRAM;
-	char name[sizeof PROCESS_NAME] = PROCESS_NAME;
-	char arguments[4][VOLUME_PATH_MAX];
-	char *argv[] = { name, arguments[0], arguments[1], arguments[2], arguments[3], NULL }, *none[] = { NULL };
+	char *argv[SERVE_PATH + VOLUME_PARTS_MAX + 1] = { mem_strdup(PROCESS_NAME) }, *none[] = { NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t signals;
 	pid_t pid;
 	int error;
 
-	snprintf(arguments[0], VOLUME_PATH_MAX, "%s", env->run_dir);
-	snprintf(arguments[1], VOLUME_PATH_MAX, "%s", p->name);
-	snprintf(arguments[2], VOLUME_PATH_MAX, "%s", p->path);
-	snprintf(arguments[3], VOLUME_PATH_MAX, "%s%s", p->read_only ? "r" : "w", p->discards ? "d" : "");
+	argv[SERVE_RUN_DIR] = mem_strdup(env->run_dir);
+	argv[SERVE_NAME] = mem_strdup(p->name);
+	argv[SERVE_ACCESS] = mem_printf("%s%s", p->read_only ? "r" : "w", p->discards ? "d" : "");
+	argv[SERVE_CHUNK] = mem_printf("%u", p->chunk);
+	argv[SERVE_PATH] = mem_strdup(p->path);
+	for (size_t i = 0; i < p->more_count; i++)
+		argv[SERVE_PATH + 1 + i] = mem_strdup(p->more[i].path);
 	posix_spawn_file_actions_init(&actions);
 	/* Whoever reads our output must not wait for a process that stays; errors it may log. */
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
@@ -62,6 +65,8 @@ static int start(const struct volume_env *env, const struct volume_open_params *
 	error = posix_spawn(&pid, program, &actions, &attributes, argv, none);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
+	for (size_t i = 0; argv[i]; i++)
+		free(argv[i]);
 	if (error)
 		return err_set(error == ENOENT ? ERR_UNSUPPORTED : ERR_IO, "%s: %s", program, strerror(error));
 	/* It forks and leaves the work to its child, so that nobody has to wait for that one. */
@@ -83,15 +88,39 @@ static int parse_answer(const char *answer, char device[static VOLUME_TEXT_MAX])
 	return 0;
 }
 
-static int talk(int socket, const struct secret *device_key, char device[static VOLUME_TEXT_MAX])
+static int send_key(int socket, const struct secret *key)
+{
+	return send(socket, key->data, key->len, MSG_NOSIGNAL) == (ssize_t)key->len;
+}
+
+/* One after the other; when it wants no more of them, its answer says why. */
+static void send_keys(int socket, const struct volume_open_params *p, const struct secret *device_key)
+{
+	int taken = send_key(socket, device_key);
+
+	for (size_t i = 0; taken && i < p->more_count; i++)
+		taken = send_key(socket, p->more[i].key);
+}
+
+static int check_keys(const struct volume_open_params *p, const struct secret *device_key)
+{
+	size_t least = device_key->len, most = device_key->len;
+
+	for (size_t i = 0; i < p->more_count; i++) {
+		least = p->more[i].key->len < least ? p->more[i].key->len : least;
+		most = p->more[i].key->len > most ? p->more[i].key->len : most;
+	}
+	return least > 0 && most <= SERVE_KEY_MAX ? 0 : err_set(ERR_INVALID, "a device key has 1 to %d bytes", SERVE_KEY_MAX);
+}
+
+static int talk(int socket, const struct volume_open_params *p, const struct secret *device_key, char device[static VOLUME_TEXT_MAX])
 {
 	struct pollfd wait = { .fd = socket, .events = POLLIN };
 	char answer[VOLUME_PATH_MAX] = "";
 	ssize_t got;
 	int n;
 
-	if (send(socket, device_key->data, device_key->len, MSG_NOSIGNAL) != (ssize_t)device_key->len)
-		return err_set(ERR_UNAVAILABLE, "keyward-volume: %s", strerror(errno));
+	send_keys(socket, p, device_key);
 	do
 		n = poll(&wait, 1, ANSWER_MS);
 	while (n < 0 && errno == EINTR);
@@ -121,10 +150,10 @@ static void clean_up(const struct volume_env *env, const char *name)
 static int userspace_open(const struct volume_env *env, const struct volume_open_params *p, const struct secret *device_key,
 	char device[static VOLUME_TEXT_MAX])
 {
-	int rc, ends[2];
+	int ends[2], rc = check_keys(p, device_key);
 
-	if (device_key->len == 0 || device_key->len > SERVE_KEY_MAX)
-		return err_set(ERR_INVALID, "a device key has 1 to %d bytes", SERVE_KEY_MAX);
+	if (rc < 0)
+		return rc;
 	if (state_holder(env->run_dir, p->name))
 		return err_set(ERR_BUSY, "volume %s is being opened or closed", p->name);
 	clean_up(env, p->name);
@@ -133,9 +162,9 @@ static int userspace_open(const struct volume_env *env, const struct volume_open
 	rc = start(env, p, ends[1]);
 	close(ends[1]);
 	if (rc == 0)
-		rc = talk(ends[0], device_key, device);
+		rc = talk(ends[0], p, device_key, device);
 	close(ends[0]);
-	return rc < 0 ? err_wrap(rc, "%s", p->path) : 0;
+	return rc;
 }
 
 static int wait_for_end(const struct volume_env *env, const char *name, int ms)

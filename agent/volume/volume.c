@@ -145,21 +145,42 @@ int volume_close(const struct volume_env *env, const char *name, int force)
 	return rc;
 }
 
-/* Neither the process that serves the volume nor its state may depend on our working folder. */
+static int check_free(const char *path)
+{
+	enum volume_use use;
+	char text[VOLUME_TEXT_MAX];
+	int rc = use_find(path, USE_CLAIMED_BY_OTHERS, &use, text);
+
+	return rc == 0 && use != VOLUME_FREE ? err_set(ERR_BUSY, "%s: %s", path, text) : rc;
+}
+
+/* Neither the process that serves the volume nor its state may depend on our working folder. The caller frees. */
+static int absolute_path(const char *path, char **out)
+{
+	*out = realpath(path, NULL);
+	if (*out && strlen(*out) < VOLUME_PATH_MAX)
+		return check_free(*out);
+	return err_set(ERR_NOT_FOUND, "%s: %s", path, *out ? "the path is too long" : strerror(errno));
+}
+
 static int open_absolute(const struct volume_env *env, const struct volume_engine *engine, const struct volume_open_params *p,
 	const struct secret *device_key, char device[static VOLUME_TEXT_MAX])
 {
+	struct volume_part more[VOLUME_PARTS_MAX - 1];
 	struct volume_open_params absolute = *p;
-	char *path = realpath(p->path, NULL);
-	int rc;
+	char *paths[VOLUME_PARTS_MAX] = { NULL };
+	int rc = absolute_path(p->path, &paths[0]);
 
-	if (path == NULL || strlen(path) >= VOLUME_PATH_MAX)
-		rc = err_set(ERR_NOT_FOUND, "%s: %s", p->path, strerror(errno));
-	else {
-		absolute.path = path;
-		rc = engine->open(env, &absolute, device_key, device);
+	for (size_t i = 0; rc == 0 && i < p->more_count; i++) {
+		rc = absolute_path(p->more[i].path, &paths[1 + i]);
+		more[i] = (struct volume_part){ paths[1 + i], p->more[i].key };
 	}
-	free(path);
+	absolute.path = paths[0];
+	absolute.more = more;
+	if (rc == 0)
+		rc = engine->open(env, &absolute, device_key, device);
+	for (size_t i = 0; i <= p->more_count; i++)
+		free(paths[i]);
 	return rc;
 }
 
@@ -167,10 +188,10 @@ int volume_open(const struct volume_env *env, const struct volume_engine *engine
 	const struct secret *device_key, char device[static VOLUME_TEXT_MAX])
 {
 	struct volume_state left;
-	enum volume_use use;
-	char text[VOLUME_TEXT_MAX];
 	int rc = state_check_name(p->name);
 
+	if (rc == 0 && p->more_count >= VOLUME_PARTS_MAX)
+		rc = err_set(ERR_INVALID, "an array of %zu members", p->more_count + 1);
 	if (rc == 0)
 		rc = state_folder(env->run_dir);
 	if (rc == 0 && engine == NULL)
@@ -182,9 +203,5 @@ int volume_open(const struct volume_env *env, const struct volume_engine *engine
 			return err_set(ERR_BUSY, "volume %s is open already", p->name);
 		rc = volume_close(env, p->name, 1);
 	}
-	if (rc == 0)
-		rc = use_find(p->path, USE_CLAIMED_BY_OTHERS, &use, text);
-	if (rc == 0 && use != VOLUME_FREE)
-		rc = err_set(ERR_BUSY, "%s: %s", p->path, text);
 	return rc < 0 ? rc : open_absolute(env, engine, p, device_key, device);
 }

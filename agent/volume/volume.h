@@ -19,11 +19,20 @@
 #define VOLUME_SERVER_MAX 256
 #define VOLUME_TEXT_MAX 256
 #define VOLUME_SIZE_LEAST (17 << 20)     /* bytes: the header has 16 MiB */
+#define VOLUME_ARRAY_MAX 64
+#define VOLUME_PARTS_MAX 16       /* members of an array */
+#define VOLUME_CHUNK (256 * 1024) /* bytes of an array that lie on one member before the next one's turn comes */
 
 /* Where this machine keeps what must survive the agent, and the program of the user-space engine. */
 struct volume_env {
 	const char *run_dir;      /* made with mode 0700 when missing; on a file system that does not outlive the boot */
 	const char *program;      /* keyward-volume; NULL: the installed one */
+};
+
+/* The place of a volume in a RAID 0 array: its plaintext is not a file system but one of COUNT parts of a larger one. */
+struct volume_place {
+	char array[VOLUME_ARRAY_MAX];     /* the array's id, as the server names it; "": none */
+	uint32_t index, count, chunk;     /* CHUNK in bytes */
 };
 
 /* What the token on the volume says about whose it is: clones and moved disks are known by it. */
@@ -34,6 +43,7 @@ struct volume_token {
 	int keyslot;                      /* -1 while unknown */
 	int provisioning;                 /* made, but not yet ready: may be made again without being named */
 	uint64_t wiped;                   /* while provisioning: bytes of the data segment already overwritten */
+	struct volume_place place;
 };
 
 enum volume_use { VOLUME_FREE, VOLUME_ROOT_DISK, VOLUME_MOUNTED, VOLUME_HELD };
@@ -86,6 +96,11 @@ int volume_format(const char *path, const struct volume_params *params, const st
 	volume_progress progress, void *ctx);
 int volume_ready(const char *path);
 
+struct volume_engine;
+struct volume_open_params;
+/* Opens what was just formatted, makes the file system on it, closes it. FSTYPE and LABEL as for volume_mkfs. */
+int volume_make_fs(const struct volume_env *env, const struct volume_engine *engine, const struct volume_open_params *p,
+	const struct secret *device_key, const char *fstype, const char *label);
 /* All of it: format, open, make the file system, close, take the mark away. FSTYPE and LABEL as for volume_mkfs. */
 int volume_provision(const struct volume_env *env, const char *path, const char *name, const struct volume_params *params,
 	const struct secret *device_key, const char *fstype, const char *label, int named, volume_progress progress, void *ctx);
@@ -94,16 +109,26 @@ int volume_provision(const struct volume_env *env, const char *path, const char 
  * volume that opens with OLD, or with both, or with NEW; running it again finishes. ERR_FORBIDDEN when neither opens it. */
 int volume_rekey(const char *path, const struct secret *old, const struct secret *new, uint32_t new_version);
 
+struct volume_part {
+	const char *path;
+	const struct secret *key;
+};
+
+/* An array's plaintext is one block device: PATH and the key given with it are of its first member, MORE are the others in order. */
 struct volume_open_params {
 	const char *path, *name;
 	int read_only;
 	int discards;             /* pass discards down: shows which blocks are unused to who sees the disk */
+	const struct volume_part *more;
+	size_t more_count;        /* at most VOLUME_PARTS_MAX - 1; 0: no array */
+	uint32_t chunk;           /* bytes, whole sectors; of an array only */
 };
 
 /* A volume that is open, as kept in the run directory. */
 struct volume_state {
 	char name[VOLUME_NAME_MAX + 1];
-	char path[VOLUME_PATH_MAX];       /* what it lies on */
+	char path[VOLUME_PATH_MAX];       /* what it lies on; the first member of an array */
+	int parts;                        /* members; 1: no array */
 	char device[VOLUME_TEXT_MAX];     /* the block device with the plaintext; empty when it is gone */
 	char engine[32];
 	int read_only;

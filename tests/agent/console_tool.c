@@ -17,6 +17,7 @@
 #include "store/order.h"
 #include "store/policy.h"
 #include "store/proposal.h"
+#include "store/raid.h"
 #include "store/request.h"
 
 static void show(json_t *o)
@@ -132,6 +133,19 @@ static int command_configure(struct db *db, char **args)
 	return rc == 0 ? device_configure(db, &id, &c) : rc;
 }
 
+/* ID MOUNT-POINT MEMBER... */
+static int command_raid(struct db *db, char **args)
+{
+	struct device_configuration c = { "linux", "ext4", args[1], "read-write", "aes", "xts-plain64", "sha256", 256, NULL };
+	struct uuid members[RAID_MEMBERS_MAX], id;
+	struct raid_definition d = { args[0], "", members, 0, &c };
+	int rc = 0;
+
+	for (char **member = args + 2; rc == 0 && *member && d.count < RAID_MEMBERS_MAX; member++)
+		rc = uuid_parse(*member, &members[d.count++]);
+	return rc == 0 ? raid_create(db, &d, &id) : rc;
+}
+
 /* DEVICE OVERWRITE */
 static int command_encrypt(struct db *db, char **args)
 {
@@ -237,6 +251,7 @@ static const struct {
 	{ "instances", 0, command_instances },
 	{ "instance", 1, command_instance },
 	{ "configure", 6, command_configure },
+	{ "raid", -1, command_raid },
 	{ "encrypt", 2, command_encrypt },
 	{ "unconfigure", 1, command_unconfigure },
 	{ "origin", 1, command_origin },
@@ -274,7 +289,7 @@ static int run(int (*command)(struct db *, char **), char **argv)
 int main(int argc, char **argv)
 {
 	for (size_t i = 0; argc > 3 && i < ARRAY_LEN(commands); i++)
-		if (strcmp(argv[3], commands[i].name) == 0 && argc - 4 == commands[i].args)
+		if (strcmp(argv[3], commands[i].name) == 0 && (commands[i].args < 0 || argc - 4 == commands[i].args))
 			return run(commands[i].run, argv);
 	fputs("usage: console_tool CONNINFO ACCOUNT COMMAND ARGS...\n", stderr);
 	return 2;

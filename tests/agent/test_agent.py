@@ -38,7 +38,7 @@ class Tenant:
         return json.loads(p.stdout) if p.stdout.strip() else None
 
     def device(self, guest, path=None):
-        wanted = f"file:{path or guest.disk}"
+        wanted = path if str(path).startswith("raid:") else f"file:{path or guest.disk}"
         row = [r for r in self.console("devices")["rows"] if r["provider_device"] == wanted]
         return self.console("device", row[0]["id"]) if row else None
 

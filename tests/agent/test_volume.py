@@ -75,6 +75,79 @@ def test_what_cryptsetup_itself_encrypted_we_read(box):
         box.close("a")
 
 
+CHUNK = 256 * 1024
+
+
+def array(box, count, last=8 * MIB):
+    """Arguments that open an array of COUNT members, each with a key of its own; the last one has LAST bytes of data."""
+    parts = {}
+    for i in range(count):
+        n = "" if i == 0 else str(i + 1)
+        parts["path" + n] = box.image(f"m{i}.img", DATA_OFFSET + (last if i == count - 1 else 8 * MIB))
+        parts["key" + n] = box.new_key(f"mkey{i}")
+        box.tool("format", path=parts["path" + n], key=parts["key" + n], array="raid:t", index=i, count=count)
+    return parts
+
+
+def test_an_array_is_read_by_independent_ciphers(box):
+    # covers: RAID-1, VOL-2, VOL-5, KEY-5
+    count, size = 3, 3 * (8 * MIB - CHUNK)
+    parts = array(box, count, 8 * MIB - 4096)            # the smallest one, in whole chunks, says how large all are
+    found = box.tool("inspect", path=parts["path2"])
+    assert (found["array"], found["index"], found["count"], found["chunk"]) == ("raid:t", "1", "3", str(CHUNK))
+    data = os.urandom(size)
+    device = box.tool("open", name="a", **parts)["device"]
+    assert int(run("blockdev", "--getsize64", device)) == size
+    write_device(device, data)
+    status = box.tool("status", name="a")
+    assert (status["parts"], status["alive"]) == ("3", "1")
+    for n in ("", "2", "3"):
+        assert box.tool("inspect", path=parts["path" + n])["use"] == "held"
+    box.close("a")
+    plain = []
+    for n in ("", "2", "3"):
+        key = volume_key(parts["path" + n], parts["key" + n])
+        stored = parts["path" + n].read_bytes()[DATA_OFFSET:][:size // 3]
+        assert data[:4096] not in stored
+        plain.append(transform("xts", key, 4096, stored, decrypt=True))
+    joined = b"".join(plain[i][at:at + CHUNK] for at in range(0, size // 3, CHUNK) for i in range(count))
+    assert joined == data
+    assert read_device(box.tool("open", name="a", ro=1, **parts)["device"], size) == data
+
+
+def test_an_array_opens_with_all_its_members_or_not_at_all(box):
+    # covers: RAID-1, VOL-2, VOL-6
+    parts = array(box, 2)
+    for n in ("", "2"):
+        box.tool("ready", path=parts["path" + n])
+    box.tool("make_fs", name="a", fs="ext4", **parts)
+    wrong = box.new_key("wrong")
+    text = box.refused("open", "forbidden", name="a", **(parts | {"key2": wrong}))
+    assert str(parts["path2"]) in text
+    for n in ("", "2"):
+        assert box.tool("inspect", path=parts["path" + n])["use"] == "free"
+    box.refused("open", "not-found", name="a", **(parts | {"path2": box.folder / "gone.img"}))
+    (box.folder / "mnt").mkdir()
+    device = box.tool("open", name="a", **parts)["device"]
+    box.refused("open", "busy", name="a", **parts)
+    box.refused("open", "busy", name="b", path=parts["path2"], key=parts["key2"])
+    box.tool("mount", device=device, point=box.folder / "mnt")
+    fill(box.folder / "mnt" / "tree")
+    shutil.copytree(box.folder / "mnt" / "tree", box.folder / "twin", symlinks=True)
+    box.refused("close", "busy", name="a")
+    # Killed while it serves both, it leaves nothing half open.
+    run("sync", "-f", box.folder / "mnt")
+    box.kill("a")
+    assert box.tool("status", name="a")["alive"] == "0"
+    box.tool("close", name="a", force=1)
+    device = box.tool("open", name="a", **parts)["device"]
+    box.tool("check", device=device)
+    box.tool("mount", device=device, point=box.folder / "mnt")
+    assert same(box.folder / "mnt" / "tree", box.folder / "twin")
+    box.tool("unmount", point=box.folder / "mnt")
+    box.close("a")
+
+
 def fill(folder):
     """A small tree with all kinds of files."""
     (folder / "deep" / "er").mkdir(parents=True)

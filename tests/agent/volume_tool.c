@@ -3,7 +3,8 @@
  *     volume_tool COMMAND [name=value]...
  *
  * Names: env= and program= (run directory, keyward-volume), path, name, key (file), device, point, fs, label, cipher (xts, cbc),
- * bits, sector, hash, wipe, named, ro, discards, force, new, old (key files), version, stop (a stage at which to interrupt). Prints
+ * bits, sector, hash, wipe, named, ro, discards, force, new, old (key files), version, stop (a stage at which to interrupt); of an array:
+ * array, index, count and chunk for its members, path2, key2, path3 ... beside path and key to open it. Prints
  * what came out as "name=value" lines; on failure "error=NAME text" and status 1. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,10 @@ static struct volume_params params(void)
 		.token = { .key_version = (uint32_t)number("version", 1), .keyslot = -1 },
 	};
 
+	snprintf(p.token.place.array, sizeof p.token.place.array, "%s", get("array", ""));
+	p.token.place.index = (uint32_t)number("index", 0);
+	p.token.place.count = (uint32_t)number("count", 2);
+	p.token.place.chunk = (uint32_t)number("chunk", VOLUME_CHUNK);
 	snprintf(p.token.server, sizeof p.token.server, "%s", get("server", "https://keyward.example"));
 	if (uuid_parse(get("account", "01930000-0000-7000-8000-00000000000a"), &p.token.account) < 0
 	    || uuid_parse(get("id", "01930000-0000-7000-8000-00000000000d"), &p.token.device) < 0)
@@ -104,6 +109,8 @@ static int do_inspect(void)
 		uuid_text(&r.token.device, device);
 		printf("server=%s\nid=%s\nversion=%u\nslot=%d\nprovisioning=%d\nwiped=%llu\n", r.token.server, device,
 			r.token.key_version, r.token.keyslot, r.token.provisioning, (unsigned long long)r.token.wiped);
+		printf("array=%s\nindex=%u\ncount=%u\nchunk=%u\n", r.token.place.array, r.token.place.index, r.token.place.count,
+			r.token.place.chunk);
 	}
 	return 0;
 }
@@ -188,10 +195,44 @@ static int do_hand_over(void)
 	return rc;
 }
 
-static int do_open(void)
+static struct volume_part more[VOLUME_PARTS_MAX];
+
+static struct volume_open_params open_params(void)
 {
 	struct volume_open_params p = { .path = need("path"), .name = need("name"), .read_only = number("ro", 0),
-		.discards = number("discards", 0) };
+		.discards = number("discards", 0), .more = more, .chunk = (uint32_t)number("chunk", VOLUME_CHUNK) };
+	char path[16], key[16];
+
+	for (;; p.more_count++) {
+		snprintf(path, sizeof path, "path%zu", p.more_count + 2);
+		snprintf(key, sizeof key, "key%zu", p.more_count + 2);
+		if (get(path, NULL) == NULL)
+			return p;
+		more[p.more_count] = (struct volume_part){ need(path), read_key(key) };
+	}
+}
+
+static void forget_keys(const struct volume_open_params *p)
+{
+	for (size_t i = 0; i < p->more_count; i++)
+		secret_free((struct secret *)(uintptr_t)more[i].key);
+}
+
+static int do_make_fs(void)
+{
+	struct volume_open_params p = open_params();
+	struct volume_env env = environment();
+	struct secret *key = read_key("key");
+	int rc = volume_make_fs(&env, NULL, &p, key, need("fs"), get("label", NULL));
+
+	secret_free(key);
+	forget_keys(&p);
+	return rc;
+}
+
+static int do_open(void)
+{
+	struct volume_open_params p = open_params();
 	struct volume_env env = environment();
 	const struct volume_engine *engine = NULL;
 	struct secret *key = read_key("key");
@@ -201,6 +242,7 @@ static int do_open(void)
 	if (rc == 0)
 		rc = volume_open(&env, engine, &p, key, device);
 	secret_free(key);
+	forget_keys(&p);
 	if (rc == 0)
 		printf("device=%s\n", device);
 	return rc;
@@ -215,8 +257,8 @@ static int do_close(void)
 
 static void print_state(const struct volume_state *s)
 {
-	printf("name=%s\npath=%s\ndevice=%s\nengine=%s\nro=%d\nalive=%d\nmounted=%s\n", s->name, s->path, s->device, s->engine,
-		s->read_only, s->alive, s->mounted);
+	printf("name=%s\npath=%s\ndevice=%s\nengine=%s\nro=%d\nalive=%d\nparts=%d\nmounted=%s\n", s->name, s->path, s->device, s->engine,
+		s->read_only, s->alive, s->parts, s->mounted);
 }
 
 static int do_status(void)
@@ -268,7 +310,7 @@ static const struct {
 } commands[] = {
 	{ "inspect", do_inspect }, { "format", do_format }, { "provision", do_provision }, { "ready", do_ready },
 	{ "rekey", do_rekey }, { "open", do_open }, { "close", do_close }, { "status", do_status }, { "list", do_list },
-	{ "mkfs", do_mkfs }, { "check", do_check }, { "mount", do_mount }, { "unmount", do_unmount },
+	{ "make_fs", do_make_fs }, { "mkfs", do_mkfs }, { "check", do_check }, { "mount", do_mount }, { "unmount", do_unmount },
 	{ "look", do_look }, { "adopt", do_adopt }, { "drop", do_drop }, { "hand-over", do_hand_over },
 };
 

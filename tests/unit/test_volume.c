@@ -12,6 +12,7 @@
 #include "agent/volume/header.h"
 #include "agent/volume/plain.h"
 #include "agent/volume/state.h"
+#include "agent/volume/stripe.h"
 #include "agent/volume/use.h"
 #include "agent/volume/volume.h"
 #include "base/buf.h"
@@ -160,6 +161,71 @@ TEST(unaligned_writes_of_many_threads_keep_their_neighbours, "VOL-1,VOL-6")
 	}
 	plain_free(p);
 	close(raw);
+	free(reference);
+}
+
+#define CHUNK 65536
+
+/* Where byte AT of an array of COUNT parts lies, written down a second time. */
+static void check_byte(struct stripe *s, struct plain **parts, size_t count, uint64_t at)
+{
+	uint64_t row = at / (CHUNK * count), part = at / CHUNK % count;
+	const unsigned char *one, *other;
+	unsigned char byte;
+
+	CHECK_INT(stripe_read(s, at, 1, &one), 1);
+	byte = *one;
+	CHECK_INT(plain_read(parts[part], row * CHUNK + at % CHUNK, 1, &other), 1);
+	CHECK_INT(*other, byte);
+}
+
+TEST(stripes_lie_as_raid_0_lays_them, "RAID-1,VOL-2")
+{
+	unsigned char *reference = mem_alloc(3 * SEGMENT);
+	struct plain *parts[3];
+	const unsigned char *data;
+	struct stripe *s = NULL;
+	unsigned seed = 1;
+	int raw[3];
+
+	for (int i = 0; i < 3; i++) {
+		parts[i] = make_plain(i ? 512 : 4096, &raw[i]);
+		fill_with_zeros(parts[i]);
+	}
+	CHECK_INT(stripe_new(parts, 3, CHUNK, &s), 0);
+	CHECK_INT(stripe_size(s), 3 * SEGMENT);
+	CHECK_INT(stripe_sector(s), 4096);
+	for (int i = 0; i < 400; i++) {
+		size_t len = 1 + (size_t)rand_r(&seed) % (i % 4 ? 9000 : MIB), at = (size_t)rand_r(&seed) % (3 * SEGMENT - len);
+
+		for (size_t j = 0; j < len; j++)
+			reference[at + j] = (unsigned char)(rand_r(&seed) >> 8);
+		CHECK_INT(stripe_write(s, at, reference + at, len), 0);
+	}
+	for (uint64_t at = 0; at < 3 * SEGMENT; at += 999983) {
+		size_t len = 3 * SEGMENT - at < MIB ? 3 * SEGMENT - at : MIB;
+
+		CHECK_INT(stripe_read(s, at, MIB, &data), len);
+		CHECK(memcmp(data, reference + at, len) == 0);
+		check_byte(s, parts, 3, at);
+	}
+	CHECK_INT(stripe_read(s, 3 * SEGMENT, 1, &data), 0);
+	CHECK_INT(stripe_write(s, 3 * SEGMENT - 1, reference, 2), ERR_INVALID);
+	CHECK_INT(stripe_discard(s, 0, CHUNK), ERR_UNSUPPORTED);
+	stripe_allow_discards(s);
+	CHECK_INT(stripe_discard(s, CHUNK, 2 * CHUNK), 0);
+	CHECK_INT(stripe_read(s, 0, CHUNK, &data), CHUNK);
+	CHECK(memcmp(data, reference, CHUNK) == 0);
+	CHECK_INT(stripe_read(s, 3 * CHUNK, CHUNK, &data), CHUNK);
+	CHECK(memcmp(data, reference + 3 * CHUNK, CHUNK) == 0);
+	CHECK_INT(stripe_flush(s), 0);
+	stripe_free(s);
+	/* Chunks that are no whole sectors make none. */
+	for (int i = 0; i < 2; i++)
+		parts[i] = make_plain(4096, &raw[i]);
+	CHECK_INT(stripe_new(parts, 2, 2048, &s), ERR_INVALID);
+	for (int i = 0; i < 3; i++)
+		close(raw[i]);
 	free(reference);
 }
 
