@@ -418,8 +418,8 @@ static void conclude(struct work *w, int rc)
 		tell_failed(w, reason);
 	}
 	leave(w, rc, reason);
-	if (w->run->ended && (rc == 0 || w->run->failed > failed))
-		w->run->ended(w->run->ctx, w->task->device, rc == 0 ? NULL : reason);
+	for (int i = 0; w->run->ended && (rc == 0 || w->run->failed > failed) && i < w->count; i++)
+		w->run->ended(w->run->ctx, w->parts[i].task->device, rc == 0 ? NULL : reason);
 }
 
 /* The tasks of one volume, from TASKS of which LEFT are left: one, or all of an array's that are there. How many. */

@@ -89,7 +89,7 @@ static inline struct machine make_machine_of(const struct uuid *tenant, const ch
 
 	for (size_t i = 0; i < devices; i++)
 		m.devices[i] = (struct inventory_device) { .id = ids[i], .name = "", .path = "/dev/vd", .kind = "disk", .filesystem = "",
-			.size_bytes = 1 << 30, .system = i == 2 };
+			.size_bytes = 1 << 30, .system = i == 2, .unusable = "", .token_account = "", .token_device = "", .token_server = "" };
 	m.inventory = (struct inventory) { .provider = provider, .instance_id = name, .image_id = "ami-1", .image_name = "Debian",
 		.region = "eu", .zone = "eu-1a", .host_name = name, .system = "linux", .distribution = "debian", .version = "12",
 		.kernel = "6.1", .arch = "x86_64", .devices = m.devices, .devices_count = devices };

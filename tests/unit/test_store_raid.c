@@ -97,7 +97,7 @@ TEST(who_can_be_a_member, "RAID-1,TEN-4")
 	other = make_machine(&m.tenant, "raid-other", 0);
 	other.inventory.image_id = "ami-2";
 	other.devices[0] = (struct inventory_device){ .id = "vol-9", .name = "", .path = "/dev/vdx", .kind = "disk", .filesystem = "",
-		.size_bytes = 1 << 20 };
+		.size_bytes = 1 << 20, .unusable = "", .token_account = "", .token_device = "", .token_server = "" };
 	publish(&other, 1);
 	stranger = id_of(&other, "vol-9");
 	CHECK_INT(create(&m, "", MEMBERS(a, b), &id), ERR_INVALID);
