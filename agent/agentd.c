@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/credentials.h"
 #include "agent/daemon.h"
 #include "agent/host.h"
 #include "agent/hotplug.h"
@@ -225,7 +226,7 @@ static void refresh(struct daemon *a)
 		log_error("the registration cannot be used", "reason", err_text(), NULL);
 	} else if (rc > 0) {
 		log_info(a->g.registered ? "registration read" : "no longer registered", "url", a->g.reg.url, NULL);
-		a->inventory_due = a->provision_due = a->report_due = 1;
+		a->inventory_due = a->provision_due = a->report_due = a->credentials_due = 1;
 		a->published = 0;
 		a->scan_at = a->beat_at = 0;
 	}
@@ -385,6 +386,21 @@ static void heartbeat(struct daemon *a)
 		a->beat_at = clock_ticks() + CLOCK_SECOND;
 }
 
+/* Disks that only the provider can name are found with the next look. */
+static void fetch_credentials(struct daemon *a)
+{
+	int rc;
+
+	if (!a->credentials_due)
+		return;
+	rc = credentials_fetch(&a->g);
+	a->credentials_due = rc < 0 && a->g.offline;
+	if (rc > 0)
+		a->scan_at = 0;
+	if (rc < 0 && !a->g.offline)
+		log_warning("the provider's credentials cannot be fetched", "reason", err_text(), NULL);
+}
+
 /* In this order: the server must know the devices before it is asked about them, and of a close before the next
  * request. */
 static void with_server(struct daemon *a)
@@ -394,6 +410,8 @@ static void with_server(struct daemon *a)
 	/* Each step may find the server away; then none of the others is tried before it is time. */
 	if (guest_may_call(g))
 		publish(a);
+	if (guest_may_call(g))
+		fetch_credentials(a);
 	for (int i = 0; i < g->devices_count && guest_may_call(g); i++)
 		request_tell(g, &g->devices[i]);
 	if (guest_may_call(g))
@@ -485,7 +503,7 @@ static int start(struct daemon *a, const struct daemon_options *o)
 	int lock, rc;
 
 	catch_signals(a);
-	rc = guest_open(&a->g, o->conf, o->state);
+	rc = guest_open(&a->g, o->conf, o->state, NULL);
 	if (rc < 0)
 		return rc;
 	a->g.wake_fd = a->signal_fd;
@@ -508,7 +526,7 @@ static int start(struct daemon *a, const struct daemon_options *o)
 		log_warning("this machine is not registered: run keyward-config --register", NULL);
 	a->hotplug_fd = hotplug_open();
 	await_disks(a);
-	a->inventory_due = a->provision_due = a->report_due = 1;
+	a->inventory_due = a->provision_due = a->report_due = a->credentials_due = 1;
 	a->ready_until = clock_ticks() + agent_conf_number(&a->g.conf, AGENT_READY_SECONDS) * CLOCK_SECOND;
 	return rc;
 }

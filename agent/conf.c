@@ -239,19 +239,13 @@ int agent_conf_item(const struct agent_conf *c, enum agent_setting s, size_t *cu
 	return 1;
 }
 
-int agent_conf_mount(const struct agent_conf *c, const char *device, int *access, char *point)
+int agent_conf_next_mount(const struct agent_conf *c, size_t *cursor, char *id, int *access, char *point)
 {
-	char item[VALUE_MAX + 1], id[PROTO_ID_MAX + 1], found[PROTO_PATH_MAX + 1];
-	size_t cursor = 0;
-	int wanted;
+	char item[VALUE_MAX + 1];
 
-	while (agent_conf_item(c, AGENT_MOUNT, &cursor, item, sizeof item)) {
-		if (split_mount(item, id, &wanted, found) < 0 || strcmp(id, device) != 0)
-			continue;
-		*access = wanted;
-		memcpy(point, found, sizeof found);
-		return 1;
-	}
+	while (agent_conf_item(c, AGENT_MOUNT, cursor, item, sizeof item))
+		if (split_mount(item, id, access, point) == 0)
+			return 1;
 	return 0;
 }
 

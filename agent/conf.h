@@ -70,9 +70,9 @@ long agent_conf_number(const struct agent_conf *c, enum agent_setting s);
 int agent_conf_flag(const struct agent_conf *c, enum agent_setting s);
 /* Next item of a list: *CURSOR begins as 0. 1 and the item in OUT, or 0 at the end. */
 int agent_conf_item(const struct agent_conf *c, enum agent_setting s, size_t *cursor, char *out, size_t size);
-/* The mount wanted for DEVICE by the file: 1 with access (enum proto_access) and mount point, or 0. POINT has room for
- * PROTO_PATH_MAX + 1 bytes. */
-int agent_conf_mount(const struct agent_conf *c, const char *device, int *access, char *point);
+/* Next "mount" line: *CURSOR begins as 0. 1 with id (PROTO_ID_MAX + 1 bytes), access (enum proto_access) and mount point
+ * (PROTO_PATH_MAX + 1), or 0 at the end. */
+int agent_conf_next_mount(const struct agent_conf *c, size_t *cursor, char *id, int *access, char *point);
 /* The table, for the manual and the example file. */
 void agent_conf_help(struct buf *out);
 

@@ -56,6 +56,7 @@ static const struct action {
 	enum tool_exit (*run)(struct tool *);
 } actions[] = {
 	{ offsetof(struct tool_options, register_), enrol },
+	{ offsetof(struct tool_options, give_credentials), tool_give_credentials },
 	{ offsetof(struct tool_options, publish), publish },
 	{ offsetof(struct tool_options, batch), batch_propose },
 	{ offsetof(struct tool_options, with_provisioning), await_provisioning },
@@ -93,13 +94,21 @@ static enum tool_exit act(struct tool *t)
 	return code;
 }
 
+/* The agent is to use them too. */
+static int remember_options(struct tool *t)
+{
+	struct provider_context ctx = guest_provider_context(&t->g);
+
+	return provider_remember(t->g.provider, &ctx);
+}
+
 /* Options go over the file. */
 static int apply(struct tool *t)
 {
 	int rc = 0;
 
-	if (t->o.csp)
-		rc = guest_provider(&t->g, t->o.csp);
+	if (t->o.options)
+		rc = remember_options(t);
 	if (rc == 0 && t->o.saas)
 		rc = *agent_conf_text(&t->g.conf, AGENT_SAAS_URL) ? 0 : err_set(ERR_INVALID,
 			"--saas: this build knows no hosted service; name it by saas_url in agent.conf, or give --url");
@@ -119,7 +128,8 @@ static int apply(struct tool *t)
 
 static int open_all(struct tool *t)
 {
-	int wake = t->g.wake_fd, rc = guest_open(&t->g, t->o.conf, t->o.state);
+	const struct guest_wish wish = { t->o.csp, t->o.options };
+	int wake = t->g.wake_fd, rc = guest_open(&t->g, t->o.conf, t->o.state, &wish);
 
 	t->g.wake_fd = wake;
 	if (rc == 0)
@@ -128,6 +138,8 @@ static int open_all(struct tool *t)
 	t->o.batch = t->o.devices != NULL;
 	if (rc == 0 && t->o.batch)
 		rc = batch_read(t);
+	if (rc == 0)
+		rc = tool_take_credentials(t);
 	return rc == 0 ? apply(t) : rc;
 }
 
@@ -176,6 +188,8 @@ static enum tool_exit begin(struct tool *t, int argc, char **argv)
 		tool_help();
 	else if (t->o.version)
 		puts("keyward-config " HOST_AGENT_VERSION);
+	else if (t->o.plugin)
+		return plugin_install(t);
 	else if (t->o.list_plugins)
 		return show_plugins(t);
 	else
@@ -200,6 +214,10 @@ int main(int argc, char **argv)
 	secret_free(t.o.passphrase);
 	secret_free(t.o.proxy);
 	batch_free(&t);
+	secret_free(t.o.new_credentials);
+	secret_free(t.o.original_credentials);
+	secret_free(t.new_credentials);
+	secret_free(t.original_credentials);
 	guest_close(&t.g);
 	return code;
 }

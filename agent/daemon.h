@@ -25,7 +25,7 @@ struct daemon {
 	struct script mount_complete;            /* runs beside everything else */
 	int complete;                            /* it has run, or runs, since the last teardown */
 
-	int inventory_due, provision_due, report_due;
+	int inventory_due, provision_due, report_due, credentials_due;
 	clock_us provision_at, scan_at, refresh_at;      /* clock_ticks() */
 	uint64_t published;                      /* digest of the inventory the server has; 0: none */
 

@@ -55,7 +55,42 @@ static int load_state(struct guest *g)
 
 struct provider_context guest_provider_context(const struct guest *g)
 {
-	return (struct provider_context){ &g->conf, g->state_dir, NULL };
+	return (struct provider_context){ &g->conf, g->state_dir, g->credentials, g->wish.options };
+}
+
+static void say_complaints(struct buf *complaints)
+{
+	char *text = mem_strdup(buf_str(complaints)), *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (*line)
+			log_warning("devices of user data and agent.conf", "what", line, NULL);
+	free(text);
+	buf_free(complaints);
+}
+
+/* User data that cannot be fetched is not known, which is said once; the file counts all the same. */
+static void find_wants(struct guest *g)
+{
+	struct provider_context ctx = guest_provider_context(g);
+	struct plugin_user_data *answer;
+	struct buf complaints = BUF_INIT;
+
+	free(g->user_data);
+	g->user_data = NULL;
+	g->wants.count = 0;
+	if (g->provider->about.user_data) {
+		answer = mem_alloc(sizeof *answer);
+		if (provider_ask(g->provider, &ctx, PLUGIN_USER_DATA, NULL, answer) < 0)
+			log_warning("the user data is not known", "reason", err_text(), NULL);
+		else
+			g->user_data = mem_strdup(answer->user_data);
+		free(answer);
+	}
+	if (g->user_data)
+		wants_add_user_data(&g->wants, g->user_data, &complaints);
+	wants_add_file(&g->wants, &g->conf, &complaints);
+	say_complaints(&complaints);
 }
 
 int guest_provider(struct guest *g, const char *name)
@@ -74,6 +109,7 @@ int guest_provider(struct guest *g, const char *name)
 	provider_close(g->provider);
 	g->provider = p;
 	g->who = who;
+	find_wants(g);
 	return 0;
 }
 
@@ -82,6 +118,8 @@ static const char *provider_name(const struct guest *g)
 {
 	const char *set = agent_conf_text(&g->conf, AGENT_PROVIDER);
 
+	if (g->wish.csp)
+		return g->wish.csp;
 	if (*set)
 		return set;
 	return g->registered && g->reg.provider[0] ? g->reg.provider : "native";
@@ -119,12 +157,14 @@ static int set_up(struct guest *g)
 	return rc;
 }
 
-int guest_open(struct guest *g, const char *conf_path, const char *state_dir)
+int guest_open(struct guest *g, const char *conf_path, const char *state_dir, const struct guest_wish *wish)
 {
 	int rc;
 
 	memset(g, 0, sizeof *g);
 	g->wake_fd = -1;
+	if (wish)
+		g->wish = *wish;
 	g->conf_path = conf_path;
 	g->state_dir = state_dir ? state_dir : AGENT_STATE_PATH;
 	rc = guest_conf(g, conf_path);
@@ -146,6 +186,10 @@ void guest_close(struct guest *g)
 	registration_clear(&g->reg);
 	provider_close(g->provider);
 	g->provider = NULL;
+	secret_free(g->credentials);
+	g->credentials = NULL;
+	free(g->user_data);
+	g->user_data = NULL;
 	proto_request_free(PROTO_INVENTORY, g->found);
 	g->found = NULL;
 	agent_conf_free(&g->conf);
@@ -323,7 +367,7 @@ void guest_watch(struct guest *g, const struct proto_watch *files, int count)
 json_t *guest_facts(const struct guest *g)
 {
 	const char *program = agent_conf_text(&g->conf, AGENT_FACTS_PROGRAM);
-	struct facts_wish wish = { g->watch, g->watch_count, &g->who, g->state_dir };
+	struct facts_wish wish = { g->watch, g->watch_count, &g->who, g->user_data, g->state_dir };
 
 	return facts_ask(*program ? program : NULL, &wish);
 }
@@ -344,13 +388,18 @@ struct device *guest_device(struct guest *g, const char *id)
 struct device *guest_device_add(struct guest *g, const char *id, const char *path)
 {
 	struct device *d = guest_device(g, id);
+	const struct want *want;
 
 	if (d == NULL && g->devices_count < PROTO_DEVICES_MAX) {
 		d = &g->devices[g->devices_count++];
 		*d = (struct device){ .state = DEVICE_WAITING, .ask_reason = PROTO_REASON_BOOT };
 		snprintf(d->id, sizeof d->id, "%s", id);
 		device_name(id, d->name);
-		agent_conf_mount(&g->conf, id, &d->access, d->mount_point);
+		want = wants_find(&g->wants, id);
+		if (want) {
+			d->access = want->access;
+			snprintf(d->mount_point, sizeof d->mount_point, "%s", want->mount_point);
+		}
 	}
 	if (d)
 		snprintf(d->path, sizeof d->path, "%s", path);

@@ -8,10 +8,17 @@
 #include "agent/provider/provider.h"
 #include "agent/registration.h"
 #include "agent/volume/volume.h"
+#include "agent/wants.h"
 #include "proto/client.h"
 
 #define GUEST_BACKOFF_LEAST CLOCK_SECOND
 #define GUEST_BACKOFF_MOST (60 * CLOCK_SECOND)
+
+/* What keyward-config's options say of the provider; members may be NULL. */
+struct guest_wish {
+	const char *csp;                         /* name of the plug-in */
+	const char *options;                     /* its settings, "name=value,name=value" */
+};
 
 struct guest {
 	struct agent_conf conf;
@@ -20,8 +27,14 @@ struct guest {
 	int registered;
 	uint64_t stamp, proxy_stamp;             /* of the registration that is loaded, of the proxy in use */
 	struct registration reg;
+	struct guest_wish wish;
 	struct provider *provider;
 	struct provider_identity who;
+	struct secret *credentials;              /* of the provider, as a JSON object's text; NULL while none are known */
+	int64_t credentials_version;             /* as the server counts; 0: none */
+	char credentials_label[PROTO_TEXT_MAX + 1];      /* what of them is no secret */
+	struct wants wants;                      /* devices by user data and file */
+	char *user_data;                         /* of the provider; NULL: none, or not known */
 	struct link *link;
 	struct proto_client client;
 	int has_client;                          /* the link has been opened for the registration, not for enrolment */
@@ -41,7 +54,7 @@ struct guest {
 
 /* Reads configuration (CONF_PATH NULL: the standard one, which may be missing) and, where there is one, the
  * registration. Makes state and run folders. ERR_ as the parts say. The caller ends G with guest_close. */
-int guest_open(struct guest *g, const char *conf_path, const char *state_dir);
+int guest_open(struct guest *g, const char *conf_path, const char *state_dir, const struct guest_wish *wish);
 void guest_close(struct guest *g);
 /* Reads the registration again when it has changed, and begins a new session: 1 if so, 0, or an error. */
 int guest_refresh(struct guest *g);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/credentials.h"
 #include "agent/daemon.h"
 #include "base/err.h"
 #include "base/log.h"
@@ -172,6 +173,15 @@ static int do_configure(struct daemon *a, const struct proto_order *o)
 	return err_set(ERR_FORBIDDEN, "this setting cannot be changed by the server");
 }
 
+static int do_credentials(struct daemon *a, const struct proto_order *o)
+{
+	int rc = credentials_fetch(&a->g);
+
+	if (rc > 0)
+		a->scan_at = 0;
+	return rc < 0 ? rc : 0;
+}
+
 static const struct {
 	enum proto_order_kind kind;
 	/* 0: done; LATER; ERR_: not done, err_text() says why */
@@ -187,6 +197,7 @@ static const struct {
 	{ PROTO_ORDER_INVENTORY, do_inventory },
 	{ PROTO_ORDER_CONFIGURE, do_configure },
 	{ PROTO_ORDER_LOG_LEVEL, do_log_level },
+	{ PROTO_ORDER_CREDENTIALS, do_credentials },
 };
 
 static int run_one(struct daemon *a, const struct proto_order *o)

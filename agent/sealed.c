@@ -206,7 +206,7 @@ static int decrypt_into(const json_t *jwe, const json_t *jwk, const char *cipher
 	return ok;
 }
 
-static int decrypt(const struct sealed *s, const json_t *jwe, struct secret **key)
+static int decrypt(const struct sealed *s, const json_t *jwe, size_t most, struct secret **key)
 {
 	struct secret *found;
 	const char *text;
@@ -217,7 +217,7 @@ static int decrypt(const struct sealed *s, const json_t *jwe, struct secret **ke
 	if (rc < 0)
 		return rc;
 	len = strlen(text) * 3 / 4;          /* base64url without padding */
-	if (len == 0 || len > SEALED_KEY_MAX)
+	if (len == 0 || len > most)
 		return err_set(ERR_INVALID, "sealed key of %zu bytes", len);
 	found = secret_new(len);
 	jwk = private_jwk(s);
@@ -243,7 +243,7 @@ int sealed_open(const struct sealed *s, const char *jwe, size_t len, const struc
 	if (rc == 0)
 		rc = check_protected(o, expected);
 	if (rc == 0)
-		rc = decrypt(s, o, key);
+		rc = decrypt(s, o, expected->most ? expected->most : SEALED_KEY_MAX, key);
 	json_decref(o);
 	return rc;
 }

@@ -20,6 +20,7 @@ struct sealed;
 struct sealed_expected {
 	struct uuid tenant, device, request, agent;
 	uint32_t version;
+	size_t most;                 /* bytes that may be sealed; 0: SEALED_KEY_MAX */
 };
 
 /* ERR_CRYPTO. *OUT is the caller's. */

@@ -31,10 +31,11 @@ enum tool_exit {
 struct tool_options {
 	int help, version, list_plugins, register_, force, publish, with_provisioning, mount, device_list, status, json,
 		quiet, ignore_ssl_error, saas, batch;
+	int update_credentials, give_credentials;        /* the latter by tool_take_credentials */
 	long timeout;                    /* minutes */
 	const char *url, *account, *passphrase_file, *csp, *ca_file, *state, *conf, *proxy_user, *proxy_password_file,
-		*devices;
-	struct secret *passphrase, *proxy;       /* with a zero byte at the end */
+		*devices, *options, *new_credentials_file, *original_credentials_file, *plugin;
+	struct secret *passphrase, *proxy, *new_credentials, *original_credentials;      /* with a zero byte at the end */
 };
 
 extern const struct option_table tool_table;
@@ -43,6 +44,7 @@ struct tool {
 	struct guest g;
 	struct tool_options o;
 	struct secret *passphrase;       /* with a zero byte at its end; NULL while not known */
+	struct secret *new_credentials, *original_credentials;   /* "K=V,..." likewise */
 	clock_us until;                  /* clock_ticks(): the time limit */
 	struct tool_batch *batch;        /* what --devices says; NULL without */
 	json_t *result;                  /* what --json prints at the end: each action adds its members */
@@ -88,6 +90,14 @@ void batch_ended(struct tool *t, const char *device, const char *reason);
 void batch_watch(struct tool *t, const struct proto_provisioning_answer *a);
 int batch_is_over(const struct tool *t);
 enum tool_exit batch_show(struct tool *t);       /* the summary; TOOL_FAILURE when a device failed */
+/* tool_credentials.c */
+/* From options, files and environment, where they are overwritten or removed. ERR_INVALID. */
+int tool_take_credentials(struct tool *t);
+/* Gives the image credentials, or replaces them, once the plug-in's check has succeeded. */
+enum tool_exit tool_give_credentials(struct tool *t);
+
+/* plugin_install.c: checks the plug-in in --plugin and puts it into the folder of plug-ins. */
+enum tool_exit plugin_install(struct tool *t);
 
 enum tool_exit await_provisioning(struct tool *t);
 enum tool_exit await_mounts(struct tool *t);

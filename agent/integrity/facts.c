@@ -33,6 +33,7 @@ const struct fact facts_table[] = {
 	{ "agent.version", fact_agent_version, QUICK_MS },
 	{ "instance.region", fact_region, QUICK_MS },
 	{ "instance.zone", fact_zone, QUICK_MS },
+	{ "instance.user_data", fact_user_data, QUICK_MS },
 	{ "network.addresses", fact_addresses, QUICK_MS },
 	{ "network.networks", fact_networks, QUICK_MS },
 	{ "processes", fact_processes, LOOK_MS },
@@ -44,7 +45,7 @@ const struct fact facts_table[] = {
 const size_t facts_count = ARRAY_LEN(facts_table);
 
 /* In this order facts are left out where all of them do not fit into a message. */
-static const char *const dispensable[] = { "packages", "processes", "files", "network.services", "security.products", "network.networks",
+static const char *const dispensable[] = { "packages", "processes", "files", "network.services", "security.products", "instance.user_data", "network.networks",
 	"network.addresses" };
 
 void fact_clean(char *text)

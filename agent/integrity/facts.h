@@ -20,6 +20,7 @@ struct facts_wish {
 	const struct proto_watch *files;     /* the server asks for their hashes */
 	int files_count;
 	const struct provider_identity *who;
+	const char *user_data;               /* NULL: not known */
 	const char *cache;                   /* folder for what is worked out rarely; NULL: nothing is kept */
 };
 

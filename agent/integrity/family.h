@@ -23,6 +23,7 @@ json_t *fact_booted(struct facts_run *run);
 json_t *fact_agent_version(struct facts_run *run);
 json_t *fact_region(struct facts_run *run);
 json_t *fact_zone(struct facts_run *run);
+json_t *fact_user_data(struct facts_run *run);
 
 /* network.c */
 json_t *fact_addresses(struct facts_run *run);

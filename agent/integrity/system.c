@@ -5,6 +5,8 @@
 #include "agent/integrity/family.h"
 #include "base/clock.h"
 
+#define USER_DATA_MAX 16384
+
 static json_t *text_or_null(const char *text)
 {
 	return text[0] ? json_string(text) : NULL;
@@ -53,6 +55,14 @@ json_t *fact_booted(struct facts_run *run)
 json_t *fact_region(struct facts_run *run)
 {
 	return run->wish->who ? text_or_null(run->wish->who->region) : NULL;
+}
+
+/* One that is longer than EC2's may be (16 KiB) is not told: a part of it could satisfy a rule that the whole does not. */
+json_t *fact_user_data(struct facts_run *run)
+{
+	const char *text = run->wish->user_data;
+
+	return text && strlen(text) <= USER_DATA_MAX ? json_string(text) : NULL;
 }
 
 json_t *fact_zone(struct facts_run *run)

@@ -21,6 +21,8 @@ char *wish_text(const struct facts_wish *wish, const json_t *known, const json_t
 		json_set_string(o, "region", wish->who->region);
 		json_set_string(o, "zone", wish->who->zone);
 	}
+	if (wish->user_data)
+		json_set_string(o, "user_data", wish->user_data);
 	if (wish->cache)
 		json_set_string(o, "cache", wish->cache);
 	text = json_text(o);
@@ -65,6 +67,8 @@ static int take(const json_t *o, struct wish *w)
 		rc = take_text(o, "region", w->who.region, sizeof w->who.region);
 	if (rc == 0)
 		rc = take_text(o, "zone", w->who.zone, sizeof w->who.zone);
+	if (rc == 0)
+		rc = json_get_string_opt(o, "user_data", PLUGIN_USER_DATA_MAX, &w->facts.user_data);
 	if (rc == 0)
 		rc = json_get_string_opt(o, "cache", 4096, &w->facts.cache);
 	if (rc == 0)

@@ -11,9 +11,12 @@
 #include "agent/provider/run.h"
 #include "agent/registration.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+#define MEMORY_MAX 65536
 
 const char *provider_folder(const struct agent_conf *conf)
 {
@@ -199,7 +202,83 @@ int provider_set(struct provider *p, const char *assignment)
 	return ERR_INVALID;
 }
 
-static int take_settings(struct provider *p, const struct agent_conf *conf)
+/* "name=value,name=value". */
+static int take_options(struct provider *p, const char *options)
+{
+	char *list = mem_strdup(options), *rest = list, *item;
+	int rc = 0;
+
+	while (rc == 0 && (item = strsep(&rest, ",")) != NULL)
+		if (*item)
+			rc = provider_set(p, item);
+	free(list);
+	return rc;
+}
+
+static char *memory_path(const struct provider_context *ctx)
+{
+	return mem_printf("%s/provider.json", ctx->state_dir);
+}
+
+/* What an earlier registration was told, where it was told it for this plug-in. A new object, empty where there is nothing. */
+static json_t *remembered(const struct provider *p, const struct provider_context *ctx)
+{
+	char *path = ctx->state_dir ? memory_path(ctx) : NULL;
+	json_t *o = NULL, *settings = NULL;
+	struct buf text = BUF_INIT;
+
+	if (path && file_read(path, MEMORY_MAX, &text) == 0 && json_parse_object(buf_str(&text), text.len, MEMORY_MAX, &o) == 0
+		&& json_is_string(json_object_get(o, "provider")) && strcmp(json_string_value(json_object_get(o, "provider")), p->name) == 0
+		&& json_is_object(json_object_get(o, "settings")))
+		settings = json_incref(json_object_get(o, "settings"));
+	json_decref(o);
+	buf_free(&text);
+	free(path);
+	return settings ? settings : json_object();
+}
+
+static int take_remembered(struct provider *p, const struct provider_context *ctx)
+{
+	json_t *settings = remembered(p, ctx), *value;
+	const char *name;
+	int rc = 0;
+
+	json_object_foreach(settings, name, value) {
+		char *assignment = rc == 0 && json_is_string(value) ? mem_printf("%s=%s", name, json_string_value(value)) : NULL;
+
+		if (assignment)
+			rc = provider_set(p, assignment);
+		free(assignment);
+	}
+	json_decref(settings);
+	return rc;
+}
+
+int provider_remember(const struct provider *p, const struct provider_context *ctx)
+{
+	json_t *settings = remembered(p, ctx), *o = json_object();
+	char *list = mem_strdup(ctx->options), *rest = list, *item, *text, *path;
+	int rc;
+
+	while ((item = strsep(&rest, ",")) != NULL) {
+		char *value = item, *name = strsep(&value, "=");
+
+		if (value)
+			json_set_string(settings, name, value);
+	}
+	json_set_string(o, "provider", p->name);
+	json_object_set_new(o, "settings", settings);
+	text = json_text(o);
+	path = memory_path(ctx);
+	rc = file_write(path, text, strlen(text), 0600);
+	free(path);
+	free(text);
+	free(list);
+	json_decref(o);
+	return rc;
+}
+
+static int take_file(struct provider *p, const struct agent_conf *conf)
 {
 	char item[PROTO_PATH_MAX + PROTO_WORD_MAX + 2];
 	size_t cursor = 0;
@@ -228,7 +307,11 @@ int provider_open(const char *name, const struct provider_context *ctx, struct p
 	if (rc == 0 && strcmp(p->name, name) != 0)
 		rc = err_set(ERR_INVALID, "%s: it calls itself \"%s\"", path, p->name);
 	if (rc == 0)
-		rc = take_settings(p, ctx->conf);
+		rc = take_remembered(p, ctx);
+	if (rc == 0)
+		rc = take_file(p, ctx->conf);
+	if (rc == 0 && ctx->options)
+		rc = take_options(p, ctx->options);
 	if (rc == 0)
 		*out = p;
 	else

@@ -15,6 +15,7 @@ struct provider_context {
 	const struct agent_conf *conf;
 	const char *state_dir;
 	const struct secret *credentials;        /* text of a JSON object, without a zero byte; NULL: none are at hand */
+	const char *options;                     /* settings "name=value,name=value" that go before all others; NULL: none */
 };
 
 struct provider_identity {
@@ -34,7 +35,7 @@ struct provider {
 
 /* Where plug-ins are, by the configuration file or else as installed. */
 const char *provider_folder(const struct agent_conf *conf);
-/* Finds, checks and asks the plug-in NAME to describe itself; settings are those of the file. ERR_NOT_FOUND names those that there are;
+/* Finds, checks and asks the plug-in NAME to describe itself; settings are those remembered, then those of the file, then the options. ERR_NOT_FOUND names those that there are;
  * ERR_FORBIDDEN: its file is writable by others; ERR_INVALID: it or its settings are not as they should be. End with provider_close. */
 int provider_open(const char *name, const struct provider_context *ctx, struct provider **out);
 /* The same for the file at PATH, wherever it lies and whoever may write it: for tests of plug-ins. */
@@ -44,6 +45,9 @@ void provider_close(struct provider *p);
 void provider_each(const struct provider_context *ctx, void (*each)(void *arg, const char *name, const struct provider *p), void *arg);
 /* One setting "name=value". ERR_INVALID names those that there are. */
 int provider_set(struct provider *p, const char *assignment);
+
+/* The options are kept in the state folder, for the next time. ERR_IO. */
+int provider_remember(const struct provider *p, const struct provider_context *ctx);
 
 /* One question: ARGS (may be NULL; the reference is taken) joins the question, OUT is the struct of its answer. Warnings and what the
  * plug-in writes to standard error go to the log. ERR_UNSUPPORTED when it does not answer that. */

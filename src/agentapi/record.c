@@ -25,6 +25,8 @@ int (*const agent_messages[PROTO_MESSAGE_COUNT])(struct agent_call *c) = {
 	[PROTO_HEARTBEAT] = message_heartbeat,
 	[PROTO_REPORT] = message_report,
 	[PROTO_BYE] = message_bye,
+	[PROTO_CREDENTIALS] = message_credentials,
+	[PROTO_CREDENTIALS_SET] = message_credentials_set,
 };
 
 static int open_record(struct frame_call *c, struct buf *plain, struct proto_reply *reply, struct uuid *account,

@@ -95,5 +95,7 @@ int message_report(struct agent_call *c);
 /* check.c: FACTS, as the agent of INSTANCE sent them, against the policies of the keys that it holds; REASON: enum proto_reason. */
 int agent_check(struct agent_call *c, const struct uuid *instance, int reason, const json_t *facts);
 int message_bye(struct agent_call *c);
+int message_credentials(struct agent_call *c);
+int message_credentials_set(struct agent_call *c);
 
 #endif

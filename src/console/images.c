@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "console/pages.h"
+#include "store/credential.h"
 #include "store/image.h"
 #include "web/doc.h"
 #include "web/list.h"
@@ -92,6 +93,24 @@ int images_csv(struct call *c)
 	return list_export(c, &view, fetch, show_row, columns, "images.csv");
 }
 
+/* Never the secret: this role cannot read it. */
+static int show_credentials(struct call *c, const struct uuid *image)
+{
+	json_t *row, *out;
+	int rc = credential_get(c->db, image, &row);
+
+	call_set(c, "credentials", json_null());
+	if (rc < 0 || row == NULL)
+		return rc;
+	out = json_pack("{s:s, s:s, s:O, s:s, s:o}", "provider", doc_text(row, "provider"), "label", doc_text(row, "label"), "version",
+		json_object_get(row, "version"), "host", doc_text(row, "host_name"), "changed", doc_when(c, row, "changed"));
+	json_object_set_new(out, "host_url", *doc_text(row, "instance") ? json_sprintf("/instances/%s", doc_text(row, "instance"))
+		: json_null());
+	call_set(c, "credentials", out);
+	json_decref(row);
+	return 0;
+}
+
 int image_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
@@ -101,11 +120,40 @@ int image_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	call_set(c, "image", show_row(c, row));
+	rc = show_credentials(c, &id);
 	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_IMAGES_EDIT)));
 	call_form(c, "name", json_string(name_of(row)));
 	call_form(c, "description", json_string(doc_text(row, "description")));
 	json_decref(row);
-	return 0;
+	return rc;
+}
+
+int image_credentials_ask(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *image = NULL, *row = NULL;
+	int rc = image_get(c->db, &id, &image);
+
+	if (rc == 0)
+		rc = credential_get(c->db, &id, &row);
+	if (rc == 0 && row == NULL)
+		rc = ERR_NOT_FOUND;
+	if (rc == 0)
+		doc_confirm(c, &(struct doc_confirm){ .folder = "/images", .id = doc_text(image, "id"), .act = "credentials",
+			.title = "Remove credentials", .name = doc_text(row, "label"), .icon = "trash", .colour = "red", .danger = 1,
+			.button = "Remove credentials", .text = call_translate(c, "The guests of this image drop them at once. They can attach and"
+			" detach volumes again when a guest has given new ones with keyward-config. Revoke them at the provider too.") });
+	json_decref(image);
+	json_decref(row);
+	return rc;
+}
+
+int image_credentials_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = credential_remove(c->db, &id);
+
+	return rc < 0 ? rc : doc_done(c, "/images", &id, "The credentials are removed; the guests of this image drop them.");
 }
 
 int image_edit(struct call *c)

@@ -107,7 +107,8 @@ struct list_query;
 int instance_list_of(struct call *c, struct list_query *q, const char *tab);
 
 /* images.c */
-int images_page(struct call *c), images_csv(struct call *c), image_page(struct call *c), image_edit(struct call *c);
+int images_page(struct call *c), images_csv(struct call *c), image_page(struct call *c), image_edit(struct call *c),
+	image_credentials_ask(struct call *c), image_credentials_run(struct call *c);
 extern const struct route_param images_query[], image_fields[];
 
 /* policies.c */

@@ -60,6 +60,8 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/images.csv", PERMISSION_IMAGES_VIEW, NULL, images_csv, images_query },
 	{ WEB_GET, "/images/{id}", PERMISSION_IMAGES_VIEW, "console/image", image_page },
 	{ WEB_POST, "/images/{id}", PERMISSION_IMAGES_EDIT, NULL, image_edit, image_fields },
+	{ WEB_GET, "/images/{id}/credentials", PERMISSION_IMAGES_EDIT, "console/confirm", image_credentials_ask },
+	{ WEB_POST, "/images/{id}/credentials", PERMISSION_IMAGES_EDIT, NULL, image_credentials_run },
 	{ WEB_GET, "/policies", PERMISSION_POLICIES_VIEW, "console/policies", policies_page, policies_query },
 	{ WEB_GET, "/policies.csv", PERMISSION_POLICIES_VIEW, NULL, policies_csv, policies_query },
 	{ WEB_POST, "/policies", PERMISSION_POLICIES_EDIT, NULL, policy_create_run, policy_import_fields, ROUTE_API_ONLY },

@@ -271,6 +271,25 @@ int keys_reveal(struct keys_client *c, const struct uuid *request, const struct 
 	return call_for_secret(c, plain);
 }
 
+int keys_credentials_seal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, uint32_t version,
+	struct wire_view blob, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE], struct buf *jwe)
+{
+	struct buf *b;
+	int rc = check_object(object);
+
+	if (rc == 0)
+		rc = check_size(blob.len, KEYS_BLOB_MAX, "blob");
+	if (rc < 0)
+		return rc;
+	b = begin(c, MESSAGE_credentials_seal, request);
+	put_object(b, object);
+	wire_put_u32(b, version);
+	wire_put_bytes(b, blob.data, blob.len);
+	wire_put_uuid(b, agent);
+	wire_put_raw(b, recipient, KEYS_POINT_SIZE);
+	return call_for_bytes(c, KEYS_JWE_MAX, jwe);
+}
+
 int keys_system_protect(struct keys_client *c, const struct uuid *request, const char *purpose, const struct secret *plain,
 	struct buf *blob)
 {

@@ -27,6 +27,7 @@
 #define KEYS_DEVICE_KEY_MAX 64
 #define KEYS_DEVICE_KEY_SIZE 32  /* what new devices get */
 #define KEYS_PURPOSE_MAX 64      /* bytes: a-z, 0-9 and '-' */
+#define KEYS_PURPOSE_CREDENTIALS "credentials"   /* given to agents alone: keys_reveal refuses it */
 #define KEYS_PLAIN_MAX 4096
 #define KEYS_BLOB_MAX (KEYS_PLAIN_MAX + 64)
 #define KEYS_JWE_MAX 4096
@@ -93,6 +94,11 @@ int keys_protect(struct keys_client *c, const struct uuid *request, const struct
 	const struct secret *plain, struct buf *blob);
 int keys_reveal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, struct wire_view blob,
 	struct secret **plain);
+
+/* A tenant's secret of the purpose KEYS_PURPOSE_CREDENTIALS, sealed to RECIPIENT as a device key is; its claims name OBJECT's id as device
+ * and VERSION. */
+int keys_credentials_seal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, uint32_t version,
+	struct wire_view blob, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE], struct buf *jwe);
 
 /* The installation's own secrets, under the root key. */
 int keys_system_protect(struct keys_client *c, const struct uuid *request, const char *purpose, const struct secret *plain,

@@ -25,7 +25,8 @@
 	X(identity_public, 9)     /* -> raw 65 point */ \
 	X(identity_sign, 10)      /* raw 32 digest -> raw 64 signature */ \
 	X(unseal, 11)             /* bytes passphrase -> nothing; root alone may */ \
-	X(seal, 12)               /* -> nothing; root alone may */
+	X(seal, 12)               /* -> nothing; root alone may */ \
+	X(credentials_seal, 13)   /* OBJECT, u32 version, bytes blob, uuid agent, raw 65 recipient -> bytes jwe */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object */
 

@@ -188,6 +188,46 @@ static int answer_protect(struct act *a)
 	return rc;
 }
 
+/* The web's processes can have them wrapped, and sealed to an agent; never opened. */
+static int is_for_agents(const char *purpose)
+{
+	return strcmp(purpose, "data/" KEYS_PURPOSE_CREDENTIALS) == 0;
+}
+
+static int answer_credentials_seal(struct act *a)
+{
+	char purpose[KEYS_PURPOSE_MAX + 16];
+	struct jwe_claims claims = { .request = a->request };
+	struct hierarchy_tenant tenant;
+	struct blob_label label;
+	struct wire_view blob, recipient;
+	struct secret *plain = NULL;
+	struct buf jwe = BUF_INIT;
+	int rc;
+
+	get_object(a, &tenant, &label, purpose);
+	claims.version = wire_get_u32(&a->in);
+	blob = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
+	claims.agent = wire_get_uuid(&a->in);
+	recipient = wire_get_raw(&a->in, JWE_POINT_SIZE);
+	rc = wire_end(&a->in);
+	if (rc == 0 && !is_for_agents(purpose))
+		rc = err_set(ERR_FORBIDDEN, "secrets of this purpose are not sealed to agents");
+	if (rc == 0)
+		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, blob, &plain);
+	if (rc == 0) {
+		claims.tenant = tenant.id;
+		claims.device = label.object;
+		rc = jwe_seal(&claims, recipient.data, plain, &jwe);
+	}
+	if (rc == 0)
+		rc = add_bytes(a, &jwe);
+	a->service->seals += rc == 0;
+	secret_free(plain);
+	buf_free(&jwe);
+	return rc;
+}
+
 static int answer_reveal(struct act *a)
 {
 	char purpose[KEYS_PURPOSE_MAX + 16];
@@ -200,6 +240,8 @@ static int answer_reveal(struct act *a)
 	get_object(a, &tenant, &label, purpose);
 	blob = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
 	rc = wire_end(&a->in);
+	if (rc == 0 && is_for_agents(purpose))
+		rc = err_set(ERR_FORBIDDEN, "secrets of this purpose are sealed to agents, not revealed");
 	if (rc == 0)
 		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, blob, &plain);
 	if (rc == 0)

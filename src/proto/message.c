@@ -24,6 +24,34 @@ static const struct proto_field ack_rows[] = {
 FIELDS(ack);
 #undef T
 
+#define T struct proto_credentials
+static const struct proto_field credentials_rows[] = {
+	BYTES(T, recipient_key),
+	BYTES(T, signature),
+};
+FIELDS(credentials);
+#undef T
+
+#define T struct proto_credentials_answer
+static const struct proto_field credentials_answer_rows[] = {
+	INT(T, version, OPTIONAL, 0, INT32_MAX),
+	TEXT(T, provider, OPTIONAL),
+	TEXT(T, label, OPTIONAL),
+	TEXT(T, sealed, OPTIONAL),
+};
+FIELDS(credentials_answer);
+#undef T
+
+#define T struct proto_credentials_set
+static const struct proto_field credentials_set_rows[] = {
+	TEXT(T, provider, REQUIRED),
+	TEXT(T, label, REQUIRED),
+	INT(T, replaces, OPTIONAL, 0, INT32_MAX),
+	TEXT(T, values, REQUIRED),
+};
+FIELDS(credentials_set);
+#undef T
+
 #define T struct proto_refusal
 static const struct proto_field refusal_rows[] = {
 	TEXT(T, code, REQUIRED),

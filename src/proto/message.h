@@ -29,6 +29,7 @@
 #define PROTO_ORDERS_MAX 64
 #define PROTO_WATCH_MAX 64
 #define PROTO_WAIT_MAX 60                /* seconds that the server may hold a heartbeat's answer back */
+#define PROTO_CREDENTIALS_MAX 2048       /* JSON text of a provider's credentials */
 #define PROTO_MESSAGE_MAX (384 * 1024)   /* JSON text of one message */
 
 /* name of the type, request struct, answer struct */
@@ -46,7 +47,9 @@
 	X(CLOSED, "closed", closed, ack)                               /* volume closed, key wiped */ \
 	X(HEARTBEAT, "heartbeat", heartbeat, heartbeat_answer) \
 	X(REPORT, "report", report, ack)                               /* facts, for an integrity check */ \
-	X(BYE, "bye", bye, ack)
+	X(BYE, "bye", bye, ack) \
+	X(CREDENTIALS, "credentials", credentials, credentials_answer)     /* those of the provider, for this image */ \
+	X(CREDENTIALS_SET, "credentials_set", credentials_set, ack)        /* new ones, which the sender has checked */
 
 enum proto_message {
 #define X(id, name, request, answer) PROTO_##id,
@@ -80,7 +83,8 @@ enum proto_message {
 	X(PROVISION, "provision")       /* ask for provisioning tasks */ \
 	X(INVENTORY, "inventory")       /* publish the inventory again */ \
 	X(CONFIGURE, "configure")       /* argument: "name=value" */ \
-	X(LOG_LEVEL, "log-level")       /* argument: "info" or "debug" */
+	X(LOG_LEVEL, "log-level")       /* argument: "info" or "debug" */ \
+	X(CREDENTIALS, "credentials")   /* the provider's credentials have changed: fetch them */
 #define PROTO_REASONS(X) \
 	X(SHUTDOWN, "shutdown") X(REVOKED, "revoked") X(KILLED, "killed") X(USER, "user") X(FAILURE, "failure") \
 	X(RESTART, "restart") X(REMOVED, "removed") X(ORDER, "order") X(SCHEDULE, "schedule") X(BOOT, "boot")
@@ -363,6 +367,27 @@ struct proto_report {
 
 struct proto_bye {
 	int reason;                              /* enum proto_reason: shutdown, restart, removed */
+};
+
+#define PROTO_NO_DEVICE ""               /* signed with a one-time key that is for credentials: no device is called so */
+
+struct proto_credentials {
+	uint8_t recipient_key[PROTO_POINT_SIZE];
+	uint8_t signature[PROTO_SIGNATURE_SIZE];         /* evidence.h, for PROTO_NO_DEVICE */
+};
+
+struct proto_credentials_answer {
+	int64_t version;                         /* 0: there have never been any */
+	char provider[PROTO_WORD_MAX + 1];
+	char label[PROTO_TEXT_MAX + 1];          /* what of them is no secret: an access key id, a user name */
+	char sealed[PROTO_SEALED_MAX + 1];       /* "": there are none now */
+};
+
+struct proto_credentials_set {
+	char provider[PROTO_WORD_MAX + 1];
+	char label[PROTO_TEXT_MAX + 1];
+	int64_t replaces;                        /* the version that they replace; 0: there have never been any */
+	char values[PROTO_CREDENTIALS_MAX + 1];  /* text of a JSON object, names and values as the plug-in describes them */
 };
 
 /* One row per message. */

@@ -71,6 +71,9 @@ struct audit_entry;              /* audit/chain.h */
 	X(INTEGRITY_SCHEDULE, "integrity.schedule", POLICY, "Schedule of integrity checks changed") \
 	X(IMAGE_CREATED, "image.created", DEVICE, "Image seen for the first time") \
 	X(IMAGE_CHANGED, "image.changed", DEVICE, "Image changed") \
+	X(CREDENTIALS_SET, "credentials.set", DEVICE, "Provider's credentials given to an image") \
+	X(CREDENTIALS_REPLACED, "credentials.replaced", DEVICE, "Provider's credentials of an image replaced") \
+	X(CREDENTIALS_REMOVED, "credentials.removed", DEVICE, "Provider's credentials of an image removed") \
 	X(DEVICE_CREATED, "device.created", DEVICE, "Device registered") \
 	X(DEVICE_CHANGED, "device.changed", DEVICE, "Device changed") \
 	X(DEVICE_PROPOSED, "device.proposed", DEVICE, "Machine proposed how its device is to be encrypted") \

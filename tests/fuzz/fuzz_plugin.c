@@ -1,9 +1,10 @@
-/* fuzz_plugin.c - answers of provider plug-ins. The first byte chooses the question. What was read must be writable and read the same
- * again. */
+/* fuzz_plugin.c - answers of provider plug-ins, and user data. The first byte chooses the question. What was read must be writable and
+ * read the same again. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/provider/answer.h"
+#include "agent/wants.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -29,6 +30,21 @@ static void again(enum plugin_question q, const void *answer)
 	free(copy);
 }
 
+static void read_user_data(const char *data, size_t size)
+{
+	static struct wants w;
+	struct buf complaints = BUF_INIT;
+	char *text = mem_dup(data, size);
+
+	w.count = 0;
+	wants_add_user_data(&w, text, &complaints);
+	for (int i = 0; i < w.count; i++)
+		if (w.list[i].mount_point[0] != '/' || w.list[i].id[0] == '\0')
+			fatal("a device without id or mount point");
+	buf_free(&complaints);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	enum plugin_question q;
@@ -37,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size == 0)
 		return 0;
+	read_user_data((const char *)data + 1, size - 1);
 	q = (enum plugin_question)(data[0] % PLUGIN_QUESTION_COUNT);
 	out = mem_alloc(plugin_questions[q].answer->size);
 	if (plugin_answer_read(q, (const char *)data + 1, size - 1, out, &common) == 0) {

@@ -52,6 +52,8 @@ def populate(pg, tenant):
         ("insert into policy_draft_member (tenant, draft, kind, member, chosen) values (%s, %s, 'image', %s, true)",
          (tenant, ids["draft"], ids["image"])),
         ("insert into instance (tenant, id, provider, provider_instance) values (%s, %s, 'ec2', 'i')", (tenant, ids["instance"])),
+        ("insert into image_credential (tenant, image, provider, version, label, secret, instance) values (%s, %s, 'ec2', 1, 'id', 's', %s)",
+         (tenant, ids["image"], ids["instance"])),
         ("insert into fact_change (tenant, id, instance, at, fact, kind) values (%s, %s, %s, now(), 'os.kernel', 'changed')",
          (tenant, uuid.uuid4(), ids["instance"])),
         ("insert into agent (tenant, id, instance, public_key) values (%s, %s, %s, %s)",

@@ -64,9 +64,9 @@ static int load(const char *dir, const char *text, struct agent_conf *out)
 
 TEST(conf_reads_settings_and_defaults, "AGT-6")
 {
-	char *dir = folder(), item[256], point[PROTO_PATH_MAX + 1];
+	char *dir = folder(), item[256], id[PROTO_ID_MAX + 1], point[PROTO_PATH_MAX + 1];
 	struct agent_conf c;
-	size_t cursor = 0;
+	size_t cursor = 0, mounts = 0;
 	int access;
 
 	CHECK_INT(load(dir,
@@ -83,10 +83,11 @@ TEST(conf_reads_settings_and_defaults, "AGT-6")
 	CHECK_INT(agent_conf_item(&c, AGENT_DEVICES, &cursor, item, sizeof item), 1);
 	CHECK_STR(item, "/srv/b.img");
 	CHECK_INT(agent_conf_item(&c, AGENT_DEVICES, &cursor, item, sizeof item), 0);
-	CHECK_INT(agent_conf_mount(&c, "file:/srv/a.img", &access, point), 1);
+	CHECK_INT(agent_conf_next_mount(&c, &mounts, id, &access, point), 1);
+	CHECK_STR(id, "file:/srv/a.img");
 	CHECK_INT(access, PROTO_ACCESS_READ_ONLY);
 	CHECK_STR(point, "/mnt/a, with comma");
-	CHECK_INT(agent_conf_mount(&c, "file:/srv/b.img", &access, point), 0);
+	CHECK_INT(agent_conf_next_mount(&c, &mounts, id, &access, point), 0);
 	CHECK_INT(agent_conf_set(&c, "heartbeat", "9"), 0);
 	CHECK_INT(agent_conf_number(&c, AGENT_HEARTBEAT), 9);
 	agent_conf_free(&c);

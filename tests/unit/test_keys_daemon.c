@@ -173,6 +173,47 @@ TEST_KEYD(secrets_of_tenants_come_back_only_where_they_belong, "KEY-1")
 	end_keyd(&c);
 }
 
+/* The web's processes keep a provider's credentials for agents, and cannot open them. */
+TEST_KEYD(credentials_go_to_agents_alone, "AGT-3,CFG-3,KEY-4")
+{
+	struct keys_client c;
+	struct sample s;
+	struct secret *plain = random_plain(900), *got = NULL;
+	struct buf blob = BUF_INIT, jwe = BUF_INIT;
+	struct sealed *one_time = NULL;
+	struct keys_object o, n;
+	uint8_t point[SEALED_POINT_SIZE];
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	o = (struct keys_object){ s.tenant, view(&s.wrapped_tenant), KEYS_PURPOSE_CREDENTIALS, s.device };
+	CHECK_INT(keys_protect(&c, &s.request, &o, plain, &blob), 0);
+	CHECK_INT(keys_reveal(&c, &s.request, &o, view(&blob), &got), ERR_FORBIDDEN);
+	CHECK_INT(sealed_new(&one_time), 0);
+	sealed_public(one_time, point);
+	CHECK_INT(keys_credentials_seal(&c, &s.request, &o, 7, view(&blob), &s.agent, point, &jwe), 0);
+	CHECK_INT(sealed_open(one_time, buf_str(&jwe), jwe.len, &(struct sealed_expected){ s.tenant, s.device, s.request, s.agent, 7, 2048 },
+		&got), 0);
+	CHECK(got && secret_equal(plain, got));
+	secret_free(got);
+	got = NULL;
+	/* As a device key it is nothing. */
+	CHECK_INT(sealed_open(one_time, buf_str(&jwe), jwe.len, &(struct sealed_expected){ s.tenant, s.device, s.request, s.agent, 7, 0 },
+		&got), ERR_INVALID);
+	n = o, n.object = s.tenant;
+	CHECK_INT(keys_credentials_seal(&c, &s.request, &n, 7, view(&blob), &s.agent, point, &jwe), ERR_TAMPERED);
+	n = o, n.purpose = "passphrase";
+	CHECK_INT(keys_protect(&c, &s.request, &n, plain, &blob), 0);
+	CHECK_INT(keys_credentials_seal(&c, &s.request, &n, 7, view(&blob), &s.agent, point, &jwe), ERR_FORBIDDEN);
+	CHECK(got == NULL);
+	sealed_free(one_time);
+	secret_free(plain);
+	buf_free(&blob);
+	buf_free(&jwe);
+	sample_free(&s);
+	end_keyd(&c);
+}
+
 /* Whoever may ask for secrets in the clear must not get device keys that way. */
 TEST_KEYD(no_purpose_reveals_a_device_or_tenant_key, "KEY-4")
 {
