@@ -3,6 +3,7 @@ import statistics
 
 import console
 import load
+import volumes
 
 CLIENTS = (1, 8, 32)
 FLEETS = {"one account": (["bench"], 32), "eight accounts": ([f"bench-{i}" for i in range(8)], 4)}   # accounts, agents in each
@@ -20,7 +21,8 @@ PAGE_LOADS = 40
 
 
 def build():
-    load.tool("ninja", "-C", str(load.ROOT / "build" / "release"), "tests/bench/bench_agents", "tests/bench/bench_keyd", "tests/bench/bench_policy")
+    load.tool("ninja", "-C", str(load.ROOT / "build" / "release"), "tests/bench/bench_agents", "tests/bench/bench_keyd", "tests/bench/bench_policy",
+              "tests/bench/volume_tool", "agent/keyward-volume")
 
 
 def table(title, head, rows):
@@ -31,8 +33,8 @@ def table(title, head, rows):
 
 
 class Bench:
-    def __init__(self, it, seconds, repeat):
-        self.it, self.seconds, self.repeat = it, seconds, repeat
+    def __init__(self, it, folder, seconds, repeat):
+        self.it, self.folder, self.seconds, self.repeat = it, folder, seconds, repeat
         self.fleets = {}
 
     def fleet(self, name, devices=DEVICES):
@@ -119,8 +121,26 @@ class Bench:
             ("rules from JSON, with the reasons in words", "explain", "read", "jansson reading the facts"))]
         table(self.policies.__doc__, ("", "per second", "ratio", "to"), rows)
 
+    def volumes(self):
+        """Volumes: fio at depth 16, direct I/O on ext4 (MiB/s of 1M, requests per second of 4k); processor time of the server"""
+        for place, on_disk in (("on files in the page cache", False), ("on disks, nothing cached", True)):
+            with volumes.opened(self.folder / "volumes", on_disk) as opened:
+                rows = [self.pattern(p, opened) for p in volumes.PATTERNS]
+            table(f"{self.volumes.__doc__}; {place}",
+                  ("", *volumes.KINDS, "of plain", "of qemu", "of aim", "keyward each", "qemu each"), rows)
 
-ALL = ("releases", "heartbeats", "slow", "pages", "policies")
+    def pattern(self, pattern, opened):
+        # In turns: what else runs on the machine is the same for all.
+        turns = [{n: v.measure(pattern, self.seconds) for n, v in opened.items()} for _ in range(self.repeat)]
+        rate, cost = ({n: statistics.median(t[n][i] for t in turns) for n in opened} for i in (0, 1))
+        plain, ours, peer = rate.values()
+        aim = min(3 * peer, 0.7 * plain)
+        return (pattern, *(f"{r:,.0f}" for r in rate.values()), f"{ours / plain:.2f}", f"{ours / peer:.2f}", f"{ours / aim:.2f}",
+                *(f"{c:.0f} us" for n, c in cost.items() if opened[n].server))
+
+
+ALL = ("releases", "heartbeats", "slow", "pages", "policies", "volumes")
+SERVERLESS = {"policies", "volumes"}         # rows that measure without an installation
 CPU = ("database", "web", "keyd", "load")
 
 
@@ -129,8 +149,9 @@ def cpu(answer):
     return [f"{answer['cpu'][c]:.0f} us" for c in CPU]
 
 
-def run(it, names, seconds, repeat):
-    bench = Bench(it, seconds, repeat)
+def run(it, folder, names, seconds, repeat):
+    """IT: a running installation; None when all NAMES are serverless. FOLDER: for scratch."""
+    bench = Bench(it, folder, seconds, repeat)
     try:
         for name in names:
             getattr(bench, name)()
