@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/falloc.h>
-#include <malloc.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -26,6 +26,7 @@
 #include "base/mem.h"
 
 #define FILE_INODE 2
+#define WRITE_HEADERS (sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
 #define FOREVER 1e9               /* seconds: neither name nor size of the file ever changes */
 #define REQUESTS_MAX 256          /* under way at once, as many as a deep device queue sends */
 #define WAKE_SIGNAL SIGUSR1
@@ -41,6 +42,13 @@ struct open_answer {
 #define OPEN_DIRECT_IO (1u << 0)
 #define OPEN_PARALLEL_DIRECT_WRITES (1u << 6)
 
+struct worker {
+	struct fusefile *file;
+	struct stripe_lane *lane;
+	pthread_t thread;
+	int started;
+};
+
 struct fusefile {
 	struct stripe *stripe;
 	const char *name;
@@ -48,9 +56,12 @@ struct fusefile {
 	atomic_int stopping, dropping, serving, over, complaints;
 	void (*_Atomic ended)(void);
 	sem_t begun;                  /* posted by each thread */
-	int threads;
-	pthread_t thread[];
+	int count;
+	struct worker workers[];
 };
+
+/* Of the thread that serves a request. */
+static __thread struct stripe_lane *lane;
 
 static struct fusefile *file_of(fuse_req_t req)
 {
@@ -63,6 +74,8 @@ static int error_number(struct fusefile *f, int rc)
 		return EOPNOTSUPP;
 	if (rc == ERR_FORBIDDEN)
 		return EROFS;
+	if (rc == ERR_TOO_LARGE)
+		return ENOSPC;
 	if (atomic_fetch_add(&f->complaints, 1) < COMPLAINTS_MAX)
 		log_error("volume I/O failed", "volume", f->name, "reason", err_text(), NULL);
 	return EIO;
@@ -129,7 +142,7 @@ static void on_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t at, str
 {
 	struct fusefile *f = file_of(req);
 	const unsigned char *data = NULL;
-	ssize_t n = stripe_read(f->stripe, (uint64_t)at, size, &data);
+	ssize_t n = stripe_read(lane, (uint64_t)at, size, &data);
 
 	if (n < 0)
 		fuse_reply_err(req, error_number(f, (int)n));
@@ -140,10 +153,12 @@ static void on_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t at, str
 static void on_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t size, off_t at, struct fuse_file_info *fi)
 {
 	struct fusefile *f = file_of(req);
+	/* DATA lies in this thread's lane, where it was received. */
+	unsigned char *received = stripe_lane_data(lane) + (data - (const char *)stripe_lane_data(lane));
 	int rc = 0;
 
 	if (!atomic_load_explicit(&f->dropping, memory_order_relaxed))
-		rc = stripe_write(f->stripe, (uint64_t)at, (const unsigned char *)data, size);
+		rc = stripe_write(lane, (uint64_t)at, received, size);
 	if (rc < 0)
 		fuse_reply_err(req, error_number(f, rc));
 	else
@@ -210,16 +225,31 @@ static void break_connection(struct fusefile *f)
 	}
 }
 
+/* Threads end by themselves when the kernel has let go of the file system. */
+static void leave(struct fusefile *f)
+{
+	void (*ended)(void);
+
+	if (atomic_fetch_sub(&f->serving, 1) == 1 && !atomic_load(&f->stopping))
+		break_connection(f);
+	atomic_store(&f->over, 1);
+	ended = atomic_load(&f->ended);
+	if (ended && !atomic_load(&f->stopping))
+		ended();
+}
+
 static void *serve(void *data)
 {
-	struct fusefile *f = data;
-	struct fuse_buf buf = { .mem = NULL };
-	void (*ended)(void);
+	struct worker *w = data;
+	struct fusefile *f = w->file;
+	/* Received so that what is to be written begins on a page: the kernel copies page by page, and disks want it, too. */
+	struct fuse_buf buf = { .mem = stripe_lane_data(w->lane) - WRITE_HEADERS };
 	sigset_t wake;
 	int n;
 
 	pthread_setname_np(pthread_self(), "keyward-io");
 	harden_drop_capabilities();
+	lane = w->lane;
 	sigemptyset(&wake);
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
@@ -232,16 +262,7 @@ static void *serve(void *data)
 			break;
 		fuse_session_process_buf(f->session, &buf);
 	}
-	/* It held plaintext on its way in. */
-	if (buf.mem)
-		secret_wipe(buf.mem, malloc_usable_size(buf.mem));
-	free(buf.mem);
-	if (atomic_fetch_sub(&f->serving, 1) == 1 && !atomic_load(&f->stopping))
-		break_connection(f);
-	atomic_store(&f->over, 1);
-	ended = atomic_load(&f->ended);
-	if (ended && !atomic_load(&f->stopping))
-		ended();
+	leave(f);
 	return NULL;
 }
 
@@ -251,21 +272,33 @@ static void do_nothing(int signal)
 
 /* All of them are under way when this returns: what a thread does to begin (give up capabilities, and what the C library does before
  * it is ours) takes more than its process may do later on. */
-static int start_threads(struct fusefile *f, int threads)
+static int start_threads(struct fusefile *f)
 {
 	struct sigaction wake = { .sa_handler = do_nothing };
 
 	/* Without SA_RESTART, so that it ends a thread's wait for requests. */
 	sigaction(WAKE_SIGNAL, &wake, NULL);
-	for (; f->threads < threads; f->threads++) {
+	for (int i = 0; i < f->count; i++) {
 		atomic_fetch_add(&f->serving, 1);
-		if (pthread_create(&f->thread[f->threads], NULL, serve, f) != 0)
+		if (pthread_create(&f->workers[i].thread, NULL, serve, &f->workers[i]) != 0)
 			return err_set(ERR_IO, "no thread");
+		f->workers[i].started = 1;
 	}
-	for (int i = 0; i < threads; i++)
+	for (int i = 0; i < f->count; i++)
 		while (sem_wait(&f->begun) < 0)
 			;
 	return 0;
+}
+
+static int make_lanes(struct fusefile *f)
+{
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < f->count; i++) {
+		f->workers[i].file = f;
+		rc = stripe_lane_new(f->stripe, &f->workers[i].lane);
+	}
+	return rc;
 }
 
 /* Mounts by the system call itself: libfuse's own way would need its helper to unmount again. */
@@ -295,18 +328,21 @@ int fusefile_start(struct stripe *stripe, const char *name, const char *point, i
 	char program[] = "keyward-volume", dash[] = "-o", max_read[32];
 	char *argv[] = { program, dash, max_read, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-	struct fusefile *f = mem_alloc(sizeof *f + (size_t)threads * sizeof f->thread[0]);
+	struct fusefile *f = mem_alloc(sizeof *f + (size_t)threads * sizeof f->workers[0]);
 	int rc;
 
 	snprintf(max_read, sizeof max_read, "max_read=%d", PLAIN_MAX);
 	f->stripe = stripe;
 	f->name = name;
+	f->count = threads;
 	sem_init(&f->begun, 0, 0);
 	f->session = fuse_session_new(&args, &operations, sizeof operations, f);
 	fuse_opt_free_args(&args);
 	rc = f->session ? mount_on(f, point) : err_set(ERR_IO, "FUSE session");
 	if (rc == 0)
-		rc = start_threads(f, threads);
+		rc = make_lanes(f);
+	if (rc == 0)
+		rc = start_threads(f);
 	if (rc < 0) {
 		fusefile_stop(f);
 		return rc;
@@ -344,8 +380,11 @@ static void stop_thread(pthread_t thread)
 void fusefile_stop(struct fusefile *f)
 {
 	atomic_store(&f->stopping, 1);
-	for (int i = 0; i < f->threads; i++)
-		stop_thread(f->thread[i]);
+	for (int i = 0; i < f->count; i++) {
+		if (f->workers[i].started)
+			stop_thread(f->workers[i].thread);
+		stripe_lane_free(f->workers[i].lane);
+	}
 	if (f->session)
 		fuse_session_destroy(f->session);
 	sem_destroy(&f->begun);

@@ -31,6 +31,12 @@ static void protect_from_oom_killer(void)
 		close(fd);
 }
 
+void harden_memory(void)
+{
+	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
+		log_warning("memory cannot be locked", "reason", strerror(errno), NULL);
+}
+
 void harden_process(int last)
 {
 	const struct rlimit none = { 0, 0 };
@@ -41,8 +47,7 @@ void harden_process(int last)
 	/* Our I/O must not wait for memory that only I/O through us can free. */
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &none);
-	if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) < 0)
-		log_warning("memory cannot be locked", "reason", strerror(errno), NULL);
+	harden_memory();
 	protect_from_oom_killer();
 }
 

@@ -33,6 +33,17 @@ static int configure(int loop, int fd, uint32_t sector, int read_only)
 	return ioctl(loop, LOOP_CONFIGURE, &config);
 }
 
+/* What could not be written to the file before this one may still be waiting to be told to whoever syncs next. */
+static void forget_errors(const char *device)
+{
+	int loop = open(device, O_RDONLY | O_CLOEXEC);
+
+	if (loop >= 0) {
+		(void)!fsync(loop);
+		close(loop);
+	}
+}
+
 int loop_attach(int fd, uint32_t sector, int read_only, char device[static VOLUME_TEXT_MAX])
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -51,6 +62,8 @@ int loop_attach(int fd, uint32_t sector, int read_only, char device[static VOLUM
 	}
 	if (rc < 0)
 		rc = err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "loop device: %s", strerror(errno));
+	else
+		forget_errors(device);
 	close(control);
 	return rc;
 }
@@ -71,6 +84,11 @@ static int has_file(const char *loop, const char *file)
 	fclose(f);
 	base = strrchr(backing, '/');
 	return base && strcmp(base + 1, file) == 0;
+}
+
+int loop_has_file(const char *device, const char *file)
+{
+	return strncmp(device, "/dev/loop", strlen("/dev/loop")) == 0 && has_file(device + strlen("/dev/"), file);
 }
 
 int loop_find(const char *file, char device[static VOLUME_TEXT_MAX])

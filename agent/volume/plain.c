@@ -2,102 +2,64 @@
 #include "agent/volume/plain.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 
+#define UNIT_MOST 4096            /* also what a loop device's block may be */
+
 struct plain {
 	struct plain_segment segment;
+	struct backing backing;
 	struct secret *key;
-	int fd, is_device;
+	uint32_t unit;
 	atomic_int discards;
-	pthread_key_t scratch_key;
-	/* Whole-sector writes share it. A write that must read first excludes them all: it would put back old bytes. */
-	pthread_rwlock_t sectors;
+	/* Writes of whole units share it. A write that must read first excludes them all: it would put back old bytes. */
+	pthread_rwlock_t units;
 };
 
-struct scratch {
+struct plain_lane {
+	struct plain *plain;
 	struct cipher *cipher;
-	unsigned char *data;      /* page-aligned: also good for direct I/O */
-	size_t size;
+	unsigned char *memory;
 };
+/* A unit to put together, room, data, room. The requests that the kernel is told to send use less than the lane promises. */
+#define LANE_BYTES (UNIT_MOST + PLAIN_LANE_BEFORE + PLAIN_LANE_SIZE)
+#define LANE_USED (UNIT_MOST + PLAIN_LANE_BEFORE + PLAIN_MAX + 2 * UNIT_MOST)
 
-static void free_scratch(void *p)
+int plain_new(const struct backing *backing, const struct plain_segment *segment, struct secret *key, struct plain **out)
 {
-	struct scratch *s = p;
-
-	cipher_free(s->cipher);
-	if (s->data) {
-		secret_wipe(s->data, s->size);
-		munmap(s->data, s->size);
-	}
-	free(s);
-}
-
-static struct scratch *get_scratch(struct plain *p)
-{
-	struct scratch *s = pthread_getspecific(p->scratch_key);
-
-	if (s)
-		return s;
-	s = mem_alloc(sizeof *s);
-	s->size = PLAIN_MAX + 2 * p->segment.cipher.sector_size;
-	s->data = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->data == MAP_FAILED)
-		s->data = NULL;
-	if (s->data == NULL || cipher_new(&p->segment.cipher, p->key, &s->cipher) < 0) {
-		free_scratch(s);
-		return NULL;
-	}
-	madvise(s->data, s->size, MADV_DONTDUMP);
-	pthread_setspecific(p->scratch_key, s);
-	return s;
-}
-
-int plain_new(int fd, const struct plain_segment *segment, struct secret *key, struct plain **out)
-{
+	uint32_t sector = segment->cipher.sector_size, unit = backing->block > sector ? backing->block : sector;
 	struct plain *p;
-	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return err_set(ERR_IO, "stat: %s", strerror(errno));
-	if (segment->size % segment->cipher.sector_size)
+	if (segment->size % sector)
 		return err_set(ERR_INVALID, "segment is not whole sectors");
+	if (unit > UNIT_MOST || unit % sector || unit % backing->block || segment->offset % backing->block || segment->size < unit)
+		return err_set(ERR_UNSUPPORTED, "sectors of %u bytes at %llu on a disk with blocks of %u", sector,
+			(unsigned long long)segment->offset, backing->block);
 	p = mem_alloc(sizeof *p);
 	p->segment = *segment;
+	p->segment.size -= segment->size % unit;
+	p->backing = *backing;
 	p->key = key;
-	p->fd = fd;
-	p->is_device = S_ISBLK(st.st_mode);
-	pthread_rwlock_init(&p->sectors, NULL);
-	if (pthread_key_create(&p->scratch_key, free_scratch) != 0)
-		fatal("no thread key");
+	p->unit = unit;
+	pthread_rwlock_init(&p->units, NULL);
 	*out = p;
 	return 0;
 }
 
 void plain_free(struct plain *p)
 {
-	void *mine;
-
 	if (p == NULL)
 		return;
-	mine = pthread_getspecific(p->scratch_key);
-	if (mine)
-		free_scratch(mine);
-	pthread_key_delete(p->scratch_key);
-	pthread_rwlock_destroy(&p->sectors);
+	pthread_rwlock_destroy(&p->units);
 	secret_free(p->key);
-	close(p->fd);
+	backing_close(&p->backing);
 	free(p);
 }
 
@@ -106,123 +68,133 @@ uint64_t plain_size(const struct plain *p)
 	return p->segment.size;
 }
 
-uint32_t plain_sector(const struct plain *p)
+uint32_t plain_unit(const struct plain *p)
 {
-	return p->segment.cipher.sector_size;
+	return p->unit;
 }
 
-static int backing_read(struct plain *p, unsigned char *data, size_t len, uint64_t at)
+int plain_is_device(const struct plain *p)
 {
-	ssize_t n;
+	return p->backing.is_device;
+}
 
-	for (; len > 0; data += n, at += (size_t)n, len -= (size_t)n) {
-		n = pread(p->fd, data, len, (off_t)(p->segment.offset + at));
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return err_set(ERR_IO, "read: %s", n < 0 ? strerror(errno) : "backing is too short");
+int plain_lane_new(struct plain *p, struct plain_lane **out)
+{
+	struct plain_lane *l = mem_alloc(sizeof *l);
+	int rc = cipher_new(&p->segment.cipher, p->key, &l->cipher);
+
+	l->plain = p;
+	/* Only what is used of it takes memory. */
+	l->memory = mmap(NULL, LANE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (l->memory == MAP_FAILED) {
+		l->memory = NULL;
+		rc = err_set(ERR_IO, "memory: %s", strerror(errno));
 	}
+	if (rc < 0) {
+		plain_lane_free(l);
+		return rc;
+	}
+	madvise(l->memory, LANE_BYTES, MADV_DONTDUMP);
+	*out = l;
 	return 0;
 }
 
-static int backing_write(struct plain *p, const unsigned char *data, size_t len, uint64_t at)
+void plain_lane_free(struct plain_lane *l)
 {
-	ssize_t n;
-
-	for (; len > 0; data += n, at += (size_t)n, len -= (size_t)n) {
-		n = pwrite(p->fd, data, len, (off_t)(p->segment.offset + at));
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n < 0)
-			return err_set(ERR_IO, "write: %s", strerror(errno));
+	if (l == NULL)
+		return;
+	cipher_free(l->cipher);
+	if (l->memory) {
+		secret_wipe(l->memory, LANE_USED);
+		munmap(l->memory, LANE_BYTES);
 	}
-	return 0;
+	free(l);
 }
 
-/* Whole sectors, in clear, to DATA. */
-static int read_sectors(struct plain *p, struct scratch *s, uint64_t at, unsigned char *data, size_t len)
+unsigned char *plain_lane_data(struct plain_lane *l)
 {
-	int rc = backing_read(p, data, len, at);
-
-	return rc < 0 ? rc : cipher_decrypt(s->cipher, at >> 9, data, data, len);
+	return l->memory + UNIT_MOST + PLAIN_LANE_BEFORE;
 }
 
-ssize_t plain_read(struct plain *p, uint64_t at, size_t len, const unsigned char **data)
+/* Whole units, in clear, to DATA. */
+static int read_units(struct plain_lane *l, uint64_t at, unsigned char *data, size_t len)
 {
-	struct scratch *s = get_scratch(p);
-	uint64_t sector = p->segment.cipher.sector_size, first, last;
+	struct plain *p = l->plain;
+	int rc = backing_read(&p->backing, data, len, p->segment.offset + at);
+
+	return rc < 0 ? rc : cipher_decrypt(l->cipher, at >> 9, data, data, len);
+}
+
+ssize_t plain_read(struct plain_lane *l, uint64_t at, size_t len, const unsigned char **data)
+{
+	struct plain *p = l->plain;
+	uint64_t unit = p->unit, first, last;
 	int rc;
 
-	if (s == NULL)
-		return ERR_CRYPTO;
 	if (len > PLAIN_MAX)
 		return err_set(ERR_INVALID, "read of %zu bytes", len);
 	if (at >= p->segment.size)
 		return 0;
 	if (len > p->segment.size - at)
 		len = p->segment.size - at;
-	first = at / sector * sector;
-	last = (at + len + sector - 1) / sector * sector;
-	rc = read_sectors(p, s, first, s->data, last - first);
+	first = at / unit * unit;
+	last = (at + len + unit - 1) / unit * unit;
+	rc = read_units(l, first, plain_lane_data(l), last - first);
 	if (rc < 0)
 		return rc;
-	*data = s->data + (at - first);
+	*data = plain_lane_data(l) + (at - first);
 	return (ssize_t)len;
 }
 
-static int write_whole(struct plain *p, struct scratch *s, uint64_t at, const unsigned char *data, size_t len)
+static int write_units(struct plain_lane *l, uint64_t at, unsigned char *data, size_t len)
 {
-	int rc = cipher_encrypt(s->cipher, at >> 9, data, s->data, len);
+	struct plain *p = l->plain;
+	int rc = cipher_encrypt(l->cipher, at >> 9, data, data, len);
 
-	if (rc < 0)
-		return rc;
-	pthread_rwlock_rdlock(&p->sectors);
-	rc = backing_write(p, s->data, len, at);
-	pthread_rwlock_unlock(&p->sectors);
+	return rc < 0 ? rc : backing_write(&p->backing, data, len, p->segment.offset + at);
+}
+
+/* One after the other, each read first unless it is written whole: a file system never asks for it, so it need not be quick. */
+static int write_parts(struct plain_lane *l, uint64_t at, const unsigned char *data, size_t len)
+{
+	unsigned char *part = l->memory;
+	uint64_t unit = l->plain->unit, within;
+	size_t n;
+	int rc = 0;
+
+	for (; rc == 0 && len > 0; at += n, data += n, len -= n) {
+		within = at % unit;
+		n = len < unit - within ? len : unit - within;
+		if (n < unit)
+			rc = read_units(l, at - within, part, unit);
+		memcpy(part + within, data, n);
+		if (rc == 0)
+			rc = write_units(l, at - within, part, unit);
+	}
 	return rc;
 }
 
-/* The caller holds SECTORS. */
-static int write_parts(struct plain *p, struct scratch *s, uint64_t at, const unsigned char *data, size_t len)
+int plain_write(struct plain_lane *l, uint64_t at, unsigned char *data, size_t len)
 {
-	uint64_t sector = p->segment.cipher.sector_size;
-	uint64_t first = at / sector * sector, last = (at + len + sector - 1) / sector * sector;
-	int rc = 0;
+	struct plain *p = l->plain;
+	int rc, whole = at % p->unit == 0 && len % p->unit == 0;
 
-	if (first < at)
-		rc = read_sectors(p, s, first, s->data, sector);
-	if (rc == 0 && last > at + len && (last - first > sector || first == at))
-		rc = read_sectors(p, s, last - sector, s->data + (last - first - sector), sector);
-	if (rc < 0)
-		return rc;
-	memcpy(s->data + (at - first), data, len);
-	rc = cipher_encrypt(s->cipher, first >> 9, s->data, s->data, last - first);
-	return rc < 0 ? rc : backing_write(p, s->data, last - first, first);
-}
-
-int plain_write(struct plain *p, uint64_t at, const unsigned char *data, size_t len)
-{
-	struct scratch *s = get_scratch(p);
-	uint32_t sector = p->segment.cipher.sector_size;
-	int rc;
-
-	if (s == NULL)
-		return ERR_CRYPTO;
 	if (p->segment.read_only)
 		return err_set(ERR_FORBIDDEN, "opened read-only");
 	if (len > PLAIN_MAX || at > p->segment.size || len > p->segment.size - at)
 		return err_set(ERR_INVALID, "write of %zu bytes at %llu", len, (unsigned long long)at);
-	if (at % sector == 0 && len % sector == 0)
-		return write_whole(p, s, at, data, len);
-	pthread_rwlock_wrlock(&p->sectors);
-	rc = write_parts(p, s, at, data, len);
-	pthread_rwlock_unlock(&p->sectors);
+	if (whole)
+		pthread_rwlock_rdlock(&p->units);
+	else
+		pthread_rwlock_wrlock(&p->units);
+	rc = whole ? write_units(l, at, data, len) : write_parts(l, at, data, len);
+	pthread_rwlock_unlock(&p->units);
 	return rc;
 }
 
 int plain_flush(struct plain *p)
 {
-	return fdatasync(p->fd) < 0 ? err_set(ERR_IO, "sync: %s", strerror(errno)) : 0;
+	return backing_flush(&p->backing);
 }
 
 void plain_allow_discards(struct plain *p)
@@ -232,25 +204,13 @@ void plain_allow_discards(struct plain *p)
 
 int plain_discard(struct plain *p, uint64_t at, uint64_t len)
 {
-	uint64_t sector = p->segment.cipher.sector_size;
-	uint64_t range[2];
-	int rc;
+	uint64_t first, last, unit = p->unit;
 
 	if (!atomic_load(&p->discards) || p->segment.read_only)
 		return err_set(ERR_UNSUPPORTED, "discards are not allowed");
 	if (at > p->segment.size || len > p->segment.size - at)
 		return err_set(ERR_INVALID, "discard beyond the end");
-	range[0] = (at + sector - 1) / sector * sector;
-	range[1] = (at + len) / sector * sector;
-	if (range[1] <= range[0])
-		return 0;
-	range[1] -= range[0];
-	range[0] += p->segment.offset;
-	if (p->is_device)
-		rc = ioctl(p->fd, BLKDISCARD, range);
-	else
-		rc = fallocate(p->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)range[0], (off_t)range[1]);
-	if (rc < 0)
-		return err_set(errno == EOPNOTSUPP ? ERR_UNSUPPORTED : ERR_IO, "discard: %s", strerror(errno));
-	return 0;
+	first = (at + unit - 1) / unit * unit;
+	last = (at + len) / unit * unit;
+	return last <= first ? 0 : backing_discard(&p->backing, p->segment.offset + first, last - first);
 }

@@ -6,11 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,14 +20,16 @@
 #include "agent/volume/loop.h"
 #include "agent/volume/plain.h"
 #include "agent/volume/state.h"
-#include "agent/volume/use.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/ipc.h"
 #include "base/log.h"
 
-#define THREADS_LEAST 4
-#define THREADS_MOST 32
+/* A disk works on as many requests at once as threads wait for it; the page cache answers at once. More than both where there are
+ * more cores to encipher with. */
+#define THREADS_DISK 32
+#define THREADS_FILE 16
+#define THREADS_MOST 64
 #define PRIME_BYTES 65536
 
 struct server {
@@ -59,30 +59,6 @@ static int receive_key(struct secret **out)
 	return 0;
 }
 
-/* Opened so that nobody else takes it for free as long as we live. */
-static int open_backing(const char *path, int read_only, int *out, uint64_t *size)
-{
-	struct stat st;
-	int rc = 0, fd;
-
-	if (stat(path, &st) < 0)
-		return err_set(ERR_NOT_FOUND, "%s", strerror(errno));
-	fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
-	if (fd < 0)
-		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "%s", strerror(errno));
-	*size = (uint64_t)st.st_size;
-	if (S_ISBLK(st.st_mode))
-		rc = ioctl(fd, BLKGETSIZE64, size) < 0 ? err_set(ERR_IO, "size: %s", strerror(errno)) : 0;
-	else
-		rc = use_claim_file(fd, !read_only);
-	if (rc < 0) {
-		close(fd);
-		return rc;
-	}
-	*out = fd;
-	return 0;
-}
-
 static int unlock(const char *path, uint64_t size, const struct secret *key, struct plain_segment *segment,
 	struct secret **volume_key)
 {
@@ -99,17 +75,19 @@ static int open_plain(const char *path, int read_only, const struct secret *key,
 {
 	struct plain_segment segment = { .read_only = read_only };
 	struct secret *volume_key = NULL;
-	uint64_t size = 0;
-	int fd = -1, rc = open_backing(path, read_only, &fd, &size);
+	struct backing backing;
+	int rc = backing_open(path, read_only, &backing);
 
+	if (rc < 0)
+		return rc;
+	rc = unlock(path, backing.size, key, &segment, &volume_key);
+	/* libcryptsetup locks its secrets itself, and unlocks the pages that they were on: the ciphers' keys will lie there. */
+	harden_memory();
 	if (rc == 0)
-		rc = unlock(path, size, key, &segment, &volume_key);
-	if (rc == 0)
-		rc = plain_new(fd, &segment, volume_key, out);
+		rc = plain_new(&backing, &segment, volume_key, out);
 	if (rc < 0) {
 		secret_free(volume_key);
-		if (fd >= 0)
-			close(fd);
+		backing_close(&backing);
 	}
 	return rc;
 }
@@ -179,7 +157,7 @@ static int attach(struct server *s, const char *point)
 	fd = open(path, (s->params.read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(ERR_IO, "%s: %s", path, strerror(errno));
-	rc = loop_attach(fd, stripe_sector(s->stripe), s->params.read_only, s->device);
+	rc = loop_attach(fd, stripe_unit(s->stripe), s->params.read_only, s->device);
 	close(fd);
 	if (rc < 0 || s->params.read_only)
 		return rc;
@@ -191,18 +169,24 @@ static int attach(struct server *s, const char *point)
 	return 0;
 }
 
+static int count_threads(const struct server *s)
+{
+	int least = stripe_is_device(s->stripe) ? THREADS_DISK : THREADS_FILE, threads = 2 * (int)sysconf(_SC_NPROCESSORS_ONLN);
+
+	return threads < least ? least : threads > THREADS_MOST ? THREADS_MOST : threads;
+}
+
 /* The file is reachable by path only for this moment: afterwards just the loop device holds it. */
 static int publish(struct server *s)
 {
 	char point[VOLUME_PATH_MAX];
-	int threads = (int)sysconf(_SC_NPROCESSORS_ONLN) * 4, rc;
+	int rc;
 
-	threads = threads < THREADS_LEAST ? THREADS_LEAST : threads > THREADS_MOST ? THREADS_MOST : threads;
 	state_mount_point(s->run_dir, s->params.name, point);
 	state_file_name(s->params.name, s->file);
 	if (mkdir(point, 0700) < 0 && errno != EEXIST)
 		return err_set(ERR_IO, "%s: %s", point, strerror(errno));
-	rc = fusefile_start(s->stripe, s->file, point, threads, &s->fuse);
+	rc = fusefile_start(s->stripe, s->file, point, count_threads(s), &s->fuse);
 	if (rc == 0)
 		rc = attach(s, point);
 	if (s->fuse && umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && rc == 0)
@@ -218,6 +202,7 @@ static int remember(const struct server *s)
 	snprintf(state.name, sizeof state.name, "%s", s->params.name);
 	snprintf(state.path, sizeof state.path, "%s", s->params.path);
 	snprintf(state.engine, sizeof state.engine, "userspace");
+	snprintf(state.kept_device, sizeof state.kept_device, "%s", s->device);
 	return state_save(s->run_dir, &state);
 }
 

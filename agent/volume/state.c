@@ -63,6 +63,7 @@ int state_save(const char *run_dir, const struct volume_state *state)
 	json_set_string(o, "engine", state->engine);
 	json_set_int(o, "parts", state->parts ? state->parts : 1);
 	json_set_bool(o, "read_only", state->read_only);
+	json_set_string(o, "device", state->kept_device);
 	text = json_text(o);
 	state_path(run_dir, state->name, ".json", path);
 	rc = file_write(path, text, strlen(text), 0600);
@@ -98,7 +99,8 @@ int state_load(const char *run_dir, const char *name, struct volume_state *out)
 	    && (rc = take_text(o, "path", s.path, sizeof s.path)) == 0
 	    && (rc = take_text(o, "engine", s.engine, sizeof s.engine)) == 0
 	    && (rc = json_get_int_opt(o, "parts", 1, VOLUME_PARTS_MAX, &parts)) == 0
-	    && (rc = json_get_bool(o, "read_only", &s.read_only)) == 0) {
+	    && (rc = json_get_bool(o, "read_only", &s.read_only)) == 0
+	    && (json_object_get(o, "device") == NULL || (rc = take_text(o, "device", s.kept_device, sizeof s.kept_device)) == 0)) {
 		s.parts = (int)parts;
 		*out = s;
 	}

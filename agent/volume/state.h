@@ -12,7 +12,7 @@ int state_check_name(const char *name);
 /* Makes the run directory (0700, root's) when missing; ERR_FORBIDDEN when others could write to it. */
 int state_folder(const char *run_dir);
 int state_save(const char *run_dir, const struct volume_state *state);
-/* NAME, PATH, PARTS, ENGINE and READ_ONLY only. ERR_NOT_FOUND. */
+/* NAME, PATH, PARTS, ENGINE, READ_ONLY and KEPT_DEVICE only. ERR_NOT_FOUND. */
 int state_load(const char *run_dir, const char *name, struct volume_state *out);
 void state_remove(const char *run_dir, const char *name);
 /* Where keyward-volume mounts for a moment. */

@@ -1,7 +1,7 @@
 /* stripe.c - see stripe.h. Chunk N of the whole is chunk N / COUNT of part N % COUNT. */
 #include "agent/volume/stripe.h"
 
-#include <pthread.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,43 +12,29 @@
 struct stripe {
 	struct plain *parts[VOLUME_PARTS_MAX];
 	size_t count;
-	uint32_t chunk, sector;
+	uint32_t chunk, unit;
 	uint64_t size;
-	pthread_key_t joined_key;     /* where a thread puts together what lies on several parts */
+};
+
+/* One of each part. What is to be written is received in the first one's memory, whichever part it goes to. */
+struct stripe_lane {
+	struct stripe *stripe;
+	struct plain_lane *parts[VOLUME_PARTS_MAX];
+	unsigned char *joined;        /* PLAIN_MAX bytes, where what lies on several parts is put together */
 };
 
 /* What of a range lies in one chunk. */
 struct piece {
-	struct plain *part;
+	size_t part;
 	uint64_t at;                  /* within the part */
 	size_t len;
 };
-
-static void free_joined(void *data)
-{
-	secret_wipe(data, PLAIN_MAX);
-	munmap(data, PLAIN_MAX);
-}
-
-static unsigned char *get_joined(struct stripe *s)
-{
-	unsigned char *data = pthread_getspecific(s->joined_key);
-
-	if (data)
-		return data;
-	data = mmap(NULL, PLAIN_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (data == MAP_FAILED)
-		return NULL;
-	madvise(data, PLAIN_MAX, MADV_DONTDUMP);
-	pthread_setspecific(s->joined_key, data);
-	return data;
-}
 
 static struct piece first_piece(const struct stripe *s, uint64_t at, uint64_t len)
 {
 	uint64_t chunk = at / s->chunk, within = at % s->chunk, left = s->chunk - within;
 
-	return (struct piece){ s->parts[chunk % s->count], chunk / s->count * s->chunk + within, len < left ? len : left };
+	return (struct piece){ chunk % s->count, chunk / s->count * s->chunk + within, len < left ? len : left };
 }
 
 static void measure(struct stripe *s)
@@ -58,8 +44,8 @@ static void measure(struct stripe *s)
 	for (size_t i = 0; i < s->count; i++) {
 		if (plain_size(s->parts[i]) < least)
 			least = plain_size(s->parts[i]);
-		if (plain_sector(s->parts[i]) > s->sector)
-			s->sector = plain_sector(s->parts[i]);
+		if (plain_unit(s->parts[i]) > s->unit)
+			s->unit = plain_unit(s->parts[i]);
 	}
 	/* One part alone has no chunks: all of it is one. */
 	s->size = s->count == 1 ? least : least / s->chunk * s->chunk * s->count;
@@ -72,14 +58,12 @@ int stripe_new(struct plain **parts, size_t count, uint32_t chunk, struct stripe
 	s->count = count;
 	s->chunk = chunk;
 	memcpy(s->parts, parts, count * sizeof *parts);
-	if (pthread_key_create(&s->joined_key, free_joined) != 0)
-		fatal("no thread key");
 	if (count > 1 && chunk == 0) {
 		stripe_free(s);
 		return err_set(ERR_INVALID, "an array without chunks");
 	}
 	measure(s);
-	if (s->size == 0 || (count > 1 && chunk % s->sector)) {
+	if (s->size == 0 || (count > 1 && chunk % s->unit)) {
 		stripe_free(s);
 		return err_set(ERR_INVALID, "chunks of %u bytes do not fit the array", chunk);
 	}
@@ -89,14 +73,8 @@ int stripe_new(struct plain **parts, size_t count, uint32_t chunk, struct stripe
 
 void stripe_free(struct stripe *s)
 {
-	void *mine;
-
 	if (s == NULL)
 		return;
-	mine = pthread_getspecific(s->joined_key);
-	if (mine)
-		free_joined(mine);
-	pthread_key_delete(s->joined_key);
 	for (size_t i = 0; i < s->count; i++)
 		plain_free(s->parts[i]);
 	free(s);
@@ -107,19 +85,70 @@ uint64_t stripe_size(const struct stripe *s)
 	return s->size;
 }
 
-uint32_t stripe_sector(const struct stripe *s)
+uint32_t stripe_unit(const struct stripe *s)
 {
-	return s->sector;
+	return s->unit;
+}
+
+int stripe_is_device(const struct stripe *s)
+{
+	int found = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		found |= plain_is_device(s->parts[i]);
+	return found;
+}
+
+int stripe_lane_new(struct stripe *s, struct stripe_lane **out)
+{
+	struct stripe_lane *l = mem_alloc(sizeof *l);
+	int rc = 0;
+
+	l->stripe = s;
+	for (size_t i = 0; rc == 0 && i < s->count; i++)
+		rc = plain_lane_new(s->parts[i], &l->parts[i]);
+	if (rc == 0 && s->count > 1) {
+		l->joined = mmap(NULL, PLAIN_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (l->joined == MAP_FAILED) {
+			l->joined = NULL;
+			rc = err_set(ERR_IO, "memory: %s", strerror(errno));
+		} else {
+			madvise(l->joined, PLAIN_MAX, MADV_DONTDUMP);
+		}
+	}
+	if (rc < 0)
+		stripe_lane_free(l);
+	else
+		*out = l;
+	return rc;
+}
+
+void stripe_lane_free(struct stripe_lane *l)
+{
+	if (l == NULL)
+		return;
+	for (size_t i = 0; i < l->stripe->count; i++)
+		plain_lane_free(l->parts[i]);
+	if (l->joined) {
+		secret_wipe(l->joined, PLAIN_MAX);
+		munmap(l->joined, PLAIN_MAX);
+	}
+	free(l);
+}
+
+unsigned char *stripe_lane_data(struct stripe_lane *l)
+{
+	return plain_lane_data(l->parts[0]);
 }
 
 /* All of it is there: the range is within the size. */
-static int read_pieces(struct stripe *s, uint64_t at, size_t len, unsigned char *to)
+static int read_pieces(struct stripe_lane *l, uint64_t at, size_t len, unsigned char *to)
 {
 	const unsigned char *data;
 
 	while (len > 0) {
-		struct piece p = first_piece(s, at, len);
-		ssize_t n = plain_read(p.part, p.at, p.len, &data);
+		struct piece p = first_piece(l->stripe, at, len);
+		ssize_t n = plain_read(l->parts[p.part], p.at, p.len, &data);
 
 		if (n != (ssize_t)p.len)
 			return n < 0 ? (int)n : err_set(ERR_IO, "a member of the array is too short");
@@ -131,14 +160,14 @@ static int read_pieces(struct stripe *s, uint64_t at, size_t len, unsigned char 
 	return 0;
 }
 
-ssize_t stripe_read(struct stripe *s, uint64_t at, size_t len, const unsigned char **data)
+ssize_t stripe_read(struct stripe_lane *l, uint64_t at, size_t len, const unsigned char **data)
 {
-	unsigned char *joined;
+	struct stripe *s = l->stripe;
 	struct piece p;
 	int rc;
 
 	if (s->count == 1)
-		return plain_read(s->parts[0], at, len, data);
+		return plain_read(l->parts[0], at, len, data);
 	if (len > PLAIN_MAX)
 		return err_set(ERR_INVALID, "read of %zu bytes", len);
 	if (at >= s->size)
@@ -147,27 +176,25 @@ ssize_t stripe_read(struct stripe *s, uint64_t at, size_t len, const unsigned ch
 		len = s->size - at;
 	p = first_piece(s, at, len);
 	if (p.len == len)
-		return plain_read(p.part, p.at, p.len, data);
-	joined = get_joined(s);
-	if (joined == NULL)
-		return err_set(ERR_IO, "no memory");
-	rc = read_pieces(s, at, len, joined);
-	*data = joined;
+		return plain_read(l->parts[p.part], p.at, p.len, data);
+	rc = read_pieces(l, at, len, l->joined);
+	*data = l->joined;
 	return rc < 0 ? rc : (ssize_t)len;
 }
 
-int stripe_write(struct stripe *s, uint64_t at, const unsigned char *data, size_t len)
+int stripe_write(struct stripe_lane *l, uint64_t at, unsigned char *data, size_t len)
 {
+	struct stripe *s = l->stripe;
 	int rc = 0;
 
 	if (s->count == 1)
-		return plain_write(s->parts[0], at, data, len);
+		return plain_write(l->parts[0], at, data, len);
 	if (len > PLAIN_MAX || at > s->size || len > s->size - at)
 		return err_set(ERR_INVALID, "write of %zu bytes at %llu", len, (unsigned long long)at);
 	while (rc == 0 && len > 0) {
 		struct piece p = first_piece(s, at, len);
 
-		rc = plain_write(p.part, p.at, data, p.len);
+		rc = plain_write(l->parts[p.part], p.at, data, p.len);
 		data += p.len;
 		at += p.len;
 		len -= p.len;
@@ -205,7 +232,7 @@ int stripe_discard(struct stripe *s, uint64_t at, uint64_t len)
 	while (rc == 0 && len > 0) {
 		struct piece p = first_piece(s, at, len);
 
-		rc = plain_discard(p.part, p.at, p.len);
+		rc = plain_discard(s->parts[p.part], p.at, p.len);
 		at += p.len;
 		len -= p.len;
 	}

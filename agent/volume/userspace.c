@@ -212,7 +212,11 @@ static int userspace_find(const struct volume_state *state, char device[static V
 	char file[STATE_FILE_MAX];
 
 	state_file_name(state->name, file);
-	return loop_find(file, device);
+	/* A killed predecessor's may still be there, held by somebody. */
+	if (!loop_has_file(state->kept_device, file))
+		return loop_find(file, device);
+	snprintf(device, VOLUME_TEXT_MAX, "%s", state->kept_device);
+	return 0;
 }
 
 const struct volume_engine volume_userspace = {

@@ -130,6 +130,7 @@ struct volume_state {
 	char path[VOLUME_PATH_MAX];       /* what it lies on; the first member of an array */
 	int parts;                        /* members; 1: no array */
 	char device[VOLUME_TEXT_MAX];     /* the block device with the plaintext; empty when it is gone */
+	char kept_device[VOLUME_TEXT_MAX];    /* what it was when the volume was opened; empty when the engine does not say */
 	char engine[32];
 	int read_only;
 	int alive;                        /* 0: its process is gone; volume_close cleans up */

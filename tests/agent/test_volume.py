@@ -11,7 +11,7 @@ import threading
 import time
 
 from fixtures import fixture
-from volume_box import DATA_OFFSET, MIB, Box, read_device, run, transform, volume_key, wait_for, write_device
+from volume_box import DATA_OFFSET, MIB, Box, read_device, run, transform, used, volume_key, wait_for, write_device
 
 # cipher, AES bits, sector size: all that DEV-8 names
 KINDS = [(c, b, s) for c, b in [("xts", 128), ("xts", 256), ("cbc", 128), ("cbc", 192), ("cbc", 256)] for s in (512, 4096)]
@@ -292,10 +292,6 @@ def test_sync_reaches_the_disk(box):
     calls = trace.communicate(timeout=60)[1].decode()
     assert calls.count("fdatasync(") >= 1 and "pwrite64(" in calls, calls
     assert calls.rindex("fdatasync(") > calls.index("pwrite64("), calls
-
-
-def used(path):
-    return os.stat(path).st_blocks * 512
 
 
 def test_discards_pass_only_when_allowed_and_zeros_are_always_zeros(box):

@@ -45,6 +45,7 @@ class Box:
     def __init__(self, folder):
         self.folder = folder
         self.run_dir = folder / "run"
+        self.program = PROGRAM
         self.key = self.new_key("key")
         self.log = open(folder / "log", "ab")
 
@@ -65,7 +66,7 @@ class Box:
         return f"{name}-{self.folder.name}"
 
     def start(self, command, **values):
-        argv = [TOOL, command, f"env={self.run_dir}", f"program={PROGRAM}"]
+        argv = [TOOL, command, f"env={self.run_dir}", f"program={self.program}"]
         values.setdefault("key", self.key)
         if "name" in values:
             values["name"] = self.own(values["name"])
@@ -159,6 +160,11 @@ def read_device(device, size, at=0):
         return out
     finally:
         os.close(fd)
+
+
+def used(path):
+    """Bytes that a file takes up."""
+    return os.stat(path).st_blocks * 512
 
 
 def volume_key(path, key):
