@@ -20,9 +20,9 @@ PAGES = {"Running Instances": "/instances?limit=25", "pending ones": "/instances
 PAGE_LOADS = 40
 
 
-def build():
-    load.tool("ninja", "-C", str(load.ROOT / "build" / "release"), "tests/bench/bench_agents", "tests/bench/bench_keyd", "tests/bench/bench_policy",
-              "tests/bench/volume_tool", "agent/keyward-volume")
+def build(names):
+    targets = {t for n in names for t in SERVERLESS.get(n, ("tests/bench/bench_agents", "tests/bench/bench_keyd"))}
+    load.tool("ninja", "-C", str(load.ROOT / "build" / "release"), *sorted(targets))
 
 
 def table(title, head, rows):
@@ -140,7 +140,8 @@ class Bench:
 
 
 ALL = ("releases", "heartbeats", "slow", "pages", "policies", "volumes")
-SERVERLESS = {"policies", "volumes"}         # rows that measure without an installation
+# Rows that measure without an installation, and the programs that they measure with.
+SERVERLESS = {"policies": ("tests/bench/bench_policy",), "volumes": ("tests/bench/volume_tool", "agent/keyward-volume")}
 CPU = ("database", "web", "keyd", "load")
 
 
