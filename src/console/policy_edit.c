@@ -59,11 +59,11 @@ int policy_check_document(struct call *c, const struct uuid *id, const json_t *d
 
 /* Loading */
 
-static int load(struct call *c, struct policy_edit *e, int lock)
+static int load(struct call *c, struct policy_edit *e, const struct uuid *id, int lock)
 {
 	int rc;
 
-	*e = (struct policy_edit){ .id = call_uuid(c, "id") };
+	*e = (struct policy_edit){ .id = *id };
 	uuid_text(&e->id, e->id_text);
 	rc = policy_draft_get(c->db, &e->id, lock, &e->draft);
 	if (rc < 0)
@@ -76,7 +76,9 @@ static int load(struct call *c, struct policy_edit *e, int lock)
 
 int policy_edit_load(struct call *c, struct policy_edit *e)
 {
-	return load(c, e, 0);
+	struct uuid id = call_uuid(c, "id");
+
+	return load(c, e, &id, 0);
 }
 
 void policy_edit_release(struct policy_edit *e)
@@ -273,25 +275,30 @@ int policy_edit_frame(struct call *c, struct policy_edit *e, enum policy_step st
 
 /* Buttons */
 
-/* The draft is gone: the form was sent twice, and the first time has done it. */
-static int done_already(struct call *c)
+/* The draft is gone: the form was sent twice, or another window has saved it. A new one of the policy, as if it had been begun one version
+ * ago: then the page tells what that version has changed. */
+static int begin_again(struct call *c, struct policy_edit *e)
 {
-	struct uuid id = call_uuid(c, "policy"), policy = uuid_is_nil(&id) ? call_uuid(c, "id") : id;
-	json_t *row;
-	int rc = policy_get(c->db, &policy, &row);
+	struct uuid id = call_uuid(c, "policy"), policy = uuid_is_nil(&id) ? call_uuid(c, "id") : id, draft;
+	json_int_t version;
+	int rc = policy_draft_open(c->db, &policy, &draft);
 
+	if (rc == 0)
+		rc = load(c, e, &draft, 1);
 	if (rc < 0)
 		return rc;
-	json_decref(row);
-	return doc_done(c, "/policies", &policy, "This was saved already. Changes that another window still showed are not saved.");
+	e->again = 1;
+	version = json_integer_value(json_object_get(e->draft, "version"));
+	return version > 1 ? policy_draft_rebase(c->db, &e->id, version - 1) : 0;
 }
 
 int policy_edit_begin(struct call *c, struct policy_edit *e)
 {
-	int rc = load(c, e, 1);
+	struct uuid id = call_uuid(c, "id");
+	int rc = load(c, e, &id, 1);
 
 	if (rc == ERR_NOT_FOUND)
-		return done_already(c);
+		rc = begin_again(c, e);
 	return rc < 0 ? rc : 1;
 }
 
@@ -409,6 +416,44 @@ static int next(struct call *c, struct policy_edit *e, enum policy_step step)
 	return count_faults(e, step) || step + 1 == STEPS ? to_step(c, e, step, 1) : to_step(c, e, step + 1, 0);
 }
 
+/* Whether the draft would change anything. */
+static int is_idle(struct call *c, struct policy_edit *e, int *idle)
+{
+	json_t *changes = policy_changes(json_object_get(e->draft, "saved"), e->document);
+	int rc = 0;
+
+	*idle = json_array_size(changes) == 0;
+	for (enum policy_member kind = POLICY_IMAGE; rc == 0 && kind <= POLICY_DEVICE; kind++) {
+		json_t *add = NULL, *remove = NULL;
+
+		rc = policy_draft_moves(c->db, &e->id, kind, &add, &remove);
+		*idle &= json_array_size(add) == 0 && json_array_size(remove) == 0;
+		json_decref(add);
+		json_decref(remove);
+	}
+	json_decref(changes);
+	return rc;
+}
+
+/* The form's draft was saved already. What the form says beyond that is kept, and shown beside what was saved. */
+static int settle_again(struct call *c, struct policy_edit *e, enum policy_step step)
+{
+	struct uuid policy;
+	int idle, rc = is_idle(c, e, &idle);
+
+	if (rc < 0 || (rc = policy_of(e, &policy)) < 0)
+		return rc;
+	if (idle) {
+		rc = policy_draft_delete(c->db, &e->id);
+		return rc < 0 ? rc : doc_done(c, "/policies", &policy, "This was saved already.");
+	}
+	call_notice(c, "warning", "Another window has saved this policy since. What you entered here is kept, but not saved: look at both.");
+	if (!e->as_json)
+		return to_step(c, e, step, 0);
+	call_redirect(c, "/policies/drafts/%s/json", e->id_text);
+	return 0;
+}
+
 int policy_edit_go(struct call *c, struct policy_edit *e, enum policy_step step)
 {
 	const char *go = call_text(c, "go");
@@ -416,6 +461,8 @@ int policy_edit_go(struct call *c, struct policy_edit *e, enum policy_step step)
 	int rc = policy_draft_save(c->db, &e->id, e->document, call_has(c, "why") ? call_text(c, "why") : "");
 
 	json_set_string(e->draft, "why", call_text(c, "why"));
+	if (rc == 0 && e->again)
+		return settle_again(c, e, step);
 	if (rc == 0 && strcmp(go, "overwrite") == 0)
 		rc = overwrite(c, e);
 	if (rc < 0)

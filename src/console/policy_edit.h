@@ -23,6 +23,7 @@ struct policy_edit {
 	json_t *draft;               /* policy_draft_get */
 	json_t *document;            /* of the draft; borrowed */
 	int is_new, is_default;
+	int again;                   /* the draft of the form was gone, saved by another window: this is a new one */
 	int as_json;                 /* the form is the policy as text: faults are shown there */
 	json_t *faults;              /* of the whole document; NULL until policy_edit_check */
 };
@@ -40,7 +41,8 @@ void policy_edit_show_fault(struct call *c, const struct policy_edit *e, const c
 /* As a sentence; the caller frees. */
 char *policy_fault_text(const char *text);
 
-/* For a form: loads and locks the draft. 1: it is there; 0: what it was for is done already, and the answer is made; or an error. */
+/* For a form: loads and locks the draft; where it is gone because another window, or the same form sent twice, has saved it, a new one of
+ * the policy as it is saved now, so that what this form says is not lost. 1, or an error. */
 int policy_edit_begin(struct call *c, struct policy_edit *e);
 /* Keeps the document as the form made it, then does what the button says: to another step, or to an end. */
 int policy_edit_go(struct call *c, struct policy_edit *e, enum policy_step step);

@@ -130,6 +130,33 @@ def world_client(c):
     return other
 
 
+def test_what_a_second_window_has_typed_is_kept(server, world):
+    # covers: POL-2, POL-6, WEB-3
+    c = world.console()
+    page = begin(c, "Two windows")
+    page.press("to:actions")
+    page.press("finish")
+    id = id_of(page)
+    first, second = Page(c, f"/policies/{id}/edit"), Page(world_client(c), f"/policies/{id}/edit")
+    first.press("save", description="of the first")
+    assert saved(c, id)["description"] == "of the first"
+    second.press("save", description="of the second")
+    assert second.path.endswith("/general") and "Another window has saved this policy" in second.text
+    assert second.value("description") == "of the second"
+    # What the first has changed is told, and only who has seen it overwrites it.
+    assert "of the first" in second.text and saved(c, id)["description"] == "of the first"
+    second.press("overwrite")
+    assert saved(c, id)["description"] == "of the second" and c.api(f"/policies/{id}").json["policy"]["version"] == 3
+    # The very same sent twice is no conflict.
+    again = Page(c, f"/policies/{id}/edit")
+    form = again.form()
+    body = again.body(("go", "save"), form)
+    for _ in range(2):
+        answer = world_client(c).send("POST", form["action"], body, {"Content-Type": "application/x-www-form-urlencoded"})
+        assert answer.status == 303 and answer.header("location") == f"/policies/{id}", answer
+    assert count(server, "select count(*) from policy_draft where tenant = %s", world.tenant) == 0
+
+
 def test_a_draft_is_kept_resumed_and_discarded(server, world):
     # covers: POL-2
     c = world.console()
