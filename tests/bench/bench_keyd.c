@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
+#include "agent/sealed.h"
 #include "base/mem.h"
 #include "keys/cache.h"
 #include "test_keys.h"

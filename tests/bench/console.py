@@ -33,8 +33,8 @@ def fill_devices(it, slug, count):
     sql(it, "begin;" + bound + f"""
         create temporary table made on commit drop as select n, gen_random_uuid() as machine, gen_random_uuid() as agent,
             gen_random_uuid() as device from {each};
-        insert into instance (tenant, id, provider, provider_instance, host_name)
-            select current_tenant(), machine, 'native', machine, 'host-' || n from made;
+        insert into instance (tenant, id, provider, provider_instance, host_name, last_seen)
+            select current_tenant(), machine, 'native', machine, 'host-' || n, now() + interval '1 day' from made;
         insert into agent (tenant, id, instance, public_key, version, last_heartbeat)
             select current_tenant(), agent, machine, decode(rpad(md5(n::text), 130, '0'), 'hex'), 'bench', now() from made;
         insert into device (tenant, id, provider, machine, provider_device, name, instance, policy, status, key_version, key_created)

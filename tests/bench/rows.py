@@ -1,9 +1,11 @@
 """The rows of `make bench`."""
 import statistics
+import time
 
 import console
 import load
 import volumes
+from stack.process import Failed
 
 CLIENTS = (1, 8, 32)
 FLEETS = {"one account": (["bench"], 32), "eight accounts": ([f"bench-{i}" for i in range(8)], 4)}   # accounts, agents in each
@@ -18,6 +20,10 @@ PAGES = {"Running Instances": "/instances?limit=25", "pending ones": "/instances
          "a search for one machine": "/instances?limit=25&search=host-777", "a search for what all have": "/instances?limit=25&search=host",
          "Devices, for what is not there": "/devices?limit=25&search=nothing+says+this"}
 PAGE_LOADS = 40
+PENDING = 10_000
+PENDING_PAGES = {"Running Instances, the pending ones": "/instances?limit=25&status=pending",
+                 "sorted by device": "/instances?limit=25&status=pending&sort=device", "a search": "/instances?limit=25&status=pending&search=host-777",
+                 "to choose from": "/requests/select?limit=25"}
 
 
 def build(names):
@@ -111,6 +117,36 @@ class Bench:
             rows.append((name, f"{small:.1f} ms", f"{large:.1f} ms", f"{large / small:.2f}"))
         table(self.pages.__doc__, ("", *(f"{s:,} devices" for s in SIZES), "ratio"), rows)
 
+    def pending(self):
+        """10,000 pending requests: pages, and all of them approved at once"""
+        person = console.account(self.it, "pending")
+        console.fill_devices(self.it, "pending", PENDING)
+        reader, rows = console.Reader(person), []
+        for name, path in PENDING_PAGES.items():
+            reader.median(path, 6)
+            rows.append((name, f"{reader.median(path, PAGE_LOADS) * 1000:.1f} ms"))
+        before, began = load.processor_time(*self.pids()), time.monotonic()
+        where = person.ask("/requests/select", {"decision": "approve", "scope": "all"})["location"]
+        rows.append(("the list of all is made", f"{(time.monotonic() - began) * 1000:.0f} ms"))
+        rows.append(("its page, to be confirmed", f"{reader.median(where, 5) * 1000:.1f} ms"))
+        began = time.monotonic()
+        person.ask(where, {"with_doubtful": True})
+        other = []
+        while not (bulk := person.ask(where)["bulk"])["done"]:
+            other.append(reader.get("/instances?limit=25&status=pending"))
+            time.sleep(0.5)
+        took = time.monotonic() - began
+        if bulk["decided"] != PENDING:
+            raise Failed(f"of {PENDING} requests {bulk['decided']} were decided")
+        spent = [(b - a) * 1e6 / PENDING for a, b in zip(before, load.processor_time(*self.pids()))]
+        rows.append(("approved in", f"{took:.1f} s, {PENDING / took:.0f} /s"))
+        rows.append(("processor time for each: database, jobd", f"{spent[0]:.0f} us, {spent[1]:.0f} us"))
+        rows.append(("Running Instances meanwhile", f"{statistics.median(other) * 1000:.1f} ms"))
+        table(self.pending.__doc__, ("", ""), rows)
+
+    def pids(self):
+        return [self.it.processes[p].pid for p in ("database", "jobd")]
+
     def policies(self):
         """Evaluations of a policy per second of one core: 20 rules, 200 ports, 500 packages"""
         runs = [load.policies(self.seconds / 2) for _ in range(self.repeat)]
@@ -139,7 +175,7 @@ class Bench:
                 *(f"{c:.0f} us" for n, c in cost.items() if opened[n].server))
 
 
-ALL = ("releases", "heartbeats", "slow", "pages", "policies", "volumes")
+ALL = ("releases", "heartbeats", "slow", "pages", "pending", "policies", "volumes")
 # Rows that measure without an installation, and the programs that they measure with.
 SERVERLESS = {"policies": ("tests/bench/bench_policy",), "volumes": ("tests/bench/volume_tool", "agent/keyward-volume")}
 CPU = ("database", "web", "keyd", "load")

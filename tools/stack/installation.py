@@ -28,6 +28,7 @@ SITES = {"central": "cmc.localhost", "console": "console.localhost", "agents": "
 ORDER = ("database", "keyd", "jobd", "web")          # started in this order, stopped in the other
 KEYD_USERS = "root,keyward-web,keyward-jobs"
 READY_SECONDS = 120
+WORKERS = min(2 * (os.cpu_count() or 1), 6)          # max_connections in database.py has room for six
 TROUBLE = re.compile(rb"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 
 
@@ -47,13 +48,15 @@ def has_ipv6():
 
 
 class Installation:
-    def __init__(self, folder, build="release", port=8443, workers=2, mode="msp", settings=None, root_key="file",
+    def __init__(self, folder, build="release", port=8443, workers=None, mode="msp", settings=None, root_key="file",
                  passphrase=None, sites=None):
-        """BUILD: "release" or "sanitize". SETTINGS: more lines for keyward.conf, by name. ROOT_KEY: its provider; PASSPHRASE, for the
+        """BUILD: "release" or "sanitize". WORKERS of the web server: None for two per core, as they wait for the database half of their
+        time; two under sanitizers. SETTINGS: more lines for keyward.conf, by name. ROOT_KEY: its provider; PASSPHRASE, for the
         one of that name, is told to the key service at each start by prepare() only. SITES: host names other than usual."""
         self.folder = pathlib.Path(os.path.abspath(folder))      # as people know it; a link to self.state, or the same
         self.state = place(folder)
-        self.build_name, self.port, self.workers, self.mode = build, port, workers, mode
+        self.build_name, self.port, self.mode = build, port, mode
+        self.workers = workers or (WORKERS if build == "release" else 2)
         self.settings = settings or {}
         self.root_key, self.passphrase = root_key, passphrase
         self.sites = {**SITES, **(sites or {})}
