@@ -53,6 +53,23 @@ const struct route_param bulk_confirm_fields[] = {
 	PARAM_END
 };
 
+static const char *const outcomes[] = { "open", "decided", "voted", "changed", "refused", "left", NULL };
+static const struct list_chip outcome_chips[] = {
+	{ "open", "Still to do" }, { "decided", "Decided" }, { "voted", "Your approval is kept" }, { "changed", "Skipped" },
+	{ "refused", "Refused" }, { "left", "Left out" }, { NULL, NULL },
+};
+static const char *const booleans[] = { "false", "true", NULL };
+static const char *const row_filters[] = { "outcome", "doubtful", NULL };
+static const char *const row_sorts[] = { "device", NULL };
+static const struct list_view rows_view = { .filters = row_filters, .chip = "outcome", .chips = outcome_chips, .sorts = row_sorts };
+
+const struct route_param bulk_list_query[] = {
+	LIST_PARAMS,
+	{ "outcome", "Outcome", PARAM_ENUM, 0, 0, 0, outcomes },
+	{ "doubtful", "Rules failed", PARAM_ENUM, 0, 0, 0, booleans },
+	PARAM_END
+};
+
 static void read_query(const struct call *c, struct list_query *q)
 {
 	list_read(c, &view, q);
@@ -162,6 +179,11 @@ static json_t *row_of(struct call *c, const json_t *row)
 	return out;
 }
 
+static json_t *shown_row(struct call *c, json_t *row)
+{
+	return row_of(c, row);
+}
+
 /* A part of the list: those where FILTER is VALUE. */
 static int set_part(struct call *c, const char *id, const char *name, const char *filter, const char *value)
 {
@@ -228,6 +250,31 @@ int bulk_page(struct call *c)
 			json_sprintf("/requests/bulk/%s", doc_text(row, "id")), "seconds", REFRESH_S) : json_null());
 		call_form(c, "comment", json_string(""));
 		call_form(c, "with_doubtful", json_false());
+	}
+	json_decref(row);
+	return rc;
+}
+
+int bulk_list_page(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	struct list_query q;
+	char text[UUID_TEXT_SIZE];
+	json_t *row = NULL, *page = NULL;
+	int i = 0, rc = bulk_get(c->db, &id, &row);
+
+	if (rc < 0)
+		return rc;
+	uuid_text(&id, text);
+	list_read(c, &rows_view, &q);
+	while (q.filters[i].name)
+		i++;
+	q.filters[i].name = "bulk";
+	q.filters[i].value = text;
+	rc = bulk_rows(c->db, &q, &page);
+	if (rc == 0) {
+		call_set(c, "bulk", bulk_member(c, row));
+		rc = list_show(c, &rows_view, page, shown_row);
 	}
 	json_decref(row);
 	return rc;

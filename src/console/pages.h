@@ -80,8 +80,9 @@ json_t *request_deciders(void);                          /* names of the roles t
 int request_is_unassigned(const struct request_case *k); /* pending, and no policy with rules judges it (RUN-4) */
 
 /* bulk.c */
-int bulk_select_page(struct call *c), bulk_choose(struct call *c), bulk_page(struct call *c), bulk_confirm(struct call *c);
-extern const struct route_param bulk_query[], bulk_choose_fields[], bulk_confirm_fields[];
+int bulk_select_page(struct call *c), bulk_choose(struct call *c), bulk_page(struct call *c), bulk_confirm(struct call *c),
+	bulk_list_page(struct call *c);
+extern const struct route_param bulk_query[], bulk_choose_fields[], bulk_confirm_fields[], bulk_list_query[];
 
 /* instance.c */
 int instance_page(struct call *c), instance_check(struct call *c);

@@ -25,6 +25,7 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/requests/select", PERMISSION_REQUESTS_DECIDE, "console/bulk_select", bulk_select_page, bulk_query },
 	{ WEB_POST, "/requests/select", PERMISSION_REQUESTS_DECIDE, NULL, bulk_choose, bulk_choose_fields },
 	{ WEB_GET, "/requests/bulk/{id}", PERMISSION_REQUESTS_DECIDE, "console/bulk", bulk_page, .fragment = "part/bulk_live" },
+	{ WEB_GET, "/requests/bulk/{id}/list", PERMISSION_REQUESTS_DECIDE, "console/bulk_list", bulk_list_page, bulk_list_query },
 	{ WEB_POST, "/requests/bulk/{id}", PERMISSION_REQUESTS_DECIDE, NULL, bulk_confirm, bulk_confirm_fields },
 	{ WEB_GET, "/requests/{id}", PERMISSION_INSTANCES_VIEW, "console/key_request", request_page, request_query },
 	{ WEB_POST, "/requests/{id}/decision", PERMISSION_REQUESTS_DECIDE, NULL, request_decision, request_decision_fields,

@@ -73,6 +73,17 @@ int request_record(struct db *db, const struct request_held *h, const char *what
 		db_text_arg(a->name), db_text_arg(comment)));
 }
 
+int request_stepped(struct db *db, struct request_held *h, enum request_event event, enum audit_event log, const char *comment)
+{
+	int to = request_next(h->status, event), rc = to < 0 ? to : request_record(db, h, request_event_name(event), comment);
+
+	if (rc == 0)
+		rc = request_log(db, log, h, comment ? json_pack("{s:s}", "comment", comment) : NULL);
+	if (rc == 0)
+		h->status = (enum request_state)to;
+	return rc;
+}
+
 int request_step(struct db *db, struct request_held *h, enum request_event event, enum audit_event log, const char *comment)
 {
 	int to = request_next(h->status, event), rc = to < 0 ? to : 0;
@@ -80,13 +91,7 @@ int request_step(struct db *db, struct request_held *h, enum request_event event
 	if (rc == 0)
 		rc = db_queue(db, "update key_request set status = $2 where id = $1",
 			DB_ARGS(db_uuid_arg(&h->id), db_text_arg(request_state_name((enum request_state)to))));
-	if (rc == 0)
-		rc = request_record(db, h, request_event_name(event), comment);
-	if (rc == 0)
-		rc = request_log(db, log, h, comment ? json_pack("{s:s}", "comment", comment) : NULL);
-	if (rc == 0)
-		h->status = (enum request_state)to;
-	return rc;
+	return rc < 0 ? rc : request_stepped(db, h, event, log, comment);
 }
 
 int request_wake(struct db *db)

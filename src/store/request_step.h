@@ -27,6 +27,8 @@ int request_hold_open(struct db *db, const struct uuid *id, struct request_held 
 int request_log(struct db *db, enum audit_event event, const struct request_held *h, json_t *detail);
 /* Keeps who did WHAT: the name of an event of the state table, or another word that pages know ("vote"). COMMENT may be NULL. */
 int request_record(struct db *db, const struct request_held *h, const char *what, const char *comment);
+/* The caller has moved the status by the table in an update of its own: recorded and logged. */
+int request_stepped(struct db *db, struct request_held *h, enum request_event event, enum audit_event log, const char *comment);
 /* Moves the status by the table, records who did it, logs. */
 int request_step(struct db *db, struct request_held *h, enum request_event event, enum audit_event log, const char *comment);
 /* Approvals of some of several people are over: decided, or expired. */

@@ -134,16 +134,18 @@ static int approve_among(struct db *db, const struct request_held *h, const stru
 /* What a decision of a person means for the row, and the agent. */
 static int settle(struct db *db, struct request_held *h, const struct request_decision *d)
 {
-	int approve = d->event == REQUEST_EVENT_APPROVE;
-	int rc = request_step(db, h, d->event, approve ? AUDIT_KEY_APPROVED : AUDIT_KEY_DENIED, d->comment);
+	int approve = d->event == REQUEST_EVENT_APPROVE, to = request_next(h->status, d->event);
+	/* One new version of the row: each costs its place in a dozen indexes. After a denial, or when the key is asked for again, it takes all
+	 * approvals anew; what they said is in the history. */
+	int rc = to < 0 ? to : db_queue(db, "update key_request set status = $5, decided = now(), decided_by = $2, decided_by_name = $3,"
+		" comment = $4, approve_at = null, waits = null, votes_expire = null where id = $1", DB_ARGS(db_uuid_arg(&h->id),
+		db_uuid_arg(person(db, d)), db_text_arg(name_of(db, d)), db_text_arg(d->comment),
+		db_text_arg(request_state_name((enum request_state)to))));
 
 	if (rc == 0)
-		rc = db_queue(db, "update key_request set decided = now(), decided_by = $2, decided_by_name = $3, comment = $4,"
-			" approve_at = null, waits = null where id = $1", DB_ARGS(db_uuid_arg(&h->id),
-			db_uuid_arg(person(db, d)), db_text_arg(name_of(db, d)), db_text_arg(d->comment)));
-	/* After a denial, or when the key is asked for again, it takes all of them anew; what they said is in the history. */
+		rc = db_queue(db, "delete from key_vote where request = $1", DB_ARGS(db_uuid_arg(&h->id)));
 	if (rc == 0)
-		rc = request_drop_votes(db, &h->id);
+		rc = request_stepped(db, h, d->event, approve ? AUDIT_KEY_APPROVED : AUDIT_KEY_DENIED, d->comment);
 	if (rc == 0)
 		rc = approve ? order_add(db, &h->agent, "request-key", &h->asked, "") : order_nudge(db, &h->agent);
 	return rc;
