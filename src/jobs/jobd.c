@@ -59,8 +59,12 @@ static void run_for_all(struct db *db, const struct task *task, clock_us now)
 	json_array_foreach(tenants, i, row) {
 		struct uuid tenant;
 
+		int done = TASK_CHUNK;
+
 		/* One tenant's trouble is not the others'; a database that is away is everybody's. */
-		if (json_get_uuid(row, "id", &tenant) == 0 && task_run(db, task, &tenant, now) == ERR_UNAVAILABLE)
+		while (done == TASK_CHUNK && !stopping && json_get_uuid(row, "id", &tenant) == 0)
+			done = task_run(db, task, &tenant, now);
+		if (done == ERR_UNAVAILABLE)
 			break;
 	}
 	json_decref(tenants);

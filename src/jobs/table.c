@@ -16,12 +16,17 @@
 
 static int find_missing(struct db *db, clock_us now)
 {
-	return instance_find_missing(db, now - INSTANCE_MISSING_AFTER, NULL);
+	return instance_find_missing(db, now - INSTANCE_MISSING_AFTER, TASK_CHUNK);
+}
+
+static int missing_tenants(struct db *db, json_t **out)
+{
+	return instance_missing_tenants(db, clock_now() - INSTANCE_MISSING_AFTER, out);
 }
 
 static int expire_instances(struct db *db, clock_us now)
 {
-	return instance_expire(db, now - INSTANCE_EXPIRES_AFTER, NULL);
+	return instance_expire(db, now - INSTANCE_EXPIRES_AFTER, TASK_CHUNK);
 }
 
 static int add_up(struct db *db, clock_us now)
@@ -58,9 +63,9 @@ static int clean_changes(struct db *db, clock_us now)
 
 const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
-	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up },
+	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
 	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
-	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing },
+	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing, missing_tenants },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
 	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },

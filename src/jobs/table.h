@@ -12,9 +12,11 @@ struct task {
 	const char *name;
 	clock_us every;
 	int per_tenant;
-	int (*run)(struct db *db, clock_us now);         /* 0 or how much was done, or ERR_ */
+	int (*run)(struct db *db, clock_us now);         /* 0 or how much was done, or ERR_; TASK_CHUNK: there may be more, at once */
 	int (*tenants)(struct db *db, json_t **out);     /* [{id}] for whom there is something to do; NULL: that is asked of each */
 };
+
+#define TASK_CHUNK 100           /* what a task of many rows does in one transaction, so that nobody waits for it */
 
 extern const struct task tasks[];                        /* ends with a NULL name */
 

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "store/audit.h"
 #include "store/order.h"
+#include "store/timer.h"
 
 static const char *const reasons[] = {
 #define X(id, name, label) name,
@@ -74,19 +75,18 @@ int check_list(struct db *db, const struct list_query *query, json_t **page)
 	return list_page(db, &spec, query, page);
 }
 
-int check_send_due(struct db *db, clock_us now, int limit)
+int check_send_due(struct db *db, clock_us now, int limit, const json_t *except, struct uuid *at)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "with due as (select id from integrity_check where result is null and ordered is null and due <= $1"
-		" order by due limit $2 for update skip locked) update integrity_check c set ordered = now() from due where c.id = due.id"
-		" returning c.instance", DB_ARGS(db_time_arg(now), db_int_arg(limit)));
+		" and " TIMER_EXCEPT("instance", "$3") " order by due limit $2 for update skip locked) update integrity_check c set ordered = now()"
+		" from due where c.id = due.id returning c.instance", DB_ARGS(db_time_arg(now), db_int_arg(limit), db_json_arg(except)));
 
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
-		struct uuid instance = db_uuid(r, i, 0);
-
-		rc = order_add_for_instance(db, &instance, "check", NULL, "");
+		*at = db_uuid(r, i, 0);
+		rc = order_add_for_instance(db, at, "check", NULL, "");
 	}
 	rc = rc < 0 ? rc : (int)db_rows(r);
 	db_result_free(r);

@@ -58,8 +58,8 @@ int schedule_zones(struct db *db, json_t **out);
 /* The run that is due: a question for every instance that has a key of a policy with scheduled checks, spread so that the server is asked
  * by at most some twenty agents a second; missed runs are not caught up on. */
 int schedule_run(struct db *db, clock_us now);
-/* Asks those whose time has come. */
-int check_send_due(struct db *db, clock_us now, int limit);
+/* Asks those whose time has come, at most LIMIT, no instance of EXCEPT (ids; NULL: none). After a failure *AT is the instance it failed at. */
+int check_send_due(struct db *db, clock_us now, int limit, const json_t *except, struct uuid *at);
 /* Those that were not answered are not checked; old ones go. */
 int check_expire(struct db *db, clock_us now);
 

@@ -107,10 +107,10 @@ static int close_requests(struct db *db, const struct uuid *instance)
 }
 
 /* EACH instance that SQL changed gets a log entry. */
-static int change_all(struct db *db, const char *sql, clock_us before, enum audit_event event, int close, int *count)
+static int change_all(struct db *db, const char *sql, clock_us before, int limit, enum audit_event event, int close)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, sql, DB_ARGS(db_time_arg(before)));
+	int rc = db_query(db, &r, sql, DB_ARGS(db_time_arg(before), db_int_arg(limit)));
 
 	if (rc < 0)
 		return rc;
@@ -122,20 +122,27 @@ static int change_all(struct db *db, const char *sql, clock_us before, enum audi
 		if (rc == 0)
 			rc = audit_log(db, event, &(struct audit_object) { "instance", &id, db_text(r, i, 1) }, NULL);
 	}
-	if (rc == 0 && count)
-		*count = (int)db_rows(r);
+	rc = rc < 0 ? rc : (int)db_rows(r);
 	db_result_free(r);
 	return rc;
 }
 
-int instance_find_missing(struct db *db, clock_us before, int *count)
+/* What is chosen is locked: one that is heard meanwhile is left. */
+#define SOME(where) " where id in (select id from instance where " where " order by last_seen limit $2 for update skip locked)"
+
+int instance_find_missing(struct db *db, clock_us before, int limit)
 {
-	return change_all(db, "update instance set state = 'missing' where state = 'running' and last_seen < $1"
-		" returning id, host_name", before, AUDIT_INSTANCE_MISSING, 1, count);
+	return change_all(db, "update instance set state = 'missing'" SOME("state = 'running' and last_seen < $1") " returning id, host_name",
+		before, limit, AUDIT_INSTANCE_MISSING, 1);
 }
 
-int instance_expire(struct db *db, clock_us before, int *count)
+int instance_missing_tenants(struct db *db, clock_us before, json_t **out)
 {
-	return change_all(db, "delete from instance where state <> 'running' and last_seen < $1 returning id, host_name",
-		before, AUDIT_INSTANCE_DELETED, 0, count);
+	return db_get_rows(db, out, "select id from instance_missing_tenants($1)", DB_ARGS(db_time_arg(before)));
+}
+
+int instance_expire(struct db *db, clock_us before, int limit)
+{
+	return change_all(db, "delete from instance" SOME("state <> 'running' and last_seen < $1") " returning id, host_name", before, limit,
+		AUDIT_INSTANCE_DELETED, 0);
 }

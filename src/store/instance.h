@@ -13,10 +13,12 @@ int instance_list(struct db *db, const struct list_query *query, json_t **page);
 int instance_get(struct db *db, const struct uuid *id, json_t **out);
 /* What to call it: its host name, else the provider's id. *OUT, the caller's. ERR_NOT_FOUND. */
 int instance_name(struct db *db, const struct uuid *id, json_t **out);
+/* jobd, bound to none: [{id}] of tenants for which instance_find_missing finds some. */
+int instance_missing_tenants(struct db *db, clock_us before, json_t **out);
 /* jobd: instances that run but were not seen since BEFORE are missing: their volumes count as closed, open requests end.
- * *COUNT (may be NULL): how many. */
-int instance_find_missing(struct db *db, clock_us before, int *count);
-/* jobd: those missing or stopped since BEFORE leave the list, with their requests; devices stay. */
-int instance_expire(struct db *db, clock_us before, int *count);
+ * At most LIMIT, those not seen for the longest time first; how many. */
+int instance_find_missing(struct db *db, clock_us before, int limit);
+/* jobd: those missing or stopped since BEFORE leave the list, with their requests; devices stay. As above. */
+int instance_expire(struct db *db, clock_us before, int limit);
 
 #endif

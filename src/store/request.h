@@ -139,21 +139,24 @@ int request_handed_out(struct db *db, const struct uuid *instance, json_t **out)
  * does what policy/check.h says follows. ERR_CONFLICT where no key was handed out. */
 int request_checked(struct db *db, const struct uuid *id, const struct verdict *v, const json_t *facts, clock_us now);
 /* jobd: sends the orders whose announced time has come, asks for further checks where a key is being or was taken away, ends what
- * was not granted again in time, logs agents that do not answer. How many had something due. */
-int request_revocations_due(struct db *db, clock_us now, int limit);
+ * was not granted again in time, logs agents that do not answer. At most LIMIT, of which none is in EXCEPT (ids; NULL: none); how many had
+ * something due. After a failure *AT is the one it failed at. */
+int request_revocations_due(struct db *db, clock_us now, int limit, const json_t *except, struct uuid *at);
 /* RUN-4: the device goes to POLICY, and so does the image when it is not there. Load and judge again afterwards. Console. */
 int request_assign_policy(struct db *db, const struct uuid *id, const struct uuid *policy);
 /* Policies that have rules, whose name contains SEARCH (NULL: all), by name, at most 20: [{id, name, rules (the list), devices (number)}] */
 int request_policies(struct db *db, const char *search, json_t **out);
 int request_close(struct db *db, const struct uuid *id, const char *reason);
 /* jobd: [{id}] of at most LIMIT open requests of which something is due, the longest due first, each locked; those that another jobd
- * has locked are its. */
-int request_due(struct db *db, clock_us now, int limit, json_t **out);
+ * has locked are its. EXCEPT: ids that are left out; NULL: none. */
+int request_due(struct db *db, clock_us now, int limit, const json_t *except, json_t **out);
 /* jobd: the time for automatic approval has come (POL-4). V is the verdict of now on FACTS (borrowed, kept): satisfied still, it is
  * approved; otherwise it stays pending and says why. ERR_CONFLICT: no longer pending or due. C is from request_load_locked. */
 int request_approve_due(struct db *db, const struct request_case *c, const json_t *facts, const struct verdict *v, clock_us now);
 /* jobd: adds up what has changed since, for request_per_day, which is right before it as well. */
 int request_count_fold(struct db *db);
+/* jobd, bound to none: [{id}] of tenants for which there is something to add up. */
+int request_count_tenants(struct db *db, json_t **out);
 /* jobd: approvals of some of several that were due to expire are void; logged. */
 int request_void_votes(struct db *db, const struct request_case *c);
 

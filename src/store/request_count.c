@@ -17,6 +17,11 @@ int request_per_day(struct db *db, const char *zone, int days, json_t **out)
 		" order by n", DB_ARGS(db_text_arg(zone), db_int_arg(days)));
 }
 
+int request_count_tenants(struct db *db, json_t **out)
+{
+	return db_get_rows(db, out, "select id from request_count_tenants()", DB_NONE);
+}
+
 /* One statement: who counts meanwhile sees the changes or their sum, never both. */
 int request_count_fold(struct db *db)
 {

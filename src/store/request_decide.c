@@ -10,6 +10,7 @@
 #include "store/deep_security.h"
 #include "store/order.h"
 #include "store/request_step.h"
+#include "store/timer.h"
 
 static struct request_held held(const struct request_case *c)
 {
@@ -165,10 +166,10 @@ int request_approve_due(struct db *db, const struct request_case *c, const json_
 	return rc;
 }
 
-int request_due(struct db *db, clock_us now, int limit, json_t **out)
+int request_due(struct db *db, clock_us now, int limit, const json_t *except, json_t **out)
 {
-	return db_get_rows(db, out, "select id from key_request where due <= $1 order by due limit $2 for update skip locked",
-		DB_ARGS(db_time_arg(now), db_int_arg(limit)));
+	return db_get_rows(db, out, "select id from key_request where due <= $1 and " TIMER_EXCEPT("id", "$3") " order by due limit $2"
+		" for update skip locked", DB_ARGS(db_time_arg(now), db_int_arg(limit), db_json_arg(except)));
 }
 
 /* RUN-4 */

@@ -10,6 +10,7 @@
 #include "store/check.h"
 #include "store/order.h"
 #include "store/request_step.h"
+#include "store/timer.h"
 
 /* An agent that was told and does not say that the volume is closed is looked at again after this long. */
 #define ANSWER_WITHIN (5 * CLOCK_MINUTE)
@@ -248,19 +249,19 @@ static int step_one(struct db *db, const struct uuid *id, clock_us now)
 	return rc;
 }
 
-int request_revocations_due(struct db *db, clock_us now, int limit)
+int request_revocations_due(struct db *db, clock_us now, int limit, const json_t *except, struct uuid *at)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "select id from key_request where closed is null and phase in ('revoking', 'revoked')"
-		" and (recheck_at <= $1 or (revoke_at <= $1 and revoke_ordered is null and status = 'revoking')) order by id limit $2"
-		" for update skip locked", DB_ARGS(db_time_arg(now), db_int_arg(limit)));
+		" and (recheck_at <= $1 or (revoke_at <= $1 and revoke_ordered is null and status = 'revoking')) and "
+		TIMER_EXCEPT("id", "$3") " order by id limit $2 for update skip locked", DB_ARGS(db_time_arg(now), db_int_arg(limit),
+		db_json_arg(except)));
 
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
-		struct uuid id = db_uuid(r, i, 0);
-
-		rc = step_one(db, &id, now);
+		*at = db_uuid(r, i, 0);
+		rc = step_one(db, at, now);
 	}
 	rc = rc < 0 ? rc : (int)db_rows(r);
 	db_result_free(r);

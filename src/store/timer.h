@@ -7,9 +7,11 @@
 
 #include "store/db.h"
 
+/* SQL: COLUMN, a uuid, is not in the JSON array of argument N, which may be null. */
+#define TIMER_EXCEPT(column, n) "(" n "::json is null or " column " not in (select x::uuid from json_array_elements_text(" n "::json) as x))"
 #define TIMER_CHANNEL "keyward_timer"    /* notified when a time was set: db_listen */
 
-/* [{timer: "requests", "bulk", "revocations", "schedule" or "checks", tenant}] */
+/* [{timer: "requests", "revocations", "schedule" or "checks", tenant}] */
 int timer_due(struct db *db, json_t **out);
 /* Milliseconds by the database's clock until the next is due, 0 when one is; at most MOST. */
 int timer_wait(struct db *db, int64_t most, int64_t *ms);

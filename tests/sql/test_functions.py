@@ -31,6 +31,8 @@ DEFINERS = {
     "notice_tenants": {"keyward_jobs"},
     "device_proposal_apply": {"keyward_agent"},
     "device_proposal_settled": set(),
+    "instance_missing_tenants": {"keyward_jobs"},
+    "request_count_tenants": {"keyward_jobs"},
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 

@@ -268,7 +268,8 @@ static inline int judge(const struct machine *m, const struct uuid *id, int even
 
 /* One call on the connection `one`, in a transaction of its own; what it gave. */
 #define ALONE(role, tenant, call) \
-	__extension__ ({ struct db *one = as(role, tenant); int rc_ = (call); if (rc_ == 0) rc_ = db_commit(one); db_free(one); rc_; })
+	__extension__ ({ struct db *one = as(role, tenant); int rc_ = (call), end_ = rc_ < 0 ? rc_ : db_commit(one); db_free(one); \
+		end_ < 0 ? end_ : rc_; })
 
 static inline int decide(struct db *db, const struct uuid *id, enum request_event event, const char *comment)
 {

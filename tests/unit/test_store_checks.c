@@ -99,9 +99,11 @@ static int checked(const struct place *p, enum integrity integrity, clock_us now
 	return rc;
 }
 
+static struct uuid failed_at;    /* where a timer has failed: nowhere */
+
 static void revocations(const struct place *p, clock_us now)
 {
-	CHECK_INT(ALONE("keyward_jobs", &p->tenant, request_revocations_due(one, now, 100)), 0);
+	CHECK_INT(ALONE("keyward_jobs", &p->tenant, request_revocations_due(one, now, 100, NULL, &failed_at)), 0);
 }
 
 static void volume_closes(const struct place *p, const char *reason)
@@ -343,8 +345,8 @@ TEST(scheduled_run_happens_once, "INT-1")
 	CHECK_INT(ALONE("keyward_jobs", &p.tenant, schedule_run(one, now)), 0);
 	CHECK_TEXT("schedule open", CHECKS(p));
 	CHECK_TEXT("1", LOGGED(p, "integrity.run"));
-	CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_send_due(one, now, 100)), 0);
-	CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_send_due(one, now, 100)), 0);
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_send_due(one, now, 100, NULL, &failed_at)), 0);
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_send_due(one, now, 100, NULL, &failed_at)), 0);
 	CHECK_TEXT("1", ORDERS(p, "check"));
 	CHECK_INT(ALONE("keyward_agent", &p.tenant, check_answer(one, &p.instance, CHECK_BY_ORDER, 1, 1, 1)), 0);
 	CHECK_TEXT("schedule failed", CHECKS(p));
@@ -419,7 +421,7 @@ TEST(silence_does_not_escape_checks, "RUN-7,SEC-7,INT-2")
 		"status", "waiting");
 	struct heartbeat beat = { .agent = p.agent, .at = clock_now(), .volumes = open };
 
-	CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, NULL)), 0);
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, 100)), 0);
 	CHECK_TEXT("delivered good closed", STATUS(p));
 	/* It is back and still has the volume open: the key is in use again, and checked. */
 	CHECK_INT(ALONE("keyward_agent", &p.tenant, heartbeat_write(one, &beat, 1)), 0);
@@ -432,7 +434,7 @@ TEST(silence_does_not_escape_checks, "RUN-7,SEC-7,INT-2")
 	/* After a reboot it has not. */
 	put("update key_request set status = 'delivered', revoke_ordered = null, closed = null where tenant = $1",
 		DB_ARGS(db_uuid_arg(&p.tenant)));
-	CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, NULL)), 0);
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, 100)), 0);
 	beat.volumes = waiting;
 	beat.at = clock_now();
 	CHECK_INT(ALONE("keyward_agent", &p.tenant, heartbeat_write(one, &beat, 1)), 0);
@@ -456,7 +458,7 @@ TEST(a_machine_that_is_back_with_a_device_that_is_not_ours, "RUN-7,SEC-5")
 		json_t *open = json_pack("[{s:s,s:s}]", "device", "vol-1", "status", "open");
 		struct heartbeat beat = { .agent = p.agent, .at = clock_now(), .volumes = open };
 
-		CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, NULL)), 0);
+		CHECK_INT(ALONE("keyward_jobs", &p.tenant, instance_find_missing(one, clock_now() + CLOCK_MINUTE, 100)), 0);
 		put("update device set status = $2, luks_uuid = $3 where id = $1", DB_ARGS(db_uuid_arg(&p.device),
 			db_text_arg(cases[i].status), db_text_arg(cases[i].luks)));
 		CHECK_INT(ALONE("keyward_agent", &p.tenant, heartbeat_write(one, &beat, 1)), 0);

@@ -286,3 +286,101 @@ def test_automatic_approvals_by_three_jobd_at_once(server, world):
     assert count(server, "select count(*) from audit_entry where tenant = %s and event = 'key.approved-automatically'", world.tenant) == 199
     assert count(server, "select waits from key_request where tenant = %s and status = 'pending'", world.tenant)
     assert count(server, "select count(*) from key_decision where tenant = %s and decision = 'approve'", world.tenant) == 199
+
+
+def matching_policy(server, world):
+    """All the tenant's machines satisfy it; its approvals come after a time."""
+    policy = make_policy(server, world, "Timed", [{"type": "host.name", "conditions": [{"operator": "equals", "value": "web"}]}],
+                         on_match="manual-timeout", timeout_s=60)
+    run(server, "insert into policy_image (tenant, policy, image) values (%s, %s, %s)", world.tenant, policy, world.machine.image)
+    return policy
+
+
+def satisfy(server, world):
+    run(server, "update instance set image = %s, facts_at = now(), facts = '{\"agent\": {\"at\": \"2026-11-21T09:26:00Z\", \"values\":"
+        " {\"host.name\": \"web\"}}}' where tenant = %s", world.machine.image, world.tenant)
+
+
+@contextlib.contextmanager
+def poisoned(server, where):
+    """The database refuses to change requests WHERE."""
+    run(server, f"""create function poison() returns trigger language plpgsql as $$ begin raise exception 'poisoned'; end $$;
+        create trigger poison before update on key_request for each row when ({where}) execute function poison()""")
+    try:
+        yield
+    finally:
+        run(server, "drop function poison() cascade")
+
+
+def test_a_request_that_fails_holds_up_no_other(server, world):
+    # covers: POL-4, INT-2
+    policy = matching_policy(server, world)
+    many(server, world, 120, policy)
+    satisfy(server, world)
+    bad = [count(server, "select id from key_request where tenant = %s order by id offset %s limit 1", world.tenant, n) for n in (0, 70)]
+    revoked = make_request(server, world)
+    other = make_request(server, world, Machine(server, world.tenant))
+    run(server, "update key_request set status = 'revoking', revoke_by = 'check', revoke_at = now() + interval '1 day' where id in (%s, %s)",
+        revoked, other)
+    with poisoned(server, "OLD.id in ('%s', '%s', '%s') and NEW.due is not distinct from OLD.due" % (*bad, revoked)):
+        run(server, "update key_request set approve_at = now() - interval '1 second' where tenant = %s and status = 'pending'", world.tenant)
+        run(server, "update key_request set revoke_at = now() - interval '1 second' where id = %s", other)
+        run(server, "alter table key_request disable trigger poison; update key_request set revoke_at = now() - interval '1 second'"
+            f" where id = '{revoked}'; alter table key_request enable trigger poison")
+        run(server, "select pg_notify('keyward_timer', '')")
+        until(lambda: count(server, "select count(*) from key_request where tenant = %s and status = 'approved'", world.tenant) == 118)
+        until(lambda: count(server, "select revoke_ordered from key_request where id = %s", other))
+        assert [status(server, r) for r in bad] == ["pending", "pending"]
+        assert count(server, "select revoke_ordered from key_request where id = %s", revoked) is None
+    log = (server.state / "log" / "jobd.log").read_text() if (server.state / "log" / "jobd.log").exists() else \
+        "".join(p.read_text() for p in (server.state / "log").iterdir() if p.name.startswith("jobd"))
+    for request in (*bad, revoked):
+        lines = [x for x in log.splitlines() if str(request) in x and "could not be done" in x]
+        assert 1 <= len(lines) < 20, f"{len(lines)} lines about {request}"
+
+
+THOUSANDS = 10_000
+
+
+def test_ten_thousand_pending(server, world):
+    # covers: RUN-9, RUN-1, PERF-2, LOG-3
+    policy = make_policy(server, world, "Fleet", RULES[:1])
+    many(server, world, THOUSANDS, policy)
+    # Machines that are heard of all the time.
+    run(server, "update instance set last_seen = now() + interval '1 hour' where tenant = %s", world.tenant)
+    run(server, "analyze key_request, device, instance")
+    c = user(server, world)
+    first = c.api("/instances?status=pending&limit=25").json["list"]
+    assert len(first["rows"]) == 25 and first["next"]
+    assert "1,000" in c.get("/instances").text or "1000" in c.get("/instances").text
+    assert len(c.api("/instances?status=pending&search=fleet-77&limit=200").json["list"]["rows"]) == 111
+    # Nothing of all these is lost or said twice by paging.
+    where = c.post("/requests/select", decision="approve", scope="all", policy=policy).header("location")
+    document = c.api(where).json
+    assert document["bulk"]["total"] == THOUSANDS
+    seen, page = set(), f"{where}/list?limit=200"
+    for _ in range(3):
+        part = c.api(page).json["list"]
+        seen |= {r["device"]["name"] for r in part["rows"]}
+        page = part["next"]
+    assert len(seen) == 600
+    assert c.api(where, {"comment": "after the storm"}).status == 200
+    # Killed in the middle, and again; others work meanwhile.
+    for share in (0.1, 0.4):
+        until(lambda: c.api(where).json["bulk"]["open"] < THOUSANDS * (1 - share))
+        server.kill("jobd")
+        assert c.api("/instances?status=pending").status == 200 and c.api("/devices").status == 200
+        b = c.api(where).json["bulk"]
+        assert not b["done"] and 0 < b["open"] < THOUSANDS and b["percent"] > 0
+        server.start("jobd")
+    until(lambda: c.api(where).json["bulk"]["done"], 900)
+    b = c.api(where).json["bulk"]
+    assert (b["decided"], b["open"], b["changed"], b["refused"]) == (THOUSANDS, 0, 0, 0), b
+    for what in ("select count(*) from key_request where tenant = %s and status = 'approved'",
+                 "select count(*) from audit_entry where tenant = %s and event = 'key.approved'",
+                 "select count(distinct object_id) from audit_entry where tenant = %s and event = 'key.approved'",
+                 "select count(*) from key_decision where tenant = %s and decision = 'approve'",
+                 "select count(distinct request) from key_decision where tenant = %s and decision = 'approve'"):
+        assert count(server, what, world.tenant) == THOUSANDS, what
+    slug = count(server, "select slug from tenant where id = %s", world.tenant)
+    assert "none altered, none missing" in server.keyward("audit", "verify", slug)
