@@ -10,7 +10,8 @@
 #include "store/bulk.h"
 
 #define CHUNK 100
-#define TIME_MOST (20 * CLOCK_SECOND)    /* well within the lease */
+#define TIME_MOST (20 * CLOCK_SECOND)
+#define LEASE (15 * CLOCK_SECOND)        /* from chunk to chunk */
 
 static int step(struct work *w, const struct uuid *id, int limit)
 {
@@ -24,6 +25,8 @@ static int step(struct work *w, const struct uuid *id, int limit)
 	actor.name = name;
 	if (rc == 0)
 		rc = db_begin(w->db, &w->job->tenant, &actor);
+	if (rc == 0)
+		rc = job_keep(w->db, &w->job->id, LEASE);
 	taken = rc < 0 ? rc : bulk_step(w->db, id, limit);
 	rc = taken < 0 ? taken : db_commit(w->db);
 	db_rollback(w->db);

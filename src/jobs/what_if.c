@@ -11,6 +11,7 @@
 #include "store/what_if.h"
 
 #define STEP 250                         /* requests per transaction */
+#define LEASE (15 * CLOCK_SECOND)        /* from step to step */
 #define TURN (20 * CLOCK_SECOND)         /* then another job gets the thread; well within the lease */
 
 struct run {
@@ -116,6 +117,8 @@ static int step(struct work *w, struct run *run, int *more)
 	json_t *row = NULL, *rows = NULL;
 	int rc = work_begin(w);
 
+	if (rc == 0)
+		rc = job_keep(w->db, &w->job->id, LEASE);
 	if (rc == 0)
 		rc = what_if_take(w->db, &run->id, &row);
 	if (rc == 0 && run->rules == NULL)

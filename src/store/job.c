@@ -60,6 +60,11 @@ int job_finish(struct db *db, const struct uuid *id)
 	return call(db, "select job_finish($1)", DB_ARGS(db_uuid_arg(id)));
 }
 
+int job_keep(struct db *db, const struct uuid *id, clock_us lease)
+{
+	return db_queue(db, "select job_keep($1, $2 * interval '1 microsecond')", DB_ARGS(db_uuid_arg(id), db_int_arg(lease)));
+}
+
 int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us retry)
 {
 	return call(db, "select job_fail($1, $2, $3)", DB_ARGS(db_uuid_arg(id), db_text_arg(error), db_time_arg(retry)));

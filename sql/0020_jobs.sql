@@ -11,3 +11,9 @@ CREATE FUNCTION request_count_tenants() RETURNS TABLE (id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$ SELECT DISTINCT c.tenant FROM request_count_change c $$;
 GRANT EXECUTE ON FUNCTION instance_missing_tenants(timestamptz), request_count_tenants() TO keyward_jobs;
+
+-- Long jobs take a short lease and prolong it as they go on: what a killed jobd had is taken over soon.
+CREATE FUNCTION job_keep(kept uuid, lease interval) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
+AS $$ UPDATE job SET locked_until = now() + lease WHERE id = kept AND state = 'waiting' $$;
+GRANT EXECUTE ON FUNCTION job_keep(uuid, interval) TO keyward_jobs;
