@@ -11,6 +11,8 @@ static const struct option_row rows[] = {
 	{ 0, "conf", OPTION_TEXT, AT(conf), "FILE", "configuration file (" AGENT_CONF_PATH ")", .values = OPTION_FILES },
 	{ 0, "state", OPTION_TEXT, AT(state), "DIR", "folder of the registration (" AGENT_STATE_PATH ")",
 		.values = OPTION_FOLDERS },
+	{ 0, "log-file", OPTION_TEXT, AT(log_file), "FILE", "log into FILE; goes over the file's log_file",
+		.values = OPTION_FILES },
 	{ 0, "log-level", OPTION_TEXT, AT(log_level), "LEVEL", "debug, info, warning or error; goes over the file's",
 		.values = "debug info warning error" },
 };

@@ -93,6 +93,25 @@ int daemon_log_level(struct daemon *a, const char *name)
 	return 0;
 }
 
+/* Standard error is where the log goes, also for the programs that this one starts. A file that was moved away is left to them. */
+static int open_log(const struct daemon *a)
+{
+	const char *path = agent_conf_text(&a->g.conf, AGENT_LOG_FILE);
+	enum log_level level;
+	int fd;
+
+	if (*path == '\0')
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
+		return err_set(ERR_IO, "the log file %s cannot be used: %s", path, strerror(errno));
+	close(fd);
+	log_open("agent", LOG_LEVEL_INFO);
+	if (log_level_parse(a->log_level, &level) == 0)
+		log_set_level(level);
+	return 0;
+}
+
 static void reload(struct daemon *a)
 {
 	struct agent_conf fresh;
@@ -102,6 +121,8 @@ static void reload(struct daemon *a)
 	/* Who sends the signal may also have changed what is to be encrypted. */
 	a->provision_due = 1;
 	a->provision_at = 0;
+	if (open_log(a) < 0)
+		log_error("the log goes on where it was", "reason", err_text(), NULL);
 	if (a->g.conf_path == NULL && access(AGENT_CONF_PATH, F_OK) < 0)
 		return;
 	if (agent_conf_load(a->g.conf_path ? a->g.conf_path : AGENT_CONF_PATH, &fresh) < 0) {
@@ -509,6 +530,10 @@ static int start(struct daemon *a, const struct daemon_options *o)
 	a->g.wake_fd = a->signal_fd;
 	if (o->log_level)
 		rc = agent_conf_set(&a->g.conf, "log_level", o->log_level);
+	if (rc == 0 && o->log_file)
+		rc = agent_conf_set(&a->g.conf, "log_file", o->log_file);
+	if (rc == 0)
+		rc = open_log(a);
 	if (rc == 0)
 		rc = daemon_log_level(a, agent_conf_text(&a->g.conf, AGENT_LOG_LEVEL));
 	lock = rc == 0 ? guest_lock(&a->g, "agent") : rc;

@@ -1,4 +1,5 @@
-/* ask.c - the questions of keyward-config on a terminal (CFG-1). An empty answer takes what stands in brackets. */
+/* ask.c - the questions of keyward-config on a terminal (CFG-1). An empty answer takes what stands in brackets; each answer is checked at
+ * once and asked for again with the reason. Nothing is done before the last question, which says what will be. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,29 +12,55 @@
 
 #define LINE_MAX_BYTES 1024
 
+/* The input's end is no answer; neither is Ctrl-C, which tool_failed knows. */
+static int ended(void)
+{
+	return err_set(ERR_INVALID, tool_interrupted() ? "interrupted" : "the input has ended");
+}
+
 static int read_line(char out[static LINE_MAX_BYTES])
 {
-	if (fgets(out, LINE_MAX_BYTES, stdin) == NULL)
-		return err_set(ERR_INVALID, "the input has ended");
+	if (fgets(out, LINE_MAX_BYTES, stdin) == NULL || tool_interrupted())
+		return ended();
 	out[strcspn(out, "\r\n")] = '\0';
 	return 0;
 }
 
-/* *OUT stays when the answer is empty and it has a value. */
-static int ask_text(const char *question, const char *standard, const char **out)
+/* Asks until CHECK (NULL: none) finds nothing wrong; it says what is by err_text(). *OUT lives as long as the process, like the options
+ * from the command line. */
+static int ask_text(struct tool *t, const char *question, const char *standard, int (*check)(struct tool *, const char *),
+	const char **out)
 {
-	char line[LINE_MAX_BYTES];
+	/* A copy: what it is taken from may change with the answer. */
+	char line[LINE_MAX_BYTES], usual[LINE_MAX_BYTES];
 	int rc;
 
-	do {
-		printf(standard && *standard ? "%s [%s]: " : "%s: ", question, standard);
+	snprintf(usual, sizeof usual, "%s", standard ? standard : "");
+	for (;;) {
+		printf(*usual ? "%s [%s]: " : "%s: ", question, usual);
 		fflush(stdout);
 		rc = read_line(line);
-	} while (rc == 0 && line[0] == '\0' && !(standard && *standard));
-	/* Lives as long as the process, like the options from the command line. */
-	if (rc == 0)
-		*out = mem_strdup(line[0] ? line : standard);
-	return rc;
+		if (rc < 0)
+			return rc;
+		if (line[0] == '\0')
+			memcpy(line, usual, sizeof line);
+		rc = check ? check(t, line) : 0;
+		if (tool_interrupted())
+			return ended();
+		if (rc == 0)
+			break;
+		printf("  %s\n", err_text());
+	}
+	*out = mem_strdup(line);
+	return 0;
+}
+
+/* Of an answer that is no option. */
+static void forget(const char *answer)
+{
+	union { const char *read; char *write; } a = { .read = answer };
+
+	free(a.write);
 }
 
 static int ask_yes(const char *question, int standard, int *out)
@@ -49,6 +76,7 @@ static int ask_yes(const char *question, int standard, int *out)
 			return rc;
 		if (strchr("yYnN", line[0]))
 			break;
+		printf("  Please answer y or n.\n");
 	}
 	*out = line[0] ? line[0] == 'y' || line[0] == 'Y' : standard;
 	return 0;
@@ -59,6 +87,7 @@ int ask_passphrase(const char *prompt, struct secret **out)
 	struct termios old, quiet;
 	struct secret *s = secret_new(LINE_MAX_BYTES);
 	size_t len = 0;
+	ssize_t n = 0;
 	int hidden = tcgetattr(STDIN_FILENO, &old) == 0;
 
 	quiet = old;
@@ -69,47 +98,133 @@ int ask_passphrase(const char *prompt, struct secret **out)
 	printf("%s", prompt);
 	fflush(stdout);
 	/* Not through stdio, whose buffer would keep it. */
-	while (len + 1 < s->len && read(STDIN_FILENO, s->data + len, 1) == 1 && s->data[len] != '\n')
+	while (len + 1 < s->len && (n = read(STDIN_FILENO, s->data + len, 1)) == 1 && s->data[len] != '\n')
 		len++;
+	/* Also when Ctrl-C has ended it: nobody is left with a terminal that shows nothing. */
 	if (hidden)
 		tcsetattr(STDIN_FILENO, TCSANOW, &old);
 	putchar('\n');
 	s->data[len] = '\0';
-	if (len == 0) {
+	if (n != 1 || len == 0) {
 		secret_free(s);
-		return err_set(ERR_INVALID, "no passphrase was given");
+		return n != 1 ? ended() : err_set(ERR_NOT_FOUND, "no passphrase was given");
 	}
 	*out = s;
 	return 0;
 }
 
-static int ask_provider(struct tool *t)
+static int check_provider(struct tool *t, const char *name)
+{
+	return guest_provider(&t->g, name);
+}
+
+static int check_account(struct tool *t, const char *text)
+{
+	struct uuid id;
+
+	return uuid_parse(text, &id) == 0 ? 0
+		: err_set(ERR_INVALID, "That is no account ID: it looks like 0190a5c4-7d10-7abc-8123-456789abcdef, and the console shows it under"
+			" User Management.");
+}
+
+/* 1 when the only thing between us and the server is a certificate, and a file that vouches for it was named; 0 when not. */
+static int offer_ca(struct tool *t)
+{
+	const char *file = NULL;
+	int taken = 0;
+
+	if (link_failed_at(t->g.link) != LINK_TLS || !link_advice(t->g.link))
+		return 0;
+	printf("  %s\n  %s\n", err_text(), link_advice(t->g.link));
+	if (ask_text(t, "CA file (PEM; empty: another URL)", NULL, NULL, &file) < 0)
+		return 0;
+	if (*file && (file[0] != '/' || access(file, R_OK) < 0))
+		printf("  %s cannot be read; its whole path from / is needed.\n", file);
+	else if (*file)
+		taken = agent_conf_set(&t->g.conf, "ca_file", file) == 0;
+	forget(file);
+	return taken;
+}
+
+/* Whether the agent service is there, and can be trusted. */
+static int check_url(struct tool *t, const char *url)
 {
 	int rc;
 
-	show_plugins(t);
 	do {
-		rc = ask_text("Provider plug-in", t->g.provider->name, &t->o.csp);
-		if (rc < 0 || guest_provider(&t->g, t->o.csp) == 0)
-			break;
-		printf("%s\n", err_text());
-	} while (1);
+		rc = guest_connect(&t->g, url, agent_conf_text(&t->g.conf, AGENT_CA_FILE),
+			agent_conf_flag(&t->g.conf, AGENT_IGNORE_SSL_ERRORS));
+		if (rc < 0)
+			return rc;
+		link_set_limit(t->g.link, LINK_SECONDS, 1);
+		rc = link_try(t->g.link);
+	} while (rc < 0 && !tool_interrupted() && offer_ca(t));
+	guest_unlink(&t->g);
 	return rc;
+}
+
+static int check_timeout(struct tool *t, const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end || n < 1 || n > 525600)
+		return err_set(ERR_INVALID, "A whole number of minutes, from 1 to 525600.");
+	t->o.timeout = n;
+	return 0;
 }
 
 static int ask_registration(struct tool *t)
 {
-	int rc = ask_provider(t);
+	const char *present = t->o.url ? t->o.url : agent_conf_text(&t->g.conf, AGENT_URL);
+	int rc;
 
+	show_plugins(t);
+	rc = ask_text(t, "Provider plug-in", t->g.provider->name, check_provider, &t->o.csp);
 	if (rc == 0)
-		rc = ask_text("Account ID", t->o.account ? t->o.account : agent_conf_text(&t->g.conf, AGENT_ACCOUNT),
+		rc = ask_text(t, "Account ID", t->o.account ? t->o.account : agent_conf_text(&t->g.conf, AGENT_ACCOUNT), check_account,
 			&t->o.account);
 	if (rc == 0)
-		rc = ask_text("Web Service URL", t->o.url ? t->o.url : agent_conf_text(&t->g.conf, AGENT_URL), &t->o.url);
-	while (rc == 0 && t->passphrase == NULL)
-		if (ask_passphrase("Provisioning passphrase: ", &t->passphrase) < 0 && feof(stdin))
-			rc = ERR_INVALID;
+		rc = ask_text(t, "Web Service URL", *present ? present : agent_conf_text(&t->g.conf, AGENT_SAAS_URL), check_url, &t->o.url);
+	while (rc == 0 && t->passphrase == NULL) {
+		rc = ask_passphrase("Provisioning passphrase: ", &t->passphrase);
+		if (rc == ERR_NOT_FOUND)
+			rc = 0;
+	}
 	return rc;
+}
+
+static int ask_timeout(struct tool *t)
+{
+	char standard[16];
+	const char *answer = NULL;
+	int rc;
+
+	if (!t->o.with_provisioning && !t->o.mount)
+		return 0;
+	snprintf(standard, sizeof standard, "%ld", t->o.timeout);
+	rc = ask_text(t, "Wait at most how many minutes?", standard, check_timeout, &answer);
+	forget(answer);
+	return rc;
+}
+
+/* What will be done, before it is. */
+static int confirm(struct tool *t)
+{
+	int go = 1, rc;
+
+	printf("\nThis will be done:\n");
+	if (t->o.register_)
+		printf("  register this machine (%s) with account %s at %s, provider %s%s\n", t->g.who.instance_id, t->o.account, t->o.url,
+			t->g.provider->name, t->o.force ? "; its present identity is replaced" : "");
+	if (t->o.publish)
+		printf("  tell the server which devices there are\n");
+	if (t->o.with_provisioning)
+		printf("  wait for devices to be encrypted in the console, and encrypt them, for at most %ld minutes\n", t->o.timeout);
+	if (t->o.mount)
+		printf("  ask for the keys and mount the volumes\n");
+	rc = ask_yes("Go on?", 1, &go);
+	return rc < 0 ? rc : go ? 0 : err_set(ERR_INVALID, "nothing was done");
 }
 
 int ask_options(struct tool *t)
@@ -117,6 +232,7 @@ int ask_options(struct tool *t)
 	int rc = 0;
 
 	setvbuf(stdin, NULL, _IONBF, 0);
+	t->asks = 1;
 	if (t->g.registered) {
 		printf("This machine is registered already (%s).\n", t->g.reg.url);
 		rc = ask_yes("Register anew, with a new identity?", 0, &t->o.force);
@@ -130,5 +246,7 @@ int ask_options(struct tool *t)
 		rc = ask_yes("Wait for provisioning?", 1, &t->o.with_provisioning);
 	if (rc == 0)
 		rc = ask_yes("Mount the volumes here?", t->o.with_provisioning, &t->o.mount);
-	return rc;
+	if (rc == 0)
+		rc = ask_timeout(t);
+	return rc == 0 ? confirm(t) : rc;
 }

@@ -44,6 +44,8 @@
 	X(VOLUME_PROGRAM, "volume_program", PATH, "", 0, 0, "program of the user-space engine; empty: the installed one") \
 	X(FACTS_PROGRAM, "facts_program", PATH, "", 0, 0, "program that gathers the facts; empty: the installed one") \
 	X(WIPE, "wipe", FLAG, "no", 0, 0, "yes: overwrite a device with random bytes before it is encrypted") \
+	X(LOG_FILE, "log_file", PATH, "", 0, 0, \
+		"file that keyward-agent logs into instead of standard error (the journal); opened again at SIGHUP") \
 	X(LOG_LEVEL, "log_level", LEVEL, "info", 0, 0, "debug, info, warning or error")
 
 enum agent_setting {

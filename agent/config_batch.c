@@ -132,9 +132,7 @@ enum tool_exit batch_propose(struct tool *t)
 		return code;
 	}
 	enrol_wake_agent(&t->g);
-	if (t->o.with_provisioning && count(t->batch, PROPOSED) + count(t->batch, WAITING) > 0)
-		return TOOL_OK;
-	return batch_show(t);
+	return t->o.with_provisioning ? TOOL_OK : batch_show(t);
 }
 
 void batch_ended(struct tool *t, const char *device, const char *reason)

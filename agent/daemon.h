@@ -11,7 +11,7 @@
 
 struct daemon_options {
 	int help, version, facts;
-	const char *conf, *state, *log_level;
+	const char *conf, *state, *log_level, *log_file;
 };
 
 /* agent_options.c */

@@ -36,6 +36,8 @@ int enrol_take_secret(const char *name, struct secret *given, const char *file, 
 	return 0;
 }
 
+#define PASSPHRASE_TRIES 3
+
 static const char *first(const char *a, const char *b)
 {
 	return a && *a ? a : b;
@@ -170,6 +172,19 @@ static enum tool_exit keep_old(struct tool *t)
 	return done(t, 1);
 }
 
+/* A person who has mistyped the passphrase need not begin anew. 1: there is another one. */
+static int ask_again(struct tool *t)
+{
+	static int left = PASSPHRASE_TRIES;
+
+	if (!t->asks || --left == 0)
+		return 0;
+	printf("The server does not take it: %s\n", err_text());
+	secret_free(t->passphrase);
+	t->passphrase = NULL;
+	return ask_passphrase("Provisioning passphrase: ", &t->passphrase) == 0;
+}
+
 enum tool_exit enrol(struct tool *t)
 {
 	struct registration s = { .key = NULL };
@@ -183,7 +198,9 @@ enum tool_exit enrol(struct tool *t)
 	if (rc == 0)
 		rc = take_key(t, &s);
 	if (rc == 0)
-		rc = speak(t, &s);
+		do
+			rc = speak(t, &s);
+		while (rc == ERR_UNAUTHENTICATED && ask_again(t));
 	if (rc == 0)
 		rc = keep(t, &s);
 	if (rc < 0)

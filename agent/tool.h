@@ -46,6 +46,7 @@ struct tool {
 	struct secret *passphrase;       /* with a zero byte at its end; NULL while not known */
 	struct secret *new_credentials, *original_credentials;   /* "K=V,..." likewise */
 	clock_us until;                  /* clock_ticks(): the time limit */
+	int asks;                        /* a person answers on the terminal */
 	struct tool_batch *batch;        /* what --devices says; NULL without */
 	json_t *result;                  /* what --json prints at the end: each action adds its members */
 };
@@ -109,9 +110,9 @@ enum tool_exit show_devices(struct tool *t);
 enum tool_exit show_status(struct tool *t);
 enum tool_exit show_plugins(struct tool *t);
 
-/* Fills in the options by asking. ERR_INVALID when the input ends. */
+/* Fills in the options by asking. ERR_INVALID when the input ends, or nothing shall be done. */
 int ask_options(struct tool *t);
-/* One line without echo; *OUT as t->passphrase. */
+/* One line without echo; *OUT as t->passphrase. ERR_NOT_FOUND for an empty one; ERR_INVALID when the input has ended. */
 int ask_passphrase(const char *prompt, struct secret **out);
 
 #endif

@@ -2,7 +2,10 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -12,11 +15,26 @@
 static const char *process = "keyward";
 static enum log_level threshold = LOG_LEVEL_INFO;
 static const char *const level_names[] = { "debug", "info", "warning", "error" };
+/* As syslog(3) and the journal count them. */
+static const char level_numbers[] = { '7', '6', '4', '3' };
+static int to_journal;
+
+/* systemd says which stream is the journal's: standard error may have gone elsewhere since (systemd.exec(5)). */
+static int is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0
+		&& st.st_dev == device && st.st_ino == inode;
+}
 
 void log_open(const char *name, enum log_level least)
 {
 	process = name;
 	threshold = least;
+	to_journal = is_journal();
 }
 
 void log_set_level(enum log_level least)
@@ -76,7 +94,11 @@ static void write_line(enum log_level level, const char *event, va_list ap)
 	const char *name;
 
 	clock_text(clock_now(), now);
-	buf_printf(&line, "%s %s %s %s", now, process, level_names[level], event);
+	/* The journal keeps time and level by itself. */
+	if (to_journal)
+		buf_printf(&line, "<%c>%s %s", level_numbers[level], process, event);
+	else
+		buf_printf(&line, "%s %s %s %s", now, process, level_names[level], event);
 	while ((name = va_arg(ap, const char *)) != NULL) {
 		buf_printf(&line, " %s=", name);
 		add_value(&line, va_arg(ap, const char *));

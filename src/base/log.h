@@ -3,13 +3,15 @@
  *     log_info("agent registered", "tenant", tenant_text, "agent", agent_text, NULL);
  *     2026-11-21T09:30:00.000Z keyd info agent registered tenant=... agent="..."
  *
+ * Where standard error is systemd's journal, which keeps time and level by itself: <6>keyd agent registered tenant=...
+ *
  * Values are quoted where needed and control characters escaped, so a line is always one event. Never pass a secret. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
-/* NAME of the process, shown in each line; it must live as long as the process. */
+/* NAME of the process, shown in each line; it must live as long as the process. To be called again when standard error goes elsewhere. */
 void log_open(const char *name, enum log_level least);
 void log_set_level(enum log_level least);
 int log_level_parse(const char *name, enum log_level *out);  /* "debug", "info", "warning", "error" */

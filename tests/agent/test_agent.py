@@ -314,33 +314,6 @@ def test_proxy_of_the_environment_is_used_but_not_for_this_machine(guest):
         assert p.returncode == 3 and "nobody answers at agents.localhost" in err, err
 
 
-def test_interactive_questions_lead_to_a_registration(tenant, guest):
-    # covers: CFG-1
-    import pty
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(guest.programs / "keyward-config",
-                 ["keyward-config", "--conf", str(guest.conf), "--state", str(guest.state)])
-    seen = b""
-    for question, answer in ((b"plug-in", ""), (b"Account ID", tenant.account), (b"Web Service URL", guest.url),
-                             (b"passphrase", tenant.passphrase), (b"Publish", ""), (b"Wait for", "n"), (b"Mount", "n")):
-        while question not in seen:
-            seen += os.read(fd, 4096)
-        seen = seen[seen.index(question) + len(question):]
-        os.write(fd, answer.encode() + b"\n")
-    rest = b""
-    try:
-        while chunk := os.read(fd, 4096):
-            rest += chunk
-    except OSError:
-        pass
-    _, status = os.waitpid(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0, rest
-    assert b"Registered as agent" in rest and b"Inventory published" in rest
-    assert tenant.passphrase.encode() not in rest
-    assert tenant.device(guest)["status"] == "not-configured"
-
-
 # Inventory
 
 def test_inventory_shows_devices_and_never_offers_the_system(tenant, guest):
