@@ -20,6 +20,9 @@
 #include "proto/crypto.h"
 
 #define SYS "/sys/class/block"
+#define PAGE_HEAD 4              /* of a page of vital product data (SPC-3, 7.6) */
+#define PAGE_MAX 256
+#define SERIAL_PAGE 0x80
 #define SECTOR 512               /* of the "size" attribute, whatever the device's own */
 
 static int attribute(const char *name, const char *what, char *out, size_t size)
@@ -86,6 +89,51 @@ static void set_id(char out[static PROTO_ID_MAX + 1], const char *scheme, const 
 	}
 }
 
+int block_serial_page(const unsigned char *page, size_t len, char *out, size_t size)
+{
+	size_t n = len >= PAGE_HEAD ? (size_t)(page[2] << 8 | page[3]) : 0, used = 0;
+
+	if (len < PAGE_HEAD || page[1] != SERIAL_PAGE || n > len - PAGE_HEAD)
+		return 0;
+	for (size_t i = 0; i < n && used + 1 < size; i++)
+		if (page[PAGE_HEAD + i] > ' ' && page[PAGE_HEAD + i] < 0x7f)
+			out[used++] = (char)page[PAGE_HEAD + i];
+	out[used] = '\0';
+	return used > 0;
+}
+
+/* Where a SCSI disk has no name of its own for the kernel to tell, its serial number is still in its vital product data. */
+static int scsi_serial(const char *name, char *out, size_t size)
+{
+	unsigned char page[PAGE_MAX];
+	char path[PATH_MAX];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, SYS "/%s/device/vpd_pg80", name);
+	f = fopen(path, "re");
+	if (f) {
+		n = fread(page, 1, sizeof page, f);
+		fclose(f);
+	}
+	return block_serial_page(page, n, out, size);
+}
+
+/* SCSI hosts are numbered in order of discovery: of "host0", "target0:0:0" and "0:0:0:0" only the last one's end counts. */
+const char *block_bus_part(const char *part)
+{
+	unsigned host, bus, target, lun;
+	int end = 0;
+
+	if (begins(part, "virtio") || sscanf(part, "target%u:%u:%u", &host, &bus, &target) == 3)
+		return "";
+	if (sscanf(part, "host%u%n", &host, &end) == 1 && part[end] == '\0')
+		return "";
+	if (sscanf(part, "%u:%u:%u:%u%n", &host, &bus, &target, &lun, &end) == 4 && part[end] == '\0')
+		return strchr(part, ':') + 1;
+	return part;
+}
+
 /* The device's place on the bus, without the parts that are numbered in order of discovery. */
 static void place_on_bus(const char *name, char out[static PATH_MAX])
 {
@@ -97,11 +145,11 @@ static void place_on_bus(const char *name, char out[static PATH_MAX])
 	if (realpath(path, real) == NULL)
 		return;
 	while ((part = strsep(&rest, "/")) != NULL) {
-		if (*part == '\0' || strcmp(part, "sys") == 0 || strcmp(part, "devices") == 0 || begins(part, "virtio"))
+		if (strcmp(part, "sys") == 0 || strcmp(part, "devices") == 0 || *block_bus_part(part) == '\0')
 			continue;
 		if (strcmp(part, "block") == 0)
 			break;
-		strcat(strcat(out, "/"), part);
+		strcat(strcat(out, "/"), block_bus_part(part));
 	}
 }
 
@@ -136,6 +184,10 @@ static void id_of_disk(const char *name, char out[static PROTO_ID_MAX + 1])
 			set_id(out, sources[i].scheme, text);
 			return;
 		}
+	if (scsi_serial(name, text, sizeof text)) {
+		set_id(out, "serial", text);
+		return;
+	}
 	place_on_bus(name, text);
 	if (text[0])
 		set_id(out, "bus", text + 1);

@@ -647,4 +647,24 @@ TEST(kernel_messages_tell_of_disks, "AGT-1")
 	CHECK_INT(hotplug_changed(-1), 0);
 }
 
+TEST(scsi_disks_are_known_by_what_does_not_change, "CSP-2")
+{
+	static const unsigned char page[] = { 0, 0x80, 0, 8, ' ', 'W', 'D', '-', '4', '2', ' ', 1 };
+	static const struct { const char *part, *kept; } parts[] = {
+		{ "host12", "" }, { "target12:0:3", "" }, { "12:0:3:1", "0:3:1" }, { "virtio4", "" }, { "0000:00:06.0", "0000:00:06.0" },
+		{ "ata2", "ata2" }, { "pci0000:00", "pci0000:00" }, { "hosted", "hosted" },
+	};
+	char text[16];
+
+	CHECK_INT(block_serial_page(page, sizeof page, text, sizeof text), 1);
+	CHECK_STR(text, "WD-42");
+	CHECK_INT(block_serial_page(page, sizeof page, text, 4), 1);
+	CHECK_STR(text, "WD-");
+	CHECK_INT(block_serial_page(page, sizeof page - 1, text, sizeof text), 0);
+	CHECK_INT(block_serial_page(page, 3, text, sizeof text), 0);
+	CHECK_INT(block_serial_page((const unsigned char[]){ 0, 0x83, 0, 1, 'x' }, 5, text, sizeof text), 0);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		CHECK_STR(block_bus_part(parts[i].part), parts[i].kept);
+}
+
 TEST_MAIN
