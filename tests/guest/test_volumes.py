@@ -76,20 +76,12 @@ def shape(table):
     return [w for i, w in enumerate(words) if i not in (4, 6)]
 
 
-def reads(vm, device):
-    """MiB/s, past every cache of the guest's."""
-    said = vm.run(f"dd if={device} of=/dev/null bs=1M count=40 iflag=direct 2>&1 | tail -n 1")
-    return 40 / float(re.search(r"([\d.]+) s,", said).group(1))
-
-
 def test_it_is_what_cryptsetup_makes(vm, device):
     # covers: VOL-1, PERF-1
     ours = vm.run(f"findmnt -no SOURCE {POINT}")
     vm.run("head -c 32 /dev/urandom >/run/key; cryptsetup luksFormat -q --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --sector-size 4096 "
            "--key-size 512 /dev/vdb /run/key && cryptsetup open --key-file /run/key /dev/vdb plain")
     assert shape(vm.run(f"dmsetup table {ours}")) == shape(vm.run("dmsetup table plain"))
-    rates = {d: max(reads(vm, d) for _ in range(3)) for d in (ours, "/dev/mapper/plain", "/dev/vdb")}
-    print("    read 1M: " + ", ".join(f"{d} {r:.0f} MiB/s" for d, r in rates.items()), flush=True)
     vm.run("cryptsetup close plain; rm /run/key")
 
 
@@ -135,8 +127,6 @@ def test_it_is_at_home_in_a_small_machine(vm, device):
     status = dict(re.findall(r"(VmHWM|VmRSS):\s+(\d+) kB", vm.run(f"cat /proc/{pid}/status")))
     disk = int(vm.run("du -skc /usr/local/sbin/keyward-* /usr/local/libexec/keyward /etc/keyward /var/lib/keyward | tail -n 1").split()[0])
     free = vm.run("free -m | sed -n 's/^Mem: *//p'").split()
-    print(f"    agent: {int(status['VmRSS'])} KiB resident, {int(status['VmHWM'])} KiB at most; {disk} KiB on disk; "
-          f"machine: {free[0]} MiB memory, {free[1]} MiB used", flush=True)
     assert int(free[0]) < 613 and disk < 30 * 1024
     assert int(status["VmHWM"]) < 100 * 1024
 

@@ -13,7 +13,6 @@ import base64
 import dataclasses
 import json
 import os
-import pathlib
 import shutil
 import socket
 import subprocess
@@ -241,11 +240,9 @@ class Vm:
             raise Failed(f"{self.name}: {what}: {script}\n{output}\n{self.journal()}")
 
     def write(self, path, content, mode=0o644):
+        """Small files: the way in is slow. For others, add a disk with the bytes on it."""
         data = content if isinstance(content, bytes) else content.encode()
         self.run(f"mkdir -p $(dirname {path}) && base64 -d >{path} <<'END'\n{base64.b64encode(data).decode()}\nEND\nchmod {mode:o} {path}")
-
-    def copy_in(self, source, path, mode=0o755):
-        self.write(path, pathlib.Path(source).read_bytes(), mode)
 
     def journal(self, lines=40, unit=None):
         return self.command(f"journalctl --no-pager -o short-monotonic -n {lines} " + (f"-u {unit}" if unit else ""))[1]
