@@ -11,7 +11,7 @@ import uuid
 
 from fixtures import ROOT, fixture
 from stack.process import wait_until
-from test_agent import SLOW, Tenant, finish, new_guest, run, tool
+from test_agent import SLOW, Tenant, finish, has_line, new_guest, run, start, tool
 
 INSTALL = ROOT / "packaging" / "unattended" / "keyward-install"
 
@@ -135,6 +135,10 @@ def test_unattended_installation_encrypts_what_the_batch_file_names(server, tena
     begun = [line for line in trace.read_text().splitlines() if "execve(" in line]
     assert len(begun) > 3
     assert not [line for line in begun if tenant.passphrase in line and str(INSTALL) not in line.split("[", 1)[0]]
+    # An agent finds the volume open, and closes it at its end.
+    start(guest)
+    has_line(guest, "volume is open already")
+    assert guest.stop() and not guest.mounted()
 
 
 # Secrets
