@@ -323,31 +323,6 @@ def test_discards_pass_only_when_allowed_and_zeros_are_always_zeros(box):
             assert transform("xts", key, 4096, f.read(MIB), decrypt=True) == bytes(MIB)
 
 
-def fio(*arguments):
-    return run("fio", "--name=x", "--randrepeat=0", "--verify_fatal=1", "--verify_dump=0", "--verify=crc32c", "--do_verify=1",
-               "--verify_backlog=64", *arguments)
-
-
-def test_parallel_random_io_reads_back_what_was_written(box):
-    # covers: VOL-1, VOL-6
-    # guard: 600
-    for cipher, sector in (("xts", 4096), ("cbc", 512)):
-        path = box.image("a.img", DATA_OFFSET + 128 * MIB)
-        box.tool("format", path=path, cipher=cipher, sector=sector)
-        device = box.open(path, "a")
-        fio(f"--filename={device}", "--rw=randwrite", f"--bsrange={sector}-1M", f"--blockalign={sector}", "--direct=1",
-            "--ioengine=libaio", "--iodepth=16", "--numjobs=2", "--size=64M", "--offset_increment=64M")
-        box.tool("mkfs", device=device, fs="ext4")
-        point = box.folder / "mnt"
-        box.tool("mount", device=device, point=point)
-        # Through the page cache, at any byte: the file system turns it into reads and writes of its own.
-        fio(f"--directory={point}", "--rw=randrw", "--bsrange=1k-100k", "--bs_unaligned=1", "--ioengine=psync",
-            "--numjobs=3", "--size=16M", "--fsync=32")
-        box.tool("unmount", point=point)
-        run("e2fsck", "-f", "-n", device)
-        box.close("a")
-
-
 def memory_holds(pid, needles):
     """Which of NEEDLES lie in writable memory of process PID."""
     found = set()
