@@ -55,6 +55,8 @@ enum device_event {
 struct device {
 	char id[PROTO_ID_MAX + 1];
 	char path[PROTO_TEXT_MAX + 1];
+	char given[PROTO_ID_MAX + 1];            /* by the server, in place of this one (POL-5); "": itself */
+	int attached;                            /* by us, so it goes back when its volume is closed */
 	char name[DEVICE_NAME_SIZE];             /* of the volume: device_name */
 	enum device_state state;
 	clock_us wake;                           /* by clock_ticks() */

@@ -10,6 +10,7 @@
 #include "agent/array.h"
 #include "agent/host.h"
 #include "agent/note.h"
+#include "agent/pool.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -137,7 +138,8 @@ static void enter(struct guest *g, struct proto_device *found, const struct volu
 		return;
 	}
 	*place = r->token.place;
-	if (place->array[0])
+	/* A pooled one is looked after as the one in whose place it was given. */
+	if (place->array[0] || pool_is_given(g, found->id))
 		return;
 	d = guest_device_add(g, found->id, found->path);
 	if (d == NULL) {
@@ -151,17 +153,43 @@ static void enter(struct guest *g, struct proto_device *found, const struct volu
 		found->unusable[0] = '\0';
 }
 
+static int is_listed(const struct guest *g, const char *id)
+{
+	for (int i = 0; i < g->found->devices_count; i++)
+		if (strcmp(g->found->devices[i].id, id) == 0)
+			return 1;
+	return 0;
+}
+
+/* What user data or file want and is not here: where the provider attaches, its key is asked for, and the server says which device it
+ * may be. */
+static int is_wanted_elsewhere(const struct guest *g, const char *id)
+{
+	return pool_can_attach(g) && wants_find(&g->wants, id) != NULL && !is_listed(g, id);
+}
+
+static void enter_wanted(struct guest *g)
+{
+	for (int i = 0; i < g->wants.count; i++) {
+		const char *id = g->wants.list[i].id;
+		struct device *d = is_wanted_elsewhere(g, id) ? guest_device(g, id) : NULL;
+
+		if (d || !is_wanted_elsewhere(g, id))
+			continue;
+		d = guest_device_add(g, id, "");
+		if (d)
+			adopt(g, d);
+	}
+}
+
 /* A disk that was pulled must not be asked for; one that is open is looked after whatever the provider says. */
 static void forget_missing(struct guest *g)
 {
 	for (int i = g->devices_count - 1; i >= 0; i--) {
 		struct device *d = &g->devices[i];
-		int listed;
+		int kept = (is_listed(g, d->id) && !pool_is_given(g, d->id)) || array_is_here(g, d->id) || is_wanted_elsewhere(g, d->id);
 
-		listed = array_is_here(g, d->id);
-		for (int j = 0; j < g->found->devices_count; j++)
-			listed |= strcmp(g->found->devices[j].id, d->id) == 0;
-		if (listed || d->state == DEVICE_OPEN || d->state == DEVICE_CLOSING || d->untold_closed)
+		if (kept || d->state == DEVICE_OPEN || d->state == DEVICE_CLOSING || d->untold_closed)
 			continue;
 		log_info("a device is no longer there", "device", d->id, NULL);
 		sealed_free(d->one_time);
@@ -185,6 +213,8 @@ int inventory_scan(struct guest *g)
 	snprintf(inv->region, sizeof inv->region, "%s", g->who.region);
 	snprintf(inv->zone, sizeof inv->zone, "%s", g->who.zone);
 	host_describe(&inv->host);
+	if (g->registered)
+		enter_wanted(g);
 	for (int i = 0; i < count; i++) {
 		struct volume_report r;
 

@@ -28,6 +28,9 @@ int note_write(const struct volume_env *env, const struct device *d)
 	json_set_uuid(o, "request", &d->request);
 	json_set_string(o, "mount_point", d->mount_point);
 	json_set_int(o, "access", d->access);
+	json_set_string(o, "given", d->given);
+	json_set_bool(o, "attached", d->attached);
+	json_set_string(o, "path", d->path);
 	text = json_text(o);
 	rc = file_write(path, text, strlen(text), 0600);
 	json_decref(o);
@@ -38,7 +41,7 @@ int note_write(const struct volume_env *env, const struct device *d)
 
 static void take(const json_t *o, struct device *d)
 {
-	const char *id, *point;
+	const char *id, *point, *given = "", *path = "";
 	struct uuid request;
 	int64_t access;
 
@@ -49,6 +52,13 @@ static void take(const json_t *o, struct device *d)
 	d->request = request;
 	d->access = (int)access;
 	snprintf(d->mount_point, sizeof d->mount_point, "%s", point);
+	/* Notes of former versions have none of these. */
+	if (json_get_string_opt(o, "given", PROTO_ID_MAX, &given) == 0 && json_get_string_opt(o, "path", PROTO_TEXT_MAX, &path) == 0
+		&& json_is_true(json_object_get(o, "attached"))) {
+		d->attached = 1;
+		snprintf(d->path, sizeof d->path, "%s", path);
+	}
+	snprintf(d->given, sizeof d->given, "%s", given);
 }
 
 void note_read(const struct volume_env *env, struct device *d)

@@ -10,6 +10,7 @@
 #include "agent/holders.h"
 #include "agent/mountunit.h"
 #include "agent/note.h"
+#include "agent/pool.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "proto/evidence.h"
@@ -60,7 +61,7 @@ static int unseal(struct guest *g, const struct device *d, const struct proto_ke
 		return rc;
 	/* The request is ours to know; the device too, once its token has said so. A clone shares another device's key. */
 	expected.request = a->request;
-	*others = !uuid_is_nil(&d->key_device) && !uuid_equal(&d->key_device, &expected.device);
+	*others = !d->given[0] && !uuid_is_nil(&d->key_device) && !uuid_equal(&d->key_device, &expected.device);
 	return sealed_open(d->one_time, a->sealed, strlen(a->sealed), &expected, key);
 }
 
@@ -130,20 +131,32 @@ static void open_with(struct guest *g, struct device *d, const struct proto_key_
 		proto_access_names[d->access], NULL);
 }
 
+/* The server's word goes before that of user data and file; where it gave another device of the pool, that one takes the place of the one
+ * asked for. */
+static void take_mount_point(const struct guest *g, struct device *d, const struct proto_key_answer *a)
+{
+	const struct want *want = wants_find(&g->wants, d->id);
+	int other = a->device[0] && strcmp(a->device, d->id) != 0;
+
+	if (a->mount_point[0] == '\0' || (other && d->mount_point[0]))
+		return;
+	if (want && strcmp(want->mount_point, a->mount_point) != 0)
+		log_warning("the server's mount point goes before that of the guest", "device", d->id, "server", a->mount_point,
+			want->by_user_data ? "user_data" : "agent.conf", want->mount_point, NULL);
+	snprintf(d->mount_point, sizeof d->mount_point, "%s", a->mount_point);
+}
+
 static void deliver(struct guest *g, struct device *d, const struct proto_key_answer *a)
 {
 	device_move(d, DEVICE_EVENT_KEY);
-	if (a->mount_point[0])
-		snprintf(d->mount_point, sizeof d->mount_point, "%s", a->mount_point);
+	take_mount_point(g, d, a);
 	if (a->access != PROTO_ACCESS_UNKNOWN)
 		d->access = a->access;
 	if (d->access == PROTO_ACCESS_UNKNOWN)
 		d->access = PROTO_ACCESS_READ_WRITE;
-	if (a->device[0] && strcmp(a->device, d->id) != 0)
-		err_set(ERR_UNSUPPORTED, "the server chose device %s, which this provider cannot attach", a->device);
-	else if (d->mount_point[0] != '/')
-		err_set(ERR_INVALID, "neither the server nor the configuration file says where to mount it");
-	else {
+	if (d->mount_point[0] != '/')
+		err_set(ERR_INVALID, "neither the server nor user data nor the configuration file says where to mount it");
+	else if (a->members_count > 0 || pool_place(g, d, a->device) == 0) {
 		open_with(g, d, a);
 		return;
 	}
@@ -327,6 +340,7 @@ void request_close(struct guest *g, struct device *d)
 		return;
 	}
 	note_remove(&g->env, d);
+	pool_return(g, d);
 	device_move(d, DEVICE_EVENT_GONE);
 	d->wake = DEVICE_NEVER;
 	d->untold_opened = 0;

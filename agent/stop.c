@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "agent/daemon.h"
+#include "agent/pool.h"
 #include "agent/inventory.h"
 #include "agent/request.h"
 #include "base/err.h"
@@ -72,6 +73,10 @@ int stop(struct daemon *a)
 		if (a->g.devices[i].state == DEVICE_CLOSING)
 			log_error("a volume is LEFT OPEN because it is in use", "device", a->g.devices[i].id, "mounted",
 				a->g.devices[i].mount_point, "reason", a->g.devices[i].detail, NULL);
+	/* Of volumes that could not be opened. */
+	for (int i = 0; i < a->g.devices_count; i++)
+		if (a->g.devices[i].state != DEVICE_CLOSING)
+			pool_return(&a->g, &a->g.devices[i]);
 	if (a->g.link)
 		say_goodbye(a);
 	log_info("stopped", NULL);

@@ -25,6 +25,8 @@ struct kit {
 /* Answers the one question on standard input; the exit status. */
 int kit_main(const struct kit *k);
 
+/* The machine by its firmware's id, else /etc/machine-id; the image by os-release. For providers that have no better ids. */
+void kit_machine(struct plugin_identity *out);
 /* What the kernel shows as devices of an answer. */
 void kit_devices(const struct proto_device *found, int count, struct plugin_devices *out);
 /* Text of a setting or credential; "" where it is not given. */

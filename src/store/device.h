@@ -9,6 +9,8 @@
 #include "store/list.h"
 
 #define DEVICE_KIND_RAID "raid-0"        /* an array: store/raid.h */
+/* SQL, of device d and its policy p: while it is free it may be given in place of another (POL-5). */
+#define DEVICE_POOLS "(p.pooling and d.provider not in ('native', 'vcloud'))"
 
 struct device {
 	struct uuid id, instance, image, policy;     /* nil: none */

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
+#include "store/device.h"
 #include "store/raid.h"
 
 static int log_device(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
@@ -173,12 +174,21 @@ static int take_tokens(struct db *db, const struct uuid *instance, const struct 
 	return rc;
 }
 
+/* A volume of a pool that is detached is not gone: it is free for whoever asks next (POL-5). */
+static int back_to_pool(struct db *db, const struct uuid *id, const char *name)
+{
+	int rc = db_queue(db, "update device set instance = null, changed = now() where id = $1", DB_ARGS(db_uuid_arg(id)));
+
+	return rc < 0 ? rc : log_device(db, AUDIT_DEVICE_LOST, id, name, json_pack("{s:s}", "pool", "free"));
+}
+
 static int lose_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select id, coalesce(nullif(name, ''), provider_device), status from device where instance = $1"
-		" and provider = $2 and status <> 'undetected' and kind <> '" DEVICE_KIND_RAID "' and provider_device not in"
-		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by id for update",
+	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, " DEVICE_POOLS " from device d"
+		" join policy p on p.tenant = d.tenant and p.id = d.policy where d.instance = $1 and d.provider = $2"
+		" and d.status <> 'undetected' and d.kind <> '" DEVICE_KIND_RAID "' and d.provider_device not in"
+		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by d.id for update of d",
 		DB_ARGS(db_uuid_arg(instance), db_text_arg(inv->provider), db_json_arg(devices)));
 
 	if (rc < 0)
@@ -190,6 +200,10 @@ static int lose_devices(struct db *db, const struct uuid *instance, const struct
 		/* In use, or being encrypted: kept as it is until that ends. */
 		if (device_state_parse(db_text(r, i, 2), &from) < 0 || !device_can(from, DEVICE_EVENT_LOSE))
 			continue;
+		if (from == DEVICE_ENCRYPTED && db_bool(r, i, 3)) {
+			rc = back_to_pool(db, &id, db_text(r, i, 1));
+			continue;
+		}
 		rc = change_status(db, &id, (enum device_state)device_next(from, DEVICE_EVENT_LOSE));
 		if (rc == 0)
 			rc = log_device(db, AUDIT_DEVICE_LOST, &id, db_text(r, i, 1), NULL);

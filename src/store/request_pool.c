@@ -2,6 +2,7 @@
 #include "store/request.h"
 
 #include "base/err.h"
+#include "store/device.h"
 
 #define TRIES 8                  /* of finding a free one that nobody has taken in between */
 
