@@ -134,3 +134,25 @@ def test_a_plugin_that_is_not_there_or_not_executable(folder):
     file.write_text("not a program")
     failed, out = conformance(file)
     assert failed, out
+
+
+def test_a_plugin_is_installed_from_a_file_after_the_basic_checks(folder):
+    # covers: CFG-2, CSP-1
+    there = pathlib.Path(folder) / "plugins"
+    conf = pathlib.Path(folder) / "agent.conf"
+    conf.write_text(f"plugins = {there}\n")
+
+    def config(*args):
+        return subprocess.run([str(BUILD / "keyward-config"), "--conf", str(conf), *map(str, args)], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = config("--plugin", odd(folder, 'ABOUT["title"] = ""'))
+    assert p.returncode != 0 and "describes itself" in p.stderr and not list(there.iterdir()), p.stderr
+    p = config("--plugin", TEMPLATE)
+    assert p.returncode == 0 and "--csp example" in p.stdout, p.stderr
+    installed = there / "example"
+    assert installed.read_bytes() == TEMPLATE.read_bytes() and installed.stat().st_mode & 0o777 == 0o755
+    p = config("--list-plugins", "--json")
+    assert [x["id"] for x in json.loads(p.stdout)["plugins"]] == ["example"]
+    # Others could write it: it is not run.
+    installed.chmod(0o777)
+    assert "can be written by others" in config("--list-plugins").stdout
