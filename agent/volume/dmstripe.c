@@ -136,13 +136,18 @@ static int make_dead(const char *name)
 
 int dmstripe_close(const char *name, int force)
 {
+	struct dm_task *t;
 	int dead = 0, rc;
 
 	if (!dmstripe_is_open(name))
 		return 0;
 	if (force)
 		dead = make_dead(name) == 0;
-	rc = run_task(new_task(DM_DEVICE_REMOVE, name), 1, "remove");
+	t = new_task(DM_DEVICE_REMOVE, name);
+	/* Whoever looks at every device that was written to (udev) has it open for a moment. */
+	if (t)
+		dm_task_retry_remove(t);
+	rc = run_task(t, 1, "remove");
 	/* Who still has it open holds an empty shell: what it stood on is free. */
 	return rc < 0 && dead ? 0 : rc;
 }
