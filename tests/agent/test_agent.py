@@ -379,7 +379,8 @@ def test_encrypt_approve_mount_stop_and_again(tenant, guest, folder):
     assert len(tenant.requests(guest)) == before + 1
     assert guest.stop()
     kept = {f.name for f in guest.state.iterdir()}
-    assert all(n == "identity.json" or n.endswith(".pem") or n == "instance-id" for n in kept), kept
+    known = {"identity.json", "instance-id", "updates.json", "updates.lock"}
+    assert all(n in known or n.endswith(".pem") for n in kept), kept
 
 
 def test_configuration_tool_alone_encrypts_and_mounts(tenant, guest):
