@@ -48,9 +48,19 @@ static void fail(struct device *d, const char *what)
 	wake_in(d, wait);
 }
 
-/* *OTHERS: the key is another device's than the one that the volume's token names. It may be its own all the same: a copy that shares
- * it; the volume itself decides. */
-static int unseal(struct guest *g, const struct device *d, const struct proto_key_answer *a, struct secret **key, int *others)
+/* Disks that have changed places, or a copy in the place of another disk, are not opened. A clone has a key of its own id that was made
+ * for the device which its token still names; the server says so. */
+static int check_token(const struct device *d, const struct uuid *device, const struct uuid *made_for)
+{
+	char text[UUID_TEXT_SIZE];
+
+	if (uuid_is_nil(&d->key_device) || uuid_equal(&d->key_device, device) || uuid_equal(&d->key_device, made_for))
+		return 0;
+	uuid_text(&d->key_device, text);
+	return err_set(ERR_FORBIDDEN, "the disk that is here now holds the volume of another device (%s): it was not opened", text);
+}
+
+static int unseal(struct guest *g, const struct device *d, const struct proto_key_answer *a, struct secret **key)
 {
 	struct sealed_expected expected = {
 		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
@@ -59,10 +69,11 @@ static int unseal(struct guest *g, const struct device *d, const struct proto_ke
 
 	if (rc < 0)
 		return rc;
-	/* The request is ours to know; the device too, once its token has said so. A clone shares another device's key. */
+	/* The request is ours to know; the device too, once its token has said so. */
 	expected.request = a->request;
-	*others = !d->given[0] && !uuid_is_nil(&d->key_device) && !uuid_equal(&d->key_device, &expected.device);
-	return sealed_open(d->one_time, a->sealed, strlen(a->sealed), &expected, key);
+	/* A device of the pool's in its place: that one's token was not read yet. */
+	rc = d->given[0] ? 0 : check_token(d, &expected.device, &a->token_device);
+	return rc < 0 ? rc : sealed_open(d->one_time, a->sealed, strlen(a->sealed), &expected, key);
 }
 
 static int mount_open(struct guest *g, struct device *d, const char *block)
@@ -79,28 +90,17 @@ static int mount_open(struct guest *g, struct device *d, const char *block)
 	return rc;
 }
 
-/* Disks that have changed places, or a copy in the place of another disk. */
-static int not_this_disk(const struct device *d)
-{
-	char whose[UUID_TEXT_SIZE];
-
-	uuid_text(&d->key_device, whose);
-	return err_set(ERR_FORBIDDEN, "the disk that is here now holds the volume of another device (%s): it was not opened", whose);
-}
-
 /* The key lives from here to the end of volume_open. */
 static int open_one(struct guest *g, struct device *d, const struct proto_key_answer *a, char block[static VOLUME_TEXT_MAX])
 {
 	struct volume_open_params params = { .path = d->path, .name = d->name, .read_only = d->access == PROTO_ACCESS_READ_ONLY };
 	struct secret *key = NULL;
-	int others = 0, rc = unseal(g, d, a, &key, &others);
+	int rc = unseal(g, d, a, &key);
 
 	if (rc < 0)
 		return err_wrap(rc, "the key cannot be used");
 	rc = volume_open(&g->env, g->engine, &params, key, block);
 	secret_free(key);
-	if (rc == ERR_FORBIDDEN && others)
-		rc = not_this_disk(d);
 	return rc;
 }
 

@@ -18,7 +18,8 @@ static void describe(const struct proto_inventory *m, struct inventory_device *d
 		devices[i] = (struct inventory_device){ .id = d->id, .name = d->name, .path = d->path,
 			.kind = proto_device_kind_names[d->kind], .filesystem = d->filesystem, .size_bytes = d->size_bytes,
 			.in_use = d->in_use, .system = d->system, .unusable = d->unusable, .token_account = d->key_account,
-			.token_device = d->key_device, .token_server = d->key_server };
+			.token_device = d->key_device, .token_server = d->key_server, .token_version = d->key_version,
+			.luks_uuid = d->luks_uuid };
 	}
 }
 

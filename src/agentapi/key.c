@@ -73,6 +73,7 @@ static int deliver(struct agent_call *c, const struct request_case *k, const str
 		rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, k->recipient_key, answer->sealed);
 	if (rc == 0) {
 		answer->key_version = keys->version;
+		answer->token_device = keys->made_for;
 		answer->status = PROTO_KEY_DELIVERED;
 	}
 	return rc;
@@ -129,6 +130,15 @@ static int check_device(struct agent_call *c, const struct device *device)
 	return fits ? 0 : refuse(c, device);
 }
 
+/* A device that can be moved is an image's (DEV-4). Where one of both is not known there is nothing to hold against each other. */
+static int check_image(const struct agent *agent, const struct device *device)
+{
+	if (!device->attaches || uuid_is_nil(&device->image) || uuid_is_nil(&agent->image) || uuid_equal(&device->image, &agent->image))
+		return 0;
+	return err_set(ERR_CONFLICT, "%s is assigned to another image than this instance was started from; reassign it in the console",
+		device->name);
+}
+
 static int open_request(struct agent_call *c, const struct agent *agent, const struct device *device, struct uuid *id)
 {
 	const struct proto_key_request *m = c->message;
@@ -142,6 +152,8 @@ static int open_request(struct agent_call *c, const struct agent *agent, const s
 
 	if (rc == 0 && !question.pooled)
 		rc = agent_has_device(agent, device);
+	if (rc == 0 && !question.pooled)
+		rc = check_image(agent, device);
 	if (rc == 0)
 		rc = check_device(c, device);
 	if (rc == 0)

@@ -58,9 +58,19 @@ static void offer(struct call *c, const char *field, const struct choice *choice
 			strcmp(k->value, selected) == 0);
 }
 
-static int offer_images(struct call *c, const char *present)
+void device_offer_access(struct call *c, const char *present)
 {
-	struct list_query q = { .limit = IMAGES_OFFERED };
+	offer(c, "access", accesses, present);
+}
+
+const char *device_access(const char *value)
+{
+	return stored(accesses, value);
+}
+
+int device_offer_images(struct call *c, const char *provider, const char *present)
+{
+	struct list_query q = { .sort = "name", .limit = IMAGES_OFFERED, .filters = { { "provider", provider } } };
 	json_t *page, *row;
 	size_t i;
 	int rc = image_list(c->db, &q, &page);
@@ -90,22 +100,24 @@ void device_offer(struct call *c, const json_t *row)
 
 int device_configure_page(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
-	int rc = device_get(c->db, &id, &row);
+	int rc = device_ask(c, DEVICE_EVENT_CONFIGURE, &row);
 
 	if (rc < 0)
 		return rc;
-	call_set(c, "device", json_pack("{s:s, s:o, s:o, s:s}", "name", doc_text(row, "name"), "url",
+	call_set(c, "device", json_pack("{s:s, s:o, s:o, s:s, s:s?, s:O}", "name", doc_text(row, "name"), "url",
 		json_sprintf("/devices/%s", doc_text(row, "id")), "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))),
-		"provider_id", doc_text(row, "provider_device")));
+		"provider_id", doc_text(row, "provider_device"), "image", doc_optional(row, "image_name"), "attaches",
+		json_object_get(row, "attaches")));
 	device_offer(c, row);
-	rc = offer_images(c, doc_text(row, "image"));
+	/* Elsewhere a device is its machine's, and so is the image. */
+	if (json_is_true(json_object_get(row, "attaches")))
+		rc = device_offer_images(c, doc_text(row, "provider"), doc_text(row, "image"));
 	json_decref(row);
 	return rc;
 }
 
-static int check_mount(struct call *c, const char *path)
+int device_check_mount(struct call *c, const char *path)
 {
 	const char *problem = mount_point_problem(path);
 
@@ -127,7 +139,7 @@ int device_typed_configuration(struct call *c, struct device_configuration *out)
 		.mount_point = call_text(c, "mount"), .access = stored(accesses, call_text(c, "access")), .cipher = "aes",
 		.mode = stored(modes, call_text(c, "mode")), .hash = "sha256", .key_bits = strcmp(call_text(c, "key_size"), "256") == 0 ? 256 :
 			strcmp(call_text(c, "key_size"), "192") == 0 ? 192 : 128 };
-	bad_mount = check_mount(c, out->mount_point);
+	bad_mount = device_check_mount(c, out->mount_point);
 	bad_cipher = check_cipher(c);
 	return bad_mount < 0 || bad_cipher < 0 ? ERR_INVALID : 0;
 }
@@ -145,25 +157,40 @@ int device_configure_run(struct call *c)
 	rc = device_configure(c->db, &id, &configuration);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "The device cannot be configured in its present status.");
+	if (rc == ERR_INVALID)
+		return call_field_error(c, "image", "The device cannot be assigned to this image: it is of another provider, or the device "
+			"belongs to its machine.");
 	if (rc < 0)
 		return rc;
 	return doc_done(c, "/devices", &id, "The configuration is saved. Nothing is changed on the device until it is encrypted.");
 }
 
+/* A copy of the key elsewhere is not destroyed with it. */
+static json_t *shared_points(const struct call *c, const json_t *row)
+{
+	json_t *points = json_array(), *other;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "shared"), i, other)
+		json_array_append_new(points, json_sprintf("%s: %s", call_translate(c, "Keeps its copy of the key"), doc_text(other, "name")));
+	return points;
+}
+
 int device_unconfigure_ask(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL;
-	int rc = device_get(c->db, &id, &row), has_key;
+	json_t *row = NULL, *points = NULL;
+	int rc = device_ask(c, DEVICE_EVENT_UNCONFIGURE, &row), has_key;
 
 	if (rc < 0)
 		return rc;
 	has_key = json_is_true(json_object_get(row, "has_key"));
+	if (json_array_size(json_object_get(row, "shared")))
+		points = shared_points(c, row);
 	doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "unconfigure",
 		.title = "Unconfigure", .name = doc_text(row, "name"), .typed = doc_text(row, "name"), .icon = "arrow-back-up",
 		.colour = "red", .danger = 1, .button = has_key ? "Unconfigure and destroy its keys" : "Unconfigure",
 		.text = call_translate(c, "The device goes back to Not configured."), .warning = has_key ?
-		"All its keys are destroyed, and with them everything on the device. Nobody can bring it back." : NULL });
+		"All its keys are destroyed, and with them everything on the device. Nobody can bring it back." : NULL, .points = points });
 	json_decref(row);
 	return 0;
 }

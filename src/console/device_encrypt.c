@@ -37,15 +37,17 @@ static json_t *points(const struct call *c, const json_t *row, const json_t *mem
 		(int)json_integer_value(json_object_get(row, "key_bits")), call_translate(c, "bits")));
 	if (*found_on(row, NULL))
 		json_array_append_new(out, json_sprintf("%s: %s", call_translate(c, "Found on it"), found_on(row, NULL)));
+	if (json_is_object(json_object_get(row, "token_of")))
+		json_array_append_new(out, json_sprintf("%s: %s", call_translate(c, "A copy of an encrypted device"),
+			doc_text(json_object_get(row, "token_of"), "name")));
 	json_decref(size);
 	return out;
 }
 
 int device_encrypt_ask(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL, *members = NULL, *text;
-	int rc = device_get(c->db, &id, &row);
+	int rc = device_ask(c, DEVICE_EVENT_ENCRYPT, &row);
 
 	if (rc == 0)
 		rc = raid_shown(c, row, &members);

@@ -1,7 +1,11 @@
 /* device_notice.c - what a device's page says beyond its fields: what is in the way of encrypting it, and whose volume is on it. */
 #include "console/pages.h"
 
+#include <string.h>
+
 #include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
 #include "store/device_origin.h"
 #include "web/doc.h"
 
@@ -16,8 +20,71 @@ static const struct kind {
 
 static json_t *notice(const struct call *c, const char *title, const char *colour, const char *icon, const char *text)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:n}", "title", call_translate(c, title), "colour", colour, "icon", icon, "text", text,
-		"link");
+	return json_pack("{s:s, s:s, s:s, s:s, s:n, s:n}", "title", call_translate(c, title), "colour", colour, "icon", icon, "text", text,
+		"link", "detail");
+}
+
+/* What holds of the device itself. Each says whether it does; ROW is of device_get. */
+static int is_system(const json_t *row, enum device_state state)
+{
+	(void)state;
+	return json_is_true(json_object_get(row, "is_system"));
+}
+
+static int failed(const json_t *row, enum device_state state)
+{
+	(void)row;
+	return state == DEVICE_ERROR;
+}
+
+static int is_on_another_image(const json_t *row, enum device_state state)
+{
+	const char *image = doc_text(row, "image"), *instance_image = doc_text(row, "instance_image");
+
+	return json_is_true(json_object_get(row, "attaches")) && state == DEVICE_ENCRYPTED && *image && *instance_image &&
+		strcmp(image, instance_image) != 0;
+}
+
+static int is_undetected(const json_t *row, enum device_state state)
+{
+	(void)row;
+	return state == DEVICE_UNDETECTED;
+}
+
+static const struct note {
+	int (*holds)(const json_t *row, enum device_state state);
+	const char *title, *colour, *icon, *text;
+	const char *act, *link;      /* page below the device's, for who may change devices; NULL: none */
+	const char *detail;          /* member of the row that is shown with the title; NULL: none */
+} notes[] = {
+	{ failed, "Encryption failed", "red", "alert-triangle", "Mend that in the guest, then choose Encrypt again: it begins anew, with a "
+		"new key.", NULL, NULL, "error" },
+	{ is_system, "The system runs from this device", "blue", "info-circle", "It is never encrypted.", NULL, NULL, NULL },
+	{ is_on_another_image, "Attached to an instance of another image", "yellow", "alert-triangle", "Only instances of the image that "
+		"it is assigned to get its key. Reassign it, if it is meant to be there.", "reassign", "Reassign", "instance_image_name" },
+	{ is_undetected, "Its agent does not find it any more", "yellow", "alert-triangle", "Attach it again and have the inventory published, "
+		"and it is back as it was. If it was removed for good, delete it here.", NULL, NULL, NULL },
+};
+
+static void add_notes(const struct call *c, const json_t *row, json_t *notices)
+{
+	enum device_state state;
+
+	if (device_state_parse(doc_text(row, "status"), &state) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+		const struct note *n = &notes[i];
+		json_t *one;
+
+		if (!n->holds(row, state))
+			continue;
+		one = notice(c, n->title, n->colour, n->icon, call_translate(c, n->text));
+		json_set_string(one, "detail", n->detail ? doc_optional(row, n->detail) : NULL);
+		if (n->act && call_may(c, PERMISSION_DEVICES_EDIT))
+			json_object_set_new(one, "link", json_pack("{s:s, s:o}", "name", call_translate(c, n->link), "url",
+				json_sprintf("/devices/%s/%s", doc_text(row, "id"), n->act)));
+		json_array_append_new(notices, one);
+	}
 }
 
 static int add_origin(struct call *c, const struct uuid *id, json_t *notices)
@@ -49,10 +116,11 @@ int device_notices(struct call *c, const struct uuid *id, const json_t *row)
 	const char *unusable = doc_text(row, "unusable");
 	int rc = 0;
 
-	if (*unusable)
+	add_notes(c, row, notices);
+	if (*unusable && !json_is_true(json_object_get(row, "is_system")))
 		json_array_append_new(notices, notice(c, json_is_true(json_object_get(row, "has_key")) ? "Used by something else on its instance" :
 			"It cannot be encrypted as it is", "yellow", "alert-triangle", unusable));
 	rc = add_origin(c, id, notices);
-	call_set(c, "notices", notices);
+	call_set(c, "notes", notices);
 	return rc;
 }

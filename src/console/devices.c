@@ -61,14 +61,28 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_object_set(out, "provider_id", json_object_get(row, "provider_device"));
 	json_object_set(out, "system", json_object_get(row, "is_system"));
 	json_object_set(out, "state", json_object_get(row, "status"));
-	json_object_set_new(out, "progress", strcmp(status, "encrypting") == 0 ?
-		json_pack("{s:O}", "percent", json_object_get(row, "progress")) : json_null());
+	json_object_set(out, "size_bytes", json_object_get(row, "size_bytes"));
+	json_object_set_new(out, "progress", device_progress_member(c, row));
 	return out;
 }
 
 static int fetch(struct call *c, const struct list_query *q, json_t **page)
 {
 	return device_list(c->db, q, page);
+}
+
+/* While there is something to watch. */
+static void set_live(struct call *c)
+{
+	const json_t *rows = json_object_get(json_object_get(c->doc, "list"), "rows"), *row;
+	const char *query = c->request->query;
+	int works = 0;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		works |= json_is_object(json_object_get(row, "progress"));
+	call_set(c, "live", !works ? json_null() : json_pack("{s:o, s:i}", "url", query && *query ? json_sprintf("/devices?%s", query) :
+		json_string("/devices"), "seconds", DEVICE_REFRESH_S));
 }
 
 int devices_page(struct call *c)
@@ -83,7 +97,9 @@ int devices_page(struct call *c)
 		return rc;
 	call_set(c, "can", json_pack("{s:b, s:b}", "account", call_may(c, PERMISSION_ACCOUNT_VIEW), "edit",
 		call_may(c, PERMISSION_DEVICES_EDIT)));
-	return list_show(c, &view, page, show_row);
+	list_show(c, &view, page, show_row);
+	set_live(c);
+	return 0;
 }
 
 int devices_csv(struct call *c)

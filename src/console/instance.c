@@ -12,13 +12,6 @@
 
 #define HISTORY_SHOWN 15
 
-static const char *or_null(const json_t *row, const char *name)
-{
-	const char *s = doc_text(row, name);
-
-	return *s ? s : NULL;
-}
-
 static json_t *state_badge(const struct call *c, const char *state)
 {
 	static const struct { const char *state, *label, *colour; } looks[] = {
@@ -47,11 +40,11 @@ static json_t *integrity_of(const struct call *c, const json_t *row)
 static void set_instance(struct call *c, const json_t *row)
 {
 	const json_t *agent = json_object_get(row, "agent");
-	const char *name = or_null(row, "host_name");
+	const char *name = doc_optional(row, "host_name");
 	json_t *out = json_pack("{s:s, s:s, s:o, s:s, s:s, s:s?, s:o, s:o, s:s?, s:o}", "id", doc_text(row, "id"), "name",
 		name ? name : doc_text(row, "provider_instance"), "state", state_badge(c, doc_text(row, "state")), "provider",
-		doc_text(row, "provider"), "provider_id", doc_text(row, "provider_instance"), "agent", or_null(agent, "version"), "first_seen",
-		doc_when(c, row, "first_seen"), "last_seen", doc_when(c, row, "last_seen"), "address", or_null(agent, "address"), "integrity",
+		doc_text(row, "provider"), "provider_id", doc_text(row, "provider_instance"), "agent", doc_optional(agent, "version"), "first_seen",
+		doc_when(c, row, "first_seen"), "last_seen", doc_when(c, row, "last_seen"), "address", doc_optional(agent, "address"), "integrity",
 		integrity_of(c, row));
 
 	json_object_set_new(out, "url", json_sprintf("/instances/%s", doc_text(row, "id")));
@@ -82,7 +75,7 @@ static json_t *device_row(const struct call *c, const json_t *row, const json_t 
 
 	json_object_set_new(out, "status", device_badge(c, doc_text(device, "status")));
 	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(device, "size_bytes"))));
-	json_object_set_new(out, "mount", or_null(device, "mount_point") ? json_string(doc_text(device, "mount_point")) : json_null());
+	json_object_set_new(out, "mount", doc_optional(device, "mount_point") ? json_string(doc_text(device, "mount_point")) : json_null());
 	json_object_set_new(out, "policy", doc_link("/policies", doc_text(device, "policy"), doc_text(device, "policy_name")));
 	json_object_set_new(out, "revocation", request ? request_revocation(c, request) : json_null());
 	json_object_set_new(out, "key", request ? request_badge(c, doc_text(request, "status")) : json_null());
@@ -109,7 +102,7 @@ static json_t *request_item(const struct call *c, const json_t *request)
 
 	out = json_pack("{s:o, s:s, s:s?, s:o, s:n, s:s?}", "title", json_sprintf("%s %s: %s", call_translate(c, "Key of"),
 		doc_text(request, "device_name"), doc_text(badge, "name")), "colour", doc_text(badge, "colour"), "by",
-		or_null(request, "policy_name"), "at", doc_when(c, request, "requested"), "comment", "detail", or_null(request, "closed_reason"));
+		doc_optional(request, "policy_name"), "at", doc_when(c, request, "requested"), "comment", "detail", doc_optional(request, "closed_reason"));
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(request, "id")));
 	json_decref(badge);
 	return out;

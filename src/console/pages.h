@@ -9,7 +9,7 @@
 /* devices.c */
 int devices_page(struct call *c), devices_csv(struct call *c);
 extern const struct route_param devices_query[];
-/* Sets `notices`: what the page of device ROW says beyond its fields, each { title, text, colour, icon, link }. */
+/* Sets `notes`: what the page of device ROW says beyond its fields, each { title, text, colour, icon, link }. */
 int device_notices(struct call *c, const struct uuid *id, const json_t *row);
 json_t *device_badge(const struct call *c, const char *status);
 
@@ -17,6 +17,13 @@ json_t *device_badge(const struct call *c, const char *status);
 int device_page(struct call *c), device_edit_page(struct call *c), device_edit(struct call *c);
 int device_delete_ask(struct call *c), device_delete_run(struct call *c);
 extern const struct route_param device_edit_fields[], device_typed[];
+#define DEVICE_REFRESH_S 3
+/* The device of the path, for a page that asks before EVENT: *ROW, the caller's, is of device_get. ERR_CONFLICT, said, where that is
+ * not legal now. */
+int device_ask(struct call *c, enum device_event event, json_t **row);
+const char *device_word(const char *name);               /* "Linux" for "linux", "XFS", ...; NULL for "" */
+/* {percent, since, begun, text} of a row of device_list while its device waits for encryption or is encrypted; else null. */
+json_t *device_progress_member(const struct call *c, const json_t *row);
 
 /* device_configure.c */
 int device_configure_page(struct call *c), device_configure_run(struct call *c);
@@ -41,6 +48,17 @@ int raid_new_page(struct call *c), raid_new(struct call *c), raid_edit_page(stru
 extern const struct route_param raid_query[], raid_new_fields[], raid_edit_fields[];
 /* What a page shows of an array's members: rows of raid_members, null for other devices; the caller's. */
 int raid_shown(struct call *c, const json_t *device, json_t **out);
+/* Parts of forms: the field `access`, and what a value of it is in the store; images of PROVIDER, at most 200; a field "mount". */
+void device_offer_access(struct call *c, const char *present);
+const char *device_access(const char *value);
+int device_offer_images(struct call *c, const char *provider, const char *present);
+int device_check_mount(struct call *c, const char *path);       /* ERR_INVALID, said at the field */
+
+/* device_move.c */
+int device_reassign_page(struct call *c), device_reassign_run(struct call *c);
+int device_copy_page(struct call *c), device_copy_run(struct call *c);
+extern const struct route_param device_reassign_fields[], device_copy_fields[];
+
 
 /* device_proposal.c: what a machine proposes for a device, into `proposal` of the page; what is done at once, into the account's form. */
 int device_proposal_member(struct call *c, const struct uuid *device);

@@ -18,11 +18,6 @@ const struct route_param request_query[] = {
 	PARAM_END
 };
 
-static const char *or_null(const char *s)
-{
-	return *s ? s : NULL;
-}
-
 /* "vdb, vdc": the devices of an array; null. */
 static json_t *names_of(const json_t *members)
 {
@@ -45,8 +40,8 @@ static json_t *device_member(const struct call *c, const json_t *row, const json
 {
 	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0, raid = strcmp(doc_text(row, "kind"), DEVICE_KIND_RAID) == 0;
 	json_t *out = json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s}", "kind", call_translate(c, raid ? "RAID 0" : "Device"), "name",
-		doc_text(row, "device_name"), "description", or_null(doc_text(row, "description")), "mount",
-		or_null(doc_text(row, "mount_point")), "type", raid ? "RAID 0" : doc_text(row, "kind"), "platform", or_null(doc_text(row, "os")), "access",
+		doc_text(row, "device_name"), "description", doc_optional(row, "description"), "mount",
+		doc_optional(row, "mount_point"), "type", raid ? "RAID 0" : doc_text(row, "kind"), "platform", doc_optional(row, "os"), "access",
 		call_translate(c, strcmp(doc_text(row, "access"), "read-only") == 0 ? "Read only" : "Read and write"));
 
 	json_object_set_new(out, "members", names_of(members));
@@ -78,7 +73,7 @@ static json_t *history_row(const struct call *c, const json_t *decision)
 	if (*by == '\0')
 		by = call_translate(c, strcmp(doc_text(decision, "by_kind"), "agent") == 0 ? "Agent" : "Policy");
 	return json_pack("{s:s, s:s, s:s, s:o, s:s?, s:n}", "title", title, "colour", colour, "by", by, "at",
-		doc_when(c, decision, "at"), "comment", or_null(doc_text(decision, "comment")), "detail");
+		doc_when(c, decision, "at"), "comment", doc_optional(decision, "comment"), "detail");
 }
 
 static void set_history(struct call *c, const json_t *row)
@@ -114,8 +109,8 @@ static json_t *request_member(const struct call *c, const json_t *row, const str
 	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:s?, s:s?, s:o}", "id", doc_text(row, "id"), "status",
 		request_badge(c, doc_text(row, "status")), "integrity", integrity_badge(c, doc_text(row, "integrity")), "requested",
 		doc_when(c, row, "requested"), "delivered", k->status == REQUEST_DELIVERED && !k->closed, "version", version, "state",
-		doc_text(row, "status"), "closed", k->closed, "closed_reason", or_null(doc_text(row, "closed_reason")), "waits",
-		or_null(doc_text(row, "waits")), "approve_at", doc_when(c, row, "approve_at"));
+		doc_text(row, "status"), "closed", k->closed, "closed_reason", doc_optional(row, "closed_reason"), "waits",
+		doc_optional(row, "waits"), "approve_at", doc_when(c, row, "approve_at"));
 
 	free(version);
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
@@ -182,7 +177,7 @@ static json_t *vote_rows(const struct call *c, const json_t *votes)
 
 	json_array_foreach(votes, i, row) {
 		json_t *shown = json_pack("{s:s, s:o, s:s?}", "name", doc_text(row, "name"), "at", doc_when(c, row, "at"), "comment",
-			or_null(doc_text(row, "comment")));
+			doc_optional(row, "comment"));
 
 		json_object_set(shown, "counts", json_object_get(row, "counts"));
 		json_array_append_new(out, shown);

@@ -46,11 +46,6 @@ static const char *group_words(const char *join)
 		"Not the following (NOT)";
 }
 
-static const char *or_null(const char *s)
-{
-	return *s ? s : NULL;
-}
-
 /* One condition of several of a rule. */
 static json_t *condition_rows(const struct call *c, const json_t *row)
 {
@@ -61,7 +56,7 @@ static json_t *condition_rows(const struct call *c, const json_t *row)
 		const struct look *l = &looks[look_of(one)];
 
 		json_array_append_new(out, json_pack("{s:s, s:s?, s:s?, s:o}", "condition", doc_text(one, "condition"), "actual",
-			or_null(doc_text(one, "actual")), "reason", or_null(doc_text(one, "reason")), "status",
+			doc_optional(one, "actual"), "reason", doc_optional(one, "reason"), "status",
 			doc_badge(c, l->label, l->colour)));
 	}
 	return out;
@@ -79,9 +74,9 @@ static void add_row(struct call *c, struct rules_view *v, const json_t *row, int
 	if (*v->show && (group || strcmp(v->show, l->status) != 0))
 		return;
 	out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?}", "kind", l->status, "name",
-		doc_text(row, "rule"), "condition", or_null(doc_text(row, "condition")), "actual", or_null(doc_text(row, "actual")), "reason",
-		or_null(doc_text(row, "reason")), "status", doc_badge(c, l->label, l->colour), "icon", l->icon, "source",
-		or_null(doc_text(row, "source")), "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
+		doc_text(row, "rule"), "condition", doc_optional(row, "condition"), "actual", doc_optional(row, "actual"), "reason",
+		doc_optional(row, "reason"), "status", doc_badge(c, l->label, l->colour), "icon", l->icon, "source",
+		doc_optional(row, "source"), "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
 		*v->show ? 0 : depth < DEPTH_SHOWN ? depth : DEPTH_SHOWN, "group", group, "join",
 		group ? call_translate(c, group_words(join)) : NULL);
 	json_object_set_new(out, "has_conditions", json_boolean(json_array_size(json_object_get(out, "conditions"))));

@@ -213,20 +213,44 @@ int keys_device_create(struct keys_client *c, const struct uuid *request, const 
 	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
 }
 
-int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
-	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
-	struct buf *jwe)
+/* A message about a key that is there. */
+static int begin_with_key(struct keys_client *c, enum message_type type, const struct uuid *request, const struct keys_device *device,
+	struct wire_view wrapped_device, struct buf **out)
 {
-	struct buf *b;
 	int rc = check_size(device->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
 
 	if (rc == 0)
 		rc = check_size(wrapped_device.len, KEYS_BLOB_MAX, "wrapped device key");
 	if (rc < 0)
 		return rc;
-	b = begin(c, MESSAGE_device_seal, request);
-	put_device(b, device);
-	wire_put_bytes(b, wrapped_device.data, wrapped_device.len);
+	*out = begin(c, type, request);
+	put_device(*out, device);
+	wire_put_bytes(*out, wrapped_device.data, wrapped_device.len);
+	return 0;
+}
+
+int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
+	struct wire_view wrapped_device, const struct uuid *clone, uint32_t version, struct buf *wrapped)
+{
+	struct buf *b;
+	int rc = begin_with_key(c, MESSAGE_device_rewrap, request, device, wrapped_device, &b);
+
+	if (rc < 0)
+		return rc;
+	wire_put_uuid(b, clone);
+	wire_put_u32(b, version);
+	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
+}
+
+int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
+	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
+	struct buf *jwe)
+{
+	struct buf *b;
+	int rc = begin_with_key(c, MESSAGE_device_seal, request, device, wrapped_device, &b);
+
+	if (rc < 0)
+		return rc;
 	wire_put_uuid(b, agent);
 	wire_put_raw(b, recipient, KEYS_POINT_SIZE);
 	return call_for_bytes(c, KEYS_JWE_MAX, jwe);

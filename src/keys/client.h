@@ -82,6 +82,10 @@ int keys_tenant_create(struct keys_client *c, const struct uuid *request, const 
 int keys_device_create(struct keys_client *c, const struct uuid *request, const struct keys_device *device, size_t bytes,
 	struct buf *wrapped);
 
+/* The device's key once more, wrapped for CLONE, another device of the same tenant, as its VERSION (DEV-5). */
+int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
+	struct wire_view wrapped_device, const struct uuid *clone, uint32_t version, struct buf *wrapped);
+
 /* The device key, encrypted to RECIPIENT, the agent's one-time public key. JWE is text: a flattened JSON serialization
  * (RFC 7516, 7.2.2; ECDH-ES, A256GCM) whose protected header names tenant, device, version, request and agent.
  * The sealed key must not leave the caller before decision and log entry are committed. */

@@ -19,7 +19,7 @@ struct act {
 	struct wire_reader in;
 	struct buf *out;
 	struct uuid request;
-	struct uuid tenant, object;  /* for the log; nil where there is none */
+	struct uuid tenant, object, clone;     /* for the log; nil where there is none */
 };
 
 static int add_bytes(struct act *a, const struct buf *b)
@@ -152,6 +152,32 @@ static int answer_device_seal(struct act *a)
 	a->service->seals += rc == 0;
 	secret_free(key);
 	buf_free(&jwe);
+	return rc;
+}
+
+/* The same key as another device's of the same tenant: it is never sealed for the clone under the label of the first. */
+static int answer_device_rewrap(struct act *a)
+{
+	struct hierarchy_tenant tenant;
+	struct blob_label label = get_device(a, &tenant), clone = { .purpose = HIERARCHY_DEVICE_KEY };
+	struct wire_view wrapped = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
+	struct secret *key = NULL;
+	struct buf again = BUF_INIT;
+	int rc;
+
+	clone.object = a->clone = wire_get_uuid(&a->in);
+	clone.version = wire_get_u32(&a->in);
+	rc = wire_end(&a->in);
+	if (rc == 0 && (uuid_is_nil(&clone.object) || uuid_equal(&clone.object, &label.object) || clone.version == 0))
+		rc = err_set(ERR_INVALID, "not a clone, version %u", clone.version);
+	if (rc == 0)
+		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, wrapped, &key);
+	if (rc == 0)
+		rc = hierarchy_wrap(&a->service->keys, &tenant, &clone, key, &again);
+	if (rc == 0)
+		rc = add_bytes(a, &again);
+	secret_free(key);
+	buf_free(&again);
 	return rc;
 }
 
@@ -435,8 +461,10 @@ static const char *text_or_null(const struct uuid *id, char text[static UUID_TEX
 /* One line for each message: who asked for what, and what came of it. Looking at the status is no event. */
 static void note(const struct act *a, const struct message *m, const struct service_peer *peer, int rc)
 {
-	char request[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE], object[UUID_TEXT_SIZE], uid[16], pid[16];
+	char request[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE], object[UUID_TEXT_SIZE], clone[UUID_TEXT_SIZE] = "", uid[16], pid[16];
+	const char *more = rc < 0 ? "reason" : uuid_is_nil(&a->clone) ? NULL : "clone";
 
+	uuid_text(&a->clone, clone);
 	if (rc == 0 && (m->type == MESSAGE_status || m->type == MESSAGE_identity_public))
 		return;
 	uuid_text(&a->request, request);
@@ -444,7 +472,7 @@ static void note(const struct act *a, const struct message *m, const struct serv
 	snprintf(pid, sizeof pid, "%d", (int)peer->pid);
 	(rc == 0 ? log_info : log_warning)(m ? m->name : "unknown message", "request", request,
 		"tenant", text_or_null(&a->tenant, tenant), "object", text_or_null(&a->object, object), "uid", uid, "pid", pid,
-		"outcome", rc == 0 ? "done" : err_name(rc), rc == 0 ? NULL : "reason", err_text(), NULL);
+		"outcome", rc == 0 ? "done" : err_name(rc), more, rc < 0 ? err_text() : clone, NULL);
 }
 
 void service_answer(struct service *s, const struct service_peer *peer, const struct buf *in, struct buf *out)

@@ -17,6 +17,8 @@
 	X(CONFIGURE, "configure") \
 	X(UNCONFIGURE, "unconfigure") \
 	X(ENCRYPT, "encrypt")                   /* a person asks for it */ \
+	X(REASSIGN, "be reassigned")            /* to another image */ \
+	X(CLONE, "take another device's configuration")        /* and a copy of its key: what is on it was encrypted as that one */ \
 	X(CANCEL, "cancel")                     /* before the agent began */ \
 	X(START, "start")                       /* the agent begins, or begins again after an interruption */ \
 	X(FINISH, "finish") \

@@ -265,6 +265,7 @@ static const struct proto_field key_answer_rows[] = {
 	TEXT(T, device, OPTIONAL),
 	TEXT(T, sealed, OPTIONAL),
 	INT(T, key_version, OPTIONAL, 1, INT32_MAX),
+	UUID(T, token_device, OPTIONAL),
 	TEXT(T, mount_point, OPTIONAL),
 	NAME(T, access, OPTIONAL, proto_access_names),
 	TEXT(T, filesystem, OPTIONAL),

@@ -293,6 +293,7 @@ struct proto_key_answer {
 	char device[PROTO_ID_MAX + 1];           /* the one released: pooling may choose another than asked for */
 	char sealed[PROTO_SEALED_MAX + 1];
 	int64_t key_version;
+	struct uuid token_device;                /* for which the key was made, where that is another: what a clone's token names */
 	char mount_point[PROTO_PATH_MAX + 1];
 	int access;
 	char filesystem[PROTO_WORD_MAX + 1];

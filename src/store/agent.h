@@ -8,7 +8,7 @@
 #define AGENT_KEY_SIZE 65        /* P-256 point, uncompressed */
 
 struct agent {
-	struct uuid id, instance;
+	struct uuid id, instance, image;     /* image: that the instance was started from; nil: the provider knows none */
 	uint8_t public_key[AGENT_KEY_SIZE];
 	char state[16];              /* "active"; "replaced" or "removed": it may do nothing more */
 	char tenant_state[16];       /* "active", "suspended", ... */

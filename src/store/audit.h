@@ -80,6 +80,8 @@ struct audit_entry;              /* audit/chain.h */
 	X(DEVICE_PROPOSAL_REJECTED, "device.proposal-rejected", DEVICE, "Machine's proposal rejected") \
 	X(DEVICE_CONFIGURED, "device.configured", DEVICE, "Device configured") \
 	X(DEVICE_UNCONFIGURED, "device.unconfigured", DEVICE, "Device unconfigured") \
+	X(DEVICE_REASSIGNED, "device.reassigned", DEVICE, "Device assigned to another image") \
+	X(DEVICE_CLONED, "device.cloned", DEVICE, "Configuration copied from another device") \
 	X(DEVICE_ENCRYPT, "device.encrypt", DEVICE, "Encryption requested") \
 	X(DEVICE_CANCELLED, "device.cancelled", DEVICE, "Encryption cancelled") \
 	X(DEVICE_STARTED, "device.started", DEVICE, "Encryption started") \
@@ -96,6 +98,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(DEVICE_COPY, "device.copy", DEVICE, "Another device's volume was found on it") \
 	X(DEVICE_FOREIGN, "device.foreign", DEVICE, "Another account's volume was found on it") \
 	X(KEY_CREATED, "key.created", KEY, "Device key created") \
+	X(KEY_COPIED, "key.copied", KEY, "Device key copied from another device") \
 	X(KEY_DESTROYED, "key.destroyed", KEY, "Device keys destroyed") \
 	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \
 	X(KEY_PENDING, "key.pending", KEY, "Key request waits for a decision") \

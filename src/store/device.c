@@ -42,7 +42,7 @@ int device_take(const struct db_result *r, int at, struct device *out)
 		.luks_uuid = mem_strdup(db_text(r, 0, at + 14)), .size_bytes = db_int(r, 0, at + 15), .key_bits = db_int(r, 0, at + 16),
 		.key_version = db_int(r, 0, at + 17), .progress = (int)db_int(r, 0, at + 18), .system = db_bool(r, 0, at + 19),
 		.overwrite = db_bool(r, 0, at + 20), .has_key = db_bool(r, 0, at + 21), .raid = db_uuid(r, 0, at + 22),
-		.is_raid = db_bool(r, 0, at + 23),
+		.is_raid = db_bool(r, 0, at + 23), .attaches = db_bool(r, 0, at + 24),
 	};
 	return 0;
 }
@@ -73,10 +73,10 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 	return rc;
 }
 
-#define COLUMNS "d.id, d.name, d.description, d.provider, d.provider_device, d.kind, d.size_bytes, d.os, d.filesystem," \
+#define COLUMNS "d.id, d.name, d.description, d.provider, provider_label(d.provider) as provider_name, d.provider_device, d.kind, d.size_bytes, d.os, d.filesystem," \
 	" d.mount_point, d.access, d.status, d.progress, d.error, d.policy, p.name as policy_name, d.image," \
 	" coalesce(nullif(m.name, ''), m.provider_image) as image_name, d.instance," \
-	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, d.is_system, d.is_busy, d.cipher, d.mode," \
+	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, d.is_system, d.is_busy, d.status_since, d.cipher, d.mode," \
 	" d.key_bits, d.key_version, d.key_created is not null as has_key, d.last_detected, d.raid, a.name as raid_name, d.raid_index," \
 	" case when d.kind = '" DEVICE_KIND_RAID "' then (select count(*) from device n where n.tenant = d.tenant and n.raid = d.id)" \
 	" end as members"
@@ -139,11 +139,27 @@ int device_totals(struct db *db, json_t **out)
 	return 0;
 }
 
+#define LINK "json_build_object('id', x.id, 'name', coalesce(nullif(x.name, ''), x.provider_device))"
+/* What the token on it names, if it is of this account; the device, where that is another one. */
+#define TOKEN_DEVICE "case when d.token_account = d.tenant then d.token_device end"
+#define TOKEN_OF "(select " LINK " from device x where x.tenant = d.tenant and x.id = " TOKEN_DEVICE " and x.id <> d.id)"
+/* Whose key it has a copy of; it may be gone by now. */
+#define MADE_FOR "(select json_build_object('id', k.made_for, 'name', (select coalesce(nullif(x.name, ''), x.provider_device) from device x" \
+	" where x.tenant = k.tenant and x.id = k.made_for)) from device_key k where k.tenant = d.tenant and k.device = d.id" \
+	" and k.state = 'active' and k.made_for is not null)"
+/* Other devices with the same key. */
+#define SHARED "(select coalesce(json_agg(" LINK " order by x.name, x.id), '[]') from device_key k join device_key o on o.tenant = k.tenant" \
+	" and (coalesce(o.made_for, o.device), coalesce(o.made_version, o.version)) = (coalesce(k.made_for, k.device)," \
+	" coalesce(k.made_version, k.version)) and o.device <> k.device join device x on x.tenant = o.tenant and x.id = o.device" \
+	" where k.tenant = d.tenant and k.device = d.id and k.state = 'active')"
+
 int device_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, d.key_stored_on, d.key_created, d.key_rotated, d.luks_uuid,"
-		" d.found_filesystem, d.overwrite, d.unusable, d.created, d.configured, d.changed from " FROM " where d.id = $1",
-		DB_ARGS(db_uuid_arg(id)));
+		" d.found_filesystem, d.overwrite, d.unusable, d.created, d.configured, d.changed, provider_attaches(d.provider) as attaches,"
+		" " TOKEN_DEVICE " as token_device, " TOKEN_OF " as token_of, " MADE_FOR " as copy_of, " SHARED " as shared, i.image as instance_image,"
+		" (select coalesce(nullif(x.name, ''), x.provider_image) from image x where x.tenant = i.tenant and x.id = i.image)"
+		" as instance_image_name from " FROM " where d.id = $1", DB_ARGS(db_uuid_arg(id)));
 }
 
 int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description)

@@ -20,13 +20,14 @@ struct device {
 	char *filesystem, *mount_point, *access, *cipher, *mode, *hash, *luks_uuid;
 	int64_t size_bytes, key_bits, key_version;
 	int progress, system, overwrite, has_key, is_raid;
+	int attaches;                /* its provider can move it between instances */
 };
 
 void device_release(struct device *d);                       /* frees what it points to; zeroed is fine */
 /* What device_take reads, of "device d", for statements that select more than a device. */
 #define DEVICE_COLUMNS "d.id, d.instance, d.image, d.policy, d.status, d.provider, d.provider_device," \
 	" coalesce(nullif(d.name, ''), d.provider_device), d.filesystem, d.mount_point, d.access, d.cipher, d.mode, d.hash," \
-	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null, d.raid, d.kind = '" DEVICE_KIND_RAID "'"
+	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null, d.raid, d.kind = '" DEVICE_KIND_RAID "', provider_attaches(d.provider)"
 /* From the first row, whose column AT is the first of those. */
 int device_take(const struct db_result *r, int at, struct device *out);
 int device_load(struct db *db, const struct uuid *id, struct device *out);
@@ -37,12 +38,14 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 /* Console */
 
 /* Sorts: name, provider, provider_device, size, status, mount_point, policy, image, instance; filters: status, provider,
- * policy, image, instance, kind. Rows: id, name, description, provider, provider_device, kind, size_bytes, os, filesystem,
+ * policy, image, instance, kind. Rows: id, name, description, provider, provider_name, provider_device, kind, size_bytes, os, filesystem,
  * mount_point, access, status, progress, error, policy, policy_name, image, image_name, instance, instance_name, is_system,
- * is_busy, cipher, mode, key_bits, key_version, has_key, last_detected, raid, raid_name, raid_index, members (number). */
+ * is_busy, status_since, cipher, mode, key_bits, key_version, has_key, last_detected, raid, raid_name, raid_index, members (number). */
 int device_list(struct db *db, const struct list_query *query, json_t **page);
-/* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite,
- * unusable, created, configured, changed. */
+/* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, unusable, created, configured, changed;
+ * attaches (its provider can move it), token_device and token_of {id, name}: which device the token on it names, where that is
+ * another; copy_of {id, name}: whose key it has a copy of; shared [{id, name}]: others with the same key; instance_image,
+ * instance_image_name: what the machine that it was last seen on was started from. */
 int device_get(struct db *db, const struct uuid *id, json_t **out);
 /* {devices, encrypted}: numbers up to LIST_COUNT_MAX + 1; encrypted ones may be in use. */
 int device_totals(struct db *db, json_t **out);

@@ -132,6 +132,23 @@ static int is_encryptable(const struct held *h)
 	return 0;
 }
 
+/* Only where devices can be moved, and only to an image of the same provider. */
+static int check_image(struct db *db, const struct held *h, const struct uuid *image)
+{
+	struct db_result *r;
+	int rc;
+
+	if (image == NULL)
+		return 0;
+	rc = db_query_row(db, &r, "select m.id = d.image or (provider_attaches(d.provider) and m.provider = d.provider) from device d, image m"
+		" where d.id = $1 and m.id = $2", DB_ARGS(db_uuid_arg(&h->id), db_uuid_arg(image)));
+	if (rc < 0)
+		return rc;
+	rc = db_bool(r, 0, 0) ? 0 : err_set(ERR_INVALID, "the device cannot be assigned to this image");
+	db_result_free(r);
+	return rc;
+}
+
 static json_t *configuration_json(const struct device_configuration *c)
 {
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I}", "os", c->os, "filesystem", c->filesystem, "mount_point", c->mount_point,
@@ -168,6 +185,8 @@ int device_configure(struct db *db, const struct uuid *id, const struct device_c
 		return rc;
 	to = device_next(h.status, DEVICE_EVENT_CONFIGURE);
 	rc = to < 0 ? to : is_encryptable(&h);
+	if (rc == 0)
+		rc = check_image(db, &h, c->image);
 	if (rc == 0)
 		rc = db_get_row(db, &before, "select os, filesystem, mount_point, access, cipher, mode, hash, key_bits from device where id = $1",
 			DB_ARGS(db_uuid_arg(id)));

@@ -83,6 +83,7 @@ static void set_token(json_t *o, const struct inventory_device *d)
 	json_set_uuid(o, "token_account", &account);
 	json_set_uuid(o, "token_device", &device);
 	json_set_string(o, "token_server", d->token_server);
+	json_object_set_new(o, "token_version", json_integer(d->token_version));
 }
 
 static json_t *devices_json(const struct inventory *inv)
@@ -98,6 +99,7 @@ static json_t *devices_json(const struct inventory *inv)
 
 		json_set_uuid(o, "id", &id);
 		set_token(o, d);
+		json_set_string(o, "luks", d->luks_uuid);
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -125,13 +127,14 @@ static int take_devices(struct db *db, const struct uuid *instance, const struct
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "insert into device as d (tenant, id, provider, machine, provider_device, name, path, kind, found_filesystem,"
-		" size_bytes, is_busy, is_system, unusable, instance, image, policy) select distinct on (g.provider_device) i.tenant, g.id, $2,"
+		" size_bytes, is_busy, is_system, unusable, found_luks, instance, image, policy) select distinct on (g.provider_device) i.tenant, g.id, $2,"
 		" device_machine($2, i.id), g.provider_device, g.name, g.path, g.kind, g.filesystem, g.size, g.busy, g.system, g.unusable,"
-		" i.id, i.image, p.id from json_to_recordset($1) as g(id uuid, provider_device text, name text, path text, kind text,"
-		" filesystem text, size bigint, busy boolean, system boolean, unusable text)"
+		" coalesce(g.luks, ''), i.id, i.image, p.id from json_to_recordset($1) as g(id uuid, provider_device text, name text, path text,"
+		" kind text, filesystem text, size bigint, busy boolean, system boolean, unusable text, luks text)"
 		" join instance i on i.id = $3 join policy p on p.is_default order by g.provider_device"
 		" on conflict (tenant, provider, machine, provider_device) do update set path = excluded.path, size_bytes = excluded.size_bytes,"
 		" is_busy = excluded.is_busy, is_system = excluded.is_system, unusable = excluded.unusable, found_filesystem = excluded.found_filesystem,"
+		" found_luks = excluded.found_luks,"
 		" image = coalesce(d.image, excluded.image), instance = excluded.instance, last_detected = now()"
 		" where d.kind <> '" DEVICE_KIND_RAID "' and (d.status <> 'in-use' or d.instance is not distinct from excluded.instance)"
 		" returning id, coalesce(nullif(name, ''), provider_device), status, luks_uuid <> '', configured is not null, xmax = 0",
@@ -154,10 +157,10 @@ static int take_devices(struct db *db, const struct uuid *instance, const struct
 static int take_tokens(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "update device d set token_account = g.token_account, token_device = g.token_device,"
+	int rc = db_query(db, &r, "update device d set token_account = g.token_account, token_device = g.token_device, token_version = g.token_version,"
 		" token_server = coalesce(g.token_server, '') from json_to_recordset($1) as g(provider_device text, token_account uuid,"
-		" token_device uuid, token_server text) where d.instance = $2 and d.provider = $3 and d.provider_device = g.provider_device"
-		" and (d.token_account, d.token_device, d.token_server) is distinct from (g.token_account, g.token_device,"
+		" token_device uuid, token_server text, token_version int) where d.instance = $2 and d.provider = $3 and d.provider_device = g.provider_device"
+		" and (d.token_account, d.token_device, d.token_version, d.token_server) is distinct from (g.token_account, g.token_device, g.token_version,"
 		" coalesce(g.token_server, '')) returning d.id, coalesce(nullif(d.name, ''), d.provider_device), d.token_device,"
 		" coalesce(d.token_account <> d.tenant, false), coalesce(d.token_device <> d.id, false)",
 		DB_ARGS(db_json_arg(devices), db_uuid_arg(instance), db_text_arg(inv->provider)));

@@ -12,6 +12,8 @@ struct inventory_device {
 	int in_use, system;
 	const char *unusable;        /* why it cannot be encrypted now */
 	const char *token_account, *token_device, *token_server;         /* of a volume of ours on it; ids as text */
+	int64_t token_version;
+	const char *luks_uuid;       /* "": none */
 };
 
 struct inventory {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "store/audit.h"
 
 static void replace(struct buf *b, struct wire_view v)
@@ -33,6 +34,7 @@ void device_key_take(struct db_result *r, int at, struct key_pair *out)
 	replace(&out->wrapped, db_bytes(r, 0, at + 1));
 	snprintf(out->account, sizeof out->account, "%s", db_text(r, 0, at + 2));
 	replace(&out->tenant, db_bytes(r, 0, at + 3));
+	out->made_for = db_uuid(r, 0, at + 4);
 }
 
 int device_key_check(const struct key_pair *p)
@@ -68,10 +70,33 @@ static int log_key(struct db *db, enum audit_event event, const struct uuid *dev
 	return audit_log(db, event, &(struct audit_object) { "device", device, name }, detail);
 }
 
+static int retire(struct db *db, const struct uuid *device)
+{
+	return db_queue(db, "update device_key set state = 'former' where device = $1 and state = 'active'", DB_ARGS(db_uuid_arg(device)));
+}
+
+int device_key_copy(struct db *db, const struct device_key_copy *c, const char *name, struct wire_view wrapped)
+{
+	json_t *detail = json_pack("{s:I, s:I}", "version", (json_int_t)c->version, "source_version", (json_int_t)c->source_version);
+	int rc = retire(db, &c->device);
+
+	json_set_uuid(detail, "source", &c->source);
+	if (rc == 0)
+		rc = db_run_one(db, "insert into device_key (tenant, device, version, wrapped, made_for, made_version) values (current_tenant(),"
+			" $1, $2, $3, $4, $5)", DB_ARGS(db_uuid_arg(&c->device), db_int_arg(c->version), db_bytes_arg(wrapped.data, wrapped.len),
+			db_uuid_arg(&c->made_for), db_int_arg(c->made_version)));
+	if (rc == 0)
+		rc = db_queue(db, "update device set key_version = $2, key_created = now(), key_rotated = null where id = $1",
+			DB_ARGS(db_uuid_arg(&c->device), db_int_arg(c->version)));
+	if (rc == 0)
+		return log_key(db, AUDIT_KEY_COPIED, &c->device, name, detail);
+	json_decref(detail);
+	return rc;
+}
+
 int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, struct wire_view wrapped)
 {
-	int rc = db_queue(db, "update device_key set state = 'former' where device = $1 and state = 'active'",
-		DB_ARGS(db_uuid_arg(device)));
+	int rc = retire(db, device);
 
 	if (rc == 0)
 		rc = db_run_one(db, "insert into device_key (tenant, device, version, wrapped) values (current_tenant(), $1, $2, $3)",

@@ -13,8 +13,9 @@ struct key_pair {
 	int64_t version;             /* 0: the device has none */
 	struct buf wrapped, tenant;
 	char account[16];            /* the account's state */
+	struct uuid made_for;        /* the device whose key this is a copy of; nil: its own */
 };
-#define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key"      /* of device_key k and tenant t */
+#define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key, k.made_for"      /* of device_key k and tenant t */
 /* From the first row, whose column AT is the first of those. */
 void device_key_take(struct db_result *r, int at, struct key_pair *out);
 /* 0, or why no key may go out: ERR_SUSPENDED as tenant_key, ERR_NOT_FOUND. */
@@ -24,6 +25,12 @@ void device_key_pair_free(struct key_pair *p);               /* zeroed is fine *
 
 /* A new active key; the one before becomes a former one. NAME of the device for the log. ERR_CONFLICT: VERSION exists. */
 int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, struct wire_view wrapped);
+/* A key of another device, wrapped for DEVICE: its new active one. MADE_FOR: what tokens in LUKS2 headers name. */
+struct device_key_copy {
+	struct uuid device, source, made_for;
+	int64_t version, source_version, made_version;
+};
+int device_key_copy(struct db *db, const struct device_key_copy *c, const char *name, struct wire_view wrapped);
 /* All of them, for good. Logged when there was one. */
 int device_key_destroy(struct db *db, const struct uuid *device, const char *name);
 

@@ -25,7 +25,7 @@ struct question {
 static int look(struct db *db, const struct request_question *q, struct question *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select p.pooling and d.provider not in ('native', 'vcloud') and d.kind <> '" DEVICE_KIND_RAID "',"
+	int rc = db_query_row(db, &r, "select p.pooling and provider_attaches(d.provider) and d.kind <> '" DEVICE_KIND_RAID "',"
 		" exists (select 1 from key_request o where o.tenant = d.tenant and o.device = d.id and o.instance = $2 and o.closed is null"
 		" and o.asked_device <> d.id), coalesce((select o.device from key_request o where o.tenant = d.tenant and o.instance = $2"
 		" and o.closed is null and not o.unplaced and o.asked_device = d.id limit 1), d.id) from device d"

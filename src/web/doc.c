@@ -18,6 +18,13 @@ const char *doc_text(const json_t *row, const char *name)
 	return s ? s : "";
 }
 
+const char *doc_optional(const json_t *row, const char *name)
+{
+	const char *s = doc_text(row, name);
+
+	return *s ? s : NULL;
+}
+
 json_t *doc_when(const struct call *c, const json_t *row, const char *name)
 {
 	clock_us at = 0;

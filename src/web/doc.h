@@ -7,6 +7,8 @@
 
 /* The text member NAME of ROW; "" for anything else. Borrowed. */
 const char *doc_text(const json_t *row, const char *name);
+/* The same; NULL for "". */
+const char *doc_optional(const json_t *row, const char *name);
 /* The time member NAME of ROW (RFC 3339) as call_when shows it; null where there is none. */
 json_t *doc_when(const struct call *c, const json_t *row, const char *name);
 /* { name, colour }; LABEL is English. Colours: green, blue, yellow, orange, red, purple, gray. */

@@ -14,7 +14,7 @@ import uuid
 from fixtures import ROOT, fixture, scratch
 from stack.guest import Guest
 from stack.process import Failed, wait_until
-from web import database
+from web import Client, database, make_user
 
 TOOL = ROOT / "build" / "sanitize" / "tests" / "unit" / "console_tool"
 MIB = 1024 * 1024
@@ -26,7 +26,8 @@ class Tenant:
     """An account of the running server, and what its people do in the console."""
 
     def __init__(self, server):
-        self.server, name = server, "agents" + uuid.uuid4().hex[:8]
+        self.server, self.name = server, "agents" + uuid.uuid4().hex[:8]
+        name = self.name
         created = server.keyward("tenant", "create", name, name, "admin@example.test")
         self.account = re.search(r"account id: (\S+)", created).group(1)
         self.passphrase = re.search(r"passphrase: (\S+)", server.keyward("tenant", "passphrase", name)).group(1)
@@ -771,3 +772,54 @@ def test_nothing_secret_is_left_in_files_or_arguments(tenant, encrypted):
     limits = pathlib.Path(f"/proc/{encrypted.process.pid}/limits").read_text()
     assert limits.split("Max core file size")[1].split()[:2] == ["0", "0"]
     assert encrypted.stop()
+
+# A copy of a device
+
+def test_a_copied_disk_opens_once_the_configuration_is_copied(server, tenant, encrypted, guest):
+    # covers: DEV-5, VOL-5, KEY-1
+    people = Client(server, "console")
+    assert people.sign_in(make_user(server, tenant.account), account=tenant.name).status == 303
+    subprocess.run(["cp", "--sparse=always", encrypted.disk, guest.disk], check=True)
+    guest.register(tenant.account, tenant.passphrase)
+    start(guest)
+    origin, copy = tenant.device(encrypted)["id"], tenant.device(guest)["id"]
+    has_line(guest, "the server refuses to decide on a key")
+    page = people.get(f"/devices/{copy}").text
+    assert "A copy of another device" in page and f'href="/devices/{copy}/copy"' in page
+    assert people.post(f"/devices/{copy}/copy", source=origin, mount=str(guest.mount_point), access="rw").status == 303
+    shown = people.api(f"/devices/{copy}").json
+    assert shown["device"]["state"] == "encrypted" and shown["copy_of"]["url"] == f"/devices/{origin}"
+    assert [d["url"] for d in shown["key"]["shared"]] == [f"/devices/{origin}"]
+    tenant.approve(guest)
+    mounts(guest)
+    assert (guest.mount_point / "file").read_text() == "kept"
+    assert guest.stop()
+    # One goes, the other keeps its copy of the key.
+    assert "Keeps its copy of the key" in people.get(f"/devices/{copy}/unconfigure").text
+    name = tenant.device(guest)["name"]
+    assert people.post(f"/devices/{copy}/unconfigure", typed=name).status == 303
+    assert tenant.device(guest)["status"] == "not-configured" and not tenant.device(guest)["has_key"]
+    run(encrypted, tenant)
+    assert (encrypted.mount_point / "file").read_text() == "kept"
+    assert encrypted.stop()
+    # And back again: the token on it still names the device whose key it was.
+    assert people.post(f"/devices/{copy}/copy", source=origin, mount=str(guest.mount_point), access="ro").status == 303
+    run(guest, tenant)
+    assert (guest.mount_point / "file").read_text() == "kept"
+    assert guest.stop()
+
+
+def test_another_key_than_the_tokens_is_not_tried(tenant, encrypted, guest):
+    # covers: VOL-5, SEC-7
+    guest.register(tenant.account, tenant.passphrase)
+    tenant.encrypt(guest)
+    start(guest)
+    tenant.approve(guest)
+    mounts(guest)
+    assert guest.stop()
+    subprocess.run(["cp", "--sparse=always", encrypted.disk, guest.disk], check=True)
+    start(guest)
+    tenant.approve(guest)
+    has_line(guest, "holds the volume of another device")
+    assert not guest.mounted()
+    guest.stop()

@@ -17,24 +17,24 @@ DOCUMENT = {"agent": {"at": "2026-11-21T09:26:00.000Z", "values": FACTS},
 class Machine:
     """One image, instance, agent, and a device of the default policy that is encrypted; ids as attributes."""
 
-    def __init__(self, installation, tenant, name="orders-db-1"):
+    def __init__(self, installation, tenant, name="orders-db-1", provider="native"):
         self.it, self.tenant, self.name = installation, tenant, name
         self.image, self.instance, self.agent, self.device = (str(uuid.uuid4()) for _ in range(4))
         self.provider_image = f"ami-{uuid.uuid4().hex[:12]}"
         with database(installation).cursor() as c:
             c.execute("select id from policy where tenant = %s and is_default", (tenant,))
             self.policy = c.fetchone()[0]
-            c.execute("insert into image (tenant, id, provider, provider_image) values (%s, %s, 'native', %s)",
-                      (tenant, self.image, self.provider_image))
+            c.execute("insert into image (tenant, id, provider, provider_image) values (%s, %s, %s, %s)",
+                      (tenant, self.image, provider, self.provider_image))
             c.execute("insert into policy_image (tenant, policy, image) values (%s, %s, %s)", (tenant, self.policy, self.image))
             c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name, facts, facts_at)"
-                      " values (%s, %s, %s, 'native', %s, %s, %s, now())",
-                      (tenant, self.instance, self.image, f"i-{self.instance}", name, json.dumps(DOCUMENT)))
+                      " values (%s, %s, %s, %s, %s, %s, %s, now())",
+                      (tenant, self.instance, self.image, provider, f"i-{self.instance}", name, json.dumps(DOCUMENT)))
             c.execute("insert into agent (tenant, id, instance, public_key, version, address) values (%s, %s, %s, %s, '0.1.0', '10.20.4.17')",
                       (tenant, self.agent, self.instance, uuid.uuid4().bytes * 4 + b"k"))
             c.execute("insert into device (tenant, id, provider, provider_device, name, size_bytes, instance, image, policy, status,"
-                      " os, filesystem, mount_point) values (%s, %s, 'native', %s, %s, %s, %s, %s, %s, 'encrypted', 'linux', 'ext4',"
-                      " '/srv/data')", (tenant, self.device, f"d-{self.device}", f"{name} data", 5 << 30, self.instance, self.image,
+                      " os, filesystem, mount_point) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'encrypted', 'linux', 'ext4',"
+                      " '/srv/data')", (tenant, self.device, provider, f"d-{self.device}", f"{name} data", 5 << 30, self.instance, self.image,
                                         self.policy))
 
     def disk(self, name, size=1 << 30, **values):

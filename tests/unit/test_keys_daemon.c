@@ -103,6 +103,44 @@ TEST_KEYD(no_key_is_sealed_for_another_tenant_device_or_version, "KEY-1,SEC-7")
 	end_keyd(&c);
 }
 
+/* The clone's blob opens as the clone's own and as nobody else's, and holds the same key. */
+TEST_KEYD(a_clone_gets_a_copy_of_the_key_under_its_own_name, "DEV-5,KEY-1")
+{
+	struct keys_client c;
+	struct sample s, t, clone;
+	struct keys_device n;
+	struct secret *first, *second;
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	sample_make(&t, &c);
+	clone = s;
+	clone.device = clone.named.device = uuid_new();
+	clone.named.version = 4;
+	clone.wrapped_device = (struct buf)BUF_INIT;
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &clone.device, 4, &clone.wrapped_device), 0);
+	first = sample_key(&s, &c);
+	second = sample_key(&clone, &c);
+	CHECK(first && second && secret_equal(first, second));
+	CHECK_INT(seal_as(&c, &s, &s.named, view(&clone.wrapped_device)), ERR_TAMPERED);
+	CHECK_INT(seal_as(&c, &s, &clone.named, view(&s.wrapped_device)), ERR_TAMPERED);
+	n = clone.named, n.version = 1;
+	CHECK_INT(seal_as(&c, &s, &n, view(&clone.wrapped_device)), ERR_TAMPERED);
+	n = clone.named, n.tenant = t.tenant, n.wrapped_tenant = t.named.wrapped_tenant;
+	CHECK_INT(seal_as(&c, &s, &n, view(&clone.wrapped_device)), ERR_TAMPERED);
+	/* Never across tenants, never onto itself, never as version 0. */
+	n = s.named, n.tenant = t.tenant, n.wrapped_tenant = t.named.wrapped_tenant;
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &n, view(&s.wrapped_device), &clone.device, 4, &clone.wrapped_device), ERR_TAMPERED);
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &s.device, 2, &clone.wrapped_device), ERR_INVALID);
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &clone.device, 0, &clone.wrapped_device), ERR_INVALID);
+	secret_free(first);
+	secret_free(second);
+	buf_free(&clone.wrapped_device);
+	sample_free(&s);
+	sample_free(&t);
+	end_keyd(&c);
+}
+
 TEST_KEYD(no_key_is_sealed_to_what_is_no_p256_point, "KEY-4,SEC-5")
 {
 	struct keys_client c;

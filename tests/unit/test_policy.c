@@ -62,12 +62,14 @@ TEST(a_decision_holds_only_for_the_same_question, "RUN-2,KEY-4")
 	CHECK(!request_holds(&a));
 }
 
-TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-6,DEV-7,RAID-1")
+TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-4,DEV-5,DEV-6,DEV-7,RAID-1")
 {
 	static const char *const legal[] = { "not-configured configure configured", "configured configure configured",
 		"encryption-error configure configured", "configured unconfigure not-configured", "encrypted unconfigure not-configured",
 		"encryption-error unconfigure not-configured", "configured encrypt encryption-pending",
-		"encryption-error encrypt encryption-pending", "encryption-pending cancel configured",
+		"encryption-error encrypt encryption-pending", "encrypted be reassigned encrypted",
+		"not-configured take another device's configuration encrypted", "configured take another device's configuration encrypted",
+		"encryption-error take another device's configuration encrypted", "encryption-pending cancel configured",
 		"encryption-pending start encrypting", "encrypting start encrypting", "encrypting finish encrypted",
 		"encryption-pending fail encryption-error", "encrypting fail encryption-error", "encrypted open in-use",
 		"in-use open in-use", "in-use close encrypted", "not-configured lose undetected", "configured lose undetected",
@@ -80,7 +82,7 @@ TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-6,DEV-7,RAID-1")
 
 	for (int s = 0; s < DEVICE_STATE_COUNT; s++) {
 		for (int e = 0; e < DEVICE_EVENT_COUNT; e++) {
-			char line[96];
+			char line[128];
 			int to = device_next(s, e), want = 0;
 
 			CHECK_INT(device_can(s, e), to >= 0);
