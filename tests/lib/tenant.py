@@ -12,7 +12,7 @@ from stack.mainjob import Person
 from stack.process import Failed, wait_until
 from web import database, make_tenant, make_user
 
-SECONDS = 180                # that a step may wait for what takes a virtual machine two
+SECONDS = 600                # that a step may wait for what takes a virtual machine ten, on a machine that has other work
 
 
 class Tenant:
