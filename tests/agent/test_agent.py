@@ -244,7 +244,7 @@ def test_scripts_read_everything_as_one_json_object(server, tenant, guest):
     account = ("--url", guest.url, "--guid", tenant.account)
     assert run("--nix")["error"]["kind"] == "usage"
     assert run()["error"]["text"].startswith("nothing to do")
-    assert [p["id"] for p in run("--list-plugins")["plugins"]][:1] == ["native"]
+    assert {"native", "ec2", "eucalyptus", "vcloud"} <= {p["id"] for p in run("--list-plugins")["plugins"]}
     assert run("--publish-inventory")["error"]["kind"] == "failed"
     wrong = run("--register", *account, passphrase="wrong")
     assert wrong["result"] == "refused" and "passphrase" in wrong["error"]["advice"], wrong
