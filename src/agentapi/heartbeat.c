@@ -52,7 +52,7 @@ static void gather(struct agent_call *c, const struct proto_heartbeat *m)
 	snprintf(g->log_level, sizeof g->log_level, "%s", m->log_level);
 	snprintf(g->address, sizeof g->address, "%s", c->frame->request->address);
 	g->beat = (struct heartbeat){ .agent = c->agent, .at = c->frame->now, .volumes = g->volumes, .version = g->version,
-		.log_level = g->log_level, .address = g->address };
+		.log_level = g->log_level, .address = g->address, .insecure_tls = m->insecure_tls };
 }
 
 static int by_account(const void *a, const void *b)
@@ -188,8 +188,6 @@ int message_heartbeat(struct agent_call *c)
 		if (rc == ERR_NOT_FOUND)
 			rc = 0;
 	}
-	if (rc == 0 && m->insecure_tls)
-		rc = agent_set_insecure(c->db, &c->agent, 1);
 	if (rc == 0)
 		rc = give_orders(c, m, answer);
 	if (rc < 0)

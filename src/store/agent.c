@@ -36,7 +36,7 @@ int agent_find(struct db *db, const struct uuid *id, struct agent *out)
 {
 	struct db_result *r;
 	struct wire_view key;
-	int rc = db_query_row(db, &r, "select a.instance, a.public_key, a.state, t.state, coalesce(i.host_name, ''), a.insecure_tls, i.image"
+	int rc = db_query_row(db, &r, "select a.instance, a.public_key, a.state, t.state, coalesce(i.host_name, ''), i.image"
 		" from agent a join tenant t on t.id = a.tenant left join instance i on i.tenant = a.tenant and i.id = a.instance"
 		" where a.id = $1", DB_ARGS(db_uuid_arg(id)));
 
@@ -47,23 +47,13 @@ int agent_find(struct db *db, const struct uuid *id, struct agent *out)
 		db_result_free(r);
 		return err_set(ERR_DB, "an agent's key has %zu bytes", key.len);
 	}
-	*out = (struct agent) { .id = *id, .instance = db_uuid(r, 0, 0), .insecure_tls = db_bool(r, 0, 5), .image = db_uuid(r, 0, 6) };
+	*out = (struct agent) { .id = *id, .instance = db_uuid(r, 0, 0), .image = db_uuid(r, 0, 5) };
 	memcpy(out->public_key, key.data, AGENT_KEY_SIZE);
 	snprintf(out->state, sizeof out->state, "%s", db_text(r, 0, 2));
 	snprintf(out->tenant_state, sizeof out->tenant_state, "%s", db_text(r, 0, 3));
 	snprintf(out->host_name, sizeof out->host_name, "%s", db_text(r, 0, 4));
 	db_result_free(r);
 	return 0;
-}
-
-int agent_set_insecure(struct db *db, const struct uuid *id, int insecure)
-{
-	int rc = db_run(db, "update agent set insecure_tls = $2 where id = $1 and insecure_tls <> $2",
-		DB_ARGS(db_uuid_arg(id), db_bool_arg(insecure)));
-
-	if (rc <= 0)
-		return rc;
-	return log_agent(db, insecure ? AUDIT_AGENT_INSECURE_TLS : AUDIT_AGENT_SECURE_TLS, id, db_actor(db)->name, NULL);
 }
 
 static int set_instance_state(struct db *db, const struct uuid *agent, const char *state)

@@ -13,7 +13,6 @@ struct agent {
 	char state[16];              /* "active"; "replaced" or "removed": it may do nothing more */
 	char tenant_state[16];       /* "active", "suspended", ... */
 	char host_name[256];
-	int insecure_tls;
 };
 
 /* Registers ID with its key; its instance and image are made where they are new. The instance's former agent is replaced.
@@ -22,8 +21,6 @@ int agent_register(struct db *db, const struct uuid *id, const uint8_t public_ke
 	const struct inventory *description, const char *version, const char *address, struct uuid *instance);
 /* ERR_NOT_FOUND. The caller looks at both states. */
 int agent_find(struct db *db, const struct uuid *id, struct agent *out);
-/* Certificate checks on or off (AGT-1): kept, and logged when it changes. */
-int agent_set_insecure(struct db *db, const struct uuid *id, int insecure);
 /* Boot or shutdown as the agent reports it: instance state "running" or "stopped". */
 int agent_booted(struct db *db, const struct uuid *id);
 int agent_stopped(struct db *db, const struct uuid *id, const char *reason);

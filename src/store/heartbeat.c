@@ -21,6 +21,7 @@ static json_t *beats_json(const struct heartbeat *beats, size_t count)
 		json_set_string(o, "version", beats[i].version);
 		json_set_string(o, "log_level", beats[i].log_level);
 		json_set_string(o, "address", beats[i].address);
+		json_set_bool(o, "insecure", beats[i].insecure_tls);
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -28,7 +29,35 @@ static json_t *beats_json(const struct heartbeat *beats, size_t count)
 
 /* Rows are locked in order of their ids, so that two batches at the same time cannot wait for each other. */
 #define GIVEN "with given as (select distinct on (agent) * from json_to_recordset($1) as g(agent uuid, at timestamptz, version text," \
-	" log_level text, address text) order by agent, at desc)"
+	" log_level text, address text, insecure boolean) order by agent, at desc)"
+
+static int log_insecure(struct db *db, const struct db_result *r)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		struct uuid id = db_uuid(r, i, 0);
+
+		rc = audit_log(db, db_bool(r, i, 2) ? AUDIT_AGENT_INSECURE_TLS : AUDIT_AGENT_SECURE_TLS,
+			&(struct audit_object) { "agent", &id, db_text(r, i, 1) }, NULL);
+	}
+	return rc;
+}
+
+/* What most agents say always: no row is written for them. */
+static int write_insecure(struct db *db, const json_t *given)
+{
+	struct db_result *r = NULL;
+	int rc = db_query(db, &r, GIVEN ", changed as (update agent a set insecure_tls = g.insecure from given g where a.id = g.agent"
+		" and a.insecure_tls <> g.insecure returning a.tenant, a.id, a.instance, a.insecure_tls) select c.id,"
+		" coalesce(i.host_name, ''), c.insecure_tls from changed c left join instance i on i.tenant = c.tenant and i.id = c.instance",
+		DB_ARGS(db_json_arg(given)));
+
+	if (rc == 0)
+		rc = log_insecure(db, r);
+	db_result_free(r);
+	return rc;
+}
 
 static int log_back(struct db *db, struct db_result *r)
 {
@@ -57,6 +86,8 @@ int heartbeat_write(struct db *db, const struct heartbeat *beats, size_t count)
 			" version = coalesce(g.version, a.version), log_level = coalesce(g.log_level, a.log_level),"
 			" address = coalesce(g.address, a.address) from given g, held h where a.tenant = h.tenant and a.id = h.id"
 			" and a.id = g.agent", DB_ARGS(db_json_arg(given)));
+	if (rc == 0)
+		rc = write_insecure(db, given);
 	if (rc == 0)
 		rc = db_query(db, &r, GIVEN ", held as (select i.tenant, i.id, i.state as former, g.at from given g join agent a"
 			" on a.id = g.agent and a.state = 'active' join instance i on i.tenant = a.tenant and i.id = a.instance order by i.id"

@@ -11,9 +11,11 @@ struct heartbeat {
 	clock_us at;
 	const json_t *volumes;       /* list; borrowed; NULL: none */
 	const char *version, *log_level, *address;   /* NULL: as it was */
+	int insecure_tls;            /* certificate checks are switched off in the guest */
 };
 
-/* One statement each for history, agents and instances. An instance that was missing is back, which is logged. */
+/* One statement each for history, agents, their checks of certificates, and instances. Logged are those that were missing and are back, and
+ * those that have switched the checks off or on. */
 int heartbeat_write(struct db *db, const struct heartbeat *beats, size_t count);
 /* jobd: makes partitions ahead, drops those that ended more than KEEP months ago. Bound to none. */
 int heartbeat_maintain(struct db *db, int keep_months);

@@ -30,13 +30,17 @@ TEST(registration, "AGT-1,LOG-2")
 	CHECK_INT(agent_find(db, &m.agent, &a), 0);
 	CHECK_STR(a.state, "replaced");
 	CHECK_INT(agent_find(db, &tenant, &a), ERR_NOT_FOUND);
-	CHECK_INT(agent_set_insecure(db, &again, 1), 0);
-	CHECK_INT(agent_set_insecure(db, &again, 1), 0);
+	for (size_t i = 0; i < 4; i++) {
+		struct heartbeat beat = { .agent = again, .at = clock_now(), .insecure_tls = i < 2 };
+
+		CHECK_INT(heartbeat_write(db, &beat, 1), 0);
+	}
 	CHECK_INT(agent_stopped(db, &again, "shutdown"), 0);
 	CHECK_INT(agent_booted(db, &again), 0);
 	finish(db);
 	CHECK_INT(logged(&tenant, "agent.registered"), 2);
 	CHECK_INT(logged(&tenant, "agent.insecure-tls"), 1);
+	CHECK_INT(logged(&tenant, "agent.secure-tls"), 1);
 	CHECK_INT(logged(&tenant, "image.created"), 1);
 	CHECK_INT(logged(&tenant, "instance.created"), 1);
 	CHECK_INT(logged(&tenant, "device.created"), 3);
