@@ -20,7 +20,7 @@ static int ended(void)
 
 static int read_line(char out[static LINE_MAX_BYTES])
 {
-	if (fgets(out, LINE_MAX_BYTES, stdin) == NULL || tool_interrupted())
+	if (!tool_typed() || fgets(out, LINE_MAX_BYTES, stdin) == NULL || tool_interrupted())
 		return ended();
 	out[strcspn(out, "\r\n")] = '\0';
 	return 0;
@@ -98,13 +98,15 @@ int ask_passphrase(const char *prompt, struct secret **out)
 	printf("%s", prompt);
 	fflush(stdout);
 	/* Not through stdio, whose buffer would keep it. */
-	while (len + 1 < s->len && (n = read(STDIN_FILENO, s->data + len, 1)) == 1 && s->data[len] != '\n')
+	while (len + 1 < s->len && tool_typed() && (n = read(STDIN_FILENO, s->data + len, 1)) == 1 && s->data[len] != '\n')
 		len++;
 	/* Also when Ctrl-C has ended it: nobody is left with a terminal that shows nothing. */
 	if (hidden)
 		tcsetattr(STDIN_FILENO, TCSANOW, &old);
 	putchar('\n');
 	s->data[len] = '\0';
+	if (tool_interrupted())
+		n = 0;
 	if (n != 1 || len == 0) {
 		secret_free(s);
 		return n != 1 ? ended() : err_set(ERR_NOT_FOUND, "no passphrase was given");

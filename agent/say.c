@@ -1,5 +1,7 @@
 /* say.c - what keyward-config says: to people in lines, to scripts as one JSON object; and how it is interrupted. */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +19,7 @@
 
 static volatile sig_atomic_t interrupted;
 static int bar_open;             /* the cursor stands behind a bar */
-static int wake = -1;
+static int wake = -1, woken = -1;       /* ends of a pipe: a signal has come */
 
 static void on_signal(int number)
 {
@@ -35,6 +37,7 @@ void tool_catch_signals(struct tool *t)
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0) {
 		wake = ends[1];
+		woken = ends[0];
 		t->g.wake_fd = ends[0];
 	}
 	sigaction(SIGINT, &act, NULL);
@@ -45,6 +48,16 @@ void tool_catch_signals(struct tool *t)
 int tool_interrupted(void)
 {
 	return interrupted != 0;
+}
+
+/* A signal that comes just before a read would not end it: the pipe is there for that. */
+int tool_typed(void)
+{
+	struct pollfd p[] = { { STDIN_FILENO, POLLIN, 0 }, { woken, POLLIN, 0 } };
+
+	while (!interrupted && poll(p, ARRAY_LEN(p), -1) < 0 && errno == EINTR)
+		continue;
+	return !interrupted;
 }
 
 void tool_nap(int64_t seconds)

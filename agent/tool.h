@@ -67,6 +67,7 @@ void tool_help(void);
 /* Ctrl-C and SIGTERM from now on only set a flag. */
 void tool_catch_signals(struct tool *t);
 int tool_interrupted(void);      /* 1 when one has come */
+int tool_typed(void);            /* waits until standard input can be read: 1; or a signal has come: 0 */
 /* Sleeps; less when a signal comes. */
 void tool_nap(int64_t seconds);
 
