@@ -133,8 +133,8 @@ static void end_section(struct reader *r)
 	if (r->now == NULL)
 		return;
 	for (int i = 0; i < KEY_COUNT; i++) {
-		if (r->values[i] == NULL && keys[i].needed)
-			mistake(r, r->now->line, "%s is missing", keys[i].name);
+		if (keys[i].needed && (r->values[i] == NULL || *r->values[i] == '\0'))
+			mistake(r, r->values[i] ? r->lines[i] : r->now->line, "%s is missing", keys[i].name);
 		if (r->values[i] == NULL)
 			r->lines[i] = r->now->line;
 		r->values[i] = r->values[i] ? r->values[i] : keys[i].standard;
