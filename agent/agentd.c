@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/container.h"
 #include "agent/credentials.h"
 #include "agent/daemon.h"
 #include "agent/host.h"
@@ -259,6 +260,8 @@ static void scan(struct daemon *a)
 
 	if (hotplug_changed(a->hotplug_fd) && a->scan_at > clock_ticks() + SCAN_SOON)
 		a->scan_at = clock_ticks() + SCAN_SOON;
+	if (container_look_after(&a->g.conf, a->g.state_dir))
+		a->scan_at = 0;
 	if (clock_ticks() < a->scan_at)
 		return;
 	a->scan_at = clock_ticks() + SCAN_EVERY;

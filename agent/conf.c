@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/container.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -16,7 +17,7 @@
 #define FILE_MAX 65536
 #define VALUE_MAX 1400
 
-enum kind { TEXT, PATH, FLAG, NUMBER, LEVEL, ACCOUNT, LIST, MOUNT, SETTING };
+enum kind { TEXT, PATH, FLAG, NUMBER, LEVEL, ACCOUNT, LIST, MOUNT, SETTING, CONTAINER };
 
 static const struct setting {
 	const char *name;
@@ -63,6 +64,7 @@ static int split_mount(const char *item, char *id, int *access, char *point)
 static int check(const struct setting *s, const char *value)
 {
 	char id[PROTO_ID_MAX + 1], point[PROTO_PATH_MAX + 1];
+	struct container container;
 	enum log_level level;
 	struct uuid account;
 	int access;
@@ -76,6 +78,8 @@ static int check(const struct setting *s, const char *value)
 	case LIST:
 		return *value == '/' || (*value == '\0' && s->kind == PATH) ? 0
 			: err_set(ERR_INVALID, "%s: a path from / is needed", s->name);
+	case CONTAINER:
+		return *value == '\0' ? 0 : container_parse(value, &container);
 	case FLAG:
 		return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ? 0
 			: err_set(ERR_INVALID, "%s: yes or no is needed", s->name);
@@ -105,7 +109,8 @@ static int find(const char *name)
 
 static int is_list(int setting)
 {
-	return settings[setting].kind == LIST || settings[setting].kind == MOUNT || settings[setting].kind == SETTING;
+	return settings[setting].kind == LIST || settings[setting].kind == MOUNT || settings[setting].kind == SETTING
+		|| settings[setting].kind == CONTAINER;
 }
 
 /* Puts VALUE in the place of what SLOT holds, or behind it. */

@@ -28,6 +28,8 @@
 		"NAME=VALUE for the provider plug-in; keyward-config --list-plugins names them") \
 	X(PLUGINS, "plugins", PATH, "", 0, 0, "folder of the provider plug-ins; empty: the installed one") \
 	X(INSTANCE_ID, "instance_id", TEXT, "", 0, 0, "id of this machine, when the provider's shall not be used") \
+	X(CONTAINER, "container", CONTAINER, "", 0, 0, \
+		"PATH,SIZE[,sparse]: a file to be made for a volume, on NFS for example; SIZE 10G, or rest: what is free") \
 	X(DEVICES, "devices", LIST, "", 0, 0, \
 		"path of a container file or block device to publish besides the disks found") \
 	X(MOUNT, "mount", MOUNT, "", 0, 0, \

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/container.h"
 #include "agent/host.h"
 #include "agent/inventory.h"
 #include "agent/tool.h"
@@ -34,10 +35,21 @@ enum tool_exit tool_link(struct tool *t)
 	return TOOL_OK;
 }
 
+static int on_container(void *ctx, const char *path, int percent)
+{
+	const struct tool *t = ctx;
+
+	tool_progress(t, path, "writing", percent);
+	return tool_interrupted();
+}
+
 static enum tool_exit publish(struct tool *t)
 {
 	enum tool_exit code = tool_link(t);
-	int rc = code == TOOL_OK ? inventory_scan(&t->g) : 0;
+	int rc = code == TOOL_OK ? container_make_all(&t->g.conf, t->g.state_dir, on_container, t) : 0;
+
+	if (rc >= 0)
+		rc = code == TOOL_OK ? inventory_scan(&t->g) : 0;
 
 	if (code == TOOL_OK && rc == 0)
 		rc = inventory_publish(&t->g);
@@ -78,7 +90,7 @@ static int wants_nothing(const struct tool_options *o)
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
 		if (is_wanted(o, &actions[i]))
 			return 0;
-	return o->proxy == NULL;
+	return o->proxy == NULL && o->adopt == NULL && o->hand_over == NULL && o->decrypt == NULL;
 }
 
 static enum tool_exit act(struct tool *t)
@@ -91,6 +103,12 @@ static enum tool_exit act(struct tool *t)
 	for (size_t i = 0; i < ARRAY_LEN(actions) && code == TOOL_OK; i++)
 		if (is_wanted(&t->o, &actions[i]))
 			code = actions[i].run(t);
+	if (t->o.adopt && code == TOOL_OK)
+		code = adopt_volume(t);
+	if (t->o.hand_over && code == TOOL_OK)
+		code = hand_over_volume(t);
+	if (t->o.decrypt && code == TOOL_OK)
+		code = decrypt_volume(t);
 	return code;
 }
 

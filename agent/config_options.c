@@ -21,6 +21,11 @@ static const struct option_row rows[] = {
 	{ 0, "mount", FLAG(mount), "ask for the keys and mount the volumes here" },
 	{ 'k', "get-device-list", FLAG(device_list), "list the devices of this machine" },
 	{ 0, "status", FLAG(status), "show the registration, the server's answer and the volumes" },
+	{ 0, "adopt", TEXT(adopt, "DEVICE"), "take a LUKS2 volume over with the data on it, by id or path", .values = OPTION_FILES },
+	{ 0, "hand-over", TEXT(hand_over, "DEVICE"), "give a volume to its owner with a passphrase of his own, once the console allows it",
+		.values = OPTION_FILES },
+	{ 0, "decrypt", TEXT(decrypt, "DEVICE"), "decrypt a volume in place, once the console allows it; going on where it was",
+		.values = OPTION_FILES },
 	{ 'l', "list-plugins", FLAG(list_plugins), "list the provider plug-ins" },
 	{ 'h', "help", FLAG(help), "show this and end" },
 	{ 'V', "version", FLAG(version), "show the version and end" },
@@ -33,7 +38,14 @@ static const struct option_row rows[] = {
 		"provisioning passphrase; others may see it with ps for a moment: prefer the next" },
 	{ 0, "passphrase-file", TEXT(passphrase_file, "FILE"),
 		"read it from FILE (- for standard input), or set KEYWARD_PASSPHRASE", .values = OPTION_FILES },
-	{ 0, "force", FLAG(force), "with --register: a new identity although this machine is registered" },
+	{ 0, "force", FLAG(force), "with --register: a new identity although this machine is registered; with --decrypt: do not"
+		" ask" },
+
+	{ .kind = OPTION_GROUP, .help = "Volumes that change hands" },
+	{ 0, "key-file", TEXT(key_file, "FILE"), "with --adopt: what opens the volume; with --hand-over: what is to open it; all of FILE (- for"
+		" standard input), as cryptsetup takes it; or set KEYWARD_VOLUME_PASSPHRASE", .values = OPTION_FILES },
+	{ 0, "mount-point", TEXT(mount_point, "DIR"), "with --adopt: where to mount it, unless the console says", .values = OPTION_FOLDERS },
+	{ 0, "remove-old-slots", FLAG(remove_old_slots), "with --adopt: once it is done, take away all that opened the volume before" },
 
 	{ .kind = OPTION_GROUP, .help = "Provider" },
 	{ 'c', "csp", TEXT(csp, "ID"), "provider plug-in (see --list-plugins)" },
@@ -72,6 +84,11 @@ static const struct option_rule rules[] = {
 	{ OPTION_NEEDS, "original-credentials", "update-credentials" },
 	{ OPTION_NEEDS, "original-credentials-file", "update-credentials" },
 	{ OPTION_EXCLUDES, "ca-file", "ignore-ssl-error" },
+	{ OPTION_EXCLUDES, "adopt", "hand-over" },
+	{ OPTION_EXCLUDES, "adopt", "decrypt" },
+	{ OPTION_EXCLUDES, "hand-over", "decrypt" },
+	{ OPTION_NEEDS, "mount-point", "adopt" },
+	{ OPTION_NEEDS, "remove-old-slots", "adopt" },
 	{ OPTION_NEEDS, "proxy-user", "proxy-settings" },
 	{ OPTION_NEEDS, "proxy-password-file", "proxy-settings" },
 };

@@ -72,6 +72,7 @@ struct device {
 	int locked;                              /* by order: no key is asked for */
 	int held;                                /* something else uses the volume: no key is asked for until it is free */
 	unsigned failures;                       /* in a row */
+	char found[PROTO_TEXT_MAX + 1];          /* what checking its file system found and repaired; not yet told */
 	char detail[PROTO_TEXT_MAX + 1];         /* why it is so, for people */
 };
 

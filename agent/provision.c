@@ -290,10 +290,11 @@ static int format_all(struct work *w)
 
 static int make_volume(struct work *w)
 {
-	const char *fstype = w->parts[0].task->filesystem[0] ? w->parts[0].task->filesystem : "ext4";
+	const struct proto_task *first = w->parts[0].task;
+	const char *fstype = first->filesystem[0] ? first->filesystem : "ext4";
 	struct volume_part more[VOLUME_PARTS_MAX];
 	struct volume_open_params params;
-	char name[DEVICE_NAME_SIZE];
+	char name[DEVICE_NAME_SIZE], label[VOLUME_LABEL_SIZE];
 	int rc = format_all(w);
 
 	if (rc < 0)
@@ -301,9 +302,10 @@ static int make_volume(struct work *w)
 	w->failed = NULL;
 	device_name(w->name, name);
 	params = open_params(w, name, more);
+	volume_label(fstype, w->count > 1 ? first->raid_name : first->label, label);
 	rc = on_all(w, "mkfs", 0);
 	if (rc == 0)
-		rc = volume_make_fs(&w->g->env, w->g->engine, &params, w->parts[0].key, fstype, NULL);
+		rc = volume_make_fs(&w->g->env, w->g->engine, &params, w->parts[0].key, fstype, label[0] ? label : NULL);
 	if (rc == 0)
 		rc = on_all(w, "mkfs", 100);
 	for (int i = 0; rc == 0 && i < w->count; i++)

@@ -79,8 +79,10 @@ static int unseal(struct guest *g, const struct device *d, const struct proto_ke
 static int mount_open(struct guest *g, struct device *d, const char *block)
 {
 	int read_only = d->access == PROTO_ACCESS_READ_ONLY;
-	int rc = read_only ? 0 : volume_check(block);
+	int rc = read_only ? 0 : volume_check(block, d->found);
 
+	if (rc == 0 && !read_only && d->found[0])
+		log_warning("the file system was repaired", "device", d->id, "found", d->found, NULL);
 	if (rc == 0)
 		rc = note_write(&g->env, d);
 	if (rc == 0) {
@@ -370,7 +372,10 @@ static int tell_opened(struct guest *g, struct device *d)
 
 	o->request = d->request;
 	snprintf(o->device, sizeof o->device, "%s", d->id);
+	snprintf(o->repaired, sizeof o->repaired, "%s", d->found);
 	rc = guest_tell(g, PROTO_OPENED, o, NULL);
+	if (rc == 0)
+		d->found[0] = '\0';
 	proto_request_free(PROTO_OPENED, o);
 	return rc;
 }

@@ -30,11 +30,12 @@ enum tool_exit {
 
 struct tool_options {
 	int help, version, list_plugins, register_, force, publish, with_provisioning, mount, device_list, status, json,
-		quiet, ignore_ssl_error, saas, batch;
+		quiet, ignore_ssl_error, saas, batch, remove_old_slots;
 	int update_credentials, give_credentials;        /* the latter by tool_take_credentials */
 	long timeout;                    /* minutes */
 	const char *url, *account, *passphrase_file, *csp, *ca_file, *state, *conf, *proxy_user, *proxy_password_file,
-		*devices, *options, *new_credentials_file, *original_credentials_file, *plugin;
+		*devices, *options, *new_credentials_file, *original_credentials_file, *plugin, *adopt,
+		*hand_over, *decrypt, *key_file, *mount_point;
 	struct secret *passphrase, *proxy, *new_credentials, *original_credentials;      /* with a zero byte at the end */
 };
 
@@ -103,6 +104,11 @@ enum tool_exit plugin_install(struct tool *t);
 
 enum tool_exit await_provisioning(struct tool *t);
 enum tool_exit await_mounts(struct tool *t);
+
+/* config_adopt.c, config_release.c: volumes that change hands */
+enum tool_exit adopt_volume(struct tool *t);
+enum tool_exit hand_over_volume(struct tool *t);
+enum tool_exit decrypt_volume(struct tool *t);
 
 /* config_proxy.c */
 enum tool_exit proxy_settings(struct tool *t);

@@ -1,4 +1,5 @@
 /* provider.c - plug-ins as files, their settings, and the way of a question to one and of its answer back. */
+#include "agent/container.h"
 #include "agent/provider/provider.h"
 
 #include <dirent.h>
@@ -391,6 +392,19 @@ static void take_device(const struct plugin_device *from, struct proto_device *t
 	to->size_bytes = from->size_bytes;
 }
 
+/* Those that are made already. */
+static size_t add_containers(const struct provider_context *ctx, struct proto_device *out, size_t count, size_t max)
+{
+	char item[2 * PROTO_PATH_MAX];
+	struct container c;
+	size_t cursor = 0;
+
+	while (count < max && agent_conf_item(ctx->conf, AGENT_CONTAINER, &cursor, item, sizeof item))
+		if (container_parse(item, &c) == 0 && block_describe(c.path, &out[count]) == 0 && !is_listed(out, count, &out[count]))
+			count++;
+	return count;
+}
+
 /* Container files, say: the same for every provider. */
 static size_t add_named(const struct provider_context *ctx, struct proto_device *out, size_t count, size_t max)
 {
@@ -403,7 +417,7 @@ static size_t add_named(const struct provider_context *ctx, struct proto_device 
 		else if (!is_listed(out, count, &out[count]))
 			count++;
 	}
-	return count;
+	return add_containers(ctx, out, count, max);
 }
 
 int provider_list(struct provider *p, const struct provider_context *ctx, struct proto_device *out, size_t max)

@@ -138,6 +138,13 @@ static int prove(const char *path, const struct secret *secret, int slot)
 	return rc < 0 ? header_error(rc, rc == -EPERM || rc == -ENOENT ? "it does not open the volume" : "unlock") : rc;
 }
 
+int custody_opens(const char *path, const struct secret *secret)
+{
+	int rc = prove(path, secret, CRYPT_ANY_SLOT);
+
+	return rc < 0 ? rc : 0;
+}
+
 /* NEW in a slot of its own, opened by OLD; returns the slot. */
 static int add(struct crypt_device *cd, const struct secret *old, const struct secret *new)
 {

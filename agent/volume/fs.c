@@ -53,6 +53,17 @@ static int run_words(char **argv, size_t n, char text[static COMMAND_TEXT_MAX])
 	return rc;
 }
 
+void volume_label(const char *fstype, const char *name, char label[static VOLUME_LABEL_SIZE])
+{
+	const struct fs_kind *kind = find_kind(fstype);
+	size_t most = kind ? kind->label_max : 0, n = 0;
+
+	for (; *name && n < most; name++)
+		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-", *name))
+			label[n++] = *name;
+	label[n] = '\0';
+}
+
 int volume_mkfs(const char *device, const char *fstype, const char *label)
 {
 	const struct fs_kind *kind = find_kind(fstype);
@@ -95,7 +106,7 @@ static int probe_kind(const char *device, const struct fs_kind **out)
 	return rc;
 }
 
-int volume_check(const char *device)
+int volume_check(const char *device, char found[static VOLUME_TEXT_MAX])
 {
 	const struct fs_kind *kind;
 	char *argv[ARGS_MAX] = { NULL };
@@ -104,12 +115,15 @@ int volume_check(const char *device)
 	int rc = probe_kind(device, &kind);
 	size_t n;
 
+	found[0] = '\0';
 	if (rc < 0 || kind->check[0] == NULL)
 		return rc;
 	n = add_words(argv, 0, kind->check, ARRAY_LEN(kind->check));
 	n = add_words(argv, n, tail, 1);
 	rc = run_words(argv, n, text);
 	/* fsck(8): 1 means all errors were corrected; 2 asks for a reboot, which is meant for a mounted root. */
+	if (rc == 1 || rc == 2)
+		snprintf(found, VOLUME_TEXT_MAX, "%.*s", VOLUME_TEXT_MAX - 1, text);
 	if (rc > 2)
 		rc = err_set(ERR_IO, "%s needs a person to repair it (status %d): %s", device, rc, text);
 	return rc < 0 ? rc : 0;

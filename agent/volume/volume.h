@@ -18,6 +18,7 @@
 #define VOLUME_PATH_MAX 4096
 #define VOLUME_SERVER_MAX 256
 #define VOLUME_TEXT_MAX 256
+#define VOLUME_LABEL_SIZE 17
 #define VOLUME_SIZE_LEAST (17 << 20)     /* bytes: the header has 16 MiB */
 #define VOLUME_ARRAY_MAX 64
 #define VOLUME_PARTS_MAX 16       /* members of an array */
@@ -169,8 +170,11 @@ int volume_list(const struct volume_env *env, struct volume_state **out);
 
 /* FSTYPE "ext3", "ext4", "xfs"; LABEL may be NULL (at most 16 bytes, xfs 12). Overwrites DEVICE. Takes seconds. */
 int volume_mkfs(const char *device, const char *fstype, const char *label);
-/* Repairs what can be repaired without asking (ext: fsck -p; XFS replays its log at mount). ERR_IO: somebody must look. */
-int volume_check(const char *device);
+/* Repairs what can be repaired without asking (ext: fsck -p; XFS replays its log at mount). ERR_IO: somebody must look. FOUND: what was
+ * repaired, in the checker's words; empty when all was well. */
+int volume_check(const char *device, char found[static VOLUME_TEXT_MAX]);
+/* A label for FSTYPE made of NAME: what fits of it. */
+void volume_label(const char *fstype, const char *name, char label[static VOLUME_LABEL_SIZE]);
 /* Mounts the file system found on DEVICE at POINT, which is made when missing; noatime. Read-only also where the journal
  * cannot be replayed because DEVICE is read-only. */
 int volume_mount(const char *device, const char *point, int read_only);

@@ -237,6 +237,8 @@ int message_opened(struct agent_call *c)
 		rc = err_set(ERR_NOT_FOUND, "no such request");
 	if (rc == 0)
 		rc = request_opened(c->db, &m->request);
+	if (rc == 0 && *m->repaired)
+		rc = device_repaired(c->db, &k.device, m->repaired);
 	request_case_release(&k);
 	return rc;
 }

@@ -54,8 +54,7 @@ int message_provisioning(struct agent_call *c)
 	return 0;
 }
 
-/* A new key of the next version, wrapped. */
-static int create_key(struct agent_call *c, const struct device *device, struct buf *wrapped)
+int agent_create_key(struct agent_call *c, const struct device *device, struct buf *wrapped)
 {
 	struct buf wrapped_tenant = BUF_INIT;
 	int rc = tenant_key(c->db, &wrapped_tenant);
@@ -83,7 +82,7 @@ static int begin(struct agent_call *c, const struct device *device, struct buf *
 	/* Before a key is made for nothing. */
 	rc = device_next(device->status, DEVICE_EVENT_START);
 	if (rc >= 0)
-		rc = create_key(c, device, wrapped);
+		rc = agent_create_key(c, device, wrapped);
 	if (rc < 0)
 		return rc;
 	fresh = (struct wire_view){ (uint8_t *)wrapped->data, wrapped->len };
@@ -124,7 +123,7 @@ int message_provision_progress(struct agent_call *c)
 	int rc = agent_and_device(c, m->device, &agent, &device);
 
 	/* Withdrawn in the meantime: the agent is to stop, which is no failure of its message. */
-	answer->cancel = rc == 0 && device.status != DEVICE_ENCRYPTING;
+	answer->cancel = rc == 0 && device.status != DEVICE_ENCRYPTING && device.status != DEVICE_DECRYPTING;
 	if (rc == 0 && !answer->cancel)
 		rc = device_progress(c->db, &device.id, (int)m->percent);
 	device_release(&device);

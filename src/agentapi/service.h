@@ -70,6 +70,9 @@ int agent_check_recipient(struct agent_call *c, const struct agent *agent, const
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
 	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed);
 
+/* A new key for DEVICE, of the version after its last one, wrapped; nothing is kept yet. */
+int agent_create_key(struct agent_call *c, const struct device *device, struct buf *wrapped);
+
 /* The files whose hashes this agent is to report: into an answer's watch_files, PROTO_WATCH_MAX at most. */
 int agent_watch(struct agent_call *c, struct proto_watch *files, int *count);
 
@@ -79,6 +82,10 @@ void heartbeat_make_room(struct frame_call *c);
 void heartbeat_resume(struct agent_call *c, enum hold_end why);
 
 /* Messages, one file per family. */
+int message_adopt_start(struct agent_call *c);
+int message_adopt_done(struct agent_call *c);
+int message_release_start(struct agent_call *c);
+int message_release_done(struct agent_call *c);
 int message_inventory(struct agent_call *c);
 int message_propose(struct agent_call *c);
 int message_provisioning(struct agent_call *c);

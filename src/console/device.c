@@ -35,12 +35,17 @@ const char *device_word(const char *name)
 
 json_t *device_progress_member(const struct call *c, const json_t *row)
 {
-	int begun = strcmp(doc_text(row, "status"), device_state_name(DEVICE_ENCRYPTING)) == 0;
+	enum device_state s;
+	int decrypts, begun;
 
-	if (!begun && strcmp(doc_text(row, "status"), device_state_name(DEVICE_PENDING)) != 0)
+	if (device_state_parse(doc_text(row, "status"), &s) < 0)
 		return json_null();
-	return json_pack("{s:O, s:o, s:b, s:s}", "percent", json_object_get(row, "progress"), "since", doc_when(c, row, "status_since"),
-		"begun", begun, "text", call_translate(c, begun ? "The agent is at work." : "Waiting for the agent to begin."));
+	decrypts = s == DEVICE_DECRYPTING, begun = decrypts || s == DEVICE_ENCRYPTING;
+	if (!begun && s != DEVICE_PENDING)
+		return json_null();
+	return json_pack("{s:O, s:o, s:b, s:s, s:s}", "percent", json_object_get(row, "progress"), "since", doc_when(c, row, "status_since"),
+		"begun", begun, "text", call_translate(c, begun ? "The agent is at work." : "Waiting for the agent to begin."),
+		"label", call_translate(c, decrypts ? "Decrypted" : "Encrypted"));
 }
 
 /* Other devices that have the same key. */
@@ -57,16 +62,19 @@ static json_t *shared_member(const json_t *row)
 /* Key information (DEV-8): only once there is a key. */
 static json_t *key_member(const struct call *c, const json_t *row)
 {
-	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0;
+	int xts = strcmp(doc_text(row, "mode"), "xts-plain64") == 0;
 	json_t *key;
 
 	if (!json_is_true(json_object_get(row, "has_key")))
 		return json_null();
-	key = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "cipher", "AES", "mode", xts ? "XTS" : "CBC-ESSIV", "hash",
-		device_word(doc_text(row, "hash")), "stored", call_translate(c, strcmp(doc_text(row, "key_stored_on"), "server") == 0 ? "Server" :
-		"Key server"), "version", json_object_get(row, "key_version"), "bits", json_object_get(row, "key_bits"));
+	key = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "cipher", strcmp(doc_text(row, "cipher"), "aes") == 0 ? "AES" :
+		doc_text(row, "cipher"), "mode", xts ? "XTS" : strcmp(doc_text(row, "mode"), "cbc-essiv:sha256") == 0 ? "CBC-ESSIV" :
+		doc_text(row, "mode"), "hash", device_word(doc_text(row, "hash")), "stored", call_translate(c, strcmp(doc_text(row,
+		"key_stored_on"), "server") == 0 ? "Server" : "Key server"), "version", json_object_get(row, "key_version"), "bits",
+		json_object_get(row, "key_bits"));
 	json_object_set_new(key, "size", json_sprintf("%d %s", (int)json_integer_value(json_object_get(row, "key_bits")),
 		call_translate(c, "bits")));
+	json_object_set_new(key, "adopted", doc_when(c, row, "adopted"));
 	json_object_set_new(key, "created", doc_when(c, row, "key_created"));
 	json_object_set_new(key, "rotated", doc_when(c, row, "key_rotated"));
 	json_object_set_new(key, "shared", shared_member(row));
@@ -166,12 +174,15 @@ static json_t *can_member(const struct call *c, const json_t *row, enum device_s
 		{ "encrypt", DEVICE_EVENT_ENCRYPT }, { "cancel", DEVICE_EVENT_CANCEL }, { "reassign", DEVICE_EVENT_REASSIGN },
 		{ "unconfigure", DEVICE_EVENT_UNCONFIGURE } };
 	int edit = call_may(c, PERMISSION_DEVICES_EDIT);
+	int release = call_may(c, PERMISSION_DEVICES_RELEASE) && !is_raid(row) && *doc_text(row, "raid") == '\0';
 	json_t *can = json_pack("{s:b, s:b, s:b}", "edit", edit, "delete", edit && is_deletable(row, s), "raid",
 		edit && is_raid(row) && device_can(s, DEVICE_EVENT_CONFIGURE));
 
 	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
 		json_set_bool(can, acts[i].act, edit && is_legal(row, acts[i].event));
 	json_set_bool(can, "copy", edit && is_legal(row, DEVICE_EVENT_CLONE) && *doc_text(row, "token_device"));
+	json_set_bool(can, "release", release && *doc_text(row, "release") == '\0' && (s == DEVICE_ENCRYPTED || s == DEVICE_IN_USE));
+	json_set_bool(can, "release_cancel", release && *doc_text(row, "release") && s != DEVICE_DECRYPTING);
 	return can;
 }
 

@@ -110,6 +110,18 @@ static int add_origin(struct call *c, const struct uuid *id, json_t *notices)
 	return 0;
 }
 
+/* What a person has allowed, and what is to be done now. */
+static void add_release(struct call *c, const json_t *row, json_t *notices)
+{
+	int decrypt = strcmp(doc_text(row, "release"), "decrypt") == 0;
+	json_t *text = json_sprintf("%s (%s). %s: keyward-config --%s %s", call_translate(c, decrypt ? "Its instance may decrypt it"
+		: "Its instance may hand it over"), doc_text(row, "release_by"), call_translate(c, "There"), doc_text(row, "release"),
+		doc_text(row, "provider_device"));
+
+	json_array_append_new(notices, notice(c, "Release to the owner is allowed", "yellow", "lock-open", json_string_value(text)));
+	json_decref(text);
+}
+
 int device_notices(struct call *c, const struct uuid *id, const json_t *row)
 {
 	json_t *notices = json_array();
@@ -120,6 +132,8 @@ int device_notices(struct call *c, const struct uuid *id, const json_t *row)
 	if (*unusable && !json_is_true(json_object_get(row, "is_system")))
 		json_array_append_new(notices, notice(c, json_is_true(json_object_get(row, "has_key")) ? "Used by something else on its instance" :
 			"It cannot be encrypted as it is", "yellow", "alert-triangle", unusable));
+	if (*doc_text(row, "release"))
+		add_release(c, row, notices);
 	rc = add_origin(c, id, notices);
 	call_set(c, "notes", notices);
 	return rc;

@@ -22,7 +22,7 @@ static const char *const states[] = {
 };
 static const char *const colours[DEVICE_STATE_COUNT] = { [DEVICE_NOT_CONFIGURED] = "gray", [DEVICE_CONFIGURED] = "purple",
 	[DEVICE_PENDING] = "yellow", [DEVICE_ENCRYPTING] = "yellow", [DEVICE_ENCRYPTED] = "blue", [DEVICE_IN_USE] = "green",
-	[DEVICE_ERROR] = "red", [DEVICE_UNDETECTED] = "gray", [DEVICE_MEMBER_MISSING] = "red" };
+	[DEVICE_DECRYPTING] = "yellow", [DEVICE_ERROR] = "red", [DEVICE_UNDETECTED] = "gray", [DEVICE_MEMBER_MISSING] = "red" };
 static const struct list_view view = { .url = "/devices", .filters = filters, .chip = "status", .chips = chips, .sorts = sorts,
 	.export = "/devices.csv" };
 

@@ -9,6 +9,8 @@
 /* devices.c */
 int devices_page(struct call *c), devices_csv(struct call *c);
 extern const struct route_param devices_query[];
+int device_release_page(struct call *c), device_release_run(struct call *c), device_release_cancel(struct call *c);
+extern const struct route_param device_release_fields[];
 /* Sets `notes`: what the page of device ROW says beyond its fields, each { title, text, colour, icon, link }. */
 int device_notices(struct call *c, const struct uuid *id, const json_t *row);
 json_t *device_badge(const struct call *c, const char *status);
@@ -22,7 +24,8 @@ extern const struct route_param device_edit_fields[], device_typed[];
  * not legal now. */
 int device_ask(struct call *c, enum device_event event, json_t **row);
 const char *device_word(const char *name);               /* "Linux" for "linux", "XFS", ...; NULL for "" */
-/* {percent, since, begun, text} of a row of device_list while its device waits for encryption or is encrypted; else null. */
+/* {percent, since, begun, text, label} of a row of device_list while its device waits for encryption, is encrypted or decrypted; else
+ * null. */
 json_t *device_progress_member(const struct call *c, const json_t *row);
 
 /* device_configure.c */

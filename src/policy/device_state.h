@@ -9,6 +9,7 @@
 	X(ENCRYPTING, "encrypting", "Encrypting") \
 	X(ENCRYPTED, "encrypted", "Encrypted") \
 	X(IN_USE, "in-use", "In-use") \
+	X(DECRYPTING, "decrypting", "Decrypting")       /* in place, back to clear data (VOL-7) */ \
 	X(ERROR, "encryption-error", "Encryption error") \
 	X(UNDETECTED, "undetected", "Undetected") \
 	X(MEMBER_MISSING, "device-missing", "Device missing") /* RAID only: a member is Undetected */
@@ -20,11 +21,14 @@
 	X(REASSIGN, "be reassigned")            /* to another image */ \
 	X(CLONE, "take another device's configuration")        /* and a copy of its key: what is on it was encrypted as that one */ \
 	X(CANCEL, "cancel")                     /* before the agent began */ \
+	X(ADOPT, "adopt")                       /* the agent takes over a volume that is there already, or goes on with that */ \
 	X(START, "start")                       /* the agent begins, or begins again after an interruption */ \
 	X(FINISH, "finish") \
 	X(FAIL, "fail") \
 	X(OPEN, "open") \
 	X(CLOSE, "close") \
+	X(DECRYPT, "decrypt")                   /* the agent begins to, or begins again */ \
+	X(RELEASE, "release")                   /* the volume is the owner's alone now, with his own key or in clear */ \
 	X(LOSE, "lose")                         /* no longer in the published inventory */ \
 	X(FIND_BARE, "find-bare")               /* back, never configured */ \
 	X(FIND_CONFIGURED, "find-configured")   /* back, configured, without a key */ \

@@ -201,6 +201,40 @@ static const struct proto_field provision_start_answer_rows[] = {
 FIELDS(provision_start_answer);
 #undef T
 
+#define T struct proto_adopt_start
+static const struct proto_field adopt_start_rows[] = {
+	TEXT(T, device, REQUIRED),
+	TEXT(T, cipher, REQUIRED),
+	TEXT(T, mode, REQUIRED),
+	TEXT(T, hash, REQUIRED),
+	INT(T, key_bits, REQUIRED, 64, 4096),
+	TEXT(T, filesystem, OPTIONAL),
+	TEXT(T, mount_point, OPTIONAL),
+	NAME(T, access, OPTIONAL, proto_access_names),
+	BYTES(T, recipient_key),
+	BYTES(T, signature),
+};
+FIELDS(adopt_start);
+#undef T
+
+#define T struct proto_release_start
+static const struct proto_field release_start_rows[] = {
+	TEXT(T, device, REQUIRED),
+	TEXT(T, release, REQUIRED),
+	BYTES(T, recipient_key),
+	BYTES(T, signature),
+};
+FIELDS(release_start);
+#undef T
+
+#define T struct proto_release_done
+static const struct proto_field release_done_rows[] = {
+	TEXT(T, device, REQUIRED),
+	TEXT(T, luks_uuid, OPTIONAL),
+};
+FIELDS(release_done);
+#undef T
+
 #define T struct proto_provision_progress
 static const struct proto_field provision_progress_rows[] = {
 	TEXT(T, device, REQUIRED),
@@ -278,6 +312,7 @@ FIELDS(key_answer);
 static const struct proto_field opened_rows[] = {
 	UUID(T, request, REQUIRED),
 	TEXT(T, device, REQUIRED),
+	TEXT(T, repaired, OPTIONAL),
 };
 FIELDS(opened);
 #undef T

@@ -37,6 +37,10 @@
 	X(INVENTORY, "inventory", inventory, inventory_answer)         /* what there is: instance, host, devices */ \
 	X(PROPOSE, "propose", proposal, proposal_answer)               /* how a device of mine shall be encrypted */ \
 	X(PROVISIONING, "provisioning", empty, provisioning_answer)    /* what shall be encrypted? */ \
+	X(ADOPT_START, "adopt_start", adopt_start, provision_start_answer) \
+	X(ADOPT_DONE, "adopt_done", provision_done, ack) \
+	X(RELEASE_START, "release_start", release_start, provision_start_answer) \
+	X(RELEASE_DONE, "release_done", release_done, ack) \
 	X(PROVISION_START, "provision_start", provision_start, provision_start_answer) \
 	X(PROVISION_PROGRESS, "provision_progress", provision_progress, ack) \
 	X(PROVISION_DONE, "provision_done", provision_done, ack) \
@@ -247,6 +251,33 @@ struct proto_provision_start_answer {
 	int64_t key_version;
 };
 
+/* A LUKS2 volume that is there already comes under management: what its header says, and where it is to be mounted. */
+struct proto_adopt_start {
+	char device[PROTO_ID_MAX + 1];
+	char cipher[PROTO_WORD_MAX + 1];         /* "aes" */
+	char mode[PROTO_WORD_MAX + 1];
+	char hash[PROTO_WORD_MAX + 1];
+	int64_t key_bits;                        /* of the cipher */
+	char filesystem[PROTO_WORD_MAX + 1];     /* "" when it is not known */
+	char mount_point[PROTO_PATH_MAX + 1];    /* "" for the one that is configured; proposed where nobody has configured one */
+	int access;                              /* enum proto_access */
+	uint8_t recipient_key[PROTO_POINT_SIZE];
+	uint8_t signature[PROTO_SIGNATURE_SIZE];
+};
+
+/* A volume is to be given back: "hand-over" or "decrypt". Its key for that comes only when somebody has allowed just this. */
+struct proto_release_start {
+	char device[PROTO_ID_MAX + 1];
+	char release[PROTO_WORD_MAX + 1];
+	uint8_t recipient_key[PROTO_POINT_SIZE];
+	uint8_t signature[PROTO_SIGNATURE_SIZE];
+};
+
+struct proto_release_done {
+	char device[PROTO_ID_MAX + 1];
+	char luks_uuid[37];                      /* of the volume handed over; "" when it is decrypted */
+};
+
 struct proto_provision_progress {
 	char device[PROTO_ID_MAX + 1];
 	int64_t percent;
@@ -304,6 +335,7 @@ struct proto_key_answer {
 struct proto_opened {
 	struct uuid request;
 	char device[PROTO_ID_MAX + 1];
+	char repaired[PROTO_TEXT_MAX + 1];       /* what checking its file system found and mended; "" when all was well */
 };
 
 struct proto_closed {

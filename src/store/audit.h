@@ -95,6 +95,14 @@ struct audit_entry;              /* audit/chain.h */
 	X(RAID_CREATED, "raid.created", DEVICE, "RAID created") \
 	X(RAID_CHANGED, "raid.changed", DEVICE, "RAID changed") \
 	X(RAID_DISSOLVED, "raid.dissolved", DEVICE, "RAID taken apart") \
+	X(DEVICE_ADOPT, "device.adopt", DEVICE, "Taking over a volume started") \
+	X(DEVICE_ADOPTED, "device.adopted", DEVICE, "Volume taken over") \
+	X(DEVICE_RELEASE, "device.release", DEVICE, "Release of a volume allowed") \
+	X(DEVICE_RELEASE_CANCELLED, "device.release-cancelled", DEVICE, "Release of a volume no longer allowed") \
+	X(DEVICE_RELEASE_KEY, "device.release-key", DEVICE, "Key given for the release of a volume") \
+	X(DEVICE_DECRYPTING, "device.decrypting", DEVICE, "Decryption started") \
+	X(DEVICE_RELEASED, "device.released", DEVICE, "Volume released to its owner") \
+	X(DEVICE_REPAIRED, "device.repaired", DEVICE, "File system repaired when it was opened") \
 	X(DEVICE_COPY, "device.copy", DEVICE, "Another device's volume was found on it") \
 	X(DEVICE_FOREIGN, "device.foreign", DEVICE, "Another account's volume was found on it") \
 	X(KEY_CREATED, "key.created", KEY, "Device key created") \

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "store/audit.h"
 #include "store/rename.h"
 
 void device_release(struct device *d)
@@ -42,7 +43,7 @@ int device_take(const struct db_result *r, int at, struct device *out)
 		.luks_uuid = mem_strdup(db_text(r, 0, at + 14)), .size_bytes = db_int(r, 0, at + 15), .key_bits = db_int(r, 0, at + 16),
 		.key_version = db_int(r, 0, at + 17), .progress = (int)db_int(r, 0, at + 18), .system = db_bool(r, 0, at + 19),
 		.overwrite = db_bool(r, 0, at + 20), .has_key = db_bool(r, 0, at + 21), .raid = db_uuid(r, 0, at + 22),
-		.is_raid = db_bool(r, 0, at + 23), .attaches = db_bool(r, 0, at + 24),
+		.is_raid = db_bool(r, 0, at + 23), .attaches = db_bool(r, 0, at + 24), .adopting = db_bool(r, 0, at + 25),
 	};
 	return 0;
 }
@@ -156,7 +157,8 @@ int device_totals(struct db *db, json_t **out)
 int device_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, d.key_stored_on, d.key_created, d.key_rotated, d.luks_uuid,"
-		" d.found_filesystem, d.overwrite, d.unusable, d.created, d.configured, d.changed, provider_attaches(d.provider) as attaches,"
+		" d.found_filesystem, d.overwrite, d.unusable, d.release, d.release_by, d.adopted, d.created, d.configured, d.changed,"
+		" provider_attaches(d.provider) as attaches,"
 		" " TOKEN_DEVICE " as token_device, " TOKEN_OF " as token_of, " MADE_FOR " as copy_of, " SHARED " as shared, i.image as instance_image,"
 		" (select coalesce(nullif(x.name, ''), x.provider_image) from image x where x.tenant = i.tenant and x.id = i.image)"
 		" as instance_image_name from " FROM " where d.id = $1", DB_ARGS(db_uuid_arg(id)));
@@ -177,6 +179,11 @@ int device_tasks(struct db *db, const struct uuid *instance, json_t **out)
 		" as mount_point, d.access, d.overwrite, d.status, coalesce(a.provider_device, '') as raid_name, coalesce(d.raid_index, 0)"
 		" as raid_index, (select count(*) from device n where n.tenant = d.tenant and n.raid = d.raid) as raid_members from device d"
 		" left join device a on a.tenant = d.tenant and a.id = d.raid where d.instance = $1 and d.kind <> '" DEVICE_KIND_RAID "'"
-		" and coalesce(a.status, d.status) in ('encryption-pending', 'encrypting') and not d.is_system"
+		" and coalesce(a.status, d.status) in ('encryption-pending', 'encrypting') and not d.is_system and not d.adopting"
 		" order by coalesce(a.provider_device, d.provider_device), d.raid_index", DB_ARGS(db_uuid_arg(instance)));
+}
+
+int device_repaired(struct db *db, const struct device *d, const char *found)
+{
+	return audit_log(db, AUDIT_DEVICE_REPAIRED, &(struct audit_object) { "device", &d->id, d->name }, json_pack("{s:s}", "found", found));
 }

@@ -19,7 +19,7 @@ struct device {
 	char *provider, *provider_device, *name;     /* name: what to call it, never "" */
 	char *filesystem, *mount_point, *access, *cipher, *mode, *hash, *luks_uuid;
 	int64_t size_bytes, key_bits, key_version;
-	int progress, system, overwrite, has_key, is_raid;
+	int progress, system, overwrite, has_key, is_raid, adopting;
 	int attaches;                /* its provider can move it between instances */
 };
 
@@ -27,7 +27,7 @@ void device_release(struct device *d);                       /* frees what it po
 /* What device_take reads, of "device d", for statements that select more than a device. */
 #define DEVICE_COLUMNS "d.id, d.instance, d.image, d.policy, d.status, d.provider, d.provider_device," \
 	" coalesce(nullif(d.name, ''), d.provider_device), d.filesystem, d.mount_point, d.access, d.cipher, d.mode, d.hash," \
-	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null, d.raid, d.kind = '" DEVICE_KIND_RAID "', provider_attaches(d.provider)"
+	" d.luks_uuid, d.size_bytes, d.key_bits, d.key_version, d.progress, d.is_system, d.overwrite, d.key_created is not null, d.raid, d.kind = '" DEVICE_KIND_RAID "', provider_attaches(d.provider), d.adopting"
 /* From the first row, whose column AT is the first of those. */
 int device_take(const struct db_result *r, int at, struct device *out);
 int device_load(struct db *db, const struct uuid *id, struct device *out);
@@ -42,7 +42,8 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
  * mount_point, access, status, progress, error, policy, policy_name, image, image_name, instance, instance_name, is_system,
  * is_busy, status_since, cipher, mode, key_bits, key_version, has_key, last_detected, raid, raid_name, raid_index, members (number). */
 int device_list(struct db *db, const struct list_query *query, json_t **page);
-/* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, unusable, created, configured, changed;
+/* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, unusable, release,
+ * release_by, adopted, created, configured, changed;
  * attaches (its provider can move it), token_device and token_of {id, name}: which device the token on it names, where that is
  * another; copy_of {id, name}: whose key it has a copy of; shared [{id, name}]: others with the same key; instance_image,
  * instance_image_name: what the machine that it was last seen on was started from. */
@@ -77,6 +78,8 @@ int device_tasks(struct db *db, const struct uuid *instance, json_t **out);
 int device_start(struct db *db, const struct device *d, const struct wire_view *wrapped);
 int device_progress(struct db *db, const struct uuid *id, int percent);      /* ERR_CONFLICT: not (or no longer) encrypting */
 int device_finish(struct db *db, const struct uuid *id, const char *luks_uuid, int64_t key_version);     /* can be repeated */
+/* Its file system was found damaged when it was opened, and mended: logged. */
+int device_repaired(struct db *db, const struct device *d, const char *found);
 int device_fail(struct db *db, const struct uuid *id, const char *reason);
 
 #endif

@@ -167,7 +167,7 @@ static int configure(struct db *db, const struct device_clone *c, const char *mo
 {
 	return db_run_one(db, "update device d set status = 'encrypted', os = s.os, filesystem = s.filesystem, mount_point = $3,"
 		" access = $4, cipher = s.cipher, mode = s.mode, key_bits = s.key_bits, hash = s.hash, key_stored_on = s.key_stored_on,"
-		" luks_uuid = d.found_luks, overwrite = false, progress = 100, error = null, configured = now(), changed = now() from device s"
+		" luks_uuid = d.found_luks, adopted = s.adopted, overwrite = false, progress = 100, error = null, configured = now(), changed = now() from device s"
 		" where d.id = $1 and s.tenant = d.tenant and s.id = $2", DB_ARGS(db_uuid_arg(&c->device), db_uuid_arg(&c->source),
 		db_text_arg(mount_point), db_text_arg(access)));
 }

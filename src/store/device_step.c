@@ -193,7 +193,7 @@ int device_configure(struct db *db, const struct uuid *id, const struct device_c
 	if (rc == 0)
 		rc = db_run_one(db, "update device set status = $2, os = $3, filesystem = $4, mount_point = $5, access = $6, cipher = $7,"
 			" mode = $8, hash = $9, key_bits = $10, image = coalesce($11, image), configured = now(), changed = now(),"
-			" error = null where id = $1", DB_ARGS(db_uuid_arg(id), db_text_arg(device_state_name((enum device_state)to)),
+			" error = null, adopted = null where id = $1", DB_ARGS(db_uuid_arg(id), db_text_arg(device_state_name((enum device_state)to)),
 			db_text_arg(c->os), db_text_arg(c->filesystem), db_text_arg(c->mount_point), db_text_arg(c->access),
 			db_text_arg(c->cipher), db_text_arg(c->mode), db_text_arg(c->hash), db_int_arg(c->key_bits), db_uuid_arg(c->image)));
 	if (rc == 0)
@@ -209,7 +209,9 @@ int device_forget(struct db *db, const struct uuid *id)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "update device set filesystem = '', mount_point = '', configured = null, luks_uuid = '',"
-		" key_created = null, key_rotated = null, progress = 0, overwrite = false, error = null where id = $1 or raid = $1"
+		" key_created = null, key_rotated = null, progress = 0, overwrite = false, error = null, release = '', release_by = '',"
+		" cipher = case when adopted is null then cipher else 'aes' end, mode = case when adopted is null then mode else 'xts-plain64' end,"
+		" key_bits = case when adopted is null then key_bits else 256 end, adopted = null where id = $1 or raid = $1"
 		" returning id, coalesce(nullif(name, ''), provider_device)", DB_ARGS(db_uuid_arg(id)));
 
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
@@ -357,7 +359,7 @@ int device_start(struct db *db, const struct device *d, const struct wire_view *
 
 int device_progress(struct db *db, const struct uuid *id, int percent)
 {
-	int rc = db_run(db, "update device set progress = $2, changed = now() where id = $1 and status = 'encrypting'",
+	int rc = db_run(db, "update device set progress = $2, changed = now() where id = $1 and status in ('encrypting', 'decrypting')",
 		DB_ARGS(db_uuid_arg(id), db_int_arg(percent)));
 
 	if (rc == 0)
@@ -436,7 +438,7 @@ int device_fail(struct db *db, const struct uuid *id, const char *reason)
 	if (rc == 0 && h.status != DEVICE_ERROR)
 		rc = step(db, &h, DEVICE_EVENT_FAIL, AUDIT_DEVICE_FAILED, json_pack("{s:s}", "reason", reason));
 	if (rc == 0)
-		rc = db_queue(db, "update device set error = $2 where id = $1", DB_ARGS(db_uuid_arg(id), db_text_arg(reason)));
+		rc = db_queue(db, "update device set error = $2, adopting = false where id = $1", DB_ARGS(db_uuid_arg(id), db_text_arg(reason)));
 	db_result_free(h.r);
 	return rc;
 }

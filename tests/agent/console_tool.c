@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/device.h"
+#include "store/device_custody.h"
 #include "store/device_origin.h"
 #include "store/instance.h"
 #include "store/order.h"
@@ -181,6 +182,29 @@ static int command_origin(struct db *db, char **args)
 	return rc;
 }
 
+/* DEVICE "hand-over", "decrypt" or "", DESTROYS */
+static int command_release(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc == 0 ? device_allow_release(db, &id, args[1], atoi(args[2])) : rc;
+}
+
+/* DEVICE: [{event}] of its log */
+static int command_log(struct db *db, char **args)
+{
+	struct uuid id;
+	json_t *rows = NULL;
+	int rc = uuid_parse(args[0], &id);
+
+	if (rc == 0)
+		rc = db_get_rows(db, &rows, "select event from audit_entry where object_id = $1 order by seq", DB_ARGS(db_uuid_arg(&id)));
+	if (rc == 0)
+		show(rows);
+	return rc;
+}
+
 static int command_requests(struct db *db, char **args)
 {
 	struct list_query query = { .limit = LIST_LIMIT_MAX };
@@ -259,6 +283,8 @@ static const struct {
 	{ "proposal", 1, command_proposal },
 	{ "accept", 2, command_accept },
 	{ "reject", 1, command_reject },
+	{ "release", 3, command_release },
+	{ "log", 1, command_log },
 	{ "requests", 0, command_requests },
 	{ "request", 1, command_request },
 	{ "approve", 1, command_approve },

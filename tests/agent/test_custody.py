@@ -1,11 +1,12 @@
-"""Volumes that change hands: adopted from cryptsetup, handed over with a passphrase; killed at any moment."""
+"""Volumes that change hands: adopted from cryptsetup, handed over with a passphrase, decrypted in place; killed at any moment."""
 import os
 import random
 import re
 import subprocess
+import time
 
 from fixtures import fixture
-from volume_box import MIB, Box, read_device, run, write_device
+from volume_box import DATA_OFFSET, MIB, Box, Failed, read_device, run, wait_for, write_device
 
 MAPPER = "device-mapper" in open("/proc/misc").read()
 QUICK = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
@@ -130,7 +131,8 @@ def killed(box, seed, command, least, **values):
             kills += 1
             yield kills
             continue
-        assert p.returncode == 0, f"seed {seed}, after {kills}: {said[-500:]}"
+        # Killed between its last act and its end: then there is nothing left to decrypt.
+        assert p.returncode == 0 or (command == "decrypt" and b"error=not-found" in said), f"seed {seed}, after {kills}: {said[-500:]}"
         return
 
 
@@ -148,3 +150,42 @@ def test_killed_at_any_moment_some_key_opens_it(box):
     for kills in killed(box, seed, "hand-over", 1.0, path=path, new=own):
         assert opens(path, own) or opens(path, box.key), f"seed {seed}, after {kills}"
     assert opens(path, own) and not opens(path, box.key) and slots(path) == (1, False)
+
+
+def decrypted(box, size, sector=4096):
+    """A volume with random data on it, and those."""
+    path = box.image("a.img", DATA_OFFSET + size)
+    box.tool("format", path=path, sector=sector)
+    box.tool("ready", path=path)
+    data = os.urandom(size)
+    write_device(box.open(path, "a"), data)
+    box.close("a")
+    return path, data
+
+
+def test_decrypted_in_place_it_is_the_plain_data(box):
+    # covers: VOL-7
+    for size, sector in ((MIB, 512), (16 * MIB, 4096), (70 * MIB, 4096)):
+        path, data = decrypted(box, size, sector)
+        header = box.folder / "kept"
+        device = box.open(path, "a")
+        box.refused("decrypt", "busy", path=path, header=header)
+        box.close("a")
+        box.refused("decrypt", "forbidden", path=path, header=header, key=box.new_key("wrong"))
+        header.unlink(missing_ok=True)
+        box.tool("decrypt", path=path, header=header)
+        assert path.read_bytes()[:size] == data, (size, sector)
+        assert not header.exists() and box.tool("inspect", path=path)["content"] != "ours"
+
+
+def test_decryption_killed_at_any_moment_goes_on(box):
+    # covers: VOL-7, VOL-6
+    # guard: 600
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    path, data = decrypted(box, 150 * MIB)
+    header = box.folder / "kept"
+    for kills in killed(box, seed, "decrypt", 0.3, path=path, header=header):
+        pass
+    assert path.read_bytes()[: len(data)] == data, f"seed {seed}"
+    assert not header.exists()

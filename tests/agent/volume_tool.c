@@ -3,7 +3,7 @@
  *     volume_tool COMMAND [name=value]...
  *
  * Names: env= and program= (run directory, keyward-volume), path, name, key (file), device, point, fs, label, cipher (xts, cbc),
- * bits, sector, hash, wipe, named, ro, discards, force, new, old (key files), version, stop (a stage at which to interrupt); of an array:
+ * bits, sector, hash, wipe, named, ro, discards, force, new, old (key files), header, version, stop (a stage at which to interrupt); of an array:
  * array, index, count and chunk for its members, path2, key2, path3 ... beside path and key to open it. Prints
  * what came out as "name=value" lines; on failure "error=NAME text" and status 1. */
 #include <stdio.h>
@@ -195,6 +195,15 @@ static int do_hand_over(void)
 	return rc;
 }
 
+static int do_decrypt(void)
+{
+	struct secret *key = read_key("key");
+	int rc = custody_decrypt(need("path"), need("header"), key, progress, NULL);
+
+	secret_free(key);
+	return rc;
+}
+
 static struct volume_part more[VOLUME_PARTS_MAX];
 
 static struct volume_open_params open_params(void)
@@ -291,7 +300,12 @@ static int do_mkfs(void)
 
 static int do_check(void)
 {
-	return volume_check(need("device"));
+	char found[VOLUME_TEXT_MAX];
+	int rc = volume_check(need("device"), found);
+
+	if (rc == 0)
+		printf("found=%.*s\n", (int)strcspn(found, "\n"), found);
+	return rc;
 }
 
 static int do_mount(void)
@@ -312,6 +326,7 @@ static const struct {
 	{ "rekey", do_rekey }, { "open", do_open }, { "close", do_close }, { "status", do_status }, { "list", do_list },
 	{ "make_fs", do_make_fs }, { "mkfs", do_mkfs }, { "check", do_check }, { "mount", do_mount }, { "unmount", do_unmount },
 	{ "look", do_look }, { "adopt", do_adopt }, { "drop", do_drop }, { "hand-over", do_hand_over },
+	{ "decrypt", do_decrypt },
 };
 
 int main(int argc, char **argv)

@@ -34,6 +34,8 @@ DEFINERS = {
     "device_proposal_settled": set(),
     "instance_missing_tenants": {"keyward_jobs"},
     "request_count_tenants": {"keyward_jobs"},
+    "device_adopt": {"keyward_agent"},
+    "device_released": {"keyward_agent"},
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
@@ -304,6 +306,57 @@ def test_agents_configure_devices_only_by_what_the_account_permits(pg):
     for stolen in ("filesystem = 'ext3'", "overwrite = true", "mount_point = '/x'", "key_bits = 128", "name = 'x'"):
         try:
             pg.run("keyward_agent", f"update device set {stolen} where id = %s", (device,), tenant)
+            raise AssertionError(stolen)
+        except psycopg2.errors.InsufficientPrivilege:
+            pass
+
+
+def test_agents_adopt_what_nobody_manages_and_release_what_was_allowed(pg):
+    # covers: VOL-7, TEN-4
+    tenant, other = pg.new_tenant("custody"), pg.new_tenant("custody-other")
+    policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
+
+    def device(**values):
+        row = {"tenant": tenant, "id": uuid.uuid4(), "provider": "ec2", "policy": policy, **values}
+        row["provider_device"] = str(row["id"])
+        pg.run("postgres", f"insert into device ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})", list(row.values()))
+        return row["id"]
+
+    def call(sql, id, bound=tenant):
+        try:
+            return pg.run("keyward_agent", f"select {sql}", (id,), bound)[0][0]
+        except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.NoDataFound) as e:
+            return type(e)
+
+    adopt = "device_adopt(%s, '', '/srv/x', 'read-only', 'serpent', 'xts-plain64', 512, 'sha512')"
+    look = "select mount_point, access, cipher, key_bits, adopting from device where id = %s"
+    fresh = device()
+    assert call(adopt, fresh, other) is psycopg2.errors.NoDataFound
+    call(adopt, fresh)
+    assert pg.run("postgres", look, (fresh,)) == [("/srv/x", "read-only", "serpent", 512, True)]
+    # What a person has configured stays; the cipher is the header's.
+    decided = device(status="configured", configured="2026-01-01", mount_point="/srv/decided")
+    call(adopt, decided)
+    assert pg.run("postgres", look, (decided,)) == [("/srv/decided", "read-write", "serpent", 512, True)]
+    for status in ("encryption-pending", "encrypting", "encrypted", "in-use", "decrypting", "undetected"):
+        assert call(adopt, device(status=status)) is psycopg2.errors.NoDataFound, status
+    release = "device_released(%s)"
+    for destroys, left in ((True, []), (False, [("former",)])):
+        for allowed in ("", "hand-over"):
+            held = device(status="encrypted", release=allowed, release_destroys=destroys, luks_uuid="x", key_created="2026-01-01")
+            pg.run("postgres", "insert into device_key (tenant, device, version, wrapped) values (%s, %s, 1, 'x')", (tenant, held))
+            assert call(release, held, other) is psycopg2.errors.InsufficientPrivilege
+            got = call(release, held)
+            if not allowed:
+                assert got is psycopg2.errors.InsufficientPrivilege
+                continue
+            assert got == int(destroys)
+            assert pg.run("postgres", "select state from device_key where device = %s", (held,)) == left
+            assert pg.run("postgres", "select release, luks_uuid, key_created from device where id = %s", (held,)) == [("", "", None)]
+            assert call(release, held) is psycopg2.errors.InsufficientPrivilege
+    for stolen in ("release = 'hand-over'", "release_destroys = true", "mount_point = '/x'", "adopted = now()"):
+        try:
+            pg.run("keyward_agent", f"update device set {stolen} where id = %s", (fresh,), tenant)
             raise AssertionError(stolen)
         except psycopg2.errors.InsufficientPrivilege:
             pass

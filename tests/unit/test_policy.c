@@ -62,7 +62,7 @@ TEST(a_decision_holds_only_for_the_same_question, "RUN-2,KEY-4")
 	CHECK(!request_holds(&a));
 }
 
-TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-4,DEV-5,DEV-6,DEV-7,RAID-1")
+TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-4,DEV-5,DEV-6,DEV-7,RAID-1,VOL-7")
 {
 	static const char *const legal[] = { "not-configured configure configured", "configured configure configured",
 		"encryption-error configure configured", "configured unconfigure not-configured", "encrypted unconfigure not-configured",
@@ -72,7 +72,10 @@ TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-4,DEV-5,DEV-6,DEV-7,RAID-1")
 		"encryption-error take another device's configuration encrypted", "encryption-pending cancel configured",
 		"encryption-pending start encrypting", "encrypting start encrypting", "encrypting finish encrypted",
 		"encryption-pending fail encryption-error", "encrypting fail encryption-error", "encrypted open in-use",
-		"in-use open in-use", "in-use close encrypted", "not-configured lose undetected", "configured lose undetected",
+		"in-use open in-use", "in-use close encrypted",
+		"not-configured adopt encrypting", "configured adopt encrypting", "encryption-error adopt encrypting",
+		"encrypting adopt encrypting", "encrypted decrypt decrypting", "decrypting decrypt decrypting",
+		"encrypted release not-configured", "in-use release not-configured", "decrypting release not-configured", "not-configured lose undetected", "configured lose undetected",
 		"encryption-pending lose undetected", "encrypted lose undetected", "encryption-error lose undetected",
 		"undetected find-bare not-configured", "undetected find-configured configured", "undetected find-encrypted encrypted",
 		"configured lose-member device-missing", "encryption-pending lose-member device-missing",

@@ -1,0 +1,131 @@
+/* custody.c - volumes that change hands (VOL-7): an agent takes one over with the data on it, or gives one back. Taking over needs
+ * nobody's leave: its key is given by the policy from then on. Giving back does: the guest's root has the data, but the log must
+ * show who allowed it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agentapi/service.h"
+#include "base/err.h"
+#include "store/device_custody.h"
+#include "store/key.h"
+#include "store/tenant.h"
+
+static int is_absolute(const char *path)
+{
+	return path[0] == '/' && path[1] && strstr(path, "//") == NULL && strstr(path, "/../") == NULL && strstr(path, "/./") == NULL;
+}
+
+static int read_adoption(const struct proto_adopt_start *m, struct device_adoption *out)
+{
+	*out = (struct device_adoption){ .cipher = m->cipher, .mode = m->mode, .hash = m->hash, .filesystem = m->filesystem,
+		.mount_point = m->mount_point, .key_bits = m->key_bits,
+		.access = m->access == PROTO_ACCESS_READ_ONLY ? "read-only" : "read-write" };
+	return *m->mount_point == '\0' || is_absolute(m->mount_point) ? 0
+		: err_set(ERR_INVALID, "%s is no plain absolute path", m->mount_point);
+}
+
+/* The key of an interrupted attempt, or a new one. */
+static int begin(struct agent_call *c, const struct device *device, const struct device_adoption *a, struct buf *wrapped,
+	int64_t *version)
+{
+	struct wire_view fresh;
+	int rc;
+
+	if (device->status == DEVICE_ENCRYPTING && device->adopting) {
+		rc = device_key_get(c->db, &device->id, version, wrapped);
+		return rc == 0 ? device_adopt(c->db, device, a, NULL) : rc;
+	}
+	/* Before a key is made for nothing. */
+	rc = device_may_adopt(device, a);
+	if (rc == 0)
+		rc = agent_create_key(c, device, wrapped);
+	if (rc < 0)
+		return rc;
+	fresh = (struct wire_view){ (uint8_t *)wrapped->data, wrapped->len };
+	*version = device->key_version + 1;
+	return device_adopt(c->db, device, a, &fresh);
+}
+
+/* Sealed to the one-time key of the message. */
+static int give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped, const uint8_t *key,
+	char *sealed)
+{
+	struct buf tenant = BUF_INIT;
+	int rc = tenant_key(c->db, &tenant);
+
+	if (rc == 0)
+		rc = agent_seal(c, &c->frame->request->id, &device->id, version, &tenant, wrapped, key, sealed);
+	buf_free(&tenant);
+	return rc;
+}
+
+int message_adopt_start(struct agent_call *c)
+{
+	const struct proto_adopt_start *m = c->message;
+	struct proto_provision_start_answer *answer = c->answer;
+	struct device_adoption adoption;
+	struct buf wrapped = BUF_INIT;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
+	if (rc == 0)
+		rc = read_adoption(m, &adoption);
+	if (rc == 0)
+		rc = begin(c, &device, &adoption, &wrapped, &answer->key_version);
+	if (rc == 0)
+		rc = give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+	buf_free(&wrapped);
+	device_release(&device);
+	return rc;
+}
+
+int message_adopt_done(struct agent_call *c)
+{
+	const struct proto_provision_done *m = c->message;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = device_adopt_finish(c->db, &device.id, m->luks_uuid, m->key_version);
+	device_release(&device);
+	return rc;
+}
+
+int message_release_start(struct agent_call *c)
+{
+	const struct proto_release_start *m = c->message;
+	struct proto_provision_start_answer *answer = c->answer;
+	struct buf wrapped = BUF_INIT;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
+	if (rc == 0)
+		rc = device_release_begin(c->db, &device.id, m->release);
+	if (rc == 0)
+		rc = device_key_get(c->db, &device.id, &answer->key_version, &wrapped);
+	if (rc == 0)
+		rc = give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+	buf_free(&wrapped);
+	device_release(&device);
+	return rc;
+}
+
+int message_release_done(struct agent_call *c)
+{
+	const struct proto_release_done *m = c->message;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = device_release_finish(c->db, &device.id, &agent.instance, m->luks_uuid);
+	device_release(&device);
+	return rc;
+}
