@@ -1,7 +1,6 @@
 /* batch.c - see batch.h. One row per key; what is wrong is gathered, so that nobody has to mend a file line by line. */
 #include "agent/batch.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/mount_point.h"
+#include "base/word.h"
 
 #define MISTAKES_MAX 20
 
@@ -175,17 +175,6 @@ static void begin_section(struct reader *r, char *line)
 	snprintf(r->now->section, sizeof r->now->section, "%s", name);
 }
 
-static char *trim(char *s)
-{
-	char *end = s + strlen(s);
-
-	while (isspace((unsigned char)*s))
-		s++;
-	while (end > s && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	return s;
-}
-
 static void take_line(struct reader *r, char *line)
 {
 	char *equals = strchr(line, '=');
@@ -199,7 +188,7 @@ static void take_line(struct reader *r, char *line)
 		return;
 	}
 	*equals = '\0';
-	name = trim(line);
+	name = word_trim(line);
 	while (key < KEY_COUNT && strcmp(keys[key].name, name) != 0)
 		key++;
 	if (key == KEY_COUNT) {
@@ -208,7 +197,7 @@ static void take_line(struct reader *r, char *line)
 	}
 	if (r->values[key])
 		mistake(r, r->line, "%s is there twice", keys[key].name);
-	r->values[key] = trim(equals + 1);
+	r->values[key] = word_trim(equals + 1);
 	r->lines[key] = r->line;
 }
 
@@ -226,7 +215,7 @@ int batch_parse(const char *text, size_t len, struct batch *out, struct buf *mis
 		if (line == NULL)
 			break;
 		r.line++;
-		line = trim(line);
+		line = word_trim(line);
 		if (*line == '[')
 			begin_section(&r, line);
 		else if (*line && *line != '#' && *line != ';')

@@ -1,7 +1,6 @@
 /* conf.c - reading the guest's configuration file. */
 #include "agent/conf.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "base/word.h"
 #include "proto/message.h"
 
 #define FILE_MAX 65536
@@ -127,17 +127,6 @@ static int put(char **slot, int setting, const char *value, int append)
 	return 0;
 }
 
-static char *trim(char *s)
-{
-	char *end = s + strlen(s);
-
-	while (isspace((unsigned char)*s))
-		s++;
-	while (end > s && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	return s;
-}
-
 static int read_line(char *line, struct agent_conf *c)
 {
 	char *equals = strchr(line, '=');
@@ -146,12 +135,12 @@ static int read_line(char *line, struct agent_conf *c)
 	if (equals == NULL)
 		return err_set(ERR_INVALID, "\"name = value\" is needed");
 	*equals = '\0';
-	setting = find(trim(line));
+	setting = find(word_trim(line));
 	if (setting < 0)
 		return setting;
 	if (c->values[setting] && !is_list(setting))
 		return err_set(ERR_INVALID, "%s is set twice", settings[setting].name);
-	return put(&c->values[setting], setting, trim(equals + 1), 1);
+	return put(&c->values[setting], setting, word_trim(equals + 1), 1);
 }
 
 static int read_lines(char *text, struct agent_conf *c)
@@ -161,7 +150,7 @@ static int read_lines(char *text, struct agent_conf *c)
 
 	while (rc == 0 && (line = strsep(&text, "\n")) != NULL) {
 		number++;
-		line = trim(line);
+		line = word_trim(line);
 		if (*line == '\0' || *line == '#')
 			continue;
 		rc = read_line(line, c);

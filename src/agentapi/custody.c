@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "store/device_custody.h"
 #include "store/key.h"
-#include "store/tenant.h"
 
 static int is_absolute(const char *path)
 {
@@ -46,19 +45,6 @@ static int begin(struct agent_call *c, const struct device *device, const struct
 	return device_adopt(c->db, device, a, &fresh);
 }
 
-/* Sealed to the one-time key of the message. */
-static int give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped, const uint8_t *key,
-	char *sealed)
-{
-	struct buf tenant = BUF_INIT;
-	int rc = tenant_key(c->db, &tenant);
-
-	if (rc == 0)
-		rc = agent_seal(c, &c->frame->request->id, &device->id, version, &tenant, wrapped, key, sealed);
-	buf_free(&tenant);
-	return rc;
-}
-
 int message_adopt_start(struct agent_call *c)
 {
 	const struct proto_adopt_start *m = c->message;
@@ -76,7 +62,7 @@ int message_adopt_start(struct agent_call *c)
 	if (rc == 0)
 		rc = begin(c, &device, &adoption, &wrapped, &answer->key_version);
 	if (rc == 0)
-		rc = give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+		rc = agent_give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
 	buf_free(&wrapped);
 	device_release(&device);
 	return rc;
@@ -111,7 +97,7 @@ int message_release_start(struct agent_call *c)
 	if (rc == 0)
 		rc = device_key_get(c->db, &device.id, &answer->key_version, &wrapped);
 	if (rc == 0)
-		rc = give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+		rc = agent_give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
 	buf_free(&wrapped);
 	device_release(&device);
 	return rc;

@@ -4,6 +4,7 @@
 
 #include "agentapi/service.h"
 #include "base/err.h"
+#include "store/tenant.h"
 #include "proto/evidence.h"
 
 int agent_active(struct agent_call *c, struct agent *agent)
@@ -64,5 +65,17 @@ int agent_seal(struct agent_call *c, const struct uuid *request, const struct uu
 	if (rc == 0)
 		memcpy(sealed, jwe.data, jwe.len + 1);
 	buf_free(&jwe);
+	return rc;
+}
+
+int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped, const uint8_t *key,
+	char *sealed)
+{
+	struct buf tenant = BUF_INIT;
+	int rc = tenant_key(c->db, &tenant);
+
+	if (rc == 0)
+		rc = agent_seal(c, &c->frame->request->id, &device->id, version, &tenant, wrapped, key, sealed);
+	buf_free(&tenant);
 	return rc;
 }

@@ -94,7 +94,7 @@ int message_provision_start(struct agent_call *c)
 {
 	const struct proto_provision_start *m = c->message;
 	struct proto_provision_start_answer *answer = c->answer;
-	struct buf wrapped = BUF_INIT, tenant = BUF_INIT;
+	struct buf wrapped = BUF_INIT;
 	struct device device;
 	struct agent agent;
 	int rc = agent_and_device(c, m->device, &agent, &device);
@@ -104,11 +104,7 @@ int message_provision_start(struct agent_call *c)
 	if (rc == 0)
 		rc = begin(c, &device, &wrapped, &answer->key_version);
 	if (rc == 0)
-		rc = tenant_key(c->db, &tenant);
-	if (rc == 0)
-		rc = agent_seal(c, &c->frame->request->id, &device.id, answer->key_version, &tenant, &wrapped, m->recipient_key,
-			answer->sealed);
-	buf_free(&tenant);
+		rc = agent_give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
 	buf_free(&wrapped);
 	device_release(&device);
 	return rc;

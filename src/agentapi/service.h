@@ -69,6 +69,9 @@ int agent_check_recipient(struct agent_call *c, const struct agent *agent, const
  * account gets none. REQUEST is what keyd logs. SEALED holds PROTO_SEALED_MAX + 1 bytes. */
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
 	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed);
+/* The same for the request of this frame, with the account's key looked up. */
+int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped, const uint8_t *key,
+	char *sealed);
 
 /* A new key for DEVICE, of the version after its last one, wrapped; nothing is kept yet. */
 int agent_create_key(struct agent_call *c, const struct device *device, struct buf *wrapped);

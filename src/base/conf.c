@@ -1,13 +1,13 @@
 /* conf.c - reading the server's configuration file. */
 #include "base/conf.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/word.h"
 
 #define FILE_MAX 65536
 
@@ -18,17 +18,6 @@ static const struct {
 	CONF_SETTINGS(X)
 #undef X
 };
-
-static char *trim(char *s)
-{
-	char *end = s + strlen(s);
-
-	while (isspace((unsigned char)*s))
-		s++;
-	while (end > s && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	return s;
-}
 
 static int set(struct conf *c, const char *name, const char *value)
 {
@@ -52,7 +41,7 @@ static int read_lines(char *text, struct conf *c)
 		char *equals;
 
 		number++;
-		line = trim(line);
+		line = word_trim(line);
 		if (*line == '\0' || *line == '#')
 			continue;
 		equals = strchr(line, '=');
@@ -60,7 +49,7 @@ static int read_lines(char *text, struct conf *c)
 			rc = err_set(ERR_INVALID, "\"name = value\" is needed");
 		} else {
 			*equals = '\0';
-			rc = set(c, trim(line), trim(equals + 1));
+			rc = set(c, word_trim(line), word_trim(equals + 1));
 		}
 		if (rc < 0)
 			err_wrap(rc, "line %d", number);
