@@ -1,0 +1,118 @@
+/* answer_root.c - what is the root key's own: its state, tenant keys, the server's identity. */
+#include "keys/act.h"
+
+#include "base/err.h"
+
+int answer_status(struct act *a)
+{
+	struct service *s = a->service;
+	struct uuid root = { { 0 } };
+	int rc = wire_end(&a->in);
+
+	if (rc < 0)
+		return rc;
+	if (s->keys.root)
+		s->keys.provider->describe(s->keys.root, &root);
+	wire_put_u8(a->out, (uint8_t)hierarchy_is_sealed(&s->keys));
+	wire_put_string(a->out, s->keys.provider->name);
+	wire_put_uuid(a->out, &root);
+	wire_put_u64(a->out, s->keys.wraps);
+	wire_put_u64(a->out, s->keys.unwraps);
+	wire_put_u64(a->out, s->seals);
+	wire_put_u64(a->out, s->signatures);
+	wire_put_u64(a->out, s->failures);
+	wire_put_u64(a->out, s->keys.tenant_hits);
+	wire_put_u32(a->out, (uint32_t)cache_count(&s->keys.cache));
+	wire_put_u32(a->out, s->clients);
+	return 0;
+}
+
+int answer_tenant_create(struct act *a)
+{
+	struct buf wrapped = BUF_INIT;
+	int rc;
+
+	a->tenant = wire_get_uuid(&a->in);
+	rc = wire_end(&a->in);
+	if (rc == 0)
+		rc = hierarchy_create_tenant(&a->service->keys, &a->tenant, &wrapped);
+	if (rc == 0)
+		rc = act_put(a, &wrapped);
+	buf_free(&wrapped);
+	return rc;
+}
+
+static int unseal(struct service *s, const struct secret *passphrase)
+{
+	const struct provider *p = s->keys.provider;
+	int rc;
+
+	if (s->keys.root == NULL || p->unseal == NULL)
+		return err_set(ERR_UNSUPPORTED, "the root key of provider %s is not unsealed by a passphrase", p->name);
+	rc = p->unseal(s->keys.root, passphrase);
+	if (rc == 0)
+		rc = service_open(s);
+	if (rc < 0 && s->signer == NULL)
+		p->seal(s->keys.root);
+	return rc;
+}
+
+int answer_unseal(struct act *a)
+{
+	struct wire_view given = wire_get_bytes(&a->in, PROVIDER_PASSPHRASE_MAX);
+	struct secret *passphrase;
+	int rc = wire_end(&a->in);
+
+	if (rc == 0)
+		rc = act_need_root(a);
+	if (rc < 0)
+		return rc;
+	passphrase = act_lend(given);
+	rc = unseal(a->service, passphrase);
+	secret_free(passphrase);
+	return rc;
+}
+
+int answer_seal(struct act *a)
+{
+	int rc = wire_end(&a->in);
+
+	if (rc == 0)
+		rc = act_need_root(a);
+	if (rc == 0)
+		rc = hierarchy_seal(&a->service->keys);
+	if (rc < 0)
+		return rc;
+	signer_close(a->service->signer);
+	a->service->signer = NULL;
+	return 0;
+}
+
+static int need_signer(const struct act *a)
+{
+	return a->service->signer ? 0 : err_set(ERR_SEALED, "no root key");
+}
+
+int answer_identity_public(struct act *a)
+{
+	int rc = wire_end(&a->in);
+
+	if (rc == 0)
+		rc = need_signer(a);
+	if (rc == 0)
+		signer_public(a->service->signer, buf_extend(a->out, SIGNER_POINT_SIZE));
+	return rc;
+}
+
+int answer_identity_sign(struct act *a)
+{
+	struct wire_view digest = wire_get_raw(&a->in, SIGNER_DIGEST_SIZE);
+	int rc = wire_end(&a->in);
+
+	if (rc == 0)
+		rc = need_signer(a);
+	if (rc == 0)
+		rc = signer_sign(a->service->signer, digest.data, buf_extend(a->out, SIGNER_SIGNATURE_SIZE));
+	a->service->signatures += rc == 0;
+	return rc;
+}
