@@ -36,6 +36,9 @@ struct blob_label act_device(struct act *a, struct hierarchy_tenant *tenant);
 void act_purpose(struct act *a, const char *prefix, char out[static ACT_PURPOSE_SIZE]);
 /* LABEL lends PURPOSE. */
 void act_object(struct act *a, struct hierarchy_tenant *tenant, struct blob_label *label, char purpose[static ACT_PURPOSE_SIZE]);
+/* The key of LABEL's device, wherever it is kept: whoever uses a device's key takes it from here. *OUT is the caller's. */
+int act_device_key(struct act *a, const struct hierarchy_tenant *tenant, struct blob_label *label, struct wire_view wrapped,
+	struct secret **out);
 /* A copy of V; the caller's. */
 struct secret *act_lend(struct wire_view v);
 

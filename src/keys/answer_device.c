@@ -39,7 +39,7 @@ int answer_device_seal(struct act *a)
 	int rc = wire_end(&a->in);
 
 	if (rc == 0)
-		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, wrapped, &key);
+		rc = act_device_key(a, &tenant, &label, wrapped, &key);
 	if (rc == 0) {
 		claims.tenant = tenant.id;
 		claims.device = label.object;
