@@ -65,13 +65,13 @@ def one(call, per_file, known):
     return error is None
 
 
-def run_file(suite, per_run):
+def run_file(suite, lane):
     """In a forked child: runs the suite's tests and prints "ok NAME" or "FAIL NAME" after each."""
     try:
         module = load(ROOT / suite.file)
         known = dict(fixtures.REGISTRY)
         known.update({f.fixture.name: f.fixture for f in vars(module).values() if hasattr(f, "fixture")})
-        per_file = fixtures.Scope(known, "file", per_run)
+        per_file = fixtures.Scope(known, "file", lane)
     except BaseException as e:
         explain(e)
         for t in suite.tests:
@@ -85,7 +85,7 @@ def run_file(suite, per_run):
         say("FAIL (file)")
 
 
-def start(suite, per_run, env):
+def start(suite, lane, env):
     """Forks; the child's process id, and a descriptor with all that it prints."""
     r, w = os.pipe()
     sys.stdout.flush()
@@ -108,7 +108,7 @@ def start(suite, per_run, env):
         os.environ.update(env)
         if suite.kind == "python":
             os.closerange(3, 256)
-            run_file(suite, per_run)
+            run_file(suite, lane)
             status = 0
         else:
             os.closerange(3, 256)

@@ -3,11 +3,12 @@
     @fixture("test")
     def folder(): ...                      # a value, or a generator that yields it and cleans up afterwards
 
-Scope "run": made once, in the runner, before the first file that wants it, and shared by all; files that use the same one
-never run at the same time, unless it says shared=True. "file": once per test file; "test": for each test. A test file may
-define fixtures of its own. Values of scope "run" cross a fork: they hold paths and ports, never open connections.
+Scope "run": made once, in the runner, before the first file that wants it, and shared by all, also at the same time. "lane":
+the same for the files that run one after another. "file": once per test file; "test": for each test. A test file may define
+fixtures of its own. Values of the first two cross a fork: they hold paths and ports, never open connections.
 """
 import inspect
+import itertools
 import os
 import pathlib
 import shutil
@@ -20,15 +21,15 @@ REGISTRY = {}
 
 
 class Fixture:
-    def __init__(self, make, scope, shared):
-        self.make, self.scope, self.shared = make, scope, shared
+    def __init__(self, make, scope):
+        self.make, self.scope = make, scope
         self.name = make.__name__
         self.needs = list(inspect.signature(make).parameters)
 
 
-def fixture(scope, shared=False):
+def fixture(scope):
     def register(make):
-        f = Fixture(make, scope, shared)
+        f = Fixture(make, scope)
         make.fixture = f
         if make.__module__ == __name__:
             REGISTRY[f.name] = f
@@ -60,6 +61,9 @@ class Scope:
                 self.values[name] = made
         return self.values[name]
 
+    def has(self, name):
+        return name in self.values or (self.outer is not None and self.outer.has(name))
+
     def close(self):
         errors = []
         for g in reversed(self.open):
@@ -71,16 +75,16 @@ class Scope:
         return errors
 
 
-def run_scoped(names, known=REGISTRY):
-    """The fixtures of scope "run" that NAMES lead to."""
+def outlasting(names, known=REGISTRY):
+    """The fixtures that NAMES lead to and that live longer than a file, sorted."""
     out, todo = set(), list(names)
     while todo:
         f = known.get(todo.pop())
         if f is not None:
             todo += f.needs
-            if f.scope == "run":
+            if f.scope in ("run", "lane"):
                 out.add(f.name)
-    return out
+    return sorted(out)
 
 
 def scratch():
@@ -106,19 +110,23 @@ def pg():
         yield cluster
 
 
-@fixture("run")
+_servers = itertools.count(1)
+
+
+@fixture("lane")
 def server():
     """A whole sanitized installation, running (stack.installation.Installation). What a test makes in it stays until the run's
     end: use names of your own. A test that stops or kills a part starts it again."""
     from stack.installation import Installation, free_port
-    shutil.rmtree(scratch() / "server", ignore_errors=True)
-    with Installation(scratch() / "server", "sanitize", free_port(), settings={"outside.local": "yes"}) as it:
+    folder = scratch() / f"server-{next(_servers)}"
+    shutil.rmtree(folder, ignore_errors=True)
+    with Installation(folder, "sanitize", free_port(), settings={"outside.local": "yes"}) as it:
         it.prepare()
         it.start()
         yield it
 
 
-@fixture("run", shared=True)
+@fixture("run")
 def guest_server():
     """An installation whose agents are virtual machines (vm.Vm): its agent service has a name that is not this machine's alone.
     Tests make tenants of their own in it, and do not stop any part of it."""

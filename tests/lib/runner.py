@@ -1,4 +1,6 @@
-"""Runs suites side by side, one process each, with a guard against hanging; prints a line per test and a summary.
+"""Runs suites in lanes, one process each, with a guard against hanging; prints a line per test and a summary.
+
+A lane runs one suite at a time and has a server of its own for those that want one, so that no suite waits for another.
 
 A suite that dies or hangs fails the test it was in, and goes on with the next one in a new process. What a suite leaves
 behind (processes, mounts, loop devices) is ended when it has gone."""
@@ -28,6 +30,7 @@ SANITIZERS = {
 @dataclasses.dataclass
 class Running:
     suite: collect.Suite
+    lane: fixtures.Scope
     pid: int
     fd: int
     mark: str
@@ -40,10 +43,11 @@ class Running:
 
 class Runner:
     def __init__(self, suites, jobs, env):
-        self.todo, self.jobs, self.env = list(suites), jobs, env
+        self.todo, self.env = list(suites), env
         self.active, self.failures, self.passed = [], [], 0
         self.select = selectors.DefaultSelector()
         self.per_run = fixtures.Scope(fixtures.REGISTRY, "run")
+        self.lanes = [fixtures.Scope(fixtures.REGISTRY, "lane", self.per_run) for _ in range(jobs)]
         self.count = 0
         self.stop = False
 
@@ -59,40 +63,30 @@ class Runner:
 
     # Starting
 
-    def _busy(self):
-        return {n for r in self.active for n in fixtures.run_scoped(r.suite.fixtures) if not fixtures.REGISTRY[n].shared}
-
-    def _next(self):
-        busy = self._busy()
-        for s in self.todo:
-            if not busy & fixtures.run_scoped(s.fixtures):
-                self.todo.remove(s)
-                return s
-        return None
-
-    def _prepare(self, suite):
-        """Makes the shared fixtures it needs; what went wrong, or nothing."""
-        for name in sorted(fixtures.run_scoped(suite.fixtures)):
-            if name in self.per_run.values:
+    @staticmethod
+    def _prepare(suite, lane):
+        """Makes what it shares with others; what went wrong, or nothing."""
+        for name in fixtures.outlasting(suite.fixtures):
+            if lane.has(name):
                 continue
             begun = time.monotonic()
             try:
-                self.per_run.get(name)
+                lane.get(name)
                 print(f"     {time.monotonic() - begun:7.2f}s  ({name} is up)", flush=True)
             except Exception as e:
                 return f"fixture {name}: {type(e).__name__}: {e}".splitlines()
         return None
 
-    def _start(self, suite):
-        problem = self._prepare(suite)
+    def _start(self, suite, lane):
+        problem = self._prepare(suite, lane)
         if problem:
             for t in suite.tests:
                 self.report(False, suite.group, t.name, 0, problem)
             return
         self.count += 1
         mark = f"{os.getpid()}.{self.count}"
-        pid, fd = child.start(suite, self.per_run, dict(self.env, **{leftovers.MARK: mark}))
-        r = Running(suite, pid, fd, mark, list(suite.tests), time.monotonic())
+        pid, fd = child.start(suite, lane, dict(self.env, **{leftovers.MARK: mark}))
+        r = Running(suite, lane, pid, fd, mark, list(suite.tests), time.monotonic())
         self.active.append(r)
         self.select.register(fd, selectors.EVENT_READ, r)
 
@@ -140,7 +134,7 @@ class Runner:
             self.report(False, r.suite.group, t.name, seconds, r.lines + self._why(r, code))
             rest = r.waiting[1:]
             if rest and not self.stop:
-                self._start(dataclasses.replace(r.suite, tests=rest))
+                self._start(dataclasses.replace(r.suite, tests=rest), r.lane)
         elif code not in (0, 1) or (r.lines and code):
             self.report(False, r.suite.group, "(at exit)", seconds, r.lines + self._why(r, code))
         if left:
@@ -163,11 +157,9 @@ class Runner:
 
     def run(self):
         while (self.todo and not self.stop) or self.active:
-            while not self.stop and len(self.active) < self.jobs:
-                s = self._next()
-                if s is None:
-                    break
-                self._start(s)
+            for lane in [x for x in self.lanes if x not in [r.lane for r in self.active]]:
+                if self.todo and not self.stop:
+                    self._start(self.todo.pop(0), lane)
             for key, _ in self.select.select(timeout=1):
                 self._read(key.data)
             self._guard()
@@ -178,7 +170,7 @@ class Runner:
         for r in list(self.active):
             leftovers.kill_group(r.pid)
             leftovers.clean(r.mark)
-        for e in self.per_run.close():
+        for e in [e for scope in [*self.lanes, self.per_run] for e in scope.close()]:
             self.report(False, "runner", "cleaning up", 0, f"{type(e).__name__}: {e}".splitlines())
 
 
@@ -222,7 +214,7 @@ def main(argv):
     usage.add_argument("names", metavar="NAME", nargs="*")
     usage.add_argument("--list", action="store_true", help="show each test and what it covers")
     usage.add_argument("--no-build", action="store_true", help="take the programs as they are")
-    usage.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="suites at a time")
+    usage.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="lanes: suites at a time")
     usage.add_argument("--fuzz-seconds", type=int, default=5, help="per fuzz target")
     o = usage.parse_args(argv)
     began = time.monotonic()
