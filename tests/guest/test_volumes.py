@@ -1,6 +1,7 @@
 """The agent as it is installed, in a virtual machine with systemd and dm-crypt: one encrypted disk from its first mount to the last
 poweroff. The tests follow each other in one machine."""
 import re
+import time
 import uuid
 
 import memory
@@ -26,6 +27,8 @@ ExecStop=/bin/kill $MAINPID
 [Install]
 WantedBy=multi-user.target
 """
+AWAY = "/sbin/ip route add prohibit 10.0.2.2/32"         # the host, and with it the server, is out of reach
+BACK = "/sbin/ip route del prohibit 10.0.2.2/32"
 SCRIPT = f"""#!/bin/sh
 echo $KEYWARD_EVENT $KEYWARD_REASON $(findmnt -no FSTYPE {POINT}) $(systemctl is-active dependent) >>{NOTE}
 """
@@ -119,6 +122,44 @@ def test_a_killed_agent_finds_its_volume_open(tenant, vm, device):
     vm.wait("journalctl -b -u keyward-agent -o cat | grep -q 'volume is open already'", "systemd does not start it again")
     tenant.becomes(device, "in-use")
     assert vm.run(f"cat {POINT}/kept") == "precious" and tenant.request(device, "delivered")["id"] == before
+
+
+def test_a_server_that_is_away_closes_nothing(tenant, vm, device):
+    # covers: AGT-5, SEC-7
+    # guard: 900
+    vm.run(AWAY)
+    vm.wait("journalctl -b -u keyward-agent -o cat | grep -q 'the server cannot be reached'", "the agent does not notice")
+    time.sleep(70)                           # longer than the longest pause between two tries
+    assert vm.run(f"cat {POINT}/kept") == "precious" and vm.ok(f"touch {POINT}/written-meanwhile")
+    vm.run(BACK)
+    vm.wait("journalctl -b -u keyward-agent -o cat | grep -q 'the server answers again'", "the agent does not find it again")
+    assert vm.ok(f"mountpoint -q {POINT}")
+    tenant.becomes(device, "in-use")
+
+
+def test_a_server_that_is_away_at_boot_is_waited_for(tenant, vm, device):
+    # covers: AGT-1, AGT-5, AGT-9, AGT-10
+    # guard: 900
+    vm.write("/etc/systemd/system/away.service", f"""[Unit]
+Before=keyward-agent.service
+After=systemd-networkd-wait-online.service
+[Service]
+Type=oneshot
+ExecStart={AWAY}
+[Install]
+WantedBy=multi-user.target
+""")
+    vm.run("systemctl enable away; echo 'ready_seconds = 5' >>/etc/keyward/agent.conf")
+    vm.reboot()
+    # The boot goes on without the volume, and the service that needs it does not start.
+    vm.wait("systemctl is-active multi-user.target && systemctl is-active keyward-agent", "the boot is held up")
+    assert not vm.ok(f"mountpoint -q {POINT}") and not vm.ok("systemctl is-active dependent")
+    # It comes back by another address: the name leads to IPv6 now.
+    vm.run(f"sed -i 's/^10.0.2.2 /fec0::2 /' /etc/hosts; {BACK}")
+    tenant.becomes(device, "in-use")
+    assert vm.run(f"cat {POINT}/kept") == "precious"
+    assert vm.run("ss -Htn6 state established dst fec0::2"), "the agent does not speak IPv6"
+    vm.run("systemctl disable away; sed -i '/ready_seconds/d' /etc/keyward/agent.conf")
 
 
 def test_it_is_at_home_in_a_small_machine(vm, device):
