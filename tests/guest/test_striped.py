@@ -1,9 +1,10 @@
-"""RAID 0 arrays where the kernel does it: dm-crypt below, its striped target above, as the kernel itself tells it."""
+"""RAID 0 arrays where the kernel does it: dm-crypt below, its striped target above, over reboots, power cuts and lost disks."""
 import uuid
 
 from fixtures import fixture, scratch
 from tenant import Tenant
 from vm import MIB, Disk, Vm
+from web import database
 
 # What the providers' ids have of them, in the order of the array, and what the kernel calls them.
 MEMBERS = (("serial:alpha", "vda"), ("beta", "sda"), ("67616d6d61-", "nvme1n1"))
@@ -26,7 +27,7 @@ def vm(tenant):
 
 @fixture("file")
 def array(tenant, vm):
-    """Encrypted and open."""
+    """Encrypted and open, with a file whose sum is in /root/sum."""
     members = [tenant.device(part) for part, _ in MEMBERS]
     tenant.administrator.ask("/devices/raid", {"name": "fast", "members": members, "os": "linux", "filesystem": "ext4", "access": "rw",
                                                "mode": "xts", "key_size": "256", "mount": "/srv/fast"})
@@ -34,11 +35,22 @@ def array(tenant, vm):
     tenant.administrator.ask(f"/devices/{id}/encrypt", {})
     tenant.approve(id)
     tenant.becomes(id, "in-use")
+    vm.run("head -c 20000000 /dev/urandom >/srv/fast/file && sync && sha256sum /srv/fast/file >/root/sum")
     return id
+
+
+def names(vm):
+    return vm.run("dmsetup ls | cut -f1 | grep ^keyward || true").split()
 
 
 def whole(vm):
     return vm.run("findmnt -no SOURCE /srv/fast").rsplit("/", 1)[1]
+
+
+def opens(tenant, vm, array):
+    tenant.approve(array)
+    tenant.becomes(array, "in-use")
+    vm.run("sha256sum --check --quiet /root/sum")
 
 
 def test_the_kernel_joins_what_it_decrypts(tenant, vm, array):
@@ -59,3 +71,65 @@ def test_the_kernel_joins_what_it_decrypts(tenant, vm, array):
     listed = vm.run("keyward-config --get-device-list --json")
     assert "/dev/dm-" not in listed, listed
     assert vm.run(f"dmsetup info -c --noheadings -o uuid {name}").startswith("KEYWARD-")
+
+
+def test_it_comes_back_after_a_power_cut_and_a_reboot(tenant, vm, array):
+    # covers: RAID-1, VOL-6, AGT-1
+    # guard: 900
+    vm.power_cut()
+    vm.boot()
+    opens(tenant, vm, array)
+    vm.reboot()
+    opens(tenant, vm, array)
+
+
+def test_stopped_it_leaves_nothing_mapped(tenant, vm, array):
+    # covers: RAID-1, AGT-1
+    # guard: 900
+    vm.run("systemctl stop keyward-agent")
+    assert names(vm) == []
+    tenant.becomes(array, "encrypted")
+    vm.run("systemctl start --no-block keyward-agent")
+    opens(tenant, vm, array)
+
+
+def test_the_engine_in_user_space_reads_what_the_kernel_wrote(tenant, vm, array):
+    # covers: RAID-1, VOL-1
+    # guard: 900
+    vm.run("systemctl stop keyward-agent; modprobe -a fuse loop; echo 'engine = userspace' >>/etc/keyward/agent.conf")
+    vm.run("systemctl start --no-block keyward-agent")
+    opens(tenant, vm, array)
+    assert vm.run("findmnt -no SOURCE /srv/fast").startswith("/dev/loop") and names(vm) == []
+    vm.run("head -c 3000000 /dev/urandom >/srv/fast/other && sync && sha256sum /srv/fast/other >>/root/sum")
+    vm.run("systemctl stop keyward-agent; sed -i /engine/d /etc/keyward/agent.conf; systemctl start --no-block keyward-agent")
+    opens(tenant, vm, array)
+    assert whole(vm).startswith("keyward-")
+
+
+def test_with_a_disk_missing_nothing_is_mapped(tenant, vm, array):
+    # covers: RAID-1, DEV-2
+    # guard: 900
+    gone = next(d for d in vm.disks if d.name == "beta")
+    vm.shutdown()
+    vm.disks.remove(gone)
+    vm.boot()
+    tenant.becomes(array, "device-missing")
+    assert names(vm) == [] and not vm.ok("findmnt /srv/fast")
+    vm.shutdown()
+    vm.disks.insert(1, gone)
+    vm.boot()
+    opens(tenant, vm, array)
+
+
+def test_taken_by_force_the_keys_go_although_it_is_in_use(tenant, vm, array):
+    # covers: RAID-1, PSV-2
+    # guard: 900
+    name = whole(vm)
+    vm.run("(exec 3</srv/fast/file; sleep 1000) >/dev/null 2>&1 & echo $! >/root/holder")
+    instance = tenant.look(array)["instance"]["url"].rsplit("/", 1)[1]
+    with database(tenant.it).cursor() as c:
+        c.execute("insert into agent_order (tenant, id, agent, kind) select tenant, gen_random_uuid(), id, 'kill' from agent"
+                  " where state = 'active' and instance = %s", (instance,))
+    tenant.becomes(array, "encrypted")
+    assert [n for n in names(vm) if n.startswith(name + ".")] == []
+    vm.run("kill $(cat /root/holder)")
