@@ -35,7 +35,7 @@ def array(tenant, vm):
     tenant.administrator.ask(f"/devices/{id}/encrypt", {})
     tenant.approve(id)
     tenant.becomes(id, "in-use")
-    vm.run("head -c 20000000 /dev/urandom >/srv/fast/file && sync && sha256sum /srv/fast/file >/root/sum")
+    vm.run("head -c 20000000 /dev/urandom >/srv/fast/file && sync && sha256sum /srv/fast/file >/root/sum && sync")
     return id
 
 
@@ -49,6 +49,8 @@ def whole(vm):
 
 def opens(tenant, vm, array):
     tenant.approve(array)
+    # After a power cut the server still has it in use.
+    vm.wait("mountpoint -q /srv/fast", "the array is not mounted")
     tenant.becomes(array, "in-use")
     vm.run("sha256sum --check --quiet /root/sum")
 
