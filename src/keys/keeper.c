@@ -186,6 +186,7 @@ static _Noreturn void run_child(struct kept *k, const struct provider_options *o
 
 	prctl(PR_SET_NAME, "keyd-keeper");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_IGN);
 	confine_memory();
 	rc = k->inner->prepare ? k->inner->prepare(options) : 0;
 	confine_user(user);
@@ -395,7 +396,7 @@ static int wait_open(struct provider_root *r)
 int keeper_open(const struct provider *inner, const struct provider_options *options, const char *user,
 	const struct provider **provider, struct provider_root **out)
 {
-	static struct provider kept = { .is_sealed = keeper_is_sealed, .unseal = keeper_unseal, .seal = keeper_seal, .wrap = keeper_wrap,
+	static struct provider kept = { .is_sealed = keeper_is_sealed, .wrap = keeper_wrap,
 		.unwrap = keeper_unwrap, .describe = keeper_describe, .close = keeper_close, .is_gone = keeper_is_gone };
 	struct provider_root *r;
 	int ends[2], rc;
@@ -420,6 +421,8 @@ int keeper_open(const struct provider *inner, const struct provider_options *opt
 		return rc;
 	}
 	kept.name = inner->name;
+	kept.unseal = inner->unseal ? keeper_unseal : NULL;
+	kept.seal = inner->seal ? keeper_seal : NULL;
 	*provider = &kept;
 	*out = r;
 	return 0;

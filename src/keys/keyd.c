@@ -60,7 +60,7 @@ struct keyd {
 
 static const char usage[] =
 	"usage: keyward-keyd --socket PATH --root-key FILE --identity FILE --user NAME --allow USER[,USER...]\n"
-	"                    [--provider file|passphrase|pkcs11] [--socket-group GROUP]\n"
+	"                    [--provider file|passphrase|pkcs11|kmip] [--socket-group GROUP]\n"
 	"       keyward-keyd --create --provider passphrase --root-key FILE --identity FILE\n"
 	"           makes both files; the passphrase is the first line of standard input\n"
 	"       keyward-keyd --change-passphrase --root-key FILE\n"

@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 
-static const struct provider *const providers[] = { &provider_file, &provider_passphrase, &provider_pkcs11 };
+static const struct provider *const providers[] = { &provider_file, &provider_passphrase, &provider_pkcs11, &provider_kmip };
 
 int provider_find(const char *name, const struct provider **out)
 {

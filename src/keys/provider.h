@@ -47,7 +47,7 @@ struct provider {
 	void (*close)(struct provider_root *root);   /* wipes; NULL is fine */
 };
 
-extern const struct provider provider_file, provider_passphrase, provider_pkcs11;
+extern const struct provider provider_file, provider_passphrase, provider_pkcs11, provider_kmip;
 
 /* ERR_NOT_FOUND names those that there are. */
 int provider_find(const char *name, const struct provider **out);
