@@ -94,13 +94,27 @@ void array_enter(struct guest *g, void (*adopt)(struct guest *g, struct device *
 	}
 }
 
+static int unseal_one(const struct guest *g, const struct device *d, const char *id, const struct proto_key_answer *a, const char *sealed,
+	int64_t version, const struct proto_device *member, struct secret **key)
+{
+	struct sealed_expected expected = { .tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)version };
+	struct uuid token;
+	int rc = claims_read(sealed, &expected);
+
+	if (rc < 0)
+		return rc;
+	expected.request = a->request;
+	if (uuid_parse(member->key_device, &token) == 0 && !uuid_equal(&token, &expected.device))
+		log_warning("the key is another device's than the volume's token names", "device", id, NULL);
+	return sealed_open(d->one_time, sealed, strlen(sealed), &expected, key);
+}
+
 /* The key for the place I. */
 static int unseal(const struct guest *g, const struct device *d, const struct array_members *m, const struct proto_key_answer *a, int i,
 	struct secret **key)
 {
-	struct sealed_expected expected = { .tenant = g->reg.account, .agent = g->reg.agent };
 	const struct proto_key_member *k = NULL;
-	struct uuid token;
+	struct secret *other = NULL;
 	int rc;
 
 	for (int j = 0; j < a->members_count; j++)
@@ -109,14 +123,10 @@ static int unseal(const struct guest *g, const struct device *d, const struct ar
 	if (k == NULL || strcmp(k->device, m->at[i]->id) != 0)
 		return err_set(ERR_CONFLICT, "device %d of the RAID is %s here, and the server's is %s", i + 1, m->at[i]->id,
 			k ? k->device : "another");
-	expected.version = (uint32_t)k->key_version;
-	rc = claims_read(k->sealed, &expected);
-	if (rc < 0)
-		return rc;
-	expected.request = a->request;
-	if (uuid_parse(m->at[i]->key_device, &token) == 0 && !uuid_equal(&token, &expected.device))
-		log_warning("the key is another device's than the volume's token names", "device", k->device, NULL);
-	return sealed_open(d->one_time, k->sealed, strlen(k->sealed), &expected, key);
+	rc = unseal_one(g, d, k->device, a, k->sealed, k->key_version, m->at[i], key);
+	if (rc == 0 && k->other_sealed[0] && unseal_one(g, d, k->device, a, k->other_sealed, k->other_version, m->at[i], &other) == 0)
+		volume_rekey_choose(m->at[i]->path, key, other);
+	return rc;
 }
 
 int array_open(struct guest *g, const struct device *d, const struct proto_key_answer *answer, char block[static VOLUME_TEXT_MAX])

@@ -6,6 +6,7 @@
 
 #include "agent/credentials.h"
 #include "agent/daemon.h"
+#include "agent/rotate.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -182,6 +183,16 @@ static int do_credentials(struct daemon *a, const struct proto_order *o)
 	return rc < 0 ? rc : 0;
 }
 
+/* The token on the disk has changed: the server learns it with the inventory. */
+static int do_rotate(struct daemon *a, const struct proto_order *o)
+{
+	int rc = rotate(&a->g, o->device);
+
+	if (rc == 0)
+		a->scan_at = 0;
+	return rc;
+}
+
 static const struct {
 	enum proto_order_kind kind;
 	/* 0: done; LATER; ERR_: not done, err_text() says why */
@@ -198,6 +209,7 @@ static const struct {
 	{ PROTO_ORDER_CONFIGURE, do_configure },
 	{ PROTO_ORDER_LOG_LEVEL, do_log_level },
 	{ PROTO_ORDER_CREDENTIALS, do_credentials },
+	{ PROTO_ORDER_ROTATE, do_rotate },
 };
 
 static int run_one(struct daemon *a, const struct proto_order *o)

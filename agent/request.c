@@ -60,12 +60,11 @@ static int check_token(const struct device *d, const struct uuid *device, const 
 	return err_set(ERR_FORBIDDEN, "the disk that is here now holds the volume of another device (%s): it was not opened", text);
 }
 
-static int unseal(struct guest *g, const struct device *d, const struct proto_key_answer *a, struct secret **key)
+static int unseal_one(struct guest *g, const struct device *d, const struct proto_key_answer *a, const char *sealed, int64_t version,
+	struct secret **key)
 {
-	struct sealed_expected expected = {
-		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
-	};
-	int rc = claims_read(a->sealed, &expected);
+	struct sealed_expected expected = { .tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)version };
+	int rc = claims_read(sealed, &expected);
 
 	if (rc < 0)
 		return rc;
@@ -73,7 +72,17 @@ static int unseal(struct guest *g, const struct device *d, const struct proto_ke
 	expected.request = a->request;
 	/* A device of the pool's in its place: that one's token was not read yet. */
 	rc = d->given[0] ? 0 : check_token(d, &expected.device, &a->token_device);
-	return rc < 0 ? rc : sealed_open(d->one_time, a->sealed, strlen(a->sealed), &expected, key);
+	return rc < 0 ? rc : sealed_open(d->one_time, sealed, strlen(sealed), &expected, key);
+}
+
+static int unseal(struct guest *g, const struct device *d, const struct proto_key_answer *a, struct secret **key)
+{
+	struct secret *other = NULL;
+	int rc = unseal_one(g, d, a, a->sealed, a->key_version, key);
+
+	if (rc == 0 && a->other_sealed[0] && unseal_one(g, d, a, a->other_sealed, a->other_version, &other) == 0)
+		volume_rekey_choose(d->path, key, other);
+	return rc;
 }
 
 static int mount_open(struct guest *g, struct device *d, const char *block)

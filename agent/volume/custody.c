@@ -123,24 +123,9 @@ int custody_look(const char *path, const struct volume_engine *engine, struct cu
 	return rc;
 }
 
-/* The slot that SECRET opens, by a header read anew from the disk; ERR_FORBIDDEN. */
-static int prove(const char *path, const struct secret *secret, int slot)
-{
-	struct crypt_device *cd = NULL;
-	int rc = header_load(path, &cd);
-
-	if (rc < 0)
-		return rc;
-	rc = crypt_activate_by_passphrase(cd, NULL, slot, (const char *)secret->data, secret->len, 0);
-	crypt_free(cd);
-	if (rc == -ENOMEM)
-		return err_set(ERR_IO, "there is too little memory for the passphrase's stretching");
-	return rc < 0 ? header_error(rc, rc == -EPERM || rc == -ENOENT ? "it does not open the volume" : "unlock") : rc;
-}
-
 int custody_opens(const char *path, const struct secret *secret)
 {
-	int rc = prove(path, secret, CRYPT_ANY_SLOT);
+	int rc = header_prove(path, secret, CRYPT_ANY_SLOT);
 
 	return rc < 0 ? rc : 0;
 }
@@ -190,7 +175,7 @@ int custody_adopt(const char *path, const struct secret *old, const struct secre
 		return rc;
 	rc = slot = add_key(cd, old, key);
 	if (rc >= 0)
-		rc = prove(path, key, slot);
+		rc = header_prove(path, key, slot);
 	if (rc >= 0)
 		rc = write_token(cd, token, slot);
 	crypt_free(cd);
@@ -207,7 +192,7 @@ static int drop_slot(struct crypt_device *cd, int slot)
 int custody_drop_others(const char *path, const struct secret *key)
 {
 	struct crypt_device *cd = NULL;
-	int dropped = 0, keep = prove(path, key, CRYPT_ANY_SLOT), rc = keep < 0 ? keep : header_load(path, &cd);
+	int dropped = 0, keep = header_prove(path, key, CRYPT_ANY_SLOT), rc = keep < 0 ? keep : header_load(path, &cd);
 
 	for (int i = 0; rc == 0 && i < crypt_keyslot_max(CRYPT_LUKS2); i++) {
 		if (i == keep || crypt_keyslot_status(cd, i) < CRYPT_SLOT_ACTIVE)
@@ -259,7 +244,7 @@ int custody_hand_over(const char *path, const struct secret *key, const struct s
 		return rc;
 	rc = own = add_passphrase(cd, key, passphrase);
 	if (rc >= 0)
-		rc = prove(path, passphrase, own);
+		rc = header_prove(path, passphrase, own);
 	if (rc >= 0)
 		rc = leave(cd, key, own);
 	crypt_free(cd);

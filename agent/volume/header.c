@@ -369,6 +369,20 @@ int header_find_slot(struct crypt_device *cd, const struct secret *key)
 	return slot < 0 ? header_error(slot, "unlock") : slot;
 }
 
+int header_prove(const char *path, const struct secret *secret, int slot)
+{
+	struct crypt_device *cd = NULL;
+	int rc = header_load(path, &cd);
+
+	if (rc < 0)
+		return rc;
+	rc = crypt_activate_by_passphrase(cd, NULL, slot, (const char *)secret->data, secret->len, 0);
+	crypt_free(cd);
+	if (rc == -ENOMEM)
+		return err_set(ERR_IO, "there is too little memory for the passphrase's stretching");
+	return rc < 0 ? header_error(rc, rc == -EPERM || rc == -ENOENT ? "it does not open the volume" : "unlock") : rc;
+}
+
 /* One plain data segment: no half-done re-encryption, no authenticated mode. *SIZE becomes its bytes; 0 means to the end. */
 static int check_segments(struct crypt_device *cd, uint64_t *size)
 {

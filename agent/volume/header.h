@@ -25,6 +25,8 @@ int header_write(int fd, uint64_t size, const struct volume_params *params, cons
 
 /* Which slot KEY opens: the token's is tried first. ERR_FORBIDDEN when none. */
 int header_find_slot(struct crypt_device *cd, const struct secret *key);
+/* The slot that SECRET opens (SLOT: this one; CRYPT_ANY_SLOT), by a header read anew from the disk. ERR_FORBIDDEN. */
+int header_prove(const char *path, const struct secret *secret, int slot);
 /* The data segment within a backing of SIZE bytes, and the volume key (the caller's). ERR_FORBIDDEN, ERR_UNSUPPORTED. */
 int header_unlock(struct crypt_device *cd, uint64_t size, const struct secret *key, struct plain_segment *segment,
 	struct secret **volume_key);

@@ -106,9 +106,22 @@ int volume_make_fs(const struct volume_env *env, const struct volume_engine *eng
 int volume_provision(const struct volume_env *env, const char *path, const char *name, const struct volume_params *params,
 	const struct secret *device_key, const char *fstype, const char *label, int named, volume_progress progress, void *ctx);
 
-/* Puts NEW in OLD's place and NEW_VERSION in the token; data is not touched, an open volume stays open. A crash leaves a
- * volume that opens with OLD, or with both, or with NEW; running it again finishes. ERR_FORBIDDEN when neither opens it. */
-int volume_rekey(const char *path, const struct secret *old, const struct secret *new, uint32_t new_version);
+/* NEW in OLD's place; data are not touched, an open volume stays open. */
+struct volume_rekey {
+	const struct secret *old, *new;
+	uint32_t version;         /* of NEW, for the token */
+	struct uuid device;       /* for the token: whose key NEW is; nil: as it says already */
+};
+
+/* In two steps, so that whoever keeps the keys can make NEW the current one in between. First: NEW has a slot of its own, which was seen to
+ * open by a header read anew from the disk, and the token names it; OLD still opens. Then: OLD's slots are gone, but never before NEW was seen
+ * to open once more. Each can be repeated, and a crash leaves a volume that OLD opens, or both, or NEW. ERR_FORBIDDEN: neither opens it,
+ * or, for the second, NEW does not; ERR_INVALID: they are the same. */
+int volume_rekey_add(const char *path, const struct volume_rekey *r);
+int volume_rekey_drop(const char *path, const struct volume_rekey *r);
+/* While it is not certain which of two keys opens PATH: *KEY stays, unless it is OTHER alone that does. The one of both that it is not is
+ * freed. */
+void volume_rekey_choose(const char *path, struct secret **key, struct secret *other);
 
 struct volume_part {
 	const char *path;

@@ -71,8 +71,12 @@ static int deliver(struct agent_call *c, const struct request_case *k, const str
 		rc = request_deliver_case(c->db, k, keys->version);
 	if (rc == 0)
 		rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, k->recipient_key, answer->sealed);
+	if (rc == 0 && keys->other)
+		rc = agent_give_other(c, &k->id, &(struct agent_other){ .device = &k->device.id, .name = k->device.name, .version = keys->other,
+			.tenant = &keys->tenant, .recipient_key = k->recipient_key, .sealed = answer->other_sealed });
 	if (rc == 0) {
 		answer->key_version = keys->version;
+		answer->other_version = keys->other;
 		answer->token_device = keys->made_for;
 		answer->status = PROTO_KEY_DELIVERED;
 	}

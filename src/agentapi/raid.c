@@ -22,6 +22,10 @@ static int seal_all(struct agent_call *c, const struct request_case *k, const st
 		m->index = keys[i].index;
 		m->key_version = keys[i].version;
 		rc = agent_seal(c, &k->id, &keys[i].device, keys[i].version, &tenant, &keys[i].wrapped, k->recipient_key, m->sealed);
+		m->other_version = keys[i].other;
+		if (rc == 0 && keys[i].other)
+			rc = agent_give_other(c, &k->id, &(struct agent_other){ .device = &keys[i].device, .name = keys[i].provider_device,
+				.version = keys[i].other, .tenant = &tenant, .recipient_key = k->recipient_key, .sealed = m->other_sealed });
 	}
 	buf_free(&tenant);
 	return rc;

@@ -73,6 +73,17 @@ int agent_seal(struct agent_call *c, const struct uuid *request, const struct uu
 int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped, const uint8_t *key,
 	char *sealed);
 
+/* The key that DEVICE's is being rotated to or from, so that whatever a crash has left of that is opened; logged. */
+struct agent_other {
+	const struct uuid *device;
+	const char *name;
+	int64_t version;
+	const struct buf *tenant;        /* the account's key, as in agent_seal */
+	const uint8_t *recipient_key;
+	char *sealed;
+};
+int agent_give_other(struct agent_call *c, const struct uuid *request, const struct agent_other *o);
+
 /* A new key for DEVICE, of the version after its last one, wrapped; nothing is kept yet. */
 int agent_create_key(struct agent_call *c, const struct device *device, struct buf *wrapped);
 
@@ -89,6 +100,9 @@ int message_adopt_start(struct agent_call *c);
 int message_adopt_done(struct agent_call *c);
 int message_release_start(struct agent_call *c);
 int message_release_done(struct agent_call *c);
+int message_rotate_start(struct agent_call *c);
+int message_rotate_added(struct agent_call *c);
+int message_rotate_done(struct agent_call *c);
 int message_inventory(struct agent_call *c);
 int message_propose(struct agent_call *c);
 int message_provisioning(struct agent_call *c);

@@ -82,27 +82,6 @@ static void read_query(const struct call *c, struct list_query *q)
 	}
 }
 
-/* Fields that the selection carries along, so that "all that match" means what is shown. */
-static json_t *fields(const struct call *c)
-{
-	static const char *const names[] = { "search", "integrity", NULL };
-	static const char *const ids[] = { "policy", "image", "instance", NULL };
-	json_t *out = json_array();
-
-	for (size_t i = 0; names[i]; i++)
-		if (call_has(c, names[i]))
-			json_array_append_new(out, json_pack("{s:s, s:s}", "name", names[i], "value", call_text(c, names[i])));
-	for (size_t i = 0; ids[i]; i++) {
-		struct uuid id = call_uuid(c, ids[i]);
-		char text[UUID_TEXT_SIZE];
-
-		uuid_text(&id, text);
-		if (!uuid_is_nil(&id))
-			json_array_append_new(out, json_pack("{s:s, s:s}", "name", ids[i], "value", text));
-	}
-	return out;
-}
-
 int bulk_select_page(struct call *c)
 {
 	struct list_query q;
@@ -114,30 +93,17 @@ int bulk_select_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	list_show(c, &view, page, request_row);
-	call_set(c, "fields", fields(c));
+	/* What the selection carries along, so that "all that match" means what is shown. */
+	call_set(c, "fields", list_fields(c, &view));
 	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
 	call_form_option(c, "scope", "all", call_translate(c, "All pending ones that match search and filter"), NULL, 0);
 	return 0;
 }
 
-static json_t *ticked(const struct call *c)
-{
-	json_t *ids = json_array();
-
-	for (size_t i = 0; i < call_count(c, "request"); i++) {
-		struct uuid id = call_uuid_at(c, "request", i);
-		char text[UUID_TEXT_SIZE];
-
-		uuid_text(&id, text);
-		json_array_append_new(ids, json_string(text));
-	}
-	return ids;
-}
-
 int bulk_choose(struct call *c)
 {
 	int all = strcmp(call_text(c, "scope"), "all") == 0, approve = strcmp(call_text(c, "decision"), "approve") == 0, count = 0, rc;
-	json_t *ids = all ? NULL : ticked(c), *roles;
+	json_t *ids = all ? NULL : list_ticked(c, "request"), *roles;
 	char text[UUID_TEXT_SIZE];
 	struct uuid id = uuid_new();
 	struct list_query q;

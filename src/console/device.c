@@ -221,6 +221,8 @@ int device_page(struct call *c)
 		rc = device_notices(c, &id, row);
 	}
 	if (rc == 0)
+		rc = device_rotation_member(c, &id, row);
+	if (rc == 0)
 		rc = device_proposal_member(c, &id);
 	if (rc == 0)
 		rc = doc_history(c, doc_text(row, "id"));

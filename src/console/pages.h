@@ -68,6 +68,15 @@ int device_proposal_member(struct call *c, const struct uuid *device);
 int device_proposal_ask(struct call *c), device_proposal_run(struct call *c), device_proposal_reject(struct call *c);
 int account_proposals_offer(struct call *c), account_proposals(struct call *c);
 
+/* device_rotate.c */
+int device_rotate_ask(struct call *c), device_rotate_run(struct call *c), device_rotate_cancel(struct call *c);
+/* Sets `rotations`, and of `can` and `live` what depends on them, after those; DEVICE: a row of device_get. */
+int device_rotation_member(struct call *c, const struct uuid *id, const json_t *device);
+
+/* rotation.c */
+int rotation_select_page(struct call *c), rotation_select_run(struct call *c), key_age_page(struct call *c), key_age_save(struct call *c);
+extern const struct route_param rotation_query[], rotation_fields[], key_age_fields[];
+
 /* device_encrypt.c */
 int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), device_cancel_run(struct call *c);
 

@@ -11,6 +11,7 @@
 #include "store/instance.h"
 #include "store/notice.h"
 #include "store/request.h"
+#include "store/rotation.h"
 #include "store/session.h"
 #include "store/what_if.h"
 
@@ -61,12 +62,18 @@ static int clean_changes(struct db *db, clock_us now)
 	return fact_change_clean(db, now - FACT_CHANGES_KEPT);
 }
 
+static int rotate_keys(struct db *db, clock_us now)
+{
+	return rotation_run(db, now, TASK_CHUNK);
+}
+
 const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
 	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing, missing_tenants },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
+	{ "rotate device keys", CLOCK_MINUTE, 1, rotate_keys, rotation_tenants },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
 	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },

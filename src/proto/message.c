@@ -227,6 +227,24 @@ static const struct proto_field release_start_rows[] = {
 FIELDS(release_start);
 #undef T
 
+#define T struct proto_rotate_start_answer
+static const struct proto_field rotate_start_answer_rows[] = {
+	TEXT(T, sealed, REQUIRED),
+	INT(T, key_version, REQUIRED, 1, INT32_MAX),
+	TEXT(T, next_sealed, REQUIRED),
+	INT(T, next_version, REQUIRED, 1, INT32_MAX),
+};
+FIELDS(rotate_start_answer);
+#undef T
+
+#define T struct proto_rotate_step
+static const struct proto_field rotate_step_rows[] = {
+	TEXT(T, device, REQUIRED),
+	INT(T, key_version, REQUIRED, 1, INT32_MAX),
+};
+FIELDS(rotate_step);
+#undef T
+
 #define T struct proto_release_done
 static const struct proto_field release_done_rows[] = {
 	TEXT(T, device, REQUIRED),
@@ -286,6 +304,8 @@ static const struct proto_field key_member_rows[] = {
 	INT(T, index, OPTIONAL, 0, PROTO_RAID_MAX - 1),
 	TEXT(T, sealed, REQUIRED),
 	INT(T, key_version, REQUIRED, 1, INT32_MAX),
+	TEXT(T, other_sealed, OPTIONAL),
+	INT(T, other_version, OPTIONAL, 1, INT32_MAX),
 };
 FIELDS(key_member);
 #undef T
@@ -299,6 +319,8 @@ static const struct proto_field key_answer_rows[] = {
 	TEXT(T, device, OPTIONAL),
 	TEXT(T, sealed, OPTIONAL),
 	INT(T, key_version, OPTIONAL, 1, INT32_MAX),
+	TEXT(T, other_sealed, OPTIONAL),
+	INT(T, other_version, OPTIONAL, 1, INT32_MAX),
 	UUID(T, token_device, OPTIONAL),
 	TEXT(T, mount_point, OPTIONAL),
 	NAME(T, access, OPTIONAL, proto_access_names),

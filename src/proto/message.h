@@ -41,6 +41,9 @@
 	X(ADOPT_DONE, "adopt_done", provision_done, ack) \
 	X(RELEASE_START, "release_start", release_start, provision_start_answer) \
 	X(RELEASE_DONE, "release_done", release_done, ack) \
+	X(ROTATE_START, "rotate_start", provision_start, rotate_start_answer)      /* by order: the old key and the new one */ \
+	X(ROTATE_ADDED, "rotate_added", rotate_step, ack)              /* the new key was seen to open; so does the old one, still */ \
+	X(ROTATE_DONE, "rotate_done", rotate_step, ack)                /* the old one no longer does */ \
 	X(PROVISION_START, "provision_start", provision_start, provision_start_answer) \
 	X(PROVISION_PROGRESS, "provision_progress", provision_progress, ack) \
 	X(PROVISION_DONE, "provision_done", provision_done, ack) \
@@ -88,7 +91,8 @@ enum proto_message {
 	X(INVENTORY, "inventory")       /* publish the inventory again */ \
 	X(CONFIGURE, "configure")       /* argument: "name=value" */ \
 	X(LOG_LEVEL, "log-level")       /* argument: "info" or "debug" */ \
-	X(CREDENTIALS, "credentials")   /* the provider's credentials have changed: fetch them */
+	X(CREDENTIALS, "credentials")   /* the provider's credentials have changed: fetch them */ \
+	X(ROTATE, "rotate")             /* another key for an open device, or a member of an open array */
 #define PROTO_REASONS(X) \
 	X(SHUTDOWN, "shutdown") X(REVOKED, "revoked") X(KILLED, "killed") X(USER, "user") X(FAILURE, "failure") \
 	X(RESTART, "restart") X(REMOVED, "removed") X(ORDER, "order") X(SCHEDULE, "schedule") X(BOOT, "boot")
@@ -278,6 +282,18 @@ struct proto_release_done {
 	char luks_uuid[37];                      /* of the volume handed over; "" when it is decrypted */
 };
 
+struct proto_rotate_start_answer {
+	char sealed[PROTO_SEALED_MAX + 1];       /* the key that goes */
+	int64_t key_version;
+	char next_sealed[PROTO_SEALED_MAX + 1];  /* the key that comes, sealed to the same one-time key */
+	int64_t next_version;
+};
+
+struct proto_rotate_step {
+	char device[PROTO_ID_MAX + 1];
+	int64_t key_version;                     /* of the new one */
+};
+
 struct proto_provision_progress {
 	char device[PROTO_ID_MAX + 1];
 	int64_t percent;
@@ -314,6 +330,8 @@ struct proto_key_member {
 	int64_t index;                           /* its place in the array, from 0 */
 	char sealed[PROTO_SEALED_MAX + 1];
 	int64_t key_version;
+	char other_sealed[PROTO_SEALED_MAX + 1];
+	int64_t other_version;
 };
 
 struct proto_key_answer {
@@ -324,6 +342,8 @@ struct proto_key_answer {
 	char device[PROTO_ID_MAX + 1];           /* the one released: pooling may choose another than asked for */
 	char sealed[PROTO_SEALED_MAX + 1];
 	int64_t key_version;
+	char other_sealed[PROTO_SEALED_MAX + 1]; /* while the key is being rotated: the one to try where the first does not open */
+	int64_t other_version;
 	struct uuid token_device;                /* for which the key was made, where that is another: what a clone's token names */
 	char mount_point[PROTO_PATH_MAX + 1];
 	int access;

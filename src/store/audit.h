@@ -108,6 +108,14 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_CREATED, "key.created", KEY, "Device key created") \
 	X(KEY_COPIED, "key.copied", KEY, "Device key copied from another device") \
 	X(KEY_DESTROYED, "key.destroyed", KEY, "Device keys destroyed") \
+	X(KEY_ROTATE, "key.rotate", KEY, "Rotation of a device key requested") \
+	X(KEY_ROTATE_MANY, "key.rotate-many", KEY, "Rotation of many device keys requested") \
+	X(KEY_ROTATE_CANCELLED, "key.rotate-cancelled", KEY, "Rotation of a device key cancelled") \
+	X(KEY_ROTATING, "key.rotating", KEY, "Old and new device key given for a rotation") \
+	X(KEY_ROTATED, "key.rotated", KEY, "Device key rotated") \
+	X(KEY_OLD_REMOVED, "key.old-removed", KEY, "Former device key no longer opens the volume") \
+	X(KEY_BOTH_GIVEN, "key.both-given", KEY, "Both keys given while a rotation is under way") \
+	X(KEY_AGE, "key.age", KEY, "Maximum key age changed") \
 	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \
 	X(KEY_PENDING, "key.pending", KEY, "Key request waits for a decision") \
 	X(KEY_APPROVED, "key.approved", KEY, "Key request approved") \

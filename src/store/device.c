@@ -126,6 +126,12 @@ int device_list(struct db *db, const struct list_query *query, json_t **page)
 	return list_page(db, &spec, query, page);
 }
 
+int device_list_run(struct db *db, const struct list_query *query, const char *before, const char *columns, const char *after,
+	const struct db_arg *args, size_t count)
+{
+	return list_run(db, &spec, query, before, columns, after, args, count);
+}
+
 int device_totals(struct db *db, json_t **out)
 {
 	struct db_result *r;

@@ -42,6 +42,9 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
  * mount_point, access, status, progress, error, policy, policy_name, image, image_name, instance, instance_name, is_system,
  * is_busy, status_since, cipher, mode, key_bits, key_version, has_key, last_detected, raid, raid_name, raid_index, members (number). */
 int device_list(struct db *db, const struct list_query *query, json_t **page);
+/* list_run over that list: device d, its policy p, image m, instance i. */
+int device_list_run(struct db *db, const struct list_query *query, const char *before, const char *columns, const char *after,
+	const struct db_arg *args, size_t count);
 /* A row with path, hash, key_stored_on, key_created, key_rotated, luks_uuid, found_filesystem, overwrite, unusable, release,
  * release_by, adopted, created, configured, changed;
  * attaches (its provider can move it), token_device and token_of {id, name}: which device the token on it names, where that is

@@ -9,6 +9,7 @@
 #include "store/device_step.h"
 #include "store/key.h"
 #include "store/request.h"
+#include "store/rotation.h"
 
 /* Agent: taking over */
 
@@ -138,6 +139,8 @@ int device_release_begin(struct db *db, const struct uuid *id, const char *relea
 
 	if (rc == 0 && strcmp(allowed, release) != 0)
 		rc = err_set(ERR_CONFLICT, "the console allows \"%s\", not \"%s\"", allowed, release);
+	if (rc == 0)
+		rc = rotation_stop(db, id);
 	if (rc == 0)
 		rc = device_load(db, id, &d);
 	if (rc == 0 && strcmp(release, "decrypt") == 0 && d.status == DEVICE_IN_USE)

@@ -209,11 +209,15 @@ int device_forget(struct db *db, const struct uuid *id)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "update device set filesystem = '', mount_point = '', configured = null, luks_uuid = '',"
-		" key_created = null, key_rotated = null, progress = 0, overwrite = false, error = null, release = '', release_by = '',"
+		" key_created = null, key_rotated = null, key_version = greatest(key_version, coalesce((select max(k.version) from device_key k"
+		" where k.tenant = device.tenant and k.device = device.id), 0)), progress = 0, overwrite = false, error = null, release = '', release_by = '',"
 		" cipher = case when adopted is null then cipher else 'aes' end, mode = case when adopted is null then mode else 'xts-plain64' end,"
 		" key_bits = case when adopted is null then key_bits else 256 end, adopted = null where id = $1 or raid = $1"
 		" returning id, coalesce(nullif(name, ''), provider_device)", DB_ARGS(db_uuid_arg(id)));
 
+	if (rc == 0)
+		rc = db_queue(db, "update rotation set state = 'cancelled', finished = now() where finished is null and device in (select d.id"
+			" from device d where d.id = $1 or d.raid = $1)", DB_ARGS(db_uuid_arg(id)));
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
 		struct uuid one = db_uuid(r, i, 0);
 

@@ -28,6 +28,19 @@ int device_key_get(struct db *db, const struct uuid *device, int64_t *version, s
 	return 0;
 }
 
+int device_key_version(struct db *db, const struct uuid *device, int64_t version, struct buf *wrapped)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select wrapped from device_key where device = $1 and version = $2",
+		DB_ARGS(db_uuid_arg(device), db_int_arg(version)));
+
+	if (rc < 0)
+		return rc;
+	replace(wrapped, db_bytes(r, 0, 0));
+	db_result_free(r);
+	return 0;
+}
+
 void device_key_take(struct db_result *r, int at, struct key_pair *out)
 {
 	out->version = db_int(r, 0, at);
@@ -35,6 +48,7 @@ void device_key_take(struct db_result *r, int at, struct key_pair *out)
 	snprintf(out->account, sizeof out->account, "%s", db_text(r, 0, at + 2));
 	replace(&out->tenant, db_bytes(r, 0, at + 3));
 	out->made_for = db_uuid(r, 0, at + 4);
+	out->other = db_int(r, 0, at + 5);
 }
 
 int device_key_check(const struct key_pair *p)
@@ -72,7 +86,7 @@ static int log_key(struct db *db, enum audit_event event, const struct uuid *dev
 
 static int retire(struct db *db, const struct uuid *device)
 {
-	return db_queue(db, "update device_key set state = 'former' where device = $1 and state = 'active'", DB_ARGS(db_uuid_arg(device)));
+	return db_queue(db, "update device_key set state = 'former', other = null where device = $1 and state = 'active'", DB_ARGS(db_uuid_arg(device)));
 }
 
 int device_key_copy(struct db *db, const struct device_key_copy *c, const char *name, struct wire_view wrapped)

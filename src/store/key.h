@@ -14,8 +14,9 @@ struct key_pair {
 	struct buf wrapped, tenant;
 	char account[16];            /* the account's state */
 	struct uuid made_for;        /* the device whose key this is a copy of; nil: its own */
+	int64_t other;               /* version of the one that it is being rotated to or from; 0: none */
 };
-#define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key, k.made_for"      /* of device_key k and tenant t */
+#define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key, k.made_for, k.other"      /* of device_key k and tenant t */
 /* From the first row, whose column AT is the first of those. */
 void device_key_take(struct db_result *r, int at, struct key_pair *out);
 /* 0, or why no key may go out: ERR_SUSPENDED as tenant_key, ERR_NOT_FOUND. */
@@ -23,6 +24,8 @@ int device_key_check(const struct key_pair *p);
 int device_key_pair(struct db *db, const struct uuid *device, struct key_pair *out);   /* ERR_NOT_FOUND when the device has none */
 void device_key_pair_free(struct key_pair *p);               /* zeroed is fine */
 
+/* The key of VERSION, whatever its state; WRAPPED's former content is replaced. */
+int device_key_version(struct db *db, const struct uuid *device, int64_t version, struct buf *wrapped);
 /* A new active key; the one before becomes a former one. NAME of the device for the log. ERR_CONFLICT: VERSION exists. */
 int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, struct wire_view wrapped);
 /* A key of another device, wrapped for DEVICE: its new active one. MADE_FOR: what tokens in LUKS2 headers name. */

@@ -1,8 +1,11 @@
 /* order.c - what agents are to do. */
 #include "store/order.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "store/audit.h"
+#include "store/rotation.h"
 
 static int log_order(struct db *db, enum audit_event event, const struct uuid *agent, const char *kind, const char *detail)
 {
@@ -70,12 +73,17 @@ int order_finish(struct db *db, const struct uuid *agent, const struct uuid *ord
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "update agent_order set finished = now(), done = $3, detail = $4 where id = $1 and agent = $2"
-		" and finished is null returning kind", DB_ARGS(db_uuid_arg(order), db_uuid_arg(agent), db_bool_arg(done),
+		" and finished is null returning kind, device", DB_ARGS(db_uuid_arg(order), db_uuid_arg(agent), db_bool_arg(done),
 		db_text_arg(detail)));
 
 	if (rc < 0)
 		return rc;
 	rc = log_order(db, done ? AUDIT_AGENT_ORDER_DONE : AUDIT_AGENT_ORDER_FAILED, agent, db_text(r, 0, 0), detail);
+	if (rc == 0 && !done && strcmp(db_text(r, 0, 0), ROTATION_ORDER) == 0) {
+		struct uuid device = db_uuid(r, 0, 1);
+
+		rc = rotation_failed(db, &device, detail);
+	}
 	db_result_free(r);
 	return rc;
 }

@@ -314,7 +314,7 @@ int raid_keys(struct db *db, const struct uuid *raid, const struct uuid *instanc
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "select d.id, d.provider_device, d.raid_index, k.version, k.wrapped, d.instance is not distinct from $2"
-		" and d.status <> 'undetected', " NAME " from device d left join device_key k on k.tenant = d.tenant and k.device = d.id"
+		" and d.status <> 'undetected', " NAME ", k.other from device d left join device_key k on k.tenant = d.tenant and k.device = d.id"
 		" and k.state = 'active' where d.raid = $1 order by d.raid_index", DB_ARGS(db_uuid_arg(raid), db_uuid_arg(instance)));
 	size_t count = rc < 0 ? 0 : db_rows(r);
 
@@ -327,7 +327,7 @@ int raid_keys(struct db *db, const struct uuid *raid, const struct uuid *instanc
 		struct wire_view wrapped = db_bytes(r, i, 4);
 
 		out[i] = (struct raid_key) { .device = db_uuid(r, i, 0), .provider_device = mem_strdup(db_text(r, i, 1)),
-			.index = db_int(r, i, 2), .version = db_int(r, i, 3), .wrapped = BUF_INIT };
+			.index = db_int(r, i, 2), .version = db_int(r, i, 3), .other = db_int(r, i, 7), .wrapped = BUF_INIT };
 		buf_add(&out[i].wrapped, wrapped.data, wrapped.len);
 	}
 	if (rc >= 0 || count)

@@ -45,7 +45,7 @@ int raid_follow(struct db *db, const struct uuid *instance);
 struct raid_key {
 	struct uuid device;
 	char *provider_device;
-	int64_t index, version;
+	int64_t index, version, other;      /* OTHER: as in struct key_pair */
 	struct buf wrapped;
 };
 /* Agent: the active key of each member, in order. ERR_CONFLICT: one has none, or is not there, or not on INSTANCE. The count. */

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "store/device_step.h"
 #include "store/request_step.h"
+#include "store/rotation.h"
 
 /* Nothing here waits for the database: all of it travels with the commit, as one statement. */
 static int deliver(struct db *db, const struct request_held *h, int64_t version)
@@ -67,6 +68,8 @@ int request_opened(struct db *db, const struct uuid *id)
 		rc = db_queue(db, "update key_request set opened = coalesce(opened, now()) where id = $1", DB_ARGS(db_uuid_arg(id)));
 	if (rc == 0)
 		rc = device_step(db, &h.device, DEVICE_EVENT_OPEN, AUDIT_DEVICE_OPENED, NULL);
+	if (rc == 0)
+		rc = rotation_opened(db, &h.device);
 	request_held_release(&h);
 	return rc;
 }

@@ -35,6 +35,36 @@ void list_read(const struct call *c, const struct list_view *view, struct list_q
 	}
 }
 
+static void add_field(json_t *list, const char *name, const char *value)
+{
+	if (*value)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name", name, "value", value));
+}
+
+json_t *list_fields(const struct call *c, const struct list_view *view)
+{
+	json_t *out = json_array();
+
+	add_field(out, "search", call_text(c, "search"));
+	for (size_t i = 0; view->filters && view->filters[i]; i++)
+		add_field(out, view->filters[i], filter_value(c, view->filters[i]));
+	return out;
+}
+
+json_t *list_ticked(const struct call *c, const char *name)
+{
+	json_t *ids = json_array();
+
+	for (size_t i = 0; i < call_count(c, name); i++) {
+		struct uuid id = call_uuid_at(c, name, i);
+		char text[UUID_TEXT_SIZE];
+
+		uuid_text(&id, text);
+		json_array_append_new(ids, json_string(text));
+	}
+	return ids;
+}
+
 /* What a link of the list keeps of the present one, and what it changes. */
 struct link {
 	const char *sort, *search, *page;

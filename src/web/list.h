@@ -43,6 +43,10 @@ typedef json_t *list_row(struct call *c, json_t *row);
 
 /* *Q borrows from the call. */
 void list_read(const struct call *c, const struct list_view *view, struct list_query *q);
+/* [{ name, value }] of search and filters as they are given, for hidden fields of a form about "all that match"; the caller's. */
+json_t *list_fields(const struct call *c, const struct list_view *view);
+/* The ids that are ticked, of the parameter NAME, as texts; the caller's. */
+json_t *list_ticked(const struct call *c, const char *name);
 /* Takes PAGE over and sets the member `list`. Returns 0. ROW NULL: rows as the store has them. */
 int list_show(struct call *c, const struct list_view *view, json_t *page, list_row *row);
 /* Numbers beside the chips, after list_show: COUNTS is { value: number }, "" for all; borrowed. */

@@ -20,6 +20,7 @@
 #include "store/proposal.h"
 #include "store/raid.h"
 #include "store/request.h"
+#include "store/rotation.h"
 
 static void show(json_t *o)
 {
@@ -103,6 +104,29 @@ static int command_proposal(struct db *db, char **args)
 		rc = proposal_get(db, &id, &o);
 	if (rc == 0)
 		show(o);
+	return rc;
+}
+
+/* DEVICE */
+static int command_rotate(struct db *db, char **args)
+{
+	struct uuid id;
+	int rc = uuid_parse(args[0], &id);
+
+	return rc < 0 ? rc : rotation_want(db, &id);
+}
+
+/* DEVICE */
+static int command_rotations(struct db *db, char **args)
+{
+	struct uuid id;
+	json_t *rows;
+	int rc = uuid_parse(args[0], &id);
+
+	if (rc == 0)
+		rc = rotation_list(db, &id, &rows);
+	if (rc == 0)
+		show(rows);
 	return rc;
 }
 
@@ -282,6 +306,8 @@ static const struct {
 	{ "proposals", 1, command_proposals },
 	{ "proposal", 1, command_proposal },
 	{ "accept", 2, command_accept },
+	{ "rotate", 1, command_rotate },
+	{ "rotations", 1, command_rotations },
 	{ "reject", 1, command_reject },
 	{ "release", 3, command_release },
 	{ "log", 1, command_log },

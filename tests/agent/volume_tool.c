@@ -145,8 +145,11 @@ static int do_ready(void)
 static int do_rekey(void)
 {
 	struct secret *key = read_key("key"), *new = read_key("new");
-	int rc = volume_rekey(need("path"), key, new, (uint32_t)number("version", 2));
+	struct volume_rekey r = { .old = key, .new = new, .version = (uint32_t)number("version", 2) };
+	int rc = volume_rekey_add(need("path"), &r);
 
+	if (rc == 0 && number("drop", 1))
+		rc = volume_rekey_drop(need("path"), &r);
 	secret_free(key);
 	secret_free(new);
 	return rc;

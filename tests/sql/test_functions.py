@@ -36,6 +36,7 @@ DEFINERS = {
     "request_count_tenants": {"keyward_jobs"},
     "device_adopt": {"keyward_agent"},
     "device_released": {"keyward_agent"},
+    "rotation_tenants": {"keyward_jobs"},
 }
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 

@@ -76,6 +76,8 @@ def populate(pg, tenant):
         ("insert into key_decision (tenant, id, request, decision, by_kind) values (%s, %s, %s, 'deny', 'user')",
          (tenant, uuid.uuid4(), ids["request"])),
         ("insert into notice_cursor (tenant, seq) values (%s, 0)", (tenant,)),
+        ("insert into rotation (tenant, id, device, reason) values (%s, %s, %s, 'person')", (tenant, uuid.uuid4(), ids["device"])),
+        ("insert into rotation_age (tenant, days) values (%s, 90)", (tenant,)),
         ("insert into integrity_check (tenant, id, instance, reason) values (%s, %s, %s, 'order')",
          (tenant, uuid.uuid4(), ids["instance"])),
         ("insert into what_if (tenant, id, document, since, days) values (%s, %s, '{}', now(), 1)", (tenant, ids["draft"])),

@@ -232,6 +232,7 @@ TEST(rekey_changes_the_slot_and_nothing_else, "VOL-1,KEY-6")
 	struct crypt_device *cd = NULL;
 	struct volume_report r;
 	struct secret *old, *new, *wrong, *before = NULL, *after = NULL;
+	struct volume_rekey r8;
 	struct plain_segment segment;
 	char *path = make_file(32 * MIB);
 
@@ -239,15 +240,21 @@ TEST(rekey_changes_the_slot_and_nothing_else, "VOL-1,KEY-6")
 	old = secret_random(32);
 	new = secret_random(32);
 	wrong = secret_random(32);
+	r8 = (struct volume_rekey){ .old = old, .new = new, .version = 8 };
 	CHECK_INT(volume_format(path, &p, old, 0, NULL, NULL), 0);
 	CHECK_INT(header_load(path, &cd), 0);
 	CHECK_INT(header_unlock(cd, 32 * MIB, old, &segment, &before), 0);
 	CHECK_INT(header_unlock(cd, 32 * MIB, wrong, &segment, &after), ERR_FORBIDDEN);
 	crypt_free(cd);
-	CHECK_INT(volume_rekey(path, wrong, new, 8), ERR_FORBIDDEN);
-	CHECK_INT(volume_rekey(path, old, new, 8), 0);
-	/* A second time, as after a crash: the same end. */
-	CHECK_INT(volume_rekey(path, old, new, 8), 0);
+	CHECK_INT(volume_rekey_add(path, &(struct volume_rekey){ .old = wrong, .new = new, .version = 8 }), ERR_FORBIDDEN);
+	CHECK_INT(volume_rekey_drop(path, &r8), ERR_FORBIDDEN);
+	CHECK_INT(volume_rekey_add(path, &(struct volume_rekey){ .old = old, .new = old, .version = 8 }), ERR_INVALID);
+	/* Each a second time, as after a crash: the same end. */
+	for (int i = 0; i < 4; i++) {
+		CHECK_INT(i < 2 ? volume_rekey_add(path, &r8) : volume_rekey_drop(path, &r8), 0);
+		CHECK_INT(header_prove(path, new, CRYPT_ANY_SLOT), 1);
+		CHECK_INT(header_prove(path, old, CRYPT_ANY_SLOT), i < 2 ? 0 : ERR_FORBIDDEN);
+	}
 	CHECK_INT(header_load(path, &cd), 0);
 	CHECK_INT(header_unlock(cd, 32 * MIB, old, &segment, &after), ERR_FORBIDDEN);
 	CHECK_INT(header_unlock(cd, 32 * MIB, new, &segment, &after), 0);

@@ -1,0 +1,12 @@
+/* rotate.h - another device key for a volume of this guest (KEY-6): the server gives the old one and the new one, the new one gets a key
+ * slot, the server makes it the current one, the old one's slot goes. Ended at any moment, it is begun again by the same order and goes on
+ * where it was. */
+#ifndef AGENT_ROTATE_H
+#define AGENT_ROTATE_H
+
+#include "agent/guest.h"
+
+/* ID: of a device, or of a member of an array. Blocks while the server answers. ERR_NOT_FOUND; or as guest_call and volume_rekey_add. */
+int rotate(struct guest *g, const char *id);
+
+#endif

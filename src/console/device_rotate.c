@@ -1,0 +1,154 @@
+/* device_rotate.c - another key for a device (KEY-6): asked for here, of one device or of many; shown on the device's page. */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "console/pages.h"
+#include "store/rotation.h"
+#include "web/doc.h"
+#include "web/list.h"
+
+#define REFUSED "The key cannot be rotated now: the device has none that is in use, it is to be released, or a rotation is under way already."
+
+/* What a person sees of a rotation's state. */
+static const struct {
+	const char *state, *label, *colour, *text;
+	int open;
+} looks[] = {
+	{ "waiting", "Waiting", "yellow", "It begins as soon as the agent is reached and the volume is open: at the latest with the next release"
+		" of the key.", 1 },
+	{ "adding", "Under way", "blue", "The agent adds the new key. Until it has opened the volume with it, the former key stays the current"
+		" one.", 1 },
+	{ "removing", "Under way", "blue", "The new key is the current one. The agent removes the former one from the volume.", 1 },
+	{ "done", "Done", "green", "The former key no longer opens the volume.", 0 },
+	{ "cancelled", "Cancelled", "gray", "", 0 },
+};
+
+static size_t look_of(const json_t *row)
+{
+	size_t i = 0;
+
+	while (i + 1 < sizeof looks / sizeof looks[0] && strcmp(looks[i].state, doc_text(row, "state")) != 0)
+		i++;
+	return i;
+}
+
+static json_t *versions(const json_t *row)
+{
+	const json_t *from = json_object_get(row, "from_version"), *to = json_object_get(row, "to_version");
+
+	return json_is_integer(from) && json_is_integer(to) ? json_sprintf("%d → %d", (int)json_integer_value(from),
+		(int)json_integer_value(to)) : json_null();
+}
+
+static json_t *show(const struct call *c, const json_t *row)
+{
+	size_t look = look_of(row);
+	int by_age = strcmp(doc_text(row, "reason"), "age") == 0;
+	json_t *out = json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:s, s:b}", "name", doc_text(row, "name"), "id",
+		doc_text(row, "device"), "status", doc_badge(c, looks[look].label, looks[look].colour), "text", *looks[look].text ?
+		call_translate(c, looks[look].text) : NULL, "versions", versions(row), "wanted", doc_when(c, row, "wanted"), "finished",
+		doc_when(c, row, "finished"), "tried", doc_when(c, row, "tried"), "error", doc_optional(row, "error"), "by", by_age ?
+		call_translate(c, "the maximum key age") : doc_text(row, "by_name"), "open", looks[look].open);
+
+	json_object_set(out, "state", json_object_get(row, "state"));
+	json_object_set(out, "from_version", json_object_get(row, "from_version"));
+	json_object_set(out, "to_version", json_object_get(row, "to_version"));
+	return out;
+}
+
+/* As ROTATION_FITS says it of a row. */
+static int fits(const json_t *device)
+{
+	const char *status = doc_text(device, "status");
+
+	return json_is_true(json_object_get(device, "has_key")) && *doc_text(device, "release") == '\0' && (strcmp(status,
+		device_state_name(DEVICE_IN_USE)) == 0 || strcmp(status, device_state_name(DEVICE_ENCRYPTED)) == 0);
+}
+
+/* A device, or the members of an array: is one under way, does one wait, could one begin? */
+static void set_can(struct call *c, const json_t *device, size_t open, size_t waiting)
+{
+	const json_t *members = json_object_get(device, "members");
+	size_t all = json_is_integer(members) ? (size_t)json_integer_value(members) : 1;
+	int manage = call_may(c, PERMISSION_KEYS_MANAGE) && *doc_text(device, "raid") == '\0';
+	json_t *can = json_object_get(c->doc, "can");
+
+	json_set_bool(can, "rotate", manage && open < all && fits(device));
+	json_set_bool(can, "rotate_cancel", manage && waiting > 0);
+	if (open > 0 && json_is_null(json_object_get(c->doc, "live")))
+		call_set(c, "live", json_pack("{s:o, s:i}", "url", json_sprintf("/devices/%s", doc_text(device, "id")), "seconds",
+			DEVICE_REFRESH_S));
+}
+
+int device_rotation_member(struct call *c, const struct uuid *id, const json_t *device)
+{
+	json_t *rows = NULL, *row, *shown = json_array();
+	size_t i, open = 0, waiting = 0;
+	int rc = rotation_list(c->db, id, &rows);
+
+	json_array_foreach(rows, i, row) {
+		json_t *one = show(c, row);
+
+		open += json_is_true(json_object_get(one, "open"));
+		waiting += strcmp(doc_text(row, "state"), "waiting") == 0;
+		json_set_bool(one, "named", json_is_integer(json_object_get(device, "members")));
+		json_array_append_new(shown, one);
+	}
+	if (rc == 0) {
+		call_set(c, "rotations", json_incref(shown));
+		call_set(c, "has_rotations", json_boolean(json_array_size(shown) > 0));
+		set_can(c, device, open, waiting);
+	}
+	json_decref(shown);
+	json_decref(rows);
+	return rc;
+}
+
+int device_rotate_ask(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL, *points = json_array();
+	int in_use, rc = device_get(c->db, &id, &row);
+
+	if (rc < 0) {
+		json_decref(points);
+		return rc;
+	}
+	if (!fits(row)) {
+		json_decref(points);
+		json_decref(row);
+		return call_refuse(c, ERR_CONFLICT, REFUSED);
+	}
+	in_use = strcmp(doc_text(row, "status"), device_state_name(DEVICE_IN_USE)) == 0;
+	json_array_append_new(points, json_string(call_translate(c, "What is on the device is not encrypted anew; the volume stays open.")));
+	json_array_append_new(points, json_string(call_translate(c, in_use ? "The agent does it at once." :
+		"The volume is closed: it is done when its key is next released.")));
+	json_array_append_new(points, json_string(call_translate(c, "The former key is removed from the volume only after the new one was seen "
+		"to open it. Copies of the disk that were made before still open with the former key, which is kept for them.")));
+	doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "rotate", .title = "Rotate key of",
+		.name = doc_text(row, "name"), .icon = "key", .colour = "blue", .button = "Rotate key", .points = points,
+		.text = call_translate(c, "The device gets a new key.") });
+	json_decref(row);
+	return 0;
+}
+
+int device_rotate_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = rotation_want(c->db, &id);
+
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, REFUSED);
+	return rc < 0 ? rc : doc_done(c, "/devices", &id, "The key will be rotated: this page shows how far that is.");
+}
+
+int device_rotate_cancel(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = rotation_cancel(c->db, &id);
+
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The agent has begun: it goes on until the new key is the only one.");
+	return rc < 0 ? rc : doc_done(c, "/devices", &id, "The key will not be rotated.");
+}

@@ -1,0 +1,203 @@
+"""Rotation of device keys on a guest against a running server: the volume stays open, idle devices follow at their next release, and
+whatever is killed at whatever moment, the server has a key that opens."""
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import time
+import uuid
+
+from fixtures import fixture, scratch
+from stack.process import wait_until
+from test_agent import SLOW, Tenant, encrypted, finish, has_line, mounts, new_guest, start, unmounts, wait_for  # noqa: F401
+from test_array import COUNT, make_guest, token
+from web import database
+
+
+@fixture("file")
+def tenant(server):
+    return Tenant(server)
+
+
+def slots(disk):
+    dump = subprocess.run(["cryptsetup", "luksDump", str(disk)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return re.findall(r"^  (\d+): luks2$", dump, re.M)
+
+
+def rotations(tenant, guest, path=None):
+    return tenant.console("rotations", tenant.device(guest, path)["id"])
+
+
+def states(tenant, guest, path=None):
+    return [r["state"] for r in rotations(tenant, guest, path)]
+
+
+def is_done(tenant, guest, count=1, path=None):
+    wait_for(guest, lambda: states(tenant, guest, path) == ["done"] * count, "not rotated")
+
+
+def keys(server, device):
+    with database(server).cursor() as c:
+        c.execute("select version, state, other from device_key where device = %s order by version", (device,))
+        return c.fetchall()
+
+
+def events(server, device):
+    with database(server).cursor() as c:
+        c.execute("select event from audit_entry where object_id = %s and event like 'key.%%' order by seq", (device,))
+        return [e for (e,) in c.fetchall()]
+
+
+def crash(guest, engines):
+    """The agent's process, or, with its ENGINES, what a power cut does to them; the file stays as it is then."""
+    os.kill(guest.process.pid, signal.SIGKILL)
+    wait_until(lambda: not guest.process.alive(), SLOW, "still alive")
+    if not engines:
+        return
+    for proc in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (proc / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if str(guest.folder) in words and "keyward-volume" in words:
+            os.kill(int(proc.name), signal.SIGKILL)
+    subprocess.run(["umount", "-l", str(guest.mount_point)], check=False)
+
+
+def test_a_key_is_rotated_while_its_volume_is_open(server, tenant, encrypted):  # noqa: F811
+    # covers: KEY-6, DEV-8
+    start(encrypted)
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    tenant.status(encrypted, "in-use")
+    device = tenant.device(encrypted)
+    version, before = device["key_version"], slots(encrypted.disk)
+    with open(encrypted.mount_point / "held", "w") as held:
+        tenant.console("rotate", device["id"])
+        is_done(tenant, encrypted)
+        held.write("still here")
+    after = tenant.device(encrypted)
+    assert after["key_version"] == version + 1 and after["key_rotated"] and after["status"] == "in-use"
+    assert len(slots(encrypted.disk)) == 1 and slots(encrypted.disk) != before
+    assert token(encrypted.disk)["key_version"] == version + 1
+    assert keys(server, device["id"])[-2:] == [(version, "former", None), (version + 1, "active", None)]
+    assert events(server, device["id"])[-4:] == ["key.rotate", "key.rotating", "key.rotated", "key.old-removed"]
+    # The new key is what the next boot gets.
+    assert encrypted.stop()
+    start(encrypted)
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    assert (encrypted.mount_point / "held").read_text() == "still here"
+    assert encrypted.stop()
+
+
+def test_a_closed_volume_is_rotated_at_its_next_release(server, tenant, encrypted):  # noqa: F811
+    # covers: KEY-6
+    device = tenant.device(encrypted)
+    tenant.console("rotate", device["id"])
+    start(encrypted)
+    tenant.request(encrypted, "pending")
+    # The machine may not have the key yet, so it is not rotated either.
+    assert states(tenant, encrypted) == ["waiting"] and keys(server, device["id"])[-1][1] == "active"
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    is_done(tenant, encrypted)
+    assert tenant.device(encrypted)["key_version"] == device["key_version"] + 1
+    assert encrypted.stop()
+
+
+def test_killed_at_any_moment_the_server_has_a_key_that_opens(server, tenant, encrypted):  # noqa: F811
+    # covers: KEY-6, VOL-6, AGT-5
+    # guard: 600
+    seed = random.randrange(1 << 32)
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    start(encrypted)
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    tenant.status(encrypted, "in-use")
+    device, first, seen = tenant.device(encrypted)["id"], tenant.device(encrypted)["key_version"], []
+    for i in range(6):
+        if states(tenant, encrypted) in ([], ["done"]):
+            tenant.console("rotate", device)
+        time.sleep(chance.uniform(0, 0.5))
+        crash(encrypted, engines=i % 2)
+        seen += states(tenant, encrypted)
+        start(encrypted)
+        if i % 2:
+            tenant.approve(encrypted)
+        mounts(encrypted)
+        assert (encrypted.mount_point / "file").read_text() == "kept", f"seed {seed}, kill {i}"
+        if chance.random() < 0.5:
+            is_done(tenant, encrypted)
+    print(f"killed in {seen}")
+    is_done(tenant, encrypted)
+    version = tenant.device(encrypted)["key_version"]
+    assert version > first and len(slots(encrypted.disk)) == 1 and keys(server, device)[-1] == (version, "active", None), f"seed {seed}"
+    assert encrypted.stop()
+
+
+def test_each_step_can_be_the_last_before_a_power_cut(server, tenant, encrypted):  # noqa: F811
+    # covers: KEY-6, VOL-6
+    # What the server and the disk are like after each step, made by the test: both keys are given, and one of them opens.
+    device = tenant.device(encrypted)["id"]
+    for step in ("before", "added", "switched"):
+        start(encrypted)
+        tenant.approve(encrypted)
+        mounts(encrypted)
+        tenant.status(encrypted, "in-use")
+        old = encrypted.disk.read_bytes()[: 16 << 20]
+        version = tenant.device(encrypted)["key_version"]
+        tenant.console("rotate", device)
+        is_done(tenant, encrypted)
+        assert encrypted.stop()
+        with database(server).cursor() as c:
+            c.execute("update rotation set state = %s, finished = null where device = %s and to_version = %s",
+                      ("removing" if step == "switched" else "adding", device, version + 1))
+            if step != "switched":
+                c.execute("update device_key set state = 'next', other = null where device = %s and version = %s", (device, version + 1))
+                c.execute("update device_key set state = 'active' where device = %s and version = %s", (device, version))
+                c.execute("update device set key_version = %s where id = %s", (version, device))
+            c.execute("update device_key set other = %s where device = %s and state = 'active'",
+                      (version if step == "switched" else version + 1, device))
+        if step != "added":
+            # The header of before, as of a disk that had not yet written what it said it had: the old key alone opens.
+            with open(encrypted.disk, "r+b") as f:
+                f.write(old)
+        start(encrypted)
+        tenant.approve(encrypted)
+        mounts(encrypted)
+        is_done(tenant, encrypted)
+        assert (encrypted.mount_point / "file").read_text() == "kept"
+        assert tenant.device(encrypted)["key_version"] == version + 1 and len(slots(encrypted.disk)) == 1
+        assert encrypted.stop()
+    assert "key.both-given" in events(server, device)
+
+
+def test_members_of_an_array_are_rotated_each(server, tenant):
+    # covers: KEY-6, RAID-1
+    guest = make_guest(server, tenant, scratch() / ("guest-" + uuid.uuid4().hex[:8]))
+    try:
+        tenant.console("encrypt", tenant.device(guest, guest.array)["id"], 0)
+        start(guest)
+        tenant.approve(guest, guest.array)
+        mounts(guest)
+        tenant.status(guest, "in-use", guest.array)
+        (guest.mount_point / "file").write_text("kept")
+        tenant.console("rotate", tenant.device(guest, guest.array)["id"])
+        is_done(tenant, guest, COUNT, guest.array)
+        assert [token(d)["key_version"] for d in guest.disks] == [2] * COUNT
+        assert [len(slots(d)) for d in guest.disks] == [1] * COUNT
+        assert tenant.device(guest, guest.array)["key_rotated"]
+        assert guest.stop()
+        start(guest)
+        tenant.approve(guest, guest.array)
+        mounts(guest)
+        assert (guest.mount_point / "file").read_text() == "kept"
+        assert guest.stop()
+    finally:
+        finish(guest)
+        guest.forget()
