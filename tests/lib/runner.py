@@ -214,7 +214,7 @@ def main(argv):
     usage.add_argument("names", metavar="NAME", nargs="*")
     usage.add_argument("--list", action="store_true", help="show each test and what it covers")
     usage.add_argument("--no-build", action="store_true", help="take the programs as they are")
-    usage.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="lanes: suites at a time")
+    usage.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="lanes: suites at a time; much of a test is waiting")
     usage.add_argument("--fuzz-seconds", type=int, default=5, help="per fuzz target")
     o = usage.parse_args(argv)
     began = time.monotonic()
