@@ -145,6 +145,7 @@
 
 	var rules = {
 		length: function (s) { return s.length >= 8 && s.length <= 128; },
+		long: function (s) { return s.length >= 12 && s.length <= 128; },
 		upper: function (s) { return /\p{Lu}/u.test(s); },
 		lower: function (s) { return /\p{Ll}/u.test(s); },
 		digit: function (s) { return /\p{Nd}/u.test(s); },

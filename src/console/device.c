@@ -180,6 +180,8 @@ static json_t *can_member(const struct call *c, const json_t *row, enum device_s
 
 	for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
 		json_set_bool(can, acts[i].act, edit && is_legal(row, acts[i].event));
+	json_set_bool(can, "export", call_may(c, PERMISSION_KEYS_EXPORT) && (s == DEVICE_ENCRYPTED || s == DEVICE_IN_USE) &&
+		*doc_text(row, "raid") == '\0');
 	json_set_bool(can, "copy", edit && is_legal(row, DEVICE_EVENT_CLONE) && *doc_text(row, "token_device"));
 	json_set_bool(can, "release", release && *doc_text(row, "release") == '\0' && (s == DEVICE_ENCRYPTED || s == DEVICE_IN_USE));
 	json_set_bool(can, "release_cancel", release && *doc_text(row, "release") && s != DEVICE_DECRYPTING);

@@ -95,8 +95,8 @@ int devices_page(struct call *c)
 	rc = device_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;
-	call_set(c, "can", json_pack("{s:b, s:b, s:b}", "rotate", call_may(c, PERMISSION_KEYS_MANAGE), "account", call_may(c, PERMISSION_ACCOUNT_VIEW), "edit",
-		call_may(c, PERMISSION_DEVICES_EDIT)));
+	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b}", "rotate", call_may(c, PERMISSION_KEYS_MANAGE), "account", call_may(c, PERMISSION_ACCOUNT_VIEW), "edit",
+		call_may(c, PERMISSION_DEVICES_EDIT), "export", call_may(c, PERMISSION_KEYS_EXPORT)));
 	list_show(c, &view, page, show_row);
 	set_live(c);
 	return 0;

@@ -177,6 +177,10 @@ int policy_export(struct call *c), policy_import_page(struct call *c), policy_im
 int policy_create_run(struct call *c), policy_change_run(struct call *c), policy_members_run(struct call *c);
 extern const struct route_param policy_import_fields[], policy_members_fields[];
 
+/* export.c */
+int export_page(struct call *c), export_run(struct call *c), export_one_page(struct call *c), export_one_run(struct call *c);
+extern const struct route_param export_query[], export_fields[], export_one_fields[];
+
 /* dashboard.c */
 int dashboard_page(struct call *c);
 

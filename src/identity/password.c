@@ -9,7 +9,7 @@
 
 _Static_assert(PASSWORD_HASH_SIZE == crypto_pwhash_STRBYTES, "libsodium's text form");
 
-static int count_characters(const char *utf8)
+int password_length(const char *utf8)
 {
 	int n = 0;
 
@@ -20,7 +20,7 @@ static int count_characters(const char *utf8)
 
 int password_check(const char *password)
 {
-	int upper = 0, lower = 0, digit = 0, special = 0, length = count_characters(password);
+	int upper = 0, lower = 0, digit = 0, special = 0, length = password_length(password);
 
 	for (const char *c = password; *c; c++) {
 		unsigned char b = (unsigned char)*c;

@@ -8,6 +8,8 @@
 
 /* 0, or ERR_INVALID with a text that names the rule which PASSWORD breaks. UTF-8; length counts characters. */
 int password_check(const char *password);
+/* Characters of UTF-8 text. */
+int password_length(const char *utf8);
 /* argon2id, 64 MiB, 2 passes (OWASP's and libsodium's interactive setting): about 0.1 s of one core. */
 int password_hash(const char *password, char out[static PASSWORD_HASH_SIZE]);
 /* 1 when it matches, 0 when not. A NULL hash costs the same time and never matches: an unknown user must not be told

@@ -28,6 +28,7 @@ static const struct kind {
 	{ "key.revoke-unanswered", NULL, NULL, "mail/revocation_unanswered", "Agent does not answer to a revocation", SECURITY },
 	{ "key.revoked", NULL, NULL, "mail/key_revoked", "Key revoked", SECURITY },
 	{ "key.granted-again", NULL, NULL, "mail/key_granted_again", "Revoked key may be given back", SECURITY },
+	{ "key.exported", NULL, NULL, "mail/key_exported", "Key exported", SECURITY },
 	{ "instance.not-checked", NULL, NULL, "mail/not_checked", "Machine was not checked", SECURITY },
 	{ "key.pending", NULL, NULL, "mail/key_pending", "Key waits for approval", APPROVERS },
 	{ "key.approved-automatically", NULL, NULL, "mail/key_approved", "Key approved automatically", APPROVERS },
@@ -75,15 +76,18 @@ static int is_kind(const struct kind *k, const json_t *entry)
 static json_t *item_of(const json_t *entry)
 {
 	const char *request = text_of(entry, "policy"), *comment = text_of(json_object_get(entry, "detail"), "comment");
+	const char *kind = text_of(entry, "object_kind"), *instance = text_of(entry, "instance");
+	int of_device = strcmp(kind, "device") == 0;
 	json_t *out = json_object();
 
-	json_set_string(out, "device", *request ? text_of(entry, "name") : NULL);
-	json_set_string(out, "instance", text_of(entry, "instance"));
+	json_set_string(out, "device", *request || of_device ? text_of(entry, "name") : NULL);
+	json_set_string(out, "instance", *instance ? instance : NULL);
+	json_set_string(out, "by", of_device ? text_of(entry, "by") : NULL);
 	json_set_string(out, "policy", *request ? request : NULL);
 	json_set_string(out, "at", text_of(entry, "at"));
 	json_object_set(out, "revoke_at", json_object_get(entry, "revoke_at"));
 	json_set_string(out, "comment", *comment ? comment : NULL);
-	json_object_set_new(out, "url", json_sprintf("%s/%s/%s", console, *request ? "requests" : "instances", text_of(entry, "object")));
+	json_object_set_new(out, "url", json_sprintf("%s/%s/%s", console, of_device ? "devices" : *request ? "requests" : "instances", text_of(entry, "object")));
 	return out;
 }
 
@@ -114,11 +118,12 @@ static char *subject_of(const struct kind *k, const json_t *doc)
 {
 	const json_t *first = json_array_get(json_object_get(doc, "items"), 0);
 	const char *what = template_text(templates, k->subject), *device = text_of(first, "device");
+	const char *instance = text_of(first, "instance");
 	long long count = json_integer_value(json_object_get(doc, "count"));
 
 	if (count > 1)
 		return mem_printf("%s (%lld)", what, count);
-	return mem_printf("%s: %s%s%s", what, device, *device ? ", " : "", text_of(first, "instance"));
+	return mem_printf("%s: %s%s%s", what, device, *device && *instance ? ", " : "", instance);
 }
 
 static int tell_all(struct db *db, const struct kind *k, const char *subject, const char *text)

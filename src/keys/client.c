@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/exported.h"
 #include "keys/message.h"
 
 #define REASON_MAX 512
@@ -382,4 +383,19 @@ int keys_seal(struct keys_client *c, const struct uuid *request)
 	begin(c, MESSAGE_seal, request);
 	rc = call(c, &r);
 	return finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
+}
+
+int keys_device_export(struct keys_client *c, const struct uuid *request, const struct keys_device *device, struct wire_view wrapped_device,
+	const struct secret *export_key, const struct buf *fields, struct buf *sealed)
+{
+	struct buf *b;
+	int rc = check_size(fields->len, EXPORTED_FIELDS_MAX, "fields of an export");
+
+	if (rc == 0)
+		rc = begin_with_key(c, MESSAGE_device_export, request, device, wrapped_device, &b);
+	if (rc < 0)
+		return rc;
+	wire_put_raw(b, export_key->data, EXPORTED_KEY_SIZE);
+	wire_put_bytes(b, fields->data, fields->len);
+	return call_for_bytes(c, KEYS_BLOB_MAX, sealed);
 }

@@ -115,4 +115,9 @@ int keys_identity_public(struct keys_client *c, uint8_t point[static KEYS_POINT_
 int keys_identity_sign(struct keys_client *c, const struct uuid *request, const uint8_t digest[static KEYS_DIGEST_SIZE],
 	uint8_t signature[static KEYS_SIGNATURE_SIZE]);
 
+/* The device key, encrypted under EXPORT_KEY (32 bytes: exported_derive) and bound to FIELDS (exported_put_fields). SEALED is for the file of
+ * an export alone, and must not leave the caller before its log entry is committed. */
+int keys_device_export(struct keys_client *c, const struct uuid *request, const struct keys_device *device, struct wire_view wrapped_device,
+	const struct secret *export_key, const struct buf *fields, struct buf *sealed);
+
 #endif

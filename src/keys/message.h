@@ -27,7 +27,8 @@
 	X(unseal, 11)             /* bytes passphrase -> nothing; root alone may */ \
 	X(seal, 12)               /* -> nothing; root alone may */ \
 	X(credentials_seal, 13)   /* OBJECT, u32 version, bytes blob, uuid agent, raw 65 recipient -> bytes jwe */ \
-	X(device_rewrap, 14)      /* DEVICE, bytes wrapped, uuid clone, u32 its version -> bytes wrapped for the clone */
+	X(device_rewrap, 14)      /* DEVICE, bytes wrapped, uuid clone, u32 its version -> bytes wrapped for the clone */ \
+	X(device_export, 15)      /* DEVICE, bytes wrapped, raw 32 export key, bytes fields -> bytes sealed (base/exported.h) */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object */
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "keys/act.h"
 #include "keys/client.h"
+#include "keys/export.h"
 #include "keys/jwe.h"
 
 int service_open(struct service *s)
@@ -159,6 +160,8 @@ int service_rehearse(struct service *s)
 		rc = signer_rehearse(point);
 	if (rc == 0)
 		rc = jwe_seal(&claims, point, plain, &out);
+	if (rc == 0)
+		rc = export_seal(&(struct exported_label){ .version = 1 }, plain->data, (struct wire_view){ point, sizeof point }, plain, &out);
 	if (rc == 0 && !hierarchy_is_sealed(&s->keys))
 		rc = rehearse_root(s, plain, &out);
 	secret_free(plain);

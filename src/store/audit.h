@@ -116,6 +116,8 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_OLD_REMOVED, "key.old-removed", KEY, "Former device key no longer opens the volume") \
 	X(KEY_BOTH_GIVEN, "key.both-given", KEY, "Both keys given while a rotation is under way") \
 	X(KEY_AGE, "key.age", KEY, "Maximum key age changed") \
+	X(KEY_EXPORT, "key.export", KEY, "Keys exported") \
+	X(KEY_EXPORTED, "key.exported", KEY, "Device key exported") \
 	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \
 	X(KEY_PENDING, "key.pending", KEY, "Key request waits for a decision") \
 	X(KEY_APPROVED, "key.approved", KEY, "Key request approved") \

@@ -114,6 +114,7 @@ static const struct list_filter filters[] = {
 	{ "image", "d.image = $::uuid" },
 	{ "instance", "d.instance = $::uuid" },
 	{ "kind", "d.kind = $" },
+	{ "exportable", "(d.status in ('encrypted', 'in-use') and d.raid is null) = $::boolean" },
 	{ NULL },
 };
 static const struct list_spec spec = {

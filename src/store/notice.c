@@ -36,7 +36,7 @@ int notice_take(struct db *db, const char *events, json_t **out)
 		return 0;
 	}
 	rc = db_query(db, &r, "select e.seq as _seq, e.event, e.object_id as object, e.object_name as name, e.detail, " LOCAL("e.at") " as at,"
-		" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance, i.id as instance_id, r.policy_name as policy, "
+		" e.object_kind, e.actor_name as by, coalesce(nullif(i.host_name, ''), i.provider_instance) as instance, i.id as instance_id, r.policy_name as policy, "
 		LOCAL("r.revoke_at") " as revoke_at, t.name as tenant from audit_entry e join tenant t on t.id = e.tenant left join"
 		" key_request r on r.tenant = e.tenant and r.id = e.object_id and e.object_kind = 'request' left join instance i"
 		" on i.tenant = e.tenant and i.id = coalesce(r.instance, e.object_id) where e.seq > $1 and e.seq <= $2"

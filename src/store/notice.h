@@ -10,7 +10,7 @@
 #define NOTICE_ENTRIES_MOST 1000         /* taken at a time */
 
 /* The entries since the last call whose event is in EVENTS ("{key.revoked,key.pending}"), the oldest first; they count as told when
- * the transaction commits. [{event, object, name, detail, at, instance, instance_id, policy, revoke_at, tenant}]; times as text in the
+ * the transaction commits. [{event, object, object_kind, name, detail, at, by, instance, instance_id, policy, revoke_at, tenant}]; times as text in the
  * tenant's time zone. Empty while another jobd is at it. */
 int notice_take(struct db *db, const char *events, json_t **out);
 /* [{id, email, name}] of active users who have one of ROLES ("{auditor}") and want mail. */

@@ -35,5 +35,8 @@ void sign_forget(struct call *c);
 int sign_new_password(struct call *c, char hash[static PASSWORD_HASH_SIZE]);
 /* 1 when it matches, 0 when not, ERR_BUSY. HASH as password_verify takes it. */
 int sign_verify(const char *hash, const char *password);
+/* Whether the user's own password stands in the field `current` (PARAM_PASSWORD), before an act that a stolen session must not do. Failures
+ * count as at sign-in, so the route is ROUTE_SIGN_IN, and ROUTE_NO_TRANSACTION: 0; ERR_INVALID with the field's error noted; ERR_BUSY. */
+int sign_confirm(struct call *c);
 
 #endif

@@ -174,31 +174,33 @@ static int store_password(struct call *c, const char *hash)
 	return rc;
 }
 
-static int change_password(struct call *c, const struct user *u)
-{
-	char hash[PASSWORD_HASH_SIZE];
-	int rc = sign_verify(u->locked_until > c->now ? NULL : u->password, call_text(c, "current"));
-
-	if (rc == 0)
-		return wrong_password(c, u);
-	if (rc > 0)
-		rc = sign_new_password(c, hash);
-	if (rc == 0)
-		rc = store_password(c, hash);
-	return rc;
-}
-
-int sign_password(struct call *c)
+int sign_confirm(struct call *c)
 {
 	struct user u = { .email = NULL };
 	int rc = read_own(c, &u);
 
 	if (rc == 0)
-		rc = change_password(c, &u);
+		rc = sign_verify(u.locked_until > c->now ? NULL : u.password, call_text(c, "current"));
+	if (rc == 0)
+		rc = wrong_password(c, &u);
 	user_release(&u);
 	if (rc < 0)
 		return rc;
 	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
+	return 0;
+}
+
+int sign_password(struct call *c)
+{
+	char hash[PASSWORD_HASH_SIZE];
+	int rc = sign_confirm(c);
+
+	if (rc == 0)
+		rc = sign_new_password(c, hash);
+	if (rc == 0)
+		rc = store_password(c, hash);
+	if (rc < 0)
+		return rc;
 	call_notice(c, "success", "Your password was changed and your other sessions were ended.");
 	call_redirect(c, "/sessions");
 	return 0;

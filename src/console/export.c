@@ -1,0 +1,305 @@
+/* export.c - keys as files that open without any server (KEY-5), for one device or several at once. The passphrase is typed here, so it is made
+ * into a key here; keyd, which alone has the device keys, encrypts each under that and answers with what nobody without it can read. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "console/export_file.h"
+#include "console/pages.h"
+#include "identity/password.h"
+#include "store/device.h"
+#include "store/export.h"
+#include "web/doc.h"
+#include "web/gate.h"
+#include "web/list.h"
+#include "web/sign.h"
+#include "web/vault.h"
+
+#define TOO_MANY "At most 1,000 keys can be exported at once: choose fewer devices."
+#define NOT_THESE "Only devices that are Encrypted or In-use can be exported, and members of a RAID with their RAID. One of these is not, or " \
+	"has no key here."
+
+static const char *const sorts[] = { "name", "status", "size", "policy", "image", "instance", NULL };
+static const struct list_view view = { .sorts = sorts };
+static const char *const scopes[] = { "selected", "all", NULL };
+
+#define SECRETS \
+	{ "current", "Your own password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL }, \
+	{ "passphrase", "Passphrase of the export", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL }, \
+	{ "repeat", "The passphrase again", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL }, \
+	PARAM_END
+
+const struct route_param export_query[] = {
+	LIST_PARAMS,
+	{ "device", "Devices", PARAM_UUIDS, 0, 0, 0, NULL },
+	PARAM_END
+};
+const struct route_param export_fields[] = {
+	{ "search", "Search", PARAM_TEXT, 0, 0, LIST_SEARCH_MAX, NULL },
+	{ "device", "Devices", PARAM_UUIDS, 0, 0, 0, NULL },
+	{ "scope", "Which devices", PARAM_ENUM, PARAM_REQUIRED, 0, 0, scopes },
+	SECRETS
+};
+const struct route_param export_one_fields[] = { SECRETS };
+
+/* The pages */
+
+static int is_ticked(const struct call *c, const char *id)
+{
+	char text[UUID_TEXT_SIZE];
+
+	for (size_t i = 0; i < call_count(c, "device"); i++) {
+		struct uuid one = call_uuid_at(c, "device", i);
+
+		uuid_text(&one, text);
+		if (strcmp(text, id) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static json_t *show_row(struct call *c, json_t *row)
+{
+	json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "url",
+		json_sprintf("/devices/%s", doc_text(row, "id")), "status", device_badge(c, doc_text(row, "status")), "size",
+		doc_size(json_integer_value(json_object_get(row, "size_bytes"))), "policy", doc_link("/policies", doc_text(row, "policy"),
+		doc_text(row, "policy_name")), "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")),
+		"ticked", is_ticked(c, doc_text(row, "id")));
+
+	json_object_set(out, "members", json_object_get(row, "members"));
+	return out;
+}
+
+/* "exportable" is no choice of the user's. */
+static void read_query(const struct call *c, struct list_query *q)
+{
+	list_read(c, &view, q);
+	q->filters[0].name = "exportable";
+	q->filters[0].value = "true";
+}
+
+int export_page(struct call *c)
+{
+	struct list_query q;
+	json_t *page;
+	int rc;
+
+	read_query(c, &q);
+	rc = device_list(c->db, &q, &page);
+	if (rc < 0)
+		return rc;
+	list_show(c, &view, page, show_row);
+	call_set(c, "device", json_null());
+	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
+	call_form_option(c, "scope", "all", call_translate(c, "All that match the search"), NULL, 0);
+	return 0;
+}
+
+static int is_exportable(const json_t *row)
+{
+	const char *status = doc_text(row, "status");
+
+	return *doc_text(row, "raid") == '\0' && (strcmp(status, "encrypted") == 0 || strcmp(status, "in-use") == 0);
+}
+
+int export_one_page(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL;
+	int rc = device_get(c->db, &id, &row);
+
+	if (rc == 0 && !is_exportable(row))
+		rc = call_refuse(c, ERR_CONFLICT, NOT_THESE);
+	if (rc == 0)
+		call_set(c, "device", json_pack("{s:s, s:o, s:O}", "name", doc_text(row, "name"), "url", json_sprintf("/devices/%s",
+			doc_text(row, "id")), "members", json_object_get(row, "members")));
+	call_set(c, "list", json_null());
+	json_decref(row);
+	return rc;
+}
+
+/* An export */
+
+struct export {
+	struct call *call;
+	struct uuid id;
+	struct exported_cost cost;
+	struct secret *key;              /* export key */
+	struct export_zip *zip;
+	char id_text[UUID_TEXT_SIZE], at[CLOCK_TEXT_SIZE], passes[16], memory[16], *salt;
+};
+
+static void release(struct export *e)
+{
+	secret_free(e->key);
+	export_zip_free(e->zip);
+	free(e->salt);
+}
+
+static int check_passphrase(struct call *c)
+{
+	const char *passphrase = call_text(c, "passphrase");
+	int rc = password_check(passphrase);
+
+	if (rc < 0)
+		return call_field_error(c, "passphrase", err_text());
+	if (password_length(passphrase) < EXPORTED_PASSPHRASE_LEAST)
+		return call_field_error(c, "passphrase", "The passphrase must have 12 to 128 characters: whoever has the file can try any number of them.");
+	if (strcmp(passphrase, call_text(c, "current")) == 0)
+		return call_field_error(c, "passphrase", "This is your own password: take another one.");
+	return strcmp(passphrase, call_text(c, "repeat")) == 0 ? 0 : call_field_error(c, "repeat", "The two passphrases are not the same.");
+}
+
+/* As a password, it takes memory and a core for a while, so a few at a time do it. */
+static int derive(struct export *e)
+{
+	struct secret *passphrase;
+	int rc = gate_enter();
+
+	if (rc < 0)
+		return rc;
+	passphrase = vault_typed(e->call, "passphrase");
+	exported_cost_new(&e->cost);
+	rc = exported_derive(passphrase, &e->cost, &e->key);
+	secret_free(passphrase);
+	gate_leave();
+	return rc;
+}
+
+static void describe(struct export *e)
+{
+	e->id = uuid_new();
+	uuid_text(&e->id, e->id_text);
+	clock_text(e->call->now, e->at);
+	snprintf(e->passes, sizeof e->passes, "%u", e->cost.passes);
+	snprintf(e->memory, sizeof e->memory, "%u", e->cost.memory_kib);
+	e->salt = encode_hex(e->cost.salt, sizeof e->cost.salt);
+}
+
+static void fill(const struct export *e, const struct export_key *k, const char *fields[static EXPORTED_FIELD_COUNT])
+{
+	memcpy(fields, k->fields, sizeof k->fields);
+	fields[EXPORTED_EXPORT] = e->id_text;
+	fields[EXPORTED_EXPORTED_AT] = e->at;
+	fields[EXPORTED_EXPORTED_BY] = e->call->user_email;
+	fields[EXPORTED_FUNCTION] = EXPORTED_ARGON2ID;
+	fields[EXPORTED_SALT] = e->salt;
+	fields[EXPORTED_PASSES] = e->passes;
+	fields[EXPORTED_MEMORY] = e->memory;
+}
+
+static int export_one(void *ctx, const struct export_key *k)
+{
+	struct export *e = ctx;
+	struct keys_device device = { .tenant = k->label.tenant, .wrapped_tenant = k->wrapped_tenant, .device = k->label.device,
+		.version = k->label.version };
+	const char *fields[EXPORTED_FIELD_COUNT];
+	struct buf context = BUF_INIT, sealed = BUF_INIT;
+	int rc;
+
+	fill(e, k, fields);
+	exported_put_fields(fields, &context);
+	rc = keys_device_export(e->call->keys, &e->call->id, &device, k->wrapped, e->key, &context, &sealed);
+	if (rc == 0)
+		rc = export_zip_add(e->zip, fields, &sealed);
+	buf_free(&context);
+	buf_free(&sealed);
+	return rc;
+}
+
+static int is_all(const struct call *c)
+{
+	return call_has(c, "scope") && strcmp(call_text(c, "scope"), "all") == 0;
+}
+
+/* IDS: what the path names; NULL: what the form says. */
+static int choose(struct call *c, const struct uuid *one, json_t **ids)
+{
+	struct list_query q = { .search = one ? NULL : call_text(c, "search"), .filters = { { "exportable", "true" } } };
+	char text[UUID_TEXT_SIZE];
+
+	if (one == NULL && is_all(c))
+		return export_choose(c->db, &q, ids);
+	*ids = json_array();
+	for (size_t i = 0; i < (one ? 1 : call_count(c, "device")); i++) {
+		struct uuid id = one ? *one : call_uuid_at(c, "device", i);
+
+		uuid_text(&id, text);
+		json_array_append_new(*ids, json_string(text));
+	}
+	return 0;
+}
+
+static int export_all(struct export *e, const struct uuid *one, struct buf *out)
+{
+	json_t *ids = NULL;
+	int count = 0, rc = call_begin(e->call, &e->call->tenant);
+
+	if (rc == 0)
+		rc = choose(e->call, one, &ids);
+	if (rc == 0)
+		rc = export_keys(e->call->db, &e->id, ids, export_one, e, &count);
+	if (rc == 0) {
+		rc = export_zip_finish(e->zip, out);
+		e->zip = NULL;
+	}
+	if (rc == 0)
+		rc = db_commit(e->call->db);
+	else
+		db_rollback(e->call->db);
+	json_decref(ids);
+	return rc;
+}
+
+static void answer(struct call *c, struct buf *zip)
+{
+	char name[64];
+	time_t at = (time_t)(c->now / CLOCK_SECOND);
+	struct tm tm;
+
+	strftime(name, sizeof name, "KeywardDeviceKeys-%Y%m%dT%H%M%SZ.zip", gmtime_r(&at, &tm));
+	call_download(c, "application/zip", name, zip);
+}
+
+static int run(struct call *c, const struct uuid *one)
+{
+	struct export e = { .call = c };
+	struct buf out = BUF_INIT;
+	int rc = check_passphrase(c);
+
+	if (rc == 0)
+		rc = sign_confirm(c);
+	if (rc == 0)
+		rc = derive(&e);
+	if (rc == 0)
+		rc = export_zip_new(&e.zip);
+	if (rc == 0) {
+		describe(&e);
+		rc = export_all(&e, one, &out);
+	}
+	release(&e);
+	if (rc == 0)
+		answer(c, &out);
+	buf_free(&out);
+	if (rc == ERR_TOO_LARGE)
+		return call_refuse(c, ERR_CONFLICT, TOO_MANY);
+	return rc == ERR_CONFLICT ? call_refuse(c, rc, NOT_THESE) : rc;
+}
+
+int export_run(struct call *c)
+{
+	if (!is_all(c) && call_count(c, "device") == 0)
+		return call_field_error(c, "scope", "Tick the devices, or choose all that match.");
+	return run(c, NULL);
+}
+
+int export_one_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+
+	return run(c, &id);
+}

@@ -1,0 +1,25 @@
+/* export.h - devices whose keys are exported (KEY-5): found, handed out one by one, logged. */
+#ifndef STORE_EXPORT_H
+#define STORE_EXPORT_H
+
+#include "base/exported.h"
+#include "store/db.h"
+#include "store/list.h"
+
+/* One file of an export: a device, or a member of an array. Valid during the call. */
+struct export_key {
+	struct exported_label label;
+	struct wire_view wrapped_tenant, wrapped;
+	/* Those that the database knows; the export's own (EXPORT and after) are NULL. */
+	const char *fields[EXPORTED_FIELD_COUNT];
+};
+typedef int export_each(void *ctx, const struct export_key *key);
+
+/* Of all devices and arrays that can be exported, those that QUERY (device_list) leaves: a JSON array of ids, the caller's. ERR_TOO_LARGE:
+ * more than EXPORTED_FILES_MAX. */
+int export_choose(struct db *db, const struct list_query *query, json_t **ids);
+/* Calls EACH for the keys of all devices and arrays in IDS, and logs each key, and EXPORT as a whole. ERR_CONFLICT: one of them is not
+ * Encrypted or In-use, is a member of an array, or has no key here; none is left out. ERR_TOO_LARGE as above. *COUNT: keys. */
+int export_keys(struct db *db, const struct uuid *export, const json_t *ids, export_each *each, void *ctx, int *count);
+
+#endif
