@@ -10,6 +10,7 @@
 
 #include "agent/container.h"
 #include "agent/host.h"
+#include "agent/private.h"
 #include "agent/inventory.h"
 #include "agent/tool.h"
 #include "base/err.h"
@@ -151,7 +152,7 @@ static int open_all(struct tool *t)
 
 	t->g.wake_fd = wake;
 	if (rc == 0)
-		rc = enrol_take_secret("passphrase", t->o.passphrase, t->o.passphrase_file, "KEYWARD_PASSPHRASE", &t->passphrase);
+		rc = private_secret("passphrase", t->o.passphrase, t->o.passphrase_file, "KEYWARD_PASSPHRASE", &t->passphrase);
 	t->o.passphrase = NULL;
 	t->o.batch = t->o.devices != NULL;
 	if (rc == 0 && t->o.batch)

@@ -12,6 +12,7 @@
 
 #include "agent/claims.h"
 #include "agent/inventory.h"
+#include "agent/private.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -131,7 +132,7 @@ int custody_passphrase(struct tool *t, const char *prompt, int new, struct secre
 
 	if (t->o.key_file)
 		return read_key_file(t->o.key_file, out);
-	rc = enrol_take_secret("volume passphrase", NULL, NULL, "KEYWARD_VOLUME_PASSPHRASE", &text);
+	rc = private_secret("volume passphrase", NULL, NULL, "KEYWARD_VOLUME_PASSPHRASE", &text);
 	if (rc == 0 && text == NULL)
 		rc = ask(prompt, new, &text);
 	if (rc < 0)

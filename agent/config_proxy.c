@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/private.h"
 #include "agent/proxy.h"
 #include "agent/tool.h"
 #include "base/err.h"
@@ -113,7 +114,7 @@ static enum tool_exit try(struct tool *t, const struct proxy *p)
 
 static int take_password(struct tool *t, struct proxy *p)
 {
-	int rc = enrol_take_secret("proxy password", NULL, t->o.proxy_password_file, "KEYWARD_PROXY_PASSWORD", &p->password);
+	int rc = private_secret("proxy password", NULL, t->o.proxy_password_file, "KEYWARD_PROXY_PASSWORD", &p->password);
 
 	if (rc == 0 && p->user[0] && p->password == NULL && isatty(STDIN_FILENO) && !t->o.quiet && !t->o.json)
 		rc = ask_passphrase("Password of the proxy's login: ", &p->password);

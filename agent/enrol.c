@@ -17,25 +17,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-int enrol_take_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out)
-{
-	char *environment = getenv(variable);
-
-	if (given) {
-		secret_free(*out);
-		*out = given;
-		log_warning("among the options it can be seen by others with ps; a file or the environment keeps it out", "what",
-			name, NULL);
-	} else if (file) {
-		return private_line(name, file, out);
-	} else if (environment) {
-		secret_free(*out);
-		*out = private_take(environment);
-		unsetenv(variable);
-	}
-	return 0;
-}
-
 #define PASSPHRASE_TRIES 3
 
 static const char *first(const char *a, const char *b)

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 
 int private_read(const char *path, size_t max, struct secret **out)
 {
@@ -65,4 +67,23 @@ struct secret *private_take(char *text)
 	memcpy(s->data, text, len);
 	secret_wipe(text, len);
 	return s;
+}
+
+int private_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out)
+{
+	char *environment = getenv(variable);
+
+	if (given) {
+		secret_free(*out);
+		*out = given;
+		log_warning("among the options it can be seen by others with ps; a file or the environment keeps it out", "what",
+			name, NULL);
+	} else if (file) {
+		return private_line(name, file, out);
+	} else if (environment) {
+		secret_free(*out);
+		*out = private_take(environment);
+		unsetenv(variable);
+	}
+	return 0;
 }

@@ -12,6 +12,9 @@ int private_read(const char *path, size_t max, struct secret **out);
 int private_line(const char *name, const char *path, struct secret **out);
 /* A copy of TEXT, with its zero byte; TEXT is overwritten where it was. */
 struct secret *private_take(char *text);
+/* A password: GIVEN (taken over), else the first line of FILE ("-": standard input), else from the environment, where it is
+ * then removed. *OUT, with a zero byte at its end, stays as it is when none of them says anything. NAME says what it is. */
+int private_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out);
 
 #define PRIVATE_LINE_MAX 1024
 

@@ -76,9 +76,6 @@ void tool_nap(int64_t seconds);
 enum tool_exit tool_link(struct tool *t);
 
 enum tool_exit enrol(struct tool *t);
-/* A password: GIVEN (taken over), else the first line of FILE ("-": standard input), else from the environment, where it is
- * then removed. *OUT, with a zero byte at its end, stays as it is when none of them says anything. NAME says what it is. */
-int enrol_take_secret(const char *name, struct secret *given, const char *file, const char *variable, struct secret **out);
 
 /* An agent that runs looks at once at what has changed for it. */
 void enrol_wake_agent(const struct guest *g);

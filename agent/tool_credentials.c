@@ -5,18 +5,19 @@
 #include <string.h>
 
 #include "agent/credentials.h"
+#include "agent/private.h"
 #include "agent/tool.h"
 #include "base/err.h"
 #include "base/json.h"
 
 int tool_take_credentials(struct tool *t)
 {
-	int rc = enrol_take_secret("new credentials", t->o.new_credentials, t->o.new_credentials_file, "KEYWARD_CREDENTIALS",
+	int rc = private_secret("new credentials", t->o.new_credentials, t->o.new_credentials_file, "KEYWARD_CREDENTIALS",
 		&t->new_credentials);
 
 	t->o.new_credentials = NULL;
 	if (rc == 0)
-		rc = enrol_take_secret("original credentials", t->o.original_credentials, t->o.original_credentials_file,
+		rc = private_secret("original credentials", t->o.original_credentials, t->o.original_credentials_file,
 			"KEYWARD_ORIGINAL_CREDENTIALS", &t->original_credentials);
 	t->o.original_credentials = NULL;
 	t->o.give_credentials = t->new_credentials != NULL;

@@ -7,7 +7,6 @@
 #include "base/err.h"
 #include "base/wire.h"
 
-#define DOMAIN "keyward export"
 #define FORMAT 1
 
 _Static_assert(EXPORTED_SALT_SIZE == crypto_pwhash_argon2id_SALTBYTES, "libsodium's salt");
@@ -44,7 +43,7 @@ int exported_derive(const struct secret *passphrase, const struct exported_cost 
 
 void exported_info(const struct exported_label *label, struct buf *out)
 {
-	wire_put_raw(out, DOMAIN, strlen(DOMAIN));
+	wire_put_raw(out, EXPORTED_DOMAIN, strlen(EXPORTED_DOMAIN));
 	wire_put_u8(out, FORMAT);
 	wire_put_uuid(out, &label->tenant);
 	wire_put_uuid(out, &label->device);

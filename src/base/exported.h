@@ -16,6 +16,7 @@
 
 #define EXPORTED_ROOT "keyward-device-key"
 #define EXPORTED_FORMAT "1"
+#define EXPORTED_DOMAIN "keyward export"
 #define EXPORTED_ARGON2ID "argon2id"
 #define EXPORTED_KEY_SIZE 32
 #define EXPORTED_SALT_SIZE 16

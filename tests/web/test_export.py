@@ -1,0 +1,162 @@
+"""Exported keys: who may, what is asked first, what the files hold, what is logged and told."""
+import re
+import urllib.parse
+import uuid
+
+from cryptography.exceptions import InvalidTag
+
+from exported import open_xml, open_zip
+from fixtures import fixture
+from mailsink import NAME, Sink
+from test_agent_pool import Machine, provision
+from test_pipeline import World, count
+from web import PASSWORD, Client, database, make_operator, make_user
+
+PASSPHRASE = "Lantern & Harbour 47"
+
+
+class Exporter(World):
+    def __init__(self, server):
+        super().__init__(server)
+        self.email = make_user(server, self.tenant, "security-administrator")
+        self.machine = Machine(server, self.tenant, "native")
+        for name in ("disk-1", "disk-2", "disk-3"):
+            provision(server, self.machine, self.tenant, name)
+
+    def device(self, name):
+        with database(self.it).cursor() as c:
+            c.execute("select id from device where tenant = %s and provider_device = %s", (self.tenant, name))
+            return str(c.fetchone()[0])
+
+
+@fixture("file")
+def world(server):
+    return Exporter(server)
+
+
+def export(client, path, **changes):
+    fields = {"current": PASSWORD, "passphrase": PASSPHRASE, "repeat": PASSPHRASE, **changes}
+    pairs = [(k, x) for k, v in fields.items() for x in (v if isinstance(v, list) else [v])] + [("csrf", client.csrf)]
+    return client.send("POST", path, urllib.parse.urlencode(pairs).encode(), {"Content-Type": "application/x-www-form-urlencoded"})
+
+
+def entries(world, event):
+    with database(world.it).cursor() as c:
+        c.execute("select object_id::text, actor_name, detail from audit_entry where tenant = %s and event = %s order by seq",
+                  (world.tenant, event))
+        return c.fetchall()
+
+
+def test_one_device_is_exported_logged_and_opened_by_other_code(server, world):
+    # covers: KEY-5, ROL-2, LOG-2
+    c, device = world.console(world.email), world.device("disk-1")
+    assert f'href="/devices/{device}/export"' in c.get(f"/devices/{device}").text
+    page = c.get(f"/devices/{device}/export")
+    assert page.status == 200 and 'data-strength="f-passphrase"' in page.text and "12 to 128 characters" in page.text
+    logged = len(entries(world, "key.exported"))
+    a = export(c, f"/devices/{device}/export")
+    assert a.status == 200 and a.header("content-type") == "application/zip", a
+    assert re.fullmatch(r'attachment; filename="KeywardDeviceKeys-\d{8}T\d{6}Z\.zip"', a.header("content-disposition"))
+    files = open_zip(a.body, PASSPHRASE)
+    assert list(files) == [device]
+    fields, key = files[device]
+    assert len(key) == 32 and fields["account.id"] == str(world.tenant) and fields["device.provider-id"] == "disk-1"
+    assert fields["volume.mount-point"] == "/data" and fields["volume.filesystem"] == "ext4" and fields["export.by"] == world.email
+    assert count(server, "select luks_uuid from device where id = %s", device) == fields["volume.luks-uuid"]
+    assert int(fields["derivation.memory-kib"]) >= 65536 and int(fields["derivation.passes"]) >= 3
+    new = entries(world, "key.exported")[logged:]
+    assert [e[0] for e in new] == [device] and new[0][2]["export"] == fields["export.id"]
+    assert entries(world, "key.export")[-1][0] == fields["export.id"]
+    # The same key again, under another salt; and what is altered does not open.
+    again = export(c, f"/devices/{device}/export")
+    other, same = open_zip(again.body, PASSPHRASE)[device]
+    assert same == key and other["derivation.salt"] != fields["derivation.salt"]
+    refuses_altered(again.body)
+
+
+def refuses_altered(data):
+    import io
+    import zipfile
+    with zipfile.ZipFile(io.BytesIO(data)) as z:
+        text = z.read(z.namelist()[0]).decode()
+    for find, put in ((">", ">"), ('mount-point="/data"', 'mount-point="/etc"'), ('version="1"', 'version="2"'),
+                      ('provider-id="disk-1"', 'provider-id="disk-2"'), ("</sealed>", None)):
+        altered = text.replace(find, put) if put else text.replace("<sealed>", "<sealed>A", 1).replace("A</sealed>", "</sealed>")
+        try:
+            open_xml(altered, PASSPHRASE)
+            assert altered == text, (find, put)
+        except InvalidTag:
+            assert altered != text
+    try:
+        open_xml(text, PASSPHRASE + "!")
+        raise AssertionError("it opened with another passphrase")
+    except InvalidTag:
+        pass
+
+
+def test_many_are_chosen_by_ticks_or_by_a_search(server, world):
+    # covers: KEY-5, WEB-1, WEB-3
+    c = world.console(world.email)
+    page = c.get("/devices/export")
+    ids = [world.device(f"disk-{n}") for n in (1, 2, 3)]
+    assert page.status == 200 and all(f'value="{id}"' in page.text for id in ids)
+    a = export(c, "/devices/export", scope="selected", device=ids[:2])
+    assert set(open_zip(a.body, PASSPHRASE)) == set(ids[:2]), a
+    a = export(c, "/devices/export", scope="all", search="")
+    files = open_zip(a.body, PASSPHRASE)
+    assert set(files) == set(ids) and len({key for _, key in files.values()}) == 3
+    a = export(c, "/devices/export", scope="all", search="disk-3")
+    assert set(open_zip(a.body, PASSPHRASE)) == {ids[2]}
+    a = export(c, "/devices/export", scope="selected")
+    assert a.status == 422 and "Tick the devices" in a.text
+    # What was ticked stays ticked, and nothing secret comes back.
+    a = export(c, "/devices/export", scope="selected", device=ids[:1], repeat="something else")
+    assert a.status == 422 and a.text.count(" checked") == 2 and PASSPHRASE not in a.text, a.text.count(" checked")
+
+
+def test_what_is_refused(server, world):
+    # covers: KEY-5, ROL-1, ROL-2, IDN-6
+    c, device = world.console(world.email), world.device("disk-1")
+    logged = entries(world, "key.exported")
+    for changes, text in ((dict(current="Wrong-Password-1"), "not your present password"), (dict(repeat="Another-One-77"), "not the same"),
+                          (dict(passphrase="Short-1", repeat="Short-1"), "8 to 128"), (dict(passphrase="Eleven-0123", repeat="Eleven-0123"), "12 to 128"),
+                          (dict(passphrase=PASSWORD, repeat=PASSWORD), "your own password"),
+                          (dict(passphrase="no numeral here!", repeat="no numeral here!"), "upper case")):
+        a = export(c, f"/devices/{device}/export", **changes)
+        assert a.status == 422 and text in a.text, (changes, a.text[-3000:])
+    for role in ("account-administrator", "auditor", "key-approver"):
+        other = world.console(make_user(server, world.tenant, role))
+        assert export(other, f"/devices/{device}/export").status == 403 and other.get("/devices/export").status == 403
+        assert "/export" not in other.get(f"/devices/{device}").text
+    with database(server).cursor() as q:
+        for status in ("not-configured", "configured", "encryption-pending", "encrypting", "decrypting", "encryption-error", "undetected"):
+            q.execute("update device set status = %s where id = %s", (status, device))
+            assert export(c, f"/devices/{device}/export").status == 409, status
+            assert export(c, "/devices/export", scope="selected", device=[device, world.device("disk-2")]).status == 409
+            assert f"/devices/{device}/export" not in c.get(f"/devices/{device}").text
+        q.execute("update device set status = 'encrypted' where id = %s", (device,))
+    assert export(c, f"/devices/{uuid.uuid4()}/export").status in (404, 409)
+    assert export(c, "/devices/export", scope="selected", device=[str(uuid.uuid4())]).status == 409
+    assert entries(world, "key.exported") == logged
+
+
+def test_five_wrong_passwords_lock_as_at_sign_in(server, world):
+    # covers: KEY-5, IDN-1
+    email, device = make_user(server, world.tenant, "security-administrator"), world.device("disk-1")
+    c = world.console(email)
+    for _ in range(5):
+        assert export(c, f"/devices/{device}/export", current="Wrong-Password-1").status == 422
+    assert export(c, f"/devices/{device}/export").status in (422, 429)
+    assert count(server, "select failures from app_user where email = %s", email) >= 5
+
+
+def test_administrators_are_told(server, world, folder):
+    # covers: KEY-5, NTF-2
+    operator = Client(server, "central")
+    assert operator.sign_in(make_operator(server, "system-operator")).status == 303
+    with Sink(server, folder) as sink:
+        assert operator.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "",
+                                      "password": ""}).status == 200
+        assert export(world.console(world.email), f"/devices/{world.device('disk-2')}/export").status == 200
+        mail = sink.wait(world.user, "exported")
+        assert world.device("disk-2") in mail.text and f"By: {world.email}" in mail.text and "Device: disk-2" in mail.text, mail.text
