@@ -38,6 +38,9 @@ int admin_operator_reset(struct admin *a, int argc, char **argv);
 int admin_audit_verify(struct admin *a, int argc, char **argv);
 int admin_unseal(struct admin *a, int argc, char **argv);
 int admin_seal(struct admin *a, int argc, char **argv);
+int admin_tickets(struct admin *a, int argc, char **argv);
+/* The same after the schema was made; where the key service is not there yet it only says what is to be done. */
+int admin_tickets_give(struct admin *a);
 int admin_config(struct admin *a, int argc, char **argv);
 
 /* A connection of role SETTING (CONF_DATABASE_...), in a transaction of the administrator's bound to TENANT (NULL: none). */

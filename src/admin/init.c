@@ -61,7 +61,7 @@ int admin_migrate(struct admin *a, int argc, char **argv)
 	if (json_array_size(applied) == 0)
 		printf("the database is up to date\n");
 	json_decref(applied);
-	return 0;
+	return admin_tickets_give(a);
 }
 
 int admin_setup_code(struct admin *a, int argc, char **argv)

@@ -17,6 +17,8 @@ const struct admin_command admin_commands[] = {
 	{ "status", "", 0, 0, "show whether database, key service and configuration are well", admin_status },
 	{ "unseal", "", 0, 0, "tell the key service the passphrase of its root key", admin_unseal },
 	{ "seal", "", 0, 0, "make the key service forget its keys until it is unsealed (passphrase only)", admin_seal },
+	{ "tickets", "[renew]", 0, 1, "give the database the key of proofs of approval, without which no key goes out; renew: a new one",
+		admin_tickets },
 	{ "setup-code", "", 0, 0, "print a new one-time address of the set-up page (while there is no operator)", admin_setup_code },
 	{ "tenant create", "SLUG NAME EMAIL", 3, 3, "make a tenant and print its first administrator's one-time link",
 		admin_tenant_create },

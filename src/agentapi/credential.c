@@ -17,20 +17,25 @@ static struct keys_object object_of(const struct agent_call *c, const struct cre
 
 static int seal(struct agent_call *c, const struct credential *k, const struct proto_credentials *m, struct proto_credentials_answer *answer)
 {
-	struct buf tenant = BUF_INIT, jwe = BUF_INIT;
+	struct buf tenant = BUF_INIT, ticket = BUF_INIT, jwe = BUF_INIT;
 	int rc = tenant_key(c->db, &tenant);
 
+	if (rc == 0)
+		rc = credential_ticket(c->db, k, &c->frame->request->id, m->recipient_key, &ticket);
 	if (rc == 0) {
 		struct keys_object o = object_of(c, k, &tenant);
 
+		const struct keys_proof proof = { { (uint8_t *)ticket.data, ticket.len }, PROTO_NO_DEVICE, m->signature };
+
 		rc = keys_credentials_seal(c->frame->keys, &c->frame->request->id, &o, (uint32_t)k->version,
-			(struct wire_view){ (uint8_t *)k->secret.data, k->secret.len }, &c->agent, m->recipient_key, &jwe);
+			(struct wire_view){ (uint8_t *)k->secret.data, k->secret.len }, &c->agent, m->recipient_key, &proof, &jwe);
 	}
 	if (rc == 0 && jwe.len > PROTO_SEALED_MAX)
 		rc = err_set(ERR_INTERNAL, "sealed credentials of %zu bytes", jwe.len);
 	if (rc == 0)
 		memcpy(answer->sealed, jwe.data, jwe.len + 1);
 	buf_free(&tenant);
+	buf_free(&ticket);
 	buf_free(&jwe);
 	return rc;
 }

@@ -62,7 +62,8 @@ int message_adopt_start(struct agent_call *c)
 	if (rc == 0)
 		rc = begin(c, &device, &adoption, &wrapped, &answer->key_version);
 	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+		rc = agent_give(c, &device, answer->key_version, &wrapped, &(struct agent_recipient){ m->device, m->recipient_key,
+			m->signature }, answer->sealed);
 	buf_free(&wrapped);
 	device_release(&device);
 	return rc;
@@ -97,7 +98,8 @@ int message_release_start(struct agent_call *c)
 	if (rc == 0)
 		rc = device_key_get(c->db, &device.id, &answer->key_version, &wrapped);
 	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+		rc = agent_give(c, &device, answer->key_version, &wrapped, &(struct agent_recipient){ m->device, m->recipient_key,
+			m->signature }, answer->sealed);
 	buf_free(&wrapped);
 	device_release(&device);
 	return rc;

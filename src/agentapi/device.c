@@ -4,7 +4,7 @@
 
 #include "agentapi/service.h"
 #include "base/err.h"
-#include "store/tenant.h"
+#include "store/key.h"
 #include "proto/evidence.h"
 
 int agent_active(struct agent_call *c, struct agent *agent)
@@ -52,13 +52,15 @@ int agent_check_recipient(struct agent_call *c, const struct agent *agent, const
 }
 
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
-	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed)
+	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const struct buf *ticket, const struct agent_recipient *recipient,
+	char *sealed)
 {
 	struct keys_device which = { .tenant = c->account, .device = *device, .version = (uint32_t)version,
 		.wrapped_tenant = { (uint8_t *)wrapped_tenant->data, wrapped_tenant->len } };
+	const struct keys_proof proof = { { (uint8_t *)ticket->data, ticket->len }, recipient->device, recipient->signature };
 	struct buf jwe = BUF_INIT;
 	int rc = keys_device_seal(c->frame->keys, request, &which,
-		(struct wire_view){ (uint8_t *)wrapped_key->data, wrapped_key->len }, &c->agent, key, &jwe);
+		(struct wire_view){ (uint8_t *)wrapped_key->data, wrapped_key->len }, &c->agent, recipient->key, &proof, &jwe);
 
 	if (rc == 0 && jwe.len > PROTO_SEALED_MAX)
 		rc = err_set(ERR_INTERNAL, "sealed key of %zu bytes", jwe.len);
@@ -68,14 +70,15 @@ int agent_seal(struct agent_call *c, const struct uuid *request, const struct uu
 	return rc;
 }
 
-int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped, const uint8_t *key,
-	char *sealed)
+int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped,
+	const struct agent_recipient *recipient, char *sealed)
 {
-	struct buf tenant = BUF_INIT;
-	int rc = tenant_key(c->db, &tenant);
+	const struct uuid *work = &c->frame->request->id;
+	struct key_pair keys = { 0 };
+	int rc = device_key_for_task(c->db, &device->id, version, work, recipient->key, &keys);
 
 	if (rc == 0)
-		rc = agent_seal(c, &c->frame->request->id, &device->id, version, &tenant, wrapped, key, sealed);
-	buf_free(&tenant);
+		rc = agent_seal(c, work, &device->id, version, &keys.tenant, wrapped, &keys.ticket, recipient, sealed);
+	device_key_pair_free(&keys);
 	return rc;
 }

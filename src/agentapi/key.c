@@ -61,6 +61,7 @@ static int judge(struct agent_call *c, const struct request_case *k)
 
 static int deliver(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
 {
+	const struct agent_recipient recipient = { k->asked_name, k->recipient_key, k->signature };
 	int rc = k->unplaced ? err_set(ERR_CONFLICT, "%s", REQUEST_NO_DEVICE) : 0;
 
 	if (rc == 0 && k->device.is_raid)
@@ -70,10 +71,11 @@ static int deliver(struct agent_call *c, const struct request_case *k, const str
 	if (rc == 0)
 		rc = request_deliver_case(c->db, k, keys->version);
 	if (rc == 0)
-		rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, k->recipient_key, answer->sealed);
+		rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, &keys->ticket, &recipient,
+			answer->sealed);
 	if (rc == 0 && keys->other)
 		rc = agent_give_other(c, &k->id, &(struct agent_other){ .device = &k->device.id, .name = k->device.name, .version = keys->other,
-			.tenant = &keys->tenant, .recipient_key = k->recipient_key, .sealed = answer->other_sealed });
+			.tenant = &keys->tenant, .recipient = &recipient, .sealed = answer->other_sealed });
 	if (rc == 0) {
 		answer->key_version = keys->version;
 		answer->other_version = keys->other;
@@ -185,14 +187,11 @@ int message_key_request(struct agent_call *c)
 		rc = open_request(c, &agent, &device, &id);
 	if (rc == 0)
 		rc = request_load_locked(c->db, &id, &k);
-	if (rc == 0 && k.status == REQUEST_PENDING) {
+	if (rc == 0 && k.status == REQUEST_PENDING)
 		rc = judge(c, &k);
-		request_case_release(&k);
-		if (rc == 0)
-			rc = request_load_locked(c->db, &id, &k);
-	}
-	if (rc == 0 && is_released(&k) && !k.device.is_raid)
-		rc = device_key_pair(c->db, &k.device.id, &keys);
+	request_case_release(&k);
+	if (rc == 0)
+		rc = request_load_poll(c->db, &id, &k, &keys);
 	if (rc == 0)
 		rc = answer_case(c, &k, &keys, c->answer);
 	request_case_release(&k);

@@ -104,7 +104,8 @@ int message_provision_start(struct agent_call *c)
 	if (rc == 0)
 		rc = begin(c, &device, &wrapped, &answer->key_version);
 	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, m->recipient_key, answer->sealed);
+		rc = agent_give(c, &device, answer->key_version, &wrapped, &(struct agent_recipient){ m->device, m->recipient_key,
+			m->signature }, answer->sealed);
 	buf_free(&wrapped);
 	device_release(&device);
 	return rc;

@@ -23,6 +23,7 @@ int message_rotate_start(struct agent_call *c)
 {
 	const struct proto_provision_start *m = c->message;
 	struct proto_rotate_start_answer *answer = c->answer;
+	const struct agent_recipient recipient = { m->device, m->recipient_key, m->signature };
 	struct rotation_keys keys = { 0 };
 	struct device device;
 	struct agent agent;
@@ -35,9 +36,9 @@ int message_rotate_start(struct agent_call *c)
 	if (rc == 0 && keys.fresh)
 		rc = make_next(c, &device, &keys);
 	if (rc == 0)
-		rc = agent_give(c, &device, keys.from, &keys.old, m->recipient_key, answer->sealed);
+		rc = agent_give(c, &device, keys.from, &keys.old, &recipient, answer->sealed);
 	if (rc == 0)
-		rc = agent_give(c, &device, keys.to, &keys.next, m->recipient_key, answer->next_sealed);
+		rc = agent_give(c, &device, keys.to, &keys.next, &recipient, answer->next_sealed);
 	answer->key_version = keys.from;
 	answer->next_version = keys.to;
 	rotation_keys_free(&keys);
@@ -70,14 +71,17 @@ int message_rotate_done(struct agent_call *c)
 
 int agent_give_other(struct agent_call *c, const struct uuid *request, const struct agent_other *o)
 {
-	struct buf wrapped = BUF_INIT;
+	struct buf wrapped = BUF_INIT, ticket = BUF_INIT;
 	int rc = device_key_version(c->db, o->device, o->version, &wrapped);
 
 	if (rc == 0)
-		rc = agent_seal(c, request, o->device, o->version, o->tenant, &wrapped, o->recipient_key, o->sealed);
+		rc = device_key_ticket(c->db, request, o->device, o->version, &ticket);
+	if (rc == 0)
+		rc = agent_seal(c, request, o->device, o->version, o->tenant, &wrapped, &ticket, o->recipient, o->sealed);
 	if (rc == 0)
 		rc = audit_log(c->db, AUDIT_KEY_BOTH_GIVEN, &(struct audit_object) { "device", o->device, o->name },
 			json_pack("{s:I}", "other_version", (json_int_t)o->version));
 	buf_free(&wrapped);
+	buf_free(&ticket);
 	return rc;
 }

@@ -65,13 +65,19 @@ int agent_has_device(const struct agent *agent, const struct device *device);
 /* ERR_TAMPERED unless the agent signed this one-time key for this device. */
 int agent_check_recipient(struct agent_call *c, const struct agent *agent, const char *device, const uint8_t *key,
 	const uint8_t *signature);
-/* The device's active key, sealed to the one-time KEY; WRAPPED_TENANT from tenant_key or device_key_pair, so a suspended
- * account gets none. REQUEST is what keyd logs. SEALED holds PROTO_SEALED_MAX + 1 bytes. */
+/* A one-time key as its agent has signed it, for the device that it named. */
+struct agent_recipient {
+	const char *device;
+	const uint8_t *key, *signature;
+};
+/* The device's active key, sealed to RECIPIENT; WRAPPED_TENANT from device_key_for_task or request_load_poll, so a suspended account gets none.
+ * REQUEST is what keyd logs, and what TICKET, the database's proof of approval, is for. SEALED holds PROTO_SEALED_MAX + 1 bytes. */
 int agent_seal(struct agent_call *c, const struct uuid *request, const struct uuid *device, int64_t version,
-	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const uint8_t *key, char *sealed);
-/* The same for the request of this frame, with the account's key looked up. */
-int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped, const uint8_t *key,
+	const struct buf *wrapped_tenant, const struct buf *wrapped_key, const struct buf *ticket, const struct agent_recipient *recipient,
 	char *sealed);
+/* The same for a task, under the id of this frame, with the account's key and the ticket looked up. */
+int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped,
+	const struct agent_recipient *recipient, char *sealed);
 
 /* The key that DEVICE's is being rotated to or from, so that whatever a crash has left of that is opened; logged. */
 struct agent_other {
@@ -79,7 +85,7 @@ struct agent_other {
 	const char *name;
 	int64_t version;
 	const struct buf *tenant;        /* the account's key, as in agent_seal */
-	const uint8_t *recipient_key;
+	const struct agent_recipient *recipient;
 	char *sealed;
 };
 int agent_give_other(struct agent_call *c, const struct uuid *request, const struct agent_other *o);

@@ -79,3 +79,8 @@ int act_need_root(const struct act *a)
 {
 	return a->peer->uid == 0 ? 0 : err_set(ERR_FORBIDDEN, "only root may do this");
 }
+
+int act_need_signer(const struct act *a)
+{
+	return a->service->signer ? 0 : err_set(ERR_SEALED, "no root key");
+}

@@ -12,6 +12,7 @@
 #include "keys/hierarchy.h"
 #include "keys/message.h"
 #include "keys/service.h"
+#include "keys/ticket.h"
 
 #define ACT_PURPOSE_SIZE (KEYS_PURPOSE_MAX + 16)
 
@@ -42,9 +43,21 @@ int act_device_key(struct act *a, const struct hierarchy_tenant *tenant, struct 
 /* A copy of V; the caller's. */
 struct secret *act_lend(struct wire_view v);
 
+/* PROOF: that the database lets this key go to this agent, and that the agent itself has made the one-time key. */
+struct act_proof {
+	struct wire_view ticket, signature;
+	char *device;                          /* freed by act_prove */
+};
+struct act_proof act_proof(struct act *a);
+/* 0, or why nothing may be sealed: ERR_FORBIDDEN, ERR_EXPIRED, ERR_TAMPERED (the signature), ERR_INVALID (no point), ERR_SEALED. RC: what
+ * was wrong before; then nothing is looked at. */
+int act_prove(struct act *a, int rc, struct act_proof *proof, const struct ticket_claims *claims);
+
 /* 0. */
 int act_put(struct act *a, const struct buf *b);
 /* Whoever may ask for keys may not therefore decide that keys can be asked for. */
 int act_need_root(const struct act *a);
+/* ERR_SEALED while what the root key opens is not there. */
+int act_need_signer(const struct act *a);
 
 #endif

@@ -34,9 +34,12 @@ int answer_device_seal(struct act *a)
 	struct wire_view wrapped = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
 	struct jwe_claims claims = { .agent = wire_get_uuid(&a->in), .request = a->request };
 	struct wire_view recipient = wire_get_raw(&a->in, JWE_POINT_SIZE);
+	struct act_proof proof = act_proof(a);
+	const struct ticket_claims what = { .kind = TICKET_DEVICE, .tenant = tenant.id, .object = label.object, .version = label.version,
+		.request = a->request, .agent = claims.agent, .recipient = recipient.data };
 	struct secret *key = NULL;
 	struct buf jwe = BUF_INIT;
-	int rc = wire_end(&a->in);
+	int rc = act_prove(a, wire_end(&a->in), &proof, &what);
 
 	if (rc == 0)
 		rc = act_device_key(a, &tenant, &label, wrapped, &key);

@@ -24,6 +24,7 @@ int answer_status(struct act *a)
 	wire_put_u64(a->out, s->keys.tenant_hits);
 	wire_put_u32(a->out, (uint32_t)cache_count(&s->keys.cache));
 	wire_put_u32(a->out, s->clients);
+	wire_put_u32(a->out, s->ticket_floor);
 	return 0;
 }
 
@@ -88,17 +89,12 @@ int answer_seal(struct act *a)
 	return 0;
 }
 
-static int need_signer(const struct act *a)
-{
-	return a->service->signer ? 0 : err_set(ERR_SEALED, "no root key");
-}
-
 int answer_identity_public(struct act *a)
 {
 	int rc = wire_end(&a->in);
 
 	if (rc == 0)
-		rc = need_signer(a);
+		rc = act_need_signer(a);
 	if (rc == 0)
 		signer_public(a->service->signer, buf_extend(a->out, SIGNER_POINT_SIZE));
 	return rc;
@@ -110,7 +106,7 @@ int answer_identity_sign(struct act *a)
 	int rc = wire_end(&a->in);
 
 	if (rc == 0)
-		rc = need_signer(a);
+		rc = act_need_signer(a);
 	if (rc == 0)
 		rc = signer_sign(a->service->signer, digest.data, buf_extend(a->out, SIGNER_SIGNATURE_SIZE));
 	a->service->signatures += rc == 0;

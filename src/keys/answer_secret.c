@@ -44,6 +44,8 @@ int answer_credentials_seal(struct act *a)
 	struct hierarchy_tenant tenant;
 	struct blob_label label;
 	struct wire_view blob, recipient;
+	struct act_proof proof;
+	struct ticket_claims what = { .kind = TICKET_CREDENTIALS, .request = a->request };
 	struct secret *plain = NULL;
 	struct buf jwe = BUF_INIT;
 	int rc;
@@ -53,9 +55,16 @@ int answer_credentials_seal(struct act *a)
 	blob = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
 	claims.agent = wire_get_uuid(&a->in);
 	recipient = wire_get_raw(&a->in, JWE_POINT_SIZE);
+	proof = act_proof(a);
 	rc = wire_end(&a->in);
 	if (rc == 0 && !is_for_agents(purpose))
 		rc = err_set(ERR_FORBIDDEN, "secrets of this purpose are not sealed to agents");
+	what.tenant = tenant.id;
+	what.object = label.object;
+	what.version = claims.version;
+	what.agent = claims.agent;
+	what.recipient = recipient.data;
+	rc = act_prove(a, rc, &proof, &what);
 	if (rc == 0)
 		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, blob, &plain);
 	if (rc == 0) {

@@ -183,6 +183,7 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	s.tenant_hits = wire_get_u64(&r);
 	s.tenants = wire_get_u32(&r);
 	s.clients = wire_get_u32(&r);
+	s.ticket_generation = wire_get_u32(&r);
 	if (wire_end(&r) < 0)
 		return finish(c, err_set(ERR_INTERNAL, "the key service's answer makes no sense"));
 	memcpy(s.provider, name.data, name.len);
@@ -243,17 +244,34 @@ int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const 
 	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
 }
 
+static int check_proof(const struct keys_proof *p)
+{
+	int rc = check_size(p->ticket.len, KEYS_TICKET_MAX, "proof of approval");
+
+	return rc < 0 ? rc : check_size(strlen(p->device), KEYS_AGENT_DEVICE_MAX, "device's id");
+}
+
+static void put_proof(struct buf *b, const struct keys_proof *p)
+{
+	wire_put_bytes(b, p->ticket.data, p->ticket.len);
+	wire_put_string(b, p->device);
+	wire_put_raw(b, p->signature, KEYS_SIGNATURE_SIZE);
+}
+
 int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
 	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
-	struct buf *jwe)
+	const struct keys_proof *proof, struct buf *jwe)
 {
 	struct buf *b;
-	int rc = begin_with_key(c, MESSAGE_device_seal, request, device, wrapped_device, &b);
+	int rc = check_proof(proof);
 
+	if (rc == 0)
+		rc = begin_with_key(c, MESSAGE_device_seal, request, device, wrapped_device, &b);
 	if (rc < 0)
 		return rc;
 	wire_put_uuid(b, agent);
 	wire_put_raw(b, recipient, KEYS_POINT_SIZE);
+	put_proof(b, proof);
 	return call_for_bytes(c, KEYS_JWE_MAX, jwe);
 }
 
@@ -297,11 +315,14 @@ int keys_reveal(struct keys_client *c, const struct uuid *request, const struct 
 }
 
 int keys_credentials_seal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, uint32_t version,
-	struct wire_view blob, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE], struct buf *jwe)
+	struct wire_view blob, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE], const struct keys_proof *proof,
+	struct buf *jwe)
 {
 	struct buf *b;
 	int rc = check_object(object);
 
+	if (rc == 0)
+		rc = check_proof(proof);
 	if (rc == 0)
 		rc = check_size(blob.len, KEYS_BLOB_MAX, "blob");
 	if (rc < 0)
@@ -312,6 +333,7 @@ int keys_credentials_seal(struct keys_client *c, const struct uuid *request, con
 	wire_put_bytes(b, blob.data, blob.len);
 	wire_put_uuid(b, agent);
 	wire_put_raw(b, recipient, KEYS_POINT_SIZE);
+	put_proof(b, proof);
 	return call_for_bytes(c, KEYS_JWE_MAX, jwe);
 }
 
@@ -398,4 +420,14 @@ int keys_device_export(struct keys_client *c, const struct uuid *request, const 
 	wire_put_raw(b, export_key->data, EXPORTED_KEY_SIZE);
 	wire_put_bytes(b, fields->data, fields->len);
 	return call_for_bytes(c, KEYS_BLOB_MAX, sealed);
+}
+
+int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t generation, int final,
+	uint8_t key[static KEYS_TICKET_KEY_SIZE])
+{
+	struct buf *b = begin(c, MESSAGE_ticket_key, request);
+
+	wire_put_u32(b, generation);
+	wire_put_u8(b, (uint8_t)final);
+	return call_for_raw(c, key, KEYS_TICKET_KEY_SIZE);
 }

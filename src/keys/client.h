@@ -31,6 +31,9 @@
 #define KEYS_PLAIN_MAX 4096
 #define KEYS_BLOB_MAX (KEYS_PLAIN_MAX + 64)
 #define KEYS_JWE_MAX 4096
+#define KEYS_TICKET_MAX 256
+#define KEYS_TICKET_KEY_SIZE 32
+#define KEYS_AGENT_DEVICE_MAX 127        /* bytes: how an agent names a device (proto/message.h) */
 
 struct keys_client {
 	struct ipc_client ipc;
@@ -47,6 +50,7 @@ struct keys_status {
 	uint64_t tenant_hits;        /* tenant keys found already unwrapped */
 	uint32_t tenants;            /* unwrapped tenant keys in memory now */
 	uint32_t clients;            /* connections now */
+	uint32_t ticket_generation;  /* the latest of proofs of approval that it has seen since it started; 0: none */
 };
 
 struct keys_device {
@@ -54,6 +58,14 @@ struct keys_device {
 	struct wire_view wrapped_tenant;   /* from keys_tenant_create */
 	struct uuid device;
 	uint32_t version;                  /* of the device's key, from 1 */
+};
+
+/* That a key may go to an agent: the TICKET that the database gives for it (docs/keys.md "Proofs of approval"), and the agent's own
+ * SIGNATURE (64 bytes) over the recipient, made for DEVICE, as its message names it. Without: ERR_FORBIDDEN, ERR_EXPIRED, ERR_TAMPERED. */
+struct keys_proof {
+	struct wire_view ticket;
+	const char *device;
+	const uint8_t *signature;
 };
 
 struct keys_object {
@@ -91,7 +103,7 @@ int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const 
  * The sealed key must not leave the caller before decision and log entry are committed. */
 int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
 	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
-	struct buf *jwe);
+	const struct keys_proof *proof, struct buf *jwe);
 
 /* Other secrets of a tenant, at most KEYS_PLAIN_MAX bytes. *PLAIN is the caller's to free. */
 int keys_protect(struct keys_client *c, const struct uuid *request, const struct keys_object *object,
@@ -102,7 +114,8 @@ int keys_reveal(struct keys_client *c, const struct uuid *request, const struct 
 /* A tenant's secret of the purpose KEYS_PURPOSE_CREDENTIALS, sealed to RECIPIENT as a device key is; its claims name OBJECT's id as device
  * and VERSION. */
 int keys_credentials_seal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, uint32_t version,
-	struct wire_view blob, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE], struct buf *jwe);
+	struct wire_view blob, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE], const struct keys_proof *proof,
+	struct buf *jwe);
 
 /* The installation's own secrets, under the root key. */
 int keys_system_protect(struct keys_client *c, const struct uuid *request, const char *purpose, const struct secret *plain,
@@ -119,5 +132,10 @@ int keys_identity_sign(struct keys_client *c, const struct uuid *request, const 
  * an export alone, and must not leave the caller before its log entry is committed. */
 int keys_device_export(struct keys_client *c, const struct uuid *request, const struct keys_device *device, struct wire_view wrapped_device,
 	const struct secret *export_key, const struct buf *fields, struct buf *sealed);
+
+/* The key of proofs of approval of GENERATION (from 1), which the database needs to give them; root alone may. FINAL: the database has it; from
+ * now on keyd takes none of an earlier generation. ERR_CONFLICT: it takes only later ones already. */
+int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t generation, int final,
+	uint8_t key[static KEYS_TICKET_KEY_SIZE]);
 
 #endif

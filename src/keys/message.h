@@ -14,10 +14,10 @@
 
 /* name, type, fields -> results */
 #define MESSAGES(X) \
-	X(status, 1)              /* -> u8 sealed, string provider, uuid root, 6 x u64 and 2 x u32 counts */ \
+	X(status, 1)              /* -> u8 sealed, string provider, uuid root, 6 x u64 and 2 x u32 counts, u32 generation of proofs */ \
 	X(tenant_create, 2)       /* uuid tenant -> bytes wrapped */ \
 	X(device_create, 3)       /* DEVICE, u16 bytes -> bytes wrapped */ \
-	X(device_seal, 4)         /* DEVICE, bytes wrapped, uuid agent, raw 65 recipient -> bytes jwe */ \
+	X(device_seal, 4)         /* DEVICE, bytes wrapped, uuid agent, raw 65 recipient, PROOF -> bytes jwe */ \
 	X(protect, 5)             /* OBJECT, bytes plain -> bytes blob */ \
 	X(reveal, 6)              /* OBJECT, bytes blob -> bytes plain */ \
 	X(system_protect, 7)      /* string purpose, bytes plain -> bytes blob */ \
@@ -26,11 +26,13 @@
 	X(identity_sign, 10)      /* raw 32 digest -> raw 64 signature */ \
 	X(unseal, 11)             /* bytes passphrase -> nothing; root alone may */ \
 	X(seal, 12)               /* -> nothing; root alone may */ \
-	X(credentials_seal, 13)   /* OBJECT, u32 version, bytes blob, uuid agent, raw 65 recipient -> bytes jwe */ \
+	X(credentials_seal, 13)   /* OBJECT, u32 version, bytes blob, uuid agent, raw 65 recipient, PROOF -> bytes jwe */ \
 	X(device_rewrap, 14)      /* DEVICE, bytes wrapped, uuid clone, u32 its version -> bytes wrapped for the clone */ \
-	X(device_export, 15)      /* DEVICE, bytes wrapped, raw 32 export key, bytes fields -> bytes sealed (base/exported.h) */
+	X(device_export, 15)      /* DEVICE, bytes wrapped, raw 32 export key, bytes fields -> bytes sealed (base/exported.h) */ \
+	X(ticket_key, 35)         /* u32 generation, u8 final -> raw 32 key of its proofs; root alone may. Final: earlier ones are refused then */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
- * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object */
+ * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object
+ * PROOF:  bytes ticket (ticket.h), string device as in the agent's message, raw 64 its signature over the recipient (proto/evidence.h) */
 
 enum message_type {
 #define X(name, type) MESSAGE_##name = (type),

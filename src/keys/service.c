@@ -10,6 +10,7 @@
 #include "keys/client.h"
 #include "keys/export.h"
 #include "keys/jwe.h"
+#include "proto/evidence.h"
 
 int service_open(struct service *s)
 {
@@ -148,6 +149,24 @@ static int rehearse_root(const struct service *s, const struct secret *plain, st
 	return rc;
 }
 
+/* Also what fails is done once: reasons are put together then. */
+static int rehearse_proof(const uint8_t *point)
+{
+	const struct ticket_claims claims = { .kind = TICKET_DEVICE, .recipient = point };
+	const struct proto_recipient recipient = { .device = "", .key = point };
+	uint8_t key[TICKET_KEY_SIZE] = { 0 }, ticket[TICKET_SIZE], signature[SIGNER_SIGNATURE_SIZE] = { 0 };
+	struct ticket t;
+	int rc = ticket_make(key, 1, &claims, clock_now() + TICKET_LIFE_S * CLOCK_SECOND, point, ticket);
+
+	if (rc == 0)
+		rc = ticket_read((struct wire_view){ ticket, sizeof ticket }, &t);
+	if (rc == 0)
+		rc = ticket_check(&t, key, &claims, clock_now());
+	if (rc == 0 && proto_recipient_verify(&recipient, point, signature) != ERR_TAMPERED)
+		rc = err_set(ERR_CRYPTO, "a signature of zeros was taken");
+	return rc;
+}
+
 int service_rehearse(struct service *s)
 {
 	struct jwe_claims claims = { .version = 1 };
@@ -158,6 +177,8 @@ int service_rehearse(struct service *s)
 
 	if (rc == 0)
 		rc = signer_rehearse(point);
+	if (rc == 0)
+		rc = rehearse_proof(point);
 	if (rc == 0)
 		rc = jwe_seal(&claims, point, plain, &out);
 	if (rc == 0)

@@ -15,6 +15,7 @@ struct service {
 	struct signer *signer;       /* NULL while sealed */
 	uint64_t seals, signatures, failures;
 	uint32_t clients;
+	uint32_t ticket_floor;       /* the latest generation of proofs that was seen: no earlier one counts */
 };
 
 struct service_peer {

@@ -1,4 +1,5 @@
-/* signer.c - makes, keeps and uses the server's identity key. Wrapped are its scalar (32 bytes) and its point (65 bytes). */
+/* signer.c - makes, keeps and uses the server's identity key. Wrapped are its scalar (32 bytes) and its point (65 bytes). The keys of
+ * proofs of approval are derived from the scalar: all key services of an installation have the same, and no file more. */
 #include "keys/signer.h"
 
 #include <openssl/core_names.h>
@@ -13,13 +14,20 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "keys/keyfile.h"
+#include "proto/crypto.h"
 
 #define SCALAR_SIZE 32
 #define PLAIN_SIZE (SCALAR_SIZE + SIGNER_POINT_SIZE)
 
+#define TICKET_SALT "keyward ticket keys"
+#define TICKET_LABEL "keyward ticket key"
+
 struct signer {
 	EVP_PKEY *pair;
 	uint8_t point[SIGNER_POINT_SIZE];
+	struct secret *tickets;      /* what the keys of all generations are made from */
+	struct secret *ticket_key;   /* of the generation asked for last; NULL: none yet */
+	uint32_t generation;
 };
 
 static const struct blob_label label = { .purpose = HIERARCHY_IDENTITY_KEY, .version = 1 };
@@ -105,13 +113,21 @@ int signer_read(const char *path, struct secret **out)
 static int open_plain(const struct secret *plain, struct signer **out)
 {
 	EVP_PKEY *pair = plain->len == PLAIN_SIZE ? load_pair(plain) : NULL;
+	struct signer *s;
+	int rc;
 
 	if (pair == NULL)
 		return err_set(ERR_TAMPERED, "not an identity key");
-	*out = mem_alloc(sizeof **out);
-	(*out)->pair = pair;
-	memcpy((*out)->point, plain->data + SCALAR_SIZE, SIGNER_POINT_SIZE);
-	return 0;
+	s = mem_alloc(sizeof *s);
+	s->pair = pair;
+	memcpy(s->point, plain->data + SCALAR_SIZE, SIGNER_POINT_SIZE);
+	s->tickets = secret_new(SIGNER_TICKET_KEY_SIZE);
+	rc = proto_hkdf_extract(TICKET_SALT, sizeof TICKET_SALT - 1, plain->data, SCALAR_SIZE, s->tickets->data);
+	if (rc == 0)
+		*out = s;
+	else
+		signer_close(s);
+	return rc;
 }
 
 int signer_open(struct hierarchy *h, const struct secret *file, struct signer **out)
@@ -130,10 +146,13 @@ int signer_rehearse(uint8_t point[static SIGNER_POINT_SIZE])
 	uint8_t digest[SIGNER_DIGEST_SIZE] = { 0 }, signature[SIGNER_SIGNATURE_SIZE];
 	struct secret *plain = secret_new(PLAIN_SIZE);
 	struct signer *s = NULL;
+	const uint8_t *ticket_key;
 	int rc = generate(plain);
 
 	if (rc == 0)
 		rc = open_plain(plain, &s);
+	if (rc == 0)
+		rc = signer_ticket_key(s, 1, &ticket_key);
 	if (rc == 0)
 		rc = signer_sign(s, digest, signature);
 	if (rc == 0)
@@ -172,9 +191,32 @@ int signer_sign(const struct signer *s, const uint8_t digest[static SIGNER_DIGES
 	return ok ? 0 : err_set(ERR_CRYPTO, "cannot sign");
 }
 
+int signer_ticket_key(struct signer *s, uint32_t generation, const uint8_t **out)
+{
+	const uint8_t context[4] = { (uint8_t)(generation >> 24), (uint8_t)(generation >> 16), (uint8_t)(generation >> 8), (uint8_t)generation };
+	struct secret *key;
+	int rc = 0;
+
+	if (s->ticket_key == NULL || s->generation != generation) {
+		key = secret_new(SIGNER_TICKET_KEY_SIZE);
+		rc = proto_hkdf_expand(s->tickets->data, s->tickets->len, TICKET_LABEL, context, sizeof context, key->data, key->len);
+		secret_free(rc == 0 ? s->ticket_key : key);
+		if (rc == 0) {
+			s->ticket_key = key;
+			s->generation = generation;
+		}
+	}
+	if (rc == 0)
+		*out = s->ticket_key->data;
+	return rc;
+}
+
 void signer_close(struct signer *s)
 {
-	if (s)
-		EVP_PKEY_free(s->pair);
+	if (s == NULL)
+		return;
+	EVP_PKEY_free(s->pair);
+	secret_free(s->tickets);
+	secret_free(s->ticket_key);
 	free(s);
 }

@@ -9,6 +9,7 @@
 #define SIGNER_POINT_SIZE 65
 #define SIGNER_DIGEST_SIZE 32
 #define SIGNER_SIGNATURE_SIZE 64
+#define SIGNER_TICKET_KEY_SIZE 32
 
 struct signer;
 
@@ -26,6 +27,8 @@ void signer_public(const struct signer *s, uint8_t point[static SIGNER_POINT_SIZ
 /* ECDSA (FIPS 186-5) of DIGEST; r, then s, 32 bytes each. */
 int signer_sign(const struct signer *s, const uint8_t digest[static SIGNER_DIGEST_SIZE],
 	uint8_t signature[static SIGNER_SIGNATURE_SIZE]);
+/* The key of proofs of approval of GENERATION (ticket.h), derived from the identity key; *OUT is the signer's, until it is asked again. */
+int signer_ticket_key(struct signer *s, uint32_t generation, const uint8_t **out);
 void signer_close(struct signer *s);
 
 #endif

@@ -34,6 +34,23 @@ void credential_release(struct credential *c)
 	buf_free(&c->secret);
 }
 
+int credential_ticket(struct db *db, const struct credential *c, const struct uuid *work, const uint8_t recipient[static KEY_POINT_SIZE],
+	struct buf *out)
+{
+	struct db_result *r;
+	struct wire_view ticket;
+	int rc = db_query_row(db, &r, "select credential_ticket($1, $2, $3, $4, $5)", DB_ARGS(db_uuid_arg(&db_actor(db)->id),
+		db_uuid_arg(&c->image), db_int_arg(c->version), db_uuid_arg(work), db_bytes_arg(recipient, KEY_POINT_SIZE)));
+
+	if (rc < 0)
+		return rc;
+	ticket = db_bytes(r, 0, 0);
+	buf_reset(out);
+	buf_add(out, ticket.data, ticket.len);
+	db_result_free(r);
+	return 0;
+}
+
 /* One order to each active agent of the image. */
 static int tell_agents(struct db *db, const struct uuid *image)
 {

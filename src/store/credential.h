@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "store/db.h"
+#include "store/key.h"
 
 #define CREDENTIAL_PROVIDER_MAX 63
 #define CREDENTIAL_LABEL_MAX 255
@@ -21,6 +21,9 @@ struct credential {
 /* Agent: those of INSTANCE's image. ERR_NOT_FOUND when the instance has no image. End with credential_release. */
 int credential_find(struct db *db, const struct uuid *instance, struct credential *out);
 void credential_release(struct credential *c);
+/* Agent: the proof that C may go to the acting agent, sealed to RECIPIENT, under WORK, as device_key_for_task; empty: it may not. */
+int credential_ticket(struct db *db, const struct credential *c, const struct uuid *work, const uint8_t recipient[static KEY_POINT_SIZE],
+	struct buf *out);
 /* Agent: C replaces version REPLACES (0: none), logged, and all agents of the image are told. ERR_CONFLICT when the present version is
  * another. */
 int credential_set(struct db *db, const struct credential *c, const struct uuid *instance, int64_t replaces);

@@ -60,15 +60,33 @@ int device_key_check(const struct key_pair *p)
 	return p->tenant.len ? 0 : err_set(ERR_NOT_FOUND, "the account has no key");
 }
 
-int device_key_pair(struct db *db, const struct uuid *device, struct key_pair *out)
+int device_key_for_task(struct db *db, const struct uuid *device, int64_t version, const struct uuid *work,
+	const uint8_t recipient[static KEY_POINT_SIZE], struct key_pair *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select " KEY_PAIR_COLUMNS " from device_key k join tenant t on t.id = k.tenant"
-		" where k.device = $1 and k.state = 'active'", DB_ARGS(db_uuid_arg(device)));
+	int rc = db_query_row(db, &r, "select t.state, t.wrapped_key, key_ticket_task($1, $2, $3, $4, $5) from tenant t where t.id = current_tenant()",
+		DB_ARGS(db_uuid_arg(&db_actor(db)->id), db_uuid_arg(device), db_int_arg(version), db_uuid_arg(work),
+		db_bytes_arg(recipient, KEY_POINT_SIZE)));
 
 	if (rc < 0)
 		return rc;
-	device_key_take(r, 0, out);
+	snprintf(out->account, sizeof out->account, "%s", db_text(r, 0, 0));
+	out->version = version;
+	replace(&out->tenant, db_bytes(r, 0, 1));
+	replace(&out->ticket, db_bytes(r, 0, 2));
+	db_result_free(r);
+	return device_key_check(out);
+}
+
+int device_key_ticket(struct db *db, const struct uuid *request, const struct uuid *device, int64_t version, struct buf *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select key_ticket($1, $2, $3, $4)", DB_ARGS(db_uuid_arg(request), db_uuid_arg(&db_actor(db)->id),
+		db_uuid_arg(device), db_int_arg(version)));
+
+	if (rc < 0)
+		return rc;
+	replace(out, db_bytes(r, 0, 0));
 	db_result_free(r);
 	return 0;
 }
@@ -77,6 +95,7 @@ void device_key_pair_free(struct key_pair *p)
 {
 	buf_free(&p->wrapped);
 	buf_free(&p->tenant);
+	buf_free(&p->ticket);
 }
 
 static int log_key(struct db *db, enum audit_event event, const struct uuid *device, const char *name, json_t *detail)

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "store/db.h"
 
+#define KEY_POINT_SIZE 65        /* an agent's one-time key: P-256 point, uncompressed */
+
 /* The active key; WRAPPED's former content is replaced. ERR_NOT_FOUND when the device has none. */
 int device_key_get(struct db *db, const struct uuid *device, int64_t *version, struct buf *wrapped);
 
@@ -15,13 +17,21 @@ struct key_pair {
 	char account[16];            /* the account's state */
 	struct uuid made_for;        /* the device whose key this is a copy of; nil: its own */
 	int64_t other;               /* version of the one that it is being rotated to or from; 0: none */
+	struct buf ticket;           /* the proof of approval that the key service asks for (docs/keys.md); empty: it may not go out now */
 };
 #define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key, k.made_for, k.other"      /* of device_key k and tenant t */
-/* From the first row, whose column AT is the first of those. */
+/* From the first row, whose column AT is the first of those; without a ticket. */
 void device_key_take(struct db_result *r, int at, struct key_pair *out);
 /* 0, or why no key may go out: ERR_SUSPENDED as tenant_key, ERR_NOT_FOUND. */
 int device_key_check(const struct key_pair *p);
-int device_key_pair(struct db *db, const struct uuid *device, struct key_pair *out);   /* ERR_NOT_FOUND when the device has none */
+/* What an agent's task takes that no request is for: the account's key, and the ticket (sql/0025, key_ticket_task), empty where the database
+ * does not let the key of VERSION go to the acting agent now. WORK is the id under which the key service is asked. ERR_SUSPENDED, ERR_NOT_FOUND as
+ * tenant_key. */
+int device_key_for_task(struct db *db, const struct uuid *device, int64_t version, const struct uuid *work,
+	const uint8_t recipient[static KEY_POINT_SIZE], struct key_pair *out);
+/* The ticket for the key of VERSION, which is REQUEST's device's, or a member's of its array: the active one, or the one that it is being rotated to or
+ * from; empty where it may not go to the acting agent now. OUT's former content is replaced. */
+int device_key_ticket(struct db *db, const struct uuid *request, const struct uuid *device, int64_t version, struct buf *out);
 void device_key_pair_free(struct key_pair *p);               /* zeroed is fine */
 
 /* The key of VERSION, whatever its state; WRAPPED's former content is replaced. */

@@ -13,11 +13,15 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/secret.h"
 
 #define FILE_MAX (4u << 20)
+#define PAD_SIZE 64              /* a block of SHA-256 */
 #define LOCK_KEY "7311000"       /* of pg_advisory_lock; anything constant */
 
 static const char *const logins[] = { "keyward_central", "keyward_console", "keyward_agent", "keyward_jobs" };
+
+#define TICKETS "keyward_tickets"        /* owns what gives out proofs of approval (sql/0025) */
 
 static int fail(PGconn *c, const PGresult *r, const char *what)
 {
@@ -98,6 +102,8 @@ int migrate_prepare(const char *conninfo, const char *database)
 	rc = open_connection(conninfo, &c);
 	if (rc == 0)
 		rc = make_role(c, "keyward_owner", "nologin");
+	if (rc == 0)
+		rc = make_role(c, TICKETS, "nologin");
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(logins); i++)
 		rc = make_role(c, logins[i], "login");
 	if (rc == 0)
@@ -220,5 +226,74 @@ int migrate_run(const char *conninfo, const char *folder, json_t **applied)
 	if (rc == 0 && applied)
 		*applied = json_incref(names);
 	json_decref(names);
+	return rc;
+}
+
+static void put_pad(const uint8_t key[static MIGRATE_TICKET_KEY_SIZE], uint8_t with, char out[static 2 * PAD_SIZE + 3])
+{
+	uint8_t pad[PAD_SIZE];
+	char *hex;
+
+	for (size_t i = 0; i < sizeof pad; i++)
+		pad[i] = (uint8_t)((i < MIGRATE_TICKET_KEY_SIZE ? key[i] : 0) ^ with);
+	hex = encode_hex(pad, sizeof pad);
+	snprintf(out, 2 * PAD_SIZE + 3, "\\x%s", hex);
+	secret_wipe(pad, sizeof pad);
+	secret_wipe(hex, 2 * PAD_SIZE);
+	free(hex);
+}
+
+static int put_ticket_key(PGconn *c, uint32_t generation, const uint8_t key[static MIGRATE_TICKET_KEY_SIZE])
+{
+	char number[16], inner[2 * PAD_SIZE + 3], outer[2 * PAD_SIZE + 3];
+	const char *values[] = { number, inner, outer };
+	PGresult *r;
+	int rc;
+
+	snprintf(number, sizeof number, "%u", (unsigned)generation);
+	put_pad(key, 0x36, inner);
+	put_pad(key, 0x5c, outer);
+	r = PQexecParams(c, "insert into ticket_key (generation, inner_pad, outer_pad) values ($1::int, $2::bytea, $3::bytea) on conflict (only_one)"
+		" do update set generation = excluded.generation, inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad, changed = now()",
+		3, NULL, values, NULL, NULL, 0);
+	rc = PQresultStatus(r) == PGRES_COMMAND_OK ? 0 : fail(c, r, "key of proofs of approval");
+	PQclear(r);
+	secret_wipe(inner, sizeof inner);
+	secret_wipe(outer, sizeof outer);
+	return rc;
+}
+
+static int read_generation(PGconn *c, uint32_t *out)
+{
+	PGresult *r = PQexec(c, "select generation from ticket_key");
+	int rc = PQresultStatus(r) == PGRES_TUPLES_OK ? 0 : fail(c, r, "key of proofs of approval");
+
+	if (rc == 0)
+		*out = PQntuples(r) ? (uint32_t)strtoul(PQgetvalue(r, 0, 0), NULL, 10) : 0;
+	PQclear(r);
+	return rc;
+}
+
+int migrate_tickets(const char *conninfo, uint32_t least, migrate_ticket_key get, void *ctx, uint32_t *out)
+{
+	uint8_t key[MIGRATE_TICKET_KEY_SIZE];
+	uint32_t generation = 0;
+	PGconn *c;
+	int rc = open_connection(conninfo, &c);
+
+	if (rc == 0)
+		rc = run(c, "become the owner of proofs of approval", "set role " TICKETS);
+	if (rc == 0)
+		rc = read_generation(c, &generation);
+	if (rc == 0 && (least || generation == 0))
+		generation = generation + 1 > least ? generation + 1 : least;
+	if (rc == 0)
+		rc = get(ctx, generation, key);
+	if (rc == 0)
+		rc = put_ticket_key(c, generation, key);
+	PQfinish(c);
+	secret_wipe(key, sizeof key);
+	if (rc == 0)
+		*out = generation;
 	return rc;
 }

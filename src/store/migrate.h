@@ -3,6 +3,9 @@
 #define STORE_MIGRATE_H
 
 #include <jansson.h>
+#include <stdint.h>
+
+#define MIGRATE_TICKET_KEY_SIZE 32
 
 /* Makes the database roles and the database where they are missing. CONNINFO leads to another database (usually "postgres") as
  * a role that may do so. DATABASE is a plain name: letters, digits, '_'. ERR_INVALID, ERR_UNAVAILABLE, ERR_DB. */
@@ -11,5 +14,10 @@ int migrate_prepare(const char *conninfo, const char *database);
  * the database itself, as a role that is keyward_owner or may become it. *APPLIED (may be NULL): names of the files, the caller's.
  * ERR_CONFLICT when a file that was applied has changed since, or one was put in before it. */
 int migrate_run(const char *conninfo, const char *folder, json_t **applied);
+/* Asks GET, which asks the key service, for the key of proofs of approval (sql/0025), and puts it into the database, at once and under a lock: of
+ * the generation that is there, or of the next one, LEAST at the least, where there is none or LEAST is not 0. *OUT: which. CONNINFO as above, for
+ * keyward_tickets. */
+typedef int (*migrate_ticket_key)(void *ctx, uint32_t generation, uint8_t key[static MIGRATE_TICKET_KEY_SIZE]);
+int migrate_tickets(const char *conninfo, uint32_t least, migrate_ticket_key get, void *ctx, uint32_t *out);
 
 #endif

@@ -310,12 +310,15 @@ int raid_follow(struct db *db, const struct uuid *instance)
 	return rc;
 }
 
-int raid_keys(struct db *db, const struct uuid *raid, const struct uuid *instance, struct raid_key out[static RAID_MEMBERS_MAX])
+int raid_keys(struct db *db, const struct uuid *request, const struct uuid *raid, const struct uuid *instance,
+	struct raid_key out[static RAID_MEMBERS_MAX])
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "select d.id, d.provider_device, d.raid_index, k.version, k.wrapped, d.instance is not distinct from $2"
-		" and d.status <> 'undetected', " NAME ", k.other from device d left join device_key k on k.tenant = d.tenant and k.device = d.id"
-		" and k.state = 'active' where d.raid = $1 order by d.raid_index", DB_ARGS(db_uuid_arg(raid), db_uuid_arg(instance)));
+		" and d.status <> 'undetected', " NAME ", k.other, key_ticket($3, $4, d.id, k.version)"
+		" from device d left join device_key k on k.tenant = d.tenant and k.device = d.id"
+		" and k.state = 'active' where d.raid = $1 order by d.raid_index", DB_ARGS(db_uuid_arg(raid), db_uuid_arg(instance),
+		db_uuid_arg(request), db_uuid_arg(&db_actor(db)->id)));
 	size_t count = rc < 0 ? 0 : db_rows(r);
 
 	if (rc == 0 && (count < RAID_MEMBERS_MIN || count > RAID_MEMBERS_MAX))
@@ -324,11 +327,12 @@ int raid_keys(struct db *db, const struct uuid *raid, const struct uuid *instanc
 		if (!db_bool(r, i, 5) || db_is_null(r, i, 3))
 			rc = err_set(ERR_CONFLICT, "%s of the RAID %s", db_text(r, i, 6), db_bool(r, i, 5) ? "has no key" : "is missing");
 	for (size_t i = 0; rc == 0 && i < count; i++) {
-		struct wire_view wrapped = db_bytes(r, i, 4);
+		struct wire_view wrapped = db_bytes(r, i, 4), ticket = db_bytes(r, i, 8);
 
 		out[i] = (struct raid_key) { .device = db_uuid(r, i, 0), .provider_device = mem_strdup(db_text(r, i, 1)),
 			.index = db_int(r, i, 2), .version = db_int(r, i, 3), .other = db_int(r, i, 7), .wrapped = BUF_INIT };
 		buf_add(&out[i].wrapped, wrapped.data, wrapped.len);
+		buf_add(&out[i].ticket, ticket.data, ticket.len);
 	}
 	if (rc >= 0 || count)
 		db_result_free(r);
@@ -340,5 +344,6 @@ void raid_keys_free(struct raid_key *keys, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		free(keys[i].provider_device);
 		buf_free(&keys[i].wrapped);
+		buf_free(&keys[i].ticket);
 	}
 }

@@ -46,10 +46,12 @@ struct raid_key {
 	struct uuid device;
 	char *provider_device;
 	int64_t index, version, other;      /* OTHER: as in struct key_pair */
-	struct buf wrapped;
+	struct buf wrapped, ticket;  /* the proof of approval (docs/keys.md); empty: the key may not go out now */
 };
-/* Agent: the active key of each member, in order. ERR_CONFLICT: one has none, or is not there, or not on INSTANCE. The count. */
-int raid_keys(struct db *db, const struct uuid *raid, const struct uuid *instance, struct raid_key out[static RAID_MEMBERS_MAX]);
+/* Agent: the active key of each member, in order, with its ticket for REQUEST. ERR_CONFLICT: one has none, or is not there, or not on INSTANCE.
+ * The count. */
+int raid_keys(struct db *db, const struct uuid *request, const struct uuid *raid, const struct uuid *instance,
+	struct raid_key out[static RAID_MEMBERS_MAX]);
 void raid_keys_free(struct raid_key *keys, size_t count);
 
 #endif

@@ -14,6 +14,7 @@ void request_case_release(struct request_case *c)
 	free(c->access);
 	free(c->mount_point);
 	free(c->address);
+	free(c->asked_name);
 	free(c->policy_name);
 	free(c->gist);
 	json_decref(c->facts);
@@ -40,13 +41,14 @@ static int take_policy(struct db_result *r, struct request_case *c)
 	return rc;
 }
 
-static int take_recipient(struct db_result *r, int column, struct request_case *c)
+/* A one-time key, or the signature over one. */
+static int take_point(struct db_result *r, int column, uint8_t *out, size_t len)
 {
-	struct wire_view key = db_bytes(r, 0, column);
+	struct wire_view v = db_bytes(r, 0, column);
 
-	if (key.len != REQUEST_KEY_SIZE)
-		return err_set(ERR_DB, "a one-time key has %zu bytes", key.len);
-	memcpy(c->recipient_key, key.data, REQUEST_KEY_SIZE);
+	if (v.len != len)
+		return err_set(ERR_DB, "a one-time key or its signature has %zu bytes", v.len);
+	memcpy(out, v.data, len);
 	return 0;
 }
 
@@ -68,7 +70,7 @@ static int take_case(struct db_result *r, const struct uuid *id, struct request_
 		rc = integrity_parse(db_text(r, 0, 4), &c->integrity);
 	if (rc == 0)
 		rc = take_policy(r, c);
-	return rc < 0 ? rc : take_recipient(r, 9, c);
+	return rc < 0 ? rc : take_point(r, 9, c->recipient_key, sizeof c->recipient_key);
 }
 
 #define CASE_DEVICE 32           /* the column where the device's begin */
@@ -125,15 +127,14 @@ int request_load_locked(struct db *db, const struct uuid *id, struct request_cas
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys)
 {
 	struct request_case c = { .id = *id };
+	struct wire_view ticket;
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select r.agent, r.status, r.closed is not null, r.access, r.recipient_key, r.requested,"
-		" coalesce(r.key_version, 0), d.id, coalesce(nullif(d.name, ''), d.provider_device), d.provider_device, d.filesystem,"
-		" d.mount_point, d.access, a.state = 'active', r.instance, coalesce(r.asked_device, r.device), r.unplaced,"
-		" d.kind = '" DEVICE_KIND_RAID "', d.key_version, " KEY_PAIR_COLUMNS " from key_request r"
-		" join device d on d.tenant = r.tenant and d.id = r.device join agent a on a.id = $2 join tenant t on t.id = r.tenant"
-		" left join device_key k on k.tenant = r.tenant and k.device = r.device and k.state = 'active'"
-		" where r.id = $1 for update of r", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
+	int rc = db_query_row(db, &r, "select * from key_release($1, $2)", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
 
+	if (rc == 0 && db_is_null(r, 0, 0)) {
+		db_result_free(r);
+		rc = err_set(ERR_NOT_FOUND, "no such request");
+	}
 	if (rc < 0)
 		return rc;
 	c.agent = db_uuid(r, 0, 0);
@@ -151,9 +152,15 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	c.device.is_raid = db_bool(r, 0, 17);
 	c.device.key_version = db_int(r, 0, 18);
 	device_key_take(r, 19, keys);
+	c.asked_name = mem_strdup(db_text(r, 0, 26));
+	ticket = db_bytes(r, 0, 27);
+	buf_reset(&keys->ticket);
+	buf_add(&keys->ticket, ticket.data, ticket.len);
 	rc = request_state_parse(db_text(r, 0, 1), &c.status);
 	if (rc == 0)
-		rc = take_recipient(r, 4, &c);
+		rc = take_point(r, 4, c.recipient_key, sizeof c.recipient_key);
+	if (rc == 0)
+		rc = take_point(r, 25, c.signature, sizeof c.signature);
 	db_result_free(r);
 	if (rc == 0)
 		*out = c;

@@ -37,7 +37,8 @@ struct request_case {
 	enum integrity integrity;
 	int closed, judged;          /* judged: a verdict was kept already */
 	char *access, *mount_point, *address;
-	uint8_t recipient_key[REQUEST_KEY_SIZE];
+	uint8_t recipient_key[REQUEST_KEY_SIZE], signature[REQUEST_SIGNATURE_SIZE];     /* the signature, and ... */
+	char *asked_name;            /* ... for which device the agent made it (its provider's id): by request_load_poll alone */
 	json_t *facts;
 	clock_us requested, approve_at, votes_expire;
 	int64_t delivered_version;   /* of the key; 0: not delivered */
@@ -73,8 +74,9 @@ int request_open(struct db *db, const struct request_question *q, struct uuid *i
  * same key again (an answer was lost). */
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 /* What the answer to an agent that asks again takes, locked, with the keys that may have to be sealed, in one question to the database.
- * The acting agent is the one whose state counts. Of *OUT just id, agent, instance, asked, unplaced, status, closed, access, recipient_key, requested, delivered_version, agent_active, and of its device id, name,
- * provider_device, filesystem, mount_point, access, is_raid and key_version are filled in. */
+ * The acting agent is the one whose state counts. Of *OUT just id, agent, instance, asked, asked_name, unplaced, status, closed, access, recipient_key, signature, requested, delivered_version,
+ * agent_active, and of its device id, name, provider_device, filesystem, mount_point, access, is_raid and key_version are filled in. KEYS
+ * have a ticket where the key may go to that agent. */
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
 /* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
 int request_deliver_case(struct db *db, const struct request_case *c, int64_t version);

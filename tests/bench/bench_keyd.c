@@ -29,7 +29,7 @@ static int seal_warm(struct keys_client *c, unsigned turn)
 {
 	struct sample *s = &samples[turn % 8];
 	struct buf jwe = BUF_INIT;
-	int rc = keys_device_seal(c, &s->request, &s->named, view(&s->wrapped_device), &s->agent, recipient, &jwe);
+	int rc = sample_seal(c, s, recipient, &jwe);
 
 	buf_free(&jwe);
 	return rc;
@@ -39,7 +39,7 @@ static int seal_cold(struct keys_client *c, unsigned turn)
 {
 	struct sample *s = &samples[turn % TENANTS_COLD];
 	struct buf jwe = BUF_INIT;
-	int rc = keys_device_seal(c, &s->request, &s->named, view(&s->wrapped_device), &s->agent, recipient, &jwe);
+	int rc = sample_seal(c, s, recipient, &jwe);
 
 	buf_free(&jwe);
 	return rc;

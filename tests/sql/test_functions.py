@@ -37,7 +37,15 @@ DEFINERS = {
     "device_adopt": {"keyward_agent"},
     "device_released": {"keyward_agent"},
     "rotation_tenants": {"keyward_jobs"},
+    "device_key_used": set(),
+    "ticket_generation": {"keyward_central"},
+    "key_release": {"keyward_agent"},
+    "key_ticket": {"keyward_agent"},
+    "key_ticket_task": {"keyward_agent"},
+    "credential_ticket": {"keyward_agent"},
 }
+# Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
+TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket"}
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
 
@@ -47,7 +55,7 @@ def test_definers_are_these_and_no_others(pg):
                   " where pronamespace = 'public'::regnamespace and prosecdef")
     assert {r[0] for r in rows} == set(DEFINERS)
     for name, oid, config, owner in rows:
-        assert owner == "keyward_owner", name
+        assert owner == ("keyward_tickets" if name in TICKETS else "keyward_owner"), name
         assert config and "search_path=public, pg_temp" in config, f"{name}: no fixed search_path"
         for role in ROLES:
             may = pg.run("postgres", "select has_function_privilege(%s, %s::oid, 'EXECUTE')", (role, oid))[0][0]

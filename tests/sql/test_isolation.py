@@ -137,14 +137,21 @@ def test_no_role_is_above_row_security(pg):
     # covers: TEN-4, TEN-3
     rows = pg.run("postgres", "select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication from pg_roles"
                   " where rolname like 'keyward%'")
-    assert len(rows) == 5
+    assert len(rows) == 6
     assert not any(any(r[1:]) for r in rows), rows
     assert pg.run("postgres", "select 1 from pg_auth_members m join pg_roles r on r.oid = m.member"
                   " where r.rolname like 'keyward%'") == []
-    assert pg.run("postgres", "select rolcanlogin from pg_roles where rolname = 'keyward_owner'")[0][0] is False
-    # Everything belongs to the owner.
+    assert pg.run("postgres", "select rolname from pg_roles where rolname like 'keyward%%' and not rolcanlogin order by 1") == [
+        ("keyward_owner",), ("keyward_tickets",)]
+    # Everything belongs to the owner, but the key of proofs of approval, which not even the owner's functions can read.
     assert pg.run("postgres", "select relname from pg_class where relnamespace = 'public'::regnamespace"
-                  " and relowner <> 'keyward_owner'::regrole") == []
+                  " and relowner <> 'keyward_owner'::regrole and relname not like 'ticket_key%%'") == []
+    assert pg.run("postgres", "select r.rolname from pg_roles r where not r.rolsuper and r.rolname <> 'keyward_tickets'"
+                  " and has_table_privilege(r.oid, 'ticket_key', 'SELECT, INSERT, UPDATE, DELETE') and r.rolname not like 'pg%%'") == []
+    # Which has no right to change anything (sql/0025 says why of the one).
+    assert pg.run("postgres", "select c.table_name, c.column_name, c.privilege_type from information_schema.column_privileges c"
+                  " where c.grantee = 'keyward_tickets' and c.privilege_type <> 'SELECT' and c.table_name <> 'ticket_key'") == [
+        ("key_request", "waits", "UPDATE")]
 
 
 def test_nothing_of_another_tenant(pg):

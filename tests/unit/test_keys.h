@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "keys/client.h"
+#include "keys/ticket.h"
+#include "proto/evidence.h"
 
 #include "check.h"
 
@@ -144,6 +146,8 @@ static inline struct wire_view view(const struct buf *b)
 /* A tenant with one device, as the database would hold them. */
 struct sample {
 	struct uuid request, tenant, device, agent;
+	struct secret *agent_secret;         /* its signing key */
+	uint8_t agent_key[KEYS_POINT_SIZE], ticket_key[KEYS_TICKET_KEY_SIZE];
 	struct buf wrapped_tenant, wrapped_device;
 	struct keys_device named;
 };
@@ -155,6 +159,9 @@ static inline void sample_make(struct sample *s, struct keys_client *c)
 	s->tenant = uuid_new();
 	s->device = uuid_new();
 	s->agent = uuid_new();
+	s->agent_secret = proto_key_new(s->agent_key);
+	CHECK(s->agent_secret != NULL);
+	CHECK_INT(keys_ticket_key(c, &s->request, 1, 0, s->ticket_key), 0);
 	CHECK_INT(keys_tenant_create(c, &s->request, &s->tenant, &s->wrapped_tenant), 0);
 	s->named = (struct keys_device){ s->tenant, view(&s->wrapped_tenant), s->device, 1 };
 	CHECK_INT(keys_device_create(c, &s->request, &s->named, KEYS_DEVICE_KEY_SIZE, &s->wrapped_device), 0);
@@ -164,6 +171,42 @@ static inline void sample_free(struct sample *s)
 {
 	buf_free(&s->wrapped_tenant);
 	buf_free(&s->wrapped_device);
+	secret_free(s->agent_secret);
+}
+
+/* What the database and the agent would say for it: all that is asked for is approved. It lives as long as STORE. */
+struct sample_proof {
+	uint8_t ticket[TICKET_SIZE], signature[KEYS_SIGNATURE_SIZE];
+};
+#define SAMPLE_DEVICE "vol-1"
+
+static inline struct keys_proof sample_prove(const struct sample *s, enum ticket_kind kind, const struct uuid *tenant, const struct uuid *object,
+	uint32_t version, const uint8_t *recipient, struct sample_proof *store)
+{
+	const struct ticket_claims claims = { .kind = kind, .tenant = *tenant, .object = *object, .version = version, .request = s->request,
+		.agent = s->agent, .recipient = recipient };
+	const struct proto_recipient signed_one = { .account = *tenant, .agent = s->agent, .device = SAMPLE_DEVICE, .key = recipient };
+	struct proto_signer signer = proto_signer_of(s->agent_secret);
+
+	ticket_make(s->ticket_key, 1, &claims, clock_now() + TICKET_LIFE_S * CLOCK_SECOND, s->agent_key, store->ticket);
+	if (proto_recipient_sign(&signed_one, &signer, store->signature) < 0)
+		memset(store->signature, 0, sizeof store->signature);
+	return (struct keys_proof){ { store->ticket, sizeof store->ticket }, SAMPLE_DEVICE, store->signature };
+}
+
+static inline struct keys_proof sample_approve(const struct sample *s, const struct keys_device *named, const uint8_t *recipient,
+	struct sample_proof *store)
+{
+	return sample_prove(s, TICKET_DEVICE, &named->tenant, &named->device, named->version, recipient, store);
+}
+
+/* The sample's key sealed to RECIPIENT, as approved; the code. */
+static inline int sample_seal(struct keys_client *c, const struct sample *s, const uint8_t *recipient, struct buf *jwe)
+{
+	struct sample_proof store;
+	const struct keys_proof proof = sample_approve(s, &s->named, recipient, &store);
+
+	return keys_device_seal(c, &s->request, &s->named, view(&s->wrapped_device), &s->agent, recipient, &proof, jwe);
 }
 
 #ifdef AGENT_SEALED_H
@@ -179,7 +222,7 @@ static inline struct secret *sample_key(struct sample *s, struct keys_client *c)
 
 	if (rc == 0) {
 		sealed_public(own, point);
-		rc = keys_device_seal(c, &s->request, &s->named, view(&s->wrapped_device), &s->agent, point, &jwe);
+		rc = sample_seal(c, s, point, &jwe);
 	}
 	if (rc == 0)
 		rc = sealed_open(own, jwe.data, jwe.len, &e, &key);
@@ -197,11 +240,14 @@ static inline int seal_as(struct keys_client *c, const struct sample *s, const s
 	struct sealed *own = NULL;
 	struct buf jwe = BUF_INIT;
 	uint8_t point[SEALED_POINT_SIZE];
+	struct sample_proof store;
+	struct keys_proof proof;
 	int rc;
 
 	CHECK_INT(sealed_new(&own), 0);
 	sealed_public(own, point);
-	rc = keys_device_seal(c, &s->request, named, device, &s->agent, point, &jwe);
+	proof = sample_approve(s, named, point, &store);
+	rc = keys_device_seal(c, &s->request, named, device, &s->agent, point, &proof, &jwe);
 	CHECK(rc == 0 ? jwe.len > 0 : jwe.len == 0);
 	sealed_free(own);
 	buf_free(&jwe);

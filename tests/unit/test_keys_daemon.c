@@ -153,15 +153,15 @@ TEST_KEYD(no_key_is_sealed_to_what_is_no_p256_point, "KEY-4,SEC-5")
 	sample_make(&s, &c);
 	CHECK_INT(sealed_new(&own), 0);
 	sealed_public(own, point);
-	CHECK_INT(keys_device_seal(&c, &s.request, &s.named, view(&s.wrapped_device), &s.agent, bad, &jwe), ERR_INVALID);
+	CHECK_INT(sample_seal(&c, &s, bad, &jwe), ERR_INVALID);
 	for (size_t i = 0; i < sizeof point; i++) {
 		memcpy(bad, point, sizeof bad);
 		bad[i] ^= 1;
-		CHECK_INT(keys_device_seal(&c, &s.request, &s.named, view(&s.wrapped_device), &s.agent, bad, &jwe), ERR_INVALID);
+		CHECK_INT(sample_seal(&c, &s, bad, &jwe), ERR_INVALID);
 	}
 	memset(bad, 0xff, sizeof bad);
 	bad[0] = 4;
-	CHECK_INT(keys_device_seal(&c, &s.request, &s.named, view(&s.wrapped_device), &s.agent, bad, &jwe), ERR_INVALID);
+	CHECK_INT(sample_seal(&c, &s, bad, &jwe), ERR_INVALID);
 	CHECK_INT(jwe.len, 0);
 	sealed_free(own);
 	sample_free(&s);
@@ -211,6 +211,15 @@ TEST_KEYD(secrets_of_tenants_come_back_only_where_they_belong, "KEY-1")
 	end_keyd(&c);
 }
 
+static int seal_credentials(struct keys_client *c, const struct sample *s, const struct keys_object *o, const struct buf *blob,
+	const uint8_t *point, struct buf *jwe)
+{
+	struct sample_proof store;
+	const struct keys_proof proof = sample_prove(s, TICKET_CREDENTIALS, &o->tenant, &o->object, 7, point, &store);
+
+	return keys_credentials_seal(c, &s->request, o, 7, view(blob), &s->agent, point, &proof, jwe);
+}
+
 /* The web's processes keep a provider's credentials for agents, and cannot open them. */
 TEST_KEYD(credentials_go_to_agents_alone, "AGT-3,CFG-3,KEY-4")
 {
@@ -229,7 +238,7 @@ TEST_KEYD(credentials_go_to_agents_alone, "AGT-3,CFG-3,KEY-4")
 	CHECK_INT(keys_reveal(&c, &s.request, &o, view(&blob), &got), ERR_FORBIDDEN);
 	CHECK_INT(sealed_new(&one_time), 0);
 	sealed_public(one_time, point);
-	CHECK_INT(keys_credentials_seal(&c, &s.request, &o, 7, view(&blob), &s.agent, point, &jwe), 0);
+	CHECK_INT(seal_credentials(&c, &s, &o, &blob, point, &jwe), 0);
 	CHECK_INT(sealed_open(one_time, buf_str(&jwe), jwe.len, &(struct sealed_expected){ s.tenant, s.device, s.request, s.agent, 7, 2048 },
 		&got), 0);
 	CHECK(got && secret_equal(plain, got));
@@ -239,10 +248,10 @@ TEST_KEYD(credentials_go_to_agents_alone, "AGT-3,CFG-3,KEY-4")
 	CHECK_INT(sealed_open(one_time, buf_str(&jwe), jwe.len, &(struct sealed_expected){ s.tenant, s.device, s.request, s.agent, 7, 0 },
 		&got), ERR_INVALID);
 	n = o, n.object = s.tenant;
-	CHECK_INT(keys_credentials_seal(&c, &s.request, &n, 7, view(&blob), &s.agent, point, &jwe), ERR_TAMPERED);
+	CHECK_INT(seal_credentials(&c, &s, &n, &blob, point, &jwe), ERR_TAMPERED);
 	n = o, n.purpose = "passphrase";
 	CHECK_INT(keys_protect(&c, &s.request, &n, plain, &blob), 0);
-	CHECK_INT(keys_credentials_seal(&c, &s.request, &n, 7, view(&blob), &s.agent, point, &jwe), ERR_FORBIDDEN);
+	CHECK_INT(seal_credentials(&c, &s, &n, &blob, point, &jwe), ERR_FORBIDDEN);
 	CHECK(got == NULL);
 	sealed_free(one_time);
 	secret_free(plain);
@@ -497,10 +506,13 @@ TEST_KEYD(every_request_cut_short_is_refused, "SEC-5")
 	struct sample s;
 	struct buf b = BUF_INIT;
 	uint8_t point[KEYS_POINT_SIZE] = { 0 };
+	struct sample_proof store;
+	struct keys_proof proof;
 
 	begin_keyd(&c);
 	sample_make(&s, &c);
 	CHECK_INT(keys_identity_public(&c, point), 0);
+	proof = sample_approve(&s, &s.named, point, &store);
 	wire_put_u8(&b, MESSAGE_VERSION);
 	wire_put_u8(&b, MESSAGE_device_seal);
 	wire_put_uuid(&b, &s.request);
@@ -511,6 +523,9 @@ TEST_KEYD(every_request_cut_short_is_refused, "SEC-5")
 	wire_put_bytes(&b, s.wrapped_device.data, s.wrapped_device.len);
 	wire_put_uuid(&b, &s.agent);
 	wire_put_raw(&b, point, sizeof point);
+	wire_put_bytes(&b, proof.ticket.data, proof.ticket.len);
+	wire_put_string(&b, proof.device);
+	wire_put_raw(&b, proof.signature, KEYS_SIGNATURE_SIZE);
 	CHECK_INT(send_raw(b.data, b.len), 0);
 	for (size_t len = 1; len < b.len; len++)
 		CHECK_INT(send_raw(b.data, len), -ERR_TRUNCATED);

@@ -113,7 +113,7 @@ static pid_t sealing_client(struct sample *s, const uint8_t *point, int out, con
 	close(go[1]);
 	keys_client_init(&c, socket_path, PATIENCE_MS);
 	for (int i = 0; i < 5; i++)
-		if (keys_device_seal(&c, &s->request, &s->named, view(&s->wrapped_device), &s->agent, point, &jwe) < 0)
+		if (sample_seal(&c, s, point, &jwe) < 0)
 			_exit(1);
 	if (write(out, jwe.data, jwe.len) != (ssize_t)jwe.len || read(go[0], &end, 1) != 0)
 		_exit(2);
@@ -382,7 +382,7 @@ static void check_opens_elsewhere(const char *script)
 	CHECK_INT(run_quietly(command), 0);
 	snprintf(path, sizeof path, "%s/own.jwk", folder);
 	read_point(path, point);
-	CHECK_INT(keys_device_seal(&c, &s.request, &s.named, view(&s.wrapped_device), &s.agent, point, &jwe), 0);
+	CHECK_INT(sample_seal(&c, &s, point, &jwe), 0);
 	snprintf(path, sizeof path, "%s/sealed.jwe", folder);
 	CHECK_INT(file_write(path, jwe.data, jwe.len, 0600), 0);
 	snprintf(command, sizeof command, "cd %s && %s", folder, script);

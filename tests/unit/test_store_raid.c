@@ -279,18 +279,18 @@ TEST(keys_of_all_members_or_none, "RAID-1,KEY-5,SEC-7")
 	struct uuid id = make_array(&m), elsewhere = uuid_new();
 	struct raid_key keys[RAID_MEMBERS_MAX] = { 0 };
 
-	CHECK_INT(ALONE("keyward_agent", &m.tenant, raid_keys(one, &id, &elsewhere, keys)), ERR_CONFLICT);
+	CHECK_INT(ALONE("keyward_agent", &m.tenant, raid_keys(one, &id, &id, &elsewhere, keys)), ERR_CONFLICT);
 	{
 		struct db *db = as("keyward_agent", &m.tenant);
 
-		CHECK_INT(raid_keys(db, &id, &m.instance, keys), 2);
+		CHECK_INT(raid_keys(db, &id, &id, &m.instance, keys), 2);
 		finish(db);
 	}
 	CHECK_STR(keys[0].provider_device, "vol-1");
 	CHECK(keys[1].index == 1 && keys[1].version == 1 && keys[1].wrapped.len == 11);
 	raid_keys_free(keys, 2);
 	publish(&m, 1);
-	CHECK_INT(ALONE("keyward_agent", &m.tenant, raid_keys(one, &id, &m.instance, keys)), ERR_CONFLICT);
+	CHECK_INT(ALONE("keyward_agent", &m.tenant, raid_keys(one, &id, &id, &m.instance, keys)), ERR_CONFLICT);
 	CHECK(strstr(err_text(), "vol-2") && strstr(err_text(), "missing"));
 }
 

@@ -1,0 +1,181 @@
+/* test_keys_ticket.c - keyd seals no key to an agent without a proof of approval, for anybody who may ask it for keys. */
+#include "agent/sealed.h"
+#include "keys/message.h"
+#include "test_keys.h"
+
+struct attempt {
+	struct ticket_claims claims;
+	clock_us expires;
+	uint32_t generation;
+	const struct secret *signer;         /* of the recipient */
+	const uint8_t *agent_key, *key;      /* in the ticket; under which it is made */
+	struct uuid account, signed_agent;
+	const char *device;
+	size_t ticket_len;
+};
+
+/* Everything as it should be for S and POINT. */
+static struct attempt good(const struct sample *s, const uint8_t *point)
+{
+	return (struct attempt){ .claims = { .kind = TICKET_DEVICE, .tenant = s->tenant, .object = s->device, .version = 1, .request = s->request,
+		.agent = s->agent, .recipient = point }, .expires = clock_now() + TICKET_LIFE_S * CLOCK_SECOND, .generation = 1,
+		.signer = s->agent_secret, .agent_key = s->agent_key, .key = s->ticket_key, .account = s->tenant, .signed_agent = s->agent,
+		.device = SAMPLE_DEVICE, .ticket_len = TICKET_SIZE };
+}
+
+/* S's device key, to POINT, with the proof that A describes; the code. */
+static int try(struct keys_client *c, const struct sample *s, const uint8_t *point, const struct attempt *a)
+{
+	struct sample_proof store;
+	const struct proto_recipient r = { .account = a->account, .agent = a->signed_agent, .device = a->device, .key = point };
+	struct proto_signer signer = proto_signer_of(a->signer);
+	struct keys_proof proof = { { store.ticket, a->ticket_len }, SAMPLE_DEVICE, store.signature };
+	struct buf jwe = BUF_INIT;
+	int rc;
+
+	CHECK_INT(ticket_make(a->key, a->generation, &a->claims, a->expires, a->agent_key, store.ticket), 0);
+	CHECK_INT(proto_recipient_sign(&r, &signer, store.signature), 0);
+	rc = keys_device_seal(c, &s->request, &s->named, view(&s->wrapped_device), &s->agent, point, &proof, &jwe);
+	CHECK(rc == 0 ? jwe.len > 0 : jwe.len == 0);
+	buf_free(&jwe);
+	return rc;
+}
+
+static void new_point(uint8_t point[static KEYS_POINT_SIZE])
+{
+	struct secret *key = proto_key_new(point);
+
+	secret_free(key);
+}
+
+TEST_KEYD(no_key_without_a_proof_of_approval, "KEY-4,SEC-7")
+{
+	struct keys_client c;
+	struct sample s, t;
+	struct attempt a;
+	uint8_t point[KEYS_POINT_SIZE], mine[KEYS_POINT_SIZE], wrong[TICKET_KEY_SIZE] = { 1 };
+	struct buf text = BUF_INIT;
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	sample_make(&t, &c);
+	new_point(point);
+	new_point(mine);
+	a = good(&s, point);
+	CHECK_INT(try(&c, &s, point, &a), 0);
+	for (a.ticket_len = 0; a.ticket_len < TICKET_SIZE; a.ticket_len++)
+		CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	/* For another key, request, agent, tenant, version, kind; made by nobody. */
+	a = good(&s, point), a.claims.object = t.device;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a = good(&s, point), a.claims.request = t.request;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a = good(&s, point), a.claims.agent = t.agent;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a = good(&s, point), a.claims.tenant = t.tenant;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a = good(&s, point), a.claims.version = 2;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a = good(&s, point), a.claims.kind = TICKET_CREDENTIALS;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a = good(&s, point), a.key = wrong;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a = good(&s, point), a.generation = 0;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	/* Late, and from a clock that is far ahead. */
+	a = good(&s, point), a.expires = clock_now() - 2 * CLOCK_SECOND;
+	CHECK_INT(try(&c, &s, point, &a), ERR_EXPIRED);
+	a = good(&s, point), a.expires = clock_now() + CLOCK_HOUR;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	/* To another recipient than the one approved; and to one that is approved, but not the agent's. */
+	a = good(&s, point);
+	CHECK_INT(try(&c, &s, mine, &a), ERR_FORBIDDEN);
+	a = good(&s, mine), a.signer = t.agent_secret;
+	CHECK_INT(try(&c, &s, mine, &a), ERR_TAMPERED);
+	a = good(&s, mine), a.account = t.tenant;
+	CHECK_INT(try(&c, &s, mine, &a), ERR_TAMPERED);
+	a = good(&s, mine), a.signed_agent = t.agent;
+	CHECK_INT(try(&c, &s, mine, &a), ERR_TAMPERED);
+	a = good(&s, mine), a.device = "vol-2";
+	CHECK_INT(try(&c, &s, mine, &a), ERR_TAMPERED);
+	/* Nothing of that has broken anything, and all of it was told. */
+	a = good(&s, point);
+	CHECK_INT(try(&c, &s, point, &a), 0);
+	CHECK_INT(file_read(log_path, 1u << 22, &text), 0);
+	CHECK(strstr(buf_str(&text), "no proof of approval") != NULL);
+	CHECK(strstr(buf_str(&text), "not for this key, request, agent and recipient") != NULL);
+	CHECK(strstr(buf_str(&text), "has expired") != NULL);
+	CHECK(strstr(buf_str(&text), "has not signed") != NULL);
+	buf_free(&text);
+	sample_free(&s);
+	sample_free(&t);
+	end_keyd(&c);
+}
+
+TEST_KEYD(proofs_of_a_former_generation_are_worth_nothing, "KEY-4,SEC-7")
+{
+	struct keys_client c;
+	struct sample s;
+	struct attempt a;
+	struct keys_status status;
+	uint8_t point[KEYS_POINT_SIZE], second[KEYS_TICKET_KEY_SIZE], third[KEYS_TICKET_KEY_SIZE], again[KEYS_TICKET_KEY_SIZE];
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	new_point(point);
+	CHECK_INT(keys_ticket_key(&c, &s.request, 2, 0, second), 0);
+	CHECK(memcmp(second, s.ticket_key, sizeof second) != 0);
+	a = good(&s, point);
+	CHECK_INT(try(&c, &s, point, &a), 0);
+	CHECK_INT(keys_ticket_key(&c, &s.request, 2, 1, again), 0);
+	CHECK_INT(memcmp(second, again, sizeof second), 0);
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a.generation = 2;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	a.key = second;
+	CHECK_INT(try(&c, &s, point, &a), 0);
+	/* One of a later generation that holds tells that there is one. */
+	CHECK_INT(keys_ticket_key(&c, &s.request, 3, 0, third), 0);
+	a.generation = 3, a.key = third;
+	CHECK_INT(try(&c, &s, point, &a), 0);
+	CHECK_INT(keys_status(&c, &status), 0);
+	CHECK_INT(status.ticket_generation, 3);
+	a.generation = 2, a.key = second;
+	CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+	CHECK_INT(keys_ticket_key(&c, &s.request, 2, 1, again), ERR_CONFLICT);
+	CHECK_INT(keys_ticket_key(&c, &s.request, 0, 0, again), ERR_INVALID);
+	/* The same keys after a restart. */
+	CHECK_INT(stop_keyd(SIGKILL), SIGKILL);
+	CHECK(try_start_keyd());
+	CHECK_INT(keys_ticket_key(&c, &s.request, 3, 1, again), 0);
+	CHECK_INT(memcmp(third, again, sizeof third), 0);
+	sample_free(&s);
+	end_keyd(&c);
+}
+
+/* Whoever may ask for keys, and is not root, does not learn how approvals are made. */
+TEST_KEYD(the_key_of_proofs_is_for_root_alone, "KEY-4,SEC-7")
+{
+	uint8_t key[KEYS_TICKET_KEY_SIZE];
+	struct keys_client c;
+	int status = -1;
+	pid_t pid;
+
+	begin_keyd(&c);
+	pid = fork();
+	if (pid == 0) {
+		struct uuid request = uuid_new();
+		struct keys_client other;
+		struct keys_status s;
+
+		if (setgid(1) < 0 || setuid(1) < 0)          /* daemon, who is allowed */
+			_exit(9);
+		keys_client_init(&other, socket_path, PATIENCE_MS);
+		_exit(keys_status(&other, &s) != 0 ? 8 : -keys_ticket_key(&other, &request, 1, 0, key));
+	}
+	waitpid(pid, &status, 0);
+	CHECK_INT(WEXITSTATUS(status), -ERR_FORBIDDEN);
+	end_keyd(&c);
+}
+
+TEST_MAIN
