@@ -173,7 +173,7 @@ int device_get(struct db *db, const struct uuid *id, json_t **out)
 
 int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description)
 {
-	static const struct rename what = { "select name, description, provider_device from device where id = $1 for update",
+	static const struct rename what = { "select name, description, provider_device from device where id = $1 for no key update",
 		"update device set name = $2, description = $3, changed = now() where id = $1", "device", AUDIT_DEVICE_CHANGED };
 
 	return rename_row(db, &what, id, name, description);

@@ -129,7 +129,7 @@ int device_clone_begin(struct db *db, const struct uuid *id, const struct uuid *
 		" from device d join device s on s.tenant = d.tenant and s.id = $2 and s.id <> d.id and s.raid is null and s.kind <> '" DEVICE_KIND_RAID "' left join device_key k on k.tenant = s.tenant"
 		" and k.device = s.id and " MADE " = (d.token_device, d.token_version)"
 		" and d.token_account = d.tenant join tenant t on t.id = d.tenant where d.id = $1"
-		" for update of d", DB_ARGS(db_uuid_arg(id), db_uuid_arg(source)));
+		" for no key update of d", DB_ARGS(db_uuid_arg(id), db_uuid_arg(source)));
 
 	if (rc < 0)
 		return rc;

@@ -93,7 +93,7 @@ int device_allow_release(struct db *db, const struct uuid *id, const char *relea
 {
 	struct device d = { 0 };
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select 1 from device where id = $1 for update", DB_ARGS(db_uuid_arg(id)));
+	int rc = db_query_row(db, &r, "select 1 from device where id = $1 for no key update", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
@@ -118,7 +118,7 @@ static int read_release(struct db *db, const struct uuid *id, const char **out)
 {
 	static const char *const releases[] = { "hand-over", "decrypt" };
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select release from device where id = $1 for update", DB_ARGS(db_uuid_arg(id)));
+	int rc = db_query_row(db, &r, "select release from device where id = $1 for no key update", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;

@@ -22,7 +22,7 @@ enum { HELD_STATUS, HELD_NAME, HELD_SYSTEM, HELD_LUKS, HELD_VERSION, HELD_INSTAN
 static int hold(struct db *db, const struct uuid *id, struct held *h)
 {
 	int rc = db_query_row(db, &h->r, "select status, coalesce(nullif(name, ''), provider_device), is_system, luks_uuid,"
-		" key_version, instance, kind, raid from device where id = $1 for update", DB_ARGS(db_uuid_arg(id)));
+		" key_version, instance, kind, raid from device where id = $1 for no key update", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
@@ -59,7 +59,7 @@ static int hold_alone(struct db *db, const struct uuid *id, struct held *h)
 static int hold_agents(struct db *db, const struct uuid *id, struct held *h)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select 1 from device where id = (select raid from device where id = $1) for update",
+	int rc = db_query(db, &r, "select 1 from device where id = (select raid from device where id = $1) for no key update",
 		DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)

@@ -171,7 +171,7 @@ static int keep_changes(struct db *db, const struct uuid *instance, const json_t
 static int last_values(struct db *db, const struct uuid *instance, json_t **out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select facts -> 'agent' -> 'values' from instance where id = $1 for update",
+	int rc = db_query_row(db, &r, "select facts -> 'agent' -> 'values' from instance where id = $1 for no key update",
 		DB_ARGS(db_uuid_arg(instance)));
 
 	if (rc < 0)

@@ -82,7 +82,7 @@ int heartbeat_write(struct db *db, const struct heartbeat *beats, size_t count)
 
 	if (rc == 0)
 		rc = db_queue(db, GIVEN ", held as (select a.tenant, a.id from agent a join given g on g.agent = a.id order by a.id"
-			" for update of a) update agent a set last_heartbeat = greatest(a.last_heartbeat, g.at),"
+			" for no key update of a) update agent a set last_heartbeat = greatest(a.last_heartbeat, g.at),"
 			" version = coalesce(g.version, a.version), log_level = coalesce(g.log_level, a.log_level),"
 			" address = coalesce(g.address, a.address) from given g, held h where a.tenant = h.tenant and a.id = h.id"
 			" and a.id = g.agent", DB_ARGS(db_json_arg(given)));
@@ -91,7 +91,7 @@ int heartbeat_write(struct db *db, const struct heartbeat *beats, size_t count)
 	if (rc == 0)
 		rc = db_query(db, &r, GIVEN ", held as (select i.tenant, i.id, i.state as former, g.at from given g join agent a"
 			" on a.id = g.agent and a.state = 'active' join instance i on i.tenant = a.tenant and i.id = a.instance order by i.id"
-			" for update of i), changed as (update instance i set last_seen = greatest(i.last_seen, h.at), state = 'running'"
+			" for no key update of i), changed as (update instance i set last_seen = greatest(i.last_seen, h.at), state = 'running'"
 			" from held h where i.tenant = h.tenant and i.id = h.id returning i.id, i.host_name, h.former)"
 			" select id, host_name from changed where former = 'missing'", DB_ARGS(db_json_arg(given)));
 	if (rc == 0)

@@ -39,7 +39,7 @@ int image_get(struct db *db, const struct uuid *id, json_t **out)
 
 int image_change(struct db *db, const struct uuid *id, const char *name, const char *description)
 {
-	static const struct rename what = { "select name, description, provider_image from image where id = $1 for update",
+	static const struct rename what = { "select name, description, provider_image from image where id = $1 for no key update",
 		"update image set name = $2, description = $3 where id = $1", "image", AUDIT_IMAGE_CHANGED };
 
 	return rename_row(db, &what, id, name, description);

@@ -128,7 +128,7 @@ static int change_all(struct db *db, const char *sql, clock_us before, int limit
 }
 
 /* What is chosen is locked: one that is heard meanwhile is left. */
-#define SOME(where) " where id in (select id from instance where " where " order by last_seen limit $2 for update skip locked)"
+#define SOME(where) " where id in (select id from instance where " where " order by last_seen limit $2 for no key update skip locked)"
 
 int instance_find_missing(struct db *db, clock_us before, int limit)
 {

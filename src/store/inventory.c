@@ -191,7 +191,7 @@ static int lose_devices(struct db *db, const struct uuid *instance, const struct
 	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, " DEVICE_POOLS " from device d"
 		" join policy p on p.tenant = d.tenant and p.id = d.policy where d.instance = $1 and d.provider = $2"
 		" and d.status <> 'undetected' and d.kind <> '" DEVICE_KIND_RAID "' and d.provider_device not in"
-		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by d.id for update of d",
+		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by d.id for no key update of d",
 		DB_ARGS(db_uuid_arg(instance), db_text_arg(inv->provider), db_json_arg(devices)));
 
 	if (rc < 0)

@@ -186,7 +186,7 @@ int policy_create(struct db *db, const struct uuid *id, const json_t *document, 
 int policy_lock(struct db *db, const struct uuid *id, json_t **row)
 {
 	return db_get_row(db, row, "select p.name, p.version, p.is_default, " POLICY_NAMED("policy_document(p)") " as document"
-		" from policy p where p.id = $1 for update of p", DB_ARGS(db_uuid_arg(id)));
+		" from policy p where p.id = $1 for no key update of p", DB_ARGS(db_uuid_arg(id)));
 }
 
 int policy_lock_editable(struct db *db, const struct uuid *id, json_t **row)

@@ -65,7 +65,7 @@ static int check_members(struct db *db, const struct uuid *id, const struct raid
 	if (d->count < RAID_MEMBERS_MIN || d->count > RAID_MEMBERS_MAX)
 		return err_set(ERR_INVALID, "a RAID has %d to %d members", RAID_MEMBERS_MIN, RAID_MEMBERS_MAX);
 	rc = db_query(db, &r, "select 1 from device where id in (select x::uuid from json_array_elements_text($1) x) and kind <> '"
-		DEVICE_KIND_RAID "' order by id for update", DB_ARGS(db_json_arg(ids)));
+		DEVICE_KIND_RAID "' order by id for no key update", DB_ARGS(db_json_arg(ids)));
 	if (rc < 0)
 		return rc;
 	if (db_rows(r) != d->count)
@@ -196,7 +196,7 @@ static int hold_changeable(struct db *db, const struct uuid *id, struct device *
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select " DEVICE_COLUMNS " from device d where d.id = $1 and d.kind = '" DEVICE_KIND_RAID
-		"' for update", DB_ARGS(db_uuid_arg(id)));
+		"' for no key update", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;

@@ -50,7 +50,7 @@ int rotation_want(struct db *db, const struct uuid *device)
 	struct db_result *r;
 	int fresh = 0, rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, d.key_created is not null,"
 		" d.release, d.instance, exists (select 1 from rotation x where x.tenant = d.tenant and x.device = d.id and x.finished is null)"
-		" from device d where (d.id = $1 and d.kind <> '" DEVICE_KIND_RAID "') or d.raid = $1 order by d.raid_index, d.id for update of d",
+		" from device d where (d.id = $1 and d.kind <> '" DEVICE_KIND_RAID "') or d.raid = $1 order by d.raid_index, d.id for no key update of d",
 		DB_ARGS(db_uuid_arg(device)));
 
 	if (rc < 0)

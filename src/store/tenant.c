@@ -24,7 +24,7 @@ int tenant_create(struct db *db, const struct uuid *id, const char *slug, const 
 int tenant_rename(struct db *db, const struct uuid *id, const char *name)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "update tenant t set name = $2 from (select name from tenant where id = $1 for update) old"
+	int rc = db_query_row(db, &r, "update tenant t set name = $2 from (select name from tenant where id = $1 for no key update) old"
 		" where t.id = $1 returning old.name", DB_ARGS(db_uuid_arg(id), db_text_arg(name)));
 
 	if (rc < 0)
@@ -76,7 +76,7 @@ int tenant_set_state(struct db *db, const struct uuid *id, const char *state, co
 
 	if (db_tenant(db))
 		return err_set(ERR_FORBIDDEN, "a tenant's state is the operator's to set");
-	rc = db_query_row(db, &r, "select state, name from tenant where id = $1 for update", DB_ARGS(db_uuid_arg(id)));
+	rc = db_query_row(db, &r, "select state, name from tenant where id = $1 for no key update", DB_ARGS(db_uuid_arg(id)));
 	if (rc < 0)
 		return rc;
 	while (i < ARRAY_LEN(steps) && (strcmp(steps[i].from, db_text(r, 0, 0)) != 0 || strcmp(steps[i].to, state) != 0))
@@ -184,7 +184,7 @@ int tenant_key(struct db *db, struct buf *wrapped)
 int tenant_change_settings(struct db *db, const char *time_zone, const json_t *patch)
 {
 	json_t *before, *after, *detail;
-	int rc = db_get_row(db, &before, "select time_zone, settings from tenant where id = current_tenant() for update", DB_NONE);
+	int rc = db_get_row(db, &before, "select time_zone, settings from tenant where id = current_tenant() for no key update", DB_NONE);
 
 	if (rc < 0)
 		return rc;

@@ -213,6 +213,12 @@ TEST(lists_of_machines, "RUN-1,IMG-1,DEV-1,TEN-4")
 	finish(db);
 }
 
+/* As the foreign key of a request that is made does. */
+static int refer_to(struct db *db, const struct uuid *instance)
+{
+	return db_run(db, "select from instance where id = $1 for key share nowait", DB_ARGS(db_uuid_arg(instance)));
+}
+
 TEST(heartbeats_and_missing_instances, "RUN-7,AGT-5")
 {
 	struct uuid tenant = make_tenant("beats"), device, id;
@@ -240,7 +246,11 @@ TEST(heartbeats_and_missing_instances, "RUN-7,AGT-5")
 	db_result_free(r);
 	finish(db);
 	CHECK_INT(ALONE("keyward_jobs", &tenant, instance_find_missing(one, now - CLOCK_MINUTE, 100)), 0);
-	CHECK_INT(ALONE("keyward_jobs", &tenant, instance_find_missing(one, now + CLOCK_MINUTE, 100)), 1);
+	db = as("keyward_jobs", &tenant);
+	CHECK_INT(instance_find_missing(db, now + CLOCK_MINUTE, 100), 1);
+	/* Whoever locked it against that would wait for us, and we for him. */
+	CHECK_INT(ALONE("keyward_agent", &tenant, refer_to(one, &m.instance)), 1);
+	finish(db);
 	CHECK_INT(logged(&tenant, "instance.missing"), 1);
 	/* What it had open counts as closed. */
 	CHECK_INT(status_of(&m, "vol-1"), DEVICE_ENCRYPTED);
