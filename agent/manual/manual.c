@@ -1,7 +1,7 @@
 /* manual.c - run while building: turns the tables of options, settings, exit codes and batch keys into manual pages and completion.
  *
  *     manual page TEMPLATE        TEMPLATE with its lines @...@ replaced
- *     manual bash | zsh           completion for both programs of the guest
+ *     manual bash | zsh           completion for the programs of the guest
  *     manual names PROGRAM        its options, one a line: for tests
  *     manual table PROGRAM        the same as in docs/agent.md, which a test holds to it */
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include "agent/batch.h"
 #include "agent/daemon.h"
 #include "agent/host.h"
+#include "agent/keytool.h"
 #include "agent/tool.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -17,7 +18,7 @@
 
 #define TEMPLATE_MAX 65536
 
-static const struct option_table *const programs[] = { &tool_table, &daemon_table };
+static const struct option_table *const programs[] = { &tool_table, &daemon_table, &keytool_table };
 
 static const struct option_table *program(const char *name)
 {
@@ -194,7 +195,7 @@ static void bash_function(const struct option_table *t)
 
 static void bash(void)
 {
-	printf("# Completion for keyward-config and keyward-agent, made from their tables of options.\n"
+	printf("# Completion for the programs of the guest, made from their tables of options.\n"
 		"_keyward_paths() {\n\tcompopt -o filenames 2>/dev/null\n"
 		"\tmapfile -t COMPREPLY < <(compgen \"$1\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n}\n");
 	for (size_t i = 0; i < ARRAY_LEN(programs); i++)
@@ -236,7 +237,7 @@ static void zsh_row(const struct option_row *r)
 
 static void zsh(void)
 {
-	printf("#compdef keyward-config keyward-agent\n# Made from their tables of options.\ncase $service in\n");
+	printf("#compdef keyward-config keyward-agent keyward-keytool\n# Made from their tables of options.\ncase $service in\n");
 	for (size_t p = 0; p < ARRAY_LEN(programs); p++) {
 		printf("%s)\n\t_arguments -s \\\n", programs[p]->program);
 		for (size_t i = 0; i < programs[p]->count; i++)

@@ -222,6 +222,9 @@ int device_page(struct call *c)
 		set_page(c, row, state);
 		rc = device_notices(c, &id, row);
 	}
+	if (rc == 0) {
+		rc = destruction_member(c, &id, row, state);
+	}
 	if (rc == 0)
 		rc = device_rotation_member(c, &id, row);
 	if (rc == 0)

@@ -224,13 +224,12 @@ static int choose(struct call *c, const struct uuid *one, json_t **ids)
 
 	if (one == NULL && is_all(c))
 		return export_choose(c->db, &q, ids);
-	*ids = json_array();
-	for (size_t i = 0; i < (one ? 1 : call_count(c, "device")); i++) {
-		struct uuid id = one ? *one : call_uuid_at(c, "device", i);
-
-		uuid_text(&id, text);
-		json_array_append_new(*ids, json_string(text));
+	if (one == NULL) {
+		*ids = list_ticked(c, "device");
+		return 0;
 	}
+	uuid_text(one, text);
+	*ids = json_pack("[s]", text);
 	return 0;
 }
 

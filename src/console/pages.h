@@ -177,6 +177,15 @@ int policy_export(struct call *c), policy_import_page(struct call *c), policy_im
 int policy_create_run(struct call *c), policy_change_run(struct call *c), policy_members_run(struct call *c);
 extern const struct route_param policy_import_fields[], policy_members_fields[];
 
+/* destruction.c */
+int destruction_ask_page(struct call *c), destruction_ask_run(struct call *c), destructions_page(struct call *c), destructions_csv(struct call *c);
+int destruction_confirm_page(struct call *c), destruction_confirm_run(struct call *c), destruction_cancel_page(struct call *c),
+	destruction_cancel_run(struct call *c), destruction_rule_save(struct call *c);
+extern const struct route_param destruction_ask_fields[], destructions_query[], destruction_confirm_fields[], destruction_cancel_fields[],
+	destruction_rule_fields[];
+/* Members `destruction` of a device's page (what waits for it, or null) and can.destroy. */
+int destruction_member(struct call *c, const struct uuid *device, const json_t *row, enum device_state state);
+
 /* export.c */
 int export_page(struct call *c), export_run(struct call *c), export_one_page(struct call *c), export_one_run(struct call *c);
 extern const struct route_param export_query[], export_fields[], export_one_fields[];

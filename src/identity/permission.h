@@ -14,6 +14,7 @@
 	X(DEVICES_VIEW, "devices.view", "See devices",                                   1, 1, 0, 1, 1) \
 	X(DEVICES_EDIT, "devices.edit", "Configure, encrypt and unconfigure devices",    1, 0, 0, 0, 0) \
 	X(KEYS_MANAGE, "keys.manage", "Set key size and cipher, rotate and destroy keys", 0, 1, 0, 0, 0) \
+	X(KEYS_DESTRUCTION, "keys.destruction", "Confirm and cancel the destruction of keys", 1, 1, 0, 0, 0) \
 	X(DEVICES_RELEASE, "devices.release", "Hand volumes over to their owner; decrypt them", 1, 1, 0, 0, 0) \
 	X(KEYS_EXPORT, "keys.export", "Export keys",                                     0, 1, 0, 0, 0) \
 	X(POLICIES_VIEW, "policies.view", "See policies",                                1, 1, 0, 1, 1) \

@@ -6,6 +6,7 @@
 #include "jobs/notice.h"
 #include "store/bulk.h"
 #include "store/check.h"
+#include "store/destruction.h"
 #include "store/facts.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
@@ -67,9 +68,15 @@ static int rotate_keys(struct db *db, clock_us now)
 	return rotation_run(db, now, TASK_CHUNK);
 }
 
+static int destroy_keys(struct db *db, clock_us now)
+{
+	return destruction_run(db, now, TASK_CHUNK);
+}
+
 const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
+	{ "destroy keys", 10 * CLOCK_SECOND, 1, destroy_keys, destruction_tenants },
 	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing, missing_tenants },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },

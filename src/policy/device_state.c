@@ -39,6 +39,11 @@ static const struct transition {
 	T(ENCRYPTED, RELEASE, NOT_CONFIGURED),
 	T(IN_USE, RELEASE, NOT_CONFIGURED),
 	T(DECRYPTING, RELEASE, NOT_CONFIGURED),
+	/* A volume that is open then is closed by a revocation, which the server orders in the same moment. */
+	T(ENCRYPTED, DESTROY, NOT_CONFIGURED),
+	T(IN_USE, DESTROY, NOT_CONFIGURED),
+	T(UNDETECTED, DESTROY, UNDETECTED),
+	T(MEMBER_MISSING, DESTROY, NOT_CONFIGURED),
 	/* A device in use whose agent does not list it keeps its key: it is lost once closed or its instance is missing. */
 	T(NOT_CONFIGURED, LOSE, UNDETECTED),
 	T(CONFIGURED, LOSE, UNDETECTED),

@@ -29,6 +29,7 @@
 	X(CLOSE, "close") \
 	X(DECRYPT, "decrypt")                   /* the agent begins to, or begins again */ \
 	X(RELEASE, "release")                   /* the volume is the owner's alone now, with his own key or in clear */ \
+	X(DESTROY, "lose its keys")             /* for good, on a person's wish (KEY-7) */ \
 	X(LOSE, "lose")                         /* no longer in the published inventory */ \
 	X(FIND_BARE, "find-bare")               /* back, never configured */ \
 	X(FIND_CONFIGURED, "find-configured")   /* back, configured, without a key */ \

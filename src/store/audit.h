@@ -116,6 +116,10 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_OLD_REMOVED, "key.old-removed", KEY, "Former device key no longer opens the volume") \
 	X(KEY_BOTH_GIVEN, "key.both-given", KEY, "Both keys given while a rotation is under way") \
 	X(KEY_AGE, "key.age", KEY, "Maximum key age changed") \
+	X(KEY_DESTROY, "key.destroy", KEY, "Destruction of device keys asked for") \
+	X(KEY_DESTROY_CONFIRMED, "key.destroy-confirmed", KEY, "Destruction of device keys confirmed") \
+	X(KEY_DESTROY_CANCELLED, "key.destroy-cancelled", KEY, "Destruction of device keys cancelled") \
+	X(KEY_DESTROY_RULE, "key.destroy-rule", KEY, "Rule for the destruction of keys changed") \
 	X(KEY_EXPORT, "key.export", KEY, "Keys exported") \
 	X(KEY_EXPORTED, "key.exported", KEY, "Device key exported") \
 	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \

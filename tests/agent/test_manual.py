@@ -8,8 +8,8 @@ from fixtures import ROOT
 
 AGENT = ROOT / "build" / "sanitize" / "agent"
 MANUAL = AGENT / "manual"
-PROGRAMS = ("keyward-config", "keyward-agent")
-PAGES = ("keyward-config.8", "keyward-agent.8", "keyward-agent.conf.5")
+PROGRAMS = ("keyward-config", "keyward-agent", "keyward-keytool")
+PAGES = ("keyward-config.8", "keyward-agent.8", "keyward-agent.conf.5", "keyward-keytool.8")
 QUIET = {"ASAN_OPTIONS": "detect_leaks=0", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 

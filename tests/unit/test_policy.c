@@ -62,7 +62,7 @@ TEST(a_decision_holds_only_for_the_same_question, "RUN-2,KEY-4")
 	CHECK(!request_holds(&a));
 }
 
-TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-4,DEV-5,DEV-6,DEV-7,RAID-1,VOL-7")
+TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-4,DEV-5,DEV-6,DEV-7,RAID-1,VOL-7,KEY-7")
 {
 	static const char *const legal[] = { "not-configured configure configured", "configured configure configured",
 		"encryption-error configure configured", "configured unconfigure not-configured", "encrypted unconfigure not-configured",
@@ -80,7 +80,8 @@ TEST(device_transitions_in_full, "DEV-2,DEV-3,DEV-4,DEV-5,DEV-6,DEV-7,RAID-1,VOL
 		"undetected find-bare not-configured", "undetected find-configured configured", "undetected find-encrypted encrypted",
 		"configured lose-member device-missing", "encryption-pending lose-member device-missing",
 		"encrypted lose-member device-missing", "encryption-error lose-member device-missing",
-		"device-missing find-configured configured", "device-missing find-encrypted encrypted" };
+		"encrypted lose its keys not-configured", "in-use lose its keys not-configured",
+		"undetected lose its keys undetected", "device-missing lose its keys not-configured", "device-missing find-configured configured", "device-missing find-encrypted encrypted" };
 	size_t found = 0;
 
 	for (int s = 0; s < DEVICE_STATE_COUNT; s++) {

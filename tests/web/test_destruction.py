@@ -1,0 +1,181 @@
+"""Destruction of keys: asked for, confirmed by somebody else, cancelled, carried out by jobd; what is refused at each step."""
+import uuid
+
+from fixtures import fixture
+from mailsink import NAME, Sink
+from stack.process import wait_until
+from test_agent_pool import Machine, provision
+from test_pipeline import World, count, run
+from web import Client, database, make_operator, make_user
+
+SECONDS = 120
+
+
+class Destroyer(World):
+    def __init__(self, server):
+        super().__init__(server)
+        self.security = make_user(server, self.tenant, "security-administrator")
+        self.other = make_user(server, self.tenant, "security-administrator")
+        self.machine = Machine(server, self.tenant, "native")
+        run(server, "update policy set on_match = 'approve', rules = %s where tenant = %s and is_default",
+            '[{"type": "os.system", "conditions": [{"operator": "equals", "value": "linux"}]}]', self.tenant)
+
+    def device(self):
+        name = "disk-" + uuid.uuid4().hex[:8]
+        provision(self.it, self.machine, self.tenant, name)
+        return name, str(count(self.it, "select id from device where tenant = %s and provider_device = %s", self.tenant, name))
+
+    def waiting(self, device):
+        return str(count(self.it, "select id from destruction where device = %s and state = 'waiting'", device))
+
+    def due(self, device):
+        run(self.it, "update destruction set due = now() - interval '1 second' where device = %s", device)
+
+    def keys(self, device):
+        return count(self.it, "select count(*) from device_key where device = %s", device)
+
+
+@fixture("file")
+def world(server):
+    return Destroyer(server)
+
+
+def ask(c, name, device, **changes):
+    return c.post(f"/devices/{device}/destroy", **{"typed": name, "comment": "the customer has left", **changes})
+
+
+def test_two_people_a_waiting_period_and_then_it_is_gone(server, world):
+    # covers: KEY-7, DEV-2, ROL-2, LOG-2
+    name, device = world.device()
+    given = world.machine.want(name)
+    assert given["status"] == "delivered", given
+    assert world.machine.say(type="opened", request=given["request"], device=name)["type"] == "opened"
+    c, other = world.console(world.security), world.console(world.other)
+    assert f'href="/devices/{device}/destroy"' in c.get(f"/devices/{device}").text
+    page = c.get(f"/devices/{device}/destroy")
+    assert page.status == 200 and "Its volume is open now" in page.text and "Days until it is done: 7" in page.text
+    assert ask(c, name, device, typed="something else").status == 422
+    assert ask(c, name, device).status == 303
+    assert ask(c, name, device).status == 409
+    page = c.get(f"/devices/{device}").text
+    assert "going to be destroyed" in page and "in 6 days" in page or "in 7 days" in page, page
+    assert f"/devices/{device}/destroy" not in page
+    id = world.waiting(device)
+    # Nobody confirms what he has asked for: not by the page, nor by the database.
+    assert f"/destructions/{id}/confirm" not in c.get("/destructions").text
+    assert c.post(f"/destructions/{id}/confirm", typed=name).status == 403
+    try:
+        run(server, "update destruction set confirmed = now(), confirmed_by = asked_by, confirmed_by_name = 'x' where id = %s", id)
+        raise AssertionError("the database lets one confirm his own")
+    except Exception as e:
+        assert "check" in str(e).lower(), e
+    # Due but unconfirmed: nothing happens. Keys are released as ever.
+    world.due(device)
+    run(server, "update destruction set due = now() + interval '1 day' where id = %s", id)
+    assert world.keys(device) == 1
+    assert f"/destructions/{id}/confirm" in other.get("/destructions").text
+    assert other.post(f"/destructions/{id}/confirm", typed="wrong").status == 422
+    assert other.post(f"/destructions/{id}/confirm", typed=name).status == 303
+    assert other.post(f"/destructions/{id}/confirm", typed=name).status == 409
+    assert count(server, "select status from device where id = %s", device) == "in-use" and world.keys(device) == 1
+    world.due(device)
+    wait_until(lambda: world.keys(device) == 0, SECONDS, "the keys are still there")
+    wait_until(lambda: count(server, "select state from destruction where id = %s", id) == "done", SECONDS, "it is not done")
+    assert count(server, "select status from device where id = %s", device) == "not-configured"
+    assert count(server, "select keys from destruction where id = %s", id) == 1
+    assert count(server, "select status from key_request where id = %s", str(uuid.UUID(given["request"]))) == "revoking"
+    # The agent closes it; its key is gone for good, and so is what the page offers.
+    assert world.machine.want(name)["status"] != "delivered"
+    page = c.get(f"/devices/{device}").text
+    assert "No key yet" in page and f"/devices/{device}/destroy" not in page
+    with database(server).cursor() as q:
+        q.execute("select event from audit_entry where object_id = %s and event like 'key.destroy%%' order by seq", (device,))
+        assert [r[0] for r in q.fetchall()] == ["key.destroy", "key.destroy-confirmed", "key.destroyed"]
+    rows = c.api("/destructions").json["list"]["rows"]
+    assert [r["state"] for r in rows if r["id"] == id] == ["done"]
+
+
+def test_it_is_cancelled_by_an_account_administrator(server, world):
+    # covers: KEY-7, ROL-1
+    name, device = world.device()
+    c, admin = world.console(world.security), world.console()
+    assert ask(admin, name, device).status == 403
+    assert ask(c, name, device).status == 303
+    id = world.waiting(device)
+    assert f"/destructions/{id}/cancel" in admin.get(f"/devices/{device}").text
+    assert admin.post(f"/destructions/{id}/cancel", comment="they are back").status == 303
+    assert admin.post(f"/destructions/{id}/cancel").status == 409 and admin.post(f"/destructions/{id}/confirm", typed=name).status == 409
+    world.due(device)
+    assert world.keys(device) == 1 and "going to be destroyed" not in c.get(f"/devices/{device}").text
+    for role in ("auditor", "key-approver"):
+        reader = world.console(make_user(server, world.tenant, role))
+        assert ask(reader, name, device).status == 403 and reader.post(f"/destructions/{id}/cancel").status == 403
+        assert reader.get("/destructions").status == 200
+    # It can be asked for again.
+    assert ask(c, name, device).status == 303
+    # A device that is unconfigured meanwhile gets its next keys in peace.
+    assert admin.post(f"/devices/{device}/unconfigure", typed=name).status == 303
+    assert count(server, "select count(*) from destruction where device = %s and state = 'waiting'", device) == 0
+
+
+def test_the_rule_is_the_accounts(server, world):
+    # covers: KEY-7, WEB-3
+    admin, c = world.console(), world.console(world.security)
+    assert c.post("/destructions/rule", days="1", people="1").status == 403
+    assert admin.post("/destructions/rule", days="0", people="1").status == 422
+    assert admin.post("/destructions/rule", days="3", people="1").status == 303
+    assert admin.api("/destructions").json["rule"] == {"days": 3, "people": 1}
+    assert count(server, "select count(*) from audit_entry where tenant = %s and event = 'key.destroy-rule'", world.tenant) == 1
+    name, device = world.device()
+    assert ask(c, name, device).status == 303
+    assert world.console(world.other).post(f"/destructions/{world.waiting(device)}/confirm", typed=name).status == 409
+    world.due(device)
+    wait_until(lambda: world.keys(device) == 0, SECONDS, "the keys are still there")
+    assert admin.post("/destructions/rule", days="7", people="2").status == 303
+
+
+def test_only_where_there_is_something_to_destroy(server, world):
+    # covers: KEY-7, DEV-2
+    c = world.console(world.security)
+    name, device = world.device()
+    for status in ("not-configured", "configured", "encryption-pending", "encrypting", "decrypting", "encryption-error"):
+        run(server, "update device set status = %s where id = %s", status, device)
+        assert ask(c, name, device).status == 409 and c.get(f"/devices/{device}/destroy").status == 409, status
+    run(server, "update device set status = 'undetected' where id = %s", device)
+    assert ask(c, name, device).status == 303
+    run(server, "update destruction set people = 1, due = now() where device = %s", device)
+    wait_until(lambda: world.keys(device) == 0, SECONDS, "the keys of a lost device are still there")
+    assert count(server, "select status from device where id = %s", device) == "undetected"
+    assert c.post(f"/devices/{uuid.uuid4()}/destroy", typed="x").status == 404
+
+
+def test_jobd_destroys_nothing_that_nobody_asked_for(server, world):
+    # covers: KEY-7, KEY-4
+    import psycopg2
+    name, device = world.device()
+    c = world.console(world.security)
+    assert ask(c, name, device).status == 303
+    with psycopg2.connect(server.conninfo("keyward_jobs")) as jobs:
+        for sql in ("select destruction_carry_out(%s, 'not-configured')", "update destruction set due = now() where id = %s",
+                    "delete from device_key where device = (select device from destruction where id = %s)"):
+            with jobs.cursor() as q:
+                q.execute("select set_config('keyward.tenant', %s, true)", (str(world.tenant),))
+                try:
+                    q.execute(sql, (world.waiting(device),))
+                    raise AssertionError(sql)
+                except psycopg2.errors.InsufficientPrivilege:
+                    jobs.rollback()
+    assert world.keys(device) == 1
+
+
+def test_administrators_are_told(server, world, folder):
+    # covers: KEY-7, NTF-2
+    operator = Client(server, "central")
+    assert operator.sign_in(make_operator(server, "system-operator")).status == 303
+    with Sink(server, folder) as sink:
+        assert operator.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "",
+                                      "password": ""}).status == 200
+        name, device = world.device()
+        assert ask(world.console(world.security), name, device).status == 303
+        mail = sink.wait(world.user, "Destruction of keys asked for")
+        assert device in mail.text and f"By: {world.security}" in mail.text and "the customer has left" in mail.text, mail.text
