@@ -39,7 +39,6 @@ DEFINERS = {
     "rotation_tenants": {"keyward_jobs"},
     "destruction_tenants": {"keyward_jobs"},
     "destruction_carry_out": {"keyward_jobs"},
-    "destruction_rule_now": {"keyward_console"},
     "destruction_void": set(),
     "device_key_used": set(),
     "ticket_generation": {"keyward_central"},
