@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "agent/sealed.h"
+#include "base/exported.h"
 #include "base/mem.h"
 #include "keys/cache.h"
 #include "test_keys.h"
@@ -42,6 +43,23 @@ static int seal_cold(struct keys_client *c, unsigned turn)
 	int rc = sample_seal(c, s, recipient, &jwe);
 
 	buf_free(&jwe);
+	return rc;
+}
+
+/* One key of an export, under an export key that the caller has derived. */
+static int export_one(struct keys_client *c, unsigned turn)
+{
+	static const uint8_t fields[600];
+	struct sample *s = &samples[turn % 8];
+	struct secret *key = secret_new(EXPORTED_KEY_SIZE);
+	struct buf context = BUF_INIT, sealed = BUF_INIT;
+	int rc;
+
+	buf_add(&context, fields, sizeof fields);
+	rc = keys_device_export(c, &s->request, &s->named, view(&s->wrapped_device), key, &context, &sealed);
+	buf_free(&context);
+	buf_free(&sealed);
+	secret_free(key);
 	return rc;
 }
 
@@ -142,6 +160,7 @@ int main(int argc, char **argv)
 		sample_make(&samples[i], &c);
 	limit = measure_limit();
 	report("limit: P-256 key and agreement, one thread", limit, limit);
+	report("keys of an export", measure(export_one), limit);
 	report("seal, tenant key at hand", measure(seal_warm), limit);
 	report("seal, tenant key unwrapped each time", measure(seal_cold), limit);
 	report("sign a session", measure(sign), limit);

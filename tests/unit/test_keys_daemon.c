@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "agent/sealed.h"
+#include "base/exported.h"
 #include "base/mem.h"
 #include "keys/message.h"
 
@@ -709,3 +710,35 @@ TEST_KEYD(a_keyd_that_hangs_is_a_timeout_and_no_late_answer_counts, "SEC-7")
 }
 
 TEST_MAIN
+
+TEST_KEYD(exported_keys_are_bound_to_their_device_and_fields, "KEY-5,KEY-1")
+{
+	struct keys_client c;
+	struct sample s, t;
+	struct secret *key = secret_random(EXPORTED_KEY_SIZE);
+	struct buf fields = BUF_INIT, sealed = BUF_INIT, again = BUF_INIT;
+	struct keys_device n;
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	sample_make(&t, &c);
+	buf_puts(&fields, "fields");
+	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&s.wrapped_device), key, &fields, &sealed), 0);
+	CHECK_INT(sealed.len, EXPORTED_OVERHEAD + KEYS_DEVICE_KEY_SIZE);
+	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&s.wrapped_device), key, &fields, &again), 0);
+	CHECK(again.len == sealed.len && memcmp(again.data, sealed.data, sealed.len) != 0);
+	n = s.named, n.version = 2;
+	CHECK_INT(keys_device_export(&c, &s.request, &n, view(&s.wrapped_device), key, &fields, &again), ERR_TAMPERED);
+	n = s.named, n.device = t.device;
+	CHECK_INT(keys_device_export(&c, &s.request, &n, view(&s.wrapped_device), key, &fields, &again), ERR_TAMPERED);
+	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&t.wrapped_device), key, &fields, &again), ERR_TAMPERED);
+	buf_extend(&fields, EXPORTED_FIELDS_MAX);
+	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&s.wrapped_device), key, &fields, &again), ERR_TOO_LARGE);
+	buf_free(&fields);
+	buf_free(&sealed);
+	buf_free(&again);
+	secret_free(key);
+	sample_free(&s);
+	sample_free(&t);
+	end_keyd(&c);
+}

@@ -140,6 +140,21 @@ def test_what_is_refused(server, world):
     assert entries(world, "key.exported") == logged
 
 
+def test_more_than_fit_into_one_export_are_refused_before_anything_is_done(server):
+    # covers: KEY-5, SEC-5
+    many = World(server)
+    with database(server).cursor() as q:
+        q.execute("insert into device (tenant, id, provider, provider_device, policy, status) select p.tenant, gen_random_uuid(), 'native', 'd' || n,"
+                  " p.id, 'encrypted' from policy p, generate_series(1, 1001) n where p.tenant = %s and p.is_default", (many.tenant,))
+    c = many.console(make_user(server, many.tenant, "security-administrator"))
+    a = export(c, "/devices/export", scope="all", search="")
+    assert a.status == 409 and "At most 1,000 keys" in a.text, a
+    # Without a key each is refused, and so is all of them: nothing is left out.
+    a = export(c, "/devices/export", scope="all", search="d7")
+    assert a.status == 409 and "has no key here" in a.text.replace("\n", " "), a
+    assert not entries(many, "key.exported") and not entries(many, "key.export")
+
+
 def test_five_wrong_passwords_lock_as_at_sign_in(server, world):
     # covers: KEY-5, IDN-1
     email, device = make_user(server, world.tenant, "security-administrator"), world.device("disk-1")
