@@ -17,6 +17,38 @@ static int show(const char *what, int rc, const char *good)
 	return rc < 0;
 }
 
+/* What it was asked for, by kind; what nobody asked for is left out. */
+static void show_counts(const struct keys_status *s)
+{
+	for (int i = 0; i < s->kinds; i++) {
+		const struct keys_count *k = &s->counts[i];
+
+		if (k->done || k->failed || k->limited)
+			printf("  %-20s %llu done, %llu failed, %llu too many\n", k->name, (unsigned long long)k->done,
+				(unsigned long long)k->failed, (unsigned long long)k->limited);
+	}
+}
+
+/* Without the key of proofs of approval no key goes out. */
+static int show_tickets(struct admin *a)
+{
+	struct db_result *r = NULL;
+	struct db *db;
+	char text[64] = "";
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	if (rc == 0) {
+		rc = db_query_row(db, &r, "select ticket_generation()", DB_NONE);
+		if (rc == 0 && db_is_null(r, 0, 0))
+			rc = err_set(ERR_NOT_FOUND, "no key of proofs of approval: run `keyward tickets`");
+		if (rc == 0)
+			snprintf(text, sizeof text, "well; proofs of generation %lld", (long long)db_int(r, 0, 0));
+		db_result_free(r);
+		admin_end(db, rc);
+	}
+	return show("approvals", rc, text);
+}
+
 static int show_keyd(struct admin *a)
 {
 	struct keys_client keys;
@@ -34,7 +66,10 @@ static int show_keyd(struct admin *a)
 		uuid_text(&status.root, id);
 		snprintf(text, sizeof text, "well; root key %s (%s)", id, status.provider);
 	}
-	return show("key service", rc, text);
+	rc = show("key service", rc, text);
+	if (rc == 0)
+		show_counts(&status);
+	return rc;
 }
 
 static int show_database(struct admin *a, const char *what, enum conf_setting role)
@@ -70,6 +105,7 @@ int admin_status(struct admin *a, int argc, char **argv)
 	bad += show_database(a, "db agent", CONF_DATABASE_AGENT);
 	bad += show_database(a, "db jobs", CONF_DATABASE_JOBS);
 	bad += show_keyd(a);
+	bad += show_tickets(a);
 	bad += show_setup(a);
 	return bad ? err_set(ERR_UNAVAILABLE, "%d of the above %s not well", bad, bad == 1 ? "is" : "are") : 0;
 }

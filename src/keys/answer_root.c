@@ -3,6 +3,23 @@
 
 #include "base/err.h"
 
+static void put_counts(struct act *a)
+{
+	int n = 0;
+
+	while (service_kind(n))
+		n++;
+	wire_put_u8(a->out, (uint8_t)n);
+	for (int i = 0; i < n; i++) {
+		const struct service_count *c = &a->service->counts[i];
+
+		wire_put_string(a->out, service_kind(i));
+		wire_put_u64(a->out, c->done);
+		wire_put_u64(a->out, c->failed);
+		wire_put_u64(a->out, c->limited);
+	}
+}
+
 int answer_status(struct act *a)
 {
 	struct service *s = a->service;
@@ -25,6 +42,7 @@ int answer_status(struct act *a)
 	wire_put_u32(a->out, (uint32_t)cache_count(&s->keys.cache));
 	wire_put_u32(a->out, s->clients);
 	wire_put_u32(a->out, s->ticket_floor);
+	put_counts(a);
 	return 0;
 }
 

@@ -160,6 +160,24 @@ static int check_size(size_t len, size_t max, const char *what)
 	return len > max ? err_set(ERR_TOO_LARGE, "%s of %zu bytes, at most %zu", what, len, max) : 0;
 }
 
+static void get_counts(struct wire_reader *r, struct keys_status *s)
+{
+	int n = wire_get_u8(r);
+
+	if (n > KEYS_KINDS_MAX)
+		r->error = ERR_INVALID;
+	for (int i = 0; r->error == 0 && i < n; i++) {
+		struct keys_count *k = &s->counts[s->kinds++];
+		struct wire_view name = wire_get_bytes(r, sizeof k->name - 1);
+
+		if (name.len)
+			memcpy(k->name, name.data, name.len);
+		k->done = wire_get_u64(r);
+		k->failed = wire_get_u64(r);
+		k->limited = wire_get_u64(r);
+	}
+}
+
 int keys_status(struct keys_client *c, struct keys_status *out)
 {
 	struct uuid id = uuid_new();
@@ -184,6 +202,7 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	s.tenants = wire_get_u32(&r);
 	s.clients = wire_get_u32(&r);
 	s.ticket_generation = wire_get_u32(&r);
+	get_counts(&r, &s);
 	if (wire_end(&r) < 0)
 		return finish(c, err_set(ERR_INTERNAL, "the key service's answer makes no sense"));
 	memcpy(s.provider, name.data, name.len);

@@ -4,6 +4,7 @@
  * request that causes it. Wrapped keys and blobs are opaque bytes for the database; inputs are lent for the call, outputs
  * are written only on success (a struct buf's former content is replaced). Functions return 0 or
  *   ERR_UNAVAILABLE  keyd does not run or has closed the connection      ERR_TIMEOUT   it has not answered in time
+ *   ERR_TOO_MANY     this process' user asks for too many of these (docs/keys.md)
  *   ERR_SEALED       it has no root key                                  ERR_FORBIDDEN this process' user is not allowed
  *   ERR_TAMPERED     a blob is altered, or belongs to another tenant, object, version, purpose or root key
  *   ERR_INVALID, ERR_TOO_LARGE  an argument breaks a limit below         ERR_CRYPTO    a library failed
@@ -40,6 +41,14 @@ struct keys_client {
 	struct buf request, answer;  /* wiped after each call */
 };
 
+#define KEYS_KINDS_MAX 64
+
+/* How often a kind of message was asked for since keyd started. */
+struct keys_count {
+	char name[32];
+	uint64_t done, failed, limited;      /* LIMITED: refused because a user asked too often */
+};
+
 struct keys_status {
 	int sealed;                  /* 1: no root key, everything but status fails with ERR_SEALED */
 	char provider[32];           /* "file", "passphrase" */
@@ -50,6 +59,8 @@ struct keys_status {
 	uint64_t tenant_hits;        /* tenant keys found already unwrapped */
 	uint32_t tenants;            /* unwrapped tenant keys in memory now */
 	uint32_t clients;            /* connections now */
+	struct keys_count counts[KEYS_KINDS_MAX];
+	int kinds;
 	uint32_t ticket_generation;  /* the latest of proofs of approval that it has seen since it started; 0: none */
 };
 

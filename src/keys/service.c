@@ -44,6 +44,41 @@ static const struct message {
 #undef X
 };
 
+_Static_assert(ARRAY_LEN(messages) <= LIMIT_KINDS, "each kind has its limit and its count");
+
+/* How often one user may ask for one kind. A storm of 2,000 releases a second passes, with a reserve; what people cause by hand is rare. */
+static const struct {
+	enum message_type type;
+	struct limit_rate rate;
+} rates[] = {
+	{ MESSAGE_device_seal, { 5000, 20000 } },
+	{ MESSAGE_credentials_seal, { 2000, 5000 } },
+	{ MESSAGE_identity_sign, { 5000, 20000 } },          /* sessions of agents */
+	{ MESSAGE_reveal, { 1000, 5000 } },                  /* enrolments; settings of tenants */
+	{ MESSAGE_system_reveal, { 100, 500 } },
+	{ MESSAGE_protect, { 500, 2000 } },
+	{ MESSAGE_system_protect, { 50, 200 } },
+	{ MESSAGE_tenant_create, { 20, 200 } },
+	{ MESSAGE_device_create, { 500, 2000 } },
+	{ MESSAGE_device_rewrap, { 50, 500 } },
+	{ MESSAGE_device_export, { 100, 2000 } },            /* one for each device of a list */
+};
+/* Whatever is new has one too, far above what one process can ask. */
+static const struct limit_rate other_rate = { 20000, 40000 };
+
+static const struct limit_rate *rate_of(enum message_type type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rates); i++)
+		if (rates[i].type == type)
+			return &rates[i].rate;
+	return &other_rate;
+}
+
+const char *service_kind(int place)
+{
+	return (size_t)place < ARRAY_LEN(messages) ? messages[place].name : NULL;
+}
+
 static const struct message *find_message(uint8_t type)
 {
 	for (size_t i = 0; i < ARRAY_LEN(messages); i++)
@@ -88,12 +123,44 @@ static void note(const struct act *a, const struct message *m, const struct serv
 		"outcome", rc == 0 ? "done" : err_name(rc), more, rc < 0 ? err_text() : clone, NULL);
 }
 
+/* What is over the limit is told once a second, not each time: the log is nobody's to fill. */
+static int admit(struct service *s, const struct service_peer *peer, const struct message *m, int *quiet)
+{
+	char text[24];
+	uint64_t tell;
+	int rc = limit_take(&s->limits, peer->uid, (int)(m - messages), rate_of(m->type), clock_ticks(), &tell);
+
+	*quiet = rc < 0;
+	if (tell) {
+		snprintf(text, sizeof text, "%llu", (unsigned long long)tell);
+		log_warning("too many", "message", m->name, "refused", text, "reason", err_text(), NULL);
+	}
+	return rc;
+}
+
+static void count(struct service *s, const struct message *m, int rc, int limited)
+{
+	struct service_count *c = &s->counts[m - messages];
+
+	*(limited ? &c->limited : rc < 0 ? &c->failed : &c->done) += 1;
+}
+
+static int dispatch(struct service *s, struct act *a, const struct message *m, int *quiet)
+{
+	int rc = admit(s, a->peer, m, quiet);
+
+	if (rc == 0)
+		rc = m->answer(a);
+	count(s, m, rc, *quiet);
+	return rc;
+}
+
 void service_answer(struct service *s, const struct service_peer *peer, const struct buf *in, struct buf *out)
 {
 	struct act a = { .service = s, .peer = peer, .in = wire_read(in->data, in->len), .out = out };
 	uint8_t version = wire_get_u8(&a.in), type = wire_get_u8(&a.in);
 	const struct message *m = find_message(type);
-	int rc;
+	int rc, quiet = 0;
 
 	a.request = wire_get_uuid(&a.in);
 	begin_answer(out, 0, &a.request);
@@ -102,9 +169,10 @@ void service_answer(struct service *s, const struct service_peer *peer, const st
 	else if (version != MESSAGE_VERSION)
 		rc = err_set(ERR_VERSION, "message version %u", version);
 	else
-		rc = m ? m->answer(&a) : err_set(ERR_UNSUPPORTED, "message type %u", type);
+		rc = m ? dispatch(s, &a, m, &quiet) : err_set(ERR_UNSUPPORTED, "message type %u", type);
 	s->failures += rc < 0;
-	note(&a, m, peer, rc);
+	if (!quiet)
+		note(&a, m, peer, rc);
 	if (rc < 0)
 		begin_answer(out, rc, &a.request);
 }

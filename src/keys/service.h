@@ -7,7 +7,13 @@
 
 #include "base/buf.h"
 #include "keys/hierarchy.h"
+#include "keys/limit.h"
 #include "keys/signer.h"
+
+/* How often a kind of message was asked for, by its place in the table. */
+struct service_count {
+	uint64_t done, failed, limited;      /* LIMITED: refused as too many, and not among the failed */
+};
 
 struct service {
 	struct hierarchy keys;
@@ -15,6 +21,8 @@ struct service {
 	struct signer *signer;       /* NULL while sealed */
 	uint64_t seals, signatures, failures;
 	uint32_t clients;
+	struct limits limits;
+	struct service_count counts[LIMIT_KINDS];
 	uint32_t ticket_floor;       /* the latest generation of proofs that was seen: no earlier one counts */
 };
 
@@ -33,6 +41,8 @@ int service_rehearse(struct service *s);
 int service_open(struct service *s);
 /* The same, if the root key has come back by itself meanwhile. */
 void service_heal(struct service *s);
+/* The name of the kind at PLACE, from 0; NULL at their end. */
+const char *service_kind(int place);
 void service_close(struct service *s);
 
 #endif

@@ -178,4 +178,60 @@ TEST_KEYD(the_key_of_proofs_is_for_root_alone, "KEY-4,SEC-7")
 	end_keyd(&c);
 }
 
+/* As another user than root, who is allowed: COUNT messages at once; how many were answered with 0 and with ERR_TOO_MANY. */
+static void storm(int count, int out)
+{
+	struct uuid request = uuid_new(), tenant = uuid_new();
+	struct buf wrapped = BUF_INIT;
+	int done[2] = { 0, 0 };
+	struct keys_client c;
+
+	if (setgid(1) < 0 || setuid(1) < 0)
+		_exit(1);
+	keys_client_init(&c, socket_path, PATIENCE_MS);
+	for (int i = 0; i < count; i++) {
+		int rc = keys_tenant_create(&c, &request, &tenant, &wrapped);
+
+		done[0] += rc == 0;
+		done[1] += rc == ERR_TOO_MANY;
+	}
+	_exit(write(out, done, sizeof done) != sizeof done);
+}
+
+TEST_KEYD(one_user_asks_for_so_many_of_a_kind, "KEY-4,SEC-5")
+{
+	struct keys_client c;
+	struct keys_status s;
+	struct buf text = BUF_INIT, wrapped = BUF_INIT;
+	struct uuid request = uuid_new();
+	int ends[2], done[2] = { 0, 0 }, found = 0;
+
+	begin_keyd(&c);
+	CHECK_INT(pipe(ends), 0);
+	if (fork() == 0)
+		storm(1000, ends[1]);
+	CHECK_INT(read(ends[0], done, sizeof done), sizeof done);
+	wait(NULL);
+	/* 200 at once, and what a slow machine took the time for. */
+	CHECK(done[0] >= 200 && done[0] + done[1] == 1000 && done[1] > 0);
+	/* Nobody else is kept from it. */
+	CHECK_INT(keys_tenant_create(&c, &request, &request, &wrapped), 0);
+	CHECK_INT(keys_status(&c, &s), 0);
+	for (int i = 0; i < s.kinds; i++)
+		if (strcmp(s.counts[i].name, "tenant_create") == 0) {
+			found = 1;
+			CHECK_INT(s.counts[i].done, (uint64_t)done[0] + 1);
+			CHECK_INT(s.counts[i].limited, (uint64_t)done[1]);
+			CHECK_INT(s.counts[i].failed, 0);
+		}
+	CHECK(found);
+	CHECK_INT(file_read(log_path, 1u << 22, &text), 0);
+	CHECK(strstr(buf_str(&text), "too many message=tenant_create") != NULL);
+	buf_free(&text);
+	buf_free(&wrapped);
+	close(ends[0]);
+	close(ends[1]);
+	end_keyd(&c);
+}
+
 TEST_MAIN
