@@ -1,25 +1,21 @@
-"""After the whole main job, nobody but keyd has ever held a device key or the root key: searched for in the memory of every
-process, in every file of the installation and the guest, and in what crossed the sockets of server processes."""
+"""After the whole main job, nobody but keyd has ever held a device key, the tenant's key or the root key: searched for in the memory of
+every process, in every table of the database, in every file of the installation and the guest, and in what crossed the sockets of server processes."""
 import base64
-import json
 import os
 import pathlib
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
-import uuid
 
+import keyd
 import psycopg2
-from cryptography.hazmat.primitives.asymmetric import ec
-from fixtures import ROOT, fixture
+from fixtures import fixture
 from stack.installation import Installation, free_port
 from stack.mainjob import MainJob
 from stack.process import wait_until
 
-SEAL = 4                     # keyd's message device_seal, see src/keys/message.h
 CHUNK, PAGE = 16 << 20, 4096
 SHADOW = 1 << 36             # a larger mapping is the address sanitizer's table of bytes that may be used: it copies none of them
 CALLS = "read,write,readv,writev,sendto,recvfrom,sendmsg,recvmsg"
@@ -34,54 +30,31 @@ def job(folder):
 
 # The secrets, as only root at keyd's own socket can get them
 
-def prefixed(data):
-    return len(data).to_bytes(4, "big") + data
-
-
-def number(value):
-    return base64.urlsafe_b64encode(value.to_bytes(32, "big")).decode().rstrip("=")
-
-
-def sealed_key(job, recipient):
-    """keyd's JWE of the job's device key for a RECIPIENT of our own."""
+def known_keys(job):
+    """(device key, tenant key, root key): unwrapped by ourselves, with the root key's file."""
     with psycopg2.connect(job.it.conninfo("postgres")) as c, c.cursor() as q:
         q.execute("select t.wrapped_key, k.version, k.wrapped from tenant t join device_key k on k.tenant = t.id where t.id = %s"
                   " and k.device = %s and k.state = 'active'", (job.account, job.device_id))
-        tenant_key, version, device_key = q.fetchone()
-    request, point = uuid.uuid4().bytes, recipient.public_key().public_numbers()
-    message = (bytes([1, SEAL]) + request + uuid.UUID(job.account).bytes + prefixed(bytes(tenant_key)) +
-               uuid.UUID(job.device_id).bytes + version.to_bytes(4, "big") + prefixed(bytes(device_key)) + uuid.uuid4().bytes +
-               b"\x04" + point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big"))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
-        s.connect(str(job.it.state / "run" / "keyd.sock"))
-        s.send(message)
-        answer = s.recv(65536)
-    assert answer[:2] == b"\x01\x00" and answer[2:18] == request, answer[22:]
-    return answer[22:]
-
-
-def device_key(job, folder):
-    """Opened on plain primitives by the key service's own test."""
-    recipient = ec.generate_private_key(ec.SECP256R1())
-    n = recipient.private_numbers()
-    jwk = {"x": number(n.public_numbers.x), "y": number(n.public_numbers.y), "d": number(n.private_value)}
-    (folder / "jwk").write_text(json.dumps(jwk))
-    (folder / "jwe").write_bytes(sealed_key(job, recipient))
-    subprocess.run([sys.executable, str(ROOT / "tests" / "unit" / "test_keys_jwe.py"), str(folder / "jwk"), str(folder / "jwe"),
-                    str(folder / "key")], check=True)
-    key = (folder / "key").read_bytes()
-    assert len(key) == 32
+        wrapped_tenant, version, wrapped = q.fetchone()
+    tenant = keyd.tenant_key(job.it.state, job.account, wrapped_tenant)
+    key = keyd.device_key(tenant, job.account, job.device_id, version, wrapped)
     # It is the one that opens the volume: no other would say anything about the search.
-    subprocess.run(["cryptsetup", "open", "--test-passphrase", "--type", "luks2", "--key-file", str(folder / "key"),
-                    str(job.guest.disk)], check=True)
-    (folder / "key").unlink()
-    return key
+    subprocess.run(["cryptsetup", "open", "--test-passphrase", "--type", "luks2", "--key-file", "-", str(job.guest.disk)], input=key,
+                   check=True)
+    return key, tenant, keyd.root_key(job.it.state)[1]
 
 
-def root_key(job):
-    file = (job.it.state / "keys" / "root.key").read_bytes()
-    assert file[:8] == b"KWROOT1\n"
-    return file[24:56]
+def wrapped_of(job):
+    with psycopg2.connect(job.it.conninfo("postgres")) as c, c.cursor() as q:
+        q.execute("select wrapped from device_key where device = %s and state = 'active'", (job.device_id,))
+        return q.fetchone()[0]
+
+
+def in_database(job, wanted):
+    """Every table of it, each value as PostgreSQL writes it."""
+    dump = subprocess.run(["pg_dump", "-d", job.it.conninfo("postgres")], stdout=subprocess.PIPE, check=True).stdout
+    assert b"COPY public.device_key" in dump and b"COPY public.audit_entry" in dump
+    return holds(dump, wanted)
 
 
 def forms(secret):
@@ -200,8 +173,8 @@ def test_nobody_but_keyd_sees_a_key(job, folder):
         if trace:
             crossed = trace.end()
     job.approve_again()
-    key, root = device_key(job, folder), root_key(job)
-    wanted = forms(key)
+    key, tenant, root = known_keys(job)
+    wanted, above = forms(key), forms(tenant) | forms(root)
     # The search itself finds what is there: in our own memory, and in a file of the installation.
     assert in_memory(os.getpid(), wanted, set())
     planted = job.it.state / "log" / "planted"
@@ -210,15 +183,19 @@ def test_nobody_but_keyd_sees_a_key(job, folder):
     planted.unlink()
     # What crossed the sockets holds the sealed key on its way, and nothing else of it.
     assert b"ECDH-ES" in crossed or b'"ciphertext"' in crossed, len(crossed)
-    assert not holds(crossed, wanted) and not holds(crossed, forms(root))
+    assert not holds(crossed, wanted | above)
     # While the volume is open: everybody, keyd with them, for it needs a device key just for the moment of sealing.
     time.sleep(1)
     guest = [("agent", job.guest.process.pid), *(("engine", pid) for pid in job.engines())]
     everybody = processes(job, "keyd", *server) + guest
     found, count = memory_of(everybody, wanted)
     assert not found and count > 10, (found, count)
-    found, _ = memory_of(processes(job, *server) + guest, forms(root))
+    found, _ = memory_of(processes(job, *server) + guest, above)
     assert not found, found
+    # The tenant key that keyd has used a moment ago is found where it must be: the search sees into it.
+    assert memory_of(processes(job, "keyd"), forms(tenant))[0]
+    assert not in_database(job, wanted | above)
+    assert in_database(job, {bytes(wrapped_of(job)).hex().encode()})
     job.revoke()
     found, _ = memory_of(processes(job, "keyd", *server) + [("agent", job.guest.process.pid)], wanted)
     assert not found, found
@@ -229,3 +206,4 @@ def test_nobody_but_keyd_sees_a_key(job, folder):
     found, count = in_files(job.it.state, wanted)
     assert not found and count > 1000, (found, count)
     assert in_files(job.it.state, forms(root))[0] == ["keys/root.key"]
+    assert not in_files(job.it.state, forms(tenant))[0]

@@ -41,6 +41,7 @@ DEFINERS = {
     "destruction_carry_out": {"keyward_jobs"},
     "destruction_void": set(),
     "device_key_used": set(),
+    "key_request_may": {"keyward_console", "keyward_agent", "keyward_jobs"},
     "ticket_generation": {"keyward_central"},
     "key_release": {"keyward_agent"},
     "key_ticket": {"keyward_agent"},

@@ -29,7 +29,7 @@ def test_what_is_kept_follows_from_the_row(pg):
     # covers: RUN-2, RUN-8, INT-2, POL-4
     tenant = pg.new_tenant()
     ids = populate(pg, tenant)
-    agent, console, jobs = (pg.connect(r, tenant=tenant, autocommit=True) for r in ("keyward_agent", "keyward_console", "keyward_jobs"))
+    agent, console, jobs = (pg.connect_believed(r, tenant) for r in ("keyward_agent", "keyward_console", "keyward_jobs"))
     steps = (
         (jobs, "verdict = '{\"rules\": [{\"status\": \"passed\"}]}', integrity = 'good'"), (agent, "mount_point = '/elsewhere'"),
         (console, "policy = null"), (agent, "status = 'delivered'"), (jobs, "status = 'revoking', revoke_at = now(), recheck_at = null"),
