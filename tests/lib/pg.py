@@ -118,7 +118,7 @@ class Cluster:
         return c
 
     def connect_believed(self, role, tenant):
-        """The same rights, but signed in as the superuser, whose verdicts and people are not held against policies and users (sql/0026)."""
+        """The same rights, but signed in as the superuser, whose verdicts and people are not held against policies and users (sql/0027)."""
         import psycopg2
         c = psycopg2.connect(self.conninfo("postgres") + f" options='-c role={role} -c keyward.tenant={tenant}'")
         c.autocommit = True

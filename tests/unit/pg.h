@@ -24,7 +24,7 @@ static inline struct db *pg_db(const char *role)
 }
 
 /* The same rights, but signed in as the superuser: verdicts and people that a test makes up are not held against policies and users
- * (sql/0026); that the database does so is tested with the processes' own connections. */
+ * (sql/0027); that the database does so is tested with the processes' own connections. */
 static inline struct db *pg_db_believed(const char *role)
 {
 	char *conninfo = mem_printf("%s user=postgres options='-c role=%s'", getenv("KEYWARD_TEST_PG"), role);

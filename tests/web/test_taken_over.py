@@ -1,0 +1,207 @@
+"""What a web worker that somebody has taken over can do: it runs as keyward-web, with the key service's socket and the database roles of the
+web, and tries to get a device key that nobody has approved for it. It is an attacker's program, in a process of that user."""
+import json
+import os
+import traceback
+import uuid
+
+import keyd
+import psycopg2
+import pwd
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from fixtures import fixture
+from test_agent_service import CURVE, check, public
+from test_key_gates import Asker, approved
+from test_pipeline import World, run
+
+FORBIDDEN, TAMPERED = 3, 13          # src/base/err.h
+REFUSED = (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UniqueViolation, psycopg2.errors.CheckViolation)
+
+
+@fixture("test")
+def asker(server):
+    return Asker(World(server))
+
+
+def as_web(attack, *args):
+    """What ATTACK gives, run as keyward-web with its groups."""
+    ends = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            user = pwd.getpwnam("keyward-web")
+            os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            os.write(ends[1], json.dumps(attack(*args)).encode())
+        except BaseException:
+            os.write(ends[1], json.dumps({"failed": traceback.format_exc()}).encode())
+        os._exit(0)
+    os.close(ends[1])
+    with open(ends[0]) as f:
+        answer = json.load(f)
+    os.waitpid(pid, 0)
+    assert not (isinstance(answer, dict) and "failed" in answer), answer["failed"]
+    return answer
+
+
+class Worker:
+    """Everything that the process has."""
+
+    def __init__(self, it, asker):
+        self.socket, self.tenant, self.device, self.agent = it.state / "run" / "keyd.sock", str(asker.world.tenant), asker.row, asker.id
+        self.account, self.name = asker.agent.account, asker.device
+        self.conninfo = {r: it.conninfo(f"keyward_{r}") for r in ("agent", "console", "central")}
+        self.key = ec.generate_private_key(CURVE)
+
+    def sql(self, role, statement, *args):
+        """Rows, or the error's class; undone when it gives rows and UNDO is asked for by a caller's own transaction."""
+        c = psycopg2.connect(self.conninfo[role])
+        try:
+            with c, c.cursor() as q:
+                q.execute("select set_config('keyward.tenant', %s, true)", (self.tenant,))
+                q.execute(statement, args)
+                return q.fetchall() if q.description else q.rowcount
+        finally:
+            c.close()
+
+    def refused(self, role, statement, *args):
+        try:
+            self.sql(role, statement, *args)
+        except REFUSED:
+            return True
+        return False
+
+    def sign(self, recipient, agent=None):
+        """As the agent would, with a key of our own."""
+        digest = check.sha256(check.string(b"keyward 1 recipient"), self.account, uuid.UUID(agent or self.agent).bytes,
+                              check.string(self.name.encode()), recipient)
+        r, s = utils.decode_dss_signature(self.key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256()))))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def release(self, request):
+        """(recipient, signature, ticket) as the database gives them to the agent service."""
+        recipient, signature, ticket = self.sql("agent", "select recipient, signature, ticket from key_release(%s, %s)", request, self.agent)[0]
+        return bytes(recipient), bytes(signature), bytes(ticket or b"")
+
+    def seal(self, request, recipient, signature, ticket, device=None):
+        """The code that the key service answers with, and its reason."""
+        device = device or self.device
+        tenant, version, wrapped = self.sql("agent", "select t.wrapped_key, k.version, k.wrapped from tenant t join device_key k"
+                                            " on k.tenant = t.id where k.device = %s and k.state = 'active'", device)[0]
+        fields = (uuid.UUID(self.tenant).bytes + keyd.prefixed(bytes(tenant)) + uuid.UUID(device).bytes + version.to_bytes(4, "big")
+                  + keyd.prefixed(bytes(wrapped)) + uuid.UUID(self.agent).bytes + recipient + keyd.prefixed(ticket)
+                  + keyd.prefixed(self.name.encode()) + signature)
+        code, answer = keyd.ask(self.socket, keyd.DEVICE_SEAL, fields, uuid.UUID(request).bytes)
+        return code, answer if code else "sealed"
+
+
+def redirect(it, asker, good, other):
+    """An approved request there is: its key to somebody else."""
+    w, found = Worker(it, asker), {}
+    mine = public(w.key)
+    recipient, signature, ticket = w.release(good)
+    found["control"] = w.seal(good, recipient, signature, ticket)
+    found["no ticket"] = w.seal(good, mine, w.sign(mine), b"")
+    found["my point"] = w.seal(good, mine, w.sign(mine), ticket)
+    found["its point, my signature"] = w.seal(good, recipient, w.sign(recipient), ticket)
+    found["another request"] = w.seal(str(uuid.uuid4()), recipient, signature, ticket)
+    found["another device"] = w.seal(good, recipient, signature, ticket, other)
+    w.sql("agent", "update key_request set recipient_key = %s, signature = %s where id = %s", mine, w.sign(mine), good)
+    found["my point in the row"] = w.seal(good, *w.release(good))
+    w.sql("agent", "update key_request set recipient_key = %s, signature = %s where id = %s", recipient, signature, good)
+    found["agent's key"] = w.refused("agent", "update agent set public_key = %s where id = %s", mine, w.agent)
+    found["make a ticket"] = w.refused("agent", "select ticket_make(1, %s, %s, 1, %s, %s, %s, %s)", w.tenant, w.device, good, w.agent, mine, mine)
+    found["read the key"] = [w.refused(r, "select * from ticket_key") for r in w.conninfo]
+    found["ask for the key"] = keyd.ask(w.socket, keyd.TICKET_KEY, (1).to_bytes(4, "big") + b"\0")[0]
+    return found
+
+
+def test_a_key_goes_to_nobody_but_the_agent_that_was_approved(server, asker):
+    # covers: KEY-4, SEC-7
+    other = Asker(asker.world)
+    found = as_web(redirect, server, asker, approved(asker), other.row)
+    assert found["control"] == [0, "sealed"], found
+    for what in ("no ticket", "my point", "another request", "another device"):
+        assert found[what][0] == FORBIDDEN, (what, found)
+    for what in ("its point, my signature", "my point in the row"):
+        assert found[what][0] == TAMPERED, (what, found)
+    assert found["agent's key"] and found["make a ticket"] and all(found["read the key"]), found
+    assert found["ask for the key"] == FORBIDDEN
+    log = (server.state / "log" / "keyd.log").read_text()
+    for reason in ("no proof of approval", "not for this key, request, agent and recipient", "has not signed", "only root"):
+        assert reason in log, reason
+
+
+def approve(it, asker, request, users):
+    """Nothing is approved: the row is to say so."""
+    w, found = Worker(it, asker), {}
+    found["pending"] = len(w.release(request)[2])
+    put = "update key_request set status = %s, decided_by = %s where id = %s"
+    found["by agent"] = w.refused("agent", "update key_request set status = 'approved' where id = %s", request)
+    found["at once"] = w.refused("agent", "update key_request set status = 'delivered' where id = %s", request)
+    found["by console"] = w.refused("console", put, "approved", None, request)
+    for name, id in users.items():
+        found[f"by {name}"] = w.refused("console", put, "approved", id, request)
+    found["begun as approved"] = w.refused(
+        "agent", "insert into key_request (tenant, id, device, instance, agent, status, access, recipient_key, signature) select tenant,"
+        " gen_random_uuid(), device, instance, agent, 'approved', access, recipient_key, signature from key_request where id = %s", request)
+    found["still pending"] = len(w.release(request)[2])
+    # The device as one whose volume is being made: its key needs no approval then.
+    mine = public(w.key)
+    w.sql("console", "update device set status = 'encrypting', luks_uuid = '' where id = %s", w.device)
+    found["as a task"] = w.sql("agent", "select key_ticket_task(%s, %s, 1, %s, %s) is null", w.agent, w.device, request, mine)[0][0]
+    found["its key anew"] = w.refused("console", "with k as (delete from device_key where device = %s returning *) insert into device_key"
+                                      " (tenant, device, version, wrapped) select tenant, device, version, wrapped from k", w.device)
+    found["versions back"] = w.refused("console", "update device set key_version = 0 where id = %s", w.device)
+    w.sql("console", "update device set status = 'encrypted', luks_uuid = 'l' where id = %s", w.device)
+    return found
+
+
+def test_a_row_is_approved_by_the_policy_or_by_people_who_may(server, asker):
+    # covers: KEY-4, RUN-8, SEC-7
+    users = {role: str(uuid.uuid4()) for role in ("auditor", "data-analyst", "security-administrator")}
+    for role, id in users.items():
+        run(server, "insert into app_user (tenant, id, email, name, role, state, password) values (%s, %s, %s, 'x', %s, 'active', 'x')",
+            str(asker.world.tenant), id, f"{role}@example.com", role)
+    users["nobody"] = str(uuid.uuid4())
+    approver = str(uuid.uuid4())
+    run(server, "insert into app_user (tenant, id, email, name, role, state, password) values (%s, %s, 'k@example.com', 'x', 'key-approver',"
+        " 'disabled', 'x')", str(asker.world.tenant), approver)
+    users["one who was disabled"] = approver
+    request = asker.ask()["request"]
+    found = as_web(approve, server, asker, request, users)
+    assert found.pop("pending") == 0 and found.pop("still pending") == 0, found
+    assert all(v is True for v in found.values()), found
+    # For a policy that asks for two, one of them is not enough, whoever he is.
+    run(server, "update app_user set state = 'active' where id = %s", approver)
+    run(server, "update policy set approvals_needed = 2 where tenant = %s", str(asker.world.tenant))
+    assert as_web(approve, server, asker, request, {"one of two": approver})["by one of two"] is True
+    assert asker.poll(request)["status"] == "pending"
+
+
+def gone(it, asker, request):
+    w = Worker(it, asker)
+    return len(w.release(request)[2])
+
+
+def test_what_was_denied_revoked_or_is_over_has_no_ticket(server, asker):
+    # covers: KEY-4, SEC-7, TEN-7
+    request = approved(asker)
+    assert as_web(gone, server, asker, request) > 0
+    for table, id, change, back in (
+            ("key_request", request, "status = 'denied'", "status = 'approved'"), ("key_request", request, "status = 'revoking'", "status = 'approved'"),
+            ("key_request", request, "closed = now()", "closed = null"), ("key_request", request, "unplaced = true", "unplaced = false"),
+            ("agent", asker.id, "state = 'removed'", "state = 'active'"), ("tenant", str(asker.world.tenant), "state = 'suspended'", "state = 'active'")):
+        run(server, f"update {table} set {change} where id = %s", id)
+        assert as_web(gone, server, asker, request) == 0, change
+        run(server, f"update {table} set {back} where id = %s", id)
+    assert as_web(gone, server, asker, request) > 0
+    # The key of proofs is changed while the server runs: the next release has one of the new generation.
+    before = server.keyward("status")
+    assert "proofs of generation" in before
+    server.keyward("tickets", "renew")
+    assert server.keyward("status") != before
+    assert asker.poll(request)["sealed"]
