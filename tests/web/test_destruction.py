@@ -69,10 +69,15 @@ def test_two_people_a_waiting_period_and_then_it_is_gone(server, world):
         raise AssertionError("the database lets one confirm his own")
     except Exception as e:
         assert "check" in str(e).lower(), e
-    # Due but unconfirmed: nothing happens. Keys are released as ever.
+    # Due but unconfirmed: it is left alone when jobd comes, as the other that is destroyed then shows.
+    marker, due_too = world.device()
+    assert ask(c, marker, due_too).status == 303
+    run(server, "update destruction set people = 1 where device = %s", due_too)
     world.due(device)
-    run(server, "update destruction set due = now() + interval '1 day' where id = %s", id)
+    world.due(due_too)
+    wait_until(lambda: world.keys(due_too) == 0, SECONDS, "jobd destroys nothing")
     assert world.keys(device) == 1
+    run(server, "update destruction set due = now() + interval '1 day' where id = %s", id)
     assert f"/destructions/{id}/confirm" in other.get("/destructions").text
     assert other.post(f"/destructions/{id}/confirm", typed="wrong").status == 422
     assert other.post(f"/destructions/{id}/confirm", typed=name).status == 303
@@ -165,7 +170,37 @@ def test_jobd_destroys_nothing_that_nobody_asked_for(server, world):
                     raise AssertionError(sql)
                 except psycopg2.errors.InsufficientPrivilege:
                     jobs.rollback()
+        # Due, and not confirmed.
+        world.due(device)
+        with jobs.cursor() as q:
+            q.execute("select set_config('keyward.tenant', %s, true)", (str(world.tenant),))
+            try:
+                q.execute("select destruction_carry_out(%s, 'not-configured')", (world.waiting(device),))
+                raise AssertionError("carried out without the second person")
+            except psycopg2.errors.InsufficientPrivilege:
+                jobs.rollback()
     assert world.keys(device) == 1
+
+
+def test_of_a_raid_all_members_keys_go(server, world):
+    # covers: KEY-7, RAID-1
+    members, array = [world.device() for _ in range(2)], str(uuid.uuid4())
+    run(server, "insert into device (tenant, id, provider, machine, provider_device, name, kind, instance, policy, status, filesystem, mount_point,"
+        " configured, key_created) select tenant, %s, provider, machine, %s, 'both', 'raid-0', instance, policy, 'encrypted', 'ext4', '/both', now(),"
+        " now() from device where id = %s", array, "raid:" + array[:8], members[0][1])
+    for i, (_, member) in enumerate(members):
+        run(server, "update device set raid = %s, raid_index = %s where id = %s", array, i, member)
+    c, other = world.console(world.security), world.console(world.other)
+    assert ask(c, members[0][0], members[0][1]).status == 409
+    assert f"/devices/{members[0][1]}/destroy" not in c.get(f"/devices/{members[0][1]}").text
+    assert f'href="/devices/{array}/destroy"' in c.get(f"/devices/{array}").text
+    assert ask(c, "both", array).status == 303
+    assert other.post(f"/destructions/{world.waiting(array)}/confirm", typed="both").status == 303
+    world.due(array)
+    wait_until(lambda: world.keys(members[0][1]) + world.keys(members[1][1]) == 0, SECONDS, "the members' keys are still there")
+    for id in (array, members[0][1], members[1][1]):
+        assert count(server, "select status from device where id = %s", id) == "not-configured"
+    assert count(server, "select keys from destruction where device = %s", array) == 2
 
 
 def test_administrators_are_told(server, world, folder):
