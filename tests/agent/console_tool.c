@@ -321,11 +321,15 @@ static const struct {
 
 static int run(int (*command)(struct db *, char **), char **argv)
 {
-	struct db_actor actor = { .kind = DB_ACTOR_USER, .id = uuid_new(), .name = "test@example.test" };
+	struct db_actor actor = { .kind = DB_ACTOR_USER, .name = "test@example.test" };
 	struct db *db = db_new(argv[1]);
 	struct uuid account;
+	const char *user = getenv("CONSOLE_USER");      /* the database knows who may approve */
 	int rc = uuid_parse(argv[2], &account);
 
+	actor.id = uuid_new();
+	if (rc == 0 && user)
+		rc = uuid_parse(user, &actor.id);
 	if (rc == 0)
 		rc = db_begin(db, &account, &actor);
 	if (rc == 0)

@@ -31,9 +31,12 @@ class Tenant:
         created = server.keyward("tenant", "create", name, name, "admin@example.test")
         self.account = re.search(r"account id: (\S+)", created).group(1)
         self.passphrase = re.search(r"passphrase: (\S+)", server.keyward("tenant", "passphrase", name)).group(1)
+        with database(server).cursor() as c:
+            c.execute("select id from app_user where tenant = %s and email = %s", (self.account, make_user(server, self.account)))
+            self.user = str(c.fetchone()[0])
 
     def console(self, *args):
-        p = subprocess.run([str(TOOL), self.server.conninfo("keyward_console"), self.account, *map(str, args)],
+        p = subprocess.run([str(TOOL), self.server.conninfo("keyward_console"), self.account, *map(str, args)], env={**os.environ, "CONSOLE_USER": self.user},
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert p.returncode == 0, f"{args}: {p.stderr}"
         return json.loads(p.stdout) if p.stdout.strip() else None
