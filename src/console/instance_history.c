@@ -19,6 +19,7 @@ static const struct {
 	const char *path, *title;
 } tabs[] = {
 	{ "", "Overview" }, { "facts", "Facts" }, { "changes", "Changes" }, { "requests", "Key requests" }, { "checks", "Checks" },
+	{ "orders", "Orders" },
 };
 
 void instance_tabs(struct call *c, const char *id, const char *active)

@@ -87,6 +87,7 @@ json_t *request_row(struct call *c, json_t *row)
 
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
 	json_object_set(out, "state", json_object_get(row, "status"));
+	json_object_set(out, "insecure", json_object_get(row, "insecure_tls"));
 	json_object_set_new(out, "revocation", request_revocation(c, row));
 	json_object_set_new(out, "device", json_pack("{s:s, s:s, s:s}", "id", doc_text(row, "device"), "name",
 		doc_text(row, "device_name"), "mount", doc_text(row, "mount_point")));

@@ -117,6 +117,11 @@ extern const struct route_param bulk_query[], bulk_choose_fields[], bulk_confirm
 /* instance.c */
 int instance_page(struct call *c), instance_check(struct call *c);
 
+/* instance_orders.c */
+int instance_orders_page(struct call *c), instance_inventory(struct call *c), instance_log_level(struct call *c),
+	instance_settings(struct call *c);
+extern const struct route_param instance_orders_query[], instance_log_level_fields[], instance_settings_fields[];
+
 /* instance_facts.c */
 int instance_facts_page(struct call *c);
 extern const struct route_param instance_facts_query[];

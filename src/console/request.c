@@ -114,6 +114,7 @@ static json_t *request_member(const struct call *c, const json_t *row, const str
 
 	free(version);
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
+	json_object_set(out, "insecure", json_object_get(row, "insecure_tls"));
 	return out;
 }
 

@@ -7,6 +7,7 @@
 #define PERMISSIONS(X) \
 	/*                                                                              A  S  D  R  K */ \
 	X(INSTANCES_VIEW, "instances.view", "See running instances and key requests",    1, 1, 0, 1, 1) \
+	X(INSTANCES_ORDER, "instances.order", "Give orders to agents: log level, settings, inventory", 1, 0, 0, 0, 0) \
 	X(REQUESTS_DECIDE, "requests.decide", "Approve or deny key requests",            1, 0, 0, 0, 1) \
 	X(KEYS_REVOKE, "keys.revoke", "Revoke delivered keys",                           1, 1, 0, 0, 0) \
 	X(IMAGES_VIEW, "images.view", "See images",                                      1, 1, 0, 1, 1) \

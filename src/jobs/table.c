@@ -11,6 +11,7 @@
 #include "store/heartbeat.h"
 #include "store/instance.h"
 #include "store/notice.h"
+#include "store/order.h"
 #include "store/request.h"
 #include "store/rotation.h"
 #include "store/session.h"
@@ -73,6 +74,11 @@ static int destroy_keys(struct db *db, clock_us now)
 	return destruction_run(db, now, TASK_CHUNK);
 }
 
+static int clean_orders(struct db *db, clock_us now)
+{
+	return order_clean(db, now - ORDER_KEPT);
+}
+
 const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
@@ -83,6 +89,7 @@ const struct task tasks[] = {
 	{ "rotate device keys", CLOCK_MINUTE, 1, rotate_keys, rotation_tenants },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
 	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },
+	{ "remove old orders to agents", CLOCK_HOUR, 1, clean_orders },
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
 	{ "remove lists of many decisions", CLOCK_HOUR, 1, clean_bulk },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },

@@ -4,13 +4,15 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "store/audit.h"
 #include "store/rotation.h"
 
-static int log_order(struct db *db, enum audit_event event, const struct uuid *agent, const char *kind, const char *detail)
+static int log_order(struct db *db, enum audit_event event, const struct uuid *agent, const char *kind, const char *argument,
+	const char *detail)
 {
 	return audit_log(db, event, &(struct audit_object) { "agent", agent, NULL },
-		json_pack("{s:s,s:s*}", "order", kind, "detail", detail));
+		json_pack("{s:s,s:s*,s:s*}", "order", kind, "argument", argument && *argument ? argument : NULL, "detail", detail));
 }
 
 int order_nudge(struct db *db, const struct uuid *agent)
@@ -21,18 +23,25 @@ int order_nudge(struct db *db, const struct uuid *agent)
 	return db_at_commit(db, "select pg_notify('" ORDER_CHANNEL "', $1)", DB_ARGS(db_text_arg(id)));
 }
 
-int order_add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument)
+/* DUE: 0 for at once. */
+static int add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument, clock_us due)
 {
 	struct uuid id = uuid_new();
-	int rc = db_run(db, "insert into agent_order (tenant, id, agent, kind, device, argument, created_by) select current_tenant(), $1,"
-		" $2, $3, $4, $5, $6 where not exists (select 1 from agent_order where agent = $2 and kind = $3"
+	int rc = db_run(db, "insert into agent_order (tenant, id, agent, kind, device, argument, created_by, due) select current_tenant(), $1,"
+		" $2, $3, $4, $5, $6, $7 where not exists (select 1 from agent_order where agent = $2 and kind = $3"
 		" and device is not distinct from $4 and argument = $5 and finished is null)", DB_ARGS(db_uuid_arg(&id),
-		db_uuid_arg(agent), db_text_arg(kind), db_uuid_arg(device), db_text_arg(argument), db_text_arg(db_actor(db)->name)));
+		db_uuid_arg(agent), db_text_arg(kind), db_uuid_arg(device), db_text_arg(argument), db_text_arg(db_actor(db)->name),
+		db_time_arg(due)));
 
 	if (rc <= 0)
 		return rc;
-	rc = order_nudge(db, agent);
-	return rc < 0 ? rc : log_order(db, AUDIT_AGENT_ORDERED, agent, kind, NULL);
+	rc = due ? 0 : order_nudge(db, agent);
+	return rc < 0 ? rc : log_order(db, AUDIT_AGENT_ORDERED, agent, kind, argument, NULL);
+}
+
+int order_add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument)
+{
+	return add(db, agent, kind, device, argument, 0);
 }
 
 int order_add_for_instance(struct db *db, const struct uuid *instance, const char *kind, const struct uuid *device,
@@ -55,7 +64,7 @@ int order_add_for_instance(struct db *db, const struct uuid *instance, const cha
 int order_take(struct db *db, const struct uuid *agent, int limit, json_t **out)
 {
 	return db_get_rows(db, out, "with due as (select o.tenant, o.id, o.kind, o.device, o.argument, o.created from agent_order o"
-		" where o.agent = $1 and o.finished is null order by o.created, o.id limit $2 for update), taken as (update agent_order o"
+		" where o.agent = $1 and o.finished is null and coalesce(o.due, o.created) <= now() order by o.created, o.id limit $2 for update), taken as (update agent_order o"
 		" set taken = coalesce(o.taken, now()) from due where o.tenant = due.tenant and o.id = due.id and o.taken is null)"
 		" select due.id, due.kind, coalesce(d.provider_device, '') as device, due.argument from due left join device d"
 		" on d.tenant = due.tenant and d.id = due.device order by due.created, due.id",
@@ -78,7 +87,7 @@ int order_finish(struct db *db, const struct uuid *agent, const struct uuid *ord
 
 	if (rc < 0)
 		return rc;
-	rc = log_order(db, done ? AUDIT_AGENT_ORDER_DONE : AUDIT_AGENT_ORDER_FAILED, agent, db_text(r, 0, 0), detail);
+	rc = log_order(db, done ? AUDIT_AGENT_ORDER_DONE : AUDIT_AGENT_ORDER_FAILED, agent, db_text(r, 0, 0), NULL, detail);
 	if (rc == 0 && !done && strcmp(db_text(r, 0, 0), ROTATION_ORDER) == 0) {
 		struct uuid device = db_uuid(r, 0, 1);
 
@@ -86,4 +95,75 @@ int order_finish(struct db *db, const struct uuid *agent, const struct uuid *ord
 	}
 	db_result_free(r);
 	return rc;
+}
+
+int order_agent_of(struct db *db, const struct uuid *instance, json_t **out)
+{
+	return db_get_row(db, out, "select a.id as agent, coalesce(nullif(a.log_level, ''), 'info') as log_level, o.due as log_level_until,"
+		" o.argument as log_level_then from agent a left join lateral (select due, argument from agent_order where tenant = a.tenant"
+		" and agent = a.id and kind = 'log-level' and finished is null and due is not null order by due limit 1) o on true"
+		" where a.instance = $1 and a.state = 'active'", DB_ARGS(db_uuid_arg(instance)));
+}
+
+/* What the agent goes back to is what it came from, however often the level is changed meanwhile. */
+static const char *former_level(const json_t *agent)
+{
+	const char *then = json_string_value(json_object_get(agent, "log_level_then"));
+
+	return then ? then : json_string_value(json_object_get(agent, "log_level"));
+}
+
+int order_log_level(struct db *db, const struct uuid *instance, const char *level, clock_us for_us)
+{
+	json_t *row = NULL;
+	struct uuid agent;
+	int rc = order_agent_of(db, instance, &row);
+
+	if (rc == 0)
+		rc = json_get_uuid(row, "agent", &agent);
+	if (rc == 0)
+		rc = db_queue(db, "update agent_order set finished = now(), done = false, detail = 'another level was ordered' where agent = $1"
+			" and kind = 'log-level' and finished is null", DB_ARGS(db_uuid_arg(&agent)));
+	if (rc == 0)
+		rc = add(db, &agent, "log-level", NULL, level, 0);
+	if (rc == 0 && for_us && strcmp(former_level(row), level) != 0)
+		rc = add(db, &agent, "log-level", NULL, former_level(row), clock_now() + for_us);
+	json_decref(row);
+	return rc;
+}
+
+/* An order that nobody had been given when it ended did not fail. */
+#define STATE "case when o.finished is not null then case when o.done then 'done' when o.taken is null then 'withdrawn' else 'failed' end" \
+	" when a.state <> 'active' then 'void' when o.due > now() then 'later' when o.taken is not null then 'given' else 'waiting' end"
+
+static const struct list_column sorts[] = {
+	{ "created", "o.created", "timestamptz", 1 },
+	{ NULL },
+};
+static const char *const searches[] = { "o.kind", "o.argument", "coalesce(o.created_by, '')", "coalesce(o.detail, '')", NULL };
+static const struct list_filter filters[] = {
+	{ "instance", "a.instance = $::uuid" },
+	{ "show", "o.finished is null and $ <> ''", "open" },
+	{ "show", "o.done = ($ = 'done')" },
+	{ NULL },
+};
+static const struct list_spec spec = {
+	.columns = "o.id, o.kind, o.device, coalesce(nullif(d.name, ''), d.provider_device) as device_name, o.argument, " STATE " as state,"
+		" o.created, o.created_by, o.due, o.taken, o.finished, o.detail",
+	.from = "agent_order o join agent a on a.tenant = o.tenant and a.id = o.agent left join device d on d.tenant = o.tenant"
+		" and d.id = o.device",
+	.id = "o.id", .sorts = sorts, .searches = searches, .filters = filters,
+};
+
+int order_list(struct db *db, const struct list_query *query, json_t **page)
+{
+	return list_page(db, &spec, query, page);
+}
+
+int order_clean(struct db *db, clock_us before)
+{
+	int rc = db_run(db, "delete from agent_order where (tenant, id) in (select tenant, id from agent_order where finished < $1"
+		" order by finished limit 10000)", DB_ARGS(db_time_arg(before)));
+
+	return rc < 0 ? rc : 0;
 }

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "store/db.h"
+#include "store/list.h"
 
 #define ORDER_CHANNEL "keyward_order"    /* notified with the commit of an order, the agent's id as payload: db_listen */
 
@@ -15,6 +15,28 @@ int order_nudge(struct db *db, const struct uuid *agent);
 /* To the instance's active agent; without one nothing happens. */
 int order_add_for_instance(struct db *db, const struct uuid *instance, const char *kind, const struct uuid *device,
 	const char *argument);
+/* What is known of the instance's active agent: {agent, log_level, log_level_until and log_level_then (null: it stays so)}.
+ * ERR_NOT_FOUND: no such instance, or none that has an agent. */
+int order_agent_of(struct db *db, const struct uuid *instance, json_t **out);
+/* From now on the agent logs from LEVEL on, and after FOR_US (0: never) as it did before. Takes the place of an order of this kind that
+ * waits. */
+int order_log_level(struct db *db, const struct uuid *instance, const char *level, clock_us for_us);
+/* All orders to agents of an instance: {id, kind, device, device_name, argument, state, created, created_by, due, taken, finished, detail};
+ * state is one of ORDER_STATES. Filters "instance", and "show": "open", "done", "failed". */
+int order_list(struct db *db, const struct list_query *query, json_t **page);
+/* Removes some of those that were finished before. 0 or ERR_. */
+int order_clean(struct db *db, clock_us before);
+
+#define ORDER_STATES(X) \
+	X("later", "For later", "blue") \
+	X("waiting", "Waiting", "yellow") \
+	X("given", "Given", "blue") \
+	X("done", "Done", "green") \
+	X("failed", "Failed", "red") \
+	X("withdrawn", "Withdrawn", "gray") \
+	X("void", "Agent is gone", "gray")
+#define ORDER_KEPT (90 * CLOCK_DAY)
+
 /* Agent: the oldest LIMIT that are not finished, marked as taken: [{id, kind, device: the provider's id or "", argument}]. Given
  * again until finished. */
 int order_take(struct db *db, const struct uuid *agent, int limit, json_t **out);

@@ -320,3 +320,54 @@ TEST(requests_of_two_instances, "POL-5,RUN-4,RUN-1")
 }
 
 PG_TEST_MAIN
+
+/* Kinds and arguments of what the agent is given, "log-level debug, check"; the caller frees. */
+static void check_given(const struct machine *m, const char *expected)
+{
+	struct db *db = as("keyward_agent", &m->tenant);
+	struct buf text = BUF_INIT;
+	json_t *orders = NULL, *o;
+	size_t i;
+
+	CHECK_INT(order_take(db, &m->agent, 9, &orders), 0);
+	json_array_foreach(orders, i, o)
+		buf_printf(&text, "%s%s %s", i ? ", " : "", json_string_value(json_object_get(o, "kind")),
+			json_string_value(json_object_get(o, "argument")));
+	CHECK_STR(buf_str(&text), expected);
+	json_decref(orders);
+	buf_free(&text);
+	finish(db);
+}
+
+static size_t orders_kept(const struct machine *m)
+{
+	struct db *db = as("keyward_console", &m->tenant);
+	json_t *page = NULL;
+	size_t count;
+
+	CHECK_INT(order_list(db, &(struct list_query){ .limit = 9 }, &page), 0);
+	count = json_array_size(json_object_get(page, "rows"));
+	json_decref(page);
+	undo(db);
+	return count;
+}
+
+TEST(a_log_level_is_ordered_for_a_time, "AGT-8")
+{
+	struct uuid tenant = make_tenant("levels");
+	struct machine m = make_machine(&tenant, "i-1", 0);
+
+	CHECK_INT(ALONE("keyward_console", &tenant, order_log_level(one, &m.instance, "debug", CLOCK_HOUR)), 0);
+	check_given(&m, "log-level debug");
+	CHECK_INT(ALONE("keyward_console", &tenant, order_log_level(one, &m.instance, "debug", 1)), 0);
+	check_given(&m, "log-level debug, log-level info");
+	/* For ever: nothing is left of what was ordered before. */
+	CHECK_INT(ALONE("keyward_console", &tenant, order_log_level(one, &m.instance, "warning", 0)), 0);
+	check_given(&m, "log-level warning");
+	CHECK_INT(orders_kept(&m), 5);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, order_clean(one, clock_now() - CLOCK_HOUR)), 0);
+	CHECK_INT(orders_kept(&m), 5);
+	CHECK_INT(ALONE("keyward_jobs", &tenant, order_clean(one, clock_now() + CLOCK_HOUR)), 0);
+	CHECK_INT(orders_kept(&m), 1);
+	CHECK_INT(ALONE("keyward_console", &tenant, order_log_level(one, &tenant, "debug", 0)), ERR_NOT_FOUND);
+}

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from fixtures import fixture
 from test_agent_service import CURVE, Agent, check, make_agent, public
-from test_pipeline import World
 from web import database
+from world import World
 
 RULES = '[{"type": "os.system", "conditions": [{"operator": "equals", "value": "linux"}]}]'
 

@@ -6,8 +6,8 @@ from deepsec import KEY, Manager, computer
 from fixtures import fixture
 from inventory import Machine
 from stack.process import wait_until
-from test_pipeline import World, count
 from web import database
+from world import World, count
 
 PATIENCE = 120
 

@@ -6,8 +6,8 @@ import uuid
 from fixtures import fixture
 from inventory import Machine
 from test_agent_pool import Machine as Cloud, provision
-from test_pipeline import World, count
 from web import database, make_user
+from world import World, count
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -5,8 +5,8 @@ import uuid
 
 from fixtures import fixture
 from inventory import Machine
-from test_pipeline import World, count
 from web import database, make_user
+from world import World, count
 
 HEADER = pathlib.Path(__file__).resolve().parents[2] / "src" / "identity" / "permission.h"
 ROLES = ["account-administrator", "security-administrator", "data-analyst", "auditor", "key-approver"]

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from fixtures import fixture
 from test_agent_service import CURVE, Agent, check, make_agent, public
-from test_pipeline import World, count, run
+from world import World, count, run
 
 
 def text(data):

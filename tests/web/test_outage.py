@@ -3,7 +3,7 @@ import shutil
 
 from fixtures import fixture, scratch
 from stack.installation import Installation, free_port
-from test_pipeline import World
+from world import World
 
 
 @fixture("file")

@@ -9,52 +9,16 @@ import uuid
 
 from fixtures import fixture
 from stack.installation import has_ipv6
-from web import Client, database, make_operator, make_tenant, make_user
+from web import Client, database
+from world import World, count, normal, run  # noqa: F401
 
 PAGE_POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
                "form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 
 
-class World:
-    """One tenant with an administrator, and an operator; clients that are signed in."""
-
-    def __init__(self, server):
-        self.it = server
-        self.slug, self.tenant = make_tenant(server)
-        self.user = make_user(server, self.tenant)
-        self.operator = make_operator(server)
-
-    def console(self, email=None):
-        c = Client(self.it, "console")
-        assert c.sign_in(email or self.user, account=self.slug).status == 303
-        return c
-
-    def central(self):
-        c = Client(self.it, "central")
-        assert c.sign_in(self.operator).status == 303
-        return c
-
-
 @fixture("file")
 def world(server):
     return World(server)
-
-
-def count(server, sql, *args):
-    with database(server).cursor() as c:
-        c.execute(sql, args)
-        return c.fetchone()[0]
-
-
-def run(server, sql, *args):
-    with database(server).cursor() as c:
-        c.execute(sql, args)
-
-
-def normal(answer):
-    """A page without what differs from one request to the next."""
-    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "ID", answer.text)
-    return answer.status, re.sub(r"\d\d:\d\d:\d\d", "TIME", text)
 
 
 def test_every_answer_has_the_security_headers(server, world):

@@ -7,8 +7,8 @@ import uuid
 from fixtures import fixture
 from forms import Page
 from inventory import Machine
-from test_pipeline import World, count, run
 from web import make_user
+from world import World, count, run
 
 
 @fixture("file")

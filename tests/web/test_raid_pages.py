@@ -4,8 +4,8 @@ import uuid
 
 from fixtures import fixture
 from inventory import Machine
-from test_pipeline import World, count
 from web import make_user
+from world import World, count
 
 FORM = {"os": "linux", "filesystem": "ext4", "access": "rw", "mode": "xts", "key_size": "256", "mount": "/srv/fast", "go": "save"}
 

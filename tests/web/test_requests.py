@@ -11,8 +11,8 @@ import uuid
 
 from fixtures import fixture
 from inventory import Machine
-from test_pipeline import World, count, run
 from web import make_user
+from world import World, count, run
 
 RULES = [{"any": [{"type": "host.name", "conditions": [{"operator": "equals", "value": "nobody"}]},
                   {"not": {"type": "network.services", "conditions": [{"operator": "contains", "value": ["tcp/8080"]}]}}]},

@@ -4,8 +4,8 @@ import shutil
 from fixtures import fixture, scratch
 from stack.installation import Installation, free_port
 from stack.process import wait_until
-from test_pipeline import World
 from web import make_tenant
+from world import World
 
 PASSPHRASE = "a passphrase that people keep"
 

@@ -5,7 +5,7 @@ import time
 
 from fixtures import fixture
 from web import PASSWORD, Client, make_tenant, make_user
-from test_pipeline import World, count, normal, run
+from world import World, count, normal, run
 
 COOKIE = "__Host-keyward"
 

@@ -6,8 +6,8 @@ import threading
 from fixtures import fixture, scratch
 from stack.installation import Installation, free_port
 from stack.process import wait_until
-from test_pipeline import World
 from web import database
+from world import World
 
 THREADS = 2
 WAITING = 16 * THREADS       # PAGES_PER_THREAD in src/kore/module.c

@@ -5,8 +5,8 @@ import urllib.parse
 import uuid
 
 from fixtures import fixture
-from test_pipeline import World, count, run
 from web import PASSWORD, Client, make_tenant, make_user
+from world import World, count, run
 
 ROLES = ["account-administrator", "security-administrator", "data-analyst", "auditor", "key-approver"]
 

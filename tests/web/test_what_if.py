@@ -5,8 +5,8 @@ import uuid
 from fixtures import fixture
 from inventory import Machine
 from stack.process import wait_until
-from test_pipeline import World, count
 from web import database
+from world import World, count
 
 PATIENCE = 180
 SSH_ONLY = [{"type": "network.services", "conditions": [{"operator": "in", "value": ["tcp/22"]}]}]
