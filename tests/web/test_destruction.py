@@ -5,8 +5,8 @@ from fixtures import fixture
 from mailsink import NAME, Sink
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
-from test_pipeline import World, count, run
 from web import Client, database, make_operator, make_user
+from world import World, count, run
 
 SECONDS = 120
 

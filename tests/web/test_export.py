@@ -9,8 +9,8 @@ from exported import open_xml, open_zip
 from fixtures import fixture
 from mailsink import NAME, Sink
 from test_agent_pool import Machine, provision
-from test_pipeline import World, count
 from web import PASSWORD, Client, database, make_operator, make_user
+from world import World, count
 
 PASSPHRASE = "Lantern & Harbour 47"
 

@@ -10,7 +10,7 @@ import uuid
 from fixtures import fixture
 from stack.installation import has_ipv6
 from web import Client, database
-from world import World, count, normal, run  # noqa: F401
+from world import World, run
 
 PAGE_POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
                "form-action 'self'; frame-ancestors 'none'; base-uri 'none'")

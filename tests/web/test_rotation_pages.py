@@ -6,8 +6,8 @@ import uuid
 from fixtures import fixture
 from inventory import Machine
 from stack.process import wait_until
-from test_pipeline import World, count
 from web import database, make_user
+from world import World, count
 
 SLOW = 90
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from fixtures import fixture
 from test_agent_service import CURVE, check, public
 from test_key_gates import Asker, approved
-from test_pipeline import World, run
+from world import World, run
 
 FORBIDDEN, TAMPERED = 3, 13          # src/base/err.h
 REFUSED = (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UniqueViolation, psycopg2.errors.CheckViolation)
