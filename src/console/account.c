@@ -80,16 +80,34 @@ static void add_command(json_t *list, const char *id, const char *title, char *t
 	free(text);
 }
 
+/* Text for a shell; never with the passphrase. The caller frees. */
+static char *register_command(const char *url, const char *account)
+{
+	return mem_printf("keyward-config --url %s --guid %s --register --publish-inventory --with-provisioning", url, account);
+}
+
 static void set_commands(struct call *c, const char *url, const char *account)
 {
 	json_t *list = json_array();
 
 	add_command(list, "command-register", call_translate(c, "1. Register this machine, publish its devices and wait for what is to be "
-		"encrypted (asks for the provisioning passphrase)"),
-		mem_printf("keyward-config --url %s --guid %s --register --publish-inventory --with-provisioning", url, account));
+		"encrypted (asks for the provisioning passphrase)"), register_command(url, account));
 	add_command(list, "command-start", call_translate(c, "2. Start the agent, now and at every boot"),
 		mem_strdup("systemctl enable --now keyward-agent"));
 	call_set(c, "commands", list);
+}
+
+void account_first_steps(struct call *c)
+{
+	char id[UUID_TEXT_SIZE], *url;
+
+	call_set(c, "commands", json_null());
+	if (!json_is_true(json_object_get(json_object_get(c->doc, "list"), "empty")) || !call_may(c, PERMISSION_ACCOUNT_VIEW))
+		return;
+	url = call_address(c, WEB_AGENTS, "");
+	uuid_text(&c->tenant, id);
+	set_commands(c, url, id);
+	free(url);
 }
 
 int account_page(struct call *c)

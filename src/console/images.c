@@ -59,6 +59,9 @@ static json_t *show_row(struct call *c, json_t *row)
 		json_object_get(row, "instances"), "devices", json_object_get(row, "devices"), "created", doc_when(c, row, "created"));
 
 	json_object_set_new(out, "url", json_sprintf("/images/%s", doc_text(row, "id")));
+	json_object_set_new(out, "instances_url", json_sprintf("/instances?image=%s", doc_text(row, "id")));
+	json_object_set_new(out, "devices_url", json_sprintf("/devices?image=%s", doc_text(row, "id")));
+	json_set_bool(out, "has_credentials", *doc_text(row, "credentials") != '\0');
 	json_set_string(out, "policy_names", buf_str(&names));
 	buf_free(&names);
 	return out;
@@ -81,7 +84,9 @@ int images_page(struct call *c)
 		return rc;
 	call_set(c, "can", json_pack("{s:b, s:b}", "edit", call_may(c, PERMISSION_IMAGES_EDIT), "account",
 		call_may(c, PERMISSION_ACCOUNT_VIEW)));
-	return list_show(c, &view, page, show_row);
+	list_show(c, &view, page, show_row);
+	account_first_steps(c);
+	return 0;
 }
 
 int images_csv(struct call *c)
@@ -163,7 +168,5 @@ int image_edit(struct call *c)
 
 	if (rc < 0)
 		return rc;
-	call_notice(c, "success", "Name and description are saved.");
-	call_redirect(c, "/images");
-	return 0;
+	return doc_done(c, "/images", &id, "Name and description are saved.");
 }

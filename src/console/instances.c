@@ -130,6 +130,7 @@ int instances_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	list_show(c, &view, page, request_row);
+	account_first_steps(c);
 	rc = request_totals(c->db, &totals);
 	if (rc < 0)
 		return rc;

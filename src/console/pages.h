@@ -80,6 +80,9 @@ extern const struct route_param rotation_query[], rotation_fields[], key_age_fie
 /* device_encrypt.c */
 int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), device_cancel_run(struct call *c);
 
+/* account.c: the member `commands` of a list's page, { id, title, text }: what to do while the list is empty; else null. After list_show. */
+void account_first_steps(struct call *c);
+
 /* instances.c */
 int instances_page(struct call *c), instances_csv(struct call *c);
 json_t *request_counts(const json_t *totals);           /* {instances, pending, approved} of request_totals, to be shown */

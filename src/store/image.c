@@ -5,6 +5,7 @@
 
 #define COLUMNS "m.id, m.name, m.description, m.provider, m.provider_image, m.created," \
 	" (select count(*) from instance i where i.tenant = m.tenant and i.image = m.id) as instances," \
+	" coalesce((select c.provider from image_credential c where c.tenant = m.tenant and c.image = m.id and c.label <> ''), '') as credentials," \
 	" (select count(*) from device d where d.tenant = m.tenant and d.image = m.id) as devices," \
 	" (select coalesce(json_agg(json_build_object('id', p.id, 'name', p.name) order by p.name), '[]') from policy_image x" \
 	" join policy p on p.tenant = x.tenant and p.id = x.policy where x.tenant = m.tenant and x.image = m.id) as policies"

@@ -69,6 +69,10 @@ def test_image_name_and_description(server, world):
     assert [r["id"] for r in c.api("/images?search=golden&sort=-instances").json["list"]["rows"]] == [m.image]
     assert c.api("/images?search=nothing-like-this").json["list"]["no_match"]
     assert "Golden <image>" in c.get("/images.csv").text
+    image = c.api(f"/images/{m.image}").json["image"]
+    assert (image["devices_url"], image["devices"], image["has_credentials"]) == (f"/devices?image={m.image}", 1, False)
+    assert "None are kept here" in c.get(f"/images/{m.image}").text
+    assert [r["id"] for r in c.api(image["devices_url"]).json["list"]["rows"]] == [m.device]
     reader = client(server, world, "auditor")
     assert reader.get(f"/images/{m.image}").status == 200
     assert reader.post(f"/images/{m.image}", name="x").status == 403
@@ -180,6 +184,21 @@ def test_check_now_orders_one_check(server, world):
     answer = c.post(f"/instances/{m.instance}/check")
     assert answer.status == 409 and "No agent answers" in answer.text
     assert count(server, orders, m.agent) == 1
+
+
+def test_empty_lists_say_what_to_do(server):
+    # covers: IMG-1, DEV-1, RUN-1, WEB-3, TEN-1
+    world = World(server)
+    c = world.console()
+    for path in ("/instances", "/devices", "/images"):
+        page = c.get(path).text
+        assert "keyward-config --url https://" in page and f"--guid {world.tenant} --register" in page, path
+        assert "It is shown under Account" in page and "--passphrase" not in page, path
+        assert c.api(path + "?search=nothing-like-this").json["commands"] is None, path
+    approver = client(server, world, "key-approver")
+    assert "keyward-config" not in approver.get("/devices").text
+    Machine(server, world.tenant)
+    assert "keyward-config" not in c.get("/devices").text and "keyward-config" not in c.get("/images").text
 
 
 def test_the_dashboard_counts(server):
