@@ -46,6 +46,17 @@ static const char *group_words(const char *join)
 		"Not the following (NOT)";
 }
 
+static int is_passed(const json_t *row)
+{
+	return strcmp(doc_text(row, "status"), "passed") == 0;
+}
+
+/* Of a group that holds: what of it failed or is unknown does no harm, and must not look as if it did. */
+static int is_harmless(const json_t *group, const json_t *row)
+{
+	return group && is_passed(group) && strcmp(doc_text(group, "join"), "all") != 0 && !is_passed(row);
+}
+
 /* One condition of several of a rule. */
 static json_t *condition_rows(const struct call *c, const json_t *row)
 {
@@ -57,40 +68,61 @@ static json_t *condition_rows(const struct call *c, const json_t *row)
 
 		json_array_append_new(out, json_pack("{s:s, s:s?, s:s?, s:o}", "condition", doc_text(one, "condition"), "actual",
 			doc_optional(one, "actual"), "reason", doc_optional(one, "reason"), "status",
-			doc_badge(c, l->label, l->colour)));
+			doc_badge(c, l->label, is_harmless(row, one) ? "gray" : l->colour)));
 	}
 	return out;
 }
 
-static void add_row(struct call *c, struct rules_view *v, const json_t *row, int depth)
+/* Why a group's status may differ from that of its rules; NULL: nothing to say. The caller frees. */
+static char *note_of(const struct call *c, const json_t *group, const json_t *row)
+{
+	const json_t *rows = json_object_get(row, "rows"), *one;
+	int passed = 0;
+	size_t i;
+
+	if (is_harmless(group, row))
+		return mem_strdup(call_translate(c, strcmp(doc_text(group, "join"), "any") == 0 ? "Not needed: another one matches" :
+			"As wanted: this must not match"));
+	if (!json_is_array(rows) || strcmp(doc_text(row, "join"), "any") != 0)
+		return NULL;
+	json_array_foreach(rows, i, one)
+		passed += is_passed(one);
+	return mem_printf("%s: %d / %zu", call_translate(c, "Matching"), passed, json_array_size(rows));
+}
+
+static void add_row(struct call *c, struct rules_view *v, const json_t *parent, const json_t *row, int depth)
 {
 	const char *join = doc_text(row, "join");
 	int group = json_is_array(json_object_get(row, "rows"));
 	size_t look = look_of(row);
 	const struct look *l = &looks[look];
+	char *note;
 	json_t *out;
 
 	v->counts[look] += !group;
 	if (*v->show && (group || strcmp(v->show, l->status) != 0))
 		return;
-	out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?}", "kind", l->status, "name",
+	note = note_of(c, parent, row);
+	out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?, s:s?}", "kind", l->status, "name",
 		doc_text(row, "rule"), "condition", doc_optional(row, "condition"), "actual", doc_optional(row, "actual"), "reason",
-		doc_optional(row, "reason"), "status", doc_badge(c, l->label, l->colour), "icon", l->icon, "source",
+		doc_optional(row, "reason"), "status", doc_badge(c, group && is_passed(row) ? "Satisfied" : l->label,
+		is_harmless(parent, row) ? "gray" : l->colour), "icon", l->icon, "source",
 		doc_optional(row, "source"), "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
 		*v->show ? 0 : depth < DEPTH_SHOWN ? depth : DEPTH_SHOWN, "group", group, "join",
-		group ? call_translate(c, group_words(join)) : NULL);
+		group ? call_translate(c, group_words(join)) : NULL, "note", note);
+	free(note);
 	json_object_set_new(out, "has_conditions", json_boolean(json_array_size(json_object_get(out, "conditions"))));
 	json_array_append_new(v->rows, out);
 }
 
-static void add_rows(struct call *c, struct rules_view *v, const json_t *rows, int depth)
+static void add_rows(struct call *c, struct rules_view *v, const json_t *parent, const json_t *rows, int depth)
 {
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(rows, i, row) {
-		add_row(c, v, row, depth);
-		add_rows(c, v, json_object_get(row, "rows"), depth + 1);
+		add_row(c, v, parent, row, depth);
+		add_rows(c, v, row, json_object_get(row, "rows"), depth + 1);
 	}
 }
 
@@ -123,10 +155,10 @@ void request_set_rules(struct call *c, const struct request_case *k, const json_
 
 	uuid_text(&k->id, id);
 	strcat(url, id);
-	add_rows(c, &v, json_object_get(verdict, "rules"), 0);
+	add_rows(c, &v, NULL, json_object_get(verdict, "rules"), 0);
 	if (facts_read(k->facts, &facts) == 0)
 		policy_informational(&k->policy, &facts, info);
-	add_rows(c, &v, info, 0);
+	add_rows(c, &v, NULL, info, 0);
 	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
 		json_set_int(counts, looks[i].status, v.counts[i]);
 	/* Unknown is not satisfied (RUL-24): who decides counts it among those that do not match. */

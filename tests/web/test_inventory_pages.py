@@ -1,4 +1,5 @@
 """Images, policies, an instance, roles and the dashboard, against a running installation whose machines stand in the database."""
+import json
 import pathlib
 import re
 import uuid
@@ -184,6 +185,23 @@ def test_check_now_orders_one_check(server, world):
     answer = c.post(f"/instances/{m.instance}/check")
     assert answer.status == 409 and "No agent answers" in answer.text
     assert count(server, orders, m.agent) == 1
+
+
+def test_a_group_that_holds_does_not_contradict_its_rules(server, world):
+    # covers: RUN-3, RUL-24
+    m, c = Machine(server, world.tenant, "grouped-1"), world.console()
+    request = m.request("pending")
+    rule = {"condition": "is x", "actual": None, "reason": None, "source": None}
+    rows = [dict(rule, rule="Host name", status="passed"), dict(rule, rule="Kernel", status="unknown")]
+    verdict = {"rules": [{"join": "any", "rule": "", "status": "passed", "rows": rows},
+                         {"join": "none", "rule": "", "status": "passed", "rows": [dict(rule, rule="Zone", status="failed")]}]}
+    count(server, "update key_request set verdict = %s, integrity = 'good' where id = %s returning id", json.dumps(verdict), request)
+    shown = {(r["name"] or r["join"]): (r["status"]["name"], r["status"]["colour"], r["note"]) for r in c.api(f"/requests/{request}").json["rules"]}
+    assert shown["At least one of these (OR)"] == ("Satisfied", "green", "Matching: 1 / 2")
+    assert shown["Host name"] == ("Passed", "green", None)
+    assert shown["Kernel"] == ("Unknown", "gray", "Not needed: another one matches")
+    assert shown["Not the following (NOT)"][0] == "Satisfied" and shown["Zone"] == ("Failed", "gray", "As wanted: this must not match")
+    assert "Not needed: another one matches" in c.get(f"/requests/{request}").text
 
 
 def test_empty_lists_say_what_to_do(server):
