@@ -133,19 +133,42 @@ void call_form_option(struct call *c, const char *name, const char *value, const
 		selected));
 }
 
-json_t *call_when(const struct call *c, clock_us at)
+/* "21 Nov 2026, 10:30:00 UTC+1" */
+static void when_text(const struct call *c, clock_us at, int east_s, char *out, size_t size)
 {
 	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-	char iso[CLOCK_TEXT_SIZE], relative[64], text[40];
+	int minutes = (east_s < 0 ? -east_s : east_s) / 60;
+	char iso[CLOCK_TEXT_SIZE], zone[16] = "";
+
+	clock_text(at + east_s * CLOCK_SECOND, iso);
+	if (minutes)
+		snprintf(zone, sizeof zone, minutes % 60 ? "%c%d:%02d" : "%c%d", east_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	/* From 2026-11-21T09:30:00.000Z. */
+	snprintf(out, size, "%d %s %.4s, %.8s UTC%s", atoi(iso + 8), call_translate(c, months[(atoi(iso + 5) + 11) % 12]), iso, iso + 11, zone);
+}
+
+static json_t *when(const struct call *c, clock_us at, int east_s)
+{
+	char iso[CLOCK_TEXT_SIZE], relative[64], text[56], utc[56], hover[120];
 
 	if (at == 0)
 		return json_null();
 	clock_text(at, iso);
 	clock_relative(at, c->now, relative, sizeof relative);
-	/* From 2026-11-21T09:30:00.000Z. */
-	snprintf(text, sizeof text, "%d %s %.4s, %.8s UTC", atoi(iso + 8), call_translate(c, months[(atoi(iso + 5) + 11) % 12]), iso,
-		iso + 11);
-	return json_pack("{s:s, s:s, s:s}", "iso", iso, "text", text, "relative", relative);
+	when_text(c, at, east_s, text, sizeof text);
+	when_text(c, at, 0, utc, sizeof utc);
+	snprintf(hover, sizeof hover, "%s · %s", text, utc);
+	return json_pack("{s:s, s:s, s:s, s:s?}", "iso", iso, "text", text, "relative", relative, "hover", east_s ? hover : NULL);
+}
+
+json_t *call_when(const struct call *c, clock_us at)
+{
+	return when(c, at, c->zone && !c->api ? zone_east(c->zone->steps, c->zone->count, at) : 0);
+}
+
+json_t *call_when_utc(const struct call *c, clock_us at)
+{
+	return when(c, at, 0);
 }
 
 void call_redirect(struct call *c, const char *fmt, ...)

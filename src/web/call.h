@@ -42,6 +42,7 @@
 #include "web/route.h"
 
 struct call_state;
+struct zone;
 
 /* Strings and pointers live until the answer is made. */
 struct call {
@@ -52,6 +53,7 @@ struct call {
 	struct uuid tenant;              /* nil in the Central Management Console and before sign-in */
 	const char *tenant_slug, *tenant_name, *tenant_state;   /* NULL likewise */
 	const char *time_zone;           /* of the tenant, "UTC" where there is none */
+	const struct zone *zone;         /* the same, to compute with; NULL: UTC */
 	struct uuid user;                /* nil before sign-in */
 	const char *user_name, *user_email;
 	enum role role;                  /* ROLE_NONE before sign-in */
@@ -90,8 +92,10 @@ json_t *call_form_field(struct call *c, const char *name);
 void call_form_error(struct call *c, const char *name, const char *text);
 /* One more choice of a select or of radio buttons: form.NAME.options. TEXT and HINT (NULL: none) are shown as they are. */
 void call_form_option(struct call *c, const char *name, const char *value, const char *text, const char *hint, int selected);
-/* A time as pages show it: { iso, text, relative }; null for 0. The caller's reference. */
+/* A time as pages show it: { iso, text, relative, hover }, text in the tenant's time zone, hover with UTC beside it (null where they are
+ * the same); all of it in UTC in the API. null for 0. The caller's reference. */
 json_t *call_when(const struct call *c, clock_us at);
+json_t *call_when_utc(const struct call *c, clock_us at);     /* for what is in UTC wherever it is read: the log */
 /* Instead of a page: 303 to a path of this site. The API answers 200 with the document and "location". */
 void call_redirect(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Shown once, on the next page drawn for this browser. KIND is success, info, warning or danger; TEXT English, translated when

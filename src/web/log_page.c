@@ -122,7 +122,7 @@ static json_t *show_row(struct call *c, json_t *row)
 
 	clock_parse(text(row, "at"), &at);
 	json_object_set(out, "id", json_object_get(row, "seq"));
-	json_object_set_new(out, "at", call_when(c, at));
+	json_object_set_new(out, "at", call_when_utc(c, at));
 	json_object_set_new(out, "type", type_badge(c, text(row, "category")));
 	json_set_string(out, "event", call_translate(c, text(row, "label")));
 	json_set_string(out, "name", text(row, "event"));

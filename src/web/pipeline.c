@@ -446,6 +446,7 @@ static int draw_again(struct call *c, int status)
 		again.tenant_name = c->tenant_name;
 		again.tenant_state = c->tenant_state;
 		again.time_zone = c->time_zone;
+		again.zone = c->zone;
 		again.user = c->user;
 		again.user_name = c->user_name;
 		again.user_email = c->user_email;

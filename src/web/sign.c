@@ -55,6 +55,8 @@ static int find(struct call *c, const struct guard_cookie *cookie, struct sessio
 	rc = session_find(c->db, side_of(c), hash, c->state->web->idle, s);
 	if (rc == 0 && c->site == WEB_CONSOLE)
 		rc = tenant_self(c->db, tenant);
+	if (rc == 0 && c->site == WEB_CONSOLE)
+		rc = zone_find(c->db, json_string_value(json_object_get(*tenant, "time_zone")), c->now, &c->zone);
 	return rc == ERR_NOT_FOUND ? err_set(ERR_UNAUTHENTICATED, "the session has ended") : rc;
 }
 

@@ -2,6 +2,7 @@
 #ifndef WEB_STATE_H
 #define WEB_STATE_H
 
+#include "store/zone.h"
 #include "web/call.h"
 #include "web/form.h"
 #include "web/guard.h"
@@ -44,6 +45,15 @@ int call_is_part(const struct call *c);
 /* Looks up the session of the cookie, in a transaction of its own, and fills user, role, tenant. ERR_UNAUTHENTICATED when there
  * is none that is valid. */
 int sign_load(struct call *c);
+
+/* zone.c */
+struct zone {
+	char *name;
+	struct zone_step *steps;
+	size_t count;
+};
+/* *OUT lives as long as the process; NULL for UTC. In a transaction of DB, the first time. */
+int zone_find(struct db *db, const char *name, clock_us now, const struct zone **out);
 
 /* notice.c */
 void notice_read(struct call *c);                /* those that an earlier answer left in a cookie */

@@ -204,6 +204,31 @@ def test_a_group_that_holds_does_not_contradict_its_rules(server, world):
     assert "Not needed: another one matches" in c.get(f"/requests/{request}").text
 
 
+def test_times_are_the_tenants(server):
+    # covers: ADM-1, WEB-1, LOG-1
+    world = World(server)
+    m = Machine(server, world.tenant)
+    count(server, "update instance set first_seen = '2026-01-31T23:30:15Z', last_seen = '2026-07-01T12:00:00Z' where id = %s returning id",
+          m.instance)
+    shown = {"UTC": ("31 Jan 2026, 23:30:15 UTC", "1 Jul 2026, 12:00:00 UTC"),
+             "Europe/Berlin": ("1 Feb 2026, 00:30:15 UTC+1 · 31 Jan 2026, 23:30:15 UTC", "1 Jul 2026, 14:00:00 UTC+2 · 1 Jul 2026, 12:00:00 UTC"),
+             "Asia/Kolkata": ("1 Feb 2026, 05:00:15 UTC+5:30 · 31 Jan", "1 Jul 2026, 17:30:00 UTC+5:30 · 1 Jul"),
+             "America/St_Johns": ("31 Jan 2026, 20:00:15 UTC-3:30 · 31 Jan", "1 Jul 2026, 09:30:00 UTC-2:30 · 1 Jul")}
+    for zone, texts in shown.items():
+        count(server, "update tenant set time_zone = %s where id = %s returning id", zone, world.tenant)
+        c = world.console()
+        page, instance = c.get(f"/instances/{m.instance}").text, c.api(f"/instances/{m.instance}").json["instance"]
+        for text, when in zip(texts, (instance["first_seen"], instance["last_seen"])):
+            assert f'title="{text}' in page, (zone, text)
+            assert when["text"].endswith(" UTC") and when["hover"] is None and when["iso"].endswith("Z"), zone
+        assert "UTC+" not in re.sub(r"(?s)<footer.*", "", c.get("/log").text)
+        # To the second of the change: Berlin, 29 March 2026, 01:00 UTC.
+    count(server, "update tenant set time_zone = 'Europe/Berlin' where id = %s returning id", world.tenant)
+    for at, text in (("00:59:59", "01:59:59 UTC+1"), ("01:00:00", "03:00:00 UTC+2")):
+        count(server, "update instance set last_seen = %s where id = %s returning id", f"2026-03-29T{at}Z", m.instance)
+        assert f"29 Mar 2026, {text} ·" in world.console().get(f"/instances/{m.instance}").text
+
+
 def test_empty_lists_say_what_to_do(server):
     # covers: IMG-1, DEV-1, RUN-1, WEB-3, TEN-1
     world = World(server)
