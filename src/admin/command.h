@@ -41,6 +41,10 @@ int admin_seal(struct admin *a, int argc, char **argv);
 int admin_tickets(struct admin *a, int argc, char **argv);
 /* The same after the schema was made; where the key service is not there yet it only says what is to be done. */
 int admin_tickets_give(struct admin *a);
+int admin_rotate_root(struct admin *a, int argc, char **argv);
+int admin_rotate_tenant(struct admin *a, int argc, char **argv);
+int admin_key_list(struct admin *a, int argc, char **argv);
+int admin_key_retire(struct admin *a, int argc, char **argv);
 int admin_config(struct admin *a, int argc, char **argv);
 
 /* A connection of role SETTING (CONF_DATABASE_...), in a transaction of the administrator's bound to TENANT (NULL: none). */
@@ -49,6 +53,8 @@ int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tena
 int admin_end(struct db *db, int rc);
 /* The account called SLUG (or given by its id); ERR_NOT_FOUND names it. */
 int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out);
+/* NAME in the folder of key files; the caller frees. */
+char *admin_keys_path(const struct admin *a, const char *name);
 /* "https://host[:port]" + PATH of a site's domain; the caller frees. */
 char *admin_address(const struct admin *a, enum conf_setting domain, const char *path);
 

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "keys/client.h"
+#include "store/rewrap.h"
 #include "store/setting.h"
 
 #define KEYD_TIMEOUT_MS 5000
@@ -72,6 +73,31 @@ static int show_keyd(struct admin *a)
 	return rc;
 }
 
+/* Only where there is or was one. */
+static int show_rotation(struct admin *a)
+{
+	json_t *row = NULL;
+	struct db *db;
+	char text[256];
+	int running, rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	if (rc < 0)
+		return 0;
+	rc = root_rotation_last(db, &row);
+	rc = admin_end(db, rc);
+	if (rc == 0 && !json_is_null(row)) {
+		const char *error = json_string_value(json_object_get(row, "error"));
+
+		running = strcmp(json_string_value(json_object_get(row, "state")), "running") == 0;
+		snprintf(text, sizeof text, "%s, %lld of %lld secrets%s%s (keyward key list)", running ? "under way" : "done",
+			json_integer_value(json_object_get(row, "done")), json_integer_value(json_object_get(row, "total")), error ? ": " : "",
+			error ? error : "");
+		show("root rotation", 0, text);
+	}
+	json_decref(row);
+	return rc < 0;
+}
+
 static int show_database(struct admin *a, const char *what, enum conf_setting role)
 {
 	struct db *db = db_new(conf_get(&a->conf, role));
@@ -106,6 +132,7 @@ int admin_status(struct admin *a, int argc, char **argv)
 	bad += show_database(a, "db jobs", CONF_DATABASE_JOBS);
 	bad += show_keyd(a);
 	bad += show_tickets(a);
+	bad += show_rotation(a);
 	bad += show_setup(a);
 	return bad ? err_set(ERR_UNAVAILABLE, "%d of the above %s not well", bad, bad == 1 ? "is" : "are") : 0;
 }

@@ -20,6 +20,9 @@
 	X(DATABASE_AGENT, "database.agent", NULL, "connection string of role keyward_agent") \
 	X(DATABASE_JOBS, "database.jobs", NULL, "connection string of role keyward_jobs") \
 	X(KEYD_SOCKET, "keyd.socket", NULL, "socket of the key service") \
+	X(KEYD_PROGRAM, "keyd.program", "/usr/sbin/keyward-keyd", "the key service's program, with which root keys are made") \
+	X(KEYD_KEYS, "keyd.keys", "", "folder of the key files identity and roots; empty: keys in the state folder") \
+	X(KEYD_ROOT, "keyd.root", "", "where the first root key is, as the key service is told; empty: root.key among the key files") \
 	X(WEB_CHROOT, "web.chroot", "", "folder that the web workers are confined to; sockets must lie inside") \
 	X(WEB_TEMPLATES, "web.templates", NULL, "folder of the pages' templates") \
 	X(WEB_ASSETS, "web.assets", NULL, "folder of what browsers load, with manifest.json") \

@@ -2,6 +2,7 @@
 #include "keys/act.h"
 
 #include "base/err.h"
+#include "base/log.h"
 
 static void put_counts(struct act *a)
 {
@@ -63,16 +64,19 @@ int answer_tenant_create(struct act *a)
 
 static int unseal(struct service *s, const struct secret *passphrase)
 {
-	const struct provider *p = s->keys.provider;
-	int rc;
+	int rc = hierarchy_unseal(&s->keys, passphrase);
 
-	if (s->keys.root == NULL || p->unseal == NULL)
-		return err_set(ERR_UNSUPPORTED, "the root key of provider %s is not unsealed by a passphrase", p->name);
-	rc = p->unseal(s->keys.root, passphrase);
-	if (rc == 0)
-		rc = service_open(s);
-	if (rc < 0 && s->signer == NULL)
-		p->seal(s->keys.root);
+	/* Its older root key may wait for its own passphrase still, and the identity for that. */
+	if (rc == 0 && s->signer == NULL && service_open(s) < 0) {
+		if (s->keys.older_count == 0)
+			rc = err_set(ERR_TAMPERED, "the identity key is not under this root key");
+		else
+			log_warning("the identity key does not open yet", "reason", err_text(), NULL);
+	}
+	if (rc < 0 && s->signer == NULL && s->keys.root && s->keys.provider->seal)
+		s->keys.provider->seal(s->keys.root);
+	if (rc == 0 && s->signer && service_move_identity(s) < 0)
+		log_warning("the identity key stays where it is", "reason", err_text(), NULL);
 	return rc;
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/exported.h"
-#include "keys/message.h"
+#include "keys/client_part.h"
 
 #define REASON_MAX 512
 
@@ -25,7 +25,7 @@ void keys_client_close(struct keys_client *c)
 	buf_free(&c->answer);
 }
 
-static struct buf *begin(struct keys_client *c, enum message_type type, const struct uuid *request)
+struct buf *client_begin(struct keys_client *c, enum message_type type, const struct uuid *request)
 {
 	message_begin(&c->request);
 	wire_put_u8(&c->request, MESSAGE_VERSION);
@@ -65,7 +65,7 @@ static int refusal(struct wire_reader *r, int code)
 }
 
 /* Sends the request and puts R at the results. The caller reads them, then calls finish. */
-static int call(struct keys_client *c, struct wire_reader *r)
+int client_call(struct keys_client *c, struct wire_reader *r)
 {
 	struct uuid asked, answered;
 	uint8_t version, status;
@@ -90,7 +90,7 @@ static int call(struct keys_client *c, struct wire_reader *r)
 }
 
 /* Every call ends here: wipes both messages; an answer that was not understood ends the connection too. */
-static int finish(struct keys_client *c, int rc)
+int client_finish(struct keys_client *c, int rc)
 {
 	message_wipe(&c->request);
 	message_wipe(&c->answer);
@@ -106,11 +106,11 @@ static int finish_view(struct wire_reader *r, struct wire_view *v, size_t max)
 }
 
 /* For calls that answer with bytes for the database or the agent. */
-static int call_for_bytes(struct keys_client *c, size_t max, struct buf *out)
+int client_call_for_bytes(struct keys_client *c, size_t max, struct buf *out)
 {
 	struct wire_reader r;
 	struct wire_view v;
-	int rc = call(c, &r);
+	int rc = client_call(c, &r);
 
 	if (rc == 0)
 		rc = finish_view(&r, &v, max);
@@ -118,14 +118,14 @@ static int call_for_bytes(struct keys_client *c, size_t max, struct buf *out)
 		buf_reset(out);
 		buf_add(out, v.data, v.len);
 	}
-	return finish(c, rc);
+	return client_finish(c, rc);
 }
 
 static int call_for_secret(struct keys_client *c, struct secret **out)
 {
 	struct wire_reader r;
 	struct wire_view v;
-	int rc = call(c, &r);
+	int rc = client_call(c, &r);
 
 	if (rc == 0)
 		rc = finish_view(&r, &v, KEYS_PLAIN_MAX);
@@ -134,7 +134,7 @@ static int call_for_secret(struct keys_client *c, struct secret **out)
 		if (v.len)
 			memcpy((*out)->data, v.data, v.len);
 	}
-	return finish(c, rc);
+	return client_finish(c, rc);
 }
 
 /* For answers of a fixed size. */
@@ -142,7 +142,7 @@ static int call_for_raw(struct keys_client *c, uint8_t *out, size_t len)
 {
 	struct wire_reader r;
 	struct wire_view v;
-	int rc = call(c, &r);
+	int rc = client_call(c, &r);
 
 	if (rc == 0) {
 		v = wire_get_raw(&r, len);
@@ -151,11 +151,11 @@ static int call_for_raw(struct keys_client *c, uint8_t *out, size_t len)
 		else
 			rc = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
 	}
-	return finish(c, rc);
+	return client_finish(c, rc);
 }
 
 /* Limits that keyd would refuse anyhow, but that must not overflow a message before it is sent. */
-static int check_size(size_t len, size_t max, const char *what)
+int client_check_size(size_t len, size_t max, const char *what)
 {
 	return len > max ? err_set(ERR_TOO_LARGE, "%s of %zu bytes, at most %zu", what, len, max) : 0;
 }
@@ -186,10 +186,10 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	struct wire_view name;
 	int rc;
 
-	begin(c, MESSAGE_status, &id);
-	rc = call(c, &r);
+	client_begin(c, MESSAGE_status, &id);
+	rc = client_call(c, &r);
 	if (rc < 0)
-		return finish(c, rc);
+		return client_finish(c, rc);
 	s.sealed = wire_get_u8(&r);
 	name = wire_get_bytes(&r, sizeof s.provider - 1);
 	s.root = wire_get_uuid(&r);
@@ -204,47 +204,47 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	s.ticket_generation = wire_get_u32(&r);
 	get_counts(&r, &s);
 	if (wire_end(&r) < 0)
-		return finish(c, err_set(ERR_INTERNAL, "the key service's answer makes no sense"));
+		return client_finish(c, err_set(ERR_INTERNAL, "the key service's answer makes no sense"));
 	memcpy(s.provider, name.data, name.len);
 	*out = s;
-	return finish(c, 0);
+	return client_finish(c, 0);
 }
 
 int keys_tenant_create(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct buf *wrapped)
 {
-	struct buf *b = begin(c, MESSAGE_tenant_create, request);
+	struct buf *b = client_begin(c, MESSAGE_tenant_create, request);
 
 	wire_put_uuid(b, tenant);
-	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
+	return client_call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
 }
 
 int keys_device_create(struct keys_client *c, const struct uuid *request, const struct keys_device *device, size_t bytes,
 	struct buf *wrapped)
 {
 	struct buf *b;
-	int rc = check_size(device->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
+	int rc = client_check_size(device->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
 
 	if (rc == 0)
-		rc = check_size(bytes, KEYS_DEVICE_KEY_MAX, "device key");
+		rc = client_check_size(bytes, KEYS_DEVICE_KEY_MAX, "device key");
 	if (rc < 0)
 		return rc;
-	b = begin(c, MESSAGE_device_create, request);
+	b = client_begin(c, MESSAGE_device_create, request);
 	put_device(b, device);
 	wire_put_u16(b, (uint16_t)bytes);
-	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
+	return client_call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
 }
 
 /* A message about a key that is there. */
 static int begin_with_key(struct keys_client *c, enum message_type type, const struct uuid *request, const struct keys_device *device,
 	struct wire_view wrapped_device, struct buf **out)
 {
-	int rc = check_size(device->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
+	int rc = client_check_size(device->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
 
 	if (rc == 0)
-		rc = check_size(wrapped_device.len, KEYS_BLOB_MAX, "wrapped device key");
+		rc = client_check_size(wrapped_device.len, KEYS_BLOB_MAX, "wrapped device key");
 	if (rc < 0)
 		return rc;
-	*out = begin(c, type, request);
+	*out = client_begin(c, type, request);
 	put_device(*out, device);
 	wire_put_bytes(*out, wrapped_device.data, wrapped_device.len);
 	return 0;
@@ -260,14 +260,14 @@ int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const 
 		return rc;
 	wire_put_uuid(b, clone);
 	wire_put_u32(b, version);
-	return call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
+	return client_call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
 }
 
 static int check_proof(const struct keys_proof *p)
 {
-	int rc = check_size(p->ticket.len, KEYS_TICKET_MAX, "proof of approval");
+	int rc = client_check_size(p->ticket.len, KEYS_TICKET_MAX, "proof of approval");
 
-	return rc < 0 ? rc : check_size(strlen(p->device), KEYS_AGENT_DEVICE_MAX, "device's id");
+	return rc < 0 ? rc : client_check_size(strlen(p->device), KEYS_AGENT_DEVICE_MAX, "device's id");
 }
 
 static void put_proof(struct buf *b, const struct keys_proof *p)
@@ -291,14 +291,14 @@ int keys_device_seal(struct keys_client *c, const struct uuid *request, const st
 	wire_put_uuid(b, agent);
 	wire_put_raw(b, recipient, KEYS_POINT_SIZE);
 	put_proof(b, proof);
-	return call_for_bytes(c, KEYS_JWE_MAX, jwe);
+	return client_call_for_bytes(c, KEYS_JWE_MAX, jwe);
 }
 
 static int check_object(const struct keys_object *o)
 {
-	int rc = check_size(o->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
+	int rc = client_check_size(o->wrapped_tenant.len, KEYS_BLOB_MAX, "wrapped tenant key");
 
-	return rc < 0 ? rc : check_size(strlen(o->purpose), KEYS_PURPOSE_MAX, "purpose");
+	return rc < 0 ? rc : client_check_size(strlen(o->purpose), KEYS_PURPOSE_MAX, "purpose");
 }
 
 int keys_protect(struct keys_client *c, const struct uuid *request, const struct keys_object *object,
@@ -308,13 +308,13 @@ int keys_protect(struct keys_client *c, const struct uuid *request, const struct
 	int rc = check_object(object);
 
 	if (rc == 0)
-		rc = check_size(plain->len, KEYS_PLAIN_MAX, "secret");
+		rc = client_check_size(plain->len, KEYS_PLAIN_MAX, "secret");
 	if (rc < 0)
 		return rc;
-	b = begin(c, MESSAGE_protect, request);
+	b = client_begin(c, MESSAGE_protect, request);
 	put_object(b, object);
 	wire_put_bytes(b, plain->data, plain->len);
-	return call_for_bytes(c, KEYS_BLOB_MAX, blob);
+	return client_call_for_bytes(c, KEYS_BLOB_MAX, blob);
 }
 
 int keys_reveal(struct keys_client *c, const struct uuid *request, const struct keys_object *object, struct wire_view blob,
@@ -324,10 +324,10 @@ int keys_reveal(struct keys_client *c, const struct uuid *request, const struct 
 	int rc = check_object(object);
 
 	if (rc == 0)
-		rc = check_size(blob.len, KEYS_BLOB_MAX, "blob");
+		rc = client_check_size(blob.len, KEYS_BLOB_MAX, "blob");
 	if (rc < 0)
 		return rc;
-	b = begin(c, MESSAGE_reveal, request);
+	b = client_begin(c, MESSAGE_reveal, request);
 	put_object(b, object);
 	wire_put_bytes(b, blob.data, blob.len);
 	return call_for_secret(c, plain);
@@ -343,46 +343,46 @@ int keys_credentials_seal(struct keys_client *c, const struct uuid *request, con
 	if (rc == 0)
 		rc = check_proof(proof);
 	if (rc == 0)
-		rc = check_size(blob.len, KEYS_BLOB_MAX, "blob");
+		rc = client_check_size(blob.len, KEYS_BLOB_MAX, "blob");
 	if (rc < 0)
 		return rc;
-	b = begin(c, MESSAGE_credentials_seal, request);
+	b = client_begin(c, MESSAGE_credentials_seal, request);
 	put_object(b, object);
 	wire_put_u32(b, version);
 	wire_put_bytes(b, blob.data, blob.len);
 	wire_put_uuid(b, agent);
 	wire_put_raw(b, recipient, KEYS_POINT_SIZE);
 	put_proof(b, proof);
-	return call_for_bytes(c, KEYS_JWE_MAX, jwe);
+	return client_call_for_bytes(c, KEYS_JWE_MAX, jwe);
 }
 
 int keys_system_protect(struct keys_client *c, const struct uuid *request, const char *purpose, const struct secret *plain,
 	struct buf *blob)
 {
 	struct buf *b;
-	int rc = check_size(strlen(purpose), KEYS_PURPOSE_MAX, "purpose");
+	int rc = client_check_size(strlen(purpose), KEYS_PURPOSE_MAX, "purpose");
 
 	if (rc == 0)
-		rc = check_size(plain->len, KEYS_PLAIN_MAX, "secret");
+		rc = client_check_size(plain->len, KEYS_PLAIN_MAX, "secret");
 	if (rc < 0)
 		return rc;
-	b = begin(c, MESSAGE_system_protect, request);
+	b = client_begin(c, MESSAGE_system_protect, request);
 	wire_put_string(b, purpose);
 	wire_put_bytes(b, plain->data, plain->len);
-	return call_for_bytes(c, KEYS_BLOB_MAX, blob);
+	return client_call_for_bytes(c, KEYS_BLOB_MAX, blob);
 }
 
 int keys_system_reveal(struct keys_client *c, const struct uuid *request, const char *purpose, struct wire_view blob,
 	struct secret **plain)
 {
 	struct buf *b;
-	int rc = check_size(strlen(purpose), KEYS_PURPOSE_MAX, "purpose");
+	int rc = client_check_size(strlen(purpose), KEYS_PURPOSE_MAX, "purpose");
 
 	if (rc == 0)
-		rc = check_size(blob.len, KEYS_BLOB_MAX, "blob");
+		rc = client_check_size(blob.len, KEYS_BLOB_MAX, "blob");
 	if (rc < 0)
 		return rc;
-	b = begin(c, MESSAGE_system_reveal, request);
+	b = client_begin(c, MESSAGE_system_reveal, request);
 	wire_put_string(b, purpose);
 	wire_put_bytes(b, blob.data, blob.len);
 	return call_for_secret(c, plain);
@@ -392,14 +392,14 @@ int keys_identity_public(struct keys_client *c, uint8_t point[static KEYS_POINT_
 {
 	struct uuid id = uuid_new();
 
-	begin(c, MESSAGE_identity_public, &id);
+	client_begin(c, MESSAGE_identity_public, &id);
 	return call_for_raw(c, point, KEYS_POINT_SIZE);
 }
 
 int keys_identity_sign(struct keys_client *c, const struct uuid *request, const uint8_t digest[static KEYS_DIGEST_SIZE],
 	uint8_t signature[static KEYS_SIGNATURE_SIZE])
 {
-	struct buf *b = begin(c, MESSAGE_identity_sign, request);
+	struct buf *b = client_begin(c, MESSAGE_identity_sign, request);
 
 	wire_put_raw(b, digest, KEYS_DIGEST_SIZE);
 	return call_for_raw(c, signature, KEYS_SIGNATURE_SIZE);
@@ -407,13 +407,13 @@ int keys_identity_sign(struct keys_client *c, const struct uuid *request, const 
 
 int keys_unseal(struct keys_client *c, const struct uuid *request, const struct secret *passphrase)
 {
-	struct buf *b = begin(c, MESSAGE_unseal, request);
+	struct buf *b = client_begin(c, MESSAGE_unseal, request);
 	struct wire_reader r;
 	int rc;
 
 	wire_put_bytes(b, passphrase->data, passphrase->len);
-	rc = call(c, &r);
-	return finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
+	rc = client_call(c, &r);
+	return client_finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
 }
 
 int keys_seal(struct keys_client *c, const struct uuid *request)
@@ -421,16 +421,16 @@ int keys_seal(struct keys_client *c, const struct uuid *request)
 	struct wire_reader r;
 	int rc;
 
-	begin(c, MESSAGE_seal, request);
-	rc = call(c, &r);
-	return finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
+	client_begin(c, MESSAGE_seal, request);
+	rc = client_call(c, &r);
+	return client_finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
 }
 
 int keys_device_export(struct keys_client *c, const struct uuid *request, const struct keys_device *device, struct wire_view wrapped_device,
 	const struct secret *export_key, const struct buf *fields, struct buf *sealed)
 {
 	struct buf *b;
-	int rc = check_size(fields->len, EXPORTED_FIELDS_MAX, "fields of an export");
+	int rc = client_check_size(fields->len, EXPORTED_FIELDS_MAX, "fields of an export");
 
 	if (rc == 0)
 		rc = begin_with_key(c, MESSAGE_device_export, request, device, wrapped_device, &b);
@@ -438,13 +438,13 @@ int keys_device_export(struct keys_client *c, const struct uuid *request, const 
 		return rc;
 	wire_put_raw(b, export_key->data, EXPORTED_KEY_SIZE);
 	wire_put_bytes(b, fields->data, fields->len);
-	return call_for_bytes(c, KEYS_BLOB_MAX, sealed);
+	return client_call_for_bytes(c, KEYS_BLOB_MAX, sealed);
 }
 
 int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t generation, int final,
 	uint8_t key[static KEYS_TICKET_KEY_SIZE])
 {
-	struct buf *b = begin(c, MESSAGE_ticket_key, request);
+	struct buf *b = client_begin(c, MESSAGE_ticket_key, request);
 
 	wire_put_u32(b, generation);
 	wire_put_u8(b, (uint8_t)final);

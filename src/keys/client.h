@@ -149,4 +149,40 @@ int keys_device_export(struct keys_client *c, const struct uuid *request, const 
 int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t generation, int final,
 	uint8_t key[static KEYS_TICKET_KEY_SIZE]);
 
+/* client_rotate.c: wrapping again. */
+#define KEYS_ROOTS_MAX 8
+#define KEYS_REWRAP_MOST 256
+struct keys_root {
+	struct uuid id;
+	char provider[32];
+	int active, sealed;
+};
+struct keys_roots {
+	struct keys_root roots[KEYS_ROOTS_MAX];
+	size_t count;                      /* the active one is the last */
+	struct uuid identity;              /* the root key that the server's identity is under */
+};
+int keys_roots(struct keys_client *c, struct keys_roots *out);
+/* keyd reads its list of root keys anew; root alone may. PASSPHRASE (NULL: none) is for a new one. */
+int keys_roots_reload(struct keys_client *c, const struct uuid *request, const struct secret *passphrase);
+/* Under the active root key; proven to give the same. */
+int keys_tenant_rewrap(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct wire_view wrapped,
+	struct buf *out);
+int keys_system_rewrap(struct keys_client *c, const struct uuid *request, const char *purpose, struct wire_view blob, struct buf *out);
+/* A new key for the tenant beside the present one, whose id becomes *FORMER: both are in OUT, which takes the place of WRAPPED. */
+int keys_tenant_rotate(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct wire_view wrapped,
+	struct uuid *key, struct uuid *former, struct buf *out);
+/* The newer alone: what is still under the former is lost. */
+int keys_tenant_trim(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct wire_view wrapped,
+	struct uuid *key, struct buf *out);
+struct keys_rewrap {
+	struct uuid object;
+	uint32_t version;
+	struct wire_view blob;
+	struct buf out;                    /* the caller frees */
+};
+/* COUNT (at most KEYS_REWRAP_MOST) blobs of one purpose, as their label has it ("key/device", "data/..."), under the tenant's newest key. */
+int keys_rewrap(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct wire_view wrapped_tenant,
+	const char *purpose, struct keys_rewrap *items, size_t count);
+
 #endif

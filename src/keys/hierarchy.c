@@ -1,7 +1,8 @@
 /* hierarchy.c - finds the right key for what is to be wrapped or unwrapped.
  *
  * A tenant key's plaintext is its own id (16 bytes) and the key (32 bytes): the id stays when the key is wrapped again under
- * another root key, so what lies below need not change. */
+ * another root key, so what lies below need not change. While a tenant's key is rotated there are two of these, the newer first: it
+ * wraps, both unwrap, and callers pass one blob as ever. */
 #include "keys/hierarchy.h"
 
 #include <string.h>
@@ -10,6 +11,15 @@
 
 #define TENANT_KEY "key/tenant"
 #define TENANT_KEY_SIZE (16 + BLOB_KEY_SIZE)
+
+struct uuid hierarchy_key_of(struct wire_view blob)
+{
+	struct uuid id = { { 0 } };
+
+	if (blob.len >= BLOB_OVERHEAD)
+		memcpy(id.bytes, blob.data + 1, sizeof id.bytes);
+	return id;
+}
 
 int hierarchy_is_sealed(const struct hierarchy *h)
 {
@@ -21,6 +31,19 @@ static int need_root(const struct hierarchy *h)
 	if (!hierarchy_is_sealed(h))
 		return 0;
 	return err_set(ERR_SEALED, h->root ? "sealed: nobody has told the passphrase yet" : "sealed: no root key");
+}
+
+/* The root key that a blob says it is under; the active one for a stranger, which then refuses it. */
+static struct hierarchy_older root_of(const struct hierarchy *h, struct wire_view blob)
+{
+	struct uuid wanted = hierarchy_key_of(blob), id;
+
+	for (size_t i = 0; i < h->older_count; i++) {
+		h->older[i].provider->describe(h->older[i].root, &id);
+		if (uuid_equal(&id, &wanted) && !uuid_is_nil(&id))
+			return h->older[i];
+	}
+	return (struct hierarchy_older){ h->provider, h->root };
 }
 
 int hierarchy_root_wrap(struct hierarchy *h, const struct blob_label *label, const struct secret *plain, struct buf *out)
@@ -37,8 +60,11 @@ int hierarchy_root_unwrap(struct hierarchy *h, const struct blob_label *label, s
 {
 	int rc = need_root(h);
 
-	if (rc == 0)
-		rc = h->provider->unwrap(h->root, label, blob, plain);
+	if (rc == 0) {
+		struct hierarchy_older by = root_of(h, blob);
+
+		rc = by.provider->unwrap(by.root, label, blob, plain);
+	}
 	h->unwraps += rc == 0;
 	return rc;
 }
@@ -76,7 +102,7 @@ static int tenant_key(struct hierarchy *h, const struct hierarchy_tenant *tenant
 		return 0;
 	}
 	rc = hierarchy_root_unwrap(h, &label, tenant->wrapped, &key);
-	if (rc == 0 && key->len != TENANT_KEY_SIZE) {
+	if (rc == 0 && (key->len == 0 || key->len % TENANT_KEY_SIZE || key->len > HIERARCHY_RING_MAX * TENANT_KEY_SIZE)) {
 		secret_free(key);
 		rc = err_set(ERR_TAMPERED, "not a tenant key");
 	}
@@ -87,12 +113,27 @@ static int tenant_key(struct hierarchy *h, const struct hierarchy_tenant *tenant
 	return 0;
 }
 
-static struct uuid key_id(const struct secret *key)
+/* Of the tenant's keys, newest first. */
+static struct uuid key_id(const struct secret *key, size_t n)
 {
 	struct uuid id;
 
-	memcpy(id.bytes, key->data, sizeof id.bytes);
+	memcpy(id.bytes, key->data + n * TENANT_KEY_SIZE, sizeof id.bytes);
 	return id;
+}
+
+/* Which of them the blob is under; the newest for a stranger, which then refuses it. */
+static size_t key_of(const struct secret *key, struct wire_view blob)
+{
+	struct uuid wanted = hierarchy_key_of(blob);
+
+	for (size_t n = 1; n < key->len / TENANT_KEY_SIZE; n++) {
+		struct uuid id = key_id(key, n);
+
+		if (uuid_equal(&id, &wanted))
+			return n;
+	}
+	return 0;
 }
 
 int hierarchy_wrap(struct hierarchy *h, const struct hierarchy_tenant *tenant, struct blob_label *label,
@@ -104,7 +145,7 @@ int hierarchy_wrap(struct hierarchy *h, const struct hierarchy_tenant *tenant, s
 
 	if (rc < 0)
 		return rc;
-	id = key_id(key);
+	id = key_id(key, 0);
 	label->tenant = tenant->id;
 	rc = blob_wrap(&id, key->data + sizeof id.bytes, label, plain, out);
 	h->wraps += rc == 0;
@@ -116,15 +157,152 @@ int hierarchy_unwrap(struct hierarchy *h, const struct hierarchy_tenant *tenant,
 {
 	const struct secret *key = NULL;
 	struct uuid id;
+	size_t n;
 	int rc = tenant_key(h, tenant, &key);
 
 	if (rc < 0)
 		return rc;
-	id = key_id(key);
+	n = key_of(key, blob);
+	id = key_id(key, n);
 	label->tenant = tenant->id;
-	rc = blob_unwrap(&id, key->data + sizeof id.bytes, label, blob, plain);
+	rc = blob_unwrap(&id, key->data + n * TENANT_KEY_SIZE + sizeof id.bytes, label, blob, plain);
 	h->unwraps += rc == 0;
 	return rc;
+}
+
+/* Whatever has been wrapped again gives the same, before anybody drops what it was. */
+static int prove(const struct secret *plain, struct secret *again, int rc)
+{
+	if (rc == 0 && !secret_equal(plain, again))
+		rc = err_set(ERR_CRYPTO, "what was wrapped again does not give the same");
+	secret_free(again);
+	return rc;
+}
+
+/* WRAPPED becomes the caller's on success alone. */
+static int give(struct buf *wrapped, int rc, struct buf *out)
+{
+	struct buf *old = rc == 0 ? out : wrapped;
+
+	buf_free(old);
+	if (rc == 0)
+		*out = *wrapped;
+	return rc;
+}
+
+int hierarchy_root_rewrap(struct hierarchy *h, const struct blob_label *label, struct wire_view blob, struct buf *out)
+{
+	struct secret *plain = NULL, *again = NULL;
+	struct buf wrapped = BUF_INIT;
+	int rc = hierarchy_root_unwrap(h, label, blob, &plain);
+
+	if (rc == 0)
+		rc = hierarchy_root_wrap(h, label, plain, &wrapped);
+	if (rc == 0) {
+		rc = hierarchy_root_unwrap(h, label, (struct wire_view){ (const uint8_t *)wrapped.data, wrapped.len }, &again);
+		rc = prove(plain, again, rc);
+	}
+	secret_free(plain);
+	return give(&wrapped, rc, out);
+}
+
+int hierarchy_rewrap_tenant(struct hierarchy *h, const struct hierarchy_tenant *tenant, struct buf *out)
+{
+	struct blob_label label = tenant_label(&tenant->id);
+
+	return hierarchy_root_rewrap(h, &label, tenant->wrapped, out);
+}
+
+int hierarchy_rewrap(struct hierarchy *h, const struct hierarchy_tenant *tenant, struct blob_label *label, struct wire_view blob,
+	struct buf *out)
+{
+	struct secret *plain = NULL, *again = NULL;
+	struct buf wrapped = BUF_INIT;
+	int rc = hierarchy_unwrap(h, tenant, label, blob, &plain);
+
+	if (rc == 0)
+		rc = hierarchy_wrap(h, tenant, label, plain, &wrapped);
+	if (rc == 0) {
+		rc = hierarchy_unwrap(h, tenant, label, (struct wire_view){ (const uint8_t *)wrapped.data, wrapped.len }, &again);
+		rc = prove(plain, again, rc);
+	}
+	secret_free(plain);
+	return give(&wrapped, rc, out);
+}
+
+/* Wraps RING, which becomes nobody's, as the tenant's keys. */
+static int wrap_ring(struct hierarchy *h, const struct hierarchy_tenant *tenant, struct secret *ring, struct buf *out)
+{
+	struct blob_label label = tenant_label(&tenant->id);
+	struct secret *again = NULL;
+	struct buf wrapped = BUF_INIT;
+	int rc = hierarchy_root_wrap(h, &label, ring, &wrapped);
+
+	if (rc == 0) {
+		rc = hierarchy_root_unwrap(h, &label, (struct wire_view){ (const uint8_t *)wrapped.data, wrapped.len }, &again);
+		rc = prove(ring, again, rc);
+	}
+	secret_free(ring);
+	return give(&wrapped, rc, out);
+}
+
+int hierarchy_rotate_tenant(struct hierarchy *h, const struct hierarchy_tenant *tenant, struct uuid *key, struct uuid *former,
+	struct buf *out)
+{
+	const struct secret *present = NULL;
+	struct secret *ring;
+	int rc = tenant_key(h, tenant, &present);
+
+	if (rc == 0 && present->len != TENANT_KEY_SIZE)
+		rc = err_set(ERR_CONFLICT, "the tenant's key is being rotated already");
+	if (rc < 0)
+		return rc;
+	ring = secret_random(2 * TENANT_KEY_SIZE);
+	*key = uuid_new();
+	*former = key_id(present, 0);
+	memcpy(ring->data, key->bytes, sizeof key->bytes);
+	memcpy(ring->data + TENANT_KEY_SIZE, present->data, TENANT_KEY_SIZE);
+	return wrap_ring(h, tenant, ring, out);
+}
+
+int hierarchy_trim_tenant(struct hierarchy *h, const struct hierarchy_tenant *tenant, struct uuid *key, struct buf *out)
+{
+	const struct secret *present = NULL;
+	struct secret *ring;
+	int rc = tenant_key(h, tenant, &present);
+
+	if (rc < 0)
+		return rc;
+	ring = secret_new(TENANT_KEY_SIZE);
+	*key = key_id(present, 0);
+	memcpy(ring->data, present->data, TENANT_KEY_SIZE);
+	return wrap_ring(h, tenant, ring, out);
+}
+
+static int is_sealed(const struct provider *p, struct provider_root *root)
+{
+	return p->is_sealed && p->is_sealed(root);
+}
+
+int hierarchy_unseal(struct hierarchy *h, const struct secret *passphrase)
+{
+	struct hierarchy_older to = { h->provider, h->root };
+
+	for (size_t i = h->older_count; h->root && !is_sealed(h->provider, h->root) && i-- > 0;)
+		if (is_sealed(h->older[i].provider, h->older[i].root))
+			to = h->older[i];
+	if (to.root == NULL || to.provider->unseal == NULL)
+		return err_set(ERR_UNSUPPORTED, "the root key of provider %s is not unsealed by a passphrase", to.provider->name);
+	return to.provider->unseal(to.root, passphrase);
+}
+
+int hierarchy_is_gone(const struct hierarchy *h)
+{
+	int gone = h->root && h->provider->is_gone && h->provider->is_gone(h->root);
+
+	for (size_t i = 0; i < h->older_count; i++)
+		gone |= h->older[i].provider->is_gone && h->older[i].provider->is_gone(h->older[i].root);
+	return gone;
 }
 
 int hierarchy_seal(struct hierarchy *h)
@@ -133,6 +311,9 @@ int hierarchy_seal(struct hierarchy *h)
 		return err_set(ERR_UNSUPPORTED, "the root key of provider %s cannot be sealed: stop the key service instead", h->provider->name);
 	cache_clear(&h->cache);
 	h->provider->seal(h->root);
+	for (size_t i = 0; i < h->older_count; i++)
+		if (h->older[i].provider->seal)
+			h->older[i].provider->seal(h->older[i].root);
 	return 0;
 }
 
@@ -142,4 +323,8 @@ void hierarchy_close(struct hierarchy *h)
 	if (h->root)
 		h->provider->close(h->root);
 	h->root = NULL;
+	while (h->older_count) {
+		h->older_count--;
+		h->older[h->older_count].provider->close(h->older[h->older_count].root);
+	}
 }

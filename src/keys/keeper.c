@@ -33,6 +33,7 @@
 enum what { WRAP = 1, UNWRAP, UNSEAL, SEAL };
 
 struct provider_root {
+	struct provider as_seen;     /* by the hierarchy: the functions below under the provider's own name */
 	int fd;
 	uint32_t number;
 	int sealed, gone;
@@ -393,13 +394,9 @@ static int wait_open(struct provider_root *r)
 	return rc == 0 && status != 0 ? refusal(&reader, -(int)status) : rc;
 }
 
-int keeper_open(const struct provider *inner, const struct provider_options *options, const char *user,
-	const struct provider **provider, struct provider_root **out)
+int keeper_start(const struct provider *inner, const struct provider_options *options, const char *user, int *fd)
 {
-	static struct provider kept = { .is_sealed = keeper_is_sealed, .wrap = keeper_wrap,
-		.unwrap = keeper_unwrap, .describe = keeper_describe, .close = keeper_close, .is_gone = keeper_is_gone };
-	struct provider_root *r;
-	int ends[2], rc;
+	int ends[2];
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -412,18 +409,36 @@ int keeper_open(const struct provider *inner, const struct provider_options *opt
 		run_child(&(struct kept){ .inner = inner, .fd = ends[1] }, options, user);
 	}
 	close(ends[1]);
-	r = mem_alloc(sizeof *r);
-	r->fd = ends[0];
+	*fd = ends[0];
+	return 0;
+}
+
+int keeper_attach(const struct provider *inner, int fd, const struct provider **provider, struct provider_root **out)
+{
+	static const struct provider kept = { .is_sealed = keeper_is_sealed, .wrap = keeper_wrap, .unwrap = keeper_unwrap, .describe = keeper_describe, .close = keeper_close, .is_gone = keeper_is_gone };
+	struct provider_root *r = mem_alloc(sizeof *r);
+	int rc;
+
+	r->fd = fd;
 	rc = wait_open(r);
 	message_wipe(&r->in);
 	if (rc < 0) {
 		keeper_close(r);
 		return rc;
 	}
-	kept.name = inner->name;
-	kept.unseal = inner->unseal ? keeper_unseal : NULL;
-	kept.seal = inner->seal ? keeper_seal : NULL;
-	*provider = &kept;
+	r->as_seen = kept;
+	r->as_seen.name = inner->name;
+	r->as_seen.unseal = inner->unseal ? keeper_unseal : NULL;
+	r->as_seen.seal = inner->seal ? keeper_seal : NULL;
+	*provider = &r->as_seen;
 	*out = r;
 	return 0;
+}
+
+int keeper_open(const struct provider *inner, const struct provider_options *options, const char *user,
+	const struct provider **provider, struct provider_root **out)
+{
+	int fd, rc = keeper_start(inner, options, user, &fd);
+
+	return rc < 0 ? rc : keeper_attach(inner, fd, provider, out);
 }

@@ -11,4 +11,8 @@
  * as provider.open's. */
 int keeper_open(const struct provider *inner, const struct provider_options *options, const char *user,
 	const struct provider **provider, struct provider_root **out);
+/* The two halves of that: starts the child, whose other end is *FD; and waits, at that end, until INNER is open there. FD becomes the
+ * root's, or is closed. */
+int keeper_start(const struct provider *inner, const struct provider_options *options, const char *user, int *fd);
+int keeper_attach(const struct provider *inner, int fd, const struct provider **provider, struct provider_root **out);
 #endif

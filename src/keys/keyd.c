@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <libgen.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -24,7 +25,9 @@
 #include "keys/confine.h"
 #include "keys/keeper.h"
 #include "keys/message.h"
+#include "keys/opener.h"
 #include "keys/provider.h"
+#include "keys/roots.h"
 #include "keys/service.h"
 #include "keys/setup.h"
 #include "keys/wipe.h"
@@ -38,7 +41,8 @@
 
 struct options {
 	const char *socket, *provider, *root_key, *identity, *user, *allow, *socket_group;
-	int create, change_passphrase;
+	const char *roots, *location, *drop_root, *present;
+	int create, change_passphrase, new_root, destroy;
 };
 
 struct peer {
@@ -60,11 +64,15 @@ struct keyd {
 
 static const char usage[] =
 	"usage: keyward-keyd --socket PATH --root-key FILE --identity FILE --user NAME --allow USER[,USER...]\n"
-	"                    [--provider file|passphrase|pkcs11|kmip] [--socket-group GROUP]\n"
+	"                    [--provider file|passphrase|pkcs11|kmip] [--socket-group GROUP] [--roots FILE]\n"
 	"       keyward-keyd --create --provider passphrase --root-key FILE --identity FILE\n"
 	"           makes both files; the passphrase is the first line of standard input\n"
 	"       keyward-keyd --change-passphrase --root-key FILE\n"
-	"           the old one and the new one are the first two lines of standard input\n";
+	"           the old one and the new one are the first two lines of standard input\n"
+	"       keyward-keyd --new-root --provider NAME --location WHERE --roots FILE --root-key FILE --present NAME:ID\n"
+	"           makes a root key and puts it into the list; --root-key and --present: the one in use, while there is no list\n"
+	"       keyward-keyd --drop-root ID --roots FILE [--destroy]\n"
+	"           takes it out of the list, and destroys its file (`keyward rotate root` and `keyward key retire` use these two)\n";
 
 static int is_complete(const struct options *o)
 {
@@ -81,6 +89,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 		{ "user", required_argument, NULL, 'u' },
 		{ "allow", required_argument, NULL, 'a' },
 		{ "socket-group", required_argument, NULL, 'g' },
+		{ "roots", required_argument, NULL, 'R' },
+		{ "location", required_argument, NULL, 'l' },
+		{ "present", required_argument, NULL, 'n' },
+		{ "new-root", no_argument, NULL, 'N' },
+		{ "drop-root", required_argument, NULL, 'D' },
+		{ "destroy", no_argument, NULL, 'X' },
 		{ "create", no_argument, NULL, 'C' },
 		{ "change-passphrase", no_argument, NULL, 'P' },
 		{ "help", no_argument, NULL, 'h' },
@@ -92,6 +106,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 		switch (c) {
 		case 's': o->socket = optarg; break;
 		case 'p': o->provider = optarg; break;
+		case 'R': o->roots = optarg; break;
+		case 'l': o->location = optarg; break;
+		case 'n': o->present = optarg; break;
+		case 'N': o->new_root = 1; break;
+		case 'D': o->drop_root = optarg; break;
+		case 'X': o->destroy = 1; break;
 		case 'C': o->create = 1; break;
 		case 'P': o->change_passphrase = 1; break;
 		case 'r': o->root_key = optarg; break;
@@ -103,7 +123,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 		default: fputs(usage, stderr); exit(2);
 		}
 	}
-	if (optind != argc || !o->root_key || !(is_complete(o) || (o->create && o->identity) || o->change_passphrase)) {
+	if (optind != argc || !(o->root_key || o->drop_root) || !(is_complete(o) || (o->create && o->identity) || o->change_passphrase
+			|| (o->new_root && o->roots && o->location && o->present) || (o->drop_root && o->roots))) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -133,16 +154,57 @@ static int is_allowed(const struct keyd *k, uid_t uid)
 	return 0;
 }
 
+static int open_root(const char *name, const struct provider_options *options, const char *user, const struct provider **provider,
+	struct provider_root **root)
+{
+	int rc = provider_find(name, provider);
+
+	if (rc < 0)
+		return rc;
+	return (*provider)->apart ? keeper_open(*provider, options, user, provider, root) : (*provider)->open(options, root);
+}
+
+/* One that does not open keeps closed what is under it still; nothing else. */
+static void open_older(struct hierarchy *h, const struct roots *roots, const char *user)
+{
+	for (size_t i = 0; i + 1 < roots->count; i++) {
+		struct provider_options options = { .location = roots->rows[i].location };
+		struct hierarchy_older *at = &h->older[h->older_count];
+
+		if (open_root(roots->rows[i].provider, &options, user, &at->provider, &at->root) < 0)
+			log_error("an older root key is not at hand", "place", options.location, "reason", err_text(), NULL);
+		else
+			h->older_count++;
+	}
+}
+
+/* The list, or what the command line says while there is none. */
+static void find_roots(const struct options *o, struct roots *out)
+{
+	static const struct uuid unknown;
+	int rc = roots_read(o->roots, out);
+
+	if (rc == ERR_NOT_FOUND)
+		rc = roots_add(out, &unknown, o->provider, o->root_key);
+	if (rc < 0)
+		fatal("%s", err_text());
+}
+
 /* A new root key is made only where nothing can have been wrapped yet: the identity is wrapped in every first start. */
 static void open_keys(struct keyd *k, const struct options *o)
 {
-	const struct provider_options options = { .location = o->root_key, .may_create = !signer_exists(o->identity) };
+	struct roots roots = { .count = 0 };
+	struct provider_options options = { .may_create = !signer_exists(o->identity) };
 	struct service *s = &k->service;
-	int rc = provider_find(o->provider, &s->keys.provider);
+	const struct roots_row *active;
+	int rc;
 
-	if (rc == 0)
-		rc = s->keys.provider->apart ? keeper_open(s->keys.provider, &options, o->user, &s->keys.provider, &s->keys.root)
-			: s->keys.provider->open(&options, &s->keys.root);
+	find_roots(o, &roots);
+	active = &roots.rows[roots.count - 1];
+	options.location = active->location;
+	open_older(&s->keys, &roots, o->user);
+	rc = open_root(active->provider, &options, o->user, &s->keys.provider, &s->keys.root);
+	roots_free(&roots);
 	if (rc == ERR_SEALED) {
 		log_warning("sealed", "reason", err_text(), NULL);
 		return;
@@ -153,10 +215,29 @@ static void open_keys(struct keyd *k, const struct options *o)
 	}
 	if (rc == 0)
 		rc = signer_read(o->identity, &s->identity);
-	if (rc == 0 && !hierarchy_is_sealed(&s->keys))
-		rc = service_open(s);
+	if (rc == 0 && !hierarchy_is_sealed(&s->keys) && service_open(s) < 0) {
+		if (s->keys.older_count == 0)
+			fatal("%s", err_text());
+		log_warning("the identity key does not open yet", "reason", err_text(), NULL);
+	}
 	if (rc < 0)
 		fatal("%s", err_text());
+	if (s->signer && service_move_identity(s) < 0)
+		log_warning("the identity key stays under an older root key", "reason", err_text(), NULL);
+}
+
+/* Beside the identity file, unless it is said. */
+static void place_roots(struct options *o)
+{
+	static char path[1024];
+	char *copy;
+
+	if (o->roots)
+		return;
+	copy = mem_strdup(o->identity);
+	snprintf(path, sizeof path, "%s/roots", dirname(copy));
+	free(copy);
+	o->roots = path;
 }
 
 static int listen_at(const struct options *o)
@@ -267,7 +348,7 @@ static void turn(struct keyd *k)
 			drop_peer(k, i);
 	if (k->fds[1].revents)
 		accept_peer(k);
-	if (k->service.keys.root && k->service.keys.provider->is_gone && k->service.keys.provider->is_gone(k->service.keys.root))
+	if (hierarchy_is_gone(&k->service.keys))
 		fatal("the process that holds the root key has ended");
 }
 
@@ -307,7 +388,16 @@ int main(int argc, char **argv)
 	confine_memory();
 	if (o.create || o.change_passphrase)
 		return (o.create ? setup_create(o.provider, o.root_key, o.identity) : setup_change_passphrase(o.root_key)) < 0;
+	if (o.new_root)
+		return setup_new_root(&(struct setup_root){ o.roots, o.provider, o.location, o.root_key, o.present }) < 0;
+	if (o.drop_root)
+		return setup_drop_root(o.roots, o.drop_root, o.destroy) < 0;
 	allow_users(&k, o.allow);
+	place_roots(&o);
+	if (opener_start(o.roots, o.identity, o.user) < 0)
+		fatal("%s", err_text());
+	k.service.reload = opener_reload;
+	k.service.keep_identity = opener_identity;
 	open_keys(&k, &o);
 	k.fds[0] = (struct pollfd){ .fd = open_signals(), .events = POLLIN };
 	k.fds[1] = (struct pollfd){ .fd = listen_at(&o) };

@@ -69,6 +69,18 @@ int keyfile_read(const char *path, size_t max, struct secret **out)
 	return rc;
 }
 
+int keyfile_get(const struct secret *given, const char *path, size_t max, struct secret **out)
+{
+	if (given == NULL)
+		return keyfile_read(path, max, out);
+	if (given->len > max)
+		return err_set(ERR_TOO_LARGE, "%s is larger than %zu bytes", path, max);
+	*out = secret_new(given->len);
+	if (given->len)
+		memcpy((*out)->data, given->data, given->len);
+	return 0;
+}
+
 /* The folder of PATH, locked for this process until the descriptor is closed. */
 static int lock_folder(const char *path)
 {

@@ -30,9 +30,18 @@
 	X(credentials_seal, 13)   /* OBJECT, u32 version, bytes blob, uuid agent, raw 65 recipient, PROOF -> bytes jwe */ \
 	X(device_rewrap, 14)      /* DEVICE, bytes wrapped, uuid clone, u32 its version -> bytes wrapped for the clone */ \
 	X(device_export, 15)      /* DEVICE, bytes wrapped, raw 32 export key, bytes fields -> bytes sealed (base/exported.h) */ \
+	X(roots, 20)              /* -> u8 count, count x ROOT; uuid of the one that the identity is under */ \
+	X(roots_reload, 21)       /* bytes passphrase, may be empty -> nothing; root alone may */ \
+	X(tenant_rewrap, 22)      /* uuid tenant, bytes wrapped -> bytes wrapped under the active root key */ \
+	X(system_rewrap, 23)      /* string purpose, bytes blob -> bytes blob under the active root key */ \
+	X(tenant_rotate, 24)      /* uuid tenant, bytes wrapped -> uuid key, uuid former key, bytes wrapped: both keys */ \
+	X(tenant_trim, 25)        /* uuid tenant, bytes wrapped -> uuid key, bytes wrapped: the newer key alone */ \
+	X(rewrap, 26)             /* uuid tenant, bytes wrapped tenant, string purpose as in the label, u16 count, count x (uuid object, */ \
+	                          /* u32 version, bytes blob) -> u16 count, count x bytes blob under the tenant's newest key */ \
 	X(ticket_key, 35)         /* u32 generation, u8 final -> raw 32 key of its proofs; root alone may. Final: earlier ones are refused then */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object
+ * ROOT: uuid, string provider, u8 active, u8 sealed
  * PROOF:  bytes ticket (ticket.h), string device as in the agent's message, raw 64 its signature over the recipient (proto/evidence.h) */
 
 enum message_type {

@@ -15,6 +15,7 @@
 
 struct provider_options {
 	const char *location;        /* the provider's own words for where: a path, a URI */
+	const struct secret *file;   /* what is in the file at LOCATION, where who opens may not read it; NULL: it is read */
 	int may_create;              /* 1 at an installation's first start: nothing was ever wrapped */
 	const struct secret *passphrase;     /* to create with; NULL: none */
 };

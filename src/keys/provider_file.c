@@ -61,7 +61,7 @@ static int file_open(const struct provider_options *options, struct provider_roo
 {
 	const char *path = options->location;
 	struct secret *file = NULL;
-	int rc = keyfile_read(path, FILE_SIZE, &file);
+	int rc = keyfile_get(options->file, path, FILE_SIZE, &file);
 
 	if (rc == ERR_NOT_FOUND && !options->may_create)
 		return err_set(ERR_SEALED, "root key file %s is missing, and a new one would not open what exists", path);

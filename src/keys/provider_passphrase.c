@@ -134,7 +134,7 @@ static int passphrase_open(const struct provider_options *options, struct provid
 {
 	struct provider_root *r = mem_alloc(sizeof *r);
 	struct secret *file = NULL;
-	int rc = keyfile_read(options->location, FILE_SIZE, &file);
+	int rc = keyfile_get(options->file, options->location, FILE_SIZE, &file);
 
 	if (rc == 0)
 		rc = take_file(file, options->location, r);

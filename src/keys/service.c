@@ -24,6 +24,27 @@ int service_open(struct service *s)
 	return 0;
 }
 
+/* The old file or the new one: both open, as long as the older root key is there. */
+int service_move_identity(struct service *s)
+{
+	struct secret *moved = NULL;
+	int rc;
+
+	if (s->identity == NULL || s->keep_identity == NULL || s->keys.older_count == 0 || hierarchy_is_sealed(&s->keys)
+		|| !signer_is_elsewhere(&s->keys, s->identity))
+		return 0;
+	rc = signer_move(&s->keys, s->identity, &moved);
+	if (rc == 0)
+		rc = s->keep_identity(moved->data, moved->len);
+	if (rc == 0) {
+		secret_free(s->identity);
+		s->identity = moved;
+	} else {
+		secret_free(moved);
+	}
+	return rc < 0 ? err_wrap(rc, "identity key") : 0;
+}
+
 void service_heal(struct service *s)
 {
 	if (s->signer || s->identity == NULL || hierarchy_is_sealed(&s->keys))

@@ -24,6 +24,9 @@ struct service {
 	struct limits limits;
 	struct service_count counts[LIMIT_KINDS];
 	uint32_t ticket_floor;       /* the latest generation of proofs that was seen: no earlier one counts */
+	/* What needs a process that is not locked in (opener.h); NULL where there is none. */
+	int (*reload)(struct hierarchy *h, const struct secret *passphrase);
+	int (*keep_identity)(const void *blob, size_t len);
 };
 
 struct service_peer {
@@ -39,6 +42,8 @@ void service_refuse(struct service *s, const struct service_peer *peer, int code
 int service_rehearse(struct service *s);
 /* Opens what waits for the root key. */
 int service_open(struct service *s);
+/* Wraps the identity under the active root key where it is under an older one, in memory and on disk. */
+int service_move_identity(struct service *s);
 /* The same, if the root key has come back by itself meanwhile. */
 void service_heal(struct service *s);
 /* The name of the kind at PLACE, from 0; NULL at their end. */

@@ -1,10 +1,17 @@
 /* setup.c - the key service's own files, made and changed while it does not run. */
 #include "keys/setup.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/prompt.h"
+#include "base/mem.h"
+#include "keys/roots.h"
 #include "keys/service.h"
 
 /* A slip of the finger would lock everybody out for ever. */
@@ -81,4 +88,152 @@ int setup_change_passphrase(const char *root_key)
 	secret_free(old);
 	secret_free(new);
 	return finish(&s, rc, "The passphrase is changed. Backups of the root key file open with the old one still.");
+}
+
+/* The one that has been in use alone. */
+static int begin_list(const struct setup_root *s, struct roots *out)
+{
+	char *provider = mem_strdup(s->present), *id = strchr(provider, ':');
+	struct uuid parsed;
+	int rc = ERR_INVALID;
+
+	if (id)
+		*id++ = '\0';
+	if (id == NULL || uuid_parse(id, &parsed) < 0)
+		err_set(rc, "--present wants PROVIDER:ID");
+	else
+		rc = roots_add(out, &parsed, provider, s->present_location);
+	free(provider);
+	return rc;
+}
+
+/* A token whose PIN is in a file needs none from here. */
+static int takes_passphrase(const struct provider *p, const char *location)
+{
+	return p->unseal && strstr(location, "pin-source=") == NULL;
+}
+
+static int make_root(const struct provider *p, const char *location, struct provider_root **out)
+{
+	struct provider_options options = { .location = location, .may_create = 1 };
+	struct secret *passphrase = NULL;
+	int rc = takes_passphrase(p, location) ? read_new(&passphrase) : 0;
+
+	options.passphrase = passphrase;
+	if (rc == 0 && p->prepare)
+		rc = p->prepare(&options);
+	if (rc == 0)
+		rc = p->open(&options, out);
+	secret_free(passphrase);
+	return rc;
+}
+
+/* What wraps, unwraps: before anything relies on it. */
+static int try_root(const struct provider *p, struct provider_root *root)
+{
+	static const struct blob_label label = { .purpose = "rehearsal" };
+	struct secret *plain = secret_random(32), *again = NULL;
+	struct buf blob = BUF_INIT;
+	int rc = p->wrap(root, &label, plain, &blob);
+
+	if (rc == 0)
+		rc = p->unwrap(root, &label, (struct wire_view){ (const uint8_t *)blob.data, blob.len }, &again);
+	if (rc == 0 && !secret_equal(plain, again))
+		rc = err_set(ERR_CRYPTO, "unwrapping does not give what was wrapped");
+	secret_free(plain);
+	secret_free(again);
+	buf_free(&blob);
+	return rc;
+}
+
+static int add_root(const struct setup_root *s, struct roots *list, struct uuid *id)
+{
+	struct provider_root *root = NULL;
+	const struct provider *p;
+	int rc = provider_find(s->provider, &p);
+
+	if (rc == 0)
+		rc = make_root(p, s->location, &root);
+	if (rc < 0)
+		return rc;
+	p->describe(root, id);
+	rc = roots_add(list, id, p->name, s->location);
+	if (rc == ERR_CONFLICT)
+		rc = err_set(rc, "at %s is the root key that is in use: name another place for the new one", s->location);
+	if (rc == 0)
+		rc = try_root(p, root);
+	if (rc == 0)
+		rc = roots_write(s->roots, list);
+	p->close(root);
+	return rc;
+}
+
+int setup_new_root(const struct setup_root *s)
+{
+	struct roots list = { .count = 0 };
+	char id[UUID_TEXT_SIZE];
+	struct uuid made;
+	int rc = roots_read(s->roots, &list);
+
+	if (rc == ERR_NOT_FOUND)
+		rc = begin_list(s, &list);
+	if (rc == 0)
+		rc = add_root(s, &list, &made);
+	roots_free(&list);
+	if (rc < 0) {
+		fprintf(stderr, "keyward-keyd: %s\n", err_text());
+		return rc;
+	}
+	uuid_text(&made, id);
+	puts(id);
+	return 0;
+}
+
+/* Overwriting reaches the old blocks where the file system writes in place; copies and backups are for their owners to destroy. */
+static int destroy_file(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		rc = err_set(ERR_IO, "%s cannot be opened", path);
+	for (off_t at = 0; rc == 0 && at < st.st_size; at++)
+		if (pwrite(fd, "", 1, at) != 1)
+			rc = err_set(ERR_IO, "%s cannot be overwritten", path);
+	if (rc == 0 && (fsync(fd) < 0 || unlink(path) < 0))
+		rc = err_set(ERR_IO, "%s cannot be removed", path);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+int setup_drop_root(const char *roots, const char *id, int destroy)
+{
+	struct roots list = { .count = 0 };
+	char *location = NULL;
+	struct uuid parsed;
+	int is_file = 0, rc = uuid_parse(id, &parsed);
+
+	if (rc == 0)
+		rc = roots_read(roots, &list);
+	for (size_t i = 0; rc == 0 && i < list.count; i++) {
+		if (!uuid_equal(&list.rows[i].id, &parsed))
+			continue;
+		location = mem_strdup(list.rows[i].location);
+		is_file = *location == '/';
+	}
+	if (rc == 0)
+		rc = roots_remove(&list, &parsed);
+	if (rc == 0)
+		rc = roots_write(roots, &list);
+	if (rc == 0 && destroy && is_file)
+		rc = destroy_file(location);
+	if (rc == 0)
+		printf("%s %s\n", location, destroy && is_file ? "is destroyed" : is_file ? "is not used any more: destroy it and its copies "
+			"when no backup from before is needed" : "is not used any more: destroy the key there by that provider's own tools");
+	else
+		fprintf(stderr, "keyward-keyd: %s\n", err_text());
+	roots_free(&list);
+	free(location);
+	return rc;
 }

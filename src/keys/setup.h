@@ -7,4 +7,13 @@
 int setup_create(const char *provider, const char *root_key, const char *identity);
 int setup_change_passphrase(const char *root_key);
 
+/* A further root key, made and put at the end of the list ROOTS (roots.h), durable before it returns. While there is no list, PRESENT
+ * ("PROVIDER:ID") at PRESENT_LOCATION is the first of it. Its passphrase or PIN, where it takes one, is a line of standard input. */
+struct setup_root {
+	const char *roots, *provider, *location, *present_location, *present;
+};
+int setup_new_root(const struct setup_root *s);
+/* Out of the list; DESTROY: its file is overwritten and removed, too. ERR_CONFLICT for the one in use. */
+int setup_drop_root(const char *roots, const char *id, int destroy);
+
 #endif

@@ -110,6 +110,25 @@ int signer_read(const char *path, struct secret **out)
 	return keyfile_read(path, PLAIN_SIZE + BLOB_OVERHEAD, out);
 }
 
+int signer_is_elsewhere(const struct hierarchy *h, const struct secret *file)
+{
+	struct uuid has = hierarchy_key_of((struct wire_view){ file->data, file->len }), active;
+
+	h->provider->describe(h->root, &active);
+	return !uuid_equal(&has, &active);
+}
+
+int signer_move(struct hierarchy *h, const struct secret *file, struct secret **out)
+{
+	struct buf wrapped = BUF_INIT;
+	int rc = hierarchy_root_rewrap(h, &label, (struct wire_view){ file->data, file->len }, &wrapped);
+
+	if (rc == 0)
+		*out = secret_take(wrapped.data, wrapped.len);
+	buf_free(&wrapped);
+	return rc;
+}
+
 static int open_plain(const struct secret *plain, struct signer **out)
 {
 	EVP_PKEY *pair = plain->len == PLAIN_SIZE ? load_pair(plain) : NULL;

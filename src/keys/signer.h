@@ -21,6 +21,10 @@ int signer_create(struct hierarchy *h, const char *path);
 int signer_read(const char *path, struct secret **out);
 /* Opens what was read. ERR_TAMPERED when it does not belong to this root key; ERR_SEALED, ERR_CRYPTO. */
 int signer_open(struct hierarchy *h, const struct secret *file, struct signer **out);
+/* 1 when the file is under another root key than the active one. */
+int signer_is_elsewhere(const struct hierarchy *h, const struct secret *file);
+/* The file's bytes under the active root key, proven to give the same; *OUT is the caller's. */
+int signer_move(struct hierarchy *h, const struct secret *file, struct secret **out);
 /* Makes, opens and uses a key for nobody, as a rehearsal; its public half goes to POINT. ERR_CRYPTO. */
 int signer_rehearse(uint8_t point[static SIGNER_POINT_SIZE]);
 void signer_public(const struct signer *s, uint8_t point[static SIGNER_POINT_SIZE]);

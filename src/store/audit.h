@@ -122,6 +122,11 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_DESTROY_RULE, "key.destroy-rule", KEY, "Rule for the destruction of keys changed") \
 	X(KEY_EXPORT, "key.export", KEY, "Keys exported") \
 	X(KEY_EXPORTED, "key.exported", KEY, "Device key exported") \
+	X(ROOT_ROTATE, "root-key.rotate", KEY, "Replacing the root key started") \
+	X(ROOT_ROTATED, "root-key.rotated", KEY, "Root key replaced") \
+	X(ROOT_RETIRED, "root-key.retired", KEY, "Former root key retired") \
+	X(TENANT_KEY_ROTATE, "tenant-key.rotate", KEY, "Replacing the account's key started") \
+	X(TENANT_KEY_ROTATED, "tenant-key.rotated", KEY, "Account's key replaced") \
 	X(KEY_REQUESTED, "key.requested", KEY, "Key requested") \
 	X(KEY_PENDING, "key.pending", KEY, "Key request waits for a decision") \
 	X(KEY_APPROVED, "key.approved", KEY, "Key request approved") \

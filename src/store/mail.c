@@ -13,7 +13,6 @@
 #include "store/setting.h"
 
 #define SERVER "mail.server"
-#define PASSWORD "mail.password"
 #define FIRST 1                  /* a time long ago: before whatever waits already */
 #define TEST_WITHIN "2 minutes"  /* a test that was not tried by then is lost: jobd does not run */
 
@@ -67,7 +66,7 @@ static char *text_member(const json_t *o, const char *name)
 static int read_password(struct db *db, struct buf *out)
 {
 	json_t *value = NULL;
-	int rc = setting_get(db, PASSWORD, &value);
+	int rc = setting_get(db, MAIL_PASSWORD_SETTING, &value);
 
 	buf_free(out);
 	if (rc == ERR_NOT_FOUND)
@@ -102,7 +101,7 @@ static int set_password(struct db *db, const struct buf *blob)
 {
 	char *text = blob->len ? encode_base64url(blob->data, blob->len) : NULL;
 	json_t *value = text ? json_string(text) : NULL;
-	int rc = setting_set(db, PASSWORD, value, 1);
+	int rc = setting_set(db, MAIL_PASSWORD_SETTING, value, 1);
 
 	json_decref(value);
 	free(text);
@@ -123,7 +122,7 @@ int mail_server_remove(struct db *db)
 {
 	int rc = setting_set(db, SERVER, NULL, 0);
 
-	return rc < 0 ? rc : setting_set(db, PASSWORD, NULL, 1);
+	return rc < 0 ? rc : setting_set(db, MAIL_PASSWORD_SETTING, NULL, 1);
 }
 
 int mail_test(struct db *db, const char *recipient)

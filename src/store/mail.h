@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "store/db.h"
 
+#define MAIL_PASSWORD_SETTING "mail.password"     /* the blob, base64url */
 #define MAIL_PASSWORD_PURPOSE "smtp-password"    /* of keyd's blob */
 
 /* How the line to the server is protected. */

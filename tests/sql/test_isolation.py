@@ -39,6 +39,7 @@ def populate(pg, tenant):
     policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
     token = uuid.uuid4().bytes * 2
     steps = [
+        ("insert into tenant_rotation (tenant, id, started_by) values (%s, %s, 'A')", (tenant, uuid.uuid4())),
         ("insert into provisioning (tenant, passphrase, verifier) values (%s, 'p', 'v')", (tenant,)),
         ("insert into app_user (tenant, id, email, name, role) values (%s, %s, 'a@example.com', 'A', 'auditor')",
          (tenant, ids["user"])),
@@ -324,7 +325,9 @@ def test_tenants_cannot_see_the_operators(pg):
             refused(c, "select 1 from setting")
         refused(c, "insert into tenant (id, slug, name) values (%s, 'new', 'new')", (uuid.uuid4(),))
         refused(c, "update tenant set state = 'active'")
-        refused(c, "update tenant set wrapped_key = 'x'")
+        # jobd wraps keys again (sql/0029); what it would write that the key service has not made opens nothing.
+        if role != "keyward_jobs":
+            refused(c, "update tenant set wrapped_key = 'x'")
         c.close()
 
 
@@ -350,7 +353,8 @@ def test_jobs_cannot_touch_what_they_need_not(pg):
     tenant = pg.new_tenant()
     populate(pg, tenant)
     c = pg.connect("keyward_jobs", tenant=tenant)
-    for sql in ("select password from app_user", "select token from user_session", "select 1 from provisioning",
+    for sql in ("select password from app_user", "select token from user_session", "delete from provisioning",
+                "insert into provisioning (tenant) values (null)", "update provisioning set changed = now()", "update image_credential set label = ''",
                 "update policy set rules = '[]'", "update app_user set role = 'auditor'", "delete from device", "delete from policy",
                 "update key_request set recipient_key = recipient_key", "update device set policy = policy",
                 "delete from policy_version", "select 1 from policy_draft", "select 1 from policy_draft_member",

@@ -107,17 +107,23 @@ static int wraps(struct keys_client *c)
 /* The child of keyd that speaks to the token. */
 static pid_t keeper(void)
 {
-	char path[64], text[16];
-	FILE *f;
-	int pid = 0;
+	char path[64], name[32];
+	FILE *f, *comm;
+	int pid, found = 0;
 
 	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)keyd_pid, (int)keyd_pid);
 	f = fopen(path, "r");
-	if (f && fgets(text, sizeof text, f))
-		pid = atoi(text);
+	while (f && !found && fscanf(f, "%d", &pid) == 1) {
+		snprintf(path, sizeof path, "/proc/%d/comm", pid);
+		comm = fopen(path, "r");
+		if (comm && fgets(name, sizeof name, comm) && strcmp(name, "keyd-keeper\n") == 0)
+			found = pid;
+		if (comm)
+			fclose(comm);
+	}
 	if (f)
 		fclose(f);
-	return pid;
+	return found;
 }
 
 TEST_KEYD(a_root_key_is_made_in_the_token_and_stays_there, "KEY-1,KEY-2")

@@ -134,7 +134,8 @@ class Installation:
             # keyward_owner itself cannot sign in; the superuser becomes it.
             **roles, "database.superuser": self.database.conninfo("postgres", "postgres"),
             "database.owner": self.database.conninfo("postgres"),
-            "keyd.socket": str(self.state / "run" / "keyd.sock"), "web.chroot": str(self.state / "run"),
+            "keyd.socket": str(self.state / "run" / "keyd.sock"), "keyd.program": self._program("keys", "keyward-keyd"),
+            "web.chroot": str(self.state / "run"),
             "web.templates": str(self.state / "share" / "templates"), "web.assets": str(self.state / "share" / "assets"),
             "sql": str(self.state / "share" / "sql"), **self.settings,
         }

@@ -1,0 +1,11 @@
+/* rewrap.h - jobs that wrap keys again (KEY-6): the root key's {rotation}, a tenant's {rotation}. Whatever they are broken off by, they go
+ * on with what is left. */
+#ifndef JOBS_REWRAP_H
+#define JOBS_REWRAP_H
+
+#include "jobs/work.h"
+
+int rotation_job_root(struct work *w);
+int rotation_job_tenant(struct work *w);
+
+#endif

@@ -1,0 +1,252 @@
+"""Root key and tenants' keys replaced while the installation runs, moved from one provider to another, broken off at any point.
+KEYWARD_SEED=N repeats the kills."""
+import os
+import random
+import re
+import shutil
+import threading
+import time
+import uuid
+
+from fixtures import fixture, scratch
+from keymaker import Keyd, key_of
+from stack.installation import Installation, free_port
+from stack.process import wait_until
+from web import database, make_tenant
+
+SECONDS = 240
+PASSPHRASE = "a passphrase that people keep"
+
+
+class Keys:
+    """Tenants and device keys in numbers, straight in the database and from the real key service."""
+
+    def __init__(self, it):
+        self.it = it
+
+    def rows(self, sql, *args):
+        with database(self.it).cursor() as c:
+            c.execute(sql, args)
+            return c.fetchall()
+
+    def keyd(self):
+        return Keyd(self.it.state / "run" / "keyd.sock")
+
+    def tenant(self):
+        return str(make_tenant(self.it)[1])
+
+    def tenants(self, count):
+        with self.keyd() as k, database(self.it).cursor() as c:
+            for _ in range(count):
+                id = str(uuid.uuid4())
+                c.execute("insert into tenant (id, slug, name, wrapped_key) values (%s, %s, 'Many', %s)", (id, f"m{id[:13]}", k.tenant(id)))
+
+    def devices(self, tenant, count):
+        policy = self.rows("select id from policy where tenant = %s", tenant)[0][0]
+        wrapped = self.wrapped(tenant)
+        with self.keyd() as k, database(self.it).cursor() as c:
+            for _ in range(count):
+                id = str(uuid.uuid4())
+                c.execute("insert into device (tenant, id, provider, provider_device, policy) values (%s, %s, 'ec2', %s, %s)",
+                          (tenant, id, id, policy))
+                c.execute("insert into device_key (tenant, device, version, wrapped) values (%s, %s, 1, %s)",
+                          (tenant, id, k.device(tenant, wrapped, id)))
+
+    def wrapped(self, tenant):
+        return bytes(self.rows("select wrapped_key from tenant where id = %s", tenant)[0][0])
+
+    def all_open(self):
+        """How many device keys there are; each of them opens, and each tenant's key."""
+        count = 0
+        with self.keyd() as k:
+            for tenant, wrapped in self.rows("select id, wrapped_key from tenant where wrapped_key is not null"):
+                device = str(uuid.uuid4())
+                assert k.device(tenant, bytes(wrapped), device), tenant
+                for id, version, blob in self.rows("select device, version, wrapped from device_key where tenant = %s", tenant):
+                    assert k.opens(tenant, bytes(wrapped), id, version, bytes(blob)), (tenant, id)
+                    count += 1
+        return count
+
+    def roots(self):
+        return {key_of(row[0]) for row in self.rows("select wrapped_key from tenant where wrapped_key is not null")}
+
+    def under(self, tenant):
+        return {key_of(row[0]) for row in self.rows("select wrapped from device_key where tenant = %s union all select passphrase from"
+                                                    " provisioning where tenant = %s union all select verifier from provisioning where"
+                                                    " tenant = %s", tenant, tenant, tenant)}
+
+    def wait_root(self):
+        wait_until(lambda: self.rows("select state from root_rotation order by started desc limit 1") == [("done",)], SECONDS,
+                   f"the rotation of the root key does not end: {self.rows('select * from root_rotation')}")
+
+    def wait_tenant(self, tenant):
+        wait_until(lambda: self.rows("select state from tenant_rotation where tenant = %s order by started desc limit 1", tenant)
+                   == [("done",)], SECONDS, "the rotation of the tenant's key does not end")
+
+    def listed(self):
+        """{id: the rest of its line} of `keyward key list`."""
+        lines = self.it.keyward("key", "list").splitlines()
+        return {line[:36]: line[36:] for line in lines if re.match(r"[0-9a-f-]{36}  ", line)}
+
+
+@fixture("file")
+def keys():
+    shutil.rmtree(scratch() / "rewrap", ignore_errors=True)
+    with Installation(scratch() / "rewrap", "sanitize", free_port()) as it:
+        it.prepare()
+        it.start()
+        yield Keys(it)
+
+
+def test_root_key_is_replaced_while_all_goes_on(keys):
+    # covers: KEY-1, KEY-2, KEY-6, OPS-2
+    tenant = keys.tenant()
+    keys.tenants(70)
+    keys.devices(tenant, 20)
+    old, = keys.roots()
+    asked = []
+    stop = threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            asked.append(keys.it.keyward("tenant", "passphrase", keys.rows("select slug from tenant where id = %s", tenant)[0][0],
+                                         check=False).returncode)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        assert "new root key" in keys.it.keyward("rotate", "root")
+        keys.wait_root()
+    finally:
+        stop.set()
+        asking.join()
+    new, = keys.roots()
+    assert new != old and asked and set(asked) == {0}, asked
+    assert keys.all_open() == 20
+    assert key_of((keys.it.state / "keys" / "identity").read_bytes()) == new
+    listed = keys.listed()
+    assert "in use" in listed[new] and "it can be retired" in listed[old], listed
+    assert new in keys.it.keyward("status")
+    # A restart finds both; the old one is needed for nothing.
+    keys.it.restart("keyd")
+    assert keys.all_open() == 20
+    refused = keys.it.keyward("key", "retire", new, check=False)
+    assert refused.returncode == 1 and "in use" in refused.stderr
+    file = keys.it.state / "keys" / "root.key"
+    assert "is destroyed" in keys.it.keyward("key", "retire", old, "destroy") and not file.exists()
+    assert set(keys.listed()) == {new}
+    keys.it.restart("keyd")
+    assert keys.all_open() == 20
+
+
+def test_a_root_key_in_use_is_not_retired(keys):
+    # covers: KEY-2, SEC-7
+    keys.it.stop("jobd")
+    before, = keys.roots()
+    keys.it.keyward("rotate", "root")
+    refused = keys.it.keyward("key", "retire", before, "destroy", check=False)
+    assert refused.returncode == 1 and "are under this root key still" in refused.stderr
+    assert "goes on" in keys.it.keyward("rotate", "root")
+    keys.it.start("jobd")
+    keys.wait_root()
+    assert keys.all_open() == 20
+
+
+def test_tenant_key_is_replaced(keys):
+    # covers: KEY-1, KEY-6
+    tenant, other = keys.tenant(), keys.tenant()
+    slug = keys.rows("select slug from tenant where id = %s", tenant)[0][0]
+    keys.it.keyward("tenant", "passphrase", slug)
+    keys.devices(tenant, 600)
+    keys.devices(other, 3)
+    old, = keys.under(tenant)
+    untouched = keys.under(other)
+    stale = keys.wrapped(tenant)
+    device = keys.rows("select device from device_key where tenant = %s limit 1", tenant)[0][0]
+    keys.it.keyward("rotate", "tenant", slug)
+    keys.wait_tenant(tenant)
+    new, = keys.under(tenant)
+    assert new != old and keys.under(other) == untouched
+    assert keys.all_open() >= 603
+    assert len(keys.wrapped(tenant)) == len(stale)       # one key again
+    # Whoever has read the former key before cannot write what nobody could open.
+    with keys.keyd() as k:
+        blob = k.device(tenant, stale, device, 9)
+    try:
+        keys.rows("insert into device_key (tenant, device, version, wrapped, state) values (%s, %s, 9, %s, 'former') returning 1", tenant, device, blob)
+        raise AssertionError("a blob under a dropped key was taken")
+    except Exception as e:
+        assert "does not have any more" in str(e), e
+
+
+def test_moved_to_a_passphrase_and_back(keys):
+    # covers: KEY-2
+    file_root, = keys.roots()
+    keys.it.keyward("key", "move", "passphrase", typed=PASSPHRASE)
+    keys.wait_root()
+    passphrase_root, = keys.roots()
+    assert "passphrase" in keys.listed()[passphrase_root] and keys.all_open()
+    keys.it.restart("keyd")
+    assert "unseal" in keys.it.keyward("status", check=False).stdout
+    keys.it.keyward("unseal", typed=PASSPHRASE)
+    assert keys.all_open()
+    keys.it.keyward("key", "move", "file")
+    keys.wait_root()
+    back, = keys.roots()
+    assert back not in (file_root, passphrase_root) and keys.all_open()
+    for root in set(keys.listed()) - {back}:
+        keys.it.keyward("key", "retire", root, "destroy")
+    keys.it.restart("keyd")
+    assert keys.all_open() and set(keys.listed()) == {back}
+
+
+def test_broken_off_at_any_point(keys):
+    # covers: KEY-1, KEY-2, KEY-6
+    seed = int(os.environ.get("KEYWARD_SEED") or random.randrange(1 << 30))
+    print(f"    KEYWARD_SEED={seed}", flush=True)
+    choose = random.Random(seed)
+    tenant = str(keys.rows("select tenant from device_key group by tenant order by count(*) desc limit 1")[0][0])
+    slug = keys.rows("select slug from tenant where id = %s", tenant)[0][0]
+    count = keys.all_open()
+
+    def revive():
+        for name in ("database", "keyd", "jobd"):
+            if not keys.it.alive(name):
+                keys.it.start(name)
+
+    for turn in range(3):
+        commands = [("rotate", "root"), ("rotate", "tenant", slug)]
+        for command in commands:
+            p = threading.Thread(target=keys.it.keyward, args=command, kwargs={"check": False})
+            p.start()
+            victim = choose.choice(("database", "keyd", "jobd"))
+            delay = choose.random() * 1.5
+            time.sleep(delay)
+            print(f"    {' '.join(command)}, {delay:.2f} s later: kill -9 {victim}", flush=True)
+            keys.it.kill(victim)
+            p.join()
+            revive()
+            assert keys.all_open() == count
+    # Started again, both go on and end.
+    wait_until(lambda: keys.it.keyward("rotate", "root", check=False).returncode == 0, SECONDS, "rotate root does not go on")
+    keys.it.keyward("rotate", "tenant", slug, check=False)
+    keys.wait_root()
+    keys.wait_tenant(tenant)
+    assert keys.all_open() == count and len(keys.roots()) == 1 and len(keys.under(tenant)) == 1
+
+
+def test_operator_cannot_touch_keys_by_the_database(keys):
+    # covers: TEN-3, TEN-4
+    for role in ("central", "console", "agent"):
+        import psycopg2
+        c = psycopg2.connect(keys.it.conninfo("postgres"))
+        with c.cursor() as q:
+            q.execute(f"set session authorization keyward_{role}")
+            for sql in ("update tenant set wrapped_key = null", "update root_rotation set state = 'done'",
+                        "select setting_rewrapped('a', '1', '2')", "update tenant set key_id = null"):
+                try:
+                    q.execute("savepoint s")
+                    q.execute(sql)
+                    raise AssertionError((role, sql))
+                except psycopg2.errors.InsufficientPrivilege:
+                    q.execute("rollback to s")
+        c.close()
