@@ -23,8 +23,8 @@ static int set_totals(struct call *c)
 		rc = device_totals(c->db, &devices);
 	if (rc == 0) {
 		shown = request_counts(totals);
-		json_object_set_new(shown, "encrypted", doc_count(json_integer_value(json_object_get(devices, "encrypted"))));
-		json_object_set_new(shown, "devices", doc_count(json_integer_value(json_object_get(devices, "devices"))));
+		doc_count(shown, "encrypted", json_integer_value(json_object_get(devices, "encrypted")));
+		doc_count(shown, "devices", json_integer_value(json_object_get(devices, "devices")));
 		call_set(c, "totals", shown);
 	}
 	json_decref(totals);

@@ -32,14 +32,13 @@ json_t *doc_when(const struct call *c, const json_t *row, const char *name)
 	return clock_parse(doc_text(row, name), &at) < 0 ? json_null() : call_when(c, at);
 }
 
-json_t *doc_count(int64_t count)
+void doc_count(json_t *out, const char *name, int64_t count)
 {
-	char text[32];
+	char more[64];
 
-	if (count <= LIST_COUNT_MAX)
-		return json_integer(count);
-	snprintf(text, sizeof text, "%d,%03d+", LIST_COUNT_MAX / 1000, LIST_COUNT_MAX % 1000);
-	return json_string(text);
+	snprintf(more, sizeof more, "%s_more", name);
+	json_object_set_new(out, name, json_integer(count < LIST_COUNT_MAX ? count : LIST_COUNT_MAX));
+	json_object_set_new(out, more, json_boolean(count > LIST_COUNT_MAX));
 }
 
 json_t *doc_badge(const struct call *c, const char *label, const char *colour)

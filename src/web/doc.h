@@ -11,9 +11,10 @@ const char *doc_text(const json_t *row, const char *name);
 const char *doc_optional(const json_t *row, const char *name);
 /* The time member NAME of ROW (RFC 3339) as call_when shows it; null where there is none. */
 json_t *doc_when(const struct call *c, const json_t *row, const char *name);
+/* Sets the members NAME, a number of things as LIST_COUNT counts them, at most LIST_COUNT_MAX, and NAME_more: there are more. Templates show
+ * both by part/count. */
+void doc_count(json_t *out, const char *name, int64_t count);
 /* { name, colour }; LABEL is English. Colours: green, blue, yellow, orange, red, purple, gray. */
-/* A number of things as LIST_COUNT counts them: a number, or the text "1,000+" beyond LIST_COUNT_MAX. */
-json_t *doc_count(int64_t count);
 json_t *doc_badge(const struct call *c, const char *label, const char *colour);
 /* { name, url } of a page below FOLDER ("/devices"); both null without an id. */
 json_t *doc_link(const char *folder, const char *id, const char *name);

@@ -236,7 +236,7 @@ void list_counts(struct call *c, const struct list_view *view, const json_t *cou
 
 		json_object_set_new(chip, "shows_count", json_boolean(count != NULL));
 		if (count)
-			json_object_set_new(chip, "count", doc_count(json_integer_value(count)));
+			doc_count(chip, "count", json_integer_value(count));
 	}
 }
 

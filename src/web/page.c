@@ -81,7 +81,7 @@ static json_t *menu_item(struct call *c, const struct route_menu *item, int acti
 	json_t *entry = json_pack("{s:s, s:s, s:s, s:b}", "url", item->path, "title", call_translate(c, item->label), "icon",
 		item->icon, "active", active);
 
-	json_object_set_new(entry, "count", count > 0 ? doc_count(count) : json_null());
+	doc_count(entry, "count", count > 0 ? count : 0);
 	return entry;
 }
 
