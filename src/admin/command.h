@@ -45,6 +45,9 @@ int admin_rotate_root(struct admin *a, int argc, char **argv);
 int admin_rotate_tenant(struct admin *a, int argc, char **argv);
 int admin_key_list(struct admin *a, int argc, char **argv);
 int admin_key_retire(struct admin *a, int argc, char **argv);
+int admin_backup(struct admin *a, int argc, char **argv);
+int admin_backup_verify(struct admin *a, int argc, char **argv);
+int admin_restore(struct admin *a, int argc, char **argv);
 int admin_config(struct admin *a, int argc, char **argv);
 
 /* A connection of role SETTING (CONF_DATABASE_...), in a transaction of the administrator's bound to TENANT (NULL: none). */
@@ -53,6 +56,8 @@ int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tena
 int admin_end(struct db *db, int rc);
 /* The account called SLUG (or given by its id); ERR_NOT_FOUND names it. */
 int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out);
+/* The database's name in a connection string; the caller frees. */
+int admin_database_of(const char *conninfo, char **out);
 /* NAME in the folder of key files; the caller frees. */
 char *admin_keys_path(const struct admin *a, const char *name);
 /* "https://host[:port]" + PATH of a site's domain; the caller frees. */

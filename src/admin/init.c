@@ -14,8 +14,7 @@
 
 #define SETUP_CODE_LIFE (24 * CLOCK_HOUR)
 
-/* The database's name in a connection string; the caller frees. */
-static int database_of(const char *conninfo, char **out)
+int admin_database_of(const char *conninfo, char **out)
 {
 	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
 	int rc = err_set(ERR_INVALID, "database.owner names no database (dbname=...)");
@@ -38,7 +37,7 @@ static int prepare(struct admin *a)
 
 	/* Without one, an administrator has made roles and database by hand. */
 	if (*superuser)
-		rc = database_of(conf_get(&a->conf, CONF_DATABASE_OWNER), &database);
+		rc = admin_database_of(conf_get(&a->conf, CONF_DATABASE_OWNER), &database);
 	if (rc == 0 && *superuser)
 		rc = migrate_prepare(superuser, database);
 	free(database);

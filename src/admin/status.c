@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "keys/client.h"
+#include "store/backup.h"
 #include "store/rewrap.h"
 #include "store/setting.h"
 
@@ -98,6 +99,24 @@ static int show_rotation(struct admin *a)
 	return rc < 0;
 }
 
+static void show_backup(struct admin *a)
+{
+	char text[CLOCK_TEXT_SIZE], line[512];
+	char *error = NULL;
+	clock_us at = 0;
+	struct db *db;
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	if (rc == 0)
+		rc = admin_end(db, backup_last(db, &at, &error));
+	if (rc == 0 && at)
+		clock_text(at, text);
+	if (rc == 0)
+		snprintf(line, sizeof line, "%s%s%s", at ? text : "never", error ? "; the newest has failed: " : "", error ? error : "");
+	show("last backup", rc, line);
+	free(error);
+}
+
 static int show_database(struct admin *a, const char *what, enum conf_setting role)
 {
 	struct db *db = db_new(conf_get(&a->conf, role));
@@ -133,6 +152,7 @@ int admin_status(struct admin *a, int argc, char **argv)
 	bad += show_keyd(a);
 	bad += show_tickets(a);
 	bad += show_rotation(a);
+	show_backup(a);
 	bad += show_setup(a);
 	return bad ? err_set(ERR_UNAVAILABLE, "%d of the above %s not well", bad, bad == 1 ? "is" : "are") : 0;
 }

@@ -31,6 +31,9 @@
 	X(SESSION_IDLE, "session.idle_minutes", "30", "a session ends after so many minutes without a request") \
 	X(SESSION_ABSOLUTE, "session.absolute_hours", "12", "a session ends after so many hours in any case") \
 	X(OUTSIDE_LOCAL, "outside.local", "no", "yes: addresses that tenants name in settings may be this machine's own") \
+	X(BACKUP_FOLDER, "backup.folder", "", "where `keyward backup` puts backups; another disk than the database's") \
+	X(BACKUP_CERTIFICATE, "backup.certificate", "", "certificate in PEM that backups are encrypted to; its private key is kept elsewhere") \
+	X(BACKUP_KEEP, "backup.keep_days", "30", "backups older than this are removed after a new one was made") \
 	X(SQL_FOLDER, "sql", NULL, "folder of the migrations")
 
 enum conf_setting {

@@ -1,10 +1,13 @@
 /* overview.c - what an operator sees first: how many tenants, and whether the processes are well. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "central/pages.h"
+#include "store/backup.h"
 #include "store/tenant.h"
 #include "web/doc.h"
 #include "web/invite.h"
@@ -16,6 +19,26 @@ static int add_process(json_t *list, const struct call *c, const char *name, con
 	json_array_append_new(list, json_pack("{s:s, s:s, s:{s:s, s:s}, s:n}", "name", call_translate(c, name), "detail", detail,
 		"status", "name", call_translate(c, well ? "Running" : "Not available"), "colour", well ? "green" : "red", "since"));
 	return well;
+}
+
+/* Old is more than two days: it is made daily. */
+static void add_backup(json_t *list, struct call *c)
+{
+	clock_us at = 0, age;
+	char *error = NULL, detail[160];
+
+	if (backup_last(c->db, &at, &error) < 0)
+		return;
+	age = (clock_now() - at) / CLOCK_HOUR;
+	if (error)
+		snprintf(detail, sizeof detail, "the newest has failed: %.100s", error);
+	else if (at)
+		snprintf(detail, sizeof detail, "%lld hours old", (long long)age);
+	else
+		snprintf(detail, sizeof detail, "never made: keyward backup on the server");
+	json_array_append_new(list, json_pack("{s:s, s:s, s:{s:s, s:s}, s:n}", "name", call_translate(c, "Last backup"), "detail", detail, "status",
+		"name", call_translate(c, error || !at ? "Missing" : age > 48 ? "Old" : "Well"), "colour", error || !at || age > 48 ? "orange" : "green", "since"));
+	free(error);
 }
 
 static void set_processes(struct call *c)
@@ -33,6 +56,7 @@ static void set_processes(struct call *c)
 	well = add_process(list, c, "Key service", detail, rc == 0 && !status.sealed);
 	well &= add_process(list, c, "Web server", "answers this page", 1);
 	well &= add_process(list, c, "Database", "answers this page", 1);
+	add_backup(list, c);
 	call_set(c, "processes", list);
 	call_set(c, "health", json_pack("{s:s, s:s}", "name", call_translate(c, well ? "All running" : "Needs attention"), "colour",
 		well ? "green" : "red"));

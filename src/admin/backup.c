@@ -1,0 +1,359 @@
+/* backup.c - `keyward backup`, `backup verify`, `restore` (KEY-8): database and key files, each encrypted to a certificate whose private key is
+ * kept elsewhere.
+ *
+ * A backup is a folder keyward-TIME: database.cms (pg_dump's custom format), keys.cms (a tar of the key files), both CMS (RFC 5652,
+ * 5083: AES-256-GCM), SHA256SUMS. Made under another name and renamed when it is whole. PostgreSQL's, OpenSSL's and the system's own programs
+ * do the work, so that they can undo it without us. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admin/command.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/backup.h"
+#include "store/migrate.h"
+
+#define PREFIX "keyward-"
+#define TRIES 3                  /* when key files change while it is made */
+#define ARGS_MAX 16
+
+/* One program with its arguments; the last is NULL. */
+struct program {
+	const char *argv[ARGS_MAX];
+};
+
+/* Standard input and output are IN and OUT (-1: nothing); it works in FOLDER (NULL: here). */
+static pid_t start(const struct program *p, int in, int out, const char *folder)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	if (in < 0)
+		in = open("/dev/null", O_RDONLY);
+	if (out < 0)
+		out = open("/dev/null", O_WRONLY);
+	dup2(in, 0);
+	dup2(out, 1);
+	for (int fd = 3; fd < 256; fd++)
+		close(fd);
+	if (folder == NULL || chdir(folder) == 0) {
+		char *argv[ARGS_MAX];
+
+		for (int i = 0; i < ARGS_MAX; i++)
+			argv[i] = mem_strdup(p->argv[i]);
+		execvp(argv[0], argv);
+	}
+	fprintf(stderr, "%s: %s\n", p->argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int end(pid_t pid, const struct program *p)
+{
+	int status = -1;
+
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return err_set(ERR_IO, "%s has failed: what it said stands above", p->argv[0]);
+	return 0;
+}
+
+/* FROM | TO; both must be well. */
+static int run_both(const struct program *from, const struct program *to)
+{
+	int ends[2], rc, rc_to;
+	pid_t pids[2];
+
+	fflush(stdout);
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_set(ERR_IO, "pipe: %s", strerror(errno));
+	pids[0] = start(from, -1, ends[1], NULL);
+	pids[1] = start(to, ends[0], -1, NULL);
+	close(ends[0]);
+	close(ends[1]);
+	rc_to = end(pids[1], to);
+	rc = end(pids[0], from);
+	return rc < 0 ? rc : rc_to;
+}
+
+static int run_in(const struct program *p, const char *folder, const char *output)
+{
+	int out = -1, rc;
+
+	fflush(stdout);
+	if (output) {
+		char *path = mem_printf("%s/%s", folder, output);
+
+		out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		free(path);
+		if (out < 0)
+			return err_set(ERR_IO, "%s/%s: %s", folder, output, strerror(errno));
+	}
+	rc = end(start(p, -1, out, folder), p);
+	if (out >= 0)
+		close(out);
+	return rc;
+}
+
+/* The database as somebody who sees all of it: row security holds for its owner, too. */
+static char *whole_database(const struct admin *a)
+{
+	const char *superuser = conf_get(&a->conf, CONF_DATABASE_SUPERUSER), *owner = conf_get(&a->conf, CONF_DATABASE_OWNER);
+	char *name = NULL, *out;
+
+	if (*superuser == '\0' || admin_database_of(owner, &name) < 0)
+		return mem_strdup(owner);
+	out = mem_printf("%s dbname=%s", superuser, name);
+	free(name);
+	return out;
+}
+
+static int encrypt_to(const char *certificate, const char *folder, const char *name, const struct program *from)
+{
+	char *path = mem_printf("%s/%s", folder, name);
+	struct program cms = { { "openssl", "cms", "-encrypt", "-binary", "-stream", "-aes-256-gcm", "-outform", "DER", "-out", path,
+		certificate } };
+	int rc = run_both(from, &cms);
+
+	free(path);
+	return rc;
+}
+
+/* FOLDER/NAME, decrypted, goes to TO. */
+static int decrypt_into(const char *key, const char *folder, const char *name, const struct program *to)
+{
+	char *path = mem_printf("%s/%s", folder, name);
+	struct program cms = { { "openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", path, "-inkey", key } };
+	int rc = run_both(&cms, to);
+
+	free(path);
+	return rc < 0 ? err_set(rc, "%s of the backup cannot be used: damaged, or not made for this key", name) : 0;
+}
+
+static uint64_t stamp_of_keys(const struct admin *a)
+{
+	char *roots = admin_keys_path(a, "roots"), *identity = admin_keys_path(a, "identity");
+	uint64_t stamp = file_stamp(roots) * 31 + file_stamp(identity);
+
+	free(roots);
+	free(identity);
+	return stamp;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static int fill(const struct admin *a, const char *folder)
+{
+	const char *certificate = conf_get(&a->conf, CONF_BACKUP_CERTIFICATE);
+	char *database = whole_database(a), *keys = admin_keys_path(a, "");
+	struct program dump = { { "pg_dump", "-Fc", "--no-password", "-d", database } }, tar = { { "tar", "-C", keys, "-cf", "-", "." } };
+	struct program sums = { { "sha256sum", "database.cms", "keys.cms" } }, sync = { { "sync", "-f", folder } };
+	int rc = encrypt_to(certificate, folder, "database.cms", &dump);
+
+	if (rc == 0)
+		rc = encrypt_to(certificate, folder, "keys.cms", &tar);
+	if (rc == 0)
+		rc = run_in(&sums, folder, "SHA256SUMS");
+	if (rc == 0)
+		rc = run_in(&sync, folder, NULL);
+	free(database);
+	free(keys);
+	return rc;
+}
+
+/* Database and key files belong together: where a root key was made or retired meanwhile, once more. */
+static int make(const struct admin *a, const char *folder)
+{
+	int rc = ERR_BUSY;
+
+	for (int i = 0; rc == ERR_BUSY && i < TRIES; i++) {
+		uint64_t before = stamp_of_keys(a);
+
+		nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		if (mkdir(folder, 0700) < 0)
+			return err_set(ERR_IO, "%s: %s", folder, strerror(errno));
+		rc = fill(a, folder);
+		if (rc == 0 && stamp_of_keys(a) != before)
+			rc = err_set(ERR_BUSY, "the key files change all the time");
+	}
+	return rc;
+}
+
+static int64_t size_of(const char *folder, const char *name)
+{
+	char *path = mem_printf("%s/%s", folder, name);
+	struct stat st = { .st_size = 0 };
+
+	stat(path, &st);
+	free(path);
+	return st.st_size;
+}
+
+/* Whole backups begun before LIMIT, but for the newest: names sort by time. */
+static void clean(const char *folder, const char *newest, const char *limit)
+{
+	DIR *d = opendir(folder);
+	const struct dirent *e;
+
+	while (d && (e = readdir(d)) != NULL) {
+		char *path = mem_printf("%s/%s", folder, e->d_name);
+
+		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) == 0 && strlen(e->d_name) == strlen(newest) && strcmp(e->d_name, limit) < 0
+			&& strcmp(e->d_name, newest) < 0 && nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0)
+			printf("removed %s\n", path);
+		free(path);
+	}
+	if (d)
+		closedir(d);
+}
+
+static char *name_at(clock_us at)
+{
+	time_t seconds = (time_t)(at / CLOCK_SECOND);
+	struct tm tm;
+	char text[64];
+
+	gmtime_r(&seconds, &tm);
+	strftime(text, sizeof text, PREFIX "%Y%m%dT%H%M%SZ", &tm);
+	return mem_strdup(text);
+}
+
+static int note_begin(struct admin *a, const struct uuid *id, const char *place)
+{
+	struct db *db;
+	int rc = admin_begin(a, CONF_DATABASE_JOBS, NULL, &db);
+
+	return rc < 0 ? rc : admin_end(db, backup_started(db, id, place));
+}
+
+static int note_end(struct admin *a, const struct uuid *id, int64_t bytes, int failed)
+{
+	char *why = failed < 0 ? mem_strdup(err_text()) : NULL;
+	struct db *db;
+	int rc = admin_begin(a, CONF_DATABASE_JOBS, NULL, &db);
+
+	if (rc == 0)
+		rc = admin_end(db, backup_ended(db, id, bytes, why));
+	if (why)
+		err_set(failed, "%s", why);
+	free(why);
+	return rc;
+}
+
+int admin_backup(struct admin *a, int argc, char **argv)
+{
+	const char *parent = conf_get(&a->conf, CONF_BACKUP_FOLDER);
+	const struct uuid id = uuid_new();
+	clock_us now = clock_now();
+	long days = 0;
+	char *name, *limit, *part, *whole;
+	int rc = conf_int(&a->conf, CONF_BACKUP_KEEP, 1, 36500, &days), noted;
+
+	(void)argc;
+	(void)argv;
+	if (rc < 0)
+		return rc;
+	if (*parent == '\0' || *conf_get(&a->conf, CONF_BACKUP_CERTIFICATE) == '\0')
+		return err_set(ERR_INVALID, "set backup.folder and backup.certificate first (docs/operations.md)");
+	name = name_at(now);
+	limit = name_at(now - days * CLOCK_DAY);
+	part = mem_printf("%s/.%s", parent, name);
+	whole = mem_printf("%s/%s", parent, name);
+	/* A database that is away has no list either, and the backup's own message says more. */
+	noted = note_begin(a, &id, whole);
+	rc = make(a, part);
+	if (rc == 0 && rename(part, whole) < 0)
+		rc = err_set(ERR_IO, "%s: %s", whole, strerror(errno));
+	if (noted == 0)
+		note_end(a, &id, rc == 0 ? size_of(whole, "database.cms") + size_of(whole, "keys.cms") : 0, rc);
+	if (rc == 0) {
+		printf("%s\n", whole);
+		clean(parent, name, limit);
+	} else {
+		nftw(part, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	}
+	free(name);
+	free(limit);
+	free(part);
+	free(whole);
+	return rc;
+}
+
+/* KEY NULL: only whether it is as it was written. */
+static int verify(const char *folder, const char *key)
+{
+	struct program sums = { { "sha256sum", "--quiet", "-c", "SHA256SUMS" } }, tar = { { "tar", "-tf", "-" } };
+	struct program list = { { "pg_restore", "--list" } };
+	int rc = run_in(&sums, folder, NULL);
+
+	if (rc < 0)
+		return err_set(ERR_TAMPERED, "%s is not a whole backup, or is damaged", folder);
+	if (key)
+		rc = decrypt_into(key, folder, "keys.cms", &tar);
+	if (key && rc == 0)
+		rc = decrypt_into(key, folder, "database.cms", &list);
+	return rc;
+}
+
+int admin_backup_verify(struct admin *a, int argc, char **argv)
+{
+	int rc = verify(argv[0], argc > 1 ? argv[1] : NULL);
+
+	(void)a;
+	if (rc == 0)
+		puts(argc > 1 ? "whole, and it can be decrypted" : "whole; whether it can be decrypted is told with its private key");
+	return rc;
+}
+
+/* The database first: key files that are there stop a second try. */
+static int restore(struct admin *a, const char *folder, const char *key, const char *keys)
+{
+	char *database = whole_database(a), *name = NULL;
+	struct program db = { { "pg_restore", "--exit-on-error", "--single-transaction", "--no-password", "-d", database } };
+	struct program tar = { { "tar", "-C", keys, "-xpf", "-" } };
+	int rc = admin_database_of(conf_get(&a->conf, CONF_DATABASE_OWNER), &name);
+
+	if (rc == 0 && *conf_get(&a->conf, CONF_DATABASE_SUPERUSER))
+		rc = migrate_prepare(conf_get(&a->conf, CONF_DATABASE_SUPERUSER), name);
+	if (rc == 0)
+		rc = decrypt_into(key, folder, "database.cms", &db);
+	if (rc == 0 && mkdir(keys, 0700) < 0 && errno != EEXIST)
+		rc = err_set(ERR_IO, "%s: %s", keys, strerror(errno));
+	if (rc == 0)
+		rc = decrypt_into(key, folder, "keys.cms", &tar);
+	free(database);
+	free(name);
+	return rc;
+}
+
+int admin_restore(struct admin *a, int argc, char **argv)
+{
+	char *keys = admin_keys_path(a, ""), *identity = admin_keys_path(a, "identity");
+	int rc = verify(argv[0], argv[1]);
+
+	(void)argc;
+	if (rc == 0 && access(identity, F_OK) == 0)
+		rc = err_set(ERR_CONFLICT, "%s is there: a backup is restored onto an empty installation", identity);
+	if (rc == 0)
+		rc = restore(a, argv[0], argv[1], keys);
+	if (rc == 0)
+		puts("restored: start the key service, then `keyward migrate`, `keyward tickets renew`, then the others");
+	free(keys);
+	free(identity);
+	return rc;
+}
