@@ -75,6 +75,7 @@ int device_rotation_member(struct call *c, const struct uuid *id, const json_t *
 
 /* rotation.c */
 int rotation_select_page(struct call *c), rotation_select_run(struct call *c), key_age_page(struct call *c), key_age_save(struct call *c);
+int account_key_rotate(struct call *c);
 extern const struct route_param rotation_query[], rotation_fields[], key_age_fields[];
 
 /* device_encrypt.c */

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "console/pages.h"
+#include "store/rewrap.h"
 #include "store/rotation.h"
 #include "web/doc.h"
 #include "web/list.h"
@@ -90,11 +91,43 @@ int rotation_select_run(struct call *c)
 	return 0;
 }
 
+static int show_account_key(struct call *c)
+{
+	json_t *row = NULL, *last = NULL;
+	int running, rc = tenant_keys_age(c->db, &row);
+
+	if (rc == 0)
+		rc = tenant_rotation_last(c->db, &last);
+	if (rc == 0) {
+		running = strcmp(doc_text(last, "state"), "running") == 0;
+		call_set(c, "account_key", json_pack("{s:o, s:b, s:O?, s:O?, s:O?}", "since", doc_when(c, row, "since"), "running", running, "done",
+			json_object_get(last, "done"), "total", json_object_get(last, "total"), "error", json_object_get(last, "error")));
+	}
+	json_decref(row);
+	json_decref(last);
+	return rc;
+}
+
+int account_key_rotate(struct call *c)
+{
+	int rc = tenant_rotation_start(c->db);
+
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The account's key is being replaced already.");
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", "The account's key is being replaced. Machines and people notice nothing of it.");
+	call_redirect(c, "/account/keys");
+	return 0;
+}
+
 int key_age_page(struct call *c)
 {
 	int64_t days = 0;
 	int rc = rotation_age_get(c->db, &days);
 
+	if (rc == 0)
+		rc = show_account_key(c);
 	if (rc < 0)
 		return rc;
 	call_form(c, "days", days ? json_integer(days) : json_string(""));

@@ -168,6 +168,7 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/account/integrity", PERMISSION_ACCOUNT_EDIT, NULL, integrity_save, integrity_fields },
 	{ WEB_GET, "/account/keys", PERMISSION_ACCOUNT_VIEW, "console/key_age", key_age_page },
 	{ WEB_POST, "/account/keys", PERMISSION_KEYS_MANAGE, NULL, key_age_save, key_age_fields },
+	{ WEB_POST, "/account/keys/rotate", PERMISSION_KEYS_MANAGE, NULL, account_key_rotate, .form = "/account/keys" },
 	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };

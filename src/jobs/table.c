@@ -13,6 +13,7 @@
 #include "store/notice.h"
 #include "store/order.h"
 #include "store/request.h"
+#include "store/rewrap.h"
 #include "store/rotation.h"
 #include "store/session.h"
 #include "store/what_if.h"
@@ -79,7 +80,14 @@ static int clean_orders(struct db *db, clock_us now)
 	return order_clean(db, now - ORDER_KEPT);
 }
 
+static int rotate_tenant_key(struct db *db, clock_us now)
+{
+	(void)now;
+	return tenant_rotation_start_due(db);
+}
+
 const struct task tasks[] = {
+	{ "replace tenants' keys by age", CLOCK_HOUR, 1, rotate_tenant_key },
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
 	{ "destroy keys", 10 * CLOCK_SECOND, 1, destroy_keys, destruction_tenants },

@@ -263,6 +263,23 @@ int tenant_rotation_start(struct db *db)
 	return rc < 0 ? rc : audit_log(db, AUDIT_TENANT_KEY_ROTATE, NULL, NULL);
 }
 
+int tenant_keys_age(struct db *db, json_t **out)
+{
+	return db_get_row(db, out, "select key_changed as since from tenant where id = current_tenant()", DB_NONE);
+}
+
+int tenant_rotation_start_due(struct db *db)
+{
+	int64_t due;
+	int rc = get_number(db, "select count(*) from tenant t join rotation_age a on a.tenant = t.id where t.id = current_tenant() and t.wrapped_key"
+		" is not null and t.key_changed < now() - a.days * interval '1 day' and not exists (select 1 from tenant_rotation r where r.tenant = t.id"
+		" and r.state = 'running')", DB_NONE, &due, NULL);
+
+	if (rc == 0 && due)
+		rc = tenant_rotation_start(db);
+	return rc < 0 ? rc : (int)due;
+}
+
 static void replace(struct buf *b, struct wire_view v)
 {
 	buf_reset(b);

@@ -34,6 +34,10 @@ int system_secret_rewrapped(struct db *db, size_t i, const struct buf *before, c
 
 /* A tenant's key; bound to the tenant. */
 
+/* {since}: when the key in use was made. */
+int tenant_keys_age(struct db *db, json_t **out);
+/* Begins it where the key is older than the account's maximum key age (rotation.h): 1 when it did. Role jobs. */
+int tenant_rotation_start_due(struct db *db);
 int tenant_rotation_start(struct db *db);        /* ERR_CONFLICT: one is under way; ERR_NOT_FOUND: there is no key. Role console or jobs */
 /* The newest: id, state, total, done, error, started, started_by, finished; null when there was none. */
 int tenant_rotation_last(struct db *db, json_t **out);

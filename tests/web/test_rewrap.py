@@ -12,7 +12,7 @@ from fixtures import fixture, scratch
 from keymaker import Keyd, key_of
 from stack.installation import Installation, free_port
 from stack.process import wait_until
-from web import database, make_tenant
+from web import Client, database, make_tenant, make_user
 
 SECONDS = 240
 PASSPHRASE = "a passphrase that people keep"
@@ -176,6 +176,30 @@ def test_tenant_key_is_replaced(keys):
         raise AssertionError("a blob under a dropped key was taken")
     except Exception as e:
         assert "does not have any more" in str(e), e
+
+
+def test_tenant_key_is_replaced_from_the_console_and_by_age(keys):
+    # covers: KEY-6, ROL-2, ROL-6
+    tenant = keys.tenant()
+    slug = keys.rows("select slug from tenant where id = %s", tenant)[0][0]
+    keys.devices(tenant, 5)
+    first, = keys.under(tenant)
+    people = {}
+    for role in ("security-administrator", "account-administrator"):
+        people[role] = Client(keys.it, "console")
+        assert people[role].sign_in(make_user(keys.it, tenant, role), account=slug).status == 303
+    assert people["account-administrator"].api("/account/keys/rotate", {}).status == 403
+    assert people["security-administrator"].api("/account/keys/rotate", {}).status == 200
+    keys.wait_tenant(tenant)
+    second, = keys.under(tenant)
+    assert second != first and "key" in people["security-administrator"].get("/account/keys").text
+    assert keys.rows("select 1 from audit_entry where tenant = %s and event = 'tenant-key.rotated'", tenant)
+    keys.rows("insert into rotation_age (tenant, days) values (%s, 90) returning 1", tenant)
+    keys.rows("update tenant set key_changed = now() - interval '91 days' where id = %s returning 1", tenant)
+    keys.it.restart("jobd")
+    wait_until(lambda: keys.under(tenant) - {second} and len(keys.under(tenant)) == 1, SECONDS, "the old key is not replaced")
+    keys.wait_tenant(tenant)
+    assert keys.all_open()
 
 
 def test_moved_to_a_passphrase_and_back(keys):
