@@ -187,6 +187,7 @@ void daemon_close_begin(struct daemon *a, struct device *d, int reason, int forc
 {
 	d->close_reason = reason;
 	d->force |= force;
+	reencrypt_stop(&a->reencrypt, d->name);
 	sealed_free(d->one_time);
 	d->one_time = NULL;
 	if (device_move(d, DEVICE_EVENT_CLOSE) < 0)
@@ -279,6 +280,7 @@ static void look_after(struct daemon *a)
 {
 	clock_us now = clock_ticks();
 
+	reencrypt_look(&a->reencrypt);
 	for (int i = 0; i < a->g.devices_count; i++) {
 		struct device *d = &a->g.devices[i];
 
@@ -366,14 +368,21 @@ static void report_start(struct daemon *a)
 		log_warning("the server does not take the report", "reason", err_text(), NULL);
 }
 
+static int has_reencrypted(const struct daemon *a)
+{
+	return !uuid_is_nil(&a->reencrypt.order) && a->reencrypt.pid == 0;
+}
+
 /* When the server is next wanted for something that a held line would be in the way of. What waits for a decision does not
  * count: the line is answered when there is one. */
 static clock_us wanted(const struct daemon *a)
 {
 	clock_us at = clock_ticks() + PROTO_WAIT_MAX * CLOCK_SECOND;
 
-	if (a->inventory_due || a->orders_count || a->results_count > a->results_sent)
+	if (a->inventory_due || a->orders_count || a->results_count > a->results_sent || has_reencrypted(a))
 		return 0;
+	if (reencrypt_due(&a->reencrypt) < at)
+		at = reencrypt_due(&a->reencrypt);
 	for (int i = 0; i < a->g.devices_count; i++) {
 		const struct device *d = &a->g.devices[i];
 
@@ -438,8 +447,12 @@ static void with_server(struct daemon *a)
 		fetch_credentials(a);
 	for (int i = 0; i < g->devices_count && guest_may_call(g); i++)
 		request_tell(g, &g->devices[i]);
+	if (guest_may_call(g) && has_reencrypted(a))
+		order_reencrypted(a);
 	if (guest_may_call(g))
 		order_run(a);
+	if (guest_may_call(g))
+		reencrypt_tell(g, &a->reencrypt);
 	if (guest_may_call(g))
 		do_provision(a);
 	for (int i = 0; i < g->devices_count && guest_may_call(g) && !a->stop; i++)
@@ -469,7 +482,7 @@ static clock_us next_turn(const struct daemon *a)
 	/* Nothing of this helps before the server may be tried again. */
 	if (a->g.next_try > at)
 		at = a->g.next_try < now + SLEEP_MOST ? a->g.next_try : now + SLEEP_MOST;
-	if (a->mount_complete.pid && at > now + CLOCK_SECOND)
+	if ((a->mount_complete.pid || a->reencrypt.pid) && at > now + CLOCK_SECOND)
 		at = now + CLOCK_SECOND;
 	return at > now ? at - now : 0;
 }
@@ -552,6 +565,7 @@ static int start(struct daemon *a, const struct daemon_options *o)
 		rc = guest_link(&a->g);
 	else
 		log_warning("this machine is not registered: run keyward-config --register", NULL);
+	a->reencrypt.fd = -1;
 	a->hotplug_fd = hotplug_open();
 	await_disks(a);
 	a->inventory_due = a->provision_due = a->report_due = a->credentials_due = 1;

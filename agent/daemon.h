@@ -5,6 +5,7 @@
 
 #include "agent/guest.h"
 #include "agent/option.h"
+#include "agent/reencrypt.h"
 #include "agent/script.h"
 
 #define DAEMON_DONE_MAX 64       /* orders remembered, so that one given twice is done once */
@@ -41,6 +42,7 @@ struct daemon {
 	unsigned done_count;
 	struct proto_order orders[PROTO_ORDERS_MAX];             /* received, not yet begun */
 	int orders_count;
+	struct reencrypt reencrypt;
 	char log_level[16];
 	int ready;                               /* systemd has been told */
 	clock_us ready_until;                    /* tell it by then, whatever is mounted */
@@ -69,6 +71,7 @@ int order_list(const struct daemon *a, struct proto_order_begun out[static PROTO
 void order_take(struct daemon *a, const struct proto_order *o);      /* queues what is new */
 void order_run(struct daemon *a);                                     /* carries out what is queued */
 void order_closed(struct daemon *a, const struct device *d);          /* the device's closing is over */
+void order_reencrypted(struct daemon *a);                             /* the process has ended: told, and the order's result with it */
 
 /* stop.c: closes everything. 0, or ERR_BUSY when a volume had to be left open. */
 int stop(struct daemon *a);

@@ -43,7 +43,7 @@ static int is_under_way(const struct daemon *a, const struct uuid *order)
 	for (int i = 0; i < a->g.devices_count; i++)
 		if (uuid_equal(&a->g.devices[i].close_order, order))
 			return 1;
-	return 0;
+	return !uuid_is_nil(&a->reencrypt.order) && uuid_equal(&a->reencrypt.order, order);
 }
 
 int order_list(const struct daemon *a, struct proto_order_begun out[static PROTO_ORDERS_MAX])
@@ -52,6 +52,8 @@ int order_list(const struct daemon *a, struct proto_order_begun out[static PROTO
 
 	for (int i = 0; i < a->orders_count && count < PROTO_ORDERS_MAX; i++)
 		out[count++].order = a->orders[i].id;
+	if (!uuid_is_nil(&a->reencrypt.order) && count < PROTO_ORDERS_MAX)
+		out[count++].order = a->reencrypt.order;
 	for (int i = 0; i < a->g.devices_count && count < PROTO_ORDERS_MAX; i++)
 		if (!uuid_is_nil(&a->g.devices[i].close_order))
 			out[count++].order = a->g.devices[i].close_order;
@@ -193,6 +195,29 @@ static int do_rotate(struct daemon *a, const struct proto_order *o)
 	return rc;
 }
 
+static int do_reencrypt(struct daemon *a, const struct proto_order *o)
+{
+	int rc = reencrypt_begin(&a->g, &a->reencrypt, &o->id, o->device);
+
+	return rc < 0 ? rc : LATER;
+}
+
+/* While the server is away it is told later: the process has ended, the order has not. */
+void order_reencrypted(struct daemon *a)
+{
+	struct reencrypt *r = &a->reencrypt;
+	int rc = r->done ? reencrypt_tell_done(&a->g, r) : 0;
+
+	if (rc < 0 && a->g.offline)
+		return;
+	if (r->done && rc == 0)
+		log_info("volume encrypted anew", "device", r->id, NULL);
+	else
+		log_error("a volume was not encrypted anew", "device", r->id, "reason", rc < 0 ? err_text() : r->failed, NULL);
+	result(a, &r->order, r->done && rc == 0, rc < 0 ? err_text() : r->failed);
+	*r = (struct reencrypt){ .fd = -1 };
+}
+
 static const struct {
 	enum proto_order_kind kind;
 	/* 0: done; LATER; ERR_: not done, err_text() says why */
@@ -210,6 +235,7 @@ static const struct {
 	{ PROTO_ORDER_LOG_LEVEL, do_log_level },
 	{ PROTO_ORDER_CREDENTIALS, do_credentials },
 	{ PROTO_ORDER_ROTATE, do_rotate },
+	{ PROTO_ORDER_REENCRYPT, do_reencrypt },
 };
 
 static int run_one(struct daemon *a, const struct proto_order *o)

@@ -15,7 +15,7 @@ struct rotation {
 	const char *id, *path;
 	struct secret *old, *new;
 	struct uuid device;              /* the server's id, of both keys */
-	int64_t old_version, version;
+	int64_t version;                 /* of the new one */
 };
 
 /* By its own id: a device that was given in place of another has that other one's row. */
@@ -48,26 +48,31 @@ static int unseal(const struct guest *g, const struct sealed *one_time, const ch
 	return rc;
 }
 
+static int prepare(struct guest *g, const char *id, struct proto_provision_start *q, struct sealed **one_time)
+{
+	struct proto_recipient recipient = { g->reg.account, g->reg.agent, id, q->recipient_key };
+	int rc = sealed_new(one_time);
+
+	if (rc < 0)
+		return rc;
+	snprintf(q->device, sizeof q->device, "%s", id);
+	sealed_public(*one_time, q->recipient_key);
+	return proto_recipient_sign(&recipient, &g->client.signer, q->signature);
+}
+
 static int fetch(struct guest *g, struct rotation *r)
 {
 	struct proto_provision_start *q = proto_request_new(PROTO_ROTATE_START);
 	struct proto_rotate_start_answer *a = proto_answer_new(PROTO_ROTATE_START);
-	struct proto_recipient recipient = { g->reg.account, g->reg.agent, r->id, q->recipient_key };
 	struct sealed *one_time = NULL;
-	int rc = sealed_new(&one_time);
+	int rc = prepare(g, r->id, q, &one_time);
 
-	if (rc == 0) {
-		snprintf(q->device, sizeof q->device, "%s", r->id);
-		sealed_public(one_time, q->recipient_key);
-		rc = proto_recipient_sign(&recipient, &g->client.signer, q->signature);
-	}
 	if (rc == 0)
 		rc = guest_call(g, PROTO_ROTATE_START, q, a);
 	if (rc == 0)
 		rc = unseal(g, one_time, a->sealed, a->key_version, &r->device, &r->old);
 	if (rc == 0)
 		rc = unseal(g, one_time, a->next_sealed, a->next_version, &r->device, &r->new);
-	r->old_version = a->key_version;
 	r->version = a->next_version;
 	sealed_free(one_time);
 	proto_answer_free(PROTO_ROTATE_START, a);
@@ -75,13 +80,32 @@ static int fetch(struct guest *g, struct rotation *r)
 	return rc;
 }
 
-static int tell(struct guest *g, enum proto_message what, const struct rotation *r)
+int rotate_fetch_key(struct guest *g, enum proto_message what, const char *id, int64_t *version, struct secret **key)
+{
+	struct proto_provision_start *q = proto_request_new(what);
+	struct proto_provision_start_answer *a = proto_answer_new(what);
+	struct uuid device = { { 0 } };
+	struct sealed *one_time = NULL;
+	int rc = prepare(g, id, q, &one_time);
+
+	if (rc == 0)
+		rc = guest_call(g, what, q, a);
+	if (rc == 0)
+		rc = unseal(g, one_time, a->sealed, a->key_version, &device, key);
+	*version = a->key_version;
+	sealed_free(one_time);
+	proto_answer_free(what, a);
+	proto_request_free(what, q);
+	return rc;
+}
+
+int rotate_tell(struct guest *g, enum proto_message what, const char *id, int64_t version)
 {
 	struct proto_rotate_step *m = proto_request_new(what);
 	int rc;
 
-	snprintf(m->device, sizeof m->device, "%s", r->id);
-	m->key_version = r->version;
+	snprintf(m->device, sizeof m->device, "%s", id);
+	m->key_version = version;
 	rc = guest_tell(g, what, m, NULL);
 	proto_request_free(what, m);
 	return rc;
@@ -94,10 +118,10 @@ static int change(struct guest *g, const struct rotation *r)
 	int rc = volume_rekey_add(r->path, &k);
 
 	if (rc == 0)
-		rc = tell(g, PROTO_ROTATE_ADDED, r);
+		rc = rotate_tell(g, PROTO_ROTATE_ADDED, r->id, r->version);
 	if (rc == 0)
 		rc = volume_rekey_drop(r->path, &k);
-	return rc < 0 ? rc : tell(g, PROTO_ROTATE_DONE, r);
+	return rc < 0 ? rc : rotate_tell(g, PROTO_ROTATE_DONE, r->id, r->version);
 }
 
 /* What of this guest's work on devices must not be done at the same time. */

@@ -49,6 +49,9 @@ static int activate(struct crypt_device *cd, const struct volume_open_params *p,
 
 	if (slot < 0)
 		return slot;
+	/* While it is encrypted anew two slots hold what it takes; a piece that was being moved when the power was cut is mended by this. */
+	if (crypt_reencrypt_status(cd, NULL) > CRYPT_REENCRYPT_NONE)
+		slot = CRYPT_ANY_SLOT;
 	rc = crypt_activate_by_passphrase(cd, name, slot, (const char *)key->data, key->len, flags);
 	return rc < 0 ? header_error(rc, "activating") : 0;
 }
@@ -65,6 +68,20 @@ static int activate_path(const struct volume_open_params *p, const char *path, c
 	return rc < 0 ? err_wrap(rc, "%s", path) : 0;
 }
 
+/* What encrypting anew lays under the device, left behind where it was killed: libcryptsetup's names. */
+static int remove_helpers(const char *name, int force)
+{
+	static const char *const ends[] = { "overlay", "hotzone-forward" };
+	char helper[DM_NAME_MAX + 24];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof ends / sizeof ends[0]; i++) {
+		snprintf(helper, sizeof helper, "%s-%s", name, ends[i]);
+		rc = dmstripe_close(helper, force);
+	}
+	return rc;
+}
+
 /* Forced, the table is replaced by one that gives errors, and the key is gone even while somebody holds the device. */
 static int deactivate(const char *name, int force)
 {
@@ -72,7 +89,7 @@ static int deactivate(const char *name, int force)
 
 	header_listen(NULL);
 	rc = crypt_deactivate_by_name(NULL, name, force ? CRYPT_DEACTIVATE_FORCE : 0);
-	return rc < 0 && rc != -ENODEV ? header_error(rc, name) : 0;
+	return rc < 0 && rc != -ENODEV ? header_error(rc, name) : remove_helpers(name, force);
 }
 
 /* The stripe first, then what it stands on. */

@@ -123,6 +123,11 @@ int volume_rekey_drop(const char *path, const struct volume_rekey *r);
  * freed. */
 void volume_rekey_choose(const char *path, struct secret **key, struct secret *other);
 
+/* Another volume key for the volume on PATH, which is open as the mapped device NAME (dm-crypt alone): all of its data are encrypted anew while
+ * it is in use; it takes the disk's time. Interrupted, by PROGRESS ("reencrypt", per cent; ERR_CONFLICT then) or anything else, the volume
+ * opens as it is, by the same device key, and calling this again goes on. Key slots that KEY does not open are gone at the end. */
+int volume_reencrypt(const char *path, const char *name, const struct secret *key, volume_progress progress, void *ctx);
+
 struct volume_part {
 	const char *path;
 	const struct secret *key;

@@ -69,6 +69,53 @@ int message_rotate_done(struct agent_call *c)
 	return step(c, rotation_done);
 }
 
+int message_reencrypt_start(struct agent_call *c)
+{
+	const struct proto_provision_start *m = c->message;
+	struct proto_provision_start_answer *answer = c->answer;
+	const struct agent_recipient recipient = { m->device, m->recipient_key, m->signature };
+	struct buf wrapped = BUF_INIT;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
+	if (rc == 0)
+		rc = rotation_reencrypt(c->db, &device, &agent.instance, &answer->key_version, &wrapped);
+	if (rc == 0)
+		rc = agent_give(c, &device, answer->key_version, &wrapped, &recipient, answer->sealed);
+	buf_free(&wrapped);
+	device_release(&device);
+	return rc;
+}
+
+int message_reencrypt_progress(struct agent_call *c)
+{
+	const struct proto_provision_progress *m = c->message;
+	struct proto_ack *answer = c->answer;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, m->device, &agent, &device);
+
+	if (rc == 0)
+		rc = rotation_progress(c->db, &device.id, (int)m->percent);
+	device_release(&device);
+	/* Withdrawn (unconfigured): the agent is to stop, which is no failure of its message. */
+	answer->cancel = rc == ERR_CONFLICT;
+	return rc == ERR_CONFLICT ? 0 : rc;
+}
+
+static int take_reencrypted(struct db *db, const struct device *d, int64_t version)
+{
+	return rotation_reencrypted(db, d);
+}
+
+int message_reencrypt_done(struct agent_call *c)
+{
+	return step(c, take_reencrypted);
+}
+
 int agent_give_other(struct agent_call *c, const struct uuid *request, const struct agent_other *o)
 {
 	struct buf wrapped = BUF_INIT, ticket = BUF_INIT;

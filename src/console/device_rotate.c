@@ -13,15 +13,16 @@
 /* What a person sees of a rotation's state. */
 static const struct {
 	const char *state, *label, *colour, *text;
+	const char *volume_text;     /* of a volume key; NULL: the same */
 	int open;
 } looks[] = {
 	{ "waiting", "Waiting", "yellow", "It begins as soon as the agent is reached and the volume is open: at the latest with the next release"
-		" of the key.", 1 },
+		" of the key.", NULL, 1 },
 	{ "adding", "Under way", "blue", "The agent adds the new key. Until it has opened the volume with it, the former key stays the current"
-		" one.", 1 },
-	{ "removing", "Under way", "blue", "The new key is the current one. The agent removes the former one from the volume.", 1 },
-	{ "done", "Done", "green", "The former key no longer opens the volume.", 0 },
-	{ "cancelled", "Cancelled", "gray", "", 0 },
+		" one.", "The agent encrypts the volume anew while it is in use. A power cut or a closed volume only interrupts it.", 1 },
+	{ "removing", "Under way", "blue", "The new key is the current one. The agent removes the former one from the volume.", NULL, 1 },
+	{ "done", "Done", "green", "The former key no longer opens the volume.", "All of the volume is encrypted with the new volume key.", 0 },
+	{ "cancelled", "Cancelled", "gray", "", NULL, 0 },
 };
 
 static size_t look_of(const json_t *row)
@@ -44,13 +45,18 @@ static json_t *versions(const json_t *row)
 static json_t *show(const struct call *c, const json_t *row)
 {
 	size_t look = look_of(row);
-	int by_age = strcmp(doc_text(row, "reason"), "age") == 0;
+	int by_age = strcmp(doc_text(row, "reason"), "age") == 0, volume = strcmp(doc_text(row, "kind"), "volume-key") == 0;
+	const char *text = volume && looks[look].volume_text ? looks[look].volume_text : looks[look].text;
 	json_t *out = json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:s, s:b}", "name", doc_text(row, "name"), "id",
-		doc_text(row, "device"), "status", doc_badge(c, looks[look].label, looks[look].colour), "text", *looks[look].text ?
-		call_translate(c, looks[look].text) : NULL, "versions", versions(row), "wanted", doc_when(c, row, "wanted"), "finished",
+		doc_text(row, "device"), "status", doc_badge(c, looks[look].label, looks[look].colour), "text", *text ?
+		call_translate(c, text) : NULL, "versions", versions(row), "wanted", doc_when(c, row, "wanted"), "finished",
 		doc_when(c, row, "finished"), "tried", doc_when(c, row, "tried"), "error", doc_optional(row, "error"), "by", by_age ?
 		call_translate(c, "the maximum key age") : doc_text(row, "by_name"), "open", looks[look].open);
 
+	json_set_bool(out, "volume", volume);
+	json_set_bool(out, "works", volume && strcmp(looks[look].state, "adding") == 0);
+	json_object_set(out, "progress", json_object_get(row, "progress"));
+	json_object_set(out, "kind", json_object_get(row, "kind"));
 	json_object_set(out, "state", json_object_get(row, "state"));
 	json_object_set(out, "from_version", json_object_get(row, "from_version"));
 	json_object_set(out, "to_version", json_object_get(row, "to_version"));
@@ -105,42 +111,77 @@ int device_rotation_member(struct call *c, const struct uuid *id, const json_t *
 	return rc;
 }
 
-int device_rotate_ask(struct call *c)
+/* What a person is asked before: an array of texts. */
+static json_t *points_of(const struct call *c, enum rotation_kind kind, int in_use)
+{
+	static const char *const texts[][3] = {
+		[ROTATION_DEVICE_KEY] = { "What is on the device is not encrypted anew; the volume stays open.",
+			"The former key is removed from the volume only after the new one was seen to open it. Copies of the disk that were made before "
+			"still open with the former key, which is kept for them." },
+		[ROTATION_VOLUME_KEY] = { "Everything on the device is read, encrypted with the new volume key and written again, while the volume is "
+			"in use. That takes as long as the disk takes for it, and slows it down meanwhile.",
+			"A power cut, or a volume that is closed, only interrupts it: it goes on when the volume is open again. Until it is over, only a "
+			"machine with dm-crypt opens the volume.",
+			"The device key stays as it is; other key slots of the volume are removed." },
+	};
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < 3 && texts[kind][i]; i++)
+		json_array_append_new(out, json_string(call_translate(c, texts[kind][i])));
+	json_array_append_new(out, json_string(call_translate(c, in_use ? "The agent begins at once." :
+		"The volume is closed: it begins when its key is next released.")));
+	return out;
+}
+
+static int ask(struct call *c, enum rotation_kind kind)
+{
+	static const struct { const char *act, *title, *button, *text; } words[] = {
+		[ROTATION_DEVICE_KEY] = { "rotate", "Rotate key of", "Rotate key", "The device gets a new key." },
+		[ROTATION_VOLUME_KEY] = { "reencrypt", "Encrypt anew", "Encrypt anew", "The volume gets a new volume key." },
+	};
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL;
+	int rc = device_get(c->db, &id, &row);
+
+	if (rc == 0 && !fits(row))
+		rc = call_refuse(c, ERR_CONFLICT, REFUSED);
+	if (rc == 0)
+		doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = words[kind].act, .title =
+			words[kind].title, .name = doc_text(row, "name"), .icon = "key", .colour = "blue", .button = words[kind].button, .points =
+			points_of(c, kind, strcmp(doc_text(row, "status"), device_state_name(DEVICE_IN_USE)) == 0),
+			.text = call_translate(c, words[kind].text) });
+	json_decref(row);
+	return rc;
+}
+
+static int want(struct call *c, enum rotation_kind kind, const char *said)
 {
 	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL, *points = json_array();
-	int in_use, rc = device_get(c->db, &id, &row);
+	int rc = rotation_want(c->db, &id, kind);
 
-	if (rc < 0) {
-		json_decref(points);
-		return rc;
-	}
-	if (!fits(row)) {
-		json_decref(points);
-		json_decref(row);
-		return call_refuse(c, ERR_CONFLICT, REFUSED);
-	}
-	in_use = strcmp(doc_text(row, "status"), device_state_name(DEVICE_IN_USE)) == 0;
-	json_array_append_new(points, json_string(call_translate(c, "What is on the device is not encrypted anew; the volume stays open.")));
-	json_array_append_new(points, json_string(call_translate(c, in_use ? "The agent does it at once." :
-		"The volume is closed: it is done when its key is next released.")));
-	json_array_append_new(points, json_string(call_translate(c, "The former key is removed from the volume only after the new one was seen "
-		"to open it. Copies of the disk that were made before still open with the former key, which is kept for them.")));
-	doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "rotate", .title = "Rotate key of",
-		.name = doc_text(row, "name"), .icon = "key", .colour = "blue", .button = "Rotate key", .points = points,
-		.text = call_translate(c, "The device gets a new key.") });
-	json_decref(row);
-	return 0;
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, REFUSED);
+	return rc < 0 ? rc : doc_done(c, "/devices", &id, said);
+}
+
+int device_rotate_ask(struct call *c)
+{
+	return ask(c, ROTATION_DEVICE_KEY);
 }
 
 int device_rotate_run(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
-	int rc = rotation_want(c->db, &id);
+	return want(c, ROTATION_DEVICE_KEY, "The key will be rotated: this page shows how far that is.");
+}
 
-	if (rc == ERR_CONFLICT)
-		return call_refuse(c, rc, REFUSED);
-	return rc < 0 ? rc : doc_done(c, "/devices", &id, "The key will be rotated: this page shows how far that is.");
+int device_reencrypt_ask(struct call *c)
+{
+	return ask(c, ROTATION_VOLUME_KEY);
+}
+
+int device_reencrypt_run(struct call *c)
+{
+	return want(c, ROTATION_VOLUME_KEY, "The volume will be encrypted anew: this page shows how far that is.");
 }
 
 int device_rotate_cancel(struct call *c)

@@ -69,7 +69,8 @@ int device_proposal_ask(struct call *c), device_proposal_run(struct call *c), de
 int account_proposals_offer(struct call *c), account_proposals(struct call *c);
 
 /* device_rotate.c */
-int device_rotate_ask(struct call *c), device_rotate_run(struct call *c), device_rotate_cancel(struct call *c);
+int device_rotate_ask(struct call *c), device_rotate_run(struct call *c), device_rotate_cancel(struct call *c),
+	device_reencrypt_ask(struct call *c), device_reencrypt_run(struct call *c);
 /* Sets `rotations`, and of `can` and `live` what depends on them, after those; DEVICE: a row of device_get. */
 int device_rotation_member(struct call *c, const struct uuid *id, const json_t *device);
 

@@ -75,6 +75,8 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/devices/{id}/release-cancel", PERMISSION_DEVICES_RELEASE, NULL, device_release_cancel, .form = "/devices/{id}" },
 	{ WEB_GET, "/devices/{id}/rotate", PERMISSION_KEYS_MANAGE, "console/confirm", device_rotate_ask },
 	{ WEB_POST, "/devices/{id}/rotate", PERMISSION_KEYS_MANAGE, NULL, device_rotate_run },
+	{ WEB_GET, "/devices/{id}/reencrypt", PERMISSION_KEYS_MANAGE, "console/confirm", device_reencrypt_ask },
+	{ WEB_POST, "/devices/{id}/reencrypt", PERMISSION_KEYS_MANAGE, NULL, device_reencrypt_run },
 	{ WEB_POST, "/devices/{id}/rotate-cancel", PERMISSION_KEYS_MANAGE, NULL, device_rotate_cancel, .form = "/devices/{id}" },
 	{ WEB_GET, "/devices/{id}/export", PERMISSION_KEYS_EXPORT, "console/export", export_one_page },
 	{ WEB_POST, "/devices/{id}/export", PERMISSION_KEYS_EXPORT, NULL, export_one_run, export_one_fields,

@@ -44,6 +44,9 @@
 	X(ROTATE_START, "rotate_start", provision_start, rotate_start_answer)      /* by order: the old key and the new one */ \
 	X(ROTATE_ADDED, "rotate_added", rotate_step, ack)              /* the new key was seen to open; so does the old one, still */ \
 	X(ROTATE_DONE, "rotate_done", rotate_step, ack)                /* the old one no longer does */ \
+	X(REENCRYPT_START, "reencrypt_start", provision_start, provision_start_answer)     /* by order: the device key once more */ \
+	X(REENCRYPT_PROGRESS, "reencrypt_progress", provision_progress, ack) \
+	X(REENCRYPT_DONE, "reencrypt_done", rotate_step, ack)          /* all of it is under the new volume key */ \
 	X(PROVISION_START, "provision_start", provision_start, provision_start_answer) \
 	X(PROVISION_PROGRESS, "provision_progress", provision_progress, ack) \
 	X(PROVISION_DONE, "provision_done", provision_done, ack) \
@@ -92,7 +95,8 @@ enum proto_message {
 	X(CONFIGURE, "configure")       /* argument: "name=value" */ \
 	X(LOG_LEVEL, "log-level")       /* argument: "info" or "debug" */ \
 	X(CREDENTIALS, "credentials")   /* the provider's credentials have changed: fetch them */ \
-	X(ROTATE, "rotate")             /* another key for an open device, or a member of an open array */
+	X(ROTATE, "rotate")             /* another key for an open device, or a member of an open array */ \
+	X(REENCRYPT, "reencrypt")       /* another volume key for it: all of it is encrypted anew */
 #define PROTO_REASONS(X) \
 	X(SHUTDOWN, "shutdown") X(REVOKED, "revoked") X(KILLED, "killed") X(USER, "user") X(FAILURE, "failure") \
 	X(RESTART, "restart") X(REMOVED, "removed") X(ORDER, "order") X(SCHEDULE, "schedule") X(BOOT, "boot")

@@ -115,6 +115,9 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_ROTATED, "key.rotated", KEY, "Device key rotated") \
 	X(KEY_OLD_REMOVED, "key.old-removed", KEY, "Former device key no longer opens the volume") \
 	X(KEY_BOTH_GIVEN, "key.both-given", KEY, "Both keys given while a rotation is under way") \
+	X(KEY_REENCRYPT, "key.reencrypt", KEY, "New volume key requested") \
+	X(KEY_REENCRYPTING, "key.reencrypting", KEY, "Key given for encrypting a volume anew") \
+	X(KEY_REENCRYPTED, "key.reencrypted", KEY, "Volume encrypted anew with a new volume key") \
 	X(KEY_AGE, "key.age", KEY, "Maximum key age changed") \
 	X(KEY_DESTROY, "key.destroy", KEY, "Destruction of device keys asked for") \
 	X(KEY_DESTROY_CONFIRMED, "key.destroy-confirmed", KEY, "Destruction of device keys confirmed") \

@@ -88,7 +88,7 @@ int order_finish(struct db *db, const struct uuid *agent, const struct uuid *ord
 	if (rc < 0)
 		return rc;
 	rc = log_order(db, done ? AUDIT_AGENT_ORDER_DONE : AUDIT_AGENT_ORDER_FAILED, agent, db_text(r, 0, 0), NULL, detail);
-	if (rc == 0 && !done && strcmp(db_text(r, 0, 0), ROTATION_ORDER) == 0) {
+	if (rc == 0 && !done && (strcmp(db_text(r, 0, 0), ROTATION_ORDER) == 0 || strcmp(db_text(r, 0, 0), ROTATION_REENCRYPT_ORDER) == 0)) {
 		struct uuid device = db_uuid(r, 0, 1);
 
 		rc = rotation_failed(db, &device, detail);

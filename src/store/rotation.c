@@ -32,20 +32,28 @@ static int may_rotate(const struct db_result *r, size_t row)
 	return rc;
 }
 
-static int want_one(struct db *db, const struct db_result *r, size_t row)
+static const struct {
+	const char *name, *order;
+	enum audit_event event;
+} kinds[] = {
+	[ROTATION_DEVICE_KEY] = { "device-key", ROTATION_ORDER, AUDIT_KEY_ROTATE },
+	[ROTATION_VOLUME_KEY] = { "volume-key", ROTATION_REENCRYPT_ORDER, AUDIT_KEY_REENCRYPT },
+};
+
+static int want_one(struct db *db, const struct db_result *r, size_t row, enum rotation_kind kind)
 {
 	struct uuid id = uuid_new(), device = db_uuid(r, row, WANT_ID), instance = db_uuid(r, row, WANT_INSTANCE);
-	int rc = db_run_one(db, "insert into rotation (tenant, id, device, reason, by_name) values (current_tenant(), $1, $2, 'person', $3)",
-		DB_ARGS(db_uuid_arg(&id), db_uuid_arg(&device), db_text_arg(db_actor(db)->name)));
+	int rc = db_run_one(db, "insert into rotation (tenant, id, device, kind, reason, by_name) values (current_tenant(), $1, $2, $4, 'person',"
+		" $3)", DB_ARGS(db_uuid_arg(&id), db_uuid_arg(&device), db_text_arg(db_actor(db)->name), db_text_arg(kinds[kind].name)));
 
 	if (rc == 0)
-		rc = log_device(db, AUDIT_KEY_ROTATE, &device, db_text(r, row, WANT_NAME), NULL);
+		rc = log_device(db, kinds[kind].event, &device, db_text(r, row, WANT_NAME), NULL);
 	if (rc == 0 && strcmp(db_text(r, row, WANT_STATUS), device_state_name(DEVICE_IN_USE)) == 0 && !uuid_is_nil(&instance))
-		rc = order_add_for_instance(db, &instance, ROTATION_ORDER, &device, "");
+		rc = order_add_for_instance(db, &instance, kinds[kind].order, &device, "");
 	return rc;
 }
 
-int rotation_want(struct db *db, const struct uuid *device)
+int rotation_want(struct db *db, const struct uuid *device, enum rotation_kind kind)
 {
 	struct db_result *r;
 	int fresh = 0, rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, d.key_created is not null,"
@@ -61,7 +69,7 @@ int rotation_want(struct db *db, const struct uuid *device)
 		rc = may_rotate(r, i);
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++)
 		if (!db_bool(r, i, WANT_OPEN)) {
-			rc = want_one(db, r, i);
+			rc = want_one(db, r, i, kind);
 			fresh++;
 		}
 	db_result_free(r);
@@ -143,33 +151,36 @@ int rotation_age_set(struct db *db, int64_t days)
 enum { OPEN_STATE, OPEN_FROM, OPEN_TO, OPEN_NEXT, OPEN_HELD };
 
 /* HELD: the key was given to the instance, and the volume is open there. */
-static int load_open(struct db *db, const struct uuid *device, const struct uuid *instance, struct db_result **r)
+static int load_open(struct db *db, const struct uuid *device, const struct uuid *instance, enum rotation_kind kind, struct db_result **r)
 {
-	return db_query_row(db, r, "select r.state, r.from_version, r.to_version, (select max(k.version) + 1 from device_key k where k.tenant ="
+	int rc = db_query_row(db, r, "select r.state, r.from_version, r.to_version, (select max(k.version) + 1 from device_key k where k.tenant ="
 		" r.tenant and k.device = r.device), exists (select 1 from key_request q join device d on d.tenant = q.tenant and d.id = r.device"
 		" where q.tenant = r.tenant and q.device in (d.id, d.raid) and q.instance = $2 and q.closed is null and q.status = 'delivered'"
-		" and q.opened is not null) from rotation r where r.device = $1 and r.finished is null and r.kind = 'device-key' for update of r",
-		DB_ARGS(db_uuid_arg(device), db_uuid_arg(instance)));
+		" and q.opened is not null) from rotation r where r.device = $1 and r.finished is null and r.kind = $3 for update of r",
+		DB_ARGS(db_uuid_arg(device), db_uuid_arg(instance), db_text_arg(kinds[kind].name)));
+
+	if (rc == ERR_NOT_FOUND)
+		return err_set(ERR_CONFLICT, "nobody wants the key of this device to be rotated");
+	if (rc < 0 || db_bool(*r, 0, OPEN_HELD))
+		return rc;
+	db_result_free(*r);
+	return err_set(ERR_CONFLICT, "its volume is not open on this machine with a key that was released: the key is rotated when it is");
 }
 
 int rotation_begin(struct db *db, const struct device *d, const struct uuid *instance, struct rotation_keys *k)
 {
 	struct db_result *r;
-	int rc = load_open(db, &d->id, instance, &r);
+	int rc = load_open(db, &d->id, instance, ROTATION_DEVICE_KEY, &r);
 
-	if (rc == ERR_NOT_FOUND)
-		return err_set(ERR_CONFLICT, "nobody wants the key of this device to be rotated");
 	if (rc < 0)
 		return rc;
-	if (!db_bool(r, 0, OPEN_HELD))
-		rc = err_set(ERR_CONFLICT, "its volume is not open on this machine with a key that was released: the key is rotated when it is");
 	k->fresh = strcmp(db_text(r, 0, OPEN_STATE), "waiting") == 0;
 	k->from = db_int(r, 0, OPEN_FROM);
 	k->to = db_int(r, 0, k->fresh ? OPEN_NEXT : OPEN_TO);
 	db_result_free(r);
-	if (rc == 0 && k->fresh)
+	if (k->fresh)
 		rc = device_key_get(db, &d->id, &k->from, &k->old);
-	else if (rc == 0)
+	else
 		rc = device_key_version(db, &d->id, k->from, &k->old);
 	if (rc == 0 && !k->fresh)
 		rc = device_key_version(db, &d->id, k->to, &k->next);
@@ -263,10 +274,52 @@ int rotation_done(struct db *db, const struct device *d, int64_t version)
 	return rc < 0 ? rc : log_device(db, AUDIT_KEY_OLD_REMOVED, &d->id, d->name, json_pack("{s:I}", "version", (json_int_t)from));
 }
 
+int rotation_reencrypt(struct db *db, const struct device *d, const struct uuid *instance, int64_t *version, struct buf *wrapped)
+{
+	struct db_result *r;
+	int rc = load_open(db, &d->id, instance, ROTATION_VOLUME_KEY, &r);
+
+	if (rc < 0)
+		return rc;
+	db_result_free(r);
+	rc = device_key_get(db, &d->id, version, wrapped);
+	if (rc == 0)
+		rc = db_run_one(db, "update rotation set state = 'adding', begun = coalesce(begun, now()), error = null where device = $1"
+			" and finished is null", DB_ARGS(db_uuid_arg(&d->id)));
+	return rc < 0 ? rc : log_device(db, AUDIT_KEY_REENCRYPTING, &d->id, d->name, json_pack("{s:I}", "version", (json_int_t)*version));
+}
+
+int rotation_progress(struct db *db, const struct uuid *device, int percent)
+{
+	int rc = db_run(db, "update rotation set progress = $2 where device = $1 and state = 'adding' and kind = 'volume-key'",
+		DB_ARGS(db_uuid_arg(device), db_int_arg(percent)));
+
+	return rc == 0 ? err_set(ERR_CONFLICT, "the device is not being encrypted anew") : rc < 0 ? rc : 0;
+}
+
+int rotation_reencrypted(struct db *db, const struct device *d)
+{
+	struct db_result *r;
+	int open, done, rc = db_query_row(db, &r, "select count(*) filter (where x.state = 'adding'), count(*) filter (where x.state = 'done')"
+		" from (select state from rotation where device = $1 and kind = 'volume-key' order by wanted desc limit 1) x",
+		DB_ARGS(db_uuid_arg(&d->id)));
+
+	if (rc < 0)
+		return rc;
+	open = db_int(r, 0, 0) == 1;
+	done = db_int(r, 0, 1) == 1;
+	db_result_free(r);
+	if (!open)
+		return done ? 0 : err_set(ERR_CONFLICT, "the device is not being encrypted anew");
+	rc = db_run_one(db, "update rotation set state = 'done', finished = now(), progress = 100, error = null where device = $1"
+		" and state = 'adding' and kind = 'volume-key'", DB_ARGS(db_uuid_arg(&d->id)));
+	return rc < 0 ? rc : log_device(db, AUDIT_KEY_REENCRYPTED, &d->id, d->name, NULL);
+}
+
 int rotation_opened(struct db *db, const struct uuid *device)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select d.id, d.instance from rotation r join device d on d.tenant = r.tenant and d.id = r.device"
+	int rc = db_query(db, &r, "select d.id, d.instance, " ROTATION_ORDER_OF " from rotation r join device d on d.tenant = r.tenant and d.id = r.device"
 		" where r.finished is null and (d.id = $1 or d.raid = $1) and d.instance is not null", DB_ARGS(db_uuid_arg(device)));
 
 	if (rc < 0)
@@ -274,7 +327,7 @@ int rotation_opened(struct db *db, const struct uuid *device)
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
 		struct uuid id = db_uuid(r, i, 0), instance = db_uuid(r, i, 1);
 
-		rc = order_add_for_instance(db, &instance, ROTATION_ORDER, &id, "");
+		rc = order_add_for_instance(db, &instance, db_text(r, i, 2), &id, "");
 	}
 	db_result_free(r);
 	return rc;

@@ -10,14 +10,22 @@
 #include "store/device.h"
 
 #define ROTATION_ORDER "rotate"
+#define ROTATION_REENCRYPT_ORDER "reencrypt"
+/* SQL, of a row r of rotation: the order for it. */
+#define ROTATION_ORDER_OF "case r.kind when 'volume-key' then '" ROTATION_REENCRYPT_ORDER "' else '" ROTATION_ORDER "' end"
 /* SQL, of device d: its key can be rotated. */
 #define ROTATION_FITS "(d.status in ('encrypted', 'in-use') and d.key_created is not null and d.release = '')"
 
 /* Console */
 
+enum rotation_kind {
+	ROTATION_DEVICE_KEY,
+	ROTATION_VOLUME_KEY          /* all data are encrypted anew, while the volume is open; the device key stays */
+};
+
 /* Of a device, or of all members of an array. ERR_CONFLICT: no key or no volume that could be opened, or it is to be released; one that is
  * under way already is left to itself, unless all are: ERR_CONFLICT. */
-int rotation_want(struct db *db, const struct uuid *device);
+int rotation_want(struct db *db, const struct uuid *device, enum rotation_kind kind);
 /* All devices (members, not arrays) that QUERY's filters and search of device_list leave, or that are in IDS (NULL: all), and that
  * rotation_want would take. jobd gives the orders. *COUNT: how many. */
 int rotation_want_many(struct db *db, const struct list_query *query, const json_t *ids, int *count);
@@ -47,6 +55,13 @@ void rotation_keys_free(struct rotation_keys *k);
 int rotation_added(struct db *db, const struct device *d, int64_t version);
 /* The old one does not open it any more. Can be repeated. ERR_CONFLICT. */
 int rotation_done(struct db *db, const struct device *d, int64_t version);
+/* The device key for encrypting D anew on INSTANCE, begun or taken up again; logged. WRAPPED's former content is replaced. ERR_CONFLICT as for
+ * rotation_begin. */
+int rotation_reencrypt(struct db *db, const struct device *d, const struct uuid *instance, int64_t *version, struct buf *wrapped);
+/* ERR_CONFLICT: nobody wants it (any more). */
+int rotation_progress(struct db *db, const struct uuid *device, int percent);
+/* All of it is under the new volume key. Can be repeated. ERR_CONFLICT. */
+int rotation_reencrypted(struct db *db, const struct device *d);
 /* The volume is open: what waits for that is ordered. */
 int rotation_opened(struct db *db, const struct uuid *device);
 /* The order failed; it will be given again. */

@@ -21,7 +21,7 @@ int rotation_tenants(struct db *db, json_t **out)
 static int order_one(struct db *db, const struct db_result *r, size_t row, clock_us now)
 {
 	struct uuid id = db_uuid(r, row, 0), instance = db_uuid(r, row, 1);
-	int rc = order_add_for_instance(db, &instance, ROTATION_ORDER, &id, "");
+	int rc = order_add_for_instance(db, &instance, db_text(r, row, 2), &id, "");
 
 	return rc < 0 ? rc : db_queue(db, "update rotation set tried = $2 where device = $1 and finished is null",
 		DB_ARGS(db_uuid_arg(&id), db_time_arg(now)));
@@ -30,10 +30,10 @@ static int order_one(struct db *db, const struct db_result *r, size_t row, clock
 static int order_missing(struct db *db, clock_us now, int limit)
 {
 	struct db_result *r;
-	int done = 0, rc = db_query(db, &r, "select d.id, d.instance from rotation r join device d on d.tenant = r.tenant and d.id = r.device"
+	int done = 0, rc = db_query(db, &r, "select d.id, d.instance, " ROTATION_ORDER_OF " from rotation r join device d on d.tenant = r.tenant and d.id = r.device"
 		" where r.finished is null and d.status = 'in-use' and d.instance is not null and (r.tried is null or r.tried < $1::timestamptz - "
-		RESTS ") and not exists (select 1 from agent_order o where o.tenant = r.tenant and o.device = r.device and o.kind = '"
-		ROTATION_ORDER "' and o.finished is null) order by r.wanted limit $2 for update of r skip locked",
+		RESTS ") and not exists (select 1 from agent_order o where o.tenant = r.tenant and o.device = r.device and o.kind = "
+		ROTATION_ORDER_OF " and o.finished is null) order by r.wanted limit $2 for update of r skip locked",
 		DB_ARGS(db_time_arg(now), db_int_arg(limit)));
 
 	if (rc < 0)

@@ -107,13 +107,13 @@ static int command_proposal(struct db *db, char **args)
 	return rc;
 }
 
-/* DEVICE */
+/* DEVICE KIND */
 static int command_rotate(struct db *db, char **args)
 {
 	struct uuid id;
 	int rc = uuid_parse(args[0], &id);
 
-	return rc < 0 ? rc : rotation_want(db, &id);
+	return rc < 0 ? rc : rotation_want(db, &id, strcmp(args[1], "volume-key") == 0 ? ROTATION_VOLUME_KEY : ROTATION_DEVICE_KEY);
 }
 
 /* DEVICE */
@@ -306,7 +306,7 @@ static const struct {
 	{ "proposals", 1, command_proposals },
 	{ "proposal", 1, command_proposal },
 	{ "accept", 2, command_accept },
-	{ "rotate", 1, command_rotate },
+	{ "rotate", 2, command_rotate },
 	{ "rotations", 1, command_rotations },
 	{ "reject", 1, command_reject },
 	{ "release", 3, command_release },

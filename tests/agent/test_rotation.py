@@ -76,7 +76,7 @@ def test_a_key_is_rotated_while_its_volume_is_open(server, tenant, encrypted):  
     device = tenant.device(encrypted)
     version, before = device["key_version"], slots(encrypted.disk)
     with open(encrypted.mount_point / "held", "w") as held:
-        tenant.console("rotate", device["id"])
+        tenant.console("rotate", device["id"], "device-key")
         is_done(tenant, encrypted)
         held.write("still here")
     after = tenant.device(encrypted)
@@ -97,7 +97,7 @@ def test_a_key_is_rotated_while_its_volume_is_open(server, tenant, encrypted):  
 def test_a_closed_volume_is_rotated_at_its_next_release(server, tenant, encrypted):  # noqa: F811
     # covers: KEY-6
     device = tenant.device(encrypted)
-    tenant.console("rotate", device["id"])
+    tenant.console("rotate", device["id"], "device-key")
     start(encrypted)
     tenant.request(encrypted, "pending")
     # The machine may not have the key yet, so it is not rotated either.
@@ -122,7 +122,7 @@ def test_killed_at_any_moment_the_server_has_a_key_that_opens(server, tenant, en
     device, first, seen = tenant.device(encrypted)["id"], tenant.device(encrypted)["key_version"], []
     for i in range(6):
         if states(tenant, encrypted) in ([], ["done"]):
-            tenant.console("rotate", device)
+            tenant.console("rotate", device, "device-key")
         time.sleep(chance.uniform(0, 0.5))
         crash(encrypted, engines=i % 2)
         seen += states(tenant, encrypted)
@@ -151,7 +151,7 @@ def test_each_step_can_be_the_last_before_a_power_cut(server, tenant, encrypted)
         tenant.status(encrypted, "in-use")
         old = encrypted.disk.read_bytes()[: 16 << 20]
         version = tenant.device(encrypted)["key_version"]
-        tenant.console("rotate", device)
+        tenant.console("rotate", device, "device-key")
         is_done(tenant, encrypted)
         assert encrypted.stop()
         with database(server).cursor() as c:
@@ -177,6 +177,24 @@ def test_each_step_can_be_the_last_before_a_power_cut(server, tenant, encrypted)
     assert "key.both-given" in events(server, device)
 
 
+def test_an_open_volume_is_encrypted_anew_by_dm_crypt_alone(server, tenant, encrypted):  # noqa: F811
+    # covers: KEY-6, VOL-1
+    if "device-mapper" in pathlib.Path("/proc/misc").read_text():
+        return           # tests/guest/test_rotation.py
+    start(encrypted)
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    tenant.status(encrypted, "in-use")
+    device, before = tenant.device(encrypted)["id"], encrypted.disk.read_bytes()[: 16 << 20]
+    tenant.console("rotate", device, "volume-key")
+    wait_for(encrypted, lambda: any("no dm-crypt" in (r["error"] or "") for r in rotations(tenant, encrypted)), "not refused")
+    assert states(tenant, encrypted) == ["waiting"] and encrypted.disk.read_bytes()[: 16 << 20] == before
+    assert "key.reencrypting" not in events(server, device)
+    with database(server).cursor() as c:
+        c.execute("update rotation set state = 'cancelled', finished = now() where device = %s and finished is null", (device,))
+    assert encrypted.stop()
+
+
 def test_members_of_an_array_are_rotated_each(server, tenant):
     # covers: KEY-6, RAID-1
     guest = make_guest(server, tenant, scratch() / ("guest-" + uuid.uuid4().hex[:8]))
@@ -187,7 +205,7 @@ def test_members_of_an_array_are_rotated_each(server, tenant):
         mounts(guest)
         tenant.status(guest, "in-use", guest.array)
         (guest.mount_point / "file").write_text("kept")
-        tenant.console("rotate", tenant.device(guest, guest.array)["id"])
+        tenant.console("rotate", tenant.device(guest, guest.array)["id"], "device-key")
         is_done(tenant, guest, COUNT, guest.array)
         assert [token(d)["key_version"] for d in guest.disks] == [2] * COUNT
         assert [len(slots(d)) for d in guest.disks] == [1] * COUNT

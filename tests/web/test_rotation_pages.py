@@ -67,6 +67,23 @@ def test_one_device(server, world, security):
     assert security.post(f"{url}/rotate-cancel").status == 409
 
 
+def test_encrypting_anew_is_shown_with_its_progress(server, world, security):
+    # covers: KEY-6, DEV-8, ROL-2
+    m = keyed(server, world, "anew-1")
+    url = f"/devices/{m.device}"
+    assert "as long as the disk takes" in security.get(f"{url}/reencrypt").text
+    assert world.console().post(f"{url}/reencrypt").status == 403
+    assert security.post(f"{url}/reencrypt").status == 303 and security.post(f"{url}/rotate").status == 409
+    run(server, "update rotation set state = 'adding', begun = now(), progress = 37 where device = %s", m.device)
+    row = security.api(url).json["rotations"][0]
+    assert (row["kind"], row["progress"], row["works"]) == ("volume-key", 37, True)
+    assert 'value="37"' in security.get(url).text
+    # What the volume is in the middle of is not taken away from it; but who gives up its data may.
+    assert security.post(f"{url}/rotate-cancel").status == 409
+    assert world.console().post(f"{url}/unconfigure", typed="anew-1 data").status == 303
+    assert count(server, "select state from rotation where device = %s", m.device) == "cancelled"
+
+
 def test_what_has_no_key_is_refused(server, world, security):
     # covers: KEY-6
     for status in ("not-configured", "configured", "encrypting", "encryption-error", "undetected"):
