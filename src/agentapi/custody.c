@@ -2,25 +2,21 @@
  * nobody's leave: its key is given by the policy from then on. Giving back does: the guest's root has the data, but the log must
  * show who allowed it. */
 #include <stdio.h>
-#include <string.h>
 
 #include "agentapi/service.h"
 #include "base/err.h"
+#include "base/mount_point.h"
 #include "store/device_custody.h"
 #include "store/key.h"
 
-static int is_absolute(const char *path)
-{
-	return path[0] == '/' && path[1] && strstr(path, "//") == NULL && strstr(path, "/../") == NULL && strstr(path, "/./") == NULL;
-}
-
 static int read_adoption(const struct proto_adopt_start *m, struct device_adoption *out)
 {
+	const char *problem = *m->mount_point ? mount_point_problem(m->mount_point) : NULL;
+
 	*out = (struct device_adoption){ .cipher = m->cipher, .mode = m->mode, .hash = m->hash, .filesystem = m->filesystem,
 		.mount_point = m->mount_point, .key_bits = m->key_bits,
 		.access = m->access == PROTO_ACCESS_READ_ONLY ? "read-only" : "read-write" };
-	return *m->mount_point == '\0' || is_absolute(m->mount_point) ? 0
-		: err_set(ERR_INVALID, "%s is no plain absolute path", m->mount_point);
+	return problem ? err_set(ERR_INVALID, "mount point: %s", problem) : 0;
 }
 
 /* The key of an interrupted attempt, or a new one. */

@@ -1,5 +1,6 @@
 """The agent service against a running server, spoken to by an agent of our own in Python: what is refused, and with which word.
 The protocol's pieces come from tests/vectors/check.py, which was written from docs/protocol.md alone."""
+import base64
 import importlib.util
 import json
 import os
@@ -25,6 +26,10 @@ KINDS = check.KINDS
 
 def public(key):
     return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+
+
+def text(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def head(kind, version=1):
@@ -218,6 +223,27 @@ def test_messages_of_unknown_shape_are_refused_inside(agent):
         answer = agent.say(**message)
         assert answer["type"] == "refusal" and answer["code"] in ("unsupported", "invalid"), (message, answer)
     assert heartbeat(agent)["type"] == "heartbeat"
+
+
+def test_no_agent_names_a_mount_point_that_the_console_would_not(server, agent):
+    # covers: VOL-7, SEC-5
+    me = str(uuid.UUID(bytes=agent.agent))
+    with database(server).cursor() as c:
+        c.execute("insert into device (tenant, id, provider, machine, provider_device, kind, instance, policy) select a.tenant,"
+                  " gen_random_uuid(), 'native', a.instance, 'disk', 'disk', a.instance, p.id from agent a join policy p on"
+                  " p.tenant = a.tenant and p.is_default where a.id = %s", (me,))
+    recipient = public(ec.generate_private_key(CURVE))
+    digest = check.sha256(check.string(b"keyward 1 recipient"), agent.account, agent.agent, check.string(b"disk"), recipient)
+    r, s = utils.decode_dss_signature(agent.key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256()))))
+    ask = {"type": "adopt_start", "device": "disk", "cipher": "aes", "mode": "xts-plain64", "hash": "sha256", "key_bits": 256,
+           "access": "read-write", "recipient_key": text(recipient), "signature": text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))}
+    for point in ("/etc", "/usr", "/srv/..", "/proc/1", "/srv/a\nb", "/srv/../etc", "srv"):
+        answer = agent.say(**ask, mount_point=point)
+        assert answer["type"] == "refusal" and answer["code"] == "invalid", (point, answer)
+        assert "mount point: " in json.dumps(answer) or "\n" in point, (point, answer)
+    with database(server).cursor() as c:
+        c.execute("select status, mount_point from device d join agent a on a.instance = d.instance where a.id = %s", (me,))
+        assert c.fetchone()[:2] == ("not-configured", "")
 
 
 def test_only_frames_come_in(server, agent):
