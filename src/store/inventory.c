@@ -9,6 +9,11 @@
 #include "store/device.h"
 #include "store/raid.h"
 
+/* Which device another machine cannot have by listing it: one that is open; and, as long as an agent is where it is, one whose key is given
+ * there without a request. Somebody who removes that agent, or takes the leave to release back, lets it go. */
+#define DEVICE_STAYS "d.status = 'in-use' or ((d.status in ('encrypting', 'decrypting') or d.release <> '') and exists (select 1 from agent x" \
+	" where x.tenant = d.tenant and x.instance = d.instance and x.state = 'active'))"
+
 static int log_device(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
 {
 	return audit_log(db, event, &(struct audit_object) { "device", id, name }, detail);
@@ -136,7 +141,7 @@ static int take_devices(struct db *db, const struct uuid *instance, const struct
 		" is_busy = excluded.is_busy, is_system = excluded.is_system, unusable = excluded.unusable, found_filesystem = excluded.found_filesystem,"
 		" found_luks = excluded.found_luks,"
 		" image = coalesce(d.image, excluded.image), instance = excluded.instance, last_detected = now()"
-		" where d.kind <> '" DEVICE_KIND_RAID "' and (d.status <> 'in-use' or d.instance is not distinct from excluded.instance)"
+		" where d.kind <> '" DEVICE_KIND_RAID "' and (d.instance is not distinct from excluded.instance or not (" DEVICE_STAYS "))"
 		" returning id, coalesce(nullif(name, ''), provider_device), status, luks_uuid <> '', configured is not null, xmax = 0",
 		DB_ARGS(db_json_arg(devices), db_text_arg(inv->provider), db_uuid_arg(instance)));
 
