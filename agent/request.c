@@ -13,6 +13,7 @@
 #include "agent/pool.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/mount_point.h"
 #include "proto/evidence.h"
 
 #define POLL_STANDARD 5          /* seconds, where the server says nothing */
@@ -157,6 +158,17 @@ static void take_mount_point(const struct guest *g, struct device *d, const stru
 	snprintf(d->mount_point, sizeof d->mount_point, "%s", a->mount_point);
 }
 
+/* From the server, or an earlier task of its: never over what the system runs from. What the guest names itself is its own affair. */
+static int check_mount_point(const struct guest *g, const struct device *d)
+{
+	const struct want *want = wants_find(&g->wants, d->id);
+	const char *problem = want && strcmp(want->mount_point, d->mount_point) == 0 ? NULL : mount_point_problem(d->mount_point);
+
+	if (d->mount_point[0] != '/')
+		return err_set(ERR_INVALID, "neither the server nor user data nor the configuration file says where to mount it");
+	return problem ? err_set(ERR_FORBIDDEN, "the server wants it mounted on %s: %s", d->mount_point, problem) : 0;
+}
+
 static void deliver(struct guest *g, struct device *d, const struct proto_key_answer *a)
 {
 	device_move(d, DEVICE_EVENT_KEY);
@@ -165,9 +177,7 @@ static void deliver(struct guest *g, struct device *d, const struct proto_key_an
 		d->access = a->access;
 	if (d->access == PROTO_ACCESS_UNKNOWN)
 		d->access = PROTO_ACCESS_READ_WRITE;
-	if (d->mount_point[0] != '/')
-		err_set(ERR_INVALID, "neither the server nor user data nor the configuration file says where to mount it");
-	else if (a->members_count > 0 || pool_place(g, d, a->device) == 0) {
+	if (check_mount_point(g, d) == 0 && (a->members_count > 0 || pool_place(g, d, a->device) == 0)) {
 		open_with(g, d, a);
 		return;
 	}

@@ -436,6 +436,20 @@ def test_waiting_ends_with_the_time_limit(tenant, guest):
 
 # Keys
 
+def test_the_server_does_not_mount_where_it_likes(server, tenant, encrypted):
+    # covers: SEC-5
+    device, elsewhere = tenant.device(encrypted)["id"], f"{encrypted.mount_point}/../elsewhere"
+    with database(server).cursor() as c:
+        c.execute("update device set mount_point = %s where id = %s", (elsewhere, device))
+    start(encrypted)
+    tenant.approve(encrypted)
+    has_line(encrypted, "the server wants it mounted on")
+    assert not encrypted.mounted() and not (encrypted.mount_point.parent / "elsewhere").exists()
+    with database(server).cursor() as c:
+        c.execute("update device set mount_point = %s where id = %s", (str(encrypted.mount_point), device))
+    assert encrypted.stop()
+
+
 def test_denied_request_waits_for_an_order(tenant, encrypted):
     # covers: AGT-1, RUN-2
     start(encrypted)
