@@ -8,7 +8,7 @@ import uuid
 
 from fixtures import fixture, scratch
 from stack.process import wait_until
-from test_agent import MIB, SLOW, Tenant, engines, finish, has_line, mounts, new_guest, start, unmounts, wait_for
+from agents import MIB, SLOW, Tenant, engines, finish, has_line, mounts, new_guest, start, unmounts, wait_for
 from web import database
 
 COUNT = 3

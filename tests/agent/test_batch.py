@@ -4,7 +4,7 @@ import json
 import subprocess
 
 from fixtures import fixture
-from test_agent import MIB, Tenant, finish, has_line, log, mounts, new_guest, start, tool
+from agents import MIB, Tenant, finish, has_line, log, mounts, new_guest, start, tool
 
 
 @fixture("test")

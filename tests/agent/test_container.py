@@ -3,7 +3,7 @@ import os
 import subprocess
 
 from fixtures import fixture
-from test_agent import MIB, SLOW, Tenant, finish, mounts, new_guest, start, tool, wait_for
+from agents import MIB, SLOW, Tenant, finish, mounts, new_guest, start, tool, wait_for
 from volume_box import run as command
 
 

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from fixtures import fixture
-from test_agent import MIB, SLOW, Tenant, finish, mounts, new_guest, run, start, tool
+from agents import MIB, SLOW, Tenant, finish, mounts, new_guest, run, start, tool
 from stack.process import wait_until
 
 QUICK = ("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")

@@ -9,9 +9,9 @@ from exported import open_zip
 from fixtures import ROOT, fixture
 from stack.installation import Installation, free_port
 from stack.mainjob import FILE, TEXT, MainJob
-from test_agent import Tenant
+from agents import Tenant
 from test_array import COUNT, make_guest
-from test_agent import finish, mounts, start
+from agents import finish, mounts, start
 from web import PASSWORD, Client, make_user
 
 AGENT = ROOT / "build" / "sanitize" / "agent"

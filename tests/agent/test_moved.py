@@ -3,7 +3,7 @@ wrong one is never opened."""
 import shutil
 
 from fixtures import fixture
-from test_agent import MIB, Tenant, finish, has_line, mounts, new_guest, run, start, wait_for
+from agents import MIB, Tenant, finish, has_line, mounts, new_guest, run, start, wait_for
 
 
 @fixture("file")

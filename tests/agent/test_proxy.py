@@ -9,7 +9,7 @@ import uuid
 from fixtures import fixture, scratch
 from proxies import FORBIDDEN, NAME, PASSWORD, USER, Front, Squid
 from stack.process import wait_until
-from test_agent import SLOW, Tenant, finish, has_line, log, new_guest, start, tool, unused_port
+from agents import SLOW, Tenant, finish, has_line, log, new_guest, start, tool, unused_port
 
 
 @fixture("file")

@@ -7,7 +7,7 @@ import termios
 import time
 
 from fixtures import fixture
-from test_agent import SLOW, Tenant, finish, new_guest, unused_port
+from agents import SLOW, Tenant, finish, new_guest, unused_port
 
 
 @fixture("file")

@@ -12,7 +12,7 @@ import uuid
 
 from fixtures import fixture, scratch
 from stack.process import wait_until
-from test_agent import SLOW, Tenant, encrypted, finish, has_line, mounts, new_guest, start, unmounts, wait_for  # noqa: F401
+from agents import SLOW, Tenant, encrypted, finish, has_line, mounts, new_guest, start, unmounts, wait_for  # noqa: F401
 from test_array import COUNT, make_guest, token
 from web import database
 

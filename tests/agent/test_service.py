@@ -11,7 +11,7 @@ import uuid
 
 from fixtures import ROOT, fixture
 from stack.process import wait_until
-from test_agent import SLOW, Tenant, finish, has_line, new_guest, run, start, tool
+from agents import SLOW, Tenant, finish, has_line, new_guest, run, start, tool
 
 INSTALL = ROOT / "packaging" / "unattended" / "keyward-install"
 

@@ -14,7 +14,7 @@ from stack.guest import Guest
 from web import database, make_user
 
 sys.path[1:1] = [str(ROOT / "tests" / "agent"), str(ROOT / "tests" / "web")]
-from test_agent import QUICK, Tenant, has_line, start  # noqa: E402
+from agents import QUICK, Tenant, has_line, start  # noqa: E402
 from world import World  # noqa: E402
 
 NEW = {"access_key_id": "AKIDROTATED", "secret_access_key": "rotated/secret+KEY,with\\everything"}

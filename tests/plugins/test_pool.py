@@ -9,7 +9,7 @@ from fixtures import ROOT, fixture
 from web import database
 
 sys.path.append(str(ROOT / "tests" / "agent"))
-from test_agent import Tenant, has_line, log, mounts, start, unmounts, wait_for  # noqa: E402
+from agents import Tenant, has_line, log, mounts, start, unmounts, wait_for  # noqa: E402
 from test_credentials import config, new_guest  # noqa: E402
 
 RULES = json.dumps([{"type": "os.system", "conditions": [{"operator": "equals", "value": "linux"}]}])

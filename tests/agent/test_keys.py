@@ -1,0 +1,314 @@
+"""What becomes of the key of an encrypted volume: decisions, revocation, orders, restarts and outages, secrets."""
+import hashlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+from agents import SLOW, encrypted, engines, guest, has_line, log, mounts, run, start, tenant, unmounts, wait_for  # noqa: F401, F811
+from stack.process import wait_until
+from web import database
+
+
+# Keys
+
+def test_the_server_does_not_mount_where_it_likes(server, tenant, encrypted):
+    # covers: SEC-5
+    device, elsewhere = tenant.device(encrypted)["id"], f"{encrypted.mount_point}/../elsewhere"
+    with database(server).cursor() as c:
+        c.execute("update device set mount_point = %s where id = %s", (elsewhere, device))
+    start(encrypted)
+    tenant.approve(encrypted)
+    has_line(encrypted, "the server wants it mounted on")
+    assert not encrypted.mounted() and not (encrypted.mount_point.parent / "elsewhere").exists()
+    with database(server).cursor() as c:
+        c.execute("update device set mount_point = %s where id = %s", (str(encrypted.mount_point), device))
+    assert encrypted.stop()
+
+
+def test_denied_request_waits_for_an_order(tenant, encrypted):
+    # covers: AGT-1, RUN-2
+    start(encrypted)
+    tenant.console("deny", tenant.request(encrypted, "pending")["id"])
+    has_line(encrypted, "the key request was denied")
+    assert not encrypted.mounted()
+    tenant.order(encrypted, "request-key")
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    assert (encrypted.mount_point / "file").read_text() == "kept"
+    assert encrypted.stop()
+
+
+def test_denied_request_can_be_approved_after_all(tenant, encrypted):
+    # covers: AGT-1, RUN-2, RUN-3
+    start(encrypted)
+    request = tenant.request(encrypted, "pending")["id"]
+    tenant.console("deny", request)
+    has_line(encrypted, "the key request was denied")
+    before = len(tenant.requests(encrypted))
+    tenant.console("approve", request)
+    mounts(encrypted)
+    assert tenant.request(encrypted, "delivered")["id"] == request
+    assert len(tenant.requests(encrypted)) == before
+    assert encrypted.stop()
+
+
+def test_revocation_closes_and_wipes(tenant, encrypted):
+    # covers: INT-3, AGT-5, RUN-2
+    run(encrypted, tenant)
+    request = tenant.request(encrypted, "delivered")
+    tenant.status(encrypted, "in-use")
+    tenant.console("revoke", request["id"])
+    unmounts(encrypted)
+    wait_until(lambda: tenant.console("request", request["id"])["status"] == "revoked", SLOW, "not revoked")
+    wait_until(lambda: engines(encrypted) == [], SLOW, "an engine still runs")
+    tenant.status(encrypted, "encrypted")
+    time.sleep(3)
+    assert not encrypted.mounted()
+    tenant.order(encrypted, "request-key")
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    assert encrypted.stop()
+
+
+def test_decisions_and_orders_reach_an_agent_that_waits(server, tenant, encrypted):
+    # covers: INT-3, AGT-1, AGT-5
+    # No heartbeat is due for 50 seconds, nor a poll: what comes sooner came over the line that the server holds.
+    was = encrypted.conf.read_text()
+    encrypted.conf.write_text(re.sub(r"(?m)^heartbeat.*$", "heartbeat = 0", was))
+    try:
+        start(encrypted)
+        request = tenant.request(encrypted, "pending")["id"]
+        time.sleep(5)                            # the agent waits on its line now
+        decided = time.monotonic()
+        tenant.console("deny", request)
+        has_line(encrypted, "the key request was denied")
+        took = {"a denial": time.monotonic() - decided}
+        tenant.order(encrypted, "request-key")
+        request = tenant.request(encrypted, "pending")["id"]
+        time.sleep(5)
+        decided = time.monotonic()
+        tenant.console("approve", request)
+        mounts(encrypted)
+        took["an approval"] = time.monotonic() - decided
+        tenant.status(encrypted, "in-use")
+        time.sleep(5)
+        decided = time.monotonic()
+        tenant.console("revoke", request)
+        unmounts(encrypted)
+        took["a revocation"] = time.monotonic() - decided
+        wait_until(lambda: tenant.console("request", request)["status"] == "revoked", SLOW, "not revoked")
+        print("    " + ", ".join(f"{what} after {s:.2f} s" for what, s in took.items()), flush=True)
+        assert max(took.values()) < 40, took
+        assert "cannot be reached" not in log(encrypted)
+    finally:
+        encrypted.conf.write_text(was)
+        assert encrypted.stop()
+
+
+def test_revocation_of_a_busy_volume_names_who_uses_it(tenant, encrypted):
+    # covers: INT-3, AGT-5
+    run(encrypted, tenant)
+    tenant.status(encrypted, "in-use")
+    with (encrypted.mount_point / "file").open() as held:
+        tenant.console("revoke", tenant.request(encrypted, "delivered")["id"])
+        wait_until(lambda: re.search(rf"used_by=.*\({os.getpid()}\)", log(encrypted)), SLOW, "the holder is not named")
+        assert encrypted.mounted() and held.read() == "kept"
+    unmounts(encrypted)
+    tenant.status(encrypted, "encrypted")
+    assert encrypted.stop()
+
+
+def test_kill_order_takes_the_key_at_once(tenant, encrypted):
+    # covers: AGT-5, PSV-2
+    run(encrypted, tenant)
+    tenant.status(encrypted, "in-use")
+    held = (encrypted.mount_point / "file").open()
+    tenant.order(encrypted, "kill")
+    unmounts(encrypted)
+    has_line(encrypted, "reason=killed")
+    try:
+        os.pread(held.fileno(), 4, 0)
+        os.posix_fadvise(held.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    except OSError:
+        pass
+    held.close()
+    wait_until(lambda: engines(encrypted) == [], SLOW, "an engine still runs")
+    tenant.status(encrypted, "encrypted")
+    assert encrypted.stop()
+
+
+def test_lock_holds_until_unlock(tenant, encrypted):
+    # covers: AGT-5, PSV-2
+    run(encrypted, tenant)
+    tenant.status(encrypted, "in-use")
+    before = len(tenant.requests(encrypted))
+    tenant.order(encrypted, "lock")
+    unmounts(encrypted)
+    tenant.order(encrypted, "request-key")
+    time.sleep(5)
+    assert len(tenant.requests(encrypted)) == before
+    tenant.order(encrypted, "unlock")
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    assert encrypted.stop()
+
+
+# Restarts and outages
+
+def test_killed_agent_finds_its_volume_open(tenant, encrypted):
+    # covers: AGT-5, VOL-6
+    run(encrypted, tenant)
+    tenant.status(encrypted, "in-use")
+    before = [(r["id"], r["status"]) for r in tenant.requests(encrypted)]
+    os.kill(encrypted.process.pid, signal.SIGKILL)
+    wait_until(lambda: not encrypted.process.alive(), SLOW, "still alive")
+    assert encrypted.mounted() and (encrypted.mount_point / "file").read_text() == "kept"
+    start(encrypted)
+    has_line(encrypted, "volume is open already")
+    time.sleep(3)
+    assert [(r["id"], r["status"]) for r in tenant.requests(encrypted)] == before
+    assert encrypted.mounted()
+    assert encrypted.stop() and not encrypted.mounted() and engines(encrypted) == []
+    assert tenant.device(encrypted)["status"] == "encrypted"
+
+
+def test_server_outage_leaves_volumes_open(server, tenant, encrypted):
+    # covers: AGT-5, SEC-7
+    run(encrypted, tenant)
+    tenant.status(encrypted, "in-use")
+    server.stop("web")
+    try:
+        has_line(encrypted, "the server cannot be reached")
+        time.sleep(5)
+        assert encrypted.mounted() and (encrypted.mount_point / "file").read_text() == "kept"
+        tries = re.findall(r"in_seconds=([0-9.]+)", log(encrypted))
+        assert len(tries) >= 2 and float(tries[0]) <= 1.0, tries
+    finally:
+        server.start("web")
+    # The server has lost all sessions as well.
+    has_line(encrypted, "the server answers again")
+    tenant.order(encrypted, "check")
+    wait_until(lambda: tenant.instance(encrypted)["facts"], SLOW, "no facts")
+    assert encrypted.mounted()
+    assert encrypted.stop()
+    assert tenant.device(encrypted)["status"] == "encrypted"
+
+
+def test_outage_before_the_key_is_waited_for(server, tenant, encrypted):
+    # covers: AGT-1, AGT-5
+    server.stop("web")
+    try:
+        start(encrypted)
+        has_line(encrypted, "the server cannot be reached")
+    finally:
+        server.start("web")
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    assert encrypted.stop()
+
+
+def test_stop_right_after_start_closes_what_was_left_open(tenant, encrypted):
+    # covers: AGT-1
+    run(encrypted, tenant)
+    os.kill(encrypted.process.pid, signal.SIGKILL)
+    wait_until(lambda: not encrypted.process.alive(), SLOW, "still alive")
+    start(encrypted)
+    has_line(encrypted, "log level set")     # from here on it hears
+    assert encrypted.stop() and not encrypted.mounted() and engines(encrypted) == []
+
+
+def test_stop_leaves_a_busy_volume_open(tenant, encrypted):
+    # covers: AGT-1, VOL-6
+    run(encrypted, tenant)
+    with (encrypted.mount_point / "file").open() as held:
+        began = time.monotonic()
+        assert encrypted.stop()
+        assert time.monotonic() - began < 60
+        assert encrypted.process.status == 1
+        assert encrypted.mounted() and held.read() == "kept"
+        assert re.search(rf"LEFT OPEN.*\({os.getpid()}\)", log(encrypted))
+    start(encrypted)
+    has_line(encrypted, "volume is open already")
+    assert encrypted.stop() and not encrypted.mounted()
+
+
+# Orders and secrets
+
+def test_orders_change_the_log_level_and_report(tenant, encrypted):
+    # covers: AGT-4, AGT-5, AGT-8
+    run(encrypted, tenant)
+    tenant.order(encrypted, "log-level", "warning")
+    wait_until(lambda: tenant.instance(encrypted)["agent"]["log_level"] == "warning", SLOW, "level not reported")
+    tenant.order(encrypted, "configure", "url=https://evil.example")
+    tenant.order(encrypted, "log-level", "info")
+    has_line(encrypted, "cannot be changed by the server")
+    tenant.order(encrypted, "check")
+    wait_until(lambda: tenant.instance(encrypted)["facts"], SLOW, "no facts")
+    assert tenant.instance(encrypted)["facts"]["agent"]["values"]["host.name"] == socket.gethostname()
+    assert encrypted.stop()
+
+
+def facts_of(tenant, guest, fits):
+    """Orders a check until what the server has then is as FITS wants it."""
+    def ask():
+        tenant.order(guest, "check")
+        time.sleep(1)
+        return fits((tenant.instance(guest)["facts"] or {}).get("agent", {}).get("values", {}))
+    wait_for(guest, ask, "the facts are not as they should be", 2 * SLOW)
+    return tenant.instance(guest)["facts"]["agent"]["values"]
+
+
+def test_facts_are_those_of_the_machine(server, tenant, guest, folder):
+    # covers: AGT-4, RUL-9, RUL-19, RUL-20, RUL-21, INT-5, INT-6
+    watched, absent = folder / "watched.conf", folder / "absent.conf"
+    watched.write_text("as it was\n")
+    rule = [{"type": "file.sha256", "conditions": [{"subject": str(p), "operator": "present"} for p in (watched, absent)]}]
+    with database(server).cursor() as c:
+        c.execute("update policy set rules = %s where tenant = %s and is_default", (json.dumps(rule), tenant.account))
+    guest.config("--register", "--url", guest.url, "--guid", tenant.account, passphrase=tenant.passphrase)
+    start(guest)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = f"tcp/{listener.getsockname()[1]}"
+        has_line(guest, "inventory published")
+        facts = facts_of(tenant, guest, lambda f: port in f.get("network.services", {}))
+        name = pathlib.Path("/proc/self/comm").read_text().strip()
+        assert facts["network.services"][port] == {"address": ["127.0.0.1"], "process": name}, facts["network.services"]
+        assert facts["processes"][name] >= 1 and facts["host.name"] == socket.gethostname()
+        version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", "bash"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        assert facts["packages"]["bash"] == version
+        assert facts["files"] == {str(watched): hashlib.sha256(b"as it was\n").hexdigest(), str(absent): None}
+    watched.write_text("otherwise\n")
+    changed = hashlib.sha256(b"otherwise\n").hexdigest()
+    facts = facts_of(tenant, guest, lambda f: f["files"][str(watched)] == changed and port not in f["network.services"])
+    with database(server).cursor() as c:
+        c.execute("select fact, subject, kind, new from fact_change where tenant = %s and fact in ('files', 'network.services')"
+                  " and subject in (%s, %s) order by fact, at", (tenant.account, str(watched), port))
+        rows = c.fetchall()
+    assert ("files", str(watched), "changed", changed) in rows, rows
+    assert ("network.services", port, "removed", None) in rows, rows
+    assert guest.stop()
+
+
+def test_nothing_secret_is_left_in_files_or_arguments(tenant, encrypted):
+    # covers: SEC-4, AGT-3, AGT-8
+    run(encrypted, tenant)
+    pem = next(encrypted.state.glob("agent-*.pem")).read_text()
+    key_line = pem.splitlines()[1]
+    words = b"".join(pathlib.Path(f"/proc/{encrypted.process.pid}/{f}").read_bytes() for f in ("cmdline", "environ"))
+    engine_words = "".join(engines(encrypted))
+    for folder in (encrypted.folder / "run", encrypted.folder / "log"):
+        for f in folder.rglob("*"):
+            if f.is_file() and not f.is_mount() and ".fuse" not in str(f):
+                text = f.read_text(errors="replace")
+                assert tenant.passphrase not in text and key_line not in text and "ciphertext" not in text, f
+    assert tenant.passphrase.encode() not in words and tenant.passphrase not in engine_words
+    limits = pathlib.Path(f"/proc/{encrypted.process.pid}/limits").read_text()
+    assert limits.split("Max core file size")[1].split()[:2] == ["0", "0"]
+    assert encrypted.stop()
