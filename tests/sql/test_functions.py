@@ -47,6 +47,11 @@ DEFINERS = {
     "key_ticket": {"keyward_agent"},
     "key_ticket_task": {"keyward_agent"},
     "credential_ticket": {"keyward_agent"},
+    "root_rotation_left": {"keyward_jobs"},
+    "root_rotation_count": {"keyward_jobs", "keyward_central"},
+    "root_rotation_under": {"keyward_jobs"},
+    "setting_rewrapped": {"keyward_jobs"},
+    "under_tenant_key": set(),
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
 TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket"}
