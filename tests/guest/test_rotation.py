@@ -13,7 +13,7 @@ POINT = "/srv/data"
 
 @fixture("file")
 def vm(customer):
-    it = Vm(scratch() / f"vm-{uuid.uuid4().hex[:8]}", disks=[Disk("data", 500 * MIB)])
+    it = Vm(scratch() / f"vm-{uuid.uuid4().hex[:8]}", disks=[Disk("data", 300 * MIB)])
     it.boot()
     customer.register(it, heartbeat=5)
     it.run("systemctl enable --now --no-block keyward-agent; sync")
@@ -32,7 +32,7 @@ def device(customer, vm):
     device = customer.device("data")
     customer.encrypt(device, POINT)
     customer.becomes(device, "in-use")
-    vm.run(f"head -c {150 * MIB} /dev/urandom >{POINT}/file && sha256sum {POINT}/file >/root/sum && sync")
+    vm.run(f"head -c {90 * MIB} /dev/urandom >{POINT}/file && sha256sum {POINT}/file >/root/sum && sync")
     return device
 
 
@@ -91,7 +91,7 @@ def test_another_volume_key_while_the_volume_is_in_use(customer, security, vm, d
     customer.becomes(device, "in-use")
     wait_until(lambda: is_at(at + 10), SECONDS, "it does not go on")
     assert is_whole(vm)
-    vm.run(f"setsid dd if=/dev/zero of={POINT}/more bs=1M count=100 >/dev/null 2>&1 &")
+    vm.run(f"setsid dd if=/dev/zero of={POINT}/more bs=1M count=60 >/dev/null 2>&1 &")
     vm.power_cut()
     at = rotation(customer, device)["progress"]
     vm.boot()
