@@ -14,7 +14,7 @@ from stack.client import PASSWORD
 from stack.installation import Installation, free_port
 from stack.mainjob import ADMINISTRATOR, SLUG, TEXT, MainJob
 from stack.process import wait_until
-from test_secrecy import device_key, forms, memory_of, processes
+from test_secrecy import forms, known_keys, memory_of, processes
 
 SECONDS = 240
 GRACE_S = 45
@@ -85,7 +85,7 @@ def test_port_that_a_policy_forbids(job, sink, folder):
     wait_until(job.guest.mounted, SECONDS, "the volume is not mounted")
     becomes(job, "delivered", "Good")
     job.write()
-    key = forms(device_key(job, folder))
+    key = forms(known_keys(job)[0])
     listener.listen()
     schedule_soon(job)
     with Person(job.it) as ada:
