@@ -3,21 +3,35 @@
 
 #include <ctype.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 
+/* Milliseconds since 1970 and 12 bits of their fraction; what one process asks for always grows (section 6.2, method 3). */
+static uint64_t next_tick(void)
+{
+	static _Atomic uint64_t last;
+	uint64_t us = (uint64_t)clock_now(), now = (us / 1000) << 12 | (us % 1000) * 4096 / 1000, before = atomic_load(&last), next;
+
+	do
+		next = now > before ? now : before + 1;
+	while (!atomic_compare_exchange_weak(&last, &before, next));
+	return next;
+}
+
 struct uuid uuid_new(void)
 {
 	struct uuid id;
-	uint64_t ms = (uint64_t)(clock_now() / 1000);
+	uint64_t tick = next_tick();
 
 	randombytes_buf(id.bytes, sizeof id.bytes);
 	for (int i = 0; i < 6; i++)
-		id.bytes[i] = (uint8_t)(ms >> (40 - 8 * i));
-	id.bytes[6] = (uint8_t)(0x70 | (id.bytes[6] & 0x0f));
+		id.bytes[i] = (uint8_t)(tick >> (52 - 8 * i));
+	id.bytes[6] = (uint8_t)(0x70 | (tick >> 8 & 0x0f));
+	id.bytes[7] = (uint8_t)tick;
 	id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
 	return id;
 }

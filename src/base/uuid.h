@@ -10,7 +10,7 @@ struct uuid {
 	uint8_t bytes[16];
 };
 
-struct uuid uuid_new(void);                                  /* version 7, now */
+struct uuid uuid_new(void);                                  /* version 7, now; greater than all that this process made */
 int uuid_parse(const char *text, struct uuid *out);          /* 36 characters, either case; else ERR_INVALID */
 void uuid_text(const struct uuid *id, char out[static UUID_TEXT_SIZE]);
 int uuid_equal(const struct uuid *a, const struct uuid *b);

@@ -14,6 +14,19 @@
 #include "base/uuid.h"
 #include "base/wire.h"
 
+TEST(uuids_made_later_sort_later, "")
+{
+	struct uuid before = uuid_new();
+
+	for (int i = 0; i < 10000; i++) {
+		struct uuid id = uuid_new();
+
+		CHECK(memcmp(before.bytes, id.bytes, sizeof id.bytes) < 0);
+		CHECK_INT(id.bytes[6] >> 4, 7);
+		before = id;
+	}
+}
+
 TEST(uuid_round_trip, "")
 {
 	char text[UUID_TEXT_SIZE];
