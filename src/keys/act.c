@@ -41,21 +41,6 @@ struct blob_label act_device(struct act *a, struct hierarchy_tenant *tenant)
 	return label;
 }
 
-int act_device_key(struct act *a, const struct hierarchy_tenant *tenant, struct blob_label *label, struct wire_view wrapped,
-	struct secret **out)
-{
-	struct secret *key = NULL;
-	int rc = hierarchy_unwrap(&a->service->keys, tenant, label, wrapped, &key);
-
-	if (rc == 0 && key->len > KEYS_DEVICE_KEY_MAX) {
-		secret_free(key);
-		rc = err_set(ERR_TAMPERED, "not a device key");
-	}
-	if (rc == 0)
-		*out = key;
-	return rc;
-}
-
 void act_purpose(struct act *a, const char *prefix, char out[static ACT_PURPOSE_SIZE])
 {
 	char *name = wire_get_string(&a->in, KEYS_PURPOSE_MAX);

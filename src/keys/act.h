@@ -23,6 +23,10 @@ struct act {
 	struct buf *out;
 	struct uuid request;
 	struct uuid tenant, object, clone;     /* for the log; nil where there is none */
+	/* Of a key server (answer_keyserver.c). */
+	const struct keyserver_reply *reply;   /* NULL: the message is handled for the first time */
+	uint32_t parked;                       /* the number of the reply that it waits for; 0: it does not */
+	struct uuid parked_for;
 };
 
 /* Reads the message's fields, answers into OUT; 0 or the error that becomes the answer. */
@@ -37,7 +41,8 @@ struct blob_label act_device(struct act *a, struct hierarchy_tenant *tenant);
 void act_purpose(struct act *a, const char *prefix, char out[static ACT_PURPOSE_SIZE]);
 /* LABEL lends PURPOSE. */
 void act_object(struct act *a, struct hierarchy_tenant *tenant, struct blob_label *label, char purpose[static ACT_PURPOSE_SIZE]);
-/* The key of LABEL's device, wherever it is kept: whoever uses a device's key takes it from here. *OUT is the caller's. */
+/* The key of LABEL's device, wherever it is kept: whoever uses a device's key takes it from here. *OUT is the caller's. Where the
+ * key is on a key server the first call fails, and the message is handled once more when it has come: nothing may have been done before. */
 int act_device_key(struct act *a, const struct hierarchy_tenant *tenant, struct blob_label *label, struct wire_view wrapped,
 	struct secret **out);
 /* A copy of V; the caller's. */

@@ -81,7 +81,7 @@ int answer_device_export(struct act *a)
 
 	bound.tenant = tenant.id;
 	if (rc == 0)
-		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, wrapped, &key);
+		rc = act_device_key(a, &tenant, &label, wrapped, &key);
 	if (rc == 0)
 		rc = export_seal(&bound, export_key.data, fields, key, &sealed);
 	if (rc == 0)

@@ -1,5 +1,5 @@
 /* client.c - asks keyd: builds a request, checks that the answer belongs to it, and wipes both. */
-#include "keys/client.h"
+#include "keys/client_part.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ struct buf *client_begin(struct keys_client *c, enum message_type type, const st
 	return &c->request;
 }
 
-static void put_device(struct buf *b, const struct keys_device *d)
+void client_put_device(struct buf *b, const struct keys_device *d)
 {
 	wire_put_uuid(b, &d->tenant);
 	wire_put_bytes(b, d->wrapped_tenant.data, d->wrapped_tenant.len);
@@ -64,7 +64,6 @@ static int refusal(struct wire_reader *r, int code)
 	return code;
 }
 
-/* Sends the request and puts R at the results. The caller reads them, then calls finish. */
 int client_call(struct keys_client *c, struct wire_reader *r)
 {
 	struct uuid asked, answered;
@@ -89,7 +88,6 @@ int client_call(struct keys_client *c, struct wire_reader *r)
 	return 0;
 }
 
-/* Every call ends here: wipes both messages; an answer that was not understood ends the connection too. */
 int client_finish(struct keys_client *c, int rc)
 {
 	message_wipe(&c->request);
@@ -105,7 +103,6 @@ static int finish_view(struct wire_reader *r, struct wire_view *v, size_t max)
 	return wire_end(r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
 }
 
-/* For calls that answer with bytes for the database or the agent. */
 int client_call_for_bytes(struct keys_client *c, size_t max, struct buf *out)
 {
 	struct wire_reader r;
@@ -229,7 +226,7 @@ int keys_device_create(struct keys_client *c, const struct uuid *request, const 
 	if (rc < 0)
 		return rc;
 	b = client_begin(c, MESSAGE_device_create, request);
-	put_device(b, device);
+	client_put_device(b, device);
 	wire_put_u16(b, (uint16_t)bytes);
 	return client_call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
 }
@@ -245,7 +242,7 @@ static int begin_with_key(struct keys_client *c, enum message_type type, const s
 	if (rc < 0)
 		return rc;
 	*out = client_begin(c, type, request);
-	put_device(*out, device);
+	client_put_device(*out, device);
 	wire_put_bytes(*out, wrapped_device.data, wrapped_device.len);
 	return 0;
 }

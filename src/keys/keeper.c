@@ -6,13 +6,9 @@
  * Number 0 is news without a request: the token was found again, or lost. An answer that comes too late is known by its number. */
 #include "keys/keeper.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +16,7 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "keys/apart.h"
 #include "keys/client.h"
 #include "keys/confine.h"
 #include "keys/message.h"
@@ -49,6 +46,11 @@ struct kept {
 	struct provider_root *root;
 	int fd;
 	struct buf in, out, result;
+};
+
+struct kept_start {
+	const struct provider *inner;
+	const struct provider_options *options;
 };
 
 static void put_label(struct buf *b, const struct blob_label *l)
@@ -181,24 +183,20 @@ static void serve(struct kept *k)
 	}
 }
 
-static _Noreturn void run_child(struct kept *k, const struct provider_options *options, const char *user)
+static void run_child(int fd, void *ctx, const char *user)
 {
-	int rc;
+	const struct kept_start *start = ctx;
+	struct kept k = { .inner = start->inner, .fd = fd };
+	int rc = k.inner->prepare ? k.inner->prepare(start->options) : 0;
 
-	prctl(PR_SET_NAME, "keyd-keeper");
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGPIPE, SIG_IGN);
-	confine_memory();
-	rc = k->inner->prepare ? k->inner->prepare(options) : 0;
 	confine_user(user);
 	if (rc == 0)
-		rc = k->inner->open(options, &k->root);
-	tell(k, 0, rc);
+		rc = k.inner->open(start->options, &k.root);
+	tell(&k, 0, rc);
 	if (rc == 0)
-		serve(k);
-	if (k->root)
-		k->inner->close(k->root);
-	_exit(0);
+		serve(&k);
+	if (k.root)
+		k.inner->close(k.root);
 }
 
 /* The side of keyd */
@@ -396,21 +394,7 @@ static int wait_open(struct provider_root *r)
 
 int keeper_start(const struct provider *inner, const struct provider_options *options, const char *user, int *fd)
 {
-	int ends[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return err_set(ERR_IO, "socket pair: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0)
-		return err_set(ERR_IO, "fork: %s", strerror(errno));
-	if (pid == 0) {
-		close(ends[0]);
-		run_child(&(struct kept){ .inner = inner, .fd = ends[1] }, options, user);
-	}
-	close(ends[1]);
-	*fd = ends[0];
-	return 0;
+	return apart_start("keyd-keeper", run_child, &(struct kept_start){ inner, options }, user, fd);
 }
 
 int keeper_attach(const struct provider *inner, int fd, const struct provider **provider, struct provider_root **out)

@@ -24,6 +24,7 @@
 #include "base/secret.h"
 #include "keys/confine.h"
 #include "keys/keeper.h"
+#include "keys/keyserver_child.h"
 #include "keys/message.h"
 #include "keys/opener.h"
 #include "keys/provider.h"
@@ -35,6 +36,9 @@
 #define PEERS_MAX 512
 #define STRANGERS_MAX 16             /* connections of users not allowed, kept until they hear so */
 #define ALLOWED_MAX 16
+#define PARKED_MAX 64                /* messages that wait for key servers */
+#define PARKED_LOOK_MS 200           /* how often it is looked whether they have waited long enough */
+#define FIRST 3                      /* of the peers in fds */
 #define STACK_USED 65536             /* more than a handler reaches down to; ciphers leave blocks of plaintext there */
 #define SWEEP_MS 30000               /* how often old tenant keys are looked for */
 #define SEALED_MS 1000               /* and a root key that is away */
@@ -50,14 +54,26 @@ struct peer {
 	int allowed;
 };
 
+/* A message that waits for a key server; nothing else is read from its peer meanwhile. */
+struct parked {
+	uint32_t number;
+	struct uuid owner;
+	struct service_peer who;
+	int fd;                              /* -1: the peer has gone */
+	clock_us until;
+	struct buf in;
+};
+
 struct keyd {
 	struct service service;
 	uid_t allowed[ALLOWED_MAX];
 	size_t allowed_count;
-	/* fds[0] signals, fds[1] listener, fds[2 + i] peers[i] */
-	struct pollfd fds[2 + PEERS_MAX];
+	/* fds[0] signals, fds[1] listener, fds[2] the child for key servers, fds[FIRST + i] peers[i] */
+	struct pollfd fds[FIRST + PEERS_MAX];
 	struct peer peers[PEERS_MAX];
 	size_t peer_count, stranger_count;
+	struct parked parked[PARKED_MAX];
+	size_t parked_count;
 	struct buf in, out;
 	int stop;
 };
@@ -274,9 +290,12 @@ static void drop_peer(struct keyd *k, size_t i)
 {
 	size_t last = --k->peer_count;
 
-	close(k->fds[2 + i].fd);
+	for (size_t n = 0; n < k->parked_count; n++)
+		if (k->parked[n].fd == k->fds[FIRST + i].fd)
+			k->parked[n].fd = -1;
+	close(k->fds[FIRST + i].fd);
 	k->stranger_count -= !k->peers[i].allowed;
-	k->fds[2 + i] = k->fds[2 + last];
+	k->fds[FIRST + i] = k->fds[FIRST + last];
 	k->peers[i] = k->peers[last];
 	k->service.clients = (uint32_t)k->peer_count;
 }
@@ -299,8 +318,89 @@ static void accept_peer(struct keyd *k)
 	}
 	k->stranger_count += !p.allowed;
 	k->peers[k->peer_count] = p;
-	k->fds[2 + k->peer_count] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	k->fds[FIRST + k->peer_count] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	k->service.clients = (uint32_t)++k->peer_count;
+}
+
+static struct pollfd *find_peer(struct keyd *k, int fd)
+{
+	for (size_t i = 0; i < k->peer_count; i++)
+		if (k->fds[FIRST + i].fd == fd)
+			return &k->fds[FIRST + i];
+	return NULL;
+}
+
+/* Sends what lies in k->out, and wipes it. */
+static int reply_peer(struct keyd *k, int fd)
+{
+	int rc;
+
+	sodium_stackzero(STACK_USED);
+	rc = ipc_send(fd, &k->out);
+	message_wipe(&k->out);
+	return rc;
+}
+
+/* Its message has been handled as far as can be: k->in becomes the parked one's. */
+static void park(struct keyd *k, int fd, const struct service_peer *who)
+{
+	static const struct keyserver_reply full = { .status = ERR_UNAVAILABLE, .reason = "too many requests wait for key servers" };
+	struct parked *p = &k->parked[k->parked_count];
+
+	if (k->parked_count == PARKED_MAX) {
+		keyserver_note(&k->service.servers, &k->service.parked.owner, &(struct keyserver_reply){ .status = 0 }, clock_ticks());
+		service_resume(&k->service, who, &k->in, &full, &k->out);
+		return;
+	}
+	k->parked_count++;
+	*p = (struct parked){ .number = k->service.parked.number, .owner = k->service.parked.owner, .who = *who, .fd = fd,
+		.until = clock_ticks() + KEYSERVER_CALL_MS * (CLOCK_SECOND / 1000), .in = k->in };
+	k->in = (struct buf)BUF_INIT;
+	find_peer(k, fd)->events = 0;
+}
+
+static void unpark(struct keyd *k, size_t i, const struct keyserver_reply *reply)
+{
+	struct parked p = k->parked[i];
+	struct pollfd *peer = p.fd < 0 ? NULL : find_peer(k, p.fd);
+
+	k->parked[i] = k->parked[--k->parked_count];
+	keyserver_note(&k->service.servers, &p.owner, reply, clock_ticks());
+	if (peer) {
+		message_begin(&k->out);
+		service_resume(&k->service, &p.who, &p.in, reply, &k->out);
+		peer->events = POLLIN;
+		if (reply_peer(k, p.fd) < 0)
+			drop_peer(k, (size_t)(peer - k->fds) - FIRST);
+	}
+	message_wipe(&p.in);
+	buf_free(&p.in);
+}
+
+static void take_reply(struct keyd *k)
+{
+	struct keyserver_reply reply;
+	size_t i = 0;
+
+	if (keyserver_receive(&k->service.servers, &reply) < 0) {
+		log_error("key servers", "reason", err_text(), NULL);
+		k->fds[2].fd = -1;
+		return;
+	}
+	while (i < k->parked_count && k->parked[i].number != reply.number)
+		i++;
+	if (i < k->parked_count)
+		unpark(k, i, &reply);
+	message_wipe(&k->service.servers.in);
+}
+
+static void end_waiting(struct keyd *k)
+{
+	static const struct keyserver_reply late = { .status = ERR_TIMEOUT, .reason = "the key server does not answer in time" };
+
+	for (size_t i = k->parked_count; i-- > 0;)
+		if (clock_ticks() > k->parked[i].until)
+			unpark(k, i, &late);
 }
 
 /* 0, or -1 when the connection has to end. A peer that does not read its answers loses its connection: nobody waits for it. */
@@ -320,21 +420,25 @@ static int answer_peer(struct keyd *k, int fd, const struct peer *p)
 		service_refuse(&k->service, &p->who, rc, &k->out);
 	else
 		service_answer(&k->service, &p->who, &k->in, &k->out);
+	if (keep && k->service.parked.number)
+		park(k, fd, &p->who);
 	message_wipe(&k->in);
-	sodium_stackzero(STACK_USED);
-	rc = ipc_send(fd, &k->out);
-	message_wipe(&k->out);
-	return keep && rc == 0 ? 0 : -1;
+	if (k->out.len == 0)
+		return 0;
+	return reply_peer(k, fd) == 0 && keep ? 0 : -1;
 }
 
 static void turn(struct keyd *k)
 {
-	nfds_t count = 2 + k->peer_count;
-	int n;
+	int n, wait_ms = k->service.signer ? SWEEP_MS : SEALED_MS;
+	nfds_t count;
 
+	/* A peer that is lost by that moves others: before anything is counted. */
+	end_waiting(k);
+	count = FIRST + k->peer_count;
 	/* Full: who waits at the door waits on. */
 	k->fds[1].events = k->peer_count < PEERS_MAX ? POLLIN : 0;
-	n = poll(k->fds, count, k->service.signer ? SWEEP_MS : SEALED_MS);
+	n = poll(k->fds, count, k->parked_count ? PARKED_LOOK_MS : wait_ms);
 	if (n < 0 && errno != EINTR)
 		fatal("poll: %s", strerror(errno));
 	cache_expire(&k->service.keys.cache, clock_ticks());
@@ -343,9 +447,11 @@ static void turn(struct keyd *k)
 		return;
 	k->stop = k->fds[0].revents != 0;
 	/* From the end, because a dropped peer's place is taken by the last. */
-	for (size_t i = count - 2; i-- > 0;)
-		if (k->fds[2 + i].revents && answer_peer(k, k->fds[2 + i].fd, &k->peers[i]) < 0)
+	for (size_t i = count - FIRST; i-- > 0;)
+		if (k->fds[FIRST + i].revents && answer_peer(k, k->fds[FIRST + i].fd, &k->peers[i]) < 0)
 			drop_peer(k, i);
+	if (k->fds[2].revents)
+		take_reply(k);
 	if (k->fds[1].revents)
 		accept_peer(k);
 	if (hierarchy_is_gone(&k->service.keys))
@@ -393,6 +499,9 @@ int main(int argc, char **argv)
 	if (o.drop_root)
 		return setup_drop_root(o.roots, o.drop_root, o.destroy) < 0;
 	allow_users(&k, o.allow);
+	/* Before any key is there, and before there is anybody who would give one out: each child has what was opened before it. */
+	if (keyserver_start(&k.service.servers, o.user) < 0)
+		fatal("%s", err_text());
 	place_roots(&o);
 	if (opener_start(o.roots, o.identity, o.user) < 0)
 		fatal("%s", err_text());
@@ -401,6 +510,7 @@ int main(int argc, char **argv)
 	open_keys(&k, &o);
 	k.fds[0] = (struct pollfd){ .fd = open_signals(), .events = POLLIN };
 	k.fds[1] = (struct pollfd){ .fd = listen_at(&o) };
+	k.fds[2] = (struct pollfd){ .fd = k.service.servers.fd, .events = POLLIN };
 	if (service_rehearse(&k.service) < 0)
 		fatal("rehearsal: %s", err_text());
 	confine_user(o.user);

@@ -41,6 +41,41 @@ void kmip_settings_free(struct kmip_settings *s)
 	*s = (struct kmip_settings){ NULL };
 }
 
+struct secret *kmip_settings_put(const struct kmip_settings *s)
+{
+	struct buf b = BUF_INIT;
+	struct secret *out;
+
+	message_begin(&b);
+	wire_put_string(&b, s->host);
+	wire_put_u32(&b, s->port);
+	wire_put_string(&b, s->ca);
+	wire_put_string(&b, s->certificate);
+	wire_put_bytes(&b, s->key->data, s->key->len);
+	out = secret_take(b.data, b.len);
+	message_wipe(&b);
+	buf_free(&b);
+	return out;
+}
+
+int kmip_settings_get(struct wire_view from, struct kmip_settings *out)
+{
+	struct wire_reader r = wire_read(from.data, from.len);
+	struct wire_view key;
+
+	out->host = wire_get_string(&r, KMIP_HOST_MAX);
+	out->port = wire_get_u32(&r);
+	out->ca = wire_get_string(&r, KMIP_PEM_MAX);
+	out->certificate = wire_get_string(&r, KMIP_PEM_MAX);
+	key = wire_get_bytes(&r, KMIP_KEY_MAX);
+	if (r.error)
+		return wire_end(&r);
+	out->key = secret_new(key.len);
+	if (key.len)
+		memcpy(out->key->data, key.data, key.len);
+	return wire_end(&r);
+}
+
 static int is_address(const char *host)
 {
 	struct in6_addr a;

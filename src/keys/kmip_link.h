@@ -7,10 +7,11 @@
 
 #include "base/buf.h"
 #include "base/secret.h"
+#include "base/wire.h"
 
 #define KMIP_PORT 5696
 #define KMIP_HOST_MAX 255
-#define KMIP_PEM_MAX 16384       /* bytes of certificates of an authority, or of a client with its chain */
+#define KMIP_PEM_MAX 12288       /* bytes of certificates of an authority, or of a client with its chain */
 #define KMIP_KEY_MAX 8192        /* of its private key */
 
 /* Owner: whoever fills it; kmip_settings_free. */
@@ -23,11 +24,18 @@ struct kmip_settings {
 	int local;                   /* 1: addresses of this machine and its link are fine */
 };
 
+#define KMIP_SETTINGS_MAX 33792  /* bytes of them as one */
+
 struct kmip_link;
 
 void kmip_settings_free(struct kmip_settings *s);
 /* 0, or ERR_INVALID with what is wrong: no host or port, nothing to read as certificates, a key that is not the certificate's. */
 int kmip_settings_check(const struct kmip_settings *s);
+
+/* All but LOCAL as bytes: the caller's. */
+struct secret *kmip_settings_put(const struct kmip_settings *s);
+/* ERR_INVALID, ERR_TOO_LARGE. OUT is filled also then, for kmip_settings_free. */
+int kmip_settings_get(struct wire_view from, struct kmip_settings *out);
 
 /* Connects. ERR_UNAVAILABLE (no connection), ERR_TIMEOUT, ERR_CRYPTO (TLS, the server's certificate), ERR_FORBIDDEN (the server does not
  * take ours; an address that is refused), ERR_INVALID (settings). */

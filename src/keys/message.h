@@ -38,8 +38,15 @@
 	X(tenant_trim, 25)        /* uuid tenant, bytes wrapped -> uuid key, bytes wrapped: the newer key alone */ \
 	X(rewrap, 26)             /* uuid tenant, bytes wrapped tenant, string purpose as in the label, u16 count, count x (uuid object, */ \
 	                          /* u32 version, bytes blob) -> u16 count, count x bytes blob under the tenant's newest key */ \
-	X(ticket_key, 35)         /* u32 generation, u8 final -> raw 32 key of its proofs; root alone may. Final: earlier ones are refused then */
+	X(ticket_key, 35)         /* u32 generation, u8 final -> raw 32 key of its proofs; root alone may. Final: earlier ones are refused then */ \
+	X(keyserver_protect, 40)  /* uuid owner, bytes wrapped tenant, string host, u32 port, string ca, string certificate, bytes key, \
+		bytes former blob -> bytes blob */ \
+	X(keyserver_tell, 41)     /* SERVER -> nothing */ \
+	X(keyserver_test, 42)     /* SERVER -> string vendor, u32 major, u32 minor */ \
+	X(keyserver_create, 43)   /* SERVER, DEVICE -> bytes wrapped, string id */ \
+	X(keyserver_destroy, 44)  /* SERVER, DEVICE, bytes wrapped -> nothing */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
+ * SERVER: uuid owner (nil: the installation), bytes wrapped tenant, bytes blob, u8 local
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object
  * ROOT: uuid, string provider, u8 active, u8 sealed
  * PROOF:  bytes ticket (ticket.h), string device as in the agent's message, raw 64 its signature over the recipient (proto/evidence.h) */

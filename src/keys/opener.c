@@ -22,8 +22,8 @@
 #include "base/ipc.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "keys/apart.h"
 #include "keys/client.h"
-#include "keys/confine.h"
 #include "keys/keeper.h"
 #include "keys/keyfile.h"
 #include "keys/message.h"
@@ -209,30 +209,20 @@ static void narrow(void)
 		fatal("PR_SET_NO_NEW_PRIVS: %s", strerror(errno));
 }
 
+static void run_child(int end, void *ctx, const char *user)
+{
+	struct opener *o = ctx;
+
+	o->fd = end;
+	o->user = user;
+	signal(SIGCHLD, SIG_IGN);
+	narrow();
+	serve(o);
+}
+
 int opener_start(const char *roots_path, const char *identity, const char *user)
 {
-	struct opener o = { .roots_path = roots_path, .identity = identity, .user = user };
-	int ends[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return err_set(ERR_IO, "socket pair: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0)
-		return err_set(ERR_IO, "fork: %s", strerror(errno));
-	if (pid == 0) {
-		close(ends[0]);
-		prctl(PR_SET_NAME, "keyd-opener");
-		signal(SIGCHLD, SIG_IGN);
-		confine_memory();
-		narrow();
-		o.fd = ends[1];
-		serve(&o);
-		_exit(0);
-	}
-	close(ends[1]);
-	fd = ends[0];
-	return 0;
+	return apart_start("keyd-opener", run_child, &(struct opener){ .roots_path = roots_path, .identity = identity }, user, &fd);
 }
 
 /* The side of keyd */

@@ -83,6 +83,11 @@ static const struct {
 	{ MESSAGE_device_create, { 500, 2000 } },
 	{ MESSAGE_device_rewrap, { 50, 500 } },
 	{ MESSAGE_device_export, { 100, 2000 } },            /* one for each device of a list */
+	{ MESSAGE_keyserver_protect, { 20, 100 } },
+	{ MESSAGE_keyserver_tell, { 5000, 20000 } },         /* before each seal of a key that is on one */
+	{ MESSAGE_keyserver_test, { 50, 500 } },
+	{ MESSAGE_keyserver_create, { 100, 1000 } },
+	{ MESSAGE_keyserver_destroy, { 100, 1000 } },
 };
 /* Whatever is new has one too, far above what one process can ask. */
 static const struct limit_rate other_rate = { 20000, 40000 };
@@ -168,17 +173,20 @@ static void count(struct service *s, const struct message *m, int rc, int limite
 
 static int dispatch(struct service *s, struct act *a, const struct message *m, int *quiet)
 {
-	int rc = admit(s, a->peer, m, quiet);
+	/* One that waited for a key server was admitted before, and is counted when it is over. */
+	int rc = a->reply ? 0 : admit(s, a->peer, m, quiet);
 
 	if (rc == 0)
 		rc = m->answer(a);
-	count(s, m, rc, *quiet);
+	if (!a->parked)
+		count(s, m, rc, *quiet);
 	return rc;
 }
 
-void service_answer(struct service *s, const struct service_peer *peer, const struct buf *in, struct buf *out)
+static void handle(struct service *s, const struct service_peer *peer, const struct buf *in, const struct keyserver_reply *reply,
+	struct buf *out)
 {
-	struct act a = { .service = s, .peer = peer, .in = wire_read(in->data, in->len), .out = out };
+	struct act a = { .service = s, .peer = peer, .in = wire_read(in->data, in->len), .out = out, .reply = reply };
 	uint8_t version = wire_get_u8(&a.in), type = wire_get_u8(&a.in);
 	const struct message *m = find_message(type);
 	int rc, quiet = 0;
@@ -191,11 +199,28 @@ void service_answer(struct service *s, const struct service_peer *peer, const st
 		rc = err_set(ERR_VERSION, "message version %u", version);
 	else
 		rc = m ? dispatch(s, &a, m, &quiet) : err_set(ERR_UNSUPPORTED, "message type %u", type);
+	s->parked.number = a.parked;
+	s->parked.owner = a.parked_for;
+	if (a.parked) {
+		message_wipe(out);
+		return;
+	}
 	s->failures += rc < 0;
 	if (!quiet)
 		note(&a, m, peer, rc);
 	if (rc < 0)
 		begin_answer(out, rc, &a.request);
+}
+
+void service_answer(struct service *s, const struct service_peer *peer, const struct buf *in, struct buf *out)
+{
+	handle(s, peer, in, NULL, out);
+}
+
+void service_resume(struct service *s, const struct service_peer *peer, const struct buf *in, const struct keyserver_reply *reply,
+	struct buf *out)
+{
+	handle(s, peer, in, reply, out);
 }
 
 void service_refuse(struct service *s, const struct service_peer *peer, int code, struct buf *out)
@@ -285,5 +310,6 @@ void service_close(struct service *s)
 	s->signer = NULL;
 	secret_free(s->identity);
 	s->identity = NULL;
+	keyserver_close(&s->servers);
 	hierarchy_close(&s->keys);
 }

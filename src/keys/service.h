@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "keys/hierarchy.h"
+#include "keys/keyserver.h"
 #include "keys/limit.h"
 #include "keys/signer.h"
 
@@ -27,6 +28,11 @@ struct service {
 	/* What needs a process that is not locked in (opener.h); NULL where there is none. */
 	int (*reload)(struct hierarchy *h, const struct secret *passphrase);
 	int (*keep_identity)(const void *blob, size_t len);
+	struct keyserver servers;
+	struct {
+		uint32_t number;     /* of the reply that the last message waits for; 0: it was answered */
+		struct uuid owner;
+	} parked;
 };
 
 struct service_peer {
@@ -36,6 +42,9 @@ struct service_peer {
 
 /* Answers IN, whatever it is: OUT is an answer, or an error answer. Both may hold secrets afterwards; the caller wipes. */
 void service_answer(struct service *s, const struct service_peer *peer, const struct buf *in, struct buf *out);
+/* The same once more for a message that waited (parked.number): REPLY is there, or is made by the caller to tell why there is none. */
+void service_resume(struct service *s, const struct service_peer *peer, const struct buf *in, const struct keyserver_reply *reply,
+	struct buf *out);
 /* An answer for what cannot be read or must not be: CODE with the thread's error text, to no request in particular. */
 void service_refuse(struct service *s, const struct service_peer *peer, int code, struct buf *out);
 /* Does each kind of work once for nobody, so that libraries have loaded what they need before the process is locked in. */

@@ -1,0 +1,125 @@
+/* client_server.c - calls about key servers. */
+#include "keys/client_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "keys/client_part.h"
+
+#define KEY_OVERHEAD 45          /* of a blob, blob.h */
+
+int keys_is_elsewhere(struct wire_view wrapped_device)
+{
+	return wrapped_device.len > KEYS_DEVICE_KEY_MAX + KEY_OVERHEAD;
+}
+
+static void put_server(struct buf *b, const struct keys_server *s)
+{
+	wire_put_uuid(b, &s->owner);
+	wire_put_bytes(b, s->wrapped_tenant.data, s->wrapped_tenant.len);
+	wire_put_bytes(b, s->blob.data, s->blob.len);
+	wire_put_u8(b, (uint8_t)s->local);
+}
+
+static struct buf *begin(struct keys_client *c, enum message_type type, const struct uuid *request, const struct keys_server *s)
+{
+	struct buf *b = client_begin(c, type, request);
+
+	put_server(b, s);
+	return b;
+}
+
+static int call_for_nothing(struct keys_client *c)
+{
+	struct wire_reader r;
+	int rc = client_call(c, &r);
+
+	if (rc == 0 && wire_end(&r) < 0)
+		rc = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
+	return client_finish(c, rc);
+}
+
+int keys_server_protect(struct keys_client *c, const struct uuid *request, const struct uuid *owner, struct wire_view wrapped_tenant,
+	const struct keys_server_settings *s, struct buf *blob)
+{
+	struct buf *b;
+
+	if (strlen(s->ca) > KEYS_SERVER_PEM_MAX || strlen(s->certificate) > KEYS_SERVER_PEM_MAX || (s->key && s->key->len > KEYS_SERVER_KEY_MAX))
+		return err_set(ERR_TOO_LARGE, "certificates are at most %d bytes, the key %d", KEYS_SERVER_PEM_MAX, KEYS_SERVER_KEY_MAX);
+	b = client_begin(c, MESSAGE_keyserver_protect, request);
+	wire_put_uuid(b, owner);
+	wire_put_bytes(b, wrapped_tenant.data, wrapped_tenant.len);
+	wire_put_string(b, s->host);
+	wire_put_u32(b, s->port);
+	wire_put_string(b, s->ca);
+	wire_put_string(b, s->certificate);
+	wire_put_bytes(b, s->key ? s->key->data : NULL, s->key ? s->key->len : 0);
+	wire_put_bytes(b, s->key ? NULL : s->former.data, s->key ? 0 : s->former.len);
+	return client_call_for_bytes(c, KEYS_SERVER_BLOB_MAX, blob);
+}
+
+int keys_server_tell(struct keys_client *c, const struct uuid *request, const struct keys_server *server)
+{
+	begin(c, MESSAGE_keyserver_tell, request, server);
+	return call_for_nothing(c);
+}
+
+int keys_server_test(struct keys_client *c, const struct uuid *request, const struct keys_server *server, struct buf *says)
+{
+	struct wire_reader r;
+	char *vendor = NULL;
+	uint32_t major = 0, minor = 0;
+	int rc;
+
+	begin(c, MESSAGE_keyserver_test, request, server);
+	rc = client_call(c, &r);
+	if (rc == 0) {
+		vendor = wire_get_string(&r, KEYS_SERVER_VENDOR_MAX);
+		major = wire_get_u32(&r);
+		minor = wire_get_u32(&r);
+		rc = wire_end(&r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+	}
+	if (rc == 0) {
+		buf_reset(says);
+		buf_printf(says, "%s%sKMIP %u.%u", vendor, *vendor ? ", " : "", major, minor);
+	}
+	free(vendor);
+	return client_finish(c, rc);
+}
+
+int keys_server_create(struct keys_client *c, const struct uuid *request, const struct keys_server *server, const struct keys_device *device,
+	struct buf *wrapped, char id[static KEYS_SERVER_ID_MAX + 1])
+{
+	struct buf *b = begin(c, MESSAGE_keyserver_create, request, server);
+	struct wire_reader r;
+	struct wire_view v;
+	char *got = NULL;
+	int rc;
+
+	client_put_device(b, device);
+	rc = client_call(c, &r);
+	if (rc == 0) {
+		v = wire_get_bytes(&r, KEYS_BLOB_MAX);
+		got = wire_get_string(&r, KEYS_SERVER_ID_MAX);
+		rc = wire_end(&r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+	}
+	if (rc == 0) {
+		buf_reset(wrapped);
+		buf_add(wrapped, v.data, v.len);
+		snprintf(id, KEYS_SERVER_ID_MAX + 1, "%s", got);
+	}
+	free(got);
+	return client_finish(c, rc);
+}
+
+int keys_server_destroy(struct keys_client *c, const struct uuid *request, const struct keys_server *server, const struct keys_device *device,
+	struct wire_view wrapped)
+{
+	struct buf *b = begin(c, MESSAGE_keyserver_destroy, request, server);
+
+	client_put_device(b, device);
+	wire_put_bytes(b, wrapped.data, wrapped.len);
+	return call_for_nothing(c);
+}

@@ -1,0 +1,47 @@
+/* client_server.h - key servers as keyd's callers see them (KEY-3). A device's key that is kept on one is a reference to keyd's callers:
+ * wrapped as a key is, and used by the same calls, but longer (keys_is_elsewhere). keyd has to have been told of the server before:
+ * ERR_NOT_FOUND otherwise. Calls wait for the server, for some seconds at most: ERR_UNAVAILABLE, ERR_TIMEOUT, ERR_FORBIDDEN, ERR_CRYPTO
+ * with what is wrong, and at once while it has just failed. */
+#ifndef KEYS_CLIENT_SERVER_H
+#define KEYS_CLIENT_SERVER_H
+
+#include "keys/client.h"
+
+#define KEYS_SERVER_HOST_MAX 255
+#define KEYS_SERVER_PEM_MAX 12288
+#define KEYS_SERVER_KEY_MAX 8192
+#define KEYS_SERVER_BLOB_MAX 34816
+#define KEYS_SERVER_ID_MAX 255       /* bytes of what a server calls a key */
+#define KEYS_SERVER_VENDOR_MAX 128
+
+struct keys_server {
+	struct uuid owner;                   /* the tenant; nil: the installation, and no WRAPPED_TENANT */
+	struct wire_view wrapped_tenant;
+	struct wire_view blob;               /* from keys_server_protect */
+	int local;                           /* 1: it may be on this machine (setting outside.local) */
+};
+
+struct keys_server_settings {
+	const char *host;
+	uint32_t port;
+	const char *ca, *certificate;        /* PEM */
+	const struct secret *key;            /* PEM; NULL: the one in FORMER */
+	struct wire_view former;
+};
+
+/* BLOB: all of them, the key too, for OWNER. ERR_INVALID says what is wrong with them. */
+int keys_server_protect(struct keys_client *c, const struct uuid *request, const struct uuid *owner, struct wire_view wrapped_tenant,
+	const struct keys_server_settings *s, struct buf *blob);
+int keys_server_tell(struct keys_client *c, const struct uuid *request, const struct keys_server *server);
+/* SAYS: "PyKMIP 0.10.0 Software Server, KMIP 2.0". */
+int keys_server_test(struct keys_client *c, const struct uuid *request, const struct keys_server *server, struct buf *says);
+/* A new key of KEYS_DEVICE_KEY_SIZE bytes for DEVICE, made on the server. ID: what that calls it, to be shown. */
+int keys_server_create(struct keys_client *c, const struct uuid *request, const struct keys_server *server, const struct keys_device *device,
+	struct buf *wrapped, char id[static KEYS_SERVER_ID_MAX + 1]);
+/* 0 also when it was gone. */
+int keys_server_destroy(struct keys_client *c, const struct uuid *request, const struct keys_server *server, const struct keys_device *device,
+	struct wire_view wrapped);
+/* 1: the key itself is on a key server. */
+int keys_is_elsewhere(struct wire_view wrapped_device);
+
+#endif
