@@ -1,5 +1,6 @@
 /* apart.h - a child of keyd that does what keyd itself may not: load a token's module, use the network. It is keyd's user without
- * capabilities but the one for locked memory (keyd-opener alone stays root), and ends with keyd. What the two say to each other over their socket pair is the callers'. */
+ * capabilities but the one for locked memory (keyd-opener alone stays root), and ends with keyd. What the two say to each other over their
+ * socket pair is the callers'. */
 #ifndef KEYS_APART_H
 #define KEYS_APART_H
 
