@@ -7,12 +7,15 @@
 #include "base/json.h"
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/device_step.h"
 #include "store/raid.h"
 
 /* Which device another machine cannot have by listing it: one that is open; and, as long as an agent is where it is, one whose key is given
- * there without a request. Somebody who removes that agent, or takes the leave to release back, lets it go. */
-#define DEVICE_STAYS "d.status = 'in-use' or ((d.status in ('encrypting', 'decrypting') or d.release <> '') and exists (select 1 from agent x" \
-	" where x.tenant = d.tenant and x.instance = d.instance and x.state = 'active'))"
+ * there without a request. Somebody who removes that agent, cancels the encryption, or takes the leave to release back, lets it go. */
+#define DEVICE_STAYS "d.status = 'in-use' or ((d.status in ('encryption-pending', 'encrypting', 'decrypting') or d.release <> '')" \
+	" and exists (select 1 from agent x where x.tenant = d.tenant and x.instance = d.instance and x.state = 'active'))"
+#define OTHER_MACHINE "another machine has it now"
+#define DETACHED "its machine does not have it any more"
 
 static int log_device(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
 {
@@ -128,6 +131,37 @@ static int found_again(struct db *db, struct db_result *r, size_t row)
 	return rc < 0 ? rc : log_device(db, AUDIT_DEVICE_FOUND, &id, db_text(r, row, 1), NULL);
 }
 
+/* The leave to release it was for the machine that it was on; sql/0032 takes it back. */
+static int log_leave_over(struct db *db, const struct uuid *id, const char *name, const char *why)
+{
+	return log_device(db, AUDIT_DEVICE_RELEASE_CANCELLED, id, name, json_pack("{s:s}", "reason", why));
+}
+
+/* What a person has ordered or allowed for one machine is no order for the next one that lists the device. */
+static int end_orders(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), coalesce(d.raid, d.id), d.release <> '',"
+		" d.status = 'encryption-pending' and not exists (select 1 from device m where m.tenant = d.tenant and m.raid = d.raid and m.id < d.id"
+		" and m.instance is distinct from $2) from device d where d.provider = $3 and d.instance is distinct from $2 and d.kind <> '"
+		DEVICE_KIND_RAID "' and d.machine = device_machine($3, $2) and (d.release <> '' or d.status = 'encryption-pending')"
+		" and not (" DEVICE_STAYS ") and d.provider_device in (select g.provider_device from json_to_recordset($1) as g(provider_device text))"
+		" order by d.id for no key update of d", DB_ARGS(db_json_arg(devices), db_uuid_arg(instance), db_text_arg(inv->provider)));
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		struct uuid id = db_uuid(r, i, 0), whole = db_uuid(r, i, 2);
+
+		if (db_bool(r, i, 3))
+			rc = log_leave_over(db, &id, db_text(r, i, 1), OTHER_MACHINE);
+		if (rc == 0 && db_bool(r, i, 4))
+			rc = device_step(db, &whole, DEVICE_EVENT_CANCEL, AUDIT_DEVICE_CANCELLED, json_pack("{s:s}", "reason", OTHER_MACHINE));
+	}
+	db_result_free(r);
+	return rc;
+}
+
 static int take_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
 {
 	struct db_result *r;
@@ -190,10 +224,17 @@ static int back_to_pool(struct db *db, const struct uuid *id, const char *name)
 	return rc < 0 ? rc : log_device(db, AUDIT_DEVICE_LOST, id, name, json_pack("{s:s}", "pool", "free"));
 }
 
+static int lose(struct db *db, const struct uuid *id, enum device_state from, const char *name)
+{
+	int rc = change_status(db, id, (enum device_state)device_next(from, DEVICE_EVENT_LOSE));
+
+	return rc < 0 ? rc : log_device(db, AUDIT_DEVICE_LOST, id, name, NULL);
+}
+
 static int lose_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, " DEVICE_POOLS " from device d"
+	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, " DEVICE_POOLS ", d.release <> '' from device d"
 		" join policy p on p.tenant = d.tenant and p.id = d.policy where d.instance = $1 and d.provider = $2"
 		" and d.status <> 'undetected' and d.kind <> '" DEVICE_KIND_RAID "' and d.provider_device not in"
 		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by d.id for no key update of d",
@@ -208,13 +249,11 @@ static int lose_devices(struct db *db, const struct uuid *instance, const struct
 		/* In use, or being encrypted: kept as it is until that ends. */
 		if (device_state_parse(db_text(r, i, 2), &from) < 0 || !device_can(from, DEVICE_EVENT_LOSE))
 			continue;
-		if (from == DEVICE_ENCRYPTED && db_bool(r, i, 3)) {
-			rc = back_to_pool(db, &id, db_text(r, i, 1));
-			continue;
-		}
-		rc = change_status(db, &id, (enum device_state)device_next(from, DEVICE_EVENT_LOSE));
+		if (db_bool(r, i, 4))
+			rc = log_leave_over(db, &id, db_text(r, i, 1), DETACHED);
 		if (rc == 0)
-			rc = log_device(db, AUDIT_DEVICE_LOST, &id, db_text(r, i, 1), NULL);
+			rc = from == DEVICE_ENCRYPTED && db_bool(r, i, 3) ? back_to_pool(db, &id, db_text(r, i, 1))
+				: lose(db, &id, from, db_text(r, i, 1));
 	}
 	db_result_free(r);
 	return rc;
@@ -228,6 +267,8 @@ int inventory_publish(struct db *db, const struct uuid *instance, const struct i
 
 	if (rc == 0 && !uuid_equal(&described, instance))
 		rc = err_set(ERR_CONFLICT, "the inventory is of another instance");
+	if (rc == 0)
+		rc = end_orders(db, instance, inv, devices);
 	if (rc == 0)
 		rc = take_devices(db, instance, inv, devices);
 	if (rc == 0)

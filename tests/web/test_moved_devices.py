@@ -18,11 +18,12 @@ class Pair:
         run(server, "update instance set provider = 'ec2' where tenant = %s", tenant)
         run(server, "update device set provider = 'ec2', machine = device_machine('ec2', instance) where id = %s", self.owner.row)
 
-    def list_it(self, agent):
+    def list_it(self, agent, devices=None):
         name = count(self.server, "select i.provider_instance from instance i join agent a on a.instance = i.id where a.id = %s",
                      str(uuid.UUID(bytes=agent.agent)))
         return agent.say(type="inventory", provider="ec2", instance_id=name, host={"name": "py", "system": "linux", "agent_version": "1"},
-                         devices=[{"id": self.owner.device, "path": "/dev/sdf", "size_bytes": 1 << 30, "kind": "disk"}])
+                         devices=[{"id": self.owner.device, "path": "/dev/sdf", "size_bytes": 1 << 30, "kind": "disk"}]
+                         if devices is None else devices)
 
     def ask(self, **message):
         """As the neighbour, with a one-time key that it has signed for."""
@@ -36,6 +37,58 @@ class Pair:
 @fixture("test")
 def pair(server):
     return Pair(server)
+
+
+def pending(server, pair):
+    run(server, "delete from device_key where device = %s", pair.owner.row)
+    run(server, "update device set status = 'encryption-pending', luks_uuid = '', configured = now() where id = %s", pair.owner.row)
+
+
+def test_who_lists_a_volume_that_is_to_be_encrypted_gets_no_task_and_no_key(server, pair):
+    # covers: DEV-3, KEY-4, SEC-7
+    pending(server, pair)
+    assert pair.list_it(pair.thief)["type"] == "inventory"
+    assert pair.thief.say(type="provisioning").get("tasks", []) == []
+    answer = pair.ask(type="provision_start")
+    assert answer["type"] == "refusal" and "sealed" not in answer, answer
+    assert len(pair.owner.agent.say(type="provisioning")["tasks"]) == 1
+
+
+def test_an_order_to_encrypt_does_not_go_to_the_next_machine(server, pair):
+    # covers: DEV-3, SEC-7, LOG-3
+    pending(server, pair)
+    run(server, "update agent set state = 'removed' where id = %s", pair.owner.id)
+    assert pair.list_it(pair.thief)["type"] == "inventory"
+    assert count(server, "select status from device where id = %s", pair.owner.row) == "configured"
+    assert pair.thief.say(type="provisioning").get("tasks", []) == []
+    assert pair.ask(type="provision_start")["type"] == "refusal"
+    assert count(server, "select count(*) from audit_entry where object_id = %s and event = 'device.cancelled'"
+                 " and detail ->> 'reason' like %s", pair.owner.row, "another machine%") == 1
+
+
+def test_a_release_that_was_allowed_ends_when_the_device_is_detached(server, pair):
+    # covers: VOL-7, SEC-7, LOG-3
+    for pooling, status in ((False, "undetected"), (True, "encrypted")):
+        run(server, "update policy set pooling = %s where tenant = %s", pooling, pair.owner.world.tenant)
+        pair.list_it(pair.owner.agent)
+        run(server, "update device set status = 'encrypted', release = 'hand-over', release_by = 'x' where id = %s", pair.owner.row)
+        pair.list_it(pair.owner.agent, devices=[])
+        assert count(server, "select status || ':' || release || release_by from device where id = %s", pair.owner.row) == status + ":"
+        pair.list_it(pair.thief)
+        answer = pair.ask(type="release_start", release="hand-over")
+        assert answer["type"] == "refusal" and "nobody has allowed it" in answer["text"], answer
+        pair.list_it(pair.thief, devices=[])
+    assert count(server, "select count(*) from audit_entry where object_id = %s and event = 'device.release-cancelled'", pair.owner.row) == 2
+
+
+def test_a_release_that_was_allowed_is_not_for_the_machine_that_comes_after(server, pair):
+    # covers: VOL-7, SEC-7
+    run(server, "update device set release = 'hand-over', release_destroys = true where id = %s", pair.owner.row)
+    run(server, "update agent set state = 'removed' where id = %s", pair.owner.id)
+    pair.list_it(pair.thief)
+    assert pair.ask(type="release_start", release="hand-over")["type"] == "refusal"
+    assert pair.thief.say(type="release_done", device=pair.owner.device)["type"] == "refusal"
+    assert count(server, "select count(*) from device_key where device = %s and state = 'active'", pair.owner.row) == 1
 
 
 def test_who_lists_a_volume_that_is_being_encrypted_gets_no_key(server, pair):
