@@ -11,6 +11,7 @@ import threading
 import time
 
 from fixtures import fixture
+from memory_search import in_memory, memory_of
 from volume_box import DATA_OFFSET, MIB, Box, read_device, run, transform, used, volume_key, wait_for, write_device
 
 # cipher, AES bits, sector size: all that DEV-8 names
@@ -323,30 +324,6 @@ def test_discards_pass_only_when_allowed_and_zeros_are_always_zeros(box):
             assert transform("xts", key, 4096, f.read(MIB), decrypt=True) == bytes(MIB)
 
 
-def memory_holds(pid, needles):
-    """Which of NEEDLES lie in writable memory of process PID."""
-    found = set()
-    try:
-        maps = open(f"/proc/{pid}/maps").read().splitlines()
-        mem = open(f"/proc/{pid}/mem", "rb", buffering=0)
-        for line in maps:
-            span, rights = line.split()[:2]
-            start, end = (int(x, 16) for x in span.split("-"))
-            # Address sanitizers reserve terabytes that nothing lives in.
-            if "w" not in rights or end - start > 1 << 30:
-                continue
-            try:
-                mem.seek(start)
-                data = mem.read(end - start)
-            except (OSError, ValueError):
-                continue
-            found.update(n for n in needles if n in data)
-        mem.close()
-    except OSError:
-        pass
-    return found
-
-
 def test_keys_are_in_one_process_while_open_and_in_none_afterwards(box):
     # covers: VOL-1, KEY-4
     path = box.image("a.img", 64 * MIB)
@@ -358,16 +335,15 @@ def test_keys_are_in_one_process_while_open_and_in_none_afterwards(box):
         write_device(device, b"plaintext", 4096)
         pid = box.pid("a")
         # Both halves of an XTS key lie there as they are: this scan can find what it looks for.
-        assert memory_holds(pid, [raw]) == {raw}
-        assert memory_holds(pid, [device_key]) == set()
+        assert in_memory(pid, [raw], set()) and not in_memory(pid, [device_key], set())
         held = open(device, "rb") if force else None
         box.close("a", force=force)
         assert not pathlib.Path(f"/proc/{pid}/maps").exists() or not open(f"/proc/{pid}/maps").read()
         if held:
             held.close()
-        for p in pathlib.Path("/proc").iterdir():
-            if p.name.isdigit() and int(p.name) != os.getpid():
-                assert memory_holds(p.name, [raw, device_key]) == set(), p
+        others = [("", int(p.name)) for p in pathlib.Path("/proc").glob("[0-9]*") if int(p.name) != os.getpid()]
+        found, searched = memory_of(others, [raw, device_key])
+        assert not found and searched > 1, found
     assert raw not in path.read_bytes() and device_key not in path.read_bytes()
     assert b"plaintext" not in path.read_bytes()
 

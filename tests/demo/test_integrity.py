@@ -10,11 +10,12 @@ import psycopg2
 from chrome import Person
 from fixtures import fixture
 from mailsink import NAME, Sink
+from memory_search import forms, memory_of
 from stack.client import PASSWORD
 from stack.installation import Installation, free_port
 from stack.mainjob import ADMINISTRATOR, SLUG, TEXT, MainJob
 from stack.process import wait_until
-from test_secrecy import forms, known_keys, memory_of, processes
+from test_secrecy import known_keys, processes
 
 SECONDS = 240
 GRACE_S = 45

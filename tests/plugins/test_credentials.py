@@ -3,13 +3,13 @@ stand-in for EC2."""
 import json
 import os
 import pathlib
-import re
 import subprocess
 import sys
 import uuid
 
 from clouds import DATA, KEY, POLICY, Ec2
 from fixtures import ROOT, fixture
+from memory_search import in_memory
 from stack.guest import Guest
 from web import database, make_user
 
@@ -137,26 +137,6 @@ def test_given_kept_wrapped_picked_up_rotated_and_removed(server, tenant, cloud,
     assert row(server, tenant)[0] == 4
 
 
-def memory_holds(pid, words):
-    """Which of the words lie in a process's memory, and in which mapping."""
-    found = []
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for line in maps:
-            m = re.match(r"([0-9a-f]+)-([0-9a-f]+) r", line)
-            if not m or "[v" in line:
-                continue
-            start, end = int(m[1], 16), int(m[2], 16)
-            if end - start > 1 << 30:
-                continue
-            try:
-                mem.seek(start)
-                data = mem.read(end - start)
-            except (OSError, ValueError):
-                continue
-            found += [w for w in words if w in data]
-    return found
-
-
 def test_in_no_file_argument_or_environment_and_in_no_other_process(server, tenant, cloud, guests):
     # covers: AGT-3, SEC-4
     one, two = guests
@@ -176,5 +156,5 @@ def test_in_no_file_argument_or_environment_and_in_no_other_process(server, tena
         assert word not in said, proc
     # keyd wipes what it handles; what the agent holds is in its locked memory alone, once.
     for pid in [json.loads(p.read_text())["pid"] for p in (server.state / "pid").glob("keyd*")]:
-        assert memory_holds(pid, [word]) == [], "keyd"
-    assert memory_holds(two.process.pid, [word]) in ([word], []), "more than one copy in the agent"
+        assert not in_memory(pid, [word], set()), "keyd"
+    assert len(in_memory(two.process.pid, [word], set())) <= 1, "more than one copy in the agent"
