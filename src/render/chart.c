@@ -11,22 +11,26 @@
 #define LEFT 34
 #define TOP 8
 #define BOTTOM 196
-#define STEPS 4                  /* of the axis */
 #define GAP 8                    /* between columns */
 #define SEAM 1                   /* between parts of a column */
 
-/* The smallest 1, 2 or 5 times a power of ten that STEPS of reach MOST. */
+#define ROW 26                   /* of a lying one, with its gap */
+#define ROW_LEFT 300             /* where its bars begin */
+#define ROW_RIGHT 60             /* room for its number */
+
+const unsigned chart_colours[CHART_SERIES_MAX] = { 0x3f57d6, 0x1a9e5c, 0xd64236, 0xd98e04 };
+
 static int64_t round_step(int64_t most)
 {
 	static const int64_t factors[] = { 1, 2, 5 };
 
 	for (int64_t power = 1;; power *= 10)
 		for (size_t i = 0; i < sizeof factors / sizeof factors[0]; i++)
-			if (power > INT64_MAX / 100 || factors[i] * power * STEPS >= most)
+			if (power > INT64_MAX / 100 || factors[i] * power * CHART_STEPS >= most)
 				return factors[i] * power;
 }
 
-static int64_t column_sum(const struct chart *chart, size_t column)
+int64_t chart_sum(const struct chart *chart, size_t column)
 {
 	int64_t sum = 0;
 
@@ -35,20 +39,20 @@ static int64_t column_sum(const struct chart *chart, size_t column)
 	return sum;
 }
 
-static int64_t highest(const struct chart *chart)
+int64_t chart_step(const struct chart *chart)
 {
 	int64_t most = 0;
 
 	for (size_t i = 0; i < chart->columns; i++)
-		if (column_sum(chart, i) > most)
-			most = column_sum(chart, i);
-	return most;
+		if (chart_sum(chart, i) > most)
+			most = chart_sum(chart, i);
+	return round_step(most);
 }
 
 static void draw_axis(int64_t step, struct buf *out)
 {
-	for (int i = 0; i <= STEPS; i++) {
-		double y = BOTTOM - (double)(BOTTOM - TOP) * i / STEPS;
+	for (int i = 0; i <= CHART_STEPS; i++) {
+		double y = BOTTOM - (double)(BOTTOM - TOP) * i / CHART_STEPS;
 
 		buf_printf(out, "<line class=\"kw-axis\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", LEFT, y, WIDTH, y);
 		buf_printf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%lld</text>", LEFT - 6, y + 4, (long long)(i * step));
@@ -78,16 +82,62 @@ static void draw_column(const struct chart *chart, size_t column, double unit, d
 	}
 }
 
-void chart_draw(const struct chart *chart, struct buf *out)
+static void draw_row(const struct chart *chart, size_t row, double unit, struct buf *out)
 {
-	int64_t step = round_step(highest(chart));
-	double unit = (double)(BOTTOM - TOP) / (double)(step * STEPS), width = (double)(WIDTH - LEFT) / (double)chart->columns;
+	double x = ROW_LEFT, y = TOP + ROW * (double)row;
+	int64_t sum = chart_sum(chart, row);
 
-	buf_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, HEIGHT);
+	buf_printf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", ROW_LEFT - 8, y + ROW / 2.0 + 2);
+	template_escape(chart->names[row], strlen(chart->names[row]), out);
+	buf_puts(out, "</text>");
+	for (size_t s = 0; s < chart->series; s++) {
+		int64_t value = chart->values[row * chart->series + s];
+		double width = (double)value * unit;
+
+		if (value <= 0)
+			continue;
+		width = width < 1 ? 1 : width;
+		buf_printf(out, "<rect class=\"kw-series-%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
+			chart->colours[s], x, y, width, ROW - GAP);
+		x += width + SEAM;
+	}
+	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\">%lld</text>", x + 6, y + ROW / 2.0 + 2, (long long)sum);
+}
+
+static void open_drawing(const struct chart *chart, int height, struct buf *out)
+{
+	buf_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, height);
 	template_escape(chart->label, strlen(chart->label), out);
 	buf_puts(out, "\">");
+}
+
+static void draw_lying(const struct chart *chart, struct buf *out)
+{
+	int64_t step = chart_step(chart);
+	double unit = (double)(WIDTH - ROW_LEFT - ROW_RIGHT) / (double)(step * CHART_STEPS);
+
+	open_drawing(chart, TOP + ROW * (int)chart->columns, out);
+	for (size_t i = 0; i < chart->columns; i++)
+		draw_row(chart, i, unit, out);
+	buf_puts(out, "</svg>");
+}
+
+static void draw_upright(const struct chart *chart, struct buf *out)
+{
+	int64_t step = chart_step(chart);
+	double unit = (double)(BOTTOM - TOP) / (double)(step * CHART_STEPS), width = (double)(WIDTH - LEFT) / (double)chart->columns;
+
+	open_drawing(chart, HEIGHT, out);
 	draw_axis(step, out);
 	for (size_t i = 0; i < chart->columns; i++)
 		draw_column(chart, i, unit, width, out);
 	buf_puts(out, "</svg>");
+}
+
+void chart_draw(const struct chart *chart, struct buf *out)
+{
+	if (chart->lying)
+		draw_lying(chart, out);
+	else
+		draw_upright(chart, out);
 }

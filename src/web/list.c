@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -241,19 +242,6 @@ void list_counts(struct call *c, const struct list_view *view, const json_t *cou
 }
 
 /* CSV */
-
-static void csv_cell(struct buf *out, const char *text)
-{
-	buf_putc(out, '"');
-	if (*text && strchr("=+-@\t\r", *text))
-		buf_putc(out, '\'');
-	for (; *text; text++) {
-		if (*text == '"')
-			buf_putc(out, '"');
-		buf_putc(out, *text);
-	}
-	buf_putc(out, '"');
-}
 
 static void csv_value(struct buf *out, const json_t *value)
 {

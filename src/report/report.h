@@ -1,0 +1,74 @@
+/* report.h - a report as data on its way into a file: sections of rows, each with a chart before its table (RPT-3). A format is one
+ * struct report_format and one file; rows pass through it and are not kept, so that a million of them need no more memory than one.
+ *
+ *     rc = format->begin(&head, path, &w);
+ *     for each section: format->section(w, &section); format->row(w, cells) ...; format->end(w, note);
+ *     rc = format->finish(w);          (NULL path: nothing was written) */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "render/chart.h"
+
+#define REPORT_COLUMNS_MAX 16
+#define REPORT_SECTIONS_MAX 40
+#define REPORT_CELL_MAX 2000             /* bytes of a text; what is longer is cut, with an ellipsis */
+
+enum report_kind {
+	REPORT_TEXT,
+	REPORT_NUMBER,
+	REPORT_TIME,                     /* microseconds by the clock of the report's time zone */
+	REPORT_DURATION,                 /* microseconds */
+	REPORT_BYTES
+};
+
+struct report_column {
+	const char *label;
+	enum report_kind kind;
+	int width;                       /* beside the other columns' */
+};
+
+struct report_cell {
+	int is_null;
+	const char *text;                /* of REPORT_TEXT: UTF-8 */
+	int64_t number;                  /* of the others */
+};
+
+struct report_section {
+	const char *title, *text;        /* text: what the rows are */
+	const struct report_column *columns;
+	size_t count;
+	const struct chart *chart;       /* NULL, or without columns: nothing to draw */
+};
+
+/* All texts must outlive the writer. */
+struct report_head {
+	const char *title, *tenant, *period, *zone, *by, *made, *product;
+	size_t sections;                 /* that will follow */
+};
+
+struct report_writer;
+
+struct report_format {
+	const char *name, *label, *suffix, *mime;
+	int (*begin)(const struct report_head *head, const char *path, struct report_writer **out);
+	int (*section)(struct report_writer *w, const struct report_section *section);      /* SECTION must live until end */
+	int (*row)(struct report_writer *w, const struct report_cell *cells);
+	/* ROWS: how many the section has, also those that a format does not show. NOTE (NULL: none) is shown below. */
+	int (*end)(struct report_writer *w, int64_t rows, const char *note);
+	int (*finish)(struct report_writer *w);          /* writes the file and frees; an error of any call before comes back here */
+	void (*discard)(struct report_writer *w);        /* frees, without a file; NULL is fine */
+};
+
+extern const struct report_format report_pdf, report_xlsx, report_csv;
+extern const struct report_format *const report_formats[];       /* ends with NULL */
+const struct report_format *report_format_find(const char *name);
+
+/* A cell as a person reads it: numbers with thin groups, times "2026-11-27 04:05:06", durations "3 h 20 min", sizes "10.0 GiB"; "–"
+ * for null. OUT has REPORT_CELL_MAX + 4 bytes; never cut inside a character, never with control characters. */
+void report_cell_text(enum report_kind kind, const struct report_cell *cell, char *out);
+
+#endif
