@@ -69,13 +69,18 @@ int agent_create_key(struct agent_call *c, const struct device *device, struct b
 	return rc;
 }
 
-/* The device moves to Encrypting, with the key it has from an interrupted attempt or a new one. */
+/* The device moves to Encrypting, with the key it has from an interrupted attempt on this machine, or a new one. */
 static int begin(struct agent_call *c, const struct device *device, struct buf *wrapped, int64_t *version)
 {
 	struct wire_view fresh;
-	int rc;
+	int rc, again = 0;
 
 	if (device->status == DEVICE_ENCRYPTING && device->has_key) {
+		rc = device_key_is_for(c->db, &device->id, &device->instance, &again);
+		if (rc < 0)
+			return rc;
+	}
+	if (again) {
 		rc = device_key_get(c->db, &device->id, version, wrapped);
 		return rc == 0 ? device_start(c->db, device, NULL) : rc;
 	}

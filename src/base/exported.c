@@ -41,6 +41,11 @@ int exported_derive(const struct secret *passphrase, const struct exported_cost 
 	return 0;
 }
 
+void exported_digest(const uint8_t key[static EXPORTED_KEY_SIZE], uint8_t out[static EXPORTED_DIGEST_SIZE])
+{
+	crypto_hash_sha256(out, key, EXPORTED_KEY_SIZE);
+}
+
 void exported_info(const struct exported_label *label, struct buf *out)
 {
 	wire_put_raw(out, EXPORTED_DOMAIN, strlen(EXPORTED_DOMAIN));

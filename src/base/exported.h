@@ -18,6 +18,7 @@
 #define EXPORTED_FORMAT "1"
 #define EXPORTED_DOMAIN "keyward export"
 #define EXPORTED_ARGON2ID "argon2id"
+#define EXPORTED_DIGEST_SIZE 32
 #define EXPORTED_KEY_SIZE 32
 #define EXPORTED_SALT_SIZE 16
 #define EXPORTED_FILE_SALT_SIZE 32
@@ -93,6 +94,8 @@ void exported_cost_new(struct exported_cost *out);
 /* The export key, the caller's. Takes about a third of a second and all that memory: outside of transactions and locks. ERR_INVALID: costs
  * beyond the limits; ERR_CRYPTO: not enough memory. */
 int exported_derive(const struct secret *passphrase, const struct exported_cost *cost, struct secret **out);
+/* SHA-256 of an export key: says which one it is and nothing about it, as it has 256 bits that nobody can guess. */
+void exported_digest(const uint8_t key[static EXPORTED_KEY_SIZE], uint8_t out[static EXPORTED_DIGEST_SIZE]);
 /* Appends what a file key and its ciphertext are bound to: "keyward export", u8 format, tenant, device, u32 version of the key. */
 void exported_info(const struct exported_label *label, struct buf *out);
 /* Appends all fields in order, each as u32 length and bytes. NULL is an empty one. */

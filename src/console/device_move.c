@@ -106,7 +106,8 @@ static int copy(struct call *c, struct device_clone *clone)
 		.wrapped_tenant = { (uint8_t *)clone->key.tenant.data, clone->key.tenant.len } };
 	struct buf wrapped = BUF_INIT;
 	int rc = keys_device_rewrap(c->keys, &c->id, &source, (struct wire_view){ (uint8_t *)clone->key.wrapped.data,
-		clone->key.wrapped.len }, &clone->device, (uint32_t)clone->version, &wrapped);
+		clone->key.wrapped.len }, &clone->device, (uint32_t)clone->version, &(struct keys_asked){ c->user,
+		{ (uint8_t *)clone->key.ticket.data, clone->key.ticket.len } }, &wrapped);
 
 	if (rc == 0)
 		rc = device_clone_finish(c->db, clone, (struct wire_view){ (uint8_t *)wrapped.data, wrapped.len }, call_text(c, "mount"),
@@ -122,7 +123,7 @@ int device_copy_run(struct call *c)
 	int rc = device_check_mount(c, call_text(c, "mount"));
 
 	if (rc == 0)
-		rc = device_clone_begin(c->db, &id, &source, &clone);
+		rc = device_clone_begin(c->db, &id, &source, &c->id, &clone);
 	if (rc == 0)
 		rc = copy(c, &clone);
 	device_key_pair_free(&clone.key);

@@ -203,7 +203,8 @@ static int export_one(void *ctx, const struct export_key *k)
 
 	fill(e, k, fields);
 	exported_put_fields(fields, &context);
-	rc = keys_device_export(e->call->keys, &e->call->id, &device, k->wrapped, e->key, &context, &sealed);
+	rc = keys_device_export(e->call->keys, &e->call->id, &device, k->wrapped, e->key, &context,
+		&(struct keys_asked) { e->call->user, k->ticket }, &sealed);
 	if (rc == 0)
 		rc = export_zip_add(e->zip, fields, &sealed);
 	buf_free(&context);
@@ -233,23 +234,70 @@ static int choose(struct call *c, const struct uuid *one, json_t **ids)
 	return 0;
 }
 
+/* First it is in the log, for good; by that the database knows that a person has asked, and the key service wants its word for it. */
+static int ask(struct export *e, const struct uuid *one, json_t **ids)
+{
+	struct keys_status status;
+	int rc = keys_status(e->call->keys, &status);
+
+	if (rc == 0 && status.sealed)
+		rc = err_set(ERR_SEALED, "the key service is sealed");
+	if (rc == 0)
+		rc = call_begin(e->call, &e->call->tenant);
+	if (rc < 0)
+		return rc;
+	rc = choose(e->call, one, ids);
+	if (rc == 0)
+		rc = export_ask(e->call->db, &e->id, *ids);
+	if (rc == 0)
+		return db_commit(e->call->db);
+	db_rollback(e->call->db);
+	return rc;
+}
+
+static int give(struct export *e, const json_t *ids, struct buf *out)
+{
+	uint8_t digest[EXPORTED_DIGEST_SIZE];
+	int rc = call_begin(e->call, &e->call->tenant);
+
+	exported_digest(e->key->data, digest);
+	if (rc == 0)
+		rc = export_keys(e->call->db, &e->call->id, ids, digest, export_one, e);
+	db_rollback(e->call->db);
+	if (rc < 0)
+		return rc;
+	rc = export_zip_finish(e->zip, out);
+	e->zip = NULL;
+	return rc;
+}
+
+/* What the log has announced has not come about. */
+static int tell_failure(struct export *e, int rc)
+{
+	char *why = mem_strdup(err_text());
+	int told = call_begin(e->call, &e->call->tenant);
+
+	if (told == 0)
+		told = export_failed(e->call->db, &e->id, why);
+	if (told == 0)
+		db_commit(e->call->db);
+	else
+		db_rollback(e->call->db);
+	rc = err_set(rc, "%s", why);
+	free(why);
+	return rc;
+}
+
 static int export_all(struct export *e, const struct uuid *one, struct buf *out)
 {
 	json_t *ids = NULL;
-	int count = 0, rc = call_begin(e->call, &e->call->tenant);
+	int rc = ask(e, one, &ids);
 
-	if (rc == 0)
-		rc = choose(e->call, one, &ids);
-	if (rc == 0)
-		rc = export_keys(e->call->db, &e->id, ids, export_one, e, &count);
 	if (rc == 0) {
-		rc = export_zip_finish(e->zip, out);
-		e->zip = NULL;
+		rc = give(e, ids, out);
+		if (rc < 0)
+			rc = tell_failure(e, rc);
 	}
-	if (rc == 0)
-		rc = db_commit(e->call->db);
-	else
-		db_rollback(e->call->db);
 	json_decref(ids);
 	return rc;
 }

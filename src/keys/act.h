@@ -22,7 +22,7 @@ struct act {
 	struct wire_reader in;
 	struct buf *out;
 	struct uuid request;
-	struct uuid tenant, object, clone;     /* for the log; nil where there is none */
+	struct uuid tenant, object, clone, by; /* for the log; nil where there is none */
 	/* Of a key server (answer_keyserver.c). */
 	const struct keyserver_reply *reply;   /* NULL: the message is handled for the first time */
 	uint32_t parked;                       /* the number of the reply that it waits for; 0: it does not */
@@ -57,6 +57,15 @@ struct act_proof act_proof(struct act *a);
 /* 0, or why nothing may be sealed: ERR_FORBIDDEN, ERR_EXPIRED, ERR_TAMPERED (the signature), ERR_INVALID (no point), ERR_SEALED. RC: what
  * was wrong before; then nothing is looked at. */
 int act_prove(struct act *a, int rc, struct act_proof *proof, const struct ticket_claims *claims);
+
+/* That a person has asked for it: who, and the database's word for that. */
+struct act_asked {
+	struct uuid by;
+	struct wire_view ticket;
+};
+struct act_asked act_asked(struct act *a);
+/* 0, or why it is not done: as act_prove. CLAIMS without its agent, which is the person here. */
+int act_prove_asked(struct act *a, int rc, const struct act_asked *asked, struct ticket_claims *claims);
 
 /* 0. */
 int act_put(struct act *a, const struct buf *b);

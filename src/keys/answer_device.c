@@ -63,17 +63,24 @@ int answer_device_rewrap(struct act *a)
 	struct hierarchy_tenant tenant;
 	struct blob_label label = act_device(a, &tenant), clone = { .purpose = HIERARCHY_DEVICE_KEY };
 	struct wire_view wrapped = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
+	uint8_t bound_to[TICKET_POINT_SIZE];
+	struct ticket_claims what = { .kind = TICKET_COPY, .tenant = tenant.id, .object = label.object, .version = label.version,
+		.request = a->request, .recipient = bound_to };
+	struct act_asked asked;
 	struct secret *key = NULL;
 	struct buf again = BUF_INIT;
 	int rc;
 
 	clone.object = a->clone = wire_get_uuid(&a->in);
 	clone.version = wire_get_u32(&a->in);
+	asked = act_asked(a);
 	rc = wire_end(&a->in);
 	if (rc == 0 && (uuid_is_nil(&clone.object) || uuid_equal(&clone.object, &label.object) || clone.version == 0))
 		rc = err_set(ERR_INVALID, "not a clone, version %u", clone.version);
+	ticket_copy(&clone.object, clone.version, bound_to);
+	rc = act_prove_asked(a, rc, &asked, &what);
 	if (rc == 0)
-		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, wrapped, &key);
+		rc = act_device_key(a, &tenant, &label, wrapped, &key);
 	if (rc == 0)
 		rc = hierarchy_wrap(&a->service->keys, &tenant, &clone, key, &again);
 	if (rc == 0)

@@ -74,12 +74,19 @@ int answer_device_export(struct act *a)
 	struct blob_label label = act_device(a, &tenant);
 	struct wire_view wrapped = wire_get_bytes(&a->in, KEYS_BLOB_MAX), export_key = wire_get_raw(&a->in, EXPORTED_KEY_SIZE);
 	struct wire_view fields = wire_get_bytes(&a->in, EXPORTED_FIELDS_MAX);
+	const struct act_asked asked = act_asked(a);
+	uint8_t bound_to[TICKET_POINT_SIZE];
+	struct ticket_claims what = { .kind = TICKET_EXPORT, .tenant = tenant.id, .object = label.object, .version = label.version,
+		.request = a->request, .recipient = bound_to };
 	struct exported_label bound = { .device = label.object, .version = label.version };
 	struct secret *key = NULL;
 	struct buf sealed = BUF_INIT;
 	int rc = wire_end(&a->in);
 
 	bound.tenant = tenant.id;
+	if (rc == 0)
+		ticket_export(export_key.data, bound_to);
+	rc = act_prove_asked(a, rc, &asked, &what);
 	if (rc == 0)
 		rc = act_device_key(a, &tenant, &label, wrapped, &key);
 	if (rc == 0)

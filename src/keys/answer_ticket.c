@@ -1,5 +1,5 @@
 /* answer_ticket.c - proofs of approval: their key, for the database; and whether one holds. Everything that seals a key to an agent asks here
- * first (act_prove). */
+ * first (act_prove), and so does what gives a key out for a person (act_prove_asked). */
 #include "keys/act.h"
 
 #include <stdio.h>
@@ -58,10 +58,10 @@ struct act_proof act_proof(struct act *a)
 	return p;
 }
 
-static int check_ticket(struct act *a, const struct act_proof *proof, const struct ticket_claims *claims, struct ticket *t)
+static int check_ticket(struct act *a, struct wire_view ticket, const struct ticket_claims *claims, struct ticket *t)
 {
 	const uint8_t *key;
-	int rc = ticket_read(proof->ticket, t);
+	int rc = ticket_read(ticket, t);
 
 	if (rc == 0)
 		rc = act_need_signer(a);
@@ -90,9 +90,26 @@ int act_prove(struct act *a, int rc, struct act_proof *proof, const struct ticke
 	struct ticket t;
 
 	if (rc == 0)
-		rc = check_ticket(a, proof, claims, &t);
+		rc = check_ticket(a, proof->ticket, claims, &t);
 	if (rc == 0)
 		rc = check_recipient(proof, &t, claims);
 	free(proof->device);
 	return rc;
+}
+
+struct act_asked act_asked(struct act *a)
+{
+	struct act_asked asked = { .by = wire_get_uuid(&a->in) };
+
+	asked.ticket = wire_get_bytes(&a->in, KEYS_TICKET_MAX);
+	a->by = asked.by;
+	return asked;
+}
+
+int act_prove_asked(struct act *a, int rc, const struct act_asked *asked, struct ticket_claims *claims)
+{
+	struct ticket t;
+
+	claims->agent = asked->by;
+	return rc < 0 ? rc : check_ticket(a, asked->ticket, claims, &t);
 }

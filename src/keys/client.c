@@ -247,16 +247,31 @@ static int begin_with_key(struct keys_client *c, enum message_type type, const s
 	return 0;
 }
 
+static int check_asked(const struct keys_asked *a)
+{
+	return client_check_size(a->ticket.len, KEYS_TICKET_MAX, "proof of approval");
+}
+
+static void put_asked(struct buf *b, const struct keys_asked *a)
+{
+	wire_put_uuid(b, &a->by);
+	wire_put_bytes(b, a->ticket.data, a->ticket.len);
+}
+
 int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
-	struct wire_view wrapped_device, const struct uuid *clone, uint32_t version, struct buf *wrapped)
+	struct wire_view wrapped_device, const struct uuid *clone, uint32_t version, const struct keys_asked *asked, struct buf *wrapped)
 {
 	struct buf *b;
-	int rc = begin_with_key(c, MESSAGE_device_rewrap, request, device, wrapped_device, &b);
+	int rc = check_asked(asked);
+
+	if (rc == 0)
+		rc = begin_with_key(c, MESSAGE_device_rewrap, request, device, wrapped_device, &b);
 
 	if (rc < 0)
 		return rc;
 	wire_put_uuid(b, clone);
 	wire_put_u32(b, version);
+	put_asked(b, asked);
 	return client_call_for_bytes(c, KEYS_BLOB_MAX, wrapped);
 }
 
@@ -424,17 +439,20 @@ int keys_seal(struct keys_client *c, const struct uuid *request)
 }
 
 int keys_device_export(struct keys_client *c, const struct uuid *request, const struct keys_device *device, struct wire_view wrapped_device,
-	const struct secret *export_key, const struct buf *fields, struct buf *sealed)
+	const struct secret *export_key, const struct buf *fields, const struct keys_asked *asked, struct buf *sealed)
 {
 	struct buf *b;
 	int rc = client_check_size(fields->len, EXPORTED_FIELDS_MAX, "fields of an export");
 
+	if (rc == 0)
+		rc = check_asked(asked);
 	if (rc == 0)
 		rc = begin_with_key(c, MESSAGE_device_export, request, device, wrapped_device, &b);
 	if (rc < 0)
 		return rc;
 	wire_put_raw(b, export_key->data, EXPORTED_KEY_SIZE);
 	wire_put_bytes(b, fields->data, fields->len);
+	put_asked(b, asked);
 	return client_call_for_bytes(c, KEYS_BLOB_MAX, sealed);
 }
 

@@ -79,6 +79,12 @@ struct keys_proof {
 	const uint8_t *signature;
 };
 
+/* That a person, BY, has asked for it: the TICKET that the database gives where its log says so. Without: ERR_FORBIDDEN, ERR_EXPIRED. */
+struct keys_asked {
+	struct uuid by;
+	struct wire_view ticket;
+};
+
 struct keys_object {
 	struct uuid tenant;
 	struct wire_view wrapped_tenant;
@@ -107,7 +113,7 @@ int keys_device_create(struct keys_client *c, const struct uuid *request, const 
 
 /* The device's key once more, wrapped for CLONE, another device of the same tenant, as its VERSION (DEV-5). */
 int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
-	struct wire_view wrapped_device, const struct uuid *clone, uint32_t version, struct buf *wrapped);
+	struct wire_view wrapped_device, const struct uuid *clone, uint32_t version, const struct keys_asked *asked, struct buf *wrapped);
 
 /* The device key, encrypted to RECIPIENT, the agent's one-time public key. JWE is text: a flattened JSON serialization
  * (RFC 7516, 7.2.2; ECDH-ES, A256GCM) whose protected header names tenant, device, version, request and agent.
@@ -142,7 +148,7 @@ int keys_identity_sign(struct keys_client *c, const struct uuid *request, const 
 /* The device key, encrypted under EXPORT_KEY (32 bytes: exported_derive) and bound to FIELDS (exported_put_fields). SEALED is for the file of
  * an export alone, and must not leave the caller before its log entry is committed. */
 int keys_device_export(struct keys_client *c, const struct uuid *request, const struct keys_device *device, struct wire_view wrapped_device,
-	const struct secret *export_key, const struct buf *fields, struct buf *sealed);
+	const struct secret *export_key, const struct buf *fields, const struct keys_asked *asked, struct buf *sealed);
 
 /* The key of proofs of approval of GENERATION (from 1), which the database needs to give them; root alone may. FINAL: the database has it; from
  * now on keyd takes none of an earlier generation. ERR_CONFLICT: it takes only later ones already. */

@@ -28,8 +28,8 @@
 	X(unseal, 11)             /* bytes passphrase -> nothing; root alone may */ \
 	X(seal, 12)               /* -> nothing; root alone may */ \
 	X(credentials_seal, 13)   /* OBJECT, u32 version, bytes blob, uuid agent, raw 65 recipient, PROOF -> bytes jwe */ \
-	X(device_rewrap, 14)      /* DEVICE, bytes wrapped, uuid clone, u32 its version -> bytes wrapped for the clone */ \
-	X(device_export, 15)      /* DEVICE, bytes wrapped, raw 32 export key, bytes fields -> bytes sealed (base/exported.h) */ \
+	X(device_rewrap, 14)      /* DEVICE, bytes wrapped, uuid clone, u32 its version, ASKED -> bytes wrapped for the clone */ \
+	X(device_export, 15)      /* DEVICE, bytes wrapped, raw 32 export key, bytes fields, ASKED -> bytes sealed (base/exported.h) */ \
 	X(roots, 20)              /* -> u8 count, count x ROOT; uuid of the one that the identity is under */ \
 	X(roots_reload, 21)       /* bytes passphrase, may be empty -> nothing; root alone may */ \
 	X(tenant_rewrap, 22)      /* uuid tenant, bytes wrapped -> bytes wrapped under the active root key */ \
@@ -49,6 +49,7 @@
  * SERVER: uuid owner (nil: the installation), bytes wrapped tenant, bytes blob, u8 local
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object
  * ROOT: uuid, string provider, u8 active, u8 sealed
+ * ASKED:  uuid user, bytes ticket
  * PROOF:  bytes ticket (ticket.h), string device as in the agent's message, raw 64 its signature over the recipient (proto/evidence.h) */
 
 enum message_type {

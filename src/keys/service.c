@@ -135,7 +135,7 @@ static const char *text_or_null(const struct uuid *id, char text[static UUID_TEX
 /* One line for each message: who asked for what, and what came of it. Looking at the status is no event. */
 static void note(const struct act *a, const struct message *m, const struct service_peer *peer, int rc)
 {
-	char request[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE], object[UUID_TEXT_SIZE], clone[UUID_TEXT_SIZE] = "", uid[16], pid[16];
+	char request[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE], object[UUID_TEXT_SIZE], clone[UUID_TEXT_SIZE] = "", by[UUID_TEXT_SIZE], uid[16], pid[16];
 	const char *more = rc < 0 ? "reason" : uuid_is_nil(&a->clone) ? NULL : "clone";
 
 	uuid_text(&a->clone, clone);
@@ -146,7 +146,7 @@ static void note(const struct act *a, const struct message *m, const struct serv
 	snprintf(pid, sizeof pid, "%d", (int)peer->pid);
 	(rc == 0 ? log_info : log_warning)(m ? m->name : "unknown message", "request", request,
 		"tenant", text_or_null(&a->tenant, tenant), "object", text_or_null(&a->object, object), "uid", uid, "pid", pid,
-		"outcome", rc == 0 ? "done" : err_name(rc), more, rc < 0 ? err_text() : clone, NULL);
+		"user", text_or_null(&a->by, by), "outcome", rc == 0 ? "done" : err_name(rc), more, rc < 0 ? err_text() : clone, NULL);
 }
 
 /* What is over the limit is told once a second, not each time: the log is nobody's to fill. */

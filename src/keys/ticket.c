@@ -37,6 +37,20 @@ static int mac_of(const uint8_t *key, uint32_t generation, clock_us expires, con
 	return rc;
 }
 
+void ticket_export(const uint8_t export_key[static EXPORTED_KEY_SIZE], uint8_t out[static TICKET_POINT_SIZE])
+{
+	memset(out, 0, TICKET_POINT_SIZE);
+	exported_digest(export_key, out);
+}
+
+void ticket_copy(const struct uuid *clone, uint32_t version, uint8_t out[static TICKET_POINT_SIZE])
+{
+	memset(out, 0, TICKET_POINT_SIZE);
+	memcpy(out, clone->bytes, sizeof clone->bytes);
+	for (int i = 0; i < 4; i++)
+		out[sizeof clone->bytes + i] = (uint8_t)(version >> (24 - 8 * i));
+}
+
 int ticket_read(struct wire_view bytes, struct ticket *out)
 {
 	struct wire_reader r = wire_read(bytes.data, bytes.len);

@@ -1,5 +1,5 @@
-/* ticket.h - proofs of approval. The database gives one out where its rows say that a key may go to an agent (sql/0025_ticket.sql); the
- * key service, which cannot look into the database, lets no key out without one (docs/keys.md "Proofs of approval").
+/* ticket.h - proofs of approval. The database gives one out where its rows say that a key may go to an agent (sql/0025_ticket.sql), or that a
+ * person has asked for one to be exported or copied (sql/0033_ticket_act.sql); the key service, which cannot look into the database, lets no key out without one (docs/keys.md "Proofs of approval").
  *
  *     ticket   u32 generation, u64 expires, raw 65 agent's key, raw 32 MAC
  *     MAC      HMAC-SHA-256 under the generation's key over: "keyward ticket 1", u8 kind, uuid tenant, uuid object, u32 version,
@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "base/exported.h"
 #include "base/uuid.h"
 #include "base/wire.h"
 
@@ -23,6 +24,10 @@
 enum ticket_kind {
 	TICKET_DEVICE = 1,           /* object: the device, version: of its key */
 	TICKET_CREDENTIALS = 2,      /* object: the image, version: of its credentials */
+	/* What a person asks for, who stands in place of the agent. There is no agent's key then (zeros), and no recipient but what the
+	 * functions below put there. */
+	TICKET_EXPORT = 3,
+	TICKET_COPY = 4,
 };
 
 struct ticket_claims {
@@ -46,5 +51,9 @@ int ticket_check(const struct ticket *t, const uint8_t key[static TICKET_KEY_SIZ
 /* What the database does; for tests and measurements. */
 int ticket_make(const uint8_t key[static TICKET_KEY_SIZE], uint32_t generation, const struct ticket_claims *claims, clock_us expires,
 	const uint8_t agent_key[static TICKET_POINT_SIZE], uint8_t out[static TICKET_SIZE]);
+
+/* In place of a recipient: SHA-256 of the export key, or the clone and its key's version; then zeros. */
+void ticket_export(const uint8_t export_key[static EXPORTED_KEY_SIZE], uint8_t out[static TICKET_POINT_SIZE]);
+void ticket_copy(const struct uuid *clone, uint32_t version, uint8_t out[static TICKET_POINT_SIZE]);
 
 #endif

@@ -125,6 +125,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_DESTROY_RULE, "key.destroy-rule", KEY, "Rule for the destruction of keys changed") \
 	X(KEY_EXPORT, "key.export", KEY, "Keys exported") \
 	X(KEY_EXPORTED, "key.exported", KEY, "Device key exported") \
+	X(KEY_EXPORT_FAILED, "key.export-failed", KEY, "Export of keys came to nothing") \
 	X(ROOT_ROTATE, "root-key.rotate", KEY, "Replacing the root key started") \
 	X(ROOT_ROTATED, "root-key.rotated", KEY, "Root key replaced") \
 	X(ROOT_RETIRED, "root-key.retired", KEY, "Former root key retired") \

@@ -100,7 +100,7 @@ int device_clone_sources(struct db *db, const struct uuid *id, json_t **out)
 		" and m.id = s.image where d.id = $1 and s.id <> d.id and s.raid is null and s.kind <> '" DEVICE_KIND_RAID "' order by s.id <> d.token_device, 2, 1 limit 200", DB_ARGS(db_uuid_arg(id)));
 }
 
-enum { CLONE_STATUS, CLONE_SYSTEM, CLONE_ARRAY, CLONE_TOKEN, CLONE_TOKEN_VERSION, CLONE_VERSION, CLONE_KEY };
+enum { CLONE_STATUS, CLONE_SYSTEM, CLONE_ARRAY, CLONE_TOKEN, CLONE_TOKEN_VERSION, CLONE_VERSION, CLONE_KEY, CLONE_TICKET = CLONE_KEY + KEY_PAIR_COUNT };
 
 static int may_clone(const struct db_result *r)
 {
@@ -120,16 +120,16 @@ static int may_clone(const struct db_result *r)
 	return rc < 0 ? rc : 0;
 }
 
-int device_clone_begin(struct db *db, const struct uuid *id, const struct uuid *source, struct device_clone *out)
+int device_clone_begin(struct db *db, const struct uuid *id, const struct uuid *source, const struct uuid *request, struct device_clone *out)
 {
 	struct db_result *r;
 	/* The source's configuration and keys are read after the clone is locked; they are not held, as a key that is destroyed while it
 	 * is copied is as good as one destroyed afterwards. */
 	int rc = db_query_row(db, &r, "select d.status, d.is_system, " ARRAY ", case when d.token_account = d.tenant then d.token_device end, d.token_version, d.key_version + 1, " KEY_PAIR_COLUMNS
-		" from device d join device s on s.tenant = d.tenant and s.id = $2 and s.id <> d.id and s.raid is null and s.kind <> '" DEVICE_KIND_RAID "' left join device_key k on k.tenant = s.tenant"
+		", copy_ticket($3, d.id, s.id, k.version, $4) from device d join device s on s.tenant = d.tenant and s.id = $2 and s.id <> d.id and s.raid is null and s.kind <> '" DEVICE_KIND_RAID "' left join device_key k on k.tenant = s.tenant"
 		" and k.device = s.id and " MADE " = (d.token_device, d.token_version)"
 		" and d.token_account = d.tenant join tenant t on t.id = d.tenant where d.id = $1"
-		" for no key update of d", DB_ARGS(db_uuid_arg(id), db_uuid_arg(source)));
+		" for no key update of d", DB_ARGS(db_uuid_arg(id), db_uuid_arg(source), db_uuid_arg(request), db_uuid_arg(&db_actor(db)->id)));
 
 	if (rc < 0)
 		return rc;
@@ -138,6 +138,7 @@ int device_clone_begin(struct db *db, const struct uuid *id, const struct uuid *
 		*out = (struct device_clone){ .device = *id, .source = *source, .version = db_int(r, 0, CLONE_VERSION),
 			.made_for = db_uuid(r, 0, CLONE_TOKEN), .made_version = db_int(r, 0, CLONE_TOKEN_VERSION) };
 		device_key_take(r, CLONE_KEY, &out->key);
+		device_key_take_ticket(r, CLONE_TICKET, &out->key);
 		rc = device_key_check(&out->key);
 		if (rc < 0)
 			device_key_pair_free(&out->key);

@@ -21,9 +21,9 @@ struct device_clone {
 /* [{id, name, provider_device, status, image_name, mount_point, filesystem, access}]: devices that have the key which the token on
  * device ID names. */
 int device_clone_sources(struct db *db, const struct uuid *id, json_t **out);
-/* Locks the device. ERR_CONFLICT: its status does not allow it, it bears no token, or SOURCE has not the key that the token names;
+/* Locks the device. The key comes with a ticket for REQUEST, the web request's id. ERR_CONFLICT: its status does not allow it, it bears no token, or SOURCE has not the key that the token names;
  * ERR_SUSPENDED as tenant_key. *OUT is the caller's: device_key_pair_free(&out->key). */
-int device_clone_begin(struct db *db, const struct uuid *id, const struct uuid *source, struct device_clone *out);
+int device_clone_begin(struct db *db, const struct uuid *id, const struct uuid *source, const struct uuid *request, struct device_clone *out);
 /* WRAPPED: the key once more, for the clone's id and version (keys_device_rewrap). The device is Encrypted then, in the source's policy
  * if that is not the default one, and its agent asks for the key. */
 int device_clone_finish(struct db *db, const struct device_clone *c, struct wire_view wrapped, const char *mount_point,

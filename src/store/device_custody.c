@@ -84,9 +84,20 @@ static int may_release(const struct device *d, const char *release)
 		return err_set(ERR_CONFLICT, "the volumes of a RAID 0 belong together: they cannot be released one by one");
 	if (d->status == DEVICE_DECRYPTING)
 		return err_set(ERR_CONFLICT, "its agent has begun to decrypt it");
+	if (*release && uuid_is_nil(&d->instance))
+		return err_set(ERR_CONFLICT, "no machine has it now that could do it");
 	if (*release && d->status != DEVICE_ENCRYPTED && d->status != DEVICE_IN_USE)
 		return err_set(ERR_CONFLICT, "only a device that is Encrypted or In-use can be released");
 	return 0;
+}
+
+/* This entry is what the database gives the key for (sql/0033): for what, and to which machine. */
+static json_t *leave(const struct device *d, const char *release, int destroys)
+{
+	json_t *detail = json_pack("{s:s,s:b}", "as", release, "destroys_keys", destroys);
+
+	json_set_uuid(detail, "instance", &d->instance);
+	return detail;
 }
 
 int device_allow_release(struct db *db, const struct uuid *id, const char *release, int destroys)
@@ -106,8 +117,7 @@ int device_allow_release(struct db *db, const struct uuid *id, const char *relea
 			DB_ARGS(db_uuid_arg(id), db_text_arg(release), db_bool_arg(destroys), db_text_arg(*release ? db_actor(db)->name : "")));
 	if (rc == 0)
 		rc = audit_log(db, *release ? AUDIT_DEVICE_RELEASE : AUDIT_DEVICE_RELEASE_CANCELLED,
-			&(struct audit_object) { "device", id, d.name }, *release ? json_pack("{s:s,s:b}", "as", release, "destroys_keys", destroys)
-				: NULL);
+			&(struct audit_object) { "device", id, d.name }, *release ? leave(&d, release, destroys) : NULL);
 	device_release(&d);
 	return rc;
 }

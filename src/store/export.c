@@ -59,7 +59,13 @@ int export_choose(struct db *db, const struct list_query *query, json_t **out)
 #define CHOSEN "with chosen as (select d.id, d.kind from device d where d.id in (select x::uuid from json_array_elements_text($1) x)" \
 	" and d.status in ('encrypted', 'in-use') and d.raid is null)"
 
-static int find(struct db *db, const json_t *ids, struct db_result **out)
+#define PARTS CHOSEN ", parts as (select id from chosen where kind <> '" DEVICE_KIND_RAID "' union all select m.id from chosen c" \
+	" join device m on m.raid = c.id where c.kind = '" DEVICE_KIND_RAID "') select " FIELDS ", t.wrapped_key, k.wrapped"
+#define FROM_PARTS " from parts join device d on d.id = parts.id join tenant t on t.id = d.tenant left join device_key k on k.tenant = d.tenant" \
+	" and k.device = d.id and k.state = 'active' left join device a on a.tenant = d.tenant and a.id = d.raid" \
+	" order by a.provider_device, d.raid_index, d.id limit $2"
+
+static int check_complete(struct db *db, const json_t *ids)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, CHOSEN " select (select count(*) from chosen), (select count(distinct x) from json_array_elements_text($1) x)",
@@ -70,13 +76,40 @@ static int find(struct db *db, const json_t *ids, struct db_result **out)
 		return rc;
 	complete = db_int(r, 0, 0) == db_int(r, 0, 1);
 	db_result_free(r);
-	if (!complete)
-		return err_set(ERR_CONFLICT, "a device is not Encrypted or In-use");
-	return db_query(db, out, CHOSEN ", parts as (select id from chosen where kind <> '" DEVICE_KIND_RAID "' union all select m.id from chosen c"
-		" join device m on m.raid = c.id where c.kind = '" DEVICE_KIND_RAID "') select " FIELDS ", t.wrapped_key, k.wrapped from parts"
-		" join device d on d.id = parts.id join tenant t on t.id = d.tenant left join device_key k on k.tenant = d.tenant"
-		" and k.device = d.id and k.state = 'active' left join device a on a.tenant = d.tenant and a.id = d.raid"
-		" order by a.provider_device, d.raid_index, d.id limit $2", DB_ARGS(db_json_arg(ids), db_int_arg(EXPORTED_FILES_MAX + 1)));
+	return complete ? 0 : err_set(ERR_CONFLICT, "a device is not Encrypted or In-use");
+}
+
+/* REQUEST NULL: without tickets. */
+static int find(struct db *db, const json_t *ids, const struct uuid *request, const uint8_t *digest, struct db_result **out)
+{
+	int rc = check_complete(db, ids);
+
+	if (rc == 0 && request == NULL)
+		rc = db_query(db, out, PARTS FROM_PARTS, DB_ARGS(db_json_arg(ids), db_int_arg(EXPORTED_FILES_MAX + 1)));
+	else if (rc == 0)
+		rc = db_query(db, out, PARTS ", export_ticket($3, d.id, k.version, $4)" FROM_PARTS, DB_ARGS(db_json_arg(ids),
+			db_int_arg(EXPORTED_FILES_MAX + 1), db_uuid_arg(request), db_bytes_arg(digest, EXPORTED_DIGEST_SIZE)));
+	if (rc == 0 && db_rows(*out) > EXPORTED_FILES_MAX) {
+		db_result_free(*out);
+		rc = too_many();
+	}
+	return rc;
+}
+
+static int read_key(struct db_result *r, size_t i, struct export_key *k)
+{
+	int rc;
+
+	*k = (struct export_key) { .wrapped_tenant = db_bytes(r, i, KNOWN), .wrapped = db_bytes(r, i, KNOWN + 1) };
+	if (db_columns(r) > KNOWN + 2)
+		k->ticket = db_bytes(r, i, KNOWN + 2);
+	for (int f = 0; f < KNOWN; f++)
+		k->fields[f] = db_text(r, i, f);
+	if (k->fields[EXPORTED_VERSION] == NULL || k->wrapped_tenant.len == 0)
+		return err_set(ERR_CONFLICT, "%s has no key here", k->fields[EXPORTED_DEVICE_NAME]);
+	k->label.version = (uint32_t)strtoul(k->fields[EXPORTED_VERSION], NULL, 10);
+	rc = uuid_parse(k->fields[EXPORTED_ACCOUNT], &k->label.tenant);
+	return rc < 0 ? rc : uuid_parse(k->fields[EXPORTED_DEVICE], &k->label.device);
 }
 
 static int log_key(struct db *db, const struct uuid *export, const struct export_key *k)
@@ -88,40 +121,44 @@ static int log_key(struct db *db, const struct uuid *export, const struct export
 	return audit_log(db, AUDIT_KEY_EXPORTED, &(struct audit_object) { "device", &k->label.device, k->fields[EXPORTED_DEVICE_NAME] }, detail);
 }
 
-static int hand_out(struct db *db, const struct uuid *export, struct db_result *r, size_t i, export_each *each, void *ctx)
-{
-	struct export_key k = { .wrapped_tenant = db_bytes(r, i, KNOWN), .wrapped = db_bytes(r, i, KNOWN + 1) };
-	int rc;
-
-	for (int f = 0; f < KNOWN; f++)
-		k.fields[f] = db_text(r, i, f);
-	if (k.fields[EXPORTED_VERSION] == NULL || k.wrapped_tenant.len == 0)
-		return err_set(ERR_CONFLICT, "%s has no key here", k.fields[EXPORTED_DEVICE_NAME]);
-	k.label.version = (uint32_t)strtoul(k.fields[EXPORTED_VERSION], NULL, 10);
-	rc = uuid_parse(k.fields[EXPORTED_ACCOUNT], &k.label.tenant);
-	if (rc == 0)
-		rc = uuid_parse(k.fields[EXPORTED_DEVICE], &k.label.device);
-	if (rc == 0)
-		rc = each(ctx, &k);
-	return rc < 0 ? rc : log_key(db, export, &k);
-}
-
-int export_keys(struct db *db, const struct uuid *export, const json_t *ids, export_each *each, void *ctx, int *count)
+int export_ask(struct db *db, const struct uuid *export, const json_t *ids)
 {
 	struct db_result *r = NULL;
-	size_t rows;
-	int rc = find(db, ids, &r);
+	struct export_key k;
+	size_t rows = 0;
+	int rc = find(db, ids, NULL, NULL, &r);
 
-	rows = rc == 0 ? db_rows(r) : 0;
-	if (rc == 0 && rows > EXPORTED_FILES_MAX)
-		rc = too_many();
-	for (size_t i = 0; rc == 0 && i < rows; i++)
-		rc = hand_out(db, export, r, i, each, ctx);
+	if (rc < 0)
+		return rc;
+	rows = db_rows(r);
+	for (size_t i = 0; rc == 0 && i < rows; i++) {
+		rc = read_key(r, i, &k);
+		if (rc == 0)
+			rc = log_key(db, export, &k);
+	}
 	db_result_free(r);
-	if (rc == 0)
-		rc = audit_log(db, AUDIT_KEY_EXPORT, &(struct audit_object) { "export", export, NULL }, json_pack("{s:I, s:I}", "keys",
-			(json_int_t)rows, "devices", (json_int_t)json_array_size(ids)));
-	if (rc == 0)
-		*count = (int)rows;
+	return rc < 0 ? rc : audit_log(db, AUDIT_KEY_EXPORT, &(struct audit_object) { "export", export, NULL }, json_pack("{s:I, s:I}", "keys",
+		(json_int_t)rows, "devices", (json_int_t)json_array_size(ids)));
+}
+
+int export_keys(struct db *db, const struct uuid *request, const json_t *ids, const uint8_t digest[static EXPORTED_DIGEST_SIZE], export_each *each, void *ctx)
+{
+	struct db_result *r = NULL;
+	struct export_key k;
+	int rc = find(db, ids, request, digest, &r);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
+		rc = read_key(r, i, &k);
+		if (rc == 0)
+			rc = each(ctx, &k);
+	}
+	db_result_free(r);
 	return rc;
+}
+
+int export_failed(struct db *db, const struct uuid *export, const char *why)
+{
+	return audit_log(db, AUDIT_KEY_EXPORT_FAILED, &(struct audit_object) { "export", export, NULL }, json_pack("{s:s}", "reason", why));
 }

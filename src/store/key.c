@@ -28,6 +28,19 @@ int device_key_get(struct db *db, const struct uuid *device, int64_t *version, s
 	return 0;
 }
 
+int device_key_is_for(struct db *db, const struct uuid *device, const struct uuid *instance, int *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select exists (select 1 from device_key where device = $1 and state = 'active' and instance = $2)",
+		DB_ARGS(db_uuid_arg(device), db_uuid_arg(instance)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_bool(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
 int device_key_version(struct db *db, const struct uuid *device, int64_t version, struct buf *wrapped)
 {
 	struct db_result *r;
@@ -49,6 +62,11 @@ void device_key_take(struct db_result *r, int at, struct key_pair *out)
 	replace(&out->tenant, db_bytes(r, 0, at + 3));
 	out->made_for = db_uuid(r, 0, at + 4);
 	out->other = db_int(r, 0, at + 5);
+}
+
+void device_key_take_ticket(struct db_result *r, int at, struct key_pair *out)
+{
+	replace(&out->ticket, db_bytes(r, 0, at));
 }
 
 int device_key_check(const struct key_pair *p)

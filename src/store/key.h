@@ -20,8 +20,11 @@ struct key_pair {
 	struct buf ticket;           /* the proof of approval that the key service asks for (docs/keys.md); empty: it may not go out now */
 };
 #define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key, k.made_for, k.other"      /* of device_key k and tenant t */
+#define KEY_PAIR_COUNT 6
 /* From the first row, whose column AT is the first of those; without a ticket. */
 void device_key_take(struct db_result *r, int at, struct key_pair *out);
+/* Its column AT. */
+void device_key_take_ticket(struct db_result *r, int at, struct key_pair *out);
 /* 0, or why no key may go out: ERR_SUSPENDED as tenant_key, ERR_NOT_FOUND. */
 int device_key_check(const struct key_pair *p);
 /* What an agent's task takes that no request is for: the account's key, and the ticket (sql/0025, key_ticket_task), empty where the database
@@ -34,6 +37,8 @@ int device_key_for_task(struct db *db, const struct uuid *device, int64_t versio
 int device_key_ticket(struct db *db, const struct uuid *request, const struct uuid *device, int64_t version, struct buf *out);
 void device_key_pair_free(struct key_pair *p);               /* zeroed is fine */
 
+/* Whether the active key was made while the device was at INSTANCE: only there it is given to make the volume with. */
+int device_key_is_for(struct db *db, const struct uuid *device, const struct uuid *instance, int *out);
 /* The key of VERSION, whatever its state; WRAPPED's former content is replaced. */
 int device_key_version(struct db *db, const struct uuid *device, int64_t version, struct buf *wrapped);
 /* A new active key; the one before becomes a former one. NAME of the device for the log. ERR_CONFLICT: VERSION exists. */

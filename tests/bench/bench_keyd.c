@@ -56,7 +56,7 @@ static int export_one(struct keys_client *c, unsigned turn)
 	int rc;
 
 	buf_add(&context, fields, sizeof fields);
-	rc = keys_device_export(c, &s->request, &s->named, view(&s->wrapped_device), key, &context, &sealed);
+	rc = sample_export(c, s, &s->named, view(&s->wrapped_device), key, &context, &sealed);
 	buf_free(&context);
 	buf_free(&sealed);
 	secret_free(key);

@@ -6,7 +6,7 @@ import uuid
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-STATUS, TENANT_CREATE, DEVICE_SEAL, REVEAL, CREDENTIALS_SEAL, DEVICE_REWRAP, TICKET_KEY = 1, 2, 4, 6, 13, 14, 35     # src/keys/message.h
+STATUS, TENANT_CREATE, DEVICE_SEAL, REVEAL, CREDENTIALS_SEAL, DEVICE_REWRAP, DEVICE_EXPORT, TICKET_KEY = 1, 2, 4, 6, 13, 14, 15, 35     # src/keys/message.h
 NIL = bytes(16)
 
 

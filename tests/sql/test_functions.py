@@ -47,6 +47,8 @@ DEFINERS = {
     "key_ticket": {"keyward_agent"},
     "key_ticket_task": {"keyward_agent"},
     "credential_ticket": {"keyward_agent"},
+    "export_ticket": {"keyward_console"},
+    "copy_ticket": {"keyward_console"},
     "root_rotation_left": {"keyward_jobs"},
     "root_rotation_count": {"keyward_jobs", "keyward_central"},
     "root_rotation_under": {"keyward_jobs"},
@@ -54,7 +56,7 @@ DEFINERS = {
     "under_tenant_key": set(),
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
-TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket"}
+TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
 

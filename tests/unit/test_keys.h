@@ -209,6 +209,29 @@ static inline int sample_seal(struct keys_client *c, const struct sample *s, con
 	return keys_device_seal(c, &s->request, &s->named, view(&s->wrapped_device), &s->agent, recipient, &proof, jwe);
 }
 
+/* The same for a person who has asked for it, played by the sample's agent. */
+static inline int sample_copy(struct keys_client *c, const struct sample *s, const struct keys_device *named, const struct uuid *clone,
+	uint32_t version, struct buf *out)
+{
+	struct sample_proof store;
+	uint8_t point[TICKET_POINT_SIZE];
+
+	ticket_copy(clone, version, point);
+	return keys_device_rewrap(c, &s->request, named, view(&s->wrapped_device), clone, version, &(struct keys_asked){ s->agent,
+		sample_prove(s, TICKET_COPY, &named->tenant, &named->device, named->version, point, &store).ticket }, out);
+}
+
+static inline int sample_export(struct keys_client *c, const struct sample *s, const struct keys_device *named, struct wire_view wrapped,
+	const struct secret *key, const struct buf *fields, struct buf *out)
+{
+	struct sample_proof store;
+	uint8_t point[TICKET_POINT_SIZE];
+
+	ticket_export(key->data, point);
+	return keys_device_export(c, &s->request, named, wrapped, key, fields, &(struct keys_asked){ s->agent,
+		sample_prove(s, TICKET_EXPORT, &named->tenant, &named->device, named->version, point, &store).ticket }, out);
+}
+
 #ifdef AGENT_SEALED_H
 /* The sample's device key, sealed by keyd and opened as a guest would. The caller frees. */
 static inline struct secret *sample_key(struct sample *s, struct keys_client *c)

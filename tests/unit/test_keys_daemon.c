@@ -119,7 +119,7 @@ TEST_KEYD(a_clone_gets_a_copy_of_the_key_under_its_own_name, "DEV-5,KEY-1")
 	clone.device = clone.named.device = uuid_new();
 	clone.named.version = 4;
 	clone.wrapped_device = (struct buf)BUF_INIT;
-	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &clone.device, 4, &clone.wrapped_device), 0);
+	CHECK_INT(sample_copy(&c, &s, &s.named, &clone.device, 4, &clone.wrapped_device), 0);
 	first = sample_key(&s, &c);
 	second = sample_key(&clone, &c);
 	CHECK(first && second && secret_equal(first, second));
@@ -131,9 +131,9 @@ TEST_KEYD(a_clone_gets_a_copy_of_the_key_under_its_own_name, "DEV-5,KEY-1")
 	CHECK_INT(seal_as(&c, &s, &n, view(&clone.wrapped_device)), ERR_TAMPERED);
 	/* Never across tenants, never onto itself, never as version 0. */
 	n = s.named, n.tenant = t.tenant, n.wrapped_tenant = t.named.wrapped_tenant;
-	CHECK_INT(keys_device_rewrap(&c, &s.request, &n, view(&s.wrapped_device), &clone.device, 4, &clone.wrapped_device), ERR_TAMPERED);
-	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &s.device, 2, &clone.wrapped_device), ERR_INVALID);
-	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &clone.device, 0, &clone.wrapped_device), ERR_INVALID);
+	CHECK_INT(sample_copy(&c, &s, &n, &clone.device, 4, &clone.wrapped_device), ERR_TAMPERED);
+	CHECK_INT(sample_copy(&c, &s, &s.named, &s.device, 2, &clone.wrapped_device), ERR_INVALID);
+	CHECK_INT(sample_copy(&c, &s, &s.named, &clone.device, 0, &clone.wrapped_device), ERR_INVALID);
 	secret_free(first);
 	secret_free(second);
 	buf_free(&clone.wrapped_device);
@@ -723,17 +723,17 @@ TEST_KEYD(exported_keys_are_bound_to_their_device_and_fields, "KEY-5,KEY-1")
 	sample_make(&s, &c);
 	sample_make(&t, &c);
 	buf_puts(&fields, "fields");
-	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&s.wrapped_device), key, &fields, &sealed), 0);
+	CHECK_INT(sample_export(&c, &s, &s.named, view(&s.wrapped_device), key, &fields, &sealed), 0);
 	CHECK_INT(sealed.len, EXPORTED_OVERHEAD + KEYS_DEVICE_KEY_SIZE);
-	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&s.wrapped_device), key, &fields, &again), 0);
+	CHECK_INT(sample_export(&c, &s, &s.named, view(&s.wrapped_device), key, &fields, &again), 0);
 	CHECK(again.len == sealed.len && memcmp(again.data, sealed.data, sealed.len) != 0);
 	n = s.named, n.version = 2;
-	CHECK_INT(keys_device_export(&c, &s.request, &n, view(&s.wrapped_device), key, &fields, &again), ERR_TAMPERED);
+	CHECK_INT(sample_export(&c, &s, &n, view(&s.wrapped_device), key, &fields, &again), ERR_TAMPERED);
 	n = s.named, n.device = t.device;
-	CHECK_INT(keys_device_export(&c, &s.request, &n, view(&s.wrapped_device), key, &fields, &again), ERR_TAMPERED);
-	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&t.wrapped_device), key, &fields, &again), ERR_TAMPERED);
+	CHECK_INT(sample_export(&c, &s, &n, view(&s.wrapped_device), key, &fields, &again), ERR_TAMPERED);
+	CHECK_INT(sample_export(&c, &s, &s.named, view(&t.wrapped_device), key, &fields, &again), ERR_TAMPERED);
 	buf_extend(&fields, EXPORTED_FIELDS_MAX);
-	CHECK_INT(keys_device_export(&c, &s.request, &s.named, view(&s.wrapped_device), key, &fields, &again), ERR_TOO_LARGE);
+	CHECK_INT(sample_export(&c, &s, &s.named, view(&s.wrapped_device), key, &fields, &again), ERR_TOO_LARGE);
 	buf_free(&fields);
 	buf_free(&sealed);
 	buf_free(&again);

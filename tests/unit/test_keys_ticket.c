@@ -1,5 +1,6 @@
 /* test_keys_ticket.c - keyd seals no key to an agent without a proof of approval, for anybody who may ask it for keys. */
 #include "agent/sealed.h"
+#include "base/exported.h"
 #include "keys/message.h"
 #include "test_keys.h"
 
@@ -231,6 +232,90 @@ TEST_KEYD(one_user_asks_for_so_many_of_a_kind, "KEY-4,SEC-5")
 	buf_free(&wrapped);
 	close(ends[0]);
 	close(ends[1]);
+	end_keyd(&c);
+}
+
+/* An export, with a ticket that differs in one thing. */
+static int export_with(struct keys_client *c, const struct sample *s, const struct ticket_claims *claims, clock_us expires, const struct secret *key,
+	const struct uuid *by, size_t len)
+{
+	static const uint8_t nobody[TICKET_POINT_SIZE];
+	uint8_t ticket[TICKET_SIZE];
+	struct buf fields = BUF_INIT, sealed = BUF_INIT;
+	int rc;
+
+	CHECK_INT(ticket_make(s->ticket_key, 1, claims, expires, nobody, ticket), 0);
+	buf_puts(&fields, "fields");
+	rc = keys_device_export(c, &s->request, &s->named, view(&s->wrapped_device), key, &fields, &(struct keys_asked){ *by, { ticket, len } },
+		&sealed);
+	CHECK((rc == 0) == (sealed.len > 0));
+	buf_free(&fields);
+	buf_free(&sealed);
+	return rc;
+}
+
+TEST_KEYD(no_key_is_exported_that_nobody_asked_for, "KEY-4,KEY-5,SEC-7")
+{
+	struct keys_client c;
+	struct sample s, t;
+	struct secret *key = secret_random(EXPORTED_KEY_SIZE), *other = secret_random(EXPORTED_KEY_SIZE);
+	uint8_t point[TICKET_POINT_SIZE];
+	clock_us soon = clock_now() + TICKET_LIFE_S * CLOCK_SECOND;
+	struct ticket_claims good, a;
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	sample_make(&t, &c);
+	ticket_export(key->data, point);
+	a = good = (struct ticket_claims){ .kind = TICKET_EXPORT, .tenant = s.tenant, .object = s.device, .version = 1, .request = s.request,
+		.agent = s.agent, .recipient = point };
+	CHECK_INT(export_with(&c, &s, &good, soon, key, &s.agent, TICKET_SIZE), 0);
+	CHECK_INT(export_with(&c, &s, &good, soon, key, &s.agent, 0), ERR_FORBIDDEN);
+	CHECK_INT(export_with(&c, &s, &good, soon, key, &s.agent, TICKET_SIZE - 1), ERR_FORBIDDEN);
+	CHECK_INT(export_with(&c, &s, &good, soon, other, &s.agent, TICKET_SIZE), ERR_FORBIDDEN);
+	CHECK_INT(export_with(&c, &s, &good, soon, key, &t.agent, TICKET_SIZE), ERR_FORBIDDEN);
+	CHECK_INT(export_with(&c, &s, &good, clock_now() - 2 * CLOCK_SECOND, key, &s.agent, TICKET_SIZE), ERR_EXPIRED);
+	a = good, a.object = t.device;
+	CHECK_INT(export_with(&c, &s, &a, soon, key, &s.agent, TICKET_SIZE), ERR_FORBIDDEN);
+	a = good, a.version = 2;
+	CHECK_INT(export_with(&c, &s, &a, soon, key, &s.agent, TICKET_SIZE), ERR_FORBIDDEN);
+	a = good, a.request = t.request;
+	CHECK_INT(export_with(&c, &s, &a, soon, key, &s.agent, TICKET_SIZE), ERR_FORBIDDEN);
+	/* What was given for an agent, or a copy, is for that alone. */
+	a = good, a.kind = TICKET_DEVICE;
+	CHECK_INT(export_with(&c, &s, &a, soon, key, &s.agent, TICKET_SIZE), ERR_FORBIDDEN);
+	a = good, a.kind = TICKET_COPY;
+	CHECK_INT(export_with(&c, &s, &a, soon, key, &s.agent, TICKET_SIZE), ERR_FORBIDDEN);
+	secret_free(key);
+	secret_free(other);
+	sample_free(&s);
+	sample_free(&t);
+	end_keyd(&c);
+}
+
+TEST_KEYD(no_key_is_copied_that_nobody_asked_for, "KEY-4,DEV-5,SEC-7")
+{
+	struct keys_client c;
+	struct sample s;
+	struct sample_proof store;
+	struct uuid clone = uuid_new(), other = uuid_new();
+	uint8_t point[TICKET_POINT_SIZE];
+	struct buf out = BUF_INIT;
+	struct keys_asked asked;
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	CHECK_INT(sample_copy(&c, &s, &s.named, &clone, 4, &out), 0);
+	ticket_copy(&clone, 4, point);
+	asked = (struct keys_asked){ s.agent, sample_prove(&s, TICKET_COPY, &s.tenant, &s.device, 1, point, &store).ticket };
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &other, 4, &asked, &out), ERR_FORBIDDEN);
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &clone, 5, &asked, &out), ERR_FORBIDDEN);
+	asked.by = other;
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &clone, 4, &asked, &out), ERR_FORBIDDEN);
+	asked = (struct keys_asked){ s.agent, { NULL, 0 } };
+	CHECK_INT(keys_device_rewrap(&c, &s.request, &s.named, view(&s.wrapped_device), &clone, 4, &asked, &out), ERR_FORBIDDEN);
+	buf_free(&out);
+	sample_free(&s);
 	end_keyd(&c);
 }
 

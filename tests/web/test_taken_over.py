@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from fixtures import fixture
 from test_agent_service import CURVE, check, public
 from test_key_gates import Asker, approved
-from world import World, run
+from world import World, count, run
 
 FORBIDDEN, TAMPERED = 3, 13          # src/base/err.h
 REFUSED = (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.UniqueViolation, psycopg2.errors.CheckViolation)
@@ -57,13 +57,20 @@ class Worker:
         self.key = ec.generate_private_key(CURVE)
 
     def sql(self, role, statement, *args):
-        """Rows, or the error's class; undone when it gives rows and UNDO is asked for by a caller's own transaction."""
+        """Rows, or how many were changed."""
+        return self.transaction(role, [(statement, args)])
+
+    def transaction(self, role, statements, undo=False):
+        """What the last one gives; all in one transaction, which is undone when UNDO."""
         c = psycopg2.connect(self.conninfo[role])
         try:
-            with c, c.cursor() as q:
+            with c.cursor() as q:
                 q.execute("select set_config('keyward.tenant', %s, true)", (self.tenant,))
-                q.execute(statement, args)
-                return q.fetchall() if q.description else q.rowcount
+                for statement, args in statements:
+                    q.execute(statement, args)
+                found = q.fetchall() if q.description else q.rowcount
+            (c.rollback if undo else c.commit)()
+            return found
         finally:
             c.close()
 
@@ -205,3 +212,201 @@ def test_what_was_denied_revoked_or_is_over_has_no_ticket(server, asker):
     server.keyward("tickets", "renew")
     assert server.keyward("status") != before
     assert asker.poll(request)["sealed"]
+
+
+def entry(event, user, device, detail, request=None):
+    """A log entry, written by the console in the name of whom it likes."""
+    return ("select audit_append('key', %s, 'user', %s, 'x', 'device', %s, 'x', %s, null, %s)", (event, user, device, json.dumps(detail), request))
+
+
+def ticket_of(rows):
+    return bytes(rows[0][0] or b"")
+
+
+def take_export(it, asker, users):
+    """An export under a key of our own."""
+    w, found, key = Worker(it, asker), {}, os.urandom(32)
+    digest, tenant = check.sha256(key), uuid.UUID(w.tenant).bytes
+    wrapped_tenant, version, wrapped = w.sql("console", "select t.wrapped_key, k.version, k.wrapped from tenant t join device_key k"
+                                             " on k.tenant = t.id where k.device = %s and k.state = 'active'", w.device)[0]
+
+    def export(request, user, ticket, key=key):
+        fields = (tenant + keyd.prefixed(bytes(wrapped_tenant)) + uuid.UUID(w.device).bytes + version.to_bytes(4, "big")
+                  + keyd.prefixed(bytes(wrapped)) + key + keyd.prefixed(b"fields") + uuid.UUID(user).bytes + keyd.prefixed(ticket))
+        return keyd.ask(w.socket, keyd.DEVICE_EXPORT, fields, uuid.UUID(request).bytes)[0]
+
+    def ask(request, at=digest, device=w.device, version=version):
+        return ("select export_ticket(%s, %s, %s, %s)", (request, device, version, at))
+
+    def logged(request, user, detail=None, event="key.exported"):
+        return entry(event, user, w.device, detail or {"version": version}, request)
+
+    who, request = users["security-administrator"], str(uuid.uuid4())
+    found["no ticket"] = export(request, who, b"")
+    found["nothing logged"] = len(ticket_of(w.sql("console", *flat(ask(request)))))
+    for role, user in users.items():
+        if role != "security-administrator":
+            other = str(uuid.uuid4())
+            w.sql("console", *flat(logged(other, user)))
+            found[f"logged for {role}"] = len(ticket_of(w.sql("console", *flat(ask(other)))))
+    # A transaction that is undone afterwards, and with it all that could be seen.
+    undone = [logged(request, who), ask(request)]
+    found["logged in the same"] = len(ticket_of(w.transaction("console", undone, undo=True)))
+    undone.insert(0, ("savepoint s", ()))
+    found["logged in a savepoint"] = len(ticket_of(w.transaction("console", undone, undo=True)))
+    found["logged as the agent service"] = w.refused("agent", *flat(logged(request, who)))
+    found["as another event"] = len(ticket_of(w.transaction("console", [logged(request, who, event="key.rotated")]) and
+                                              w.sql("console", *flat(ask(request)))))
+    before = w.sql("console", "select count(*) from audit_entry where event = 'key.exported'")[0][0]
+    w.sql("console", *flat(logged(request, who)))
+    found["another version"] = len(ticket_of(w.sql("console", *flat(ask(request, version=version + 1)))))
+    found["another request"] = len(ticket_of(w.sql("console", *flat(ask(str(uuid.uuid4()))))))
+    ticket = ticket_of(w.sql("console", *flat(ask(request))))
+    found["control"] = export(request, who, ticket)
+    found["its entry is there"] = w.sql("console", "select count(*) from audit_entry where event = 'key.exported'")[0][0] - before
+    found["another key"] = export(request, who, ticket, os.urandom(32))
+    found["another user"] = export(request, str(uuid.uuid4()), ticket)
+    found["another web request"] = export(str(uuid.uuid4()), who, ticket)
+    found["as a ticket for an agent"] = w.seal(request, public(w.key), w.sign(public(w.key)), ticket)[0]
+    return found
+
+
+def flat(pair):
+    return (pair[0], *pair[1])
+
+
+def people(server, asker):
+    users = {role: str(uuid.uuid4()) for role in ("security-administrator", "account-administrator", "auditor", "key-approver", "disabled")}
+    for role, id in users.items():
+        run(server, "insert into app_user (tenant, id, email, name, role, state, password) values (%s, %s, %s, 'x', %s, %s, 'x')",
+            str(asker.world.tenant), id, f"{role}-{id}@example.com", "security-administrator" if role == "disabled" else role,
+            "disabled" if role == "disabled" else "active")
+    return users
+
+
+def test_no_key_is_exported_without_a_log_entry_that_stays(server, asker):
+    # covers: KEY-4, KEY-5, LOG-3, SEC-7
+    found = as_web(take_export, server, asker, people(server, asker))
+    assert found.pop("control") == 0 and found.pop("its entry is there") == 1, found
+    assert found.pop("logged as the agent service") is True
+    for what in ("no ticket", "another key", "another user", "another web request", "as a ticket for an agent"):
+        assert found.pop(what) == FORBIDDEN, (what, found)
+    assert found and not any(found.values()), found
+
+
+def take_copy(it, asker, users, target):
+    """The key of a device copied to another one, which some day may be under a weaker policy."""
+    w, found, request = Worker(it, asker), {}, str(uuid.uuid4())
+    wrapped_tenant, version, wrapped = w.sql("console", "select t.wrapped_key, k.version, k.wrapped from tenant t join device_key k"
+                                             " on k.tenant = t.id where k.device = %s and k.state = 'active'", w.device)[0]
+
+    def copy(user, ticket, target=target, as_version=1):
+        fields = (uuid.UUID(w.tenant).bytes + keyd.prefixed(bytes(wrapped_tenant)) + uuid.UUID(w.device).bytes + version.to_bytes(4, "big")
+                  + keyd.prefixed(bytes(wrapped)) + uuid.UUID(target).bytes + as_version.to_bytes(4, "big") + uuid.UUID(user).bytes
+                  + keyd.prefixed(ticket))
+        return keyd.ask(w.socket, keyd.DEVICE_REWRAP, fields, uuid.UUID(request).bytes)[0]
+
+    def ask(user):
+        return ("select copy_ticket(%s, %s, %s, %s, %s)", (request, target, w.device, version, user))
+
+    token = ("update device set token_account = %s, token_device = %s, token_version = %s where id = %s", (w.tenant, w.device, version, target))
+    who = users["account-administrator"]
+    found["no ticket"] = copy(who, b"")
+    found["no token"] = len(ticket_of(w.sql("console", *flat(ask(who)))))
+    found["token in the same"] = len(ticket_of(w.transaction("console", [token, ask(who)], undo=True)))
+    w.sql("agent", *flat(token))
+    for role, user in users.items():
+        if role != "account-administrator":
+            found[f"by {role}"] = len(ticket_of(w.sql("console", *flat(ask(user)))))
+    ticket = ticket_of(w.sql("console", *flat(ask(who))))
+    found["control"] = copy(who, ticket)
+    found["another version"] = copy(who, ticket, as_version=2)
+    found["another device"] = copy(who, ticket, target=str(uuid.uuid4()))
+    return found
+
+
+def test_no_key_is_copied_but_to_a_device_that_was_reported_as_its_copy(server, asker):
+    # covers: KEY-4, DEV-5, SEC-7
+    target = str(uuid.uuid4())
+    run(server, "insert into device (tenant, id, provider, provider_device, policy) select tenant, %s, 'native', %s, policy from device where id = %s",
+        target, f"copy-{target}", asker.row)
+    found = as_web(take_copy, server, asker, people(server, asker), target)
+    assert found.pop("control") == 0, found
+    for what in ("no ticket", "another version", "another device"):
+        assert found.pop(what) == FORBIDDEN, (what, found)
+    assert found and not any(found.values()), found
+
+
+def take_release(it, asker, users, other):
+    """Leave to hand the volume over, which a person gives; and another machine in place of the device's."""
+    w, found = Worker(it, asker), {}
+    mine = public(w.key)
+    instance = w.sql("console", "select instance::text from device where id = %s", w.device)[0][0]
+
+    def ask(agent=w.agent):
+        return ("select key_ticket_task(%s, %s, 1, %s, %s)", (agent, w.device, str(uuid.uuid4()), mine))
+
+    def tickets(agent=w.agent):
+        return len(ticket_of(w.sql("agent", *flat(ask(agent)))))
+
+    def leave(user, **detail):
+        return entry("device.release", user, w.device, {"as": "hand-over", "instance": instance, **detail})
+
+    who, put = users["security-administrator"], ("update device set release = %s where id = %s", ("hand-over", w.device))
+    w.sql("console", *flat(put))
+    found["a row alone"] = tickets()
+    for role in ("auditor", "key-approver", "disabled"):
+        w.sql("console", *flat(leave(users[role])))
+        found[f"by {role}"] = tickets()
+    w.sql("console", *flat(leave(who, **{"as": "decrypt"})))
+    found["for something else"] = tickets()
+    w.sql("console", *flat(leave(who, instance=other[1])))
+    found["for another machine"] = tickets()
+    w.sql("console", *flat(leave(who)))
+    found["control"] = tickets()
+    w.sql("agent", "update device set instance = %s where id = %s", other[1], w.device)
+    found["moved"] = tickets(other[0])
+    w.sql("agent", "update device set instance = %s where id = %s", instance, w.device)
+    w.sql("console", *flat(entry("device.release-cancelled", who, w.device, {})))
+    found["taken back"] = tickets()
+    w.sql("console", "update device set release = '' where id = %s", w.device)
+    found["a request of another machine"] = 0 if w.refused("agent", "update key_request set instance = %s where device = %s", other[1],
+                                                            w.device) else 1
+    return found
+
+
+def test_leave_to_hand_over_is_what_the_log_says_for_good(server, asker):
+    # covers: KEY-4, VOL-7, SEC-7
+    approved(asker)
+    other = Asker(asker.world)
+    instance = str(count(server, "select instance from agent where id = %s", other.id))
+    found = as_web(take_release, server, asker, people(server, asker), [other.id, instance])
+    assert found.pop("control") > 0, found
+    assert found and not any(found.values()), found
+
+
+def take_unfinished(it, asker, other):
+    """The key of a volume that is being made, for another machine than it is made on."""
+    w = Worker(it, asker)
+    mine = public(w.key)
+    ask = "select key_ticket_task(%s, %s, (select version::bigint from device_key where device = %s and state = 'active'), %s, %s)"
+
+    def tickets(agent):
+        return len(ticket_of(w.sql("agent", ask, agent, w.device, w.device, str(uuid.uuid4()), mine)))
+
+    found = {"control": tickets(w.agent)}
+    w.sql("agent", "update device set instance = %s where id = %s", other[1], w.device)
+    found["moved"] = tickets(other[0])
+    found["its machine in the key's row"] = 0 if w.refused("agent", "update device_key set instance = %s where device = %s", other[1], w.device) else 1
+    return found
+
+
+def test_the_key_of_a_volume_that_is_being_made_stays_at_its_machine(server, asker):
+    # covers: KEY-4, SEC-7
+    other = Asker(asker.world)
+    instance = str(count(server, "select instance from agent where id = %s", other.id))
+    run(server, "update device set status = 'encrypting' where id = %s", asker.row)
+    run(server, "update device_key k set used = null, instance = d.instance from device d where d.id = k.device and d.id = %s", asker.row)
+    found = as_web(take_unfinished, server, asker, [other.id, instance])
+    assert found.pop("control") > 0, found
+    assert found and not any(found.values()), found
