@@ -57,7 +57,7 @@ int answer_device_seal(struct act *a)
 	return rc;
 }
 
-/* The same key as another device's of the same tenant: it is never sealed for the clone under the label of the first. */
+/* The same key (or the reference to it, where a key server has it) as another device's of the same tenant: it is never sealed for the clone under the label of the first. */
 int answer_device_rewrap(struct act *a)
 {
 	struct hierarchy_tenant tenant;
@@ -80,7 +80,7 @@ int answer_device_rewrap(struct act *a)
 	ticket_copy(&clone.object, clone.version, bound_to);
 	rc = act_prove_asked(a, rc, &asked, &what);
 	if (rc == 0)
-		rc = act_device_key(a, &tenant, &label, wrapped, &key);
+		rc = hierarchy_unwrap(&a->service->keys, &tenant, &label, wrapped, &key);
 	if (rc == 0)
 		rc = hierarchy_wrap(&a->service->keys, &tenant, &clone, key, &again);
 	if (rc == 0)

@@ -364,9 +364,11 @@ def take_release(it, asker, users, other):
     found["for another machine"] = tickets()
     w.sql("console", *flat(leave(who)))
     found["control"] = tickets()
-    w.sql("agent", "update device set instance = %s where id = %s", other[1], w.device)
-    found["moved"] = tickets(other[0])
-    w.sql("agent", "update device set instance = %s where id = %s", instance, w.device)
+    for machine, name, agent in ((other[1], "moved", other[0]), (instance, None, None)):
+        w.sql("agent", "update device set instance = %s where id = %s", machine, w.device)
+        w.sql("console", *flat(put))             # moving has taken it back
+        if name:
+            found[name] = tickets(agent)
     w.sql("console", *flat(entry("device.release-cancelled", who, w.device, {})))
     found["taken back"] = tickets()
     w.sql("console", "update device set release = '' where id = %s", w.device)
