@@ -46,8 +46,13 @@ int agent_has_device(const struct agent *agent, const struct device *device)
 int agent_check_recipient(struct agent_call *c, const struct agent *agent, const char *device, const uint8_t *key,
 	const uint8_t *signature)
 {
-	struct proto_recipient recipient = { .account = c->account, .agent = c->agent, .device = device, .key = key };
+	const struct keys_recipient asked = { c->account, c->agent, device, key, agent->public_key, signature };
+	const struct proto_recipient recipient = { .account = c->account, .agent = c->agent, .device = device, .key = key };
+	int rc = keys_recipient_check(c->frame->keys, &c->frame->request->id, &asked);
 
+	/* The key service will want to know this when the key is released. While it is away requests are taken all the same. */
+	if (rc == 0 || rc == ERR_TAMPERED || rc == ERR_INVALID)
+		return rc;
 	return proto_recipient_verify(&recipient, agent->public_key, signature);
 }
 

@@ -77,10 +77,10 @@ static int check_ticket(struct act *a, struct wire_view ticket, const struct tic
 }
 
 /* Whoever may write into the database could put a one-time key of his own there; he has no agent's signature over it. */
-static int check_recipient(const struct act_proof *proof, const struct ticket *t, const struct ticket_claims *claims)
+static int check_recipient(struct act *a, const struct act_proof *proof, const struct ticket *t, const struct ticket_claims *claims)
 {
 	const struct proto_recipient r = { .account = claims->tenant, .agent = claims->agent, .device = proof->device, .key = claims->recipient };
-	int rc = proto_recipient_verify(&r, t->agent_key, proof->signature.data);
+	int rc = seen_recipient(&a->service->seen, &r, t->agent_key, proof->signature.data);
 
 	return rc == ERR_TAMPERED ? err_set(rc, "the agent has not signed the key that this is to be sealed to") : rc;
 }
@@ -92,7 +92,7 @@ int act_prove(struct act *a, int rc, struct act_proof *proof, const struct ticke
 	if (rc == 0)
 		rc = check_ticket(a, proof->ticket, claims, &t);
 	if (rc == 0)
-		rc = check_recipient(proof, &t, claims);
+		rc = check_recipient(a, proof, &t, claims);
 	free(proof->device);
 	return rc;
 }

@@ -118,6 +118,16 @@ int client_call_for_bytes(struct keys_client *c, size_t max, struct buf *out)
 	return client_finish(c, rc);
 }
 
+int client_call_for_nothing(struct keys_client *c)
+{
+	struct wire_reader r;
+	int rc = client_call(c, &r);
+
+	if (rc == 0 && wire_end(&r) < 0)
+		rc = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
+	return client_finish(c, rc);
+}
+
 static int call_for_secret(struct keys_client *c, struct secret **out)
 {
 	struct wire_reader r;
@@ -420,22 +430,15 @@ int keys_identity_sign(struct keys_client *c, const struct uuid *request, const 
 int keys_unseal(struct keys_client *c, const struct uuid *request, const struct secret *passphrase)
 {
 	struct buf *b = client_begin(c, MESSAGE_unseal, request);
-	struct wire_reader r;
-	int rc;
 
 	wire_put_bytes(b, passphrase->data, passphrase->len);
-	rc = client_call(c, &r);
-	return client_finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
+	return client_call_for_nothing(c);
 }
 
 int keys_seal(struct keys_client *c, const struct uuid *request)
 {
-	struct wire_reader r;
-	int rc;
-
 	client_begin(c, MESSAGE_seal, request);
-	rc = client_call(c, &r);
-	return client_finish(c, rc == 0 && wire_end(&r) < 0 ? ERR_INTERNAL : rc);
+	return client_call_for_nothing(c);
 }
 
 int keys_device_export(struct keys_client *c, const struct uuid *request, const struct keys_device *device, struct wire_view wrapped_device,
@@ -464,4 +467,21 @@ int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t 
 	wire_put_u32(b, generation);
 	wire_put_u8(b, (uint8_t)final);
 	return call_for_raw(c, key, KEYS_TICKET_KEY_SIZE);
+}
+
+int keys_recipient_check(struct keys_client *c, const struct uuid *request, const struct keys_recipient *r)
+{
+	struct buf *b;
+	int rc = client_check_size(strlen(r->device), KEYS_AGENT_DEVICE_MAX, "device's name");
+
+	if (rc < 0)
+		return rc;
+	b = client_begin(c, MESSAGE_recipient_check, request);
+	wire_put_uuid(b, &r->account);
+	wire_put_uuid(b, &r->agent);
+	wire_put_string(b, r->device);
+	wire_put_raw(b, r->key, KEYS_POINT_SIZE);
+	wire_put_raw(b, r->agent_key, KEYS_POINT_SIZE);
+	wire_put_raw(b, r->signature, KEYS_SIGNATURE_SIZE);
+	return client_call_for_nothing(c);
 }

@@ -85,6 +85,13 @@ struct keys_asked {
 	struct wire_view ticket;
 };
 
+struct keys_recipient {
+	struct uuid account, agent;
+	const char *device;
+	const uint8_t *key, *agent_key;    /* KEYS_POINT_SIZE each */
+	const uint8_t *signature;          /* KEYS_SIGNATURE_SIZE */
+};
+
 struct keys_object {
 	struct uuid tenant;
 	struct wire_view wrapped_tenant;
@@ -121,6 +128,10 @@ int keys_device_rewrap(struct keys_client *c, const struct uuid *request, const 
 int keys_device_seal(struct keys_client *c, const struct uuid *request, const struct keys_device *device,
 	struct wire_view wrapped_device, const struct uuid *agent, const uint8_t recipient[static KEYS_POINT_SIZE],
 	const struct keys_proof *proof, struct buf *jwe);
+
+/* Whether AGENT_KEY has signed RECIPIENT for DEVICE, as its agent names it (proto/evidence.h): 0 or ERR_TAMPERED. Works while sealed. keyd
+ * remembers, and does not verify it once more when the key is sealed. */
+int keys_recipient_check(struct keys_client *c, const struct uuid *request, const struct keys_recipient *r);
 
 /* Other secrets of a tenant, at most KEYS_PLAIN_MAX bytes. *PLAIN is the caller's to free. */
 int keys_protect(struct keys_client *c, const struct uuid *request, const struct keys_object *object,

@@ -12,6 +12,8 @@ int client_call(struct keys_client *c, struct wire_reader *r);
 int client_finish(struct keys_client *c, int rc);
 /* For calls that answer with bytes for the database or the agent. */
 int client_call_for_bytes(struct keys_client *c, size_t max, struct buf *out);
+/* For calls that are answered by their code alone. */
+int client_call_for_nothing(struct keys_client *c);
 void client_put_device(struct buf *b, const struct keys_device *d);
 int client_check_size(size_t len, size_t max, const char *what);
 

@@ -31,16 +31,6 @@ static struct buf *begin(struct keys_client *c, enum message_type type, const st
 	return b;
 }
 
-static int call_for_nothing(struct keys_client *c)
-{
-	struct wire_reader r;
-	int rc = client_call(c, &r);
-
-	if (rc == 0 && wire_end(&r) < 0)
-		rc = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
-	return client_finish(c, rc);
-}
-
 int keys_server_protect(struct keys_client *c, const struct uuid *request, const struct uuid *owner, struct wire_view wrapped_tenant,
 	const struct keys_server_settings *s, struct buf *blob)
 {
@@ -63,7 +53,7 @@ int keys_server_protect(struct keys_client *c, const struct uuid *request, const
 int keys_server_tell(struct keys_client *c, const struct uuid *request, const struct keys_server *server)
 {
 	begin(c, MESSAGE_keyserver_tell, request, server);
-	return call_for_nothing(c);
+	return client_call_for_nothing(c);
 }
 
 int keys_server_test(struct keys_client *c, const struct uuid *request, const struct keys_server *server, struct buf *says)
@@ -121,5 +111,5 @@ int keys_server_destroy(struct keys_client *c, const struct uuid *request, const
 
 	client_put_device(b, device);
 	wire_put_bytes(b, wrapped.data, wrapped.len);
-	return call_for_nothing(c);
+	return client_call_for_nothing(c);
 }

@@ -14,6 +14,7 @@
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "proto/group.h"
 
 #define COORDINATE_SIZE 32
 #define KEY_SIZE 32
@@ -23,44 +24,23 @@
 
 /* Looked up once: fetching by name costs more than most of what they then do. keyd has one thread. */
 static struct {
-	EVP_PKEY *curve;             /* parameters without a key: the group is set up once */
 	EVP_KDF *kdf;
 	EVP_CIPHER *cipher;
 } with;
 
 static void set_up(void)
 {
-	EVP_PKEY_CTX *ctx;
-
-	if (with.curve)
+	if (with.kdf)
 		return;
 	with.kdf = EVP_KDF_fetch(NULL, "SSKDF", NULL);
 	with.cipher = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	if (with.kdf == NULL || with.cipher == NULL || ctx == NULL || EVP_PKEY_paramgen_init(ctx) != 1 ||
-		EVP_PKEY_CTX_set_group_name(ctx, "P-256") != 1 || EVP_PKEY_paramgen(ctx, &with.curve) != 1)
+	if (with.kdf == NULL || with.cipher == NULL)
 		fatal("OpenSSL lacks an algorithm that keys are sealed with");
-	EVP_PKEY_CTX_free(ctx);
-}
-
-/* Uncompressed, on the curve, and not the point at infinity (whose encoding is shorter). The group has no other subgroup, so
- * that is all there is to check (SP 800-56A, 5.6.2.3.4). */
-static int take_recipient(const uint8_t *point, EVP_PKEY **out)
-{
-	EVP_PKEY *key = EVP_PKEY_new();
-
-	if (key && point[0] == POINT_CONVERSION_UNCOMPRESSED && EVP_PKEY_copy_parameters(key, with.curve) == 1 &&
-		EVP_PKEY_set1_encoded_public_key(key, point, JWE_POINT_SIZE) == 1) {
-		*out = key;
-		return 0;
-	}
-	EVP_PKEY_free(key);
-	return err_set(ERR_INVALID, "recipient is not a P-256 point");
 }
 
 static int new_pair(EVP_PKEY **out)
 {
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, with.curve, NULL);
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, proto_curve(), NULL);
 	int ok = ctx && EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_keygen(ctx, out) == 1;
 
 	EVP_PKEY_CTX_free(ctx);
@@ -204,11 +184,10 @@ int jwe_seal(const struct jwe_claims *claims, const uint8_t recipient[static JWE
 	struct buf *out)
 {
 	struct parts p = { .header = encode_header(claims) };
-	EVP_PKEY *peer = NULL;
-	int rc;
+	EVP_PKEY *peer = proto_public_key(recipient);
+	int rc = peer ? 0 : err_set(ERR_INVALID, "recipient is not a P-256 point");
 
 	set_up();
-	rc = take_recipient(recipient, &peer);
 	if (rc == 0)
 		rc = seal(peer, claims, key, &p);
 	if (rc == 0) {

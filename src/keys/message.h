@@ -38,6 +38,7 @@
 	X(tenant_trim, 25)        /* uuid tenant, bytes wrapped -> uuid key, bytes wrapped: the newer key alone */ \
 	X(rewrap, 26)             /* uuid tenant, bytes wrapped tenant, string purpose as in the label, u16 count, count x (uuid object, */ \
 	                          /* u32 version, bytes blob) -> u16 count, count x bytes blob under the tenant's newest key */ \
+	X(recipient_check, 60)    /* uuid account, uuid agent, string device, raw 65 recipient, raw 65 the agent's key, raw 64 signature -> nothing */ \
 	X(ticket_key, 35)         /* u32 generation, u8 final -> raw 32 key of its proofs; root alone may. Final: earlier ones are refused then */ \
 	X(keyserver_protect, 40)  /* uuid owner, bytes wrapped tenant, string host, u32 port, string ca, string certificate, bytes key, \
 		bytes former blob -> bytes blob */ \

@@ -73,6 +73,7 @@ static const struct {
 	struct limit_rate rate;
 } rates[] = {
 	{ MESSAGE_device_seal, { 5000, 20000 } },
+	{ MESSAGE_recipient_check, { 5000, 20000 } },
 	{ MESSAGE_credentials_seal, { 2000, 5000 } },
 	{ MESSAGE_identity_sign, { 5000, 20000 } },          /* sessions of agents */
 	{ MESSAGE_reveal, { 1000, 5000 } },                  /* enrolments; settings of tenants */

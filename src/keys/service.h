@@ -9,6 +9,7 @@
 #include "keys/hierarchy.h"
 #include "keys/keyserver.h"
 #include "keys/limit.h"
+#include "keys/seen.h"
 #include "keys/signer.h"
 
 /* How often a kind of message was asked for, by its place in the table. */
@@ -23,6 +24,7 @@ struct service {
 	uint64_t seals, signatures, failures;
 	uint32_t clients;
 	struct limits limits;
+	struct seen seen;
 	struct service_count counts[LIMIT_KINDS];
 	uint32_t ticket_floor;       /* the latest generation of proofs that was seen: no earlier one counts */
 	/* What needs a process that is not locked in (opener.h); NULL where there is none. */

@@ -18,13 +18,18 @@
 #define DER_SIGNATURE_MAX 80
 
 static EC_GROUP *group;
+static EVP_PKEY *curve;           /* parameters without a key: whose group is set up once */
 static pthread_once_t group_once = PTHREAD_ONCE_INIT;
 
 static void make_group(void)
 {
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+
 	group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	if (group == NULL)
+	if (group == NULL || ctx == NULL || EVP_PKEY_paramgen_init(ctx) != 1 || EVP_PKEY_CTX_set_group_name(ctx, GROUP_NAME) != 1
+		|| EVP_PKEY_paramgen(ctx, &curve) != 1)
 		fatal("OpenSSL has no P-256");
+	EVP_PKEY_CTX_free(ctx);
 }
 
 const EC_GROUP *proto_group(void)
@@ -33,22 +38,39 @@ const EC_GROUP *proto_group(void)
 	return group;
 }
 
-/* A key from its parts; SCALAR NULL for a public key. NULL when they do not fit the curve. */
+EVP_PKEY *proto_curve(void)
+{
+	pthread_once(&group_once, make_group);
+	return curve;
+}
+
+/* Uncompressed, on the curve, and not the point at infinity (whose encoding is shorter). The group has no other subgroup, so
+ * that is all there is to check (SP 800-56A, 5.6.2.3.4). */
+EVP_PKEY *proto_public_key(const uint8_t point[static PROTO_POINT_SIZE])
+{
+	EVP_PKEY *key = EVP_PKEY_new();
+
+	if (key && point[0] == POINT_CONVERSION_UNCOMPRESSED && EVP_PKEY_copy_parameters(key, proto_curve()) == 1
+		&& EVP_PKEY_set1_encoded_public_key(key, point, PROTO_POINT_SIZE) == 1)
+		return key;
+	EVP_PKEY_free(key);
+	return NULL;
+}
+
+/* A key from its parts. NULL when they do not fit the curve. */
 static EVP_PKEY *key_of(const uint8_t *scalar, const uint8_t public_key[static PROTO_POINT_SIZE])
 {
 	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	BIGNUM *d = scalar ? BN_secure_new() : NULL;
+	BIGNUM *d = BN_secure_new();
 	OSSL_PARAM *params = NULL;
 	EVP_PKEY *key = NULL;
 	int ok = bld && ctx && OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, GROUP_NAME, 0)
-		&& OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, public_key, PROTO_POINT_SIZE);
+		&& OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, public_key, PROTO_POINT_SIZE)
+		&& d && BN_bin2bn(scalar, PROTO_SCALAR_SIZE, d) && OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d);
 
-	if (ok && scalar)
-		ok = d && BN_bin2bn(scalar, PROTO_SCALAR_SIZE, d)
-			&& OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, d);
 	if (ok && (params = OSSL_PARAM_BLD_to_param(bld)) && EVP_PKEY_fromdata_init(ctx) == 1)
-		EVP_PKEY_fromdata(ctx, &key, scalar ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params);
+		EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params);
 	OSSL_PARAM_free(params);
 	BN_clear_free(d);
 	EVP_PKEY_CTX_free(ctx);
@@ -174,7 +196,7 @@ struct proto_signer proto_signer_of(const struct secret *key)
 int proto_verify(const uint8_t public_key[static PROTO_POINT_SIZE], const uint8_t digest[static PROTO_DIGEST_SIZE],
 	const uint8_t signature[static PROTO_SIGNATURE_SIZE])
 {
-	EVP_PKEY *pkey = proto_point_check(public_key) == 0 ? key_of(NULL, public_key) : NULL;
+	EVP_PKEY *pkey = proto_public_key(public_key);
 	EVP_PKEY_CTX *ctx = pkey ? EVP_PKEY_CTX_new(pkey, NULL) : NULL;
 	uint8_t *der = NULL;
 	int len = signature_to_der(signature, &der);
@@ -196,11 +218,10 @@ int proto_ecdh(const uint8_t scalar[static PROTO_SCALAR_SIZE], const uint8_t pee
 	size_t len = 32;
 	int ok;
 
-	if (proto_point_check(peer) < 0)
-		return ERR_INVALID;
-	ok = proto_key_public(scalar, public_key) == 0 && (own = key_of(scalar, public_key))
-		&& (other = key_of(NULL, peer)) && (ctx = EVP_PKEY_CTX_new(own, NULL)) && EVP_PKEY_derive_init(ctx) == 1
-		&& EVP_PKEY_derive_set_peer(ctx, other) == 1 && EVP_PKEY_derive(ctx, shared, &len) == 1 && len == 32;
+	if ((other = proto_public_key(peer)) == NULL)
+		return err_set(ERR_INVALID, "not a point of P-256");
+	ok = proto_key_public(scalar, public_key) == 0 && (own = key_of(scalar, public_key)) && (ctx = EVP_PKEY_CTX_new(own, NULL)) && EVP_PKEY_derive_init(ctx) == 1
+		&& EVP_PKEY_derive_set_peer_ex(ctx, other, 0) == 1 && EVP_PKEY_derive(ctx, shared, &len) == 1 && len == 32;
 	EVP_PKEY_CTX_free(ctx);
 	EVP_PKEY_free(other);
 	EVP_PKEY_free(own);

@@ -283,7 +283,7 @@ static void say(json_t *o)
 	json_decref(o);
 }
 
-static void command(const char *line, struct db *db)
+static void command(const char *line, struct db *db, struct keys_client *keys)
 {
 	char name[32];
 	int count = 0;
@@ -292,7 +292,7 @@ static void command(const char *line, struct db *db)
 	if (sscanf(line, "%31s %d %ld %ld", name, &count, &duration, &pause) < 1)
 		return;
 	if (strcmp(name, "approve") == 0) {
-		fleet_approve(&fleet, db);
+		fleet_approve(&fleet, db, keys);
 		say(json_object());
 		return;
 	}
@@ -332,7 +332,7 @@ int main(int argc, char **argv)
 	fleet_make(&fleet, db, &keys, (const char *const *)argv + FIXED_ARGUMENTS, argc - FIXED_ARGUMENTS, atoi(argv[5]), atoi(argv[6]));
 	say(json_pack("{s:i}", "agents", fleet.count));
 	while (fgets(line, sizeof line, stdin))
-		command(line, db);
+		command(line, db, &keys);
 	keys_client_close(&keys);
 	db_free(db);
 	SSL_CTX_free(tls);

@@ -101,7 +101,7 @@ void fleet_make(struct fleet *f, struct db *db, struct keys_client *keys, const 
 	buf_free(&tenant);
 }
 
-static void ask(struct fleet_device *d, const struct fleet_agent *a, struct db *db)
+static void ask(struct fleet_device *d, const struct fleet_agent *a, struct db *db, struct keys_client *keys)
 {
 	uint8_t point[PROTO_POINT_SIZE], signature[PROTO_SIGNATURE_SIZE];
 	struct proto_signer signer = proto_signer_of(a->key);
@@ -112,6 +112,7 @@ static void ask(struct fleet_device *d, const struct fleet_agent *a, struct db *
 	device_name(d, name);
 	sealed_public(a->one_time, point);
 	must(proto_recipient_sign(&recipient, &signer, signature));
+	must(keys_recipient_check(keys, &d->request, &(struct keys_recipient){ a->account, a->id, name, point, a->public_key, signature }));
 	must(db_queue(db, "insert into key_request (tenant, id, device, instance, agent, policy, policy_name, policy_version, status,"
 		" access, mount_point, reason, recipient_key, signature, verdict, decided) select current_tenant(), $1, $2, $3, $4, p.id, p.name,"
 		" p.version, 'approved', 'read-write', '/mnt/data', 'boot', $5, $6, '{}', now() from policy p where p.tenant = current_tenant()"
@@ -119,7 +120,7 @@ static void ask(struct fleet_device *d, const struct fleet_agent *a, struct db *
 		db_bytes_arg(point, sizeof point), db_bytes_arg(signature, sizeof signature))));
 }
 
-void fleet_approve(const struct fleet *f, struct db *db)
+void fleet_approve(const struct fleet *f, struct db *db, struct keys_client *keys)
 {
 	for (int i = 0; i < f->count; i++) {
 		struct fleet_agent *a = &f->agents[i];
@@ -127,7 +128,7 @@ void fleet_approve(const struct fleet *f, struct db *db)
 		begin(db, &a->account);
 		must(db_queue(db, "delete from key_request where tenant = current_tenant() and agent = $1", DB_ARGS(db_uuid_arg(&a->id))));
 		for (int n = 0; n < a->device_count; n++)
-			ask(&a->devices[n], a, db);
+			ask(&a->devices[n], a, db, keys);
 		must(db_commit(db));
 	}
 	/* Otherwise the first requests would pay for plans that were made for empty tables. */

@@ -29,8 +29,9 @@ struct fleet {
  * inventory and provisioning would leave them. Any failure ends the program. */
 void fleet_make(struct fleet *f, struct db *db, struct keys_client *keys, const char *const *accounts, int account_count,
 	int agents, int devices);
-/* Every device of the fleet has one open request that a person has just approved, and no other. */
-void fleet_approve(const struct fleet *f, struct db *db);
+/* Every device of the fleet has one open request that a person has just approved, and no other; keyd has checked its signature, as the
+ * server lets it do when a request is made. */
+void fleet_approve(const struct fleet *f, struct db *db, struct keys_client *keys);
 /* How many of the fleet's requests the database holds as delivered. */
 int64_t fleet_delivered(const struct fleet *f, struct db *db);
 

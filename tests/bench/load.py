@@ -1,8 +1,10 @@
 """What the rows of the benchmark measure with: the load generator, pgbench, keyd's own benchmark."""
+import contextlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 
@@ -100,6 +102,46 @@ class Agents:
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+class Backend:
+    """bench_backend on an installation whose database alone is of interest; each run makes an account of its own."""
+
+    def __init__(self, it):
+        self.it, self.runs = it, 0
+
+    def run(self, count):
+        self.runs += 1
+        slug = f"backend-{self.runs}"
+        self.it.keyward("tenant", "create", slug, slug, f"admin@{slug}.example")
+        return json.loads(tool(str(PROGRAMS / "bench_backend"), self.it.database.conninfo("postgres"),
+                               self.it.database.conninfo("keyward_agent"), str(self.it.state / "run" / "keyd.sock"), slug, str(count)))
+
+    @contextlib.contextmanager
+    def counted(self):
+        """The database under callgrind; the folder that it leaves its counts in."""
+        database, folder = self.it.database, self.it.state / "callgrind"
+        argv = database.argv
+        folder.mkdir(exist_ok=True)
+        shutil.chown(folder, "postgres")
+        self.it.stop("web", "jobd", "database")
+        database.argv = ["/usr/bin/valgrind", "--tool=callgrind", "--trace-children=yes",
+                         f"--callgrind-out-file={folder}/%p", *argv]
+        try:
+            self.it.start("database")
+            yield folder
+        finally:
+            self.it.stop("database")
+            database.argv = argv
+            self.it.start("database", "jobd", "web")
+
+    def instructions(self, few, many):
+        """Of the backend, for one release: the difference of a run of FEW and one of MANY, so that nothing else is in it."""
+        with self.counted() as folder:
+            pids = {n: self.run(n)["pid"] for n in (few, many)}
+            self.it.stop("database")
+            total = {n: int(re.search(r"^totals: (\d+)", (folder / str(pid)).read_text(), re.M).group(1)) for n, pid in pids.items()}
+        return (total[many] - total[few]) / (many - few)
 
 
 class Inserts:

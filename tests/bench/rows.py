@@ -10,6 +10,7 @@ from stack.process import Failed
 CLIENTS = (1, 8, 32)
 FLEETS = {"one account": (["bench"], 32), "eight accounts": ([f"bench-{i}" for i in range(8)], 4)}   # accounts, agents in each
 DEVICES = 300                # per agent
+BACKEND_RELEASES = 1500
 LOG_ENTRIES = 200_000
 SLOW = "/log?text=nothing+says+this"     # reads the whole log
 SIZES = (1_000, 100_000)     # devices
@@ -27,7 +28,7 @@ PENDING_PAGES = {"Running Instances, the pending ones": "/instances?limit=25&sta
 
 
 def build(names):
-    targets = {t for n in names for t in SERVERLESS.get(n, ("tests/bench/bench_agents", "tests/bench/bench_keyd"))}
+    targets = {t for n in names for t in SERVERLESS.get(n, ("tests/bench/bench_agents", "tests/bench/bench_backend", "tests/bench/bench_keyd"))}
     load.tool("ninja", "-C", str(load.ROOT / "build" / "release"), *sorted(targets))
 
 
@@ -67,6 +68,14 @@ class Bench:
                              f"{best['rate'] / peer:.2f}", f"{best['rate'] / seal:.2f}", *cpu(best)))
         table(f"{self.releases.__doc__} (keyd alone: {seal:.0f} seals/s)",
               ("", "releases/s", "median", "inserts/s", "of inserts", "of seals", *CPU), rows)
+
+    def backend(self):
+        """What a key release costs one connection of the database"""
+        backend = load.Backend(self.it)
+        times = [backend.run(BACKEND_RELEASES)["us"] for _ in range(self.repeat)]
+        table(self.backend.__doc__, ("", ""), [
+            ("instructions", f"{backend.instructions(40, 140):,.0f}"),
+            (f"processor time, the least of {self.repeat} runs", f"{min(times):.0f} us")])
 
     def heartbeats(self):
         """Heartbeats per second against what the same server answers without any work, over TLS kept alive"""
@@ -175,7 +184,7 @@ class Bench:
                 *(f"{c:.0f} us" for n, c in cost.items() if opened[n].server))
 
 
-ALL = ("releases", "heartbeats", "slow", "pages", "pending", "policies", "volumes")
+ALL = ("releases", "backend", "heartbeats", "slow", "pages", "pending", "policies", "volumes")
 # Rows that measure without an installation, and the programs that they measure with.
 SERVERLESS = {"policies": ("tests/bench/bench_policy",), "volumes": ("tests/bench/volume_tool", "agent/keyward-volume")}
 CPU = ("database", "web", "keyd", "load")

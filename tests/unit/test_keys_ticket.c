@@ -113,6 +113,54 @@ TEST_KEYD(no_key_without_a_proof_of_approval, "KEY-4,SEC-7")
 	end_keyd(&c);
 }
 
+/* What keyd remembers is one signature over one recipient for one device of one agent, and that it holds. */
+TEST_KEYD(a_signature_that_was_verified_vouches_for_nothing_else, "KEY-4,SEC-7")
+{
+	struct keys_client c;
+	struct sample s, t;
+	struct attempt a;
+	struct keys_recipient known, other;
+	uint8_t point[KEYS_POINT_SIZE], mine[KEYS_POINT_SIZE], signature[KEYS_SIGNATURE_SIZE];
+	struct sample_proof store;
+
+	begin_keyd(&c);
+	sample_make(&s, &c);
+	sample_make(&t, &c);
+	new_point(point);
+	new_point(mine);
+	sample_approve(&s, &s.named, point, &store);
+	known = (struct keys_recipient){ s.tenant, s.agent, SAMPLE_DEVICE, point, s.agent_key, store.signature };
+	for (int again = 0; again < 2; again++) {
+		CHECK_INT(keys_recipient_check(&c, &s.request, &known), 0);
+		other = known, other.account = t.tenant;
+		CHECK_INT(keys_recipient_check(&c, &s.request, &other), ERR_TAMPERED);
+		other = known, other.agent = t.agent;
+		CHECK_INT(keys_recipient_check(&c, &s.request, &other), ERR_TAMPERED);
+		other = known, other.device = "vol-2";
+		CHECK_INT(keys_recipient_check(&c, &s.request, &other), ERR_TAMPERED);
+		other = known, other.key = mine;
+		CHECK_INT(keys_recipient_check(&c, &s.request, &other), ERR_TAMPERED);
+		other = known, other.agent_key = t.agent_key;
+		CHECK_INT(keys_recipient_check(&c, &s.request, &other), ERR_TAMPERED);
+		memcpy(signature, store.signature, sizeof signature);
+		signature[sizeof signature - 1] ^= 1;
+		other = known, other.signature = signature;
+		CHECK_INT(keys_recipient_check(&c, &s.request, &other), ERR_TAMPERED);
+		/* Known or not, a ticket is wanted, and one signed by another is worth nothing. */
+		a = good(&s, point), a.ticket_len = 0;
+		CHECK_INT(try(&c, &s, point, &a), ERR_FORBIDDEN);
+		a = good(&s, point), a.signer = t.agent_secret;
+		CHECK_INT(try(&c, &s, point, &a), ERR_TAMPERED);
+		a = good(&s, mine), a.signer = t.agent_secret;
+		CHECK_INT(try(&c, &s, mine, &a), ERR_TAMPERED);
+		a = good(&s, point);
+		CHECK_INT(try(&c, &s, point, &a), 0);
+	}
+	sample_free(&s);
+	sample_free(&t);
+	end_keyd(&c);
+}
+
 TEST_KEYD(proofs_of_a_former_generation_are_worth_nothing, "KEY-4,SEC-7")
 {
 	struct keys_client c;
