@@ -7,11 +7,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "keys/client.h"
+#include "sso/client.h"
 #include "store/backup.h"
 #include "store/rewrap.h"
 #include "store/setting.h"
 
 #define KEYD_TIMEOUT_MS 5000
+#define SSO_TIMEOUT_MS 5000
 
 static int show(const char *what, int rc, const char *good)
 {
@@ -72,6 +74,23 @@ static int show_keyd(struct admin *a)
 	if (rc == 0)
 		show_counts(&status);
 	return rc;
+}
+
+/* Where a setting names one: without it there are local accounts alone. */
+static int show_sso(struct admin *a)
+{
+	const char *socket = conf_get(&a->conf, CONF_SSO_SOCKET);
+	struct sso_status s;
+	char text[200];
+	int rc;
+
+	if (*socket == '\0')
+		return show("sign-on", 0, "none: local accounts alone (setting sso.socket)");
+	rc = sso_status(socket, SSO_TIMEOUT_MS, &s);
+	if (rc == 0)
+		snprintf(text, sizeof text, "well; %u under way, %u waiting; %llu done, %llu failed, of them %llu too late, %llu too many", s.running,
+			s.waiting, (unsigned long long)s.done, (unsigned long long)s.failed, (unsigned long long)s.late, (unsigned long long)s.refused);
+	return show("sign-on", rc, text);
 }
 
 /* Only where there is or was one. */
@@ -150,6 +169,7 @@ int admin_status(struct admin *a, int argc, char **argv)
 	bad += show_database(a, "db agent", CONF_DATABASE_AGENT);
 	bad += show_database(a, "db jobs", CONF_DATABASE_JOBS);
 	bad += show_keyd(a);
+	bad += show_sso(a);
 	bad += show_tickets(a);
 	bad += show_rotation(a);
 	show_backup(a);

@@ -23,6 +23,7 @@
 	X(KEYD_PROGRAM, "keyd.program", "/usr/sbin/keyward-keyd", "the key service's program, with which root keys are made") \
 	X(KEYD_KEYS, "keyd.keys", "", "folder of the key files identity and roots; empty: keys in the state folder") \
 	X(KEYD_ROOT, "keyd.root", "", "where the first root key is, as the key service is told; empty: root.key among the key files") \
+	X(SSO_SOCKET, "sso.socket", "", "socket of the sign-on service (LDAP, SAML); empty: local accounts alone") \
 	X(WEB_CHROOT, "web.chroot", "", "folder that the web workers are confined to; sockets must lie inside") \
 	X(WEB_TEMPLATES, "web.templates", NULL, "folder of the pages' templates") \
 	X(WEB_ASSETS, "web.assets", NULL, "folder of what browsers load, with manifest.json") \

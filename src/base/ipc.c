@@ -27,6 +27,7 @@ void ipc_client_init(struct ipc_client *c, const char *path, int timeout_ms)
 	snprintf(c->path, sizeof c->path, "%s", path);
 	c->fd = -1;
 	c->timeout_ms = timeout_ms;
+	c->most = IPC_MESSAGE_MAX;
 }
 
 void ipc_client_close(struct ipc_client *c)
@@ -36,27 +37,38 @@ void ipc_client_close(struct ipc_client *c)
 	c->fd = -1;
 }
 
-static int dial(struct ipc_client *c)
+static int dial(const char *path, int flags, int *out)
 {
 	struct sockaddr_un to;
-	int rc = address(c->path, &to);
+	int fd, rc = address(path, &to);
 
 	if (rc < 0)
 		return rc;
-	c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	if (fd < 0)
 		return err_set(ERR_IO, "socket: %s", strerror(errno));
-	if (connect(c->fd, (struct sockaddr *)&to, sizeof to) < 0) {
-		rc = err_set(ERR_UNAVAILABLE, "%s: %s", c->path, strerror(errno));
-		ipc_client_close(c);
+	if (connect(fd, (struct sockaddr *)&to, sizeof to) < 0) {
+		rc = err_set(errno == EAGAIN ? ERR_BUSY : ERR_UNAVAILABLE, "%s: %s", path, strerror(errno));
+		close(fd);
 		return rc;
 	}
+	*out = fd;
 	return 0;
+}
+
+int ipc_dial(const char *path, int *fd)
+{
+	return dial(path, SOCK_NONBLOCK, fd);
 }
 
 int ipc_send(int fd, const struct buf *out)
 {
-	if (out->len > IPC_MESSAGE_MAX)
+	return ipc_send_most(fd, out, IPC_MESSAGE_MAX);
+}
+
+int ipc_send_most(int fd, const struct buf *out, size_t most)
+{
+	if (out->len > most)
 		return err_set(ERR_TOO_LARGE, "message of %zu bytes", out->len);
 	if (send(fd, out->data, out->len, MSG_NOSIGNAL) != (ssize_t)out->len)
 		return err_set(ERR_UNAVAILABLE, "send: %s", strerror(errno));
@@ -65,13 +77,18 @@ int ipc_send(int fd, const struct buf *out)
 
 int ipc_receive(int fd, struct buf *in)
 {
+	return ipc_receive_most(fd, in, IPC_MESSAGE_MAX);
+}
+
+int ipc_receive_most(int fd, struct buf *in, size_t most)
+{
 	struct iovec part;
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 	ssize_t n;
 
 	buf_reset(in);
-	part.iov_base = buf_extend(in, IPC_MESSAGE_MAX);
-	part.iov_len = IPC_MESSAGE_MAX;
+	part.iov_base = buf_extend(in, most);
+	part.iov_len = most;
 	do
 		n = recvmsg(fd, &message, 0);
 	while (n < 0 && errno == EINTR);
@@ -79,7 +96,7 @@ int ipc_receive(int fd, struct buf *in)
 	if (n < 0)
 		return err_set(ERR_UNAVAILABLE, "receive: %s", strerror(errno));
 	buf_extend(in, (size_t)n);
-	return message.msg_flags & MSG_TRUNC ? err_set(ERR_TOO_LARGE, "message of more than %d bytes", IPC_MESSAGE_MAX) : 0;
+	return message.msg_flags & MSG_TRUNC ? err_set(ERR_TOO_LARGE, "message of more than %zu bytes", most) : 0;
 }
 
 static int wait_readable(struct ipc_client *c)
@@ -98,13 +115,13 @@ static int try_call(struct ipc_client *c, const struct buf *request, struct buf 
 	int rc = 0;
 
 	if (c->fd < 0)
-		rc = dial(c);
+		rc = dial(c->path, 0, &c->fd);
 	if (rc == 0)
-		rc = ipc_send(c->fd, request);
+		rc = ipc_send_most(c->fd, request, c->most);
 	if (rc == 0)
 		rc = wait_readable(c);
 	if (rc == 0)
-		rc = ipc_receive(c->fd, answer);
+		rc = ipc_receive_most(c->fd, answer, c->most);
 	if (rc == 0 && answer->len == 0)
 		rc = err_set(ERR_UNAVAILABLE, "%s closed the connection", c->path);
 	/* A late answer must not be taken for the next request's. */

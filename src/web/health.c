@@ -5,6 +5,9 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "sso/client.h"
+
+#define SSO_TIMEOUT_MS 1000
 
 static int is_ready(struct web_thread *t, enum web_site site, const char **what)
 {
@@ -44,6 +47,19 @@ const char *health_keys_trouble(struct web_thread *t)
 	return t->keys_trouble;
 }
 
+/* One that is away keeps out the people of directories and identity providers; agents and local accounts do without, so the server
+ * stays in service. */
+static int sign_on_answers(struct web_thread *t)
+{
+	const char *socket = web_inside(t->web, conf_get(&t->web->conf, CONF_SSO_SOCKET));
+	struct sso_status status;
+
+	if (*socket == '\0' || sso_status(socket, SSO_TIMEOUT_MS, &status) == 0)
+		return 1;
+	log_warning("without the sign-on service", "why", err_text(), NULL);
+	return 0;
+}
+
 static void say(struct web_response *out, int status, const char *text)
 {
 	out->status = status;
@@ -67,6 +83,8 @@ int health_answer(struct web_thread *t, const struct web_request *request, struc
 	rc = ready ? is_ready(t, request->site, &what) : 0;
 	if (rc == 0) {
 		say(out, 200, "ok\n");
+		if (ready && !sign_on_answers(t))
+			buf_puts(&out->body, "without: sign-on service\n");
 		return 1;
 	}
 	/* Which part it is helps whoever watches; why is for the log. */

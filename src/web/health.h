@@ -1,4 +1,5 @@
-/* health.h - /healthz: the process answers; /readyz: so do what it needs, the database and an unsealed key service (OPS-2). */
+/* health.h - /healthz: the process answers; /readyz: so do what it needs, the database and an unsealed key service (OPS-2); a sign-on service
+ * that is away is said there, and keeps the server ready. */
 #ifndef WEB_HEALTH_H
 #define WEB_HEALTH_H
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "web/ask.h"
 #include "web/health.h"
 #include "web/state.h"
 
@@ -84,6 +85,7 @@ static void call_done(struct call *c)
 	free(st->download.mime);
 	free(st->download.filename);
 	buf_free(&st->download.body);
+	web_ask_free(st->ask);
 }
 
 /* Who asks, and whether they may */
@@ -437,6 +439,7 @@ static int draw_again(struct call *c, int status)
 	get.path = path;
 	get.query = NULL;
 	get.body = (struct buf)BUF_INIT;
+	get.ask = NULL;
 	call_init(&again, &st, c->state->thread, &get, c->state->response);
 	route_match(route_table(c->site), WEB_GET, path, &st.match);
 	again.route = st.match.row;
@@ -523,7 +526,8 @@ static void log_answer(const struct call *c, int code)
 
 static int check_rate(const struct call *c)
 {
-	if (!(c->route->flags & ROUTE_SIGN_IN) || c->request->method != WEB_POST)
+	/* The second run of one try is no second try. */
+	if (!(c->route->flags & ROUTE_SIGN_IN) || c->request->method != WEB_POST || c->request->ask)
 		return 0;
 	return rate_take(c->state->web->sign_ins, c->address, clock_ticks());
 }
@@ -563,6 +567,8 @@ static int serve(struct call *c)
 	if (rc == 0)
 		rc = answer(c, doc);
 	json_decref(doc);
+	if (rc < 0 && c->state->ask && !c->request->ask)
+		return rc;
 	if (rc < 0)
 		answer_error(c, rc);
 	if (rc == ERR_UNSUPPORTED && c->state->response->status == 500)
@@ -592,7 +598,18 @@ void web_answer_busy(struct web_thread *t, const struct web_request *request, st
 	web_security_headers(out);
 }
 
-void web_answer(struct web_thread *t, const struct web_request *request, struct web_response *out)
+/* The answer's own run asks no more. */
+static int has_asked(struct call *c, struct web_request *request)
+{
+	if (c->state->ask == NULL || request->ask)
+		return 0;
+	request->ask = c->state->ask;
+	c->state->ask = NULL;
+	web_response_free(c->state->response);
+	return 1;
+}
+
+int web_answer(struct web_thread *t, struct web_request *request, struct web_response *out)
 {
 	struct call_state st;
 	struct call c;
@@ -600,11 +617,16 @@ void web_answer(struct web_thread *t, const struct web_request *request, struct 
 
 	if (health_answer(t, request, out)) {
 		web_security_headers(out);
-		return;
+		return 0;
 	}
 	open_call(&c, &st, t, request, out);
 	rc = c.route ? serve(&c) : wrong_method(&c);
+	if (has_asked(&c, request)) {
+		call_done(&c);
+		return 1;
+	}
 	log_answer(&c, rc);
 	call_done(&c);
 	web_security_headers(out);
+	return 0;
 }

@@ -11,6 +11,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "web/ask.h"
+
+#define ASKING_MOST 256
 
 struct list {
 	struct pool_job *first, **end;
@@ -23,6 +26,7 @@ struct pool {
 	struct list waiting, done;
 	int count, most;                 /* of WAITING */
 	int fd;
+	struct asker *asker;             /* where pages are whose question is with the sign-on service */
 };
 
 static void put(struct list *l, struct pool_job *job)
@@ -67,6 +71,18 @@ static void give_back(struct pool *p, struct pool_job *job)
 		fatal("pages: cannot say that one is done: %s", strerror(errno));
 }
 
+/* They have waited once already, and are not too many now. */
+static void go_on(void *ctx, struct pool_job *job)
+{
+	struct pool *p = ctx;
+
+	pthread_mutex_lock(&p->lock);
+	put(&p->waiting, job);
+	p->count++;
+	pthread_cond_signal(&p->more);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void *work(void *arg)
 {
 	struct pool *p = arg;
@@ -76,8 +92,10 @@ static void *work(void *arg)
 	for (;;) {
 		struct pool_job *job = next_job(p);
 
-		web_answer(&t, &job->request, &job->response);
-		give_back(p, job);
+		if (web_answer(&t, &job->request, &job->response))
+			asker_add(p->asker, job);
+		else
+			give_back(p, job);
 	}
 	return NULL;
 }
@@ -107,6 +125,7 @@ struct pool *pool_new(const struct web *web, int threads, int waiting, int *fd)
 	p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (p->fd < 0 || pthread_mutex_init(&p->lock, NULL) != 0 || pthread_cond_init(&p->more, NULL) != 0)
 		fatal("pages: no pool: %s", strerror(errno));
+	p->asker = asker_new(web_inside(web, conf_get(&web->conf, CONF_SSO_SOCKET)), ASKING_MOST, go_on, p);
 	start(p, threads);
 	*fd = p->fd;
 	return p;

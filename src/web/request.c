@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/secret.h"
+#include "web/ask.h"
 
 static void wipe_text(char *text)
 {
@@ -29,6 +30,7 @@ void web_request_free(struct web_request *r)
 	free(r->accept_language);
 	free(r->if_none_match);
 	free(r->user_agent);
+	web_ask_free(r->ask);
 	if (r->body.data)
 		secret_wipe(r->body.data, r->body.len);
 	buf_free(&r->body);

@@ -20,6 +20,8 @@
 enum web_site { WEB_CENTRAL, WEB_CONSOLE, WEB_AGENTS, WEB_SITES };
 enum web_method { WEB_GET = 1, WEB_HEAD = 2, WEB_POST = 4, WEB_OTHER = 8 };
 
+struct web_ask;
+
 /* Members are NULL where the client sent none. */
 struct web_request {
 	enum web_site site;              /* by host name; the caller has checked it */
@@ -34,6 +36,7 @@ struct web_request {
 	char address[WEB_ADDRESS_SIZE];  /* of the peer */
 	struct uuid id;                  /* of this request, for the logs and error pages */
 	clock_us received;
+	struct web_ask *ask;             /* ask.h: NULL until the request has asked the sign-on service */
 };
 
 struct web_header {

@@ -56,8 +56,8 @@ struct db *web_thread_db(struct web_thread *t, enum web_site site);
 struct keys_client *web_thread_keys(struct web_thread *t);
 
 /* Answers a request to one of the consoles, errors included. May take as long as the database does: never in the thread that
- * serves connections. *OUT starts empty. */
-void web_answer(struct web_thread *t, const struct web_request *request, struct web_response *out);
+ * serves connections. *OUT starts empty. 1: it was not answered, and is to be once more when REQUEST->ask has its answer (ask.h). */
+int web_answer(struct web_thread *t, struct web_request *request, struct web_response *out);
 /* Refuses it because too many wait already: 503. Needs no time. */
 void web_answer_busy(struct web_thread *t, const struct web_request *request, struct web_response *out);
 /* The part that needs neither database nor much time: assets, and limits that are exceeded. 1 when *OUT is the answer. */

@@ -25,8 +25,9 @@ from stack.process import Failed, Process, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SITES = {"central": "cmc.localhost", "console": "console.localhost", "agents": "agents.localhost"}
-ORDER = ("database", "keyd", "jobd", "web")          # started in this order, stopped in the other
+ORDER = ("database", "keyd", "ssod", "jobd", "web")          # started in this order, stopped in the other
 KEYD_USERS = "root,keyward-web,keyward-jobs"
+SSOD_USERS = "root,keyward-web"
 READY_SECONDS = 120
 WORKERS = min(2 * (os.cpu_count() or 1), 6)          # max_connections in database.py has room for six
 TROUBLE = re.compile(rb"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
@@ -69,7 +70,7 @@ class Installation:
             (self.state / name).mkdir(exist_ok=True)
         self._protect()
         self.database = Database(self.state)
-        self.processes = {p.name: p for p in (self.database, self._keyd(), self._jobd(), self._web())}
+        self.processes = {p.name: p for p in (self.database, self._keyd(), self._ssod(), self._jobd(), self._web())}
 
     # What each process is started with
 
@@ -89,6 +90,11 @@ class Installation:
                 "--root-key", str(self.state / "keys" / "root.key"), "--identity", str(self.state / "keys" / "identity"), "--user", "keyward-keys",
                 "--allow", KEYD_USERS, "--socket-group", "keyward"]
         return Process("keyd", argv, self.state, env=self._sanitizers())
+
+    def _ssod(self):
+        argv = [self._program("sso", "keyward-ssod"), "--socket", str(self.state / "run" / "ssod.sock"), "--user", "keyward-sso",
+                "--allow", SSOD_USERS, "--socket-group", "keyward"]
+        return Process("ssod", argv + (["--local"] if self.settings.get("outside.local") == "yes" else []), self.state, env=self._sanitizers())
 
     def _jobd(self):
         return Process("jobd", [self._program("jobs", "keyward-jobd"), "--config", str(self.conf), "--user", "keyward-jobs"], self.state,
@@ -135,7 +141,7 @@ class Installation:
             **roles, "database.superuser": self.database.conninfo("postgres", "postgres"),
             "database.owner": self.database.conninfo("postgres"),
             "keyd.socket": str(self.state / "run" / "keyd.sock"), "keyd.program": self._program("keys", "keyward-keyd"),
-            "web.chroot": str(self.state / "run"),
+            "sso.socket": str(self.state / "run" / "ssod.sock"), "web.chroot": str(self.state / "run"),
             "web.templates": str(self.state / "share" / "templates"), "web.assets": str(self.state / "share" / "assets"),
             "sql": str(self.state / "share" / "sql"), **self.settings,
         }
@@ -276,13 +282,13 @@ class Installation:
 
     def wait_ready(self, name):
         process = self.processes[name]
-        ask = {"database": self.database.answers, "keyd": self._keyd_answers, "jobd": self._jobd_works, "web": self._web_answers}
+        ask = {"database": self.database.answers, "keyd": lambda: self._listens("keyd"), "ssod": lambda: self._listens("ssod"), "jobd": self._jobd_works, "web": self._web_answers}
         wait_until(ask[name], READY_SECONDS, "it does not answer", process.alive)
 
-    def _keyd_answers(self):
+    def _listens(self, name):
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
             try:
-                s.connect(str(self.state / "run" / "keyd.sock"))
+                s.connect(str(self.state / "run" / f"{name}.sock"))
             except OSError:
                 return False
         return True

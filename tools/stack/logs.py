@@ -2,7 +2,7 @@
 import sys
 import threading
 
-COLOURS = {"database": 34, "keyd": 35, "jobd": 33, "web": 36, "agent": 32}
+COLOURS = {"database": 34, "keyd": 35, "ssod": 31, "jobd": 33, "web": 36, "agent": 32}
 
 
 class Tail:

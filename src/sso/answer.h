@@ -1,0 +1,13 @@
+/* answer.h - the handlers of messages, one family per file; each named answer_<message> (message.h). */
+#ifndef SSO_ANSWER_H
+#define SSO_ANSWER_H
+
+#include "sso/service.h"
+
+/* answer_directory.c */
+int answer_directory_test(struct sso_act *a), answer_directory_sign_in(struct sso_act *a), answer_directory_find(struct sso_act *a);
+int answer_directory_look(struct sso_act *a), answer_directory_groups(struct sso_act *a);
+/* Loads what LDAP and TLS need. Before the process is locked in. */
+int rehearse_directory(void);
+
+#endif

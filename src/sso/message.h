@@ -1,0 +1,35 @@
+/* message.h - what client and ssod say to each other, in base/wire.h encoding over base/ipc.h.
+ *
+ *     request  u8 SSO_VERSION, u8 type, uuid request, uuid tenant (nil: the operator's side), then the type's fields
+ *     answer   u8 SSO_VERSION, u8 status, uuid request, then the type's results (status 0) or string reason
+ *
+ * A status is an ERR_ code without its sign. A reason is for the administrator and the log; what the person at the sign-in page is told
+ * is the console's affair. The answers come from a process that reads strangers' bytes: callers take them as outside bytes too. */
+#ifndef SSO_MESSAGE_H
+#define SSO_MESSAGE_H
+
+#include "base/ipc.h"
+
+#define SSO_VERSION 1
+#define SSO_MESSAGE_MAX IPC_LARGE_MAX
+#define SSO_WAIT_MS 8000         /* a question waits so long for its tenant's others; then its own time begins */
+
+/* name, type, milliseconds that its process may take, fields -> results. SAML has the types from 50 on. */
+#define SSO_MESSAGES(X) \
+	X(status, 1, 0)                      /* -> u32 running, u32 waiting, 4 x u64 since the start: done, failed, too late, refused as too
+	                                      * many. Answered by the service itself */ \
+	X(directory_test, 10, 10000)         /* DIRECTORY, string login or "" -> bytes TESTED */ \
+	X(directory_sign_in, 11, 10000)      /* DIRECTORY, string login, bytes password -> bytes PERSON */ \
+	X(directory_find, 12, 10000)         /* DIRECTORY, string text, u8 most -> bytes {"people": [PERSON without groups]} */ \
+	X(directory_look, 13, 10000)         /* DIRECTORY, string id -> bytes PERSON */ \
+	X(directory_groups, 14, 10000)       /* DIRECTORY, u8 count, count x string DN -> bytes {"groups": [{id, dn} or {error}]} */
+/* DIRECTORY: bytes settings (identity/directory.h, JSON), bytes password of the bind DN
+ * PERSON, TESTED: JSON, identity/directory.h */
+
+enum sso_type {
+#define X(name, type, ms) SSO_##name = (type),
+	SSO_MESSAGES(X)
+#undef X
+};
+
+#endif
