@@ -8,6 +8,7 @@
 #include "base/mount_point.h"
 #include "store/device_custody.h"
 #include "store/key.h"
+#include "store/licence.h"
 
 static int read_adoption(const struct proto_adopt_start *m, struct device_adoption *out)
 {
@@ -32,6 +33,8 @@ static int begin(struct agent_call *c, const struct device *device, const struct
 	}
 	/* Before a key is made for nothing. */
 	rc = device_may_adopt(device, a);
+	if (rc == 0)
+		rc = licence_check(c->db, &device->id, 1);
 	if (rc == 0)
 		rc = agent_create_key(c, device, wrapped);
 	if (rc < 0)

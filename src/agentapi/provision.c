@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "store/key.h"
+#include "store/licence.h"
 #include "store/tenant.h"
 
 static void copy(const json_t *row, const char *name, char *out, size_t size)
@@ -86,6 +87,8 @@ static int begin(struct agent_call *c, const struct device *device, struct buf *
 	}
 	/* Before a key is made for nothing. */
 	rc = device_next(device->status, DEVICE_EVENT_START);
+	if (rc >= 0)
+		rc = licence_check(c->db, &device->id, 1);
 	if (rc >= 0)
 		rc = agent_create_key(c, device, wrapped);
 	if (rc < 0)

@@ -22,6 +22,16 @@ json_t *tenant_state_badge(const struct call *c, const char *state);
  * joined. */
 int tenant_new_invitation(struct call *c, const struct uuid *tenant, const char *slug, const char *name, const char *email);
 
+/* licences.c */
+int licences_page(struct call *c), licences_csv(struct call *c), licences_trial(struct call *c);
+extern const struct route_param licences_query[], licences_trial_fields[];
+/* A row of store/licence.h's licence_list as pages show it. */
+json_t *licence_row(struct call *c, json_t *row);
+
+/* tenant_licence.c */
+int tenant_licences_page(struct call *c), tenant_licence_issue(struct call *c);
+extern const struct route_param tenant_licence_fields[];
+
 /* overview.c */
 int overview_page(struct call *c);
 /* A link of `keyward operator reset`. */

@@ -25,6 +25,11 @@ const struct route central_routes[] = {
 	{ WEB_POST, "/tenants/{id}/suspend", PERMISSION_TENANTS_EDIT, NULL, tenant_suspend, tenant_comment },
 	{ WEB_GET, "/tenants/{id}/resume", PERMISSION_TENANTS_EDIT, "central/confirm", tenant_resume_ask },
 	{ WEB_POST, "/tenants/{id}/resume", PERMISSION_TENANTS_EDIT, NULL, tenant_resume, tenant_comment },
+	{ WEB_GET, "/licences", PERMISSION_LICENCES_VIEW, "central/licences", licences_page, licences_query },
+	{ WEB_GET, "/licences.csv", PERMISSION_LICENCES_VIEW, NULL, licences_csv, licences_query },
+	{ WEB_POST, "/licences/trial", PERMISSION_LICENCES_EDIT, NULL, licences_trial, licences_trial_fields, .form = "/licences" },
+	{ WEB_GET, "/tenants/{id}/licences", PERMISSION_LICENCES_VIEW, "central/tenant_licences", tenant_licences_page },
+	{ WEB_POST, "/tenants/{id}/licences", PERMISSION_LICENCES_EDIT, "central/tenant_licences", tenant_licence_issue, tenant_licence_fields },
 	{ WEB_GET, "/mail", PERMISSION_SYSTEM_VIEW, "central/mail", mail_page },
 	{ WEB_POST, "/mail", PERMISSION_SYSTEM_EDIT, NULL, mail_save, mail_fields },
 	{ WEB_POST, "/mail/test", PERMISSION_SYSTEM_EDIT, NULL, mail_try, mail_test_fields, .form = "/mail" },
@@ -38,6 +43,7 @@ const struct route central_routes[] = {
 const struct route_menu central_menu[] = {
 	{ "Overview", "/", "gauge", NULL, NULL },
 	{ "Tenants", "/tenants", "building", NULL, NULL },
+	{ "Licences", "/licences", "certificate", NULL, NULL },
 	{ "Mail", "/mail", "mail", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
 	ROUTE_MENU_END

@@ -72,7 +72,7 @@ static int show(struct call *c, const struct uuid *id)
 		return rc;
 	state = doc_text(row, "state");
 	uuid_text(id, id_text);
-	call_set(c, "can", json_pack("{s:b, s:b, s:b}", "suspend", edit && strcmp(state, "active") == 0, "resume",
+	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b}", "licences", call_may(c, PERMISSION_LICENCES_VIEW), "suspend", edit && strcmp(state, "active") == 0, "resume",
 		edit && strcmp(state, "suspended") == 0, "invite", edit && strcmp(state, "active") == 0));
 	call_set(c, "account", account_member(c, row));
 	if (json_object_get(c->doc, "invitation") == NULL)

@@ -87,6 +87,8 @@ int device_encrypt_run(struct call *c)
 			rc = call_field_error(c, "typed", "This is not the device's name.");
 	}
 	if (rc == 0)
+		rc = licence_room(c, &id);
+	if (rc == 0)
 		rc = device_encrypt(c->db, &id, occupied);
 	json_decref(members);
 	json_decref(row);

@@ -123,6 +123,8 @@ int device_copy_run(struct call *c)
 	int rc = device_check_mount(c, call_text(c, "mount"));
 
 	if (rc == 0)
+		rc = licence_room(c, &id);
+	if (rc == 0)
 		rc = device_clone_begin(c->db, &id, &source, &c->id, &clone);
 	if (rc == 0)
 		rc = copy(c, &clone);

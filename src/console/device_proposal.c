@@ -121,6 +121,8 @@ int device_proposal_run(struct call *c)
 			rc = call_field_error(c, "typed", "This is not the device's name.");
 	}
 	if (rc == 0)
+		rc = licence_room(c, &id);
+	if (rc == 0)
 		rc = proposal_accept(c->db, &id, occupied);
 	json_decref(row);
 	if (rc == ERR_CONFLICT)

@@ -216,6 +216,12 @@ int roles_page(struct call *c);
 int integrity_page(struct call *c), integrity_save(struct call *c);
 extern const struct route_param integrity_fields[];
 
+/* licence.c */
+int licence_page(struct call *c), licence_enter_run(struct call *c);
+extern const struct route_param licence_fields[];
+/* 0 where the licence has keys for DEVICE (an array: for its members); else ERR_INVALID, and the page says why. */
+int licence_room(struct call *c, const struct uuid *device);
+
 /* account.c */
 int account_page(struct call *c), account_reveal(struct call *c), account_set(struct call *c);
 /* The first administrator joins: agents can enrol at once, with a passphrase that is made now. */

@@ -14,6 +14,7 @@
 #define LISTED 25                /* in one mail; the others are counted */
 
 #define SECURITY "{account-administrator,security-administrator}"
+#define ADMINISTRATORS "{account-administrator}"
 #define APPROVERS "{account-administrator,key-approver}"
 
 /* One row per kind of mail. ONLY: a member of the entry's detail and what it must be; NULL: any entry. */
@@ -34,6 +35,7 @@ static const struct kind {
 	{ "key.destroyed", NULL, NULL, "mail/key_destroyed", "Keys destroyed", SECURITY },
 	{ "key.exported", NULL, NULL, "mail/key_exported", "Key exported", SECURITY },
 	{ "instance.not-checked", NULL, NULL, "mail/not_checked", "Machine was not checked", SECURITY },
+	{ "licence.warning", NULL, NULL, "mail/licence", "Licence", ADMINISTRATORS },
 	{ "key.pending", NULL, NULL, "mail/key_pending", "Key waits for approval", APPROVERS },
 	{ "key.approved-automatically", NULL, NULL, "mail/key_approved", "Key approved automatically", APPROVERS },
 	{ "key.denied-automatically", NULL, NULL, "mail/key_denied", "Key denied automatically", APPROVERS },
@@ -91,7 +93,11 @@ static json_t *item_of(const json_t *entry)
 	json_set_string(out, "at", text_of(entry, "at"));
 	json_object_set(out, "revoke_at", json_object_get(entry, "revoke_at"));
 	json_set_string(out, "comment", *comment ? comment : NULL);
-	json_object_set_new(out, "url", json_sprintf("%s/%s/%s", console, of_device ? "devices" : *request ? "requests" : "instances", text_of(entry, "object")));
+	if (strcmp(kind, "licence") == 0)
+		json_object_set_new(out, "url", json_sprintf("%s/licence", console));
+	else
+		json_object_set_new(out, "url", json_sprintf("%s/%s/%s", console, of_device ? "devices" : *request ? "requests" : "instances",
+			text_of(entry, "object")));
 	return out;
 }
 
@@ -163,7 +169,7 @@ static int tell_kind(struct db *db, const struct kind *k, const json_t *entries)
 	return rc;
 }
 
-static int can_mail(struct db *db)
+int notice_can_mail(struct db *db)
 {
 	struct mail_server server = { .port = 0 };
 	struct buf password = BUF_INIT;
@@ -175,6 +181,16 @@ static int can_mail(struct db *db)
 	return rc == ERR_NOT_FOUND ? 0 : rc < 0 ? rc : 1;
 }
 
+int notice_render(const char *template, const json_t *doc, struct buf *out)
+{
+	return template_render(templates, template, doc, out);
+}
+
+const char *notice_text(const char *english)
+{
+	return template_text(templates, english);
+}
+
 int notice_tell(struct db *db, clock_us now)
 {
 	json_t *entries = NULL;
@@ -183,7 +199,7 @@ int notice_tell(struct db *db, clock_us now)
 	(void)now;
 	if (rc == 0 && json_array_size(entries) > 0) {
 		/* Without a mail server nobody is told, nor later of what is long past. */
-		can = can_mail(db);
+		can = notice_can_mail(db);
 		rc = can < 0 ? can : 0;
 		for (size_t i = 0; can > 0 && rc == 0 && i < ARRAY_LEN(kinds); i++)
 			rc = tell_kind(db, &kinds[i], entries);

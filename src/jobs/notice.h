@@ -2,6 +2,9 @@
 #ifndef JOBS_NOTICE_H
 #define JOBS_NOTICE_H
 
+#include <jansson.h>
+
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "store/db.h"
@@ -11,5 +14,11 @@ int notice_start(const struct conf *conf);
 void notice_stop(void);
 /* A task (table.h): queues mails for what the tenant's log has gained; several entries of one kind become one mail. */
 int notice_tell(struct db *db, clock_us now);
+
+
+/* For mails of other tasks: a template of templates/mail, a text in the mails' language, and whether a mail server is set (1, 0, error). */
+int notice_render(const char *template, const json_t *doc, struct buf *out);
+const char *notice_text(const char *english);
+int notice_can_mail(struct db *db);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "jobs/licence.h"
 #include "jobs/notice.h"
 #include "store/bulk.h"
 #include "store/check.h"
@@ -10,6 +11,7 @@
 #include "store/facts.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
+#include "store/licence.h"
 #include "store/notice.h"
 #include "store/order.h"
 #include "store/request.h"
@@ -86,7 +88,15 @@ static int rotate_tenant_key(struct db *db, clock_us now)
 	return tenant_rotation_start_due(db);
 }
 
+static int count_licences(struct db *db, clock_us now)
+{
+	(void)now;
+	return licence_count(db);
+}
+
 const struct task tasks[] = {
+	{ "count keys in use", 10 * CLOCK_SECOND, 0, count_licences },
+	{ "warn of licences", 5 * CLOCK_SECOND, 1, licence_tell, licence_tenants },
 	{ "replace tenants' keys by age", CLOCK_HOUR, 1, rotate_tenant_key },
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },

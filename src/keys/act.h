@@ -67,6 +67,9 @@ struct act_asked act_asked(struct act *a);
 /* 0, or why it is not done: as act_prove. CLAIMS without its agent, which is the person here. */
 int act_prove_asked(struct act *a, int rc, const struct act_asked *asked, struct ticket_claims *claims);
 
+/* 1 for purposes of signing keys ("system/signing-..."), which are opened for nobody. */
+int act_is_signing(const char *purpose);
+
 /* 0. */
 int act_put(struct act *a, const struct buf *b);
 /* Whoever may ask for keys may not therefore decide that keys can be asked for. */

@@ -114,6 +114,8 @@ int answer_system_protect(struct act *a)
 	act_purpose(a, "system", purpose);
 	given = wire_get_bytes(&a->in, KEYS_PLAIN_MAX);
 	rc = wire_end(&a->in);
+	if (rc == 0 && act_is_signing(purpose))
+		rc = err_set(ERR_FORBIDDEN, "signing keys are made by the key service itself");
 	if (rc < 0)
 		return rc;
 	plain = act_lend(given);
@@ -136,6 +138,8 @@ int answer_system_reveal(struct act *a)
 	act_purpose(a, "system", purpose);
 	blob = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
 	rc = wire_end(&a->in);
+	if (rc == 0 && act_is_signing(purpose))
+		rc = err_set(ERR_FORBIDDEN, "signing keys are opened for nobody");
 	if (rc == 0)
 		rc = hierarchy_root_unwrap(&a->service->keys, &label, blob, &plain);
 	if (rc == 0)

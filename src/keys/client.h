@@ -166,6 +166,27 @@ int keys_device_export(struct keys_client *c, const struct uuid *request, const 
 int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t generation, int final,
 	uint8_t key[static KEYS_TICKET_KEY_SIZE]);
 
+/* client_sign.c: keys that the installation signs with (Ed25519), one for each purpose that begins with KEYS_SIGNING. BLOB goes into the
+ * settings (store/signing.h); nothing opens it but keys_sign. TEXT is at most KEYS_SIGNED_MAX bytes and says of itself what it is. */
+#define KEYS_SIGNING "signing-"
+#define KEYS_SIGNING_LICENCE "signing-licence"
+#define KEYS_SIGNING_CERTIFICATE "signing-certificate"
+#define KEYS_SIGNING_PUBLIC_SIZE 32
+#define KEYS_SIGNED_MAX 49152
+int keys_signing_create(struct keys_client *c, const struct uuid *request, const char *purpose, struct buf *blob,
+	uint8_t public_key[static KEYS_SIGNING_PUBLIC_SIZE]);
+int keys_sign(struct keys_client *c, const struct uuid *request, const char *purpose, struct wire_view blob, struct wire_view text,
+	uint8_t signature[static KEYS_SIGNATURE_SIZE]);
+
+/* The same as callbacks for those who keep the blobs (store/signing.h): CTX is a struct keys_signer. */
+struct keys_signer {
+	struct keys_client *keys;
+	struct uuid request;
+};
+int keys_signer_make(void *ctx, const char *purpose, struct buf *blob, uint8_t public_key[static KEYS_SIGNING_PUBLIC_SIZE]);
+int keys_signer_sign(void *ctx, const char *purpose, const struct buf *blob, const struct buf *text,
+	uint8_t signature[static KEYS_SIGNATURE_SIZE]);
+
 /* client_rotate.c: wrapping again. */
 #define KEYS_ROOTS_MAX 8
 #define KEYS_REWRAP_MOST 256

@@ -45,7 +45,9 @@
 	X(keyserver_tell, 41)     /* SERVER -> nothing */ \
 	X(keyserver_test, 42)     /* SERVER -> string vendor, u32 major, u32 minor */ \
 	X(keyserver_create, 43)   /* SERVER, DEVICE -> bytes wrapped, string id */ \
-	X(keyserver_destroy, 44)  /* SERVER, DEVICE, bytes wrapped -> nothing */
+	X(keyserver_destroy, 44)  /* SERVER, DEVICE, bytes wrapped -> nothing */ \
+	X(signing_create, 120)    /* string purpose -> bytes blob, raw 32 public key (Ed25519) */ \
+	X(signing_sign, 121)      /* string purpose, bytes blob, bytes text -> raw 64 signature */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
  * SERVER: uuid owner (nil: the installation), bytes wrapped tenant, bytes blob, u8 local
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object

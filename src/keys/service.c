@@ -80,6 +80,8 @@ static const struct {
 	{ MESSAGE_system_reveal, { 100, 500 } },
 	{ MESSAGE_protect, { 500, 2000 } },
 	{ MESSAGE_system_protect, { 50, 200 } },
+	{ MESSAGE_signing_create, { 5, 20 } },
+	{ MESSAGE_signing_sign, { 50, 200 } },               /* activation codes, by hand or by an outside system */
 	{ MESSAGE_tenant_create, { 20, 200 } },
 	{ MESSAGE_device_create, { 500, 2000 } },
 	{ MESSAGE_device_rewrap, { 50, 500 } },

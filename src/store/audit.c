@@ -70,6 +70,22 @@ int audit_log(struct db *db, enum audit_event event, const struct audit_object *
 	return rc;
 }
 
+int audit_log_both(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail)
+{
+	char tenant[UUID_TEXT_SIZE];
+	int rc = audit_log(db, event, object, json_incref(detail));
+
+	uuid_text(object->id, tenant);
+	if (rc == 0)
+		rc = db_at_commit(db, "select set_config('keyward.tenant', $1, true)", DB_ARGS(db_text_arg(tenant)));
+	if (rc == 0)
+		rc = audit_log(db, event, object, json_incref(detail));
+	if (rc == 0)
+		rc = db_at_commit(db, "select set_config('keyward.tenant', '', true)", DB_NONE);
+	json_decref(detail);
+	return rc;
+}
+
 json_t *audit_changes(const json_t *before, const json_t *after)
 {
 	json_t *changes = json_object(), *detail = NULL;

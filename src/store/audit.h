@@ -38,6 +38,11 @@ struct audit_entry;              /* audit/chain.h */
 	X(TENANT_CLOSED, "tenant.closed", SYSTEM, "Account closed") \
 	X(TENANT_ADMIN_INVITED, "tenant.admin-invited", SYSTEM, "First administrator invited") \
 	X(ACCOUNT_CHANGED, "account.changed", SYSTEM, "Account settings changed") \
+	X(SIGNING_KEY, "signing-key.made", SYSTEM, "Key made that the installation signs with") \
+	X(LICENCE_ISSUED, "licence.issued", SYSTEM, "Activation code issued") \
+	X(LICENCE_ASSIGNED, "licence.assigned", SYSTEM, "Licence put into force by the operator") \
+	X(LICENCE_ENTERED, "licence.entered", SYSTEM, "Activation code entered") \
+	X(LICENCE_WARNING, "licence.warning", SYSTEM, "Licence is near its limit or its end") \
 	X(PASSPHRASE_SET, "passphrase.set", SYSTEM, "Provisioning passphrase set") \
 	X(PASSPHRASE_SHOWN, "passphrase.shown", SYSTEM, "Provisioning passphrase shown") \
 	X(USER_CREATED, "user.created", USER, "User created") \
@@ -188,6 +193,9 @@ struct audit_object {
 
 /* Sent with the commit, so it costs no round trip; its failure is the commit's. OBJECT may be NULL. DETAIL is taken over, NULL: none. */
 int audit_log(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail);
+/* The operator's side, about the tenant OBJECT: the same entry in the installation's log and in the tenant's own, so that a tenant sees what its
+ * operator did to it. */
+int audit_log_both(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail);
 /* {"changes": {name: {"old": ..., "new": ...}}} for the members of AFTER that differ in BEFORE; NULL when none does. */
 json_t *audit_changes(const json_t *before, const json_t *after);
 

@@ -13,6 +13,7 @@
 #include "store/job.h"
 #include "store/mail.h"
 #include "store/setting.h"
+#include "store/signing.h"
 
 #define KEY_AT 1                         /* of a blob: the id of the key that it is under */
 #define BLOB_LEAST 45
@@ -21,6 +22,8 @@ static const struct {
 	const char *setting, *purpose;
 } system_secrets[] = {
 	{ MAIL_PASSWORD_SETTING, MAIL_PASSWORD_PURPOSE },
+	{ SIGNING_LICENCE, SIGNING_LICENCE },
+	{ SIGNING_CERTIFICATE, SIGNING_CERTIFICATE },
 };
 
 /* What is under a tenant's key. Both statements see the tenant alone. $1, $2: after; $3: the former key; $4: how many. */

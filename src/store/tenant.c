@@ -48,26 +48,6 @@ static const struct {
 	{ "closing", "closed", AUDIT_TENANT_CLOSED },
 };
 
-/* Once in the installation's log and once in the tenant's own: a tenant sees what its operator did to it. */
-static int log_state(struct db *db, enum audit_event event, const struct uuid *id, const char *name, const char *from,
-	const char *to, const char *reason)
-{
-	char tenant[UUID_TEXT_SIZE];
-	struct audit_object object = { "tenant", id, name };
-	json_t *detail = json_pack("{s:{s:{s:s,s:s}},s:s?}", "changes", "state", "old", from, "new", to, "reason", reason);
-	int rc = audit_log(db, event, &object, json_incref(detail));
-
-	uuid_text(id, tenant);
-	if (rc == 0)
-		rc = db_at_commit(db, "select set_config('keyward.tenant', $1, true)", DB_ARGS(db_text_arg(tenant)));
-	if (rc == 0)
-		rc = audit_log(db, event, &object, json_incref(detail));
-	if (rc == 0)
-		rc = db_at_commit(db, "select set_config('keyward.tenant', '', true)", DB_NONE);
-	json_decref(detail);
-	return rc;
-}
-
 int tenant_set_state(struct db *db, const struct uuid *id, const char *state, const char *reason)
 {
 	struct db_result *r;
@@ -87,7 +67,8 @@ int tenant_set_state(struct db *db, const struct uuid *id, const char *state, co
 		rc = db_queue(db, "update tenant set state = $2, state_reason = $3, state_changed = now() where id = $1",
 			DB_ARGS(db_uuid_arg(id), db_text_arg(state), db_text_arg(reason)));
 	if (rc == 0)
-		rc = log_state(db, steps[i].event, id, db_text(r, 0, 1), steps[i].from, state, reason);
+		rc = audit_log_both(db, steps[i].event, &(struct audit_object){ "tenant", id, db_text(r, 0, 1) }, json_pack("{s:{s:{s:s,s:s}},s:s?}",
+			"changes", "state", "old", steps[i].from, "new", state, "reason", reason));
 	db_result_free(r);
 	return rc;
 }
@@ -154,6 +135,11 @@ int tenant_self(struct db *db, json_t **out)
 {
 	return db_get_row(db, out, "select id, slug, name, state, state_reason, time_zone, settings, created from tenant"
 		" where id = current_tenant()", DB_NONE);
+}
+
+int tenant_label(struct db *db, json_t **out)
+{
+	return db_get_row(db, out, "select slug, name from tenant where id = current_tenant()", DB_NONE);
 }
 
 static void replace(struct buf *to, struct db_result *r, int column)

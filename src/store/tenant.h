@@ -31,6 +31,8 @@ int tenant_by_slug(struct db *db, const char *slug, struct uuid *id, json_t **ou
 
 /* {id, slug, name, state, state_reason, time_zone, settings, created} */
 int tenant_self(struct db *db, json_t **out);
+/* {slug, name}: what the other roles may know, too. */
+int tenant_label(struct db *db, json_t **out);
 /* The wrapped tenant key. ERR_SUSPENDED when the tenant is not active: then no key is given out (TEN-7). */
 int tenant_key(struct db *db, struct buf *wrapped);
 /* PATCH's members replace those of the settings; null removes. TIME_ZONE NULL: as it is. */

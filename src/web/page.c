@@ -9,6 +9,7 @@
 #include "render/template.h"
 #include "web/doc.h"
 #include "web/health.h"
+#include "web/licence_bar.h"
 #include "web/state.h"
 
 /* The first two letters of the first two words, or of the address. */
@@ -141,6 +142,7 @@ static json_t *notices_member(struct call *c)
 		json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:n, s:n, s:n}", "colour", kinds[k].colour, "icon", kinds[k].icon,
 			"title", call_translate(c, json_string_value(json_object_get(notice, "text"))), "text", "url", "url_text"));
 	}
+	licence_bar(c, out);
 	return out;
 }
 

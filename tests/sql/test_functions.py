@@ -12,7 +12,7 @@ DEFINERS = {
     "jobs_tenants": {"keyward_jobs"},
     "tenant_invite_first_admin": {"keyward_central"},
     "audit_append": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
-    "public_setting": {"keyward_console", "keyward_agent"},
+    "public_setting": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
     "schema_version": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
     "heartbeat_partitions": {"keyward_jobs"},
     "job_take": {"keyward_jobs"},
@@ -54,6 +54,13 @@ DEFINERS = {
     "root_rotation_under": {"keyward_jobs"},
     "setting_rewrapped": {"keyward_jobs"},
     "under_tenant_key": set(),
+    "tenant_licence": set(),
+    "device_licence": set(),
+    "licence_count": {"keyward_jobs"},
+    "licence_tenants": {"keyward_jobs"},
+    "licence_operators": {"keyward_jobs"},
+    "licence_assign": {"keyward_central"},
+    "signing_keep": {"keyward_central", "keyward_jobs"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
 TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}

@@ -285,7 +285,8 @@ def test_operator_cannot_see_tenants_data(pg):
     # covers: TEN-3
     tenant = pg.new_tenant()
     populate(pg, tenant)
-    hidden = [t for t in tables(pg) if t not in ("tenant", "job", "audit_entry", "audit_head")]
+    # What the operator bills by is his to see (docs/threat.md): what was granted, and how many keys are in use.
+    hidden = [t for t in tables(pg) if t not in ("tenant", "job", "audit_entry", "audit_head", "licence", "licence_use")]
     assert {"policy", "device", "device_key", "key_request", "instance", "app_user", "provisioning"} <= set(hidden)
     for bound in (None, tenant):
         c = pg.connect("keyward_central", tenant=bound)
@@ -294,6 +295,13 @@ def test_operator_cannot_see_tenants_data(pg):
                         f"update {table} set tenant = tenant", f"insert into {table} default values", f"truncate {table}",
                         f"copy {table} to stdout", f"lock table {table}", f"create view v as select * from {table}"):
                 refused(c, sql)
+        for table in ("licence", "licence_use"):
+            for sql in (f"select * from {table}", f"delete from {table}", f"update {table} set tenant = tenant",
+                        f"insert into {table} (tenant) values ('{tenant}')", f"lock table {table}"):
+                refused(c, sql)
+        refused(c, "select code from licence")
+        refused(c, "select entered_by from licence")
+        refused(c, "select told_keys from licence_use")
         # Of the account itself not the wrapped key, and nothing of the settings that are the tenant's.
         refused(c, "select wrapped_key from tenant")
         refused(c, "select settings from tenant")

@@ -1,0 +1,60 @@
+/* licence_bar.c - notices about licences: of the tenant in its console; of how many tenants in the operator's. */
+#include "web/licence_bar.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "store/licence.h"
+
+static void add(json_t *list, const char *colour, const char *icon, const char *title, json_t *text, const char *url, const char *url_text)
+{
+	json_array_append_new(list, json_pack("{s:s, s:s, s:s?, s:o, s:s, s:s}", "colour", colour, "icon", icon, "title", title, "text", text,
+		"url", url, "url_text", url_text));
+}
+
+static void of_tenant(struct call *c, json_t *list)
+{
+	struct licence_state s;
+	enum licence_warning w;
+	int danger;
+
+	if (!call_may(c, PERMISSION_ACCOUNT_VIEW) || licence_glance(c->db, &s) < 0)
+		return;
+	w = licence_warn(&s);
+	danger = strcmp(licence_warning_kind(w), "danger") == 0;
+	if (w != LICENCE_WARNING_NONE)
+		add(list, danger ? "red" : "orange", danger ? "alert-circle" : "alert-triangle", call_translate(c, licence_warning_text(w)),
+			json_string(call_translate(c, "Enter a new activation code in time.")), "/licence", call_translate(c, "Product License"));
+}
+
+static void count(struct call *c, json_t *list, const json_t *row, const char *name, const char *text, const char *url, const char *colour)
+{
+	json_int_t n = json_integer_value(json_object_get(row, name));
+
+	if (n > 0)
+		add(list, colour, "certificate", NULL, json_sprintf("%s: %lld", call_translate(c, text), (long long)n), url,
+			call_translate(c, "Show"));
+}
+
+static void of_operator(struct call *c, json_t *list)
+{
+	json_t *row = NULL;
+
+	if (!call_may(c, PERMISSION_LICENCES_VIEW) || licence_near(c->db, &row) < 0)
+		return;
+	count(c, list, row, "over", "Tenants that can encrypt no further device, at the limit or after the end of their licence", "/licences?sort=-share", "red");
+	count(c, list, row, "limit", "Tenants that use 80 % or more of their licence", "/licences?near=limit", "orange");
+	count(c, list, row, "end", "Tenants whose licence ends soon", "/licences?near=end", "orange");
+	json_decref(row);
+}
+
+void licence_bar(struct call *c, json_t *list)
+{
+	if (uuid_is_nil(&c->user) || !db_is_open(c->db))
+		return;
+	if (c->site == WEB_CENTRAL)
+		of_operator(c, list);
+	else if (!uuid_is_nil(&c->tenant))
+		of_tenant(c, list);
+}
