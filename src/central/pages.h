@@ -28,6 +28,13 @@ extern const struct route_param licences_query[], licences_trial_fields[];
 /* A row of store/licence.h's licence_list as pages show it. */
 json_t *licence_row(struct call *c, json_t *row);
 
+/* tenant_close.c */
+int tenant_close_page(struct call *c), tenant_close_confirm(struct call *c), tenant_close_run(struct call *c), tenant_close_cancel(struct call *c);
+int tenant_certificate(struct call *c), tenant_certificate_signature(struct call *c), tenants_certificate_key(struct call *c);
+extern const struct route_param tenant_close_fields[], tenant_close_typed[];
+/* The member `closing` of a tenant's page; null: nothing is announced. */
+json_t *tenant_closing(struct call *c, const struct uuid *id);
+
 /* tenant_licence.c */
 int tenant_licences_page(struct call *c), tenant_licence_issue(struct call *c);
 extern const struct route_param tenant_licence_fields[];

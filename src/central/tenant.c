@@ -64,7 +64,7 @@ static json_t *account_member(const struct call *c, const json_t *row)
 static int show(struct call *c, const struct uuid *id)
 {
 	char id_text[UUID_TEXT_SIZE];
-	json_t *row = NULL;
+	json_t *row = NULL, *closing;
 	const char *state;
 	int rc = tenant_get(c->db, id, &row), edit = call_may(c, PERMISSION_TENANTS_EDIT);
 
@@ -72,9 +72,12 @@ static int show(struct call *c, const struct uuid *id)
 		return rc;
 	state = doc_text(row, "state");
 	uuid_text(id, id_text);
-	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b}", "licences", call_may(c, PERMISSION_LICENCES_VIEW), "suspend", edit && strcmp(state, "active") == 0, "resume",
+	closing = tenant_closing(c, id);
+	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "close", call_may(c, PERMISSION_TENANTS_CLOSE) && strncmp(state, "clos", 4) != 0
+		&& json_is_null(closing), "keep", call_may(c, PERMISSION_TENANTS_CLOSE) && json_is_true(json_object_get(closing, "waits")), "licences", call_may(c, PERMISSION_LICENCES_VIEW), "suspend", edit && strcmp(state, "active") == 0, "resume",
 		edit && strcmp(state, "suspended") == 0, "invite", edit && strcmp(state, "active") == 0));
 	call_set(c, "account", account_member(c, row));
+	call_set(c, "closing", closing);
 	if (json_object_get(c->doc, "invitation") == NULL)
 		call_set(c, "invitation", json_null());
 	json_decref(row);

@@ -216,6 +216,9 @@ int roles_page(struct call *c);
 int integrity_page(struct call *c), integrity_save(struct call *c);
 extern const struct route_param integrity_fields[];
 
+/* data_export.c */
+int data_export_page(struct call *c), data_export_ask(struct call *c), data_export_download(struct call *c);
+
 /* licence.c */
 int licence_page(struct call *c), licence_enter_run(struct call *c);
 extern const struct route_param licence_fields[];

@@ -43,6 +43,7 @@
 	/*                                                                              M  T  S  A */ \
 	X(TENANTS_VIEW, "tenants.view", "See tenants",                                   1, 1, 1, 1) \
 	X(TENANTS_EDIT, "tenants.edit", "Create, suspend and resume tenants; invite their first administrator", 1, 1, 0, 0) \
+	X(TENANTS_CLOSE, "tenants.close", "Close tenants: destroy their keys and data",   1, 0, 0, 0) \
 	X(LICENCES_VIEW, "licences.view", "See licences and what is used of them",       1, 1, 0, 1) \
 	X(LICENCES_EDIT, "licences.edit", "Issue activation codes, and put them into force", 1, 1, 0, 0) \
 	X(OPERATORS_VIEW, "operators.view", "See operators and roles",                   1, 0, 1, 1) \

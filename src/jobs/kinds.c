@@ -1,11 +1,13 @@
 /* kinds.c - the table of kinds of jobs. */
 #include "jobs/bulk.h"
+#include "jobs/close.h"
 #include "jobs/deep_security.h"
 #include "jobs/mail.h"
 #include "jobs/rewrap.h"
 #include "jobs/what_if.h"
 #include "jobs/work.h"
 #include "store/bulk.h"
+#include "store/closing.h"
 #include "store/deep_security.h"
 #include "store/rewrap.h"
 #include "store/what_if.h"
@@ -15,6 +17,9 @@ const struct work_kind work_kinds[] = {
 	{ DEEP_SECURITY_JOB_ASK, CLOCK_MINUTE, 3, 5 * CLOCK_SECOND, deep_security_job_ask },
 	{ BULK_JOB, CLOCK_MINUTE, 5, CLOCK_SECOND, bulk_job },
 	{ WHAT_IF_JOB, CLOCK_MINUTE, 20, CLOCK_SECOND, what_if_job },
+	/* Until it is done: an account whose key is gone must not stay half there. */
+	{ CLOSING_JOB, CLOCK_MINUTE, 100000, CLOCK_SECOND, close_job },
+	{ CLOSING_EXPORT_JOB, CLOCK_MINUTE, 5, 5 * CLOCK_SECOND, close_job_export },
 	/* Until it is done: keys that nobody wraps again would keep the former one in use. */
 	{ ROTATION_ROOT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_root },
 	{ ROTATION_TENANT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_tenant },

@@ -7,6 +7,7 @@
 #include "jobs/notice.h"
 #include "store/bulk.h"
 #include "store/check.h"
+#include "store/closing.h"
 #include "store/destruction.h"
 #include "store/facts.h"
 #include "store/heartbeat.h"
@@ -88,6 +89,11 @@ static int rotate_tenant_key(struct db *db, clock_us now)
 	return tenant_rotation_start_due(db);
 }
 
+static int clean_exports(struct db *db, clock_us now)
+{
+	return closing_export_clean(db, now - CLOSING_EXPORT_KEPT);
+}
+
 static int count_licences(struct db *db, clock_us now)
 {
 	(void)now;
@@ -110,6 +116,7 @@ const struct task tasks[] = {
 	{ "remove old orders to agents", CLOCK_HOUR, 1, clean_orders },
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
 	{ "remove lists of many decisions", CLOCK_HOUR, 1, clean_bulk },
+	{ "remove old exports of accounts", CLOCK_HOUR, 1, clean_exports },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },
 	{ NULL },
 };

@@ -35,6 +35,9 @@ struct audit_entry;              /* audit/chain.h */
 	X(TENANT_SUSPENDED, "tenant.suspended", SYSTEM, "Account suspended") \
 	X(TENANT_RESUMED, "tenant.resumed", SYSTEM, "Account resumed") \
 	X(TENANT_CLOSING, "tenant.closing", SYSTEM, "Account is being closed") \
+	X(TENANT_KEPT, "tenant.kept", SYSTEM, "Announced closing of the account cancelled") \
+	X(DATA_EXPORT, "data.export", SYSTEM, "Export of the account's data asked for") \
+	X(DATA_EXPORTED, "data.exported", SYSTEM, "Export of the account's data downloaded") \
 	X(TENANT_CLOSED, "tenant.closed", SYSTEM, "Account closed") \
 	X(TENANT_ADMIN_INVITED, "tenant.admin-invited", SYSTEM, "First administrator invited") \
 	X(ACCOUNT_CHANGED, "account.changed", SYSTEM, "Account settings changed") \

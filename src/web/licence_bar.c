@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "store/closing.h"
 #include "store/licence.h"
 
 static void add(json_t *list, const char *colour, const char *icon, const char *title, json_t *text, const char *url, const char *url_text)
@@ -49,12 +50,30 @@ static void of_operator(struct call *c, json_t *list)
 	json_decref(row);
 }
 
+/* When the account is to be destroyed, everybody in it is to know (TEN-7). */
+static void of_closing(struct call *c, json_t *list)
+{
+	clock_us at = 0;
+	json_t *when;
+
+	if (closing_when(c->db, &at) < 0 || at == 0)
+		return;
+	when = call_when(c, at);
+	json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:s, s:s?, s:s?}", "colour", "red", "icon", "alert-triangle", "title",
+		json_sprintf("%s: %s", call_translate(c, "This account is closed on"), json_string_value(json_object_get(when, "text"))), "text",
+		call_translate(c, "Then its keys and data are destroyed. Move what is encrypted in time."), "url", call_may(c, PERMISSION_ACCOUNT_EDIT) ?
+		"/account/data" : NULL, "url_text", call_may(c, PERMISSION_ACCOUNT_EDIT) ? call_translate(c, "Take the data with you") : NULL));
+	json_decref(when);
+}
+
 void licence_bar(struct call *c, json_t *list)
 {
 	if (uuid_is_nil(&c->user) || !db_is_open(c->db))
 		return;
 	if (c->site == WEB_CENTRAL)
 		of_operator(c, list);
-	else if (!uuid_is_nil(&c->tenant))
+	if (c->site == WEB_CONSOLE && !uuid_is_nil(&c->tenant)) {
+		of_closing(c, list);
 		of_tenant(c, list);
+	}
 }

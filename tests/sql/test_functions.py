@@ -60,6 +60,10 @@ DEFINERS = {
     "licence_tenants": {"keyward_jobs"},
     "licence_operators": {"keyward_jobs"},
     "licence_assign": {"keyward_central"},
+    "tenant_shred": {"keyward_jobs"},
+    "tenant_shred_rows": {"keyward_jobs"},
+    "tenant_closure_facts": {"keyward_jobs"},
+    "tenant_closed": {"keyward_jobs"},
     "signing_keep": {"keyward_central", "keyward_jobs"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.

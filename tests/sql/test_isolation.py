@@ -35,7 +35,7 @@ def may(pg, role, table, right):
 
 def populate(pg, tenant):
     """A row of TENANT in every table that has a tenant; as superuser, whom row security does not bind."""
-    ids = {n: uuid.uuid4() for n in ("user", "image", "draft", "instance", "agent", "device", "request", "bulk")}
+    ids = {n: uuid.uuid4() for n in ("export", "user", "image", "draft", "instance", "agent", "device", "request", "bulk")}
     policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
     token = uuid.uuid4().bytes * 2
     steps = [
@@ -47,6 +47,8 @@ def populate(pg, tenant):
          (tenant, token, uuid.uuid4(), ids["user"])),
         ("insert into invitation (tenant, token, kind, user_id, expires) values (%s, %s, 'reset', %s, now() + '1 day')",
          (tenant, token, ids["user"])),
+        ("insert into tenant_export (tenant, id, requested_by) values (%s, %s, 'A')", (tenant, ids["export"])),
+        ("insert into tenant_export_part (tenant, export, part, data) values (%s, %s, 0, 'x')", (tenant, ids["export"])),
         ("insert into image (tenant, id, provider, provider_image) values (%s, %s, 'ec2', 'ami')", (tenant, ids["image"])),
         ("insert into policy_image (tenant, policy, image) values (%s, %s, %s)", (tenant, policy, ids["image"])),
         ("insert into policy_draft (tenant, id, owner, document) values (%s, %s, %s, '{}')", (tenant, ids["draft"], ids["user"])),

@@ -1,0 +1,163 @@
+/* certificate.c - one page. Its signature stands beside it, not in it. */
+#include "jobs/certificate.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "report/pdf.h"
+
+#define LABELS 170.0             /* points from the margin to the values */
+#define HALF 400.0               /* of the width, for the second column */
+#define LINE 14.0
+#define TEXT_MAX 300
+#define PDF_MAX (16 * 1024 * 1024)
+#define CONTEXT "keyward certificate of destruction 1\n"
+
+static const struct pdf_style heading = { PDF_BOLD, 20, PDF_INK }, title_style = { PDF_BOLD, 11, PDF_BRAND }, label_style = { PDF_REGULAR, 9, PDF_GREY },
+	value_style = { PDF_BOLD, 9, PDF_INK }, text_style = { PDF_REGULAR, 9.5, PDF_INK };
+
+struct at {
+	struct pdf *pdf;
+	double x, y;
+};
+
+static void row(struct at *p, const char *label, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void row(struct at *p, const char *label, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	text[pdf_fit(p->pdf, &value_style, text, HALF - LABELS + 60)] = '\0';
+	pdf_text(p->pdf, p->x, p->y, &label_style, label);
+	pdf_text(p->pdf, p->x + LABELS - 30, p->y, &value_style, text);
+	p->y += LINE;
+}
+
+static void title(struct at *p, const char *text)
+{
+	p->y += 12;
+	pdf_text(p->pdf, p->x, p->y, &title_style, text);
+	pdf_line(p->pdf, p->x, p->y + 5, p->x + HALF - 30, p->y + 5, PDF_RULE);
+	p->y += LINE + 6;
+}
+
+static const char *text_of(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+
+	return text ? text : "-";
+}
+
+static long long number_of(const json_t *o, const char *name)
+{
+	return (long long)json_integer_value(json_object_get(o, name));
+}
+
+static void write_left(struct at *p, const json_t *facts, const char *now)
+{
+	title(p, "Account");
+	row(p, "Name", "%s", text_of(facts, "name"));
+	row(p, "Account name", "%s", text_of(facts, "slug"));
+	row(p, "Account ID", "%s", text_of(facts, "account"));
+	row(p, "Created", "%s", text_of(facts, "created"));
+	title(p, "Closing");
+	row(p, "Asked for", "%s", text_of(facts, "requested"));
+	row(p, "Asked for by", "%s", text_of(facts, "requested_by"));
+	row(p, "Announced for", "%s", text_of(facts, "close_at"));
+	row(p, "Key destroyed", "%s", text_of(facts, "shredded"));
+	row(p, "Certificate made", "%s", now);
+}
+
+static void write_right(struct at *p, const json_t *facts, const char *installation)
+{
+	const json_t *n = json_object_get(facts, "facts");
+
+	title(p, "What was destroyed");
+	row(p, "The account's key", "all wrapped copies of it");
+	row(p, "Device keys under it", "%lld, of %lld devices", number_of(n, "device_keys"), number_of(n, "devices"));
+	row(p, "Users; policies", "%lld; %lld", number_of(n, "users"), number_of(n, "policies"));
+	row(p, "Machines; key requests", "%lld; %lld", number_of(n, "instances"), number_of(n, "requests"));
+	row(p, "Entries of the log", "%lld", number_of(n, "entries"));
+	row(p, "Rows deleted in all", "%lld", number_of(facts, "removed"));
+	title(p, "Installation");
+	row(p, "Installation ID", "%s", installation);
+}
+
+static void write_all(struct pdf *pdf, const json_t *facts, const char *installation, const char *key, const char *now)
+{
+	struct at p = { pdf, PDF_MARGIN, PDF_MARGIN + 20 }, right;
+	double width = PDF_WIDTH - 2 * PDF_MARGIN;
+
+	pdf_page(pdf);
+	pdf_text(pdf, p.x, p.y, &heading, "Certificate of Destruction");
+	p.y = pdf_paragraph(pdf, p.x, p.y + 24, width, 13, &text_style, "This certifies that the key of the account below was destroyed, so that "
+		"nothing that was encrypted under it on this installation can be opened any more, and that the account's rows were deleted from the "
+		"installation's database.");
+	right = (struct at){ pdf, PDF_MARGIN + HALF, p.y };
+	write_left(&p, facts, now);
+	write_right(&right, facts, installation);
+	title(&p, "What this does not reach");
+	p.y = pdf_paragraph(pdf, p.x, p.y, width, 13, &text_style, "Backups from before hold the account's key wrapped under the root key of the "
+		"installation until they are removed, or until that root key is destroyed. Keys that the account's people have exported, and data that are "
+		"in the clear elsewhere, are theirs.");
+	title(&p, "Log and signature");
+	row(&p, "Last entry of the log", "%s", text_of(json_object_get(facts, "facts"), "log"));
+	row(&p, "Key of the signature", "Ed25519 %s", key);
+	pdf_paragraph(pdf, p.x, p.y, width, 13, &text_style, "The signature is in a file of its own. docs/closing.md of Keyward has the command that checks it.");
+}
+
+/* The library writes files alone. */
+static int save(struct pdf *pdf, struct buf *out)
+{
+	char path[] = "/tmp/keyward-certificate-XXXXXX";
+	int fd = mkstemp(path), rc;
+
+	if (fd < 0)
+		return err_set(ERR_IO, "cannot write to /tmp: %s", strerror(errno));
+	close(fd);
+	rc = pdf_save(pdf, path);
+	if (rc == 0)
+		rc = file_read(path, PDF_MAX, out);
+	unlink(path);
+	return rc;
+}
+
+int certificate_make(const json_t *facts, const char *installation, const uint8_t public_key[static 32], clock_us now, struct buf *out)
+{
+	char at[CLOCK_TEXT_SIZE], *key = encode_hex(public_key, 32);
+	struct pdf *pdf = NULL;
+	int rc = pdf_new("Certificate of Destruction", "Keyward", &pdf);
+
+	if (rc == 0) {
+		clock_text(now, at);
+		write_all(pdf, facts, installation, key, at);
+		rc = save(pdf, out);
+	}
+	pdf_free(pdf);
+	free(key);
+	return rc;
+}
+
+void certificate_statement(const struct buf *pdf, struct buf *out)
+{
+	uint8_t hash[crypto_hash_sha256_BYTES];
+	char *text;
+
+	crypto_hash_sha256(hash, (const uint8_t *)pdf->data, pdf->len);
+	text = encode_hex(hash, sizeof hash);
+	buf_printf(out, CONTEXT "%s\n", text);
+	free(text);
+}
