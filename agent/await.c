@@ -14,13 +14,32 @@
 
 #define POLL_SECONDS 5
 
+/* 1 when keyward-agent runs on this machine (with this run folder). */
+static int agent_runs(const struct guest *g)
+{
+	int lock = guest_lock(g, "agent");
+
+	if (lock >= 0)
+		close(lock);
+	return lock == ERR_BUSY;
+}
+
+/* What is decided when nobody waits here any more is not lost: who is to do it then. */
+static void say_who_goes_on(struct tool *t)
+{
+	tool_say(t, agent_runs(&t->g) ? "keyward-agent goes on with what is decided later."
+		: "What is decided later is done by keyward-agent: systemctl enable --now keyward-agent, or run this again.");
+}
+
 static enum tool_exit timed_out(struct tool *t, const char *what)
 {
+	say_who_goes_on(t);
 	return tool_complain(t, TOOL_TIMED_OUT, "%s within %ld minutes (--timeout)", what, t->o.timeout);
 }
 
 static enum tool_exit interrupted(struct tool *t)
 {
+	say_who_goes_on(t);
 	return tool_complain(t, TOOL_INTERRUPTED, "interrupted; what was not finished can be begun again");
 }
 
@@ -42,16 +61,6 @@ static void on_end(void *ctx, const char *device, const char *reason)
 	json_array_append_new(list, json_pack("{s:s, s:b, s:s?}", "device", device, "ok", reason == NULL, "reason", reason));
 	tool_say(t, "%s: %s%s", device, reason ? "failed: " : "encrypted", reason ? reason : "");
 	batch_ended(t, device, reason);
-}
-
-/* 1 when keyward-agent runs on this machine (with this run folder). */
-static int agent_runs(const struct guest *g)
-{
-	int lock = guest_lock(g, "agent");
-
-	if (lock >= 0)
-		close(lock);
-	return lock == ERR_BUSY;
 }
 
 struct watch {
@@ -201,7 +210,7 @@ enum tool_exit await_mounts(struct tool *t)
 {
 	enum tool_exit code = tool_link(t);
 	int open = 0, lost = 0, rc = code == TOOL_OK ? inventory_scan(&t->g) : 0;
-	int watches = agent_runs(&t->g);
+	int watches = 0;
 
 	keep_stderr();
 	if (code != TOOL_OK)
@@ -210,9 +219,12 @@ enum tool_exit await_mounts(struct tool *t)
 		return tool_failed(t, rc, "the devices cannot be listed");
 	if (t->g.devices_count == 0)
 		return tool_complain(t, TOOL_FAILURE, "this machine has no encrypted device of this account");
+	watches = agent_runs(&t->g);
 	tool_say(t, watches ? "keyward-agent asks for the keys of %d devices; waiting for them to be mounted."
 		: "Asking for the keys of %d devices.", t->g.devices_count);
 	for (;;) {
+		/* It may be started meanwhile; then it asks, and two would take each other's answers. */
+		watches |= agent_runs(&t->g);
 		if (watches)
 			inventory_scan(&t->g);
 		else

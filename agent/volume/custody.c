@@ -125,34 +125,29 @@ int custody_look(const char *path, const struct volume_engine *engine, struct cu
 
 int custody_opens(const char *path, const struct secret *secret)
 {
-	int rc = header_prove(path, secret, CRYPT_ANY_SLOT);
+	int rc = header_prove(path, secret, LIMITS_PASSPHRASE, CRYPT_ANY_SLOT);
 
 	return rc < 0 ? rc : 0;
 }
 
 /* NEW in a slot of its own, opened by OLD; returns the slot. */
-static int add(struct crypt_device *cd, const struct secret *old, const struct secret *new)
+static int add(struct crypt_device *cd, const struct secret *old, enum limits_secret kind, const struct secret *new)
 {
-	int slot = crypt_keyslot_add_by_passphrase(cd, CRYPT_ANY_SLOT, (const char *)old->data, old->len, (const char *)new->data,
-		new->len);
+	int slot = header_add_slot(cd, old, kind, new);
 
-	if (slot == -EPERM || slot == -ENOENT)
-		return err_set(ERR_FORBIDDEN, "the passphrase or key file does not open the volume");
-	if (slot == -ENOMEM)
-		return err_set(ERR_IO, "there is too little memory for the passphrase's stretching");
-	return slot < 0 ? header_error(slot, "new key slot") : slot;
+	return slot == ERR_FORBIDDEN ? err_set(slot, "the passphrase or key file does not open the volume") : slot;
 }
 
 static int add_key(struct crypt_device *cd, const struct secret *old, const struct secret *key)
 {
-	int rc = header_find_slot(cd, key);
+	int rc = header_find_slot(cd, key, LIMITS_DEVICE_KEY);
 
 	if (rc != ERR_FORBIDDEN)
 		return rc;
 	if (old == NULL)
 		return err_set(ERR_FORBIDDEN, "a passphrase or key file of the volume is needed");
 	rc = header_set_pbkdf(cd, NULL);
-	return rc < 0 ? rc : add(cd, old, key);
+	return rc < 0 ? rc : add(cd, old, LIMITS_PASSPHRASE, key);
 }
 
 /* In place of a former token of ours, if there is one. */
@@ -175,7 +170,7 @@ int custody_adopt(const char *path, const struct secret *old, const struct secre
 		return rc;
 	rc = slot = add_key(cd, old, key);
 	if (rc >= 0)
-		rc = header_prove(path, key, slot);
+		rc = header_prove(path, key, LIMITS_DEVICE_KEY, slot);
 	if (rc >= 0)
 		rc = write_token(cd, token, slot);
 	crypt_free(cd);
@@ -192,7 +187,7 @@ static int drop_slot(struct crypt_device *cd, int slot)
 int custody_drop_others(const char *path, const struct secret *key)
 {
 	struct crypt_device *cd = NULL;
-	int dropped = 0, keep = header_prove(path, key, CRYPT_ANY_SLOT), rc = keep < 0 ? keep : header_load(path, &cd);
+	int dropped = 0, keep = header_prove(path, key, LIMITS_DEVICE_KEY, CRYPT_ANY_SLOT), rc = keep < 0 ? keep : header_load(path, &cd);
 
 	for (int i = 0; rc == 0 && i < crypt_keyslot_max(CRYPT_LUKS2); i++) {
 		if (i == keep || crypt_keyslot_status(cd, i) < CRYPT_SLOT_ACTIVE)
@@ -207,14 +202,14 @@ int custody_drop_others(const char *path, const struct secret *key)
 /* The owner's slot, made where there is none yet. */
 static int add_passphrase(struct crypt_device *cd, const struct secret *key, const struct secret *passphrase)
 {
-	int rc = crypt_activate_by_passphrase(cd, NULL, CRYPT_ANY_SLOT, (const char *)passphrase->data, passphrase->len, 0);
+	int rc = header_find_slot(cd, passphrase, LIMITS_PASSPHRASE);
 
-	if (rc >= 0)
+	if (rc != ERR_FORBIDDEN)
 		return rc;
 	if (key == NULL)
 		return err_set(ERR_FORBIDDEN, "this passphrase does not open the volume");
 	rc = crypt_set_pbkdf_type(cd, crypt_get_pbkdf_default(CRYPT_LUKS2));
-	return rc < 0 ? header_error(rc, "key slot parameters") : add(cd, key, passphrase);
+	return rc < 0 ? header_error(rc, "key slot parameters") : add(cd, key, LIMITS_DEVICE_KEY, passphrase);
 }
 
 /* Ours go; OWN is the owner's and stays, whatever the token says. */
@@ -223,7 +218,7 @@ static int leave(struct crypt_device *cd, const struct secret *key, int own)
 	struct volume_token token;
 	int id, slot, rc = 0, found = header_token_get(cd, &token, &id);
 
-	while (rc == 0 && key && (slot = header_find_slot(cd, key)) >= 0 && slot != own)
+	while (rc == 0 && key && (slot = header_find_slot(cd, key, LIMITS_DEVICE_KEY)) >= 0 && slot != own)
 		rc = drop_slot(cd, slot);
 	if (rc == 0 && found == 0 && token.keyslot >= 0 && token.keyslot != own
 		&& crypt_keyslot_status(cd, token.keyslot) >= CRYPT_SLOT_ACTIVE)
@@ -244,7 +239,7 @@ int custody_hand_over(const char *path, const struct secret *key, const struct s
 		return rc;
 	rc = own = add_passphrase(cd, key, passphrase);
 	if (rc >= 0)
-		rc = header_prove(path, passphrase, own);
+		rc = header_prove(path, passphrase, LIMITS_PASSPHRASE, own);
 	if (rc >= 0)
 		rc = leave(cd, key, own);
 	crypt_free(cd);

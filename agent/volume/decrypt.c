@@ -262,7 +262,7 @@ static int check_key(const char *path, const struct secret *key)
 	int rc = header_load(path, &cd);
 
 	if (rc == 0)
-		rc = header_find_slot(cd, key);
+		rc = header_find_slot(cd, key, LIMITS_DEVICE_KEY);
 	crypt_free(cd);
 	return rc < 0 ? rc : 0;
 }

@@ -45,13 +45,17 @@ static int dmcrypt_find(const struct volume_state *state, char device[static VOL
 static int activate(struct crypt_device *cd, const struct volume_open_params *p, const char *name, const struct secret *key)
 {
 	uint32_t flags = (p->read_only ? CRYPT_ACTIVATE_READONLY : 0u) | (p->discards ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0u);
-	int rc, slot = header_find_slot(cd, key);
+	int rc, slot = header_find_slot(cd, key, LIMITS_DEVICE_KEY);
 
 	if (slot < 0)
 		return slot;
 	/* While it is encrypted anew two slots hold what it takes; a piece that was being moved when the power was cut is mended by this. */
-	if (crypt_reencrypt_status(cd, NULL) > CRYPT_REENCRYPT_NONE)
+	if (crypt_reencrypt_status(cd, NULL) > CRYPT_REENCRYPT_NONE) {
 		slot = CRYPT_ANY_SLOT;
+		rc = header_may_try_all(cd);
+		if (rc < 0)
+			return rc;
+	}
 	rc = crypt_activate_by_passphrase(cd, name, slot, (const char *)key->data, key->len, flags);
 	return rc < 0 ? header_error(rc, "activating") : 0;
 }

@@ -16,6 +16,7 @@
 #define TOKEN_JSON_MAX 4096
 #define SEGMENTS_JSON_MAX (4 * 1024 * 1024)
 #define SECTOR 512
+#define SLOTS_MAX 32
 /* The least that libcryptsetup accepts. Stretching protects guessable passphrases; a device key is 256 random bits, so more
  * rounds would only delay every boot. */
 #define PBKDF_ROUNDS 1000
@@ -76,16 +77,25 @@ int header_load(const char *path, struct crypt_device **out)
 	return 0;
 }
 
+/* A number as libcryptsetup writes it, or -1 where the token names none. */
 static int parse_slot(const json_t *o, int *out)
 {
 	json_t *slots;
 	const char *text;
-	int rc = json_get_array(o, "keyslots", 32, &slots);
+	char *end;
+	long slot;
+	int rc = json_get_array(o, "keyslots", SLOTS_MAX, &slots);
 
 	if (rc < 0)
 		return rc;
+	*out = -1;
+	if (json_array_size(slots) == 0)
+		return 0;
 	text = json_string_value(json_array_get(slots, 0));
-	*out = text ? atoi(text) : -1;
+	slot = text && *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : -1;
+	if (slot < 0 || slot >= SLOTS_MAX || *end)
+		return err_set(ERR_INVALID, "keyslots");
+	*out = (int)slot;
 	return 0;
 }
 
@@ -355,32 +365,127 @@ int header_write(int fd, uint64_t size, const struct volume_params *params, cons
 	return rc;
 }
 
-int header_find_slot(struct crypt_device *cd, const struct secret *key)
+static int activate(struct crypt_device *cd, int slot, const struct secret *secret)
 {
-	struct volume_token token;
-	int id, slot = -EPERM;
+	int rc = crypt_activate_by_passphrase(cd, NULL, slot, (const char *)secret->data, secret->len, 0);
 
-	if (header_token_get(cd, &token, &id) == 0 && token.keyslot >= 0)
-		slot = crypt_activate_by_passphrase(cd, NULL, token.keyslot, (const char *)key->data, key->len, 0);
-	if (slot < 0)
-		slot = crypt_activate_by_passphrase(cd, NULL, CRYPT_ANY_SLOT, (const char *)key->data, key->len, 0);
-	if (slot == -EPERM || slot == -ENOENT)
-		return err_set(ERR_FORBIDDEN, "the key does not open the volume");
-	return slot < 0 ? header_error(slot, "unlock") : slot;
+	if (rc == -ENOMEM)
+		return err_set(ERR_IO, "there is too little memory for the passphrase's stretching");
+	if (rc == -EPERM || rc == -ENOENT)
+		return slot < 0 ? err_set(ERR_FORBIDDEN, "the key does not open the volume")
+			: err_set(ERR_FORBIDDEN, "key slot %d: another key opens it", slot);
+	return rc < 0 ? header_error(rc, "unlock") : rc;
 }
 
-int header_prove(const char *path, const struct secret *secret, int slot)
+/* A try of SECRET on one slot: its number, ERR_FORBIDDEN where it does not open it or may not be tried on it. */
+static int try_slot(struct crypt_device *cd, const struct limits *l, int slot, const struct secret *secret, enum limits_secret kind)
+{
+	crypt_keyslot_info info = crypt_keyslot_status(cd, slot);
+	int rc;
+
+	if (info != CRYPT_SLOT_ACTIVE && info != CRYPT_SLOT_ACTIVE_LAST)
+		return err_set(ERR_FORBIDDEN, "key slot %d is none of the volume's", slot);
+	rc = limits_slot(l, slot, kind);
+	if (rc < 0)
+		return ERR_FORBIDDEN;
+	return activate(cd, slot, secret);
+}
+
+static int tokens_slot(struct crypt_device *cd)
+{
+	struct volume_token token;
+	int id;
+
+	return header_token_get(cd, &token, &id) == 0 ? token.keyslot : -1;
+}
+
+/* While it is encrypted anew two slots together are what opens it, and libcryptsetup finds them by itself. */
+static int find_both(struct crypt_device *cd, const struct limits *l, const struct secret *secret)
+{
+	int rc = limits_all(l);
+
+	return rc < 0 ? rc : activate(cd, CRYPT_ANY_SLOT, secret);
+}
+
+/* The token's slot first: with the right key it is the only one that is tried. Why that one does not open is what is told. */
+static int find_slot(struct crypt_device *cd, const struct limits *l, const struct secret *secret, enum limits_secret kind)
+{
+	int first = tokens_slot(cd), rc = first < 0 ? ERR_FORBIDDEN : try_slot(cd, l, first, secret, kind);
+	char why[VOLUME_TEXT_MAX];
+
+	snprintf(why, sizeof why, "%s", first < 0 ? "" : err_text());
+	for (int i = 0; rc == ERR_FORBIDDEN && i < SLOTS_MAX; i++)
+		if (i != first)
+			rc = try_slot(cd, l, i, secret, kind);
+	return rc == ERR_FORBIDDEN ? err_set(rc, why[0] ? "%s (%s)" : "%s", "the key does not open the volume", why) : rc;
+}
+
+/* SLOT: this one, or CRYPT_ANY_SLOT. */
+static int find(struct crypt_device *cd, int slot, const struct secret *secret, enum limits_secret kind)
+{
+	struct limits *l = NULL;
+	int rc = limits_read(cd, &l);
+
+	if (rc == 0 && crypt_reencrypt_status(cd, NULL) > CRYPT_REENCRYPT_NONE)
+		rc = find_both(cd, l, secret);
+	else if (rc == 0)
+		rc = slot == CRYPT_ANY_SLOT ? find_slot(cd, l, secret, kind) : try_slot(cd, l, slot, secret, kind);
+	limits_free(l);
+	return rc;
+}
+
+int header_find_slot(struct crypt_device *cd, const struct secret *secret, enum limits_secret kind)
+{
+	return find(cd, CRYPT_ANY_SLOT, secret, kind);
+}
+
+int header_prove(const char *path, const struct secret *secret, enum limits_secret kind, int slot)
 {
 	struct crypt_device *cd = NULL;
 	int rc = header_load(path, &cd);
 
+	if (rc == 0)
+		rc = find(cd, slot, secret, kind);
+	crypt_free(cd);
+	return rc;
+}
+
+int header_may_try_all(struct crypt_device *cd)
+{
+	struct limits *l = NULL;
+	int rc = limits_read(cd, &l);
+
+	if (rc == 0)
+		rc = limits_all(l);
+	limits_free(l);
+	return rc;
+}
+
+static int volume_key_of(struct crypt_device *cd, int slot, const struct secret *secret, size_t len, struct secret **out)
+{
+	struct secret *vk = secret_new(len);
+	int rc = crypt_volume_key_get(cd, slot, (char *)vk->data, &len, (const char *)secret->data, secret->len);
+
+	if (rc < 0 || len != vk->len) {
+		secret_free(vk);
+		return header_error(rc < 0 ? rc : -EINVAL, "volume key");
+	}
+	*out = vk;
+	return 0;
+}
+
+int header_add_slot(struct crypt_device *cd, const struct secret *old, enum limits_secret kind, const struct secret *new)
+{
+	struct secret *vk = NULL;
+	int slot, rc = header_find_slot(cd, old, kind);
+
+	if (rc >= 0)
+		rc = volume_key_of(cd, rc, old, (size_t)crypt_get_volume_key_size(cd), &vk);
 	if (rc < 0)
 		return rc;
-	rc = crypt_activate_by_passphrase(cd, NULL, slot, (const char *)secret->data, secret->len, 0);
-	crypt_free(cd);
-	if (rc == -ENOMEM)
-		return err_set(ERR_IO, "there is too little memory for the passphrase's stretching");
-	return rc < 0 ? header_error(rc, rc == -EPERM || rc == -ENOENT ? "it does not open the volume" : "unlock") : rc;
+	slot = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, (const char *)vk->data, vk->len, (const char *)new->data, new->len);
+	secret_free(vk);
+	return slot < 0 ? header_error(slot, "new key slot") : slot;
 }
 
 /* One plain data segment: no half-done re-encryption, no authenticated mode. *SIZE becomes its bytes; 0 means to the end. */
@@ -442,21 +547,9 @@ int header_check(struct crypt_device *cd, uint64_t size, struct plain_segment *s
 int header_unlock(struct crypt_device *cd, uint64_t size, const struct secret *key, struct plain_segment *segment,
 	struct secret **volume_key)
 {
-	int slot, rc = describe(cd, size, segment);
-	size_t len = segment->cipher.key_len;
-	struct secret *vk;
+	int rc = describe(cd, size, segment);
 
-	if (rc < 0)
-		return rc;
-	slot = header_find_slot(cd, key);
-	if (slot < 0)
-		return slot;
-	vk = secret_new(len);
-	rc = crypt_volume_key_get(cd, slot, (char *)vk->data, &len, (const char *)key->data, key->len);
-	if (rc < 0 || len != vk->len) {
-		secret_free(vk);
-		return header_error(rc < 0 ? rc : -EINVAL, "volume key");
-	}
-	*volume_key = vk;
-	return 0;
+	if (rc == 0)
+		rc = header_find_slot(cd, key, LIMITS_DEVICE_KEY);
+	return rc < 0 ? rc : volume_key_of(cd, rc, key, segment->cipher.key_len, volume_key);
 }

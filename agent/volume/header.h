@@ -4,6 +4,7 @@
 
 #include <libcryptsetup.h>
 
+#include "agent/volume/limits.h"
 #include "agent/volume/plain.h"
 #include "agent/volume/volume.h"
 
@@ -23,10 +24,15 @@ int header_token_set(struct crypt_device *cd, int id, const struct volume_token 
 int header_write(int fd, uint64_t size, const struct volume_params *params, const struct volume_token *token,
 	const struct secret *device_key);
 
-/* Which slot KEY opens: the token's is tried first. ERR_FORBIDDEN when none. */
-int header_find_slot(struct crypt_device *cd, const struct secret *key);
+/* Which slot SECRET opens: the token's is tried first, others only within the limits of KIND. ERR_FORBIDDEN when none, ERR_UNSUPPORTED where
+ * the header is not to be trusted with it. */
+int header_find_slot(struct crypt_device *cd, const struct secret *secret, enum limits_secret kind);
 /* The slot that SECRET opens (SLOT: this one; CRYPT_ANY_SLOT), by a header read anew from the disk. ERR_FORBIDDEN. */
-int header_prove(const char *path, const struct secret *secret, int slot);
+int header_prove(const char *path, const struct secret *secret, enum limits_secret kind, int slot);
+/* Whether libcryptsetup may be left to try a key on all slots. ERR_UNSUPPORTED. */
+int header_may_try_all(struct crypt_device *cd);
+/* A slot for NEW, by OLD that opens one; its number. What it is stretched with is set before (header_set_pbkdf). ERR_FORBIDDEN. */
+int header_add_slot(struct crypt_device *cd, const struct secret *old, enum limits_secret kind, const struct secret *new);
 /* The data segment within a backing of SIZE bytes, and the volume key (the caller's). ERR_FORBIDDEN, ERR_UNSUPPORTED. */
 int header_unlock(struct crypt_device *cd, uint64_t size, const struct secret *key, struct plain_segment *segment,
 	struct secret **volume_key);

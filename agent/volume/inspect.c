@@ -6,14 +6,20 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/volume/header.h"
 #include "agent/volume/use.h"
 #include "base/err.h"
+#include "base/mem.h"
+
+#define LUKS2_COPY_MAX (4u << 20)
+#define COPY_PIECE (64u << 10)
 
 static const char *value(blkid_probe probe, const char *name)
 {
@@ -60,10 +66,57 @@ static int probe_signatures(int fd, struct volume_report *out)
 	return rc < 0 ? err_set(rc, "looking for signatures failed") : 0;
 }
 
-static int look_for_luks(const char *path, struct volume_report *out)
+/* How many bytes hold both copies of a LUKS2 header, by the first copy; all that they may have where that one is broken. */
+static size_t header_length(int fd)
+{
+	unsigned char first[16];
+	uint64_t one = 0;
+
+	if (pread(fd, first, sizeof first, 0) != sizeof first || memcmp(first, "LUKS\xba\xbe\0\2", 8) != 0)
+		return 2 * LUKS2_COPY_MAX;
+	for (int i = 8; i < 16; i++)
+		one = one << 8 | first[i];
+	return one == 0 || one > LUKS2_COPY_MAX ? 2 * LUKS2_COPY_MAX : 2 * (size_t)one;
+}
+
+/* An image of the device with nothing in it but the header. */
+static int copy_header(int fd, uint64_t size, int memory)
+{
+	unsigned char *piece = mem_alloc(COPY_PIECE);
+	size_t left = header_length(fd);
+	off_t at = 0;
+	ssize_t n = ftruncate(memory, (off_t)size) < 0 ? -1 : 1;
+
+	for (; n > 0 && left > 0; left -= n > 0 ? (size_t)n : 0) {
+		n = pread(fd, piece, left < COPY_PIECE ? left : COPY_PIECE, at);
+		if (n > 0 && pwrite(memory, piece, (size_t)n, at) != n)
+			n = -1;
+		at += n;
+	}
+	free(piece);
+	return n < 0 ? err_set(ERR_IO, "reading the header: %s", strerror(errno)) : 0;
+}
+
+/* libcryptsetup mends a header of which one copy is older or damaged. Who only looks must not: the device may be somebody else's, and another
+ * machine that has it too may be writing just then. So what is looked at is a copy. */
+static int load_copy(int fd, uint64_t size, struct crypt_device **out)
+{
+	int memory = memfd_create("keyward-look", MFD_CLOEXEC);
+	char path[32];
+	int rc = memory < 0 ? err_set(ERR_IO, "header: %s", strerror(errno)) : copy_header(fd, size, memory);
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
+	if (rc == 0)
+		rc = header_load(path, out);
+	if (memory >= 0)
+		close(memory);
+	return rc;
+}
+
+static int look_for_luks(int fd, struct volume_report *out)
 {
 	struct crypt_device *cd = NULL;
-	int id, rc = header_load(path, &cd);
+	int id, rc = load_copy(fd, out->size, &cd);
 
 	if (rc == ERR_NOT_FOUND) {
 		snprintf(out->content_text, VOLUME_TEXT_MAX, "crypto_LUKS of version 1");
@@ -112,9 +165,9 @@ static int inspect(const char *path, enum use_claim claimed, struct volume_repor
 	rc = measure(fd, &found);
 	if (rc == 0 && found.size > 0)
 		rc = probe_signatures(fd, &found);
-	close(fd);
 	if (rc == 0 && found.content == VOLUME_SIGNATURE && strncmp(found.content_text, "crypto_LUKS", 11) == 0)
-		rc = look_for_luks(path, &found);
+		rc = look_for_luks(fd, &found);
+	close(fd);
 	if (rc == 0)
 		rc = use_find(path, claimed, &found.use, found.use_text);
 	if (rc < 0)

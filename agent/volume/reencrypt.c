@@ -50,8 +50,11 @@ static int prepare(struct crypt_device *cd, const char *name, const struct secre
 	int begun = crypt_reencrypt_status(cd, NULL) != CRYPT_REENCRYPT_NONE, old = CRYPT_ANY_SLOT, new = CRYPT_ANY_SLOT, rc;
 
 	p.flags = begun ? CRYPT_REENCRYPT_RESUME_ONLY : 0;
+	rc = header_may_try_all(cd);
+	if (rc < 0)
+		return rc;
 	if (!begun) {
-		old = header_find_slot(cd, key);
+		old = header_find_slot(cd, key, LIMITS_DEVICE_KEY);
 		new = old < 0 ? old : new_slot(cd, key);
 		if (new < 0)
 			return new;
@@ -72,7 +75,7 @@ static int name_slot(const char *path, const struct secret *key)
 		return rc;
 	if (crypt_reencrypt_status(cd, NULL) != CRYPT_REENCRYPT_NONE)
 		rc = err_set(ERR_IO, "the re-encryption has not come to its end");
-	rc = rc < 0 ? rc : header_find_slot(cd, key);
+	rc = rc < 0 ? rc : header_find_slot(cd, key, LIMITS_DEVICE_KEY);
 	slot = rc;
 	if (rc >= 0)
 		rc = header_token_get(cd, &token, &id);

@@ -6,16 +6,9 @@
 
 static int add_slot(struct crypt_device *cd, const struct volume_rekey *r)
 {
-	int slot = header_find_slot(cd, r->old);
+	int rc = header_set_pbkdf(cd, NULL);
 
-	if (slot < 0)
-		return slot;
-	slot = header_set_pbkdf(cd, NULL);
-	if (slot < 0)
-		return slot;
-	slot = crypt_keyslot_add_by_passphrase(cd, CRYPT_ANY_SLOT, (const char *)r->old->data, r->old->len, (const char *)r->new->data,
-		r->new->len);
-	return slot < 0 ? header_error(slot, "key slot") : slot;
+	return rc < 0 ? rc : header_add_slot(cd, r->old, LIMITS_DEVICE_KEY, r->new);
 }
 
 static int name_slot(struct crypt_device *cd, int slot, const struct volume_rekey *r)
@@ -44,10 +37,10 @@ int volume_rekey_add(const char *path, const struct volume_rekey *r)
 
 	if (rc < 0)
 		return rc;
-	slot = header_find_slot(cd, r->new);
+	slot = header_find_slot(cd, r->new, LIMITS_DEVICE_KEY);
 	if (slot == ERR_FORBIDDEN)
 		slot = add_slot(cd, r);
-	rc = slot < 0 ? slot : header_prove(path, r->new, slot);
+	rc = slot < 0 ? slot : header_prove(path, r->new, LIMITS_DEVICE_KEY, slot);
 	if (rc >= 0)
 		rc = name_slot(cd, slot, r);
 	crypt_free(cd);
@@ -59,7 +52,7 @@ static int drop_slots(struct crypt_device *cd, const struct secret *old, int kee
 {
 	int rc = 0, slot;
 
-	while (rc == 0 && (slot = header_find_slot(cd, old)) >= 0 && slot != keep) {
+	while (rc == 0 && (slot = header_find_slot(cd, old, LIMITS_DEVICE_KEY)) >= 0 && slot != keep) {
 		rc = crypt_keyslot_destroy(cd, slot);
 		rc = rc < 0 ? header_error(rc, "old key slot") : 0;
 	}
@@ -69,7 +62,7 @@ static int drop_slots(struct crypt_device *cd, const struct secret *old, int kee
 int volume_rekey_drop(const char *path, const struct volume_rekey *r)
 {
 	struct crypt_device *cd = NULL;
-	int keep = header_prove(path, r->new, CRYPT_ANY_SLOT), rc = keep < 0 ? keep : header_load(path, &cd);
+	int keep = header_prove(path, r->new, LIMITS_DEVICE_KEY, CRYPT_ANY_SLOT), rc = keep < 0 ? keep : header_load(path, &cd);
 
 	if (rc == 0)
 		rc = name_slot(cd, keep, r);
@@ -83,7 +76,7 @@ void volume_rekey_choose(const char *path, struct secret **key, struct secret *o
 {
 	struct secret *first = *key;
 
-	if (header_prove(path, first, CRYPT_ANY_SLOT) == ERR_FORBIDDEN && header_prove(path, other, CRYPT_ANY_SLOT) >= 0) {
+	if (header_prove(path, first, LIMITS_DEVICE_KEY, CRYPT_ANY_SLOT) == ERR_FORBIDDEN && header_prove(path, other, LIMITS_DEVICE_KEY, CRYPT_ANY_SLOT) >= 0) {
 		*key = other;
 		other = first;
 	}

@@ -58,6 +58,11 @@ static int refresh(struct db *db, const struct request_question *q, const struct
 /* The reason of an agent that asks because time has passed. */
 #define BY_ITSELF "schedule"
 
+/* Where the console says it, what the agent has said is no part of the question: keyward-config knows it from the task, the agent that goes
+ * on after it does not. */
+#define SAME_PLACE "(mount_point = $6 or exists (select 1 from device d where d.tenant = key_request.tenant and d.id = $7" \
+	" and d.mount_point <> ''))"
+
 /* The open request of device and instance. SAME: it was asked with the very same one-time key, by the same agent. HOLDS: what was
  * decided on it is the answer to this question too. MOVED: the question is answered with another device now; a denial holds for it too. */
 struct found {
@@ -70,8 +75,8 @@ static int find_open(struct db *db, const struct request_question *q, struct fou
 	struct request_again again;
 	struct db_result *r;
 	json_t *facts;
-	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and mount_point = $6,"
-		" agent = $4 and access = $5 and mount_point = $6, status, decided_by is not null, delivered is not null,"
+	int rc = db_query_row(db, &r, "select id, recipient_key = $3 and agent = $4 and access = $5 and " SAME_PLACE ","
+		" agent = $4 and access = $5 and " SAME_PLACE ", status, decided_by is not null, delivered is not null,"
 		" coalesce(decided, now()), now(), facts, device <> $7 or unplaced <> $8 from key_request"
 		" where coalesce(asked_device, device) = $1 and instance = $2 and closed is null for update", DB_ARGS(db_uuid_arg(&q->device),
 		db_uuid_arg(&q->instance), db_bytes_arg(q->recipient_key, REQUEST_KEY_SIZE), db_uuid_arg(&q->agent),

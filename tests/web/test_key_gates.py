@@ -76,6 +76,26 @@ def test_an_approved_key_is_fetched(asker):
     assert asker.poll(request)["sealed"]
 
 
+def test_an_approval_holds_for_whoever_goes_on_on_that_machine(server, asker):
+    # covers: CFG-1, RUN-2, KEY-4
+    # keyward-config knew the mount point from its task and has ended; the agent, started after it, knows none and has another one-time key.
+    answer = asker.ask(mount_point="/srv")
+    c = asker.world.console()
+    assert c.api(f"/requests/{answer['request']}/decision", {"decision": "approve"}).status in (200, 201, 204, 303)
+    again = asker.ask(reason="boot")
+    assert again["status"] == "delivered" and again["request"] == answer["request"] and again["mount_point"] == "/srv", again
+
+
+def test_an_approval_for_one_place_is_none_for_another_that_the_machine_chooses(server, asker):
+    # covers: RUN-2, RUL-2, SEC-7
+    run(server, "update device set mount_point = '' where id = %s", asker.row)
+    answer = asker.ask(mount_point="/srv")
+    c = asker.world.console()
+    assert c.api(f"/requests/{answer['request']}/decision", {"decision": "approve"}).status in (200, 201, 204, 303)
+    again = asker.ask(mount_point="/var/www")
+    assert again["status"] == "pending" and again["request"] != answer["request"], again
+
+
 def test_neither_agents_that_were_removed_nor_suspended_accounts_fetch_keys(server, asker):
     # covers: TEN-7, SEC-7, KEY-4
     request = approved(asker)
