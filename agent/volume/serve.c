@@ -183,7 +183,7 @@ static int publish(struct server *s)
 	int rc;
 
 	state_mount_point(s->run_dir, s->params.name, point);
-	state_file_name(s->params.name, s->file);
+	state_file_name(s->run_dir, s->params.name, s->file);
 	if (mkdir(point, 0700) < 0 && errno != EEXIST)
 		return err_set(ERR_IO, "%s: %s", point, strerror(errno));
 	rc = fusefile_start(s->stripe, s->file, point, count_threads(s), &s->fuse);
@@ -203,6 +203,7 @@ static int remember(const struct server *s)
 	snprintf(state.path, sizeof state.path, "%s", s->params.path);
 	snprintf(state.engine, sizeof state.engine, "userspace");
 	snprintf(state.kept_device, sizeof state.kept_device, "%s", s->device);
+	snprintf(state.kept_file, sizeof state.kept_file, "%s", s->file);
 	return state_save(s->run_dir, &state);
 }
 

@@ -46,9 +46,12 @@ void state_mount_point(const char *run_dir, const char *name, char out[static VO
 	state_path(run_dir, name, ".fuse", out);
 }
 
-void state_file_name(const char *name, char out[static STATE_FILE_MAX])
+void state_file_name(const char *run_dir, const char *name, char out[static STATE_FILE_MAX])
 {
-	snprintf(out, STATE_FILE_MAX, "keyward:%s", name);
+	struct stat st = { 0 };
+
+	(void)!stat(run_dir, &st);
+	snprintf(out, STATE_FILE_MAX, "keyward:%s:%llx-%llx", name, (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
 int state_save(const char *run_dir, const struct volume_state *state)
@@ -64,6 +67,7 @@ int state_save(const char *run_dir, const struct volume_state *state)
 	json_set_int(o, "parts", state->parts ? state->parts : 1);
 	json_set_bool(o, "read_only", state->read_only);
 	json_set_string(o, "device", state->kept_device);
+	json_set_string(o, "file", state->kept_file);
 	text = json_text(o);
 	state_path(run_dir, state->name, ".json", path);
 	rc = file_write(path, text, strlen(text), 0600);
@@ -100,7 +104,11 @@ int state_load(const char *run_dir, const char *name, struct volume_state *out)
 	    && (rc = take_text(o, "engine", s.engine, sizeof s.engine)) == 0
 	    && (rc = json_get_int_opt(o, "parts", 1, VOLUME_PARTS_MAX, &parts)) == 0
 	    && (rc = json_get_bool(o, "read_only", &s.read_only)) == 0
-	    && (json_object_get(o, "device") == NULL || (rc = take_text(o, "device", s.kept_device, sizeof s.kept_device)) == 0)) {
+	    && (json_object_get(o, "device") == NULL || (rc = take_text(o, "device", s.kept_device, sizeof s.kept_device)) == 0)
+	    && (json_object_get(o, "file") == NULL || (rc = take_text(o, "file", s.kept_file, sizeof s.kept_file)) == 0)) {
+		/* Of an agent before this one. */
+		if (json_object_get(o, "file") == NULL)
+			snprintf(s.kept_file, sizeof s.kept_file, "keyward:%s", s.name);
 		s.parts = (int)parts;
 		*out = s;
 	}

@@ -133,11 +133,10 @@ static int talk(int socket, const struct volume_open_params *p, const struct sec
 }
 
 /* What a killed process leaves: a loop device without its file, perhaps a mount of which nobody answers. */
-static void clean_up(const struct volume_env *env, const char *name)
+static void clean_up(const struct volume_env *env, const char *name, const char *file)
 {
-	char file[STATE_FILE_MAX], device[VOLUME_TEXT_MAX], point[VOLUME_PATH_MAX];
+	char device[VOLUME_TEXT_MAX], point[VOLUME_PATH_MAX];
 
-	state_file_name(name, file);
 	for (int i = 0; i < 4 && loop_find(file, device) == 0; i++)
 		loop_detach(device);
 	state_mount_point(env->run_dir, name, point);
@@ -150,13 +149,15 @@ static void clean_up(const struct volume_env *env, const char *name)
 static int userspace_open(const struct volume_env *env, const struct volume_open_params *p, const struct secret *device_key,
 	char device[static VOLUME_TEXT_MAX])
 {
+	char file[STATE_FILE_MAX];
 	int ends[2], rc = check_keys(p, device_key);
 
 	if (rc < 0)
 		return rc;
 	if (state_holder(env->run_dir, p->name))
 		return err_set(ERR_BUSY, "volume %s is being opened or closed", p->name);
-	clean_up(env, p->name);
+	state_file_name(env->run_dir, p->name, file);
+	clean_up(env, p->name, file);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return err_set(ERR_IO, "socket: %s", strerror(errno));
 	rc = start(env, p, ends[1]);
@@ -198,7 +199,7 @@ static int userspace_close(const struct volume_env *env, const struct volume_sta
 		if (!wait_for_end(env, state->name, END_MS))
 			return err_set(ERR_BUSY, "keyward-volume of %s does not end", state->name);
 	}
-	clean_up(env, state->name);
+	clean_up(env, state->name, state->kept_file);
 	return 0;
 }
 
@@ -209,12 +210,9 @@ static int userspace_alive(const struct volume_env *env, const struct volume_sta
 
 static int userspace_find(const struct volume_state *state, char device[static VOLUME_TEXT_MAX])
 {
-	char file[STATE_FILE_MAX];
-
-	state_file_name(state->name, file);
 	/* A killed predecessor's may still be there, held by somebody. */
-	if (!loop_has_file(state->kept_device, file))
-		return loop_find(file, device);
+	if (!loop_has_file(state->kept_device, state->kept_file))
+		return loop_find(state->kept_file, device);
 	snprintf(device, VOLUME_TEXT_MAX, "%s", state->kept_device);
 	return 0;
 }

@@ -150,6 +150,7 @@ struct volume_state {
 	int parts;                        /* members; 1: no array */
 	char device[VOLUME_TEXT_MAX];     /* the block device with the plaintext; empty when it is gone */
 	char kept_device[VOLUME_TEXT_MAX];    /* what it was when the volume was opened; empty when the engine does not say */
+	char kept_file[VOLUME_TEXT_MAX];      /* of the user-space engine: the file that it lies on (state.h) */
 	char engine[32];
 	int read_only;
 	int alive;                        /* 0: its process is gone; volume_close cleans up */

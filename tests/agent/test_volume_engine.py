@@ -330,3 +330,34 @@ def test_no_page_of_the_process_can_be_swapped_out(box):
     for name, fields in areas:
         assert " lo " in re.search(r"VmFlags:.*", fields)[0] and re.search(r"^Swap:\s+0 kB", fields, re.M), (name, fields)
     box.close("a")
+
+
+@fixture("test")
+def pair(folder):
+    boxes = []
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        boxes.append(Box(folder / name, plain=True))
+    yield boxes
+    for b in boxes:
+        b.clean()
+
+
+def test_agents_of_one_machine_that_call_a_volume_alike_leave_each_other_alone(pair):
+    # covers: VOL-1, VOL-6
+    # As in two containers, whose container files have the same path; loop devices are everybody's.
+    devices, name = [], f"same-{os.urandom(4).hex()}"
+    for b in pair:
+        path = b.image("a.img", DATA_OFFSET + MIB)
+        b.tool("format", path=path)
+        devices.append(b.open(path, name))
+        write_device(devices[-1], str(b.folder).encode())
+    assert devices[0] != devices[1]
+    two = pair[1]
+    two.kill(name)
+    two.open(two.folder / "a.img", name)
+    two.close(name)
+    assert pair[0].status(name)["alive"] == "1" and pair[0].status(name)["device"] == devices[0]
+    mine = str(pair[0].folder).encode()
+    assert read_device(devices[0], len(mine)) == mine
+    pair[0].close(name)

@@ -42,8 +42,8 @@ def wait_for(what, seconds=120):
 
 
 class Box:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, plain=False):
+        self.folder, self.plain = folder, plain
         self.run_dir = folder / "run"
         self.program = PROGRAM
         self.key = self.new_key("key")
@@ -62,8 +62,8 @@ class Box:
         return path
 
     def own(self, name):
-        """What the volume NAME is called: of two of the same name on one machine, each would take the other's loop device."""
-        return f"{name}-{self.folder.name}"
+        """What the volume NAME is called: device mapper has one name space for all that runs on a machine."""
+        return name if self.plain else f"{name}-{self.folder.name}"
 
     def start(self, command, **values):
         argv = [TOOL, command, f"env={self.run_dir}", f"program={self.program}"]
