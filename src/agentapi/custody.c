@@ -21,18 +21,20 @@ static int read_adoption(const struct proto_adopt_start *m, struct device_adopti
 }
 
 /* The key of an interrupted attempt, or a new one. */
-static int begin(struct agent_call *c, const struct device *device, const struct device_adoption *a, struct buf *wrapped,
-	int64_t *version)
+static int adopt(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
 {
+	struct device_adoption a;
 	struct wire_view fresh;
-	int rc;
+	int rc = read_adoption(c->message, &a);
 
-	if (device->status == DEVICE_ENCRYPTING && device->adopting) {
+	(void)agent;
+	if (rc == 0 && device->status == DEVICE_ENCRYPTING && device->adopting) {
 		rc = device_key_get(c->db, &device->id, version, wrapped);
-		return rc == 0 ? device_adopt(c->db, device, a, NULL) : rc;
+		return rc == 0 ? device_adopt(c->db, device, &a, NULL) : rc;
 	}
 	/* Before a key is made for nothing. */
-	rc = device_may_adopt(device, a);
+	if (rc == 0)
+		rc = device_may_adopt(device, &a);
 	if (rc == 0)
 		rc = licence_check(c->db, &device->id, 1);
 	if (rc == 0)
@@ -41,31 +43,14 @@ static int begin(struct agent_call *c, const struct device *device, const struct
 		return rc;
 	fresh = (struct wire_view){ (uint8_t *)wrapped->data, wrapped->len };
 	*version = device->key_version + 1;
-	return device_adopt(c->db, device, a, &fresh);
+	return device_adopt(c->db, device, &a, &fresh);
 }
 
 int message_adopt_start(struct agent_call *c)
 {
 	const struct proto_adopt_start *m = c->message;
-	struct proto_provision_start_answer *answer = c->answer;
-	struct device_adoption adoption;
-	struct buf wrapped = BUF_INIT;
-	struct device device;
-	struct agent agent;
-	int rc = agent_and_device(c, m->device, &agent, &device);
 
-	if (rc == 0)
-		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
-	if (rc == 0)
-		rc = read_adoption(m, &adoption);
-	if (rc == 0)
-		rc = begin(c, &device, &adoption, &wrapped, &answer->key_version);
-	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, &(struct agent_recipient){ m->device, m->recipient_key,
-			m->signature }, answer->sealed);
-	buf_free(&wrapped);
-	device_release(&device);
-	return rc;
+	return agent_start_task(c, &(struct agent_recipient){ m->device, m->recipient_key, m->signature }, adopt, c->answer);
 }
 
 int message_adopt_done(struct agent_call *c)
@@ -81,27 +66,20 @@ int message_adopt_done(struct agent_call *c)
 	return rc;
 }
 
+static int release(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
+{
+	const struct proto_release_start *m = c->message;
+	int rc = device_release_begin(c->db, &device->id, m->release);
+
+	(void)agent;
+	return rc < 0 ? rc : device_key_get(c->db, &device->id, version, wrapped);
+}
+
 int message_release_start(struct agent_call *c)
 {
 	const struct proto_release_start *m = c->message;
-	struct proto_provision_start_answer *answer = c->answer;
-	struct buf wrapped = BUF_INIT;
-	struct device device;
-	struct agent agent;
-	int rc = agent_and_device(c, m->device, &agent, &device);
 
-	if (rc == 0)
-		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
-	if (rc == 0)
-		rc = device_release_begin(c->db, &device.id, m->release);
-	if (rc == 0)
-		rc = device_key_get(c->db, &device.id, &answer->key_version, &wrapped);
-	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, &(struct agent_recipient){ m->device, m->recipient_key,
-			m->signature }, answer->sealed);
-	buf_free(&wrapped);
-	device_release(&device);
-	return rc;
+	return agent_start_task(c, &(struct agent_recipient){ m->device, m->recipient_key, m->signature }, release, c->answer);
 }
 
 int message_release_done(struct agent_call *c)

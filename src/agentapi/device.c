@@ -87,3 +87,21 @@ int agent_give(struct agent_call *c, const struct device *device, int64_t versio
 	device_key_pair_free(&keys);
 	return rc;
 }
+
+int agent_start_task(struct agent_call *c, const struct agent_recipient *recipient, agent_begin begin, struct proto_provision_start_answer *answer)
+{
+	struct buf wrapped = BUF_INIT;
+	struct device device;
+	struct agent agent;
+	int rc = agent_and_device(c, recipient->device, &agent, &device);
+
+	if (rc == 0)
+		rc = agent_check_recipient(c, &agent, recipient->device, recipient->key, recipient->signature);
+	if (rc == 0)
+		rc = begin(c, &agent, &device, &wrapped, &answer->key_version);
+	if (rc == 0)
+		rc = agent_give(c, &device, answer->key_version, &wrapped, recipient, answer->sealed);
+	buf_free(&wrapped);
+	device_release(&device);
+	return rc;
+}

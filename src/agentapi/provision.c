@@ -71,11 +71,12 @@ int agent_create_key(struct agent_call *c, const struct device *device, struct b
 }
 
 /* The device moves to Encrypting, with the key it has from an interrupted attempt on this machine, or a new one. */
-static int begin(struct agent_call *c, const struct device *device, struct buf *wrapped, int64_t *version)
+static int begin(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
 {
 	struct wire_view fresh;
 	int rc, again = 0;
 
+	(void)agent;
 	if (device->status == DEVICE_ENCRYPTING && device->has_key) {
 		rc = device_key_is_for(c->db, &device->id, &device->instance, &again);
 		if (rc < 0)
@@ -101,22 +102,8 @@ static int begin(struct agent_call *c, const struct device *device, struct buf *
 int message_provision_start(struct agent_call *c)
 {
 	const struct proto_provision_start *m = c->message;
-	struct proto_provision_start_answer *answer = c->answer;
-	struct buf wrapped = BUF_INIT;
-	struct device device;
-	struct agent agent;
-	int rc = agent_and_device(c, m->device, &agent, &device);
 
-	if (rc == 0)
-		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
-	if (rc == 0)
-		rc = begin(c, &device, &wrapped, &answer->key_version);
-	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, &(struct agent_recipient){ m->device, m->recipient_key,
-			m->signature }, answer->sealed);
-	buf_free(&wrapped);
-	device_release(&device);
-	return rc;
+	return agent_start_task(c, &(struct agent_recipient){ m->device, m->recipient_key, m->signature }, begin, c->answer);
 }
 
 int message_provision_progress(struct agent_call *c)

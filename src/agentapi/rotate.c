@@ -69,25 +69,16 @@ int message_rotate_done(struct agent_call *c)
 	return step(c, rotation_done);
 }
 
+static int reencrypt(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
+{
+	return rotation_reencrypt(c->db, device, &agent->instance, version, wrapped);
+}
+
 int message_reencrypt_start(struct agent_call *c)
 {
 	const struct proto_provision_start *m = c->message;
-	struct proto_provision_start_answer *answer = c->answer;
-	const struct agent_recipient recipient = { m->device, m->recipient_key, m->signature };
-	struct buf wrapped = BUF_INIT;
-	struct device device;
-	struct agent agent;
-	int rc = agent_and_device(c, m->device, &agent, &device);
 
-	if (rc == 0)
-		rc = agent_check_recipient(c, &agent, m->device, m->recipient_key, m->signature);
-	if (rc == 0)
-		rc = rotation_reencrypt(c->db, &device, &agent.instance, &answer->key_version, &wrapped);
-	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, &recipient, answer->sealed);
-	buf_free(&wrapped);
-	device_release(&device);
-	return rc;
+	return agent_start_task(c, &(struct agent_recipient){ m->device, m->recipient_key, m->signature }, reencrypt, c->answer);
 }
 
 int message_reencrypt_progress(struct agent_call *c)

@@ -79,6 +79,12 @@ int agent_seal(struct agent_call *c, const struct uuid *request, const struct uu
 int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped,
 	const struct agent_recipient *recipient, char *sealed);
 
+/* What gives a key for a task: it is begun, or gone on with, and has this key, WRAPPED, of *VERSION. It sees C's message. */
+typedef int (*agent_begin)(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version);
+/* The answer to a message that asks for a task's key: the device is the agent's, the one-time key signed by it, the task begun by BEGIN, its key
+ * sealed. In C's transaction: what fails later takes the beginning back. */
+int agent_start_task(struct agent_call *c, const struct agent_recipient *recipient, agent_begin begin, struct proto_provision_start_answer *answer);
+
 /* The key that DEVICE's is being rotated to or from, so that whatever a crash has left of that is opened; logged. */
 struct agent_other {
 	const struct uuid *device;
