@@ -51,6 +51,11 @@ static int is_undetected(const json_t *row, enum device_state state)
 	return state == DEVICE_UNDETECTED;
 }
 
+static int is_free(const json_t *row, enum device_state state)
+{
+	return state == DEVICE_ENCRYPTED && *doc_text(row, "instance") == '\0' && json_is_true(json_object_get(row, "attaches"));
+}
+
 static const struct note {
 	int (*holds)(const json_t *row, enum device_state state);
 	const char *title, *colour, *icon, *text;
@@ -62,6 +67,8 @@ static const struct note {
 	{ is_system, "The system runs from this device", "blue", "info-circle", "It is never encrypted.", NULL, NULL, NULL },
 	{ is_on_another_image, "Attached to an instance of another image", "yellow", "alert-triangle", "Only instances of the image that "
 		"it is assigned to get its key. Reassign it, if it is meant to be there.", "reassign", "Reassign", "instance_image_name" },
+	{ is_free, "Free: no instance has it", "blue", "info-circle", "The next instance that asks for a device of its policy's pool gets it. If it "
+		"was removed at the provider for good, unconfigure it here; then it can be deleted.", NULL, NULL, NULL },
 	{ is_undetected, "Its agent does not find it any more", "yellow", "alert-triangle", "Attach it again and have the inventory published, "
 		"and it is back as it was. If it was removed for good, delete it here.", NULL, NULL, NULL },
 };

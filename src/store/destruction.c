@@ -240,6 +240,9 @@ static int carry_out(struct db *db, const struct uuid *id, const struct uuid *de
 	char text[UUID_TEXT_SIZE];
 	int rc = device_load(db, device, &d), to = rc < 0 ? rc : device_next(d.status, DEVICE_EVENT_DESTROY);
 
+	/* Of a pool, attached to nothing. */
+	if (to == DEVICE_NOT_CONFIGURED && !d.is_raid && uuid_is_nil(&d.instance))
+		to = device_next(DEVICE_NOT_CONFIGURED, DEVICE_EVENT_LOSE);
 	rc = to < 0 ? to : revoke(db, device);
 	if (rc == 0)
 		rc = db_query_row(db, &r, "select destruction_carry_out($1, $2)", DB_ARGS(db_uuid_arg(id), db_text_arg(device_state_name((enum device_state)to))));

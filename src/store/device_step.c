@@ -228,6 +228,14 @@ int device_forget(struct db *db, const struct uuid *id)
 	return rc;
 }
 
+/* A volume of a pool that no machine has (POL-5) is, without a key, a device that nobody detects. */
+static int lose_unattached(struct db *db, const struct held *h)
+{
+	struct uuid instance = db_uuid(h->r, 0, HELD_INSTANCE);
+
+	return is_raid(h) || !uuid_is_nil(&instance) ? 0 : device_step(db, &h->id, DEVICE_EVENT_LOSE, AUDIT_DEVICE_LOST, NULL);
+}
+
 int device_unconfigure(struct db *db, const struct uuid *id)
 {
 	struct held h;
@@ -238,6 +246,8 @@ int device_unconfigure(struct db *db, const struct uuid *id)
 	rc = step(db, &h, DEVICE_EVENT_UNCONFIGURE, AUDIT_DEVICE_UNCONFIGURED, NULL);
 	if (rc == 0)
 		rc = device_forget(db, id);
+	if (rc == 0)
+		rc = lose_unattached(db, &h);
 	db_result_free(h.r);
 	return rc;
 }

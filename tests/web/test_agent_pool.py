@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from fixtures import fixture
 from test_agent_service import CURVE, Agent, check, make_agent, public
 from web import database
-from world import World
+from world import World, count
 
 RULES = '[{"type": "os.system", "conditions": [{"operator": "equals", "value": "linux"}]}]'
 
@@ -79,6 +79,20 @@ def status(server, tenant, device):
     with database(server).cursor() as c:
         c.execute("select status from device where tenant = %s and provider_device = %s", (tenant, device))
         return c.fetchone()[0]
+
+
+def test_a_free_device_that_is_gone_for_good_can_be_deleted(server, pool):
+    # covers: POL-5, DEV-6, DEV-7
+    tenant, machine = pool
+    c = machine.world.console()
+    id = count(server, "select id from device where tenant = %s and provider_device = 'vol-2'", tenant)
+    page = c.get(f"/devices/{id}").text
+    assert "Free: no instance has it" in page
+    assert c.api(f"/devices/{id}/delete", {"typed": "vol-2"}).status == 409
+    assert c.api(f"/devices/{id}/unconfigure", {"typed": "vol-2"}).status in (200, 201, 204, 303)
+    assert status(server, tenant, "vol-2") == "undetected"
+    assert c.api(f"/devices/{id}/delete", {"typed": "vol-2"}).status in (200, 201, 204, 303)
+    assert count(server, "select count(*) from device where id = %s", id) == 0
 
 
 def test_another_device_is_given_opened_and_closed(server, pool):
