@@ -90,23 +90,23 @@ static char *note_of(const struct call *c, const json_t *group, const json_t *ro
 	return mem_printf("%s: %d / %zu", call_translate(c, "Matching"), passed, json_array_size(rows));
 }
 
-static void add_row(struct call *c, struct rules_view *v, const json_t *parent, const json_t *row, int depth)
+/* HARMLESS: what this row says does not count, and it stands with what is said for information. */
+static void add_row(struct call *c, struct rules_view *v, const json_t *parent, const json_t *row, int depth, int harmless)
 {
 	const char *join = doc_text(row, "join");
 	int group = json_is_array(json_object_get(row, "rows"));
-	size_t look = look_of(row);
-	const struct look *l = &looks[look];
+	const struct look *l = &looks[look_of(row)], *counted = harmless ? &looks[0] : l;
 	char *note;
 	json_t *out;
 
-	v->counts[look] += !group;
-	if (*v->show && (group || strcmp(v->show, l->status) != 0))
+	v->counts[counted - looks] += !group;
+	if (*v->show && (group || strcmp(v->show, counted->status) != 0))
 		return;
 	note = note_of(c, parent, row);
-	out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?, s:s?}", "kind", l->status, "name",
+	out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?, s:s?}", "kind", counted->status, "name",
 		doc_text(row, "rule"), "condition", doc_optional(row, "condition"), "actual", doc_optional(row, "actual"), "reason",
 		doc_optional(row, "reason"), "status", doc_badge(c, group && is_passed(row) ? "Satisfied" : l->label,
-		is_harmless(parent, row) ? "gray" : l->colour), "icon", l->icon, "source",
+		harmless ? "gray" : l->colour), "icon", l->icon, "source",
 		doc_optional(row, "source"), "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
 		*v->show ? 0 : depth < DEPTH_SHOWN ? depth : DEPTH_SHOWN, "group", group, "join",
 		group ? call_translate(c, group_words(join)) : NULL, "note", note);
@@ -115,14 +115,17 @@ static void add_row(struct call *c, struct rules_view *v, const json_t *parent, 
 	json_array_append_new(v->rows, out);
 }
 
-static void add_rows(struct call *c, struct rules_view *v, const json_t *parent, const json_t *rows, int depth)
+/* WITHIN: of a group that does no harm, so that nothing in it does. */
+static void add_rows(struct call *c, struct rules_view *v, const json_t *parent, const json_t *rows, int depth, int within)
 {
 	const json_t *row;
 	size_t i;
 
 	json_array_foreach(rows, i, row) {
-		add_row(c, v, parent, row, depth);
-		add_rows(c, v, row, json_object_get(row, "rows"), depth + 1);
+		int harmless = is_harmless(parent, row) || (within && !is_passed(row));
+
+		add_row(c, v, parent, row, depth, harmless);
+		add_rows(c, v, row, json_object_get(row, "rows"), depth + 1, harmless);
 	}
 }
 
@@ -155,10 +158,10 @@ void request_set_rules(struct call *c, const struct request_case *k, const json_
 
 	uuid_text(&k->id, id);
 	strcat(url, id);
-	add_rows(c, &v, NULL, json_object_get(verdict, "rules"), 0);
+	add_rows(c, &v, NULL, json_object_get(verdict, "rules"), 0, 0);
 	if (facts_read(k->facts, &facts) == 0)
 		policy_informational(&k->policy, &facts, info);
-	add_rows(c, &v, NULL, info, 0);
+	add_rows(c, &v, NULL, info, 0, 0);
 	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
 		json_set_int(counts, looks[i].status, v.counts[i]);
 	/* Unknown is not satisfied (RUL-24): who decides counts it among those that do not match. */
