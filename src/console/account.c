@@ -99,10 +99,15 @@ static void set_commands(struct call *c, const char *url, const char *account)
 
 void account_first_steps(struct call *c)
 {
+	account_commands(c, json_is_true(json_object_get(json_object_get(c->doc, "list"), "empty")));
+}
+
+void account_commands(struct call *c, int wanted)
+{
 	char id[UUID_TEXT_SIZE], *url;
 
 	call_set(c, "commands", json_null());
-	if (!json_is_true(json_object_get(json_object_get(c->doc, "list"), "empty")) || !call_may(c, PERMISSION_ACCOUNT_VIEW))
+	if (!wanted || !call_may(c, PERMISSION_ACCOUNT_VIEW))
 		return;
 	url = call_address(c, WEB_AGENTS, "");
 	uuid_text(&c->tenant, id);

@@ -1,7 +1,9 @@
 /* dashboard.c - what a tenant's user sees first (WEB-2): totals, key requests over time, the newest requests. */
 #include "base/err.h"
+#include "base/mem.h"
 #include "console/pages.h"
 #include "store/device.h"
+#include "store/policy.h"
 #include "store/request.h"
 #include "web/diagram.h"
 #include "web/doc.h"
@@ -59,6 +61,53 @@ static int set_recent(struct call *c)
 	return rc;
 }
 
+/* From nothing to a key that is given without anybody: what is done of it, and where the next step is taken. NEEDS: who can take it. */
+static const struct step {
+	const char *title, *text, *url, *button;
+	enum permission needs;
+} steps[] = {
+	{ "Install the agent on a machine", "It registers the machine and tells which devices it has.", "/account", "Account and commands",
+		PERMISSION_ACCOUNT_VIEW },
+	{ "Encrypt a device", "Configure one of the machine's data devices, then choose Encrypt: its agent does it.", "/devices", "Devices",
+		PERMISSION_DEVICES_EDIT },
+	{ "Approve its key", "The agent asks for the key, and you see in what state the machine is.", "/instances?status=pending", "Key requests",
+		PERMISSION_REQUESTS_DECIDE },
+	{ "Let a policy decide", "Rules about machines and what to do when they match: the next boot needs nobody.", "/policies", "Policies",
+		PERMISSION_POLICIES_EDIT },
+};
+
+static void add_step(struct call *c, json_t *list, const struct step *s, int done, int next)
+{
+	int may = next && call_may(c, s->needs);
+
+	json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:b, s:b, s:s?, s:s}", "number", (int)(s - steps) + 1, "title",
+		call_translate(c, s->title), "text", call_translate(c, s->text), "done", done, "next", next, "url", may ? s->url : NULL, "button",
+		call_translate(c, s->button)));
+}
+
+/* For as long as no key was given yet; with the first one they are over. */
+static int set_steps(struct call *c)
+{
+	const json_t *totals = json_object_get(c->doc, "totals");
+	int machines = json_integer_value(json_object_get(totals, "instances")) > 0, rules = 0;
+	int encrypted = json_integer_value(json_object_get(totals, "encrypted")) > 0;
+	int asked = json_is_true(json_object_get(c->doc, "has_requests")), rc = policy_any_rules(c->db, &rules);
+	const int done[] = { machines || encrypted || asked, encrypted || asked, json_integer_value(json_object_get(totals, "approved")) > 0, rules };
+	json_t *list = json_array();
+	int next = 1;
+
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+		add_step(c, list, &steps[i], done[i], next && !done[i]);
+		next &= done[i];
+	}
+	call_set(c, "steps", done[2] || asked ? json_null() : json_pack("{s:o}", "list", list));
+	if (done[2] || asked)
+		json_decref(list);
+	account_commands(c, !done[0]);
+	call_set(c, "has_commands", json_boolean(json_is_array(json_object_get(c->doc, "commands"))));
+	return rc;
+}
+
 /* Everybody lands here, but not every role sees instances (ROL-3). */
 int dashboard_page(struct call *c)
 {
@@ -73,5 +122,7 @@ int dashboard_page(struct call *c)
 		rc = set_chart(c);
 	if (rc == 0)
 		rc = set_recent(c);
+	if (rc == 0)
+		rc = set_steps(c);
 	return rc;
 }

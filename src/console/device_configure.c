@@ -1,4 +1,5 @@
 /* device_configure.c - how a device will be encrypted (DEV-3, DEV-8), and taking that back (DEV-6). */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -9,7 +10,8 @@
 #include "store/image.h"
 #include "web/doc.h"
 
-#define IMAGES_OFFERED 200
+#define IMAGES_OFFERED 20
+#define CHOICES_FEW 8            /* that many need no search */
 
 /* value in the form, value in the store, what people read */
 struct choice {
@@ -30,9 +32,17 @@ const char *const device_systems[] = { "linux", NULL }, *const device_filesystem
 	*const device_accesses[] = { "rw", "ro", NULL }, *const device_modes[] = { "xts", "cbc-essiv", NULL },
 	*const device_key_sizes[] = { "256", "192", "128", NULL };
 
+const char *const device_pick_gos[] = { "save", "search", NULL };
+const struct route_param device_configure_query[] = {
+	DEVICE_PICK_PARAMS,
+	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
+	PARAM_END
+};
+/* What is missing is said by the handler: a search is no reason to complain. */
 const struct route_param device_configure_fields[] = {
 	DEVICE_CONFIGURATION_PARAMS,
-	{ "mount", "Mount point", PARAM_TEXT, PARAM_REQUIRED, 1, 255, NULL },
+	DEVICE_PICK_PARAMS,
+	{ "mount", "Mount point", PARAM_TEXT, 0, 0, 255, NULL },
 	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
 	PARAM_END
 };
@@ -68,21 +78,70 @@ const char *device_access(const char *value)
 	return stored(accesses, value);
 }
 
+int device_pick_searches(const struct call *c)
+{
+	return strcmp(call_text(c, "go"), "search") == 0;
+}
+
+void device_pick_set(struct call *c, size_t count, size_t most)
+{
+	const char *search = call_text(c, "search");
+
+	call_set(c, "pick", json_pack("{s:s, s:b, s:b, s:i, s:b}", "search", search, "many", count > CHOICES_FEW || *search, "more", count > most,
+		"offered", (int)most, "none", count == 0));
+}
+
+void device_pick_chosen(const struct call *c, const char *field, const char *present, char out[static UUID_TEXT_SIZE])
+{
+	struct uuid typed = call_uuid(c, field);
+
+	if (uuid_is_nil(&typed))
+		snprintf(out, UUID_TEXT_SIZE, "%s", present);
+	else
+		uuid_text(&typed, out);
+}
+
+static void offer_image(struct call *c, const json_t *row, int chosen)
+{
+	const char *name = doc_text(row, "name"), *id = doc_text(row, "provider_image");
+
+	call_form_option(c, "image", doc_text(row, "id"), *name ? name : id, *name ? id : NULL, chosen);
+}
+
+/* What is chosen stays chosen, whatever is searched. */
+static int offer_chosen_image(struct call *c, const char *chosen)
+{
+	struct uuid id;
+	json_t *row;
+	int rc = uuid_parse(chosen, &id) < 0 ? ERR_NOT_FOUND : image_get(c->db, &id, &row);
+
+	if (rc == 0) {
+		offer_image(c, row, 1);
+		json_decref(row);
+	}
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 int device_offer_images(struct call *c, const char *provider, const char *present)
 {
-	struct list_query q = { .sort = "name", .limit = IMAGES_OFFERED, .filters = { { "provider", provider } } };
-	json_t *page, *row;
+	struct list_query q = { .sort = "name", .limit = IMAGES_OFFERED + 1, .search = call_text(c, "search"), .filters = { { "provider", provider } } };
+	char chosen[UUID_TEXT_SIZE];
+	json_t *page, *rows, *row;
 	size_t i;
 	int rc = image_list(c->db, &q, &page);
 
 	if (rc < 0)
 		return rc;
-	call_form(c, "image", json_string(present));
-	json_array_foreach(json_object_get(page, "rows"), i, row)
-		call_form_option(c, "image", doc_text(row, "id"), doc_text(row, *doc_text(row, "name") ? "name" : "provider_image"), NULL,
-			strcmp(doc_text(row, "id"), present) == 0);
+	rows = json_object_get(page, "rows");
+	device_pick_chosen(c, "image", present, chosen);
+	call_form(c, "image", json_string(chosen));
+	rc = offer_chosen_image(c, chosen);
+	json_array_foreach(rows, i, row)
+		if (i < IMAGES_OFFERED && strcmp(doc_text(row, "id"), chosen) != 0)
+			offer_image(c, row, 0);
+	device_pick_set(c, json_array_size(rows), IMAGES_OFFERED);
 	json_decref(page);
-	return 0;
+	return rc;
 }
 
 void device_offer(struct call *c, const json_t *row)
@@ -148,7 +207,7 @@ int device_configure_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id"), image = call_uuid(c, "image");
 	struct device_configuration configuration;
-	int rc = device_typed_configuration(c, &configuration);
+	int rc = device_pick_searches(c) ? call_again(c) : device_typed_configuration(c, &configuration);
 
 	if (rc < 0)
 		return rc;

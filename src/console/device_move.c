@@ -8,8 +8,17 @@
 #include "store/device_clone.h"
 #include "web/doc.h"
 
+#define SOURCES_OFFERED 20
+
+const struct route_param device_reassign_query[] = {
+	DEVICE_PICK_PARAMS,
+	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
+	PARAM_END
+};
+/* What is missing is said by the handlers: a search is no reason to complain. */
 const struct route_param device_reassign_fields[] = {
-	{ "image", "Image", PARAM_UUID, PARAM_REQUIRED, 0, 0, NULL },
+	DEVICE_PICK_PARAMS,
+	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
 	PARAM_END
 };
 
@@ -38,8 +47,13 @@ int device_reassign_page(struct call *c)
 int device_reassign_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id"), image = call_uuid(c, "image");
-	int rc = device_reassign(c->db, &id, &image);
+	int rc;
 
+	if (device_pick_searches(c))
+		return call_again(c);
+	if (uuid_is_nil(&image))
+		return call_field_error(c, "image", "Choose an image.");
+	rc = device_reassign(c->db, &id, &image);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "Only an Encrypted device that no instance has in use can be reassigned, and only where the provider can "
 			"attach devices to running instances.");
@@ -50,36 +64,47 @@ int device_reassign_run(struct call *c)
 
 /* Copy Configuration from Another Device */
 
+const struct route_param device_copy_query[] = {
+	DEVICE_PICK_PARAMS,
+	{ "source", "Copy from", PARAM_UUID, 0, 0, 0, NULL },
+	PARAM_END
+};
 const struct route_param device_copy_fields[] = {
-	{ "source", "Copy from", PARAM_UUID, PARAM_REQUIRED, 0, 0, NULL },
-	{ "mount", "Mount point", PARAM_TEXT, PARAM_REQUIRED, 1, 255, NULL },
+	DEVICE_PICK_PARAMS,
+	{ "source", "Copy from", PARAM_UUID, 0, 0, 0, NULL },
+	{ "mount", "Mount point", PARAM_TEXT, 0, 0, 255, NULL },
 	{ "access", "Write access", PARAM_ENUM, PARAM_REQUIRED, 0, 0, device_accesses },
 	PARAM_END
 };
 
-static void offer_source(struct call *c, const json_t *source, int first)
+static void offer_source(struct call *c, const json_t *source, int chosen)
 {
-	json_t *text = json_sprintf(*doc_text(source, "image_name") ? "%s (%s, %s)" : "%s (%s%s)", doc_text(source, "name"),
-		doc_text(source, "provider_device"), doc_text(source, "image_name"));
+	json_t *hint = json_sprintf(*doc_text(source, "image_name") ? "%s, %s" : "%s%s", doc_text(source, "provider_device"),
+		doc_text(source, "image_name"));
 
-	call_form_option(c, "source", doc_text(source, "id"), json_string_value(text), NULL, first);
-	json_decref(text);
+	call_form_option(c, "source", doc_text(source, "id"), doc_text(source, "name"), json_string_value(hint), chosen);
+	json_decref(hint);
 }
 
 static int offer_sources(struct call *c, const struct uuid *id)
 {
 	json_t *sources = NULL, *source;
+	char chosen[UUID_TEXT_SIZE];
 	const json_t *first;
 	size_t i;
-	int rc = device_clone_sources(c->db, id, &sources);
+	struct uuid typed = call_uuid(c, "source");
+	int rc = device_clone_sources(c->db, id, &typed, call_text(c, "search"), SOURCES_OFFERED + 1, &sources);
 
 	if (rc < 0)
 		return rc;
 	first = json_array_get(sources, 0);
-	call_set(c, "has_sources", json_boolean(first != NULL));
-	call_form(c, "source", json_string(doc_text(first, "id")));
+	call_set(c, "has_sources", json_boolean(first != NULL || *call_text(c, "search")));
+	device_pick_chosen(c, "source", doc_text(first, "id"), chosen);
+	call_form(c, "source", json_string(chosen));
 	json_array_foreach(sources, i, source)
-		offer_source(c, source, i == 0);
+		if (i < SOURCES_OFFERED)
+			offer_source(c, source, strcmp(doc_text(source, "id"), chosen) == 0);
+	device_pick_set(c, json_array_size(sources), SOURCES_OFFERED);
 	call_form(c, "mount", json_string(doc_text(first, "mount_point")));
 	device_offer_access(c, doc_text(first, "access"));
 	json_decref(sources);
@@ -120,8 +145,10 @@ int device_copy_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id"), source = call_uuid(c, "source");
 	struct device_clone clone = { 0 };
-	int rc = device_check_mount(c, call_text(c, "mount"));
+	int rc = device_pick_searches(c) ? call_again(c) : device_check_mount(c, call_text(c, "mount"));
 
+	if (rc == 0 && uuid_is_nil(&source))
+		rc = call_field_error(c, "source", "Choose a device.");
 	if (rc == 0)
 		rc = licence_room(c, &id);
 	if (rc == 0)

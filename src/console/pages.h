@@ -5,6 +5,7 @@
 #include "policy/device_state.h"
 #include "policy/request_state.h"
 #include "web/call.h"
+#include "web/list.h"
 
 /* devices.c */
 int devices_page(struct call *c), devices_csv(struct call *c);
@@ -31,7 +32,7 @@ json_t *device_progress_member(const struct call *c, const json_t *row);
 /* device_configure.c */
 int device_configure_page(struct call *c), device_configure_run(struct call *c);
 int device_unconfigure_ask(struct call *c), device_unconfigure_run(struct call *c);
-extern const struct route_param device_configure_fields[];
+extern const struct route_param device_configure_query[], device_configure_fields[];
 /* What devices and arrays are configured by, but for the mount point. */
 extern const char *const device_systems[], *const device_filesystems[], *const device_accesses[], *const device_modes[],
 	*const device_key_sizes[];
@@ -51,16 +52,27 @@ int raid_new_page(struct call *c), raid_new(struct call *c), raid_edit_page(stru
 extern const struct route_param raid_query[], raid_new_fields[], raid_edit_fields[];
 /* What a page shows of an array's members: rows of raid_members, null for other devices; the caller's. */
 int raid_shown(struct call *c, const json_t *device, json_t **out);
-/* Parts of forms: the field `access`, and what a value of it is in the store; images of PROVIDER, at most 200; a field "mount". */
+/* Parts of forms: the field `access`, and what a value of it is in the store; images of PROVIDER that the field `search` finds, the chosen or
+ * PRESENT one first, with the member `pick` for part/pick; a field "mount". */
 void device_offer_access(struct call *c, const char *present);
 const char *device_access(const char *value);
+/* What part/pick sends: rows of a route's parameters; whether its search was pressed: then the page is drawn again (call_again). */
+extern const char *const device_pick_gos[];
+#define DEVICE_PICK_PARAMS \
+	{ "search", "Search", PARAM_TEXT, 0, 0, LIST_SEARCH_MAX, NULL }, \
+	{ "go", NULL, PARAM_ENUM, 0, 0, 0, device_pick_gos }
+int device_pick_searches(const struct call *c);
+/* The member `pick`: COUNT are there, at most MOST of them shown. */
+void device_pick_set(struct call *c, size_t count, size_t most);
+/* The choice that the form has now: what was sent, else PRESENT. */
+void device_pick_chosen(const struct call *c, const char *field, const char *present, char out[static UUID_TEXT_SIZE]);
 int device_offer_images(struct call *c, const char *provider, const char *present);
 int device_check_mount(struct call *c, const char *path);       /* ERR_INVALID, said at the field */
 
 /* device_move.c */
 int device_reassign_page(struct call *c), device_reassign_run(struct call *c);
 int device_copy_page(struct call *c), device_copy_run(struct call *c);
-extern const struct route_param device_reassign_fields[], device_copy_fields[];
+extern const struct route_param device_reassign_query[], device_reassign_fields[], device_copy_query[], device_copy_fields[];
 
 
 /* device_proposal.c: what a machine proposes for a device, into `proposal` of the page; what is done at once, into the account's form. */
@@ -84,6 +96,8 @@ int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), devi
 
 /* account.c: the member `commands` of a list's page, { id, title, text }: what to do while the list is empty; else null. After list_show. */
 void account_first_steps(struct call *c);
+/* The same where WANTED. */
+void account_commands(struct call *c, int wanted);
 
 /* instances.c */
 int instances_page(struct call *c), instances_csv(struct call *c);

@@ -2,11 +2,13 @@
 #include "store/device_clone.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
+#include "store/list.h"
 #include "store/order.h"
 #include "store/policy.h"
 #include "store/request.h"
@@ -92,12 +94,18 @@ int device_reassign(struct db *db, const struct uuid *id, const struct uuid *ima
 
 /* A copy of another device */
 
-int device_clone_sources(struct db *db, const struct uuid *id, json_t **out)
+int device_clone_sources(struct db *db, const struct uuid *id, const struct uuid *chosen, const char *search, int limit, json_t **out)
 {
-	return db_get_rows(db, out, "select s.id, " NAME("s") " as name, s.provider_device, s.status, " IMAGE_NAME("m") " as image_name,"
+	char *pattern = list_pattern(search);
+	int rc = db_get_rows(db, out, "select s.id, " NAME("s") " as name, s.provider_device, s.status, " IMAGE_NAME("m") " as image_name,"
 		" s.mount_point, s.filesystem, s.access from device d join device_key k on k.tenant = d.tenant and " MADE " = (d.token_device,"
 		" d.token_version) and d.token_account = d.tenant join device s on s.tenant = k.tenant and s.id = k.device left join image m on m.tenant = s.tenant"
-		" and m.id = s.image where d.id = $1 and s.id <> d.id and s.raid is null and s.kind <> '" DEVICE_KIND_RAID "' order by s.id <> d.token_device, 2, 1 limit 200", DB_ARGS(db_uuid_arg(id)));
+		" and m.id = s.image where d.id = $1 and s.id <> d.id and s.raid is null and s.kind <> '" DEVICE_KIND_RAID "'"
+		" and (s.id = $2 or s.name ilike $3 or s.provider_device ilike $3) order by s.id is distinct from $2, s.id <> d.token_device, 2, 1"
+		" limit $4::int", DB_ARGS(db_uuid_arg(id), db_uuid_arg(uuid_is_nil(chosen) ? NULL : chosen), db_text_arg(pattern), db_int_arg(limit)));
+
+	free(pattern);
+	return rc;
 }
 
 enum { CLONE_STATUS, CLONE_SYSTEM, CLONE_ARRAY, CLONE_TOKEN, CLONE_TOKEN_VERSION, CLONE_VERSION, CLONE_KEY, CLONE_TICKET = CLONE_KEY + KEY_PAIR_COUNT };

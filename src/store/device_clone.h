@@ -19,8 +19,8 @@ struct device_clone {
 };
 
 /* [{id, name, provider_device, status, image_name, mount_point, filesystem, access}]: devices that have the key which the token on
- * device ID names. */
-int device_clone_sources(struct db *db, const struct uuid *id, json_t **out);
+ * device ID names, by SEARCH ("": all), CHOSEN (nil: none) first, whatever is searched; at most LIMIT. */
+int device_clone_sources(struct db *db, const struct uuid *id, const struct uuid *chosen, const char *search, int limit, json_t **out);
 /* Locks the device. The key comes with a ticket for REQUEST, the web request's id. ERR_CONFLICT: its status does not allow it, it bears no token, or SOURCE has not the key that the token names;
  * ERR_SUSPENDED as tenant_key. *OUT is the caller's: device_key_pair_free(&out->key). */
 int device_clone_begin(struct db *db, const struct uuid *id, const struct uuid *source, const struct uuid *request, struct device_clone *out);

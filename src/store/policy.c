@@ -273,3 +273,15 @@ int policy_delete(struct db *db, const struct uuid *id, const struct uuid *reass
 	json_decref(row);
 	return rc;
 }
+
+int policy_any_rules(struct db *db, int *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select exists (select 1 from policy where rules <> '[]')", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*out = db_bool(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}

@@ -34,6 +34,8 @@ int policy_create(struct db *db, const struct uuid *id, const json_t *document, 
 /* Makes a new version when anything differs. EXPECTED: the version that was read, ERR_CONFLICT when it is another by now; 0: any. */
 int policy_change(struct db *db, const struct uuid *id, const json_t *document, const char *why, int64_t expected);
 /* Devices go to REASSIGN; NULL is fine only when there are none (ERR_CONFLICT). The default cannot be deleted (ERR_CONFLICT). */
+/* Whether any policy of the tenant has rules. */
+int policy_any_rules(struct db *db, int *out);
 int policy_delete(struct db *db, const struct uuid *id, const struct uuid *reassign);
 
 /* policy_version.c */

@@ -132,6 +132,36 @@ def test_reassign_only_where_devices_can_be_moved(server, world):
     assert answer.status == 422, answer
 
 
+def test_choices_are_searched_and_what_is_chosen_stays(server):
+    # covers: DEV-4, DEV-3, WEB-1, WEB-3
+    world = World(server)
+    c, m = world.console(), Machine(server, world.tenant, "one-of-many", "ec2")
+    run(server, "insert into image (tenant, id, provider, provider_image, name) select %s, gen_random_uuid(), 'ec2', 'ami-many-' || n,"
+        " 'Image ' || to_char(n, 'FM00') from generate_series(1, 30) n", world.tenant)
+    wanted = str(count(server, "select id from image where provider_image = 'ami-many-29' and tenant = %s", world.tenant))
+
+    def offered(form):
+        return [o["value"] for o in form["image"]["options"]]
+    url = f"/devices/{m.device}/reassign"
+    first = c.api(url).json
+    assert first["pick"]["more"] and first["pick"]["many"] and wanted not in offered(first["form"])
+    assert offered(first["form"])[0] == str(m.image) and first["form"]["image"]["options"][0]["selected"]
+    answer = c.post(url, go="search", search="many-29", image=m.image)
+    assert answer.status == 200 and f'value="{wanted}"' in answer.text and f'value="{m.image}" checked' in answer.text, answer
+    assert 'class="kw-error"' not in answer.text and count(server, "select image from device where id = %s", m.device) == str(m.image)
+    assert f'value="{wanted}"' in c.get(f"{url}?search=many-29").text
+    assert "Nothing else fits" in c.get(f"{url}?search=nothing-like-this").text
+    # Chosen on a page before, it is still offered, and what else was typed is kept.
+    run(server, "update device set status = 'configured' where id = %s", m.device)
+    fields = ACTS["configure"][1] | {"mount": "/srv/typed"}
+    answer = c.post(f"/devices/{m.device}/configure", go="search", search="Image 03", image=wanted, **fields)
+    assert f'value="{wanted}" checked' in answer.text and 'value="/srv/typed"' in answer.text and "ami-many-3" in answer.text
+    assert c.post(f"/devices/{m.device}/configure", go="save", search="Image 03", image=wanted, **fields).status == 303
+    assert count(server, "select image from device where id = %s", m.device) == wanted
+    run(server, "update device set status = 'encrypted' where id = %s", m.device)
+    assert "Choose an image." in c.post(url, go="save").text
+
+
 def test_only_instances_of_the_devices_image_get_its_key(server):
     # covers: DEV-4, SEC-7
     world = World(server)

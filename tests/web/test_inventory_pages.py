@@ -7,7 +7,7 @@ import uuid
 from fixtures import fixture
 from inventory import Machine
 from web import database, make_user
-from world import World, count
+from world import World, count, run
 
 HEADER = pathlib.Path(__file__).resolve().parents[2] / "src" / "identity" / "permission.h"
 ROLES = ["account-administrator", "security-administrator", "data-analyst", "auditor", "key-approver"]
@@ -201,7 +201,16 @@ def test_a_group_that_holds_does_not_contradict_its_rules(server, world):
     assert shown["Host name"] == ("Passed", "green", None)
     assert shown["Kernel"] == ("Unknown", "gray", "Not needed: another one matches")
     assert shown["Not the following (NOT)"][0] == "Satisfied" and shown["Zone"] == ("Failed", "gray", "As wanted: this must not match")
-    assert "Not needed: another one matches" in c.get(f"/requests/{request}").text
+    page = c.get(f"/requests/{request}").text
+    assert "Not needed: another one matches" in page and "Rules that failed" not in page
+    # Beside one that does fail, in a group of its own, the others still are not counted.
+    verdict["rules"].append(dict(rule, rule="Access", status="failed"))
+    verdict["rules"][0]["rows"].append({"join": "all", "rule": "", "status": "failed", "rows": [dict(rule, rule="Deep", status="failed")]})
+    count(server, "update key_request set verdict = %s where id = %s returning id", json.dumps(verdict), request)
+    found = c.api(f"/requests/{request}").json
+    assert found["counts"]["failed"] == 1 and found["counts"]["unmatched"] == 1, found["counts"]
+    assert {r["name"] for r in c.api(f"/requests/{request}?show=failed").json["rules"]} == {"Access"}
+    assert {"Kernel", "Zone", "Deep"} <= {r["name"] for r in c.api(f"/requests/{request}?show=info").json["rules"]}
 
 
 def test_a_count_that_ends_is_a_number_and_a_flag(server):
@@ -264,8 +273,16 @@ def test_the_dashboard_counts(server):
     empty = c.api("/").json
     assert not any(empty["totals"].pop(name) for name in list(empty["totals"]) if name.endswith("_more"))
     assert empty["totals"] == {"instances": 0, "pending": 0, "approved": 0, "encrypted": 0, "devices": 0}
-    assert not empty["has_requests"] and "No key requests yet" in c.get("/").text
+    page = c.get("/").text
+    assert not empty["has_requests"] and "First steps" in page and "keyward-config" in page and "<figure" not in page
+    assert [(s["done"], s["next"]) for s in empty["steps"]["list"]] == [(False, True), (False, False), (False, False), (False, False)]
     m = Machine(server, world.tenant)
+    run(server, "update device set status = 'not-configured' where id = %s", m.device)
+    steps = c.api("/").json
+    assert [s["done"] for s in steps["steps"]["list"]] == [True, False, False, False] and steps["commands"] is None
+    assert [s["url"] for s in steps["steps"]["list"]] == [None, "/devices", None, None]
+    assert all(s["url"] is None for s in client(server, world, "auditor").api("/").json["steps"]["list"])
+    run(server, "update device set status = 'in-use' where id = %s", m.device)
     person = count(server, "select id from app_user where email = %s", world.user)
     m.request("delivered", 40, closed=True)
     m.request("delivered", 2, closed=True)
@@ -274,6 +291,7 @@ def test_the_dashboard_counts(server):
     m.request("denied", 0, closed=True, decided_by=person)
     m.request("pending")
     document = c.api("/").json
+    assert document["steps"] is None and "First steps" not in c.get("/").text
     totals = {name: n for name, n in document["totals"].items() if not name.endswith("_more")}
     assert totals == {"instances": 1, "pending": 1, "approved": 0, "encrypted": 1, "devices": 1}
     assert document["chart"]["summary"].endswith("Approved by policy 1, Approved by a person 2, Denied 1, Pending 1.")
