@@ -78,10 +78,10 @@ static const struct step {
 
 static void add_step(struct call *c, json_t *list, const struct step *s, int done, int next)
 {
-	int may = next && call_may(c, s->needs);
+	int may = next && call_may(c, s->needs), here = s == steps && may;
 
-	json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:b, s:b, s:s?, s:s}", "number", (int)(s - steps) + 1, "title",
-		call_translate(c, s->title), "text", call_translate(c, s->text), "done", done, "next", next, "url", may ? s->url : NULL, "button",
+	json_array_append_new(list, json_pack("{s:i, s:s, s:s, s:b, s:b, s:b, s:s?, s:s}", "number", (int)(s - steps) + 1, "title",
+		call_translate(c, s->title), "text", call_translate(c, s->text), "done", done, "next", next, "here", here, "url", may ? s->url : NULL, "button",
 		call_translate(c, s->button)));
 }
 
@@ -104,7 +104,6 @@ static int set_steps(struct call *c)
 	if (done[2] || asked)
 		json_decref(list);
 	account_commands(c, !done[0]);
-	call_set(c, "has_commands", json_boolean(json_is_array(json_object_get(c->doc, "commands"))));
 	return rc;
 }
 

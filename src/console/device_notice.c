@@ -20,8 +20,8 @@ static const struct kind {
 
 static json_t *notice(const struct call *c, const char *title, const char *colour, const char *icon, const char *text)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:n, s:n}", "title", call_translate(c, title), "colour", colour, "icon", icon, "text", text,
-		"link", "detail");
+	return json_pack("{s:s, s:s, s:s, s:s, s:n, s:n, s:n}", "title", call_translate(c, title), "colour", colour, "icon", icon, "text", text,
+		"link", "detail", "command");
 }
 
 /* What holds of the device itself. Each says whether it does; ROW is of device_get. */
@@ -121,11 +121,12 @@ static int add_origin(struct call *c, const struct uuid *id, json_t *notices)
 static void add_release(struct call *c, const json_t *row, json_t *notices)
 {
 	int decrypt = strcmp(doc_text(row, "release"), "decrypt") == 0;
-	json_t *text = json_sprintf("%s (%s). %s: keyward-config --%s %s", call_translate(c, decrypt ? "Its instance may decrypt it"
-		: "Its instance may hand it over"), doc_text(row, "release_by"), call_translate(c, "There"), doc_text(row, "release"),
-		doc_text(row, "provider_device"));
+	json_t *text = json_sprintf("%s (%s).", call_translate(c, decrypt ? "Its instance may decrypt it, by this command there"
+		: "Its instance may hand it over, by this command there"), doc_text(row, "release_by"));
+	json_t *one = notice(c, "Release to the owner is allowed", "yellow", "lock-open", json_string_value(text));
 
-	json_array_append_new(notices, notice(c, "Release to the owner is allowed", "yellow", "lock-open", json_string_value(text)));
+	json_object_set_new(one, "command", json_sprintf("keyward-config --%s %s", doc_text(row, "release"), doc_text(row, "provider_device")));
+	json_array_append_new(notices, one);
 	json_decref(text);
 }
 
