@@ -11,6 +11,7 @@
 #include "base/mem.h"
 
 #define LINE_MAX_BYTES 1024
+#define SECRET_MAX_BYTES 8192    /* a session token of a cloud has some thousand */
 
 /* The input's end is no answer; neither is Ctrl-C, which tool_failed knows. */
 static int ended(void)
@@ -85,7 +86,7 @@ static int ask_yes(const char *question, int standard, int *out)
 int ask_passphrase(const char *prompt, struct secret **out)
 {
 	struct termios old, quiet;
-	struct secret *s = secret_new(LINE_MAX_BYTES);
+	struct secret *s = secret_new(SECRET_MAX_BYTES);
 	size_t len = 0;
 	ssize_t n = 0;
 	int hidden = tcgetattr(STDIN_FILENO, &old) == 0;
@@ -112,6 +113,69 @@ int ask_passphrase(const char *prompt, struct secret **out)
 		return n != 1 ? ended() : err_set(ERR_NOT_FOUND, "no passphrase was given");
 	}
 	*out = s;
+	return 0;
+}
+
+/* "NAME=VALUE", as --new-credentials takes it. */
+static void append_value(struct secret *list, size_t *at, const char *name, const struct secret *value)
+{
+	size_t len = strlen(name);
+
+	if (*at > 0)
+		list->data[(*at)++] = ',';
+	memcpy(list->data + *at, name, len);
+	*at += len;
+	list->data[(*at)++] = '=';
+	for (const uint8_t *c = value->data; *c; c++) {
+		if (*c == ',' || *c == '\\')
+			list->data[(*at)++] = '\\';
+		list->data[(*at)++] = *c;
+	}
+}
+
+/* One part of the credentials; hidden, also what is no secret: nobody has to wonder. *OUT stays NULL where it is left out. */
+static int ask_field(const struct plugin_field *f, struct secret **out)
+{
+	char prompt[PROTO_WORD_MAX + PROTO_TEXT_MAX + 32];
+	int rc;
+
+	snprintf(prompt, sizeof prompt, "  %s (%s%s): ", f->name, f->help, f->required ? "" : "; empty: none");
+	do
+		rc = ask_passphrase(prompt, out);
+	while (rc == ERR_NOT_FOUND && f->required);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
+/* Where the plug-in has any: the image's, which all of its guests will use. Most often another guest has given them, or the provider gives
+ * roles to machines. */
+static int ask_credentials(struct tool *t)
+{
+	const struct plugin_description *about = &t->g.provider->about;
+	struct secret *list;
+	size_t at = 0;
+	int give = 0, rc = 0;
+
+	if (about->credentials_count == 0 || t->new_credentials)
+		return 0;
+	rc = ask_yes("Give the server credentials of the provider, for all machines of this image?", 0, &give);
+	if (rc < 0 || !give)
+		return rc;
+	list = secret_new((size_t)about->credentials_count * (2 * SECRET_MAX_BYTES + PROTO_WORD_MAX + 2) + 1);
+	for (int i = 0; rc == 0 && i < about->credentials_count; i++) {
+		struct secret *value = NULL;
+
+		rc = ask_field(&about->credentials[i], &value);
+		if (rc == 0 && value)
+			append_value(list, &at, about->credentials[i].name, value);
+		secret_free(value);
+	}
+	if (rc < 0 || at == 0) {
+		secret_free(list);
+		return rc;
+	}
+	list->data[at] = '\0';
+	t->new_credentials = list;
+	t->o.give_credentials = 1;
 	return 0;
 }
 
@@ -193,7 +257,7 @@ static int ask_registration(struct tool *t)
 		if (rc == ERR_NOT_FOUND)
 			rc = 0;
 	}
-	return rc;
+	return rc == 0 ? ask_credentials(t) : rc;
 }
 
 static int ask_timeout(struct tool *t)
@@ -219,6 +283,8 @@ static int confirm(struct tool *t)
 	if (t->o.register_)
 		printf("  register this machine (%s) with account %s at %s, provider %s%s\n", t->g.who.instance_id, t->o.account, t->o.url,
 			t->g.provider->name, t->o.force ? "; its present identity is replaced" : "");
+	if (t->o.give_credentials)
+		printf("  have the provider check its credentials, and give them to the server for the machines of this image\n");
 	if (t->o.publish)
 		printf("  tell the server which devices there are\n");
 	if (t->o.with_provisioning)

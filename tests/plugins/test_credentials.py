@@ -15,6 +15,7 @@ from web import database, make_user
 
 sys.path[1:1] = [str(ROOT / "tests" / "agent"), str(ROOT / "tests" / "web")]
 from agents import QUICK, Tenant, has_line, start  # noqa: E402
+from test_questions import Terminal, hidden  # noqa: E402
 from world import World  # noqa: E402
 
 NEW = {"access_key_id": "AKIDROTATED", "secret_access_key": "rotated/secret+KEY,with\\everything"}
@@ -158,3 +159,33 @@ def test_in_no_file_argument_or_environment_and_in_no_other_process(server, tena
     for pid in [json.loads(p.read_text())["pid"] for p in (server.state / "pid").glob("keyd*")]:
         assert not in_memory(pid, [word], set()), "keyd"
     assert len(in_memory(two.process.pid, [word], set())) <= 1, "more than one copy in the agent"
+
+
+def test_on_a_terminal_they_are_asked_for_and_not_shown(server, tenant, cloud, folder):
+    # covers: CFG-1, CFG-3, SEC-4
+    g = new_guest(server, cloud, folder, "asked")
+    t = Terminal(g)
+    try:
+        t.answer("Provider plug-in [ec2]")
+        t.answer("Account ID", tenant.account)
+        t.answer("Web Service URL", g.url)
+        t.answer("Provisioning passphrase: ", tenant.passphrase)
+        t.answer("for all machines of this image? [y/N]", "y")
+        for field, value in NEW.items():
+            t.expect(f"  {field} (")
+            if field == "access_key_id":             # needed: nothing is no answer
+                hidden(t)
+                os.write(t.fd, b"\n")
+                t.expect(f"  {field} (")
+            hidden(t)
+            os.write(t.fd, value.encode() + b"\n")
+        t.answer("session_token")
+        for question in ("Publish", "Wait", "Mount"):
+            t.answer(question, "n")
+        t.expect("have the provider check its credentials")
+        t.answer("Go on?")
+        assert t.end() == 0, t.all
+        assert f"The image has the credentials {NEW['access_key_id']}" in t.all and NEW["secret_access_key"] not in t.all
+        assert row(server, tenant)[1] == NEW["access_key_id"]
+    finally:
+        g.stop()
