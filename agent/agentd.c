@@ -23,7 +23,6 @@
 #include "agent/provision.h"
 #include "agent/request.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -35,8 +34,6 @@
 #define DISKS_MOST (30 * CLOCK_SECOND)
 #define DISKS_STEP_MS 100
 #define SLEEP_MOST (5 * CLOCK_SECOND)
-#define COMPLETE_NOTE "mount-complete"
-#define READY_NOTE "ready"
 
 static int signal_pipe[2];
 static volatile sig_atomic_t got_stop, got_reload;
@@ -134,55 +131,6 @@ static void reload(struct daemon *a)
 	agent_conf_free(&fresh);
 }
 
-/* For systemd; and, for init scripts, a file in the run folder. */
-static void say_ready(struct daemon *a, const char *text)
-{
-	char *path = mem_printf("%s/" READY_NOTE, a->g.env.run_dir);
-
-	a->ready = 1;
-	notify(text);
-	if (file_write(path, "", 0, 0600) < 0)
-		log_warning("cannot note that the agent is ready", "reason", err_text(), NULL);
-	free(path);
-}
-
-static char *complete_path(const struct daemon *a)
-{
-	return mem_printf("%s/" COMPLETE_NOTE, a->g.env.run_dir);
-}
-
-static void set_complete(struct daemon *a, int complete)
-{
-	char *path = complete_path(a);
-
-	a->complete = complete;
-	if (!complete)
-		unlink(path);
-	else if (file_write(path, "", 0, 0600) < 0)
-		log_warning("cannot note that mount_complete has run", "reason", err_text(), NULL);
-	free(path);
-}
-
-void daemon_teardown(struct daemon *a, const struct device *d, int reason)
-{
-	const char *path = agent_conf_text(&a->g.conf, AGENT_TEARDOWN);
-	struct script s = { 0 };
-	char text[16];
-	int status;
-
-	set_complete(a, 0);
-	if (*path == '\0')
-		return;
-	if (script_start(&s, path, "teardown", d ? d->id : NULL, d ? d->mount_point : NULL, proto_reason_names[reason],
-			agent_conf_number(&a->g.conf, AGENT_SCRIPT_SECONDS)) < 0) {
-		log_error("teardown not run", "reason", err_text(), NULL);
-		return;
-	}
-	script_finish(&s, &status);
-	snprintf(text, sizeof text, "%d", status);
-	log_info("script ended", "event", "teardown", "status", text, NULL);
-}
-
 void daemon_close_begin(struct daemon *a, struct device *d, int reason, int force)
 {
 	d->close_reason = reason;
@@ -199,41 +147,6 @@ void daemon_close_begin(struct daemon *a, struct device *d, int reason, int forc
 		d->untold_closed = 1;
 		device_say(d, "closed");
 	}
-}
-
-/* All volumes are mounted: 1; there are some to come: 0; there is none: -1. */
-static int all_mounted(const struct daemon *a)
-{
-	for (int i = 0; i < a->g.devices_count; i++)
-		if (a->g.devices[i].state != DEVICE_OPEN)
-			return 0;
-	return a->g.devices_count ? 1 : -1;
-}
-
-static void start_complete(struct daemon *a)
-{
-	const char *path = agent_conf_text(&a->g.conf, AGENT_MOUNT_COMPLETE);
-
-	set_complete(a, 1);
-	log_info("all volumes are mounted", NULL);
-	if (*path && script_start(&a->mount_complete, path, "mount_complete", NULL, NULL, NULL,
-			agent_conf_number(&a->g.conf, AGENT_SCRIPT_SECONDS)) < 0)
-		log_error("mount_complete not run", "reason", err_text(), NULL);
-}
-
-static void watch_complete(struct daemon *a)
-{
-	char text[16];
-	int status;
-
-	if (a->mount_complete.pid && script_poll(&a->mount_complete, &status)) {
-		snprintf(text, sizeof text, "%d", status);
-		log_info("script ended", "event", "mount_complete", "status", text, NULL);
-	}
-	if (!a->complete && !a->mount_complete.pid && all_mounted(a) == 1)
-		start_complete(a);
-	if (!a->ready && ((a->published && all_mounted(a) != 0) || clock_ticks() >= a->ready_until))
-		say_ready(a, "READY=1");
 }
 
 /* Registered, or registered anew by keyward-config beside us. */
@@ -400,7 +313,7 @@ int daemon_while_held(void *ctx)
 
 	scan(a);
 	look_after(a);
-	watch_complete(a);
+	daemon_watch_complete(a);
 	return guest_has_changed(&a->g) || wanted(a) <= clock_ticks();
 }
 
@@ -459,7 +372,7 @@ static void with_server(struct daemon *a)
 		ask_for(a, &g->devices[i]);
 	for (int i = 0; i < g->devices_count && guest_may_call(g); i++)
 		request_tell(g, &g->devices[i]);
-	watch_complete(a);
+	daemon_watch_complete(a);
 	if (guest_may_call(g))
 		report_start(a);
 	if (guest_may_call(g))
@@ -505,11 +418,11 @@ static void turn(struct daemon *a)
 	if (a->g.registered && a->g.link) {
 		scan(a);
 		look_after(a);
-		watch_complete(a);
+		daemon_watch_complete(a);
 		with_server(a);
 	}
 	if (!a->g.registered && !a->ready)
-		say_ready(a, "READY=1\nSTATUS=not registered: run keyward-config");
+		daemon_say_ready(a, "READY=1\nSTATUS=not registered: run keyward-config");
 	if (!daemon_signals(a) && !a->stop)
 		rest(a);
 }
@@ -536,7 +449,6 @@ static void harden(void)
 
 static int start(struct daemon *a, const struct daemon_options *o)
 {
-	char *path;
 	int lock, rc;
 
 	catch_signals(a);
@@ -558,9 +470,7 @@ static int start(struct daemon *a, const struct daemon_options *o)
 	/* Held until the process ends; the number in it is for keyward-config to wake us by. */
 	if (ftruncate(lock, 0) == 0)
 		dprintf(lock, "%d\n", (int)getpid());
-	path = complete_path(a);
-	a->complete = access(path, F_OK) == 0;
-	free(path);
+	daemon_find_complete(a);
 	if (a->g.registered)
 		rc = guest_link(&a->g);
 	else

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "agent/config_custody.h"
-#include "agent/sealed.h"
 #include "base/err.h"
 #include "base/json.h"
 
@@ -58,18 +57,10 @@ static void describe(const struct tool *t, const struct custody *c, struct proto
 static int fetch_key(struct tool *t, struct custody *c)
 {
 	struct proto_adopt_start *r = proto_request_new(PROTO_ADOPT_START);
-	struct proto_provision_start_answer *a = proto_answer_new(PROTO_ADOPT_START);
-	struct sealed *one_time = NULL;
 	int rc;
 
 	describe(t, c, r);
-	rc = custody_recipient(t, c, &one_time, r->recipient_key, r->signature);
-	if (rc == 0)
-		rc = guest_call(&t->g, PROTO_ADOPT_START, r, a);
-	if (rc == 0)
-		rc = custody_unseal(t, c, one_time, a->sealed, a->key_version);
-	sealed_free(one_time);
-	proto_answer_free(PROTO_ADOPT_START, a);
+	rc = custody_fetch_key(t, c, PROTO_ADOPT_START, r, r->recipient_key, r->signature);
 	proto_request_free(PROTO_ADOPT_START, r);
 	return rc;
 }

@@ -10,13 +10,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "agent/claims.h"
 #include "agent/inventory.h"
 #include "agent/private.h"
+#include "agent/taskkey.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "proto/evidence.h"
 
 #define KEY_FILE_MAX 65536
 
@@ -141,27 +140,15 @@ int custody_passphrase(struct tool *t, const char *prompt, int new, struct secre
 	return 0;
 }
 
-int custody_recipient(struct tool *t, const struct custody *c, struct sealed **one_time, uint8_t *public_key, uint8_t *signature)
+int custody_fetch_key(struct tool *t, struct custody *c, enum proto_message type, void *request, uint8_t *public_key, uint8_t *signature)
 {
-	struct proto_recipient recipient = { t->g.reg.account, t->g.reg.agent, c->device->id, public_key };
-	int rc = sealed_new(one_time);
+	struct task_key key;
+	int rc = taskkey_fetch(&t->g, type, request, c->device->id, public_key, signature, &key);
 
-	if (rc < 0)
-		return rc;
-	sealed_public(*one_time, public_key);
-	return proto_recipient_sign(&recipient, &t->g.client.signer, signature);
-}
-
-int custody_unseal(struct tool *t, struct custody *c, const struct sealed *one_time, const char *sealed, int64_t version)
-{
-	struct sealed_expected expected = { .tenant = t->g.reg.account, .agent = t->g.reg.agent, .version = (uint32_t)version };
-	int rc = claims_read(sealed, &expected);
-
-	if (rc == 0)
-		rc = sealed_open(one_time, sealed, strlen(sealed), &expected, &c->key);
 	if (rc == 0) {
-		c->id = expected.device;
-		c->version = expected.version;
+		c->id = key.device;
+		c->version = key.version;
+		c->key = key.key;
 	}
 	return rc;
 }

@@ -21,10 +21,8 @@ void custody_end(struct custody *c);
 /* The volume's own passphrase: --key-file (its bytes as they are, like cryptsetup's), else KEYWARD_VOLUME_PASSPHRASE, else asked for, NEW
  * twice. *OUT is the caller's. */
 int custody_passphrase(struct tool *t, const char *prompt, int new, struct secret **out);
-/* A one-time key pair for a message about the device. */
-int custody_recipient(struct tool *t, const struct custody *c, struct sealed **one_time, uint8_t *public_key, uint8_t *signature);
-/* Opens what the server has sealed to it: key, id and version of C. */
-int custody_unseal(struct tool *t, struct custody *c, const struct sealed *one_time, const char *sealed, int64_t version);
+/* taskkey_fetch for the device: key, id and version of C. */
+int custody_fetch_key(struct tool *t, struct custody *c, enum proto_message type, void *request, uint8_t *public_key, uint8_t *signature);
 /* Says WHAT went wrong on this machine, and why; the server has nothing to do with it. */
 enum tool_exit custody_complain(struct tool *t, int rc, const char *what);
 /* Tells the server that it did not work out, and says so. */

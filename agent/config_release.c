@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "agent/config_custody.h"
-#include "agent/sealed.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -17,19 +16,11 @@
 static int ask_server(struct tool *t, struct custody *c, const char *wanted)
 {
 	struct proto_release_start *r = proto_request_new(PROTO_RELEASE_START);
-	struct proto_provision_start_answer *a = proto_answer_new(PROTO_RELEASE_START);
-	struct sealed *one_time = NULL;
 	int rc;
 
 	snprintf(r->device, sizeof r->device, "%s", c->device->id);
 	snprintf(r->release, sizeof r->release, "%s", wanted);
-	rc = custody_recipient(t, c, &one_time, r->recipient_key, r->signature);
-	if (rc == 0)
-		rc = guest_call(&t->g, PROTO_RELEASE_START, r, a);
-	if (rc == 0)
-		rc = custody_unseal(t, c, one_time, a->sealed, a->key_version);
-	sealed_free(one_time);
-	proto_answer_free(PROTO_RELEASE_START, a);
+	rc = custody_fetch_key(t, c, PROTO_RELEASE_START, r, r->recipient_key, r->signature);
 	proto_request_free(PROTO_RELEASE_START, r);
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* daemon.h - the state of keyward-agent as a process: one thread, one loop. agentd.c is the loop, beat.c heartbeats,
- * order.c what the server orders, stop.c the end. */
+ * order.c what the server orders, complete.c scripts and readiness, stop.c the end. */
 #ifndef AGENT_DAEMON_H
 #define AGENT_DAEMON_H
 
@@ -52,10 +52,17 @@ struct daemon {
 int daemon_signals(struct daemon *a);
 /* Begins to close D: DEVICE_CLOSING, or DEVICE_CLOSED when there is nothing to close. REASON is an enum proto_reason. */
 void daemon_close_begin(struct daemon *a, struct device *d, int reason, int force);
-/* The teardown program, before the first volume is closed; waits for it. */
-void daemon_teardown(struct daemon *a, const struct device *d, int reason);
 /* Level by name, everywhere it is kept. */
 int daemon_log_level(struct daemon *a, const char *name);
+
+/* complete.c */
+/* The teardown program, before the first volume is closed; waits for it. */
+void daemon_teardown(struct daemon *a, const struct device *d, int reason);
+/* Runs mount_complete when all volumes are mounted, and says that the agent is ready when there is nothing to wait for, or no more time. */
+void daemon_watch_complete(struct daemon *a);
+void daemon_say_ready(struct daemon *a, const char *text);
+/* Whether mount_complete has run before an agent that ended. */
+void daemon_find_complete(struct daemon *a);
 
 /* beat.c: sends a heartbeat, the server holding the line for up to WAIT seconds; takes orders in. Sets beat_at. */
 int beat(struct daemon *a, int64_t wait);

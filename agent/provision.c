@@ -8,12 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/claims.h"
 #include "agent/inventory.h"
+#include "agent/taskkey.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "proto/evidence.h"
 
 #define TELL_EVERY CLOCK_SECOND
 #define HEADER_PERCENT 5         /* of the whole work, without and with a wipe */
@@ -116,44 +115,16 @@ static int may_begin_all(struct work *w)
 	return rc;
 }
 
-static int unseal(struct part *p, const struct sealed *one_time, const struct proto_provision_start_answer *a)
-{
-	const struct guest *g = p->work->g;
-	struct sealed_expected expected = {
-		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
-	};
-	int rc = claims_read(a->sealed, &expected);
-
-	if (rc == 0)
-		rc = sealed_open(one_time, a->sealed, strlen(a->sealed), &expected, &p->key);
-	if (rc == 0) {
-		p->id = expected.device;
-		p->version = expected.version;
-	}
-	return rc;
-}
-
 static int fetch_key(struct part *p)
 {
-	struct proto_provision_start *r = proto_request_new(PROTO_PROVISION_START);
-	struct proto_provision_start_answer *a = proto_answer_new(PROTO_PROVISION_START);
-	struct guest *g = p->work->g;
-	struct proto_recipient recipient = { g->reg.account, g->reg.agent, p->task->device, r->recipient_key };
-	struct sealed *one_time = NULL;
-	int rc = sealed_new(&one_time);
+	struct task_key key;
+	int rc = taskkey_fetch_for(p->work->g, PROTO_PROVISION_START, p->task->device, &key);
 
 	if (rc == 0) {
-		snprintf(r->device, sizeof r->device, "%s", p->task->device);
-		sealed_public(one_time, r->recipient_key);
-		rc = proto_recipient_sign(&recipient, &g->client.signer, r->signature);
+		p->id = key.device;
+		p->version = key.version;
+		p->key = key.key;
 	}
-	if (rc == 0)
-		rc = guest_call(g, PROTO_PROVISION_START, r, a);
-	if (rc == 0)
-		rc = unseal(p, one_time, a);
-	sealed_free(one_time);
-	proto_answer_free(PROTO_PROVISION_START, a);
-	proto_request_free(PROTO_PROVISION_START, r);
 	return rc;
 }
 

@@ -14,6 +14,7 @@
 
 #include "agent/array.h"
 #include "agent/rotate.h"
+#include "agent/taskkey.h"
 #include "base/err.h"
 #include "base/log.h"
 
@@ -123,7 +124,7 @@ static int start(struct reencrypt *r, struct place *p, const struct secret *key)
 int reencrypt_begin(struct guest *g, struct reencrypt *r, const struct uuid *order, const char *id)
 {
 	struct place p = { .device = NULL };
-	struct secret *key = NULL;
+	struct task_key key = { .key = NULL };
 	int busy = r->pid || !uuid_is_nil(&r->order), rc = busy ? err_set(ERR_BUSY, "another volume of this machine is being encrypted anew") : find(g, id, &p);
 
 	if (rc == 0)
@@ -133,10 +134,11 @@ int reencrypt_begin(struct guest *g, struct reencrypt *r, const struct uuid *ord
 	*r = (struct reencrypt){ .fd = -1, .order = *order, .told = -1 };
 	snprintf(r->id, sizeof r->id, "%s", id);
 	snprintf(r->volume, sizeof r->volume, "%s", p.device->name);
-	rc = rotate_fetch_key(g, PROTO_REENCRYPT_START, id, &r->key_version, &key);
+	rc = taskkey_fetch_for(g, PROTO_REENCRYPT_START, id, &key);
+	r->key_version = key.version;
 	if (rc == 0)
-		rc = start(r, &p, key);
-	secret_free(key);
+		rc = start(r, &p, key.key);
+	secret_free(key.key);
 	if (rc < 0)
 		*r = (struct reencrypt){ .fd = -1 };
 	else

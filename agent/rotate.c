@@ -80,25 +80,6 @@ static int fetch(struct guest *g, struct rotation *r)
 	return rc;
 }
 
-int rotate_fetch_key(struct guest *g, enum proto_message what, const char *id, int64_t *version, struct secret **key)
-{
-	struct proto_provision_start *q = proto_request_new(what);
-	struct proto_provision_start_answer *a = proto_answer_new(what);
-	struct uuid device = { { 0 } };
-	struct sealed *one_time = NULL;
-	int rc = prepare(g, id, q, &one_time);
-
-	if (rc == 0)
-		rc = guest_call(g, what, q, a);
-	if (rc == 0)
-		rc = unseal(g, one_time, a->sealed, a->key_version, &device, key);
-	*version = a->key_version;
-	sealed_free(one_time);
-	proto_answer_free(what, a);
-	proto_request_free(what, q);
-	return rc;
-}
-
 int rotate_tell(struct guest *g, enum proto_message what, const char *id, int64_t version)
 {
 	struct proto_rotate_step *m = proto_request_new(what);

@@ -9,8 +9,6 @@
 /* ID: of a device, or of a member of an array. Blocks while the server answers. ERR_NOT_FOUND; or as guest_call and volume_rekey_add. */
 int rotate(struct guest *g, const char *id);
 
-/* The current device key of ID, asked for by WHAT, which is answered with a provision_start_answer; *KEY is the caller's. */
-int rotate_fetch_key(struct guest *g, enum proto_message what, const char *id, int64_t *version, struct secret **key);
 /* Tells a rotate_step. */
 int rotate_tell(struct guest *g, enum proto_message what, const char *id, int64_t version);
 

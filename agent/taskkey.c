@@ -1,0 +1,55 @@
+/* taskkey.c - see taskkey.h. */
+#include "agent/taskkey.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/claims.h"
+#include "proto/evidence.h"
+
+static int unseal(const struct guest *g, const struct sealed *one_time, const struct proto_provision_start_answer *a, struct task_key *out)
+{
+	struct sealed_expected expected = {
+		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
+	};
+	struct secret *key = NULL;
+	int rc = claims_read(a->sealed, &expected);
+
+	if (rc == 0)
+		rc = sealed_open(one_time, a->sealed, strlen(a->sealed), &expected, &key);
+	if (rc == 0)
+		*out = (struct task_key){ expected.device, expected.version, key };
+	return rc;
+}
+
+int taskkey_fetch(struct guest *g, enum proto_message type, void *request, const char *device, uint8_t *public_key, uint8_t *signature,
+	struct task_key *out)
+{
+	struct proto_recipient recipient = { g->reg.account, g->reg.agent, device, public_key };
+	struct proto_provision_start_answer *a = proto_answer_new(type);
+	struct sealed *one_time = NULL;
+	int rc = sealed_new(&one_time);
+
+	if (rc == 0) {
+		sealed_public(one_time, public_key);
+		rc = proto_recipient_sign(&recipient, &g->client.signer, signature);
+	}
+	if (rc == 0)
+		rc = guest_call(g, type, request, a);
+	if (rc == 0)
+		rc = unseal(g, one_time, a, out);
+	sealed_free(one_time);
+	proto_answer_free(type, a);
+	return rc;
+}
+
+int taskkey_fetch_for(struct guest *g, enum proto_message type, const char *device, struct task_key *out)
+{
+	struct proto_provision_start *r = proto_request_new(type);
+	int rc;
+
+	snprintf(r->device, sizeof r->device, "%s", device);
+	rc = taskkey_fetch(g, type, r, device, r->recipient_key, r->signature, out);
+	proto_request_free(type, r);
+	return rc;
+}
