@@ -1,5 +1,6 @@
 /* routes.c - what the Central Management Console answers: one row per page, act and API call, and its menu. */
 #include "central/pages.h"
+#include "web/directory.h"
 #include "web/invite.h"
 #include "web/log_page.h"
 #include "web/route.h"
@@ -42,6 +43,7 @@ const struct route central_routes[] = {
 	{ WEB_POST, "/mail/test", PERMISSION_SYSTEM_EDIT, NULL, mail_try, mail_test_fields, .form = "/mail" },
 	{ WEB_GET, "/mail/remove", PERMISSION_SYSTEM_EDIT, "central/confirm", mail_remove_ask },
 	{ WEB_POST, "/mail/remove", PERMISSION_SYSTEM_EDIT, NULL, mail_remove, .form = "/mail" },
+	WEB_DIRECTORY_ROWS("central", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, PERMISSION_OPERATORS_EDIT),
 	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
 	ROUTE_END
 };
@@ -51,6 +53,7 @@ const struct route_menu central_menu[] = {
 	{ "Overview", "/", "gauge", NULL, NULL },
 	{ "Tenants", "/tenants", "building", NULL, NULL },
 	{ "Licences", "/licences", "certificate", NULL, NULL },
+	{ "Directory", "/directory", "network", NULL, NULL },
 	{ "Mail", "/mail", "mail", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
 	ROUTE_MENU_END

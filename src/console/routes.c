@@ -1,5 +1,6 @@
 /* routes.c - what a tenant's console answers: one row per page, act and API call, and its menu. */
 #include "console/pages.h"
+#include "web/directory.h"
 #include "web/invite.h"
 #include "web/log_page.h"
 #include "web/route.h"
@@ -176,6 +177,7 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/account/keys", PERMISSION_ACCOUNT_VIEW, "console/key_age", key_age_page },
 	{ WEB_POST, "/account/keys", PERMISSION_KEYS_MANAGE, NULL, key_age_save, key_age_fields },
 	{ WEB_POST, "/account/keys/rotate", PERMISSION_KEYS_MANAGE, NULL, account_key_rotate, .form = "/account/keys" },
+	WEB_DIRECTORY_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT, PERMISSION_USERS_EDIT),
 	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };
@@ -193,6 +195,7 @@ const struct route_menu console_menu[] = {
 	{ "Account", "/account", "building", "User Management", NULL },
 	{ "Product License", "/licence", "certificate", "User Management", NULL },
 	{ "Account Data", "/account/data", "download", "User Management", NULL },
+	{ "Directory", "/directory", "network", "User Management", NULL },
 	{ "Key Rotation", "/account/keys", "key", "User Management", NULL },
 	{ "Integrity", "/account/integrity", "shield-lock", "User Management", NULL },
 	{ "Deep Security", "/deep-security", "shield-lock", "User Management", NULL },

@@ -9,6 +9,8 @@
 #include "console/pages.h"
 #include "identity/token.h"
 #include "store/invitation.h"
+#include "store/user_outside.h"
+#include "web/directory.h"
 #include "web/doc.h"
 #include "web/list.h"
 
@@ -21,6 +23,14 @@ static const char *const roles[] = {
 	ROLES(X)
 #undef X
 	NULL
+};
+/* Of a user of the directory also: what its groups say. */
+#define BY_GROUPS "groups"
+static const char *const roles_or_groups[] = {
+#define X(id, name, label, text) name,
+	ROLES(X)
+#undef X
+	BY_GROUPS, NULL
 };
 static const char *const states[] = { "invited", "active", "disabled", NULL };
 static const char *const filters[] = { "state", "role", NULL };
@@ -47,7 +57,7 @@ static const char *const yes_no[] = { "yes", "no", NULL };
 
 const struct route_param user_edit_fields[] = {
 	{ "name", "Name", PARAM_TEXT, PARAM_REQUIRED, 1, 200, NULL },
-	{ "role", "Role", PARAM_ENUM, PARAM_REQUIRED, 0, 0, roles },
+	{ "role", "Role", PARAM_ENUM, PARAM_REQUIRED, 0, 0, roles_or_groups },
 	{ "mail", "Mails", PARAM_ENUM, 0, 0, 0, yes_no },
 	PARAM_END
 };
@@ -109,6 +119,11 @@ static int is_self(const struct call *c, const json_t *row)
 	return json_get_uuid(row, "id", &id) == 0 && uuid_equal(&id, &c->user);
 }
 
+static int is_of_directory(const json_t *row)
+{
+	return strcmp(doc_text(row, "source"), USER_OF_DIRECTORY) == 0;
+}
+
 static json_t *show_row(struct call *c, json_t *row)
 {
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name",
@@ -117,6 +132,7 @@ static json_t *show_row(struct call *c, json_t *row)
 		doc_when(c, row, "last_sign_in"), "created", doc_when(c, row, "created"), "self", is_self(c, row));
 
 	json_object_set_new(out, "url", json_sprintf("/users/%s", doc_text(row, "id")));
+	json_object_set_new(out, "directory", json_boolean(is_of_directory(row)));
 	return out;
 }
 
@@ -135,7 +151,12 @@ int users_page(struct call *c)
 	rc = fetch(c, &q, &page);
 	if (rc < 0)
 		return rc;
-	call_set(c, "can", json_pack("{s:b}", "invite", call_may(c, PERMISSION_USERS_EDIT)));
+	rc = directory_used(c);
+	if (rc < 0) {
+		json_decref(page);
+		return rc;
+	}
+	call_set(c, "can", json_pack("{s:b, s:b}", "invite", call_may(c, PERMISSION_USERS_EDIT), "directory", rc && call_may(c, PERMISSION_USERS_EDIT)));
 	return list_show(c, &view, page, show_row);
 }
 
@@ -189,7 +210,10 @@ static int show(struct call *c, const struct uuid *id)
 		edit && strcmp(state, "disabled") == 0, "reinvite", edit && strcmp(state, "invited") == 0));
 	call_set(c, "person", show_row(c, row));
 	call_form(c, "name", json_string(doc_text(row, "name")));
-	offer_roles(c, doc_text(row, "role"));
+	offer_roles(c, is_of_directory(row) && !json_is_true(json_object_get(row, "role_fixed")) ? BY_GROUPS : doc_text(row, "role"));
+	if (is_of_directory(row))
+		call_form_option(c, "role", BY_GROUPS, call_translate(c, "As the groups say"),
+			call_translate(c, "Looked up in the directory at each sign-in."), !json_is_true(json_object_get(row, "role_fixed")));
 	if (json_object_get(c->doc, "invitation") == NULL)
 		call_set(c, "invitation", json_null());
 	rc = offer_mail(c, id);
@@ -267,10 +291,28 @@ static int back(struct call *c, const struct uuid *id, const char *done)
 	return 0;
 }
 
+/* What is given here to a user of the directory stays, until the groups are to say it again. */
+static int change_role(struct call *c, const struct uuid *id)
+{
+	const char *role = strcmp(call_text(c, "role"), BY_GROUPS) == 0 ? NULL : call_text(c, "role");
+	struct user u = { .email = NULL };
+	int rc = user_by_id(c->db, STORE_TENANT, id, &u), outside = rc == 0 && strcmp(u.source, USER_LOCAL) != 0;
+
+	user_release(&u);
+	if (rc < 0)
+		return rc;
+	if (outside)
+		return user_fix_role(c->db, STORE_TENANT, id, role);
+	return role ? user_change(c->db, STORE_TENANT, id, NULL, role, NULL) : call_field_error(c, "role", "Choose a role.");
+}
+
 int user_edit(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	int rc = user_change(c->db, STORE_TENANT, &id, call_text(c, "name"), call_text(c, "role"), NULL);
+	int rc = change_role(c, &id);
+
+	if (rc == 0)
+		rc = user_change(c->db, STORE_TENANT, &id, call_text(c, "name"), NULL, NULL);
 
 	if (rc == 0 && call_has(c, "mail"))
 		rc = user_set_mail(c->db, &id, strcmp(call_text(c, "mail"), "yes") == 0);

@@ -7,6 +7,7 @@
 /* answer_directory.c */
 int answer_directory_test(struct sso_act *a), answer_directory_sign_in(struct sso_act *a), answer_directory_find(struct sso_act *a);
 int answer_directory_look(struct sso_act *a), answer_directory_groups(struct sso_act *a);
+int answer_directory_prove(struct sso_act *a);
 /* Loads what LDAP and TLS need. Before the process is locked in. */
 int rehearse_directory(void);
 

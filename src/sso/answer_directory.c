@@ -104,26 +104,37 @@ static int check_person(struct asking *q, json_t *person, struct wire_view passw
 	return rc < 0 ? rc : ldap_person_groups(&q->link, &q->d, person);
 }
 
-int answer_directory_sign_in(struct sso_act *a)
+/* FIND by what is in the question. */
+static int prove_person(struct sso_act *a, int (*find)(struct ldap_link *l, const struct directory *d, const char *who, json_t **out))
 {
 	struct asking q = { .settings = NULL };
 	json_t *person = NULL;
 	int rc = read_directory(a, &q);
-	char *login = wire_get_string(&a->in, DIRECTORY_LOGIN_MAX);
+	char *who = wire_get_string(&a->in, DIRECTORY_TEXT_MAX);
 	struct wire_view password = wire_get_bytes(&a->in, DIRECTORY_PASSWORD_MAX);
 
 	if (rc == 0)
 		rc = end_fields(a);
-	if (rc == 0 && (*login == '\0' || password.len == 0 || memchr(password.data, 0, password.len)))
+	if (rc == 0 && (*who == '\0' || password.len == 0 || memchr(password.data, 0, password.len)))
 		rc = err_set(ERR_UNAUTHENTICATED, "no name, or no password");
 	if (rc == 0)
 		rc = open_link(&q);
 	if (rc == 0)
-		rc = ldap_person_by_login(&q.link, &q.d, login, &person);
+		rc = find(&q.link, &q.d, who, &person);
 	if (rc == 0)
 		rc = check_person(&q, person, password);
-	free(login);
+	free(who);
 	return finish(a, &q, rc, person);
+}
+
+int answer_directory_sign_in(struct sso_act *a)
+{
+	return prove_person(a, ldap_person_by_login);
+}
+
+int answer_directory_prove(struct sso_act *a)
+{
+	return prove_person(a, ldap_person_by_id);
 }
 
 int answer_directory_test(struct sso_act *a)
@@ -131,7 +142,7 @@ int answer_directory_test(struct sso_act *a)
 	struct asking q = { .settings = NULL };
 	json_t *answer = json_object(), *person = NULL, *people = NULL;
 	int rc = read_directory(a, &q), more = 0;
-	char *login = wire_get_string(&a->in, DIRECTORY_LOGIN_MAX);
+	char *login = wire_get_string(&a->in, DIRECTORY_TEXT_MAX);
 
 	if (rc == 0)
 		rc = end_fields(a);
@@ -158,7 +169,7 @@ int answer_directory_find(struct sso_act *a)
 	struct asking q = { .settings = NULL };
 	json_t *people = NULL, *answer = NULL;
 	int rc = read_directory(a, &q), more = 0;
-	char *text = wire_get_string(&a->in, DIRECTORY_LOGIN_MAX);
+	char *text = wire_get_string(&a->in, DIRECTORY_TEXT_MAX);
 	uint8_t most = wire_get_u8(&a->in);
 
 	if (rc == 0)

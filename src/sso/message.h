@@ -22,7 +22,8 @@
 	X(directory_sign_in, 11, 10000)      /* DIRECTORY, string login, bytes password -> bytes PERSON */ \
 	X(directory_find, 12, 10000)         /* DIRECTORY, string text, u8 most -> bytes {"people": [PERSON without groups]} */ \
 	X(directory_look, 13, 10000)         /* DIRECTORY, string id -> bytes PERSON */ \
-	X(directory_groups, 14, 10000)       /* DIRECTORY, u8 count, count x string DN -> bytes {"groups": [{id, dn} or {error}]} */
+	X(directory_groups, 14, 10000)       /* DIRECTORY, u8 count, count x string DN -> bytes {"groups": [{id, dn} or {error}]} */ \
+	X(directory_prove, 15, 10000)        /* DIRECTORY, string id, bytes password -> bytes PERSON */
 /* DIRECTORY: bytes settings (identity/directory.h, JSON), bytes password of the bind DN
  * PERSON, TESTED: JSON, identity/directory.h */
 

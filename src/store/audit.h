@@ -29,6 +29,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(SETUP_DONE, "setup.done", SYSTEM, "Installation set up") \
 	X(SETUP_REFUSED, "setup.refused", SYSTEM, "Set-up code refused") \
 	X(SETTING_CHANGED, "setting.changed", SYSTEM, "Setting changed") \
+	X(DIRECTORY, "directory.changed", SYSTEM, "Directory changed") \
 	X(DEEP_SECURITY, "deep-security.changed", SYSTEM, "Deep Security connection changed") \
 	X(TENANT_CREATED, "tenant.created", SYSTEM, "Account created") \
 	X(TENANT_CHANGED, "tenant.changed", SYSTEM, "Account changed") \

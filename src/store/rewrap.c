@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "store/audit.h"
 #include "store/deep_security.h"
+#include "store/directory.h"
 #include "store/job.h"
 #include "store/mail.h"
 #include "store/setting.h"
@@ -24,6 +25,7 @@ static const struct {
 	{ MAIL_PASSWORD_SETTING, MAIL_PASSWORD_PURPOSE },
 	{ SIGNING_LICENCE, SIGNING_LICENCE },
 	{ SIGNING_CERTIFICATE, SIGNING_CERTIFICATE },
+	{ DIRECTORY_PASSWORD_SETTING, DIRECTORY_SYSTEM_PURPOSE },
 };
 
 /* What is under a tenant's key. Both statements see the tenant alone. $1, $2: after; $3: the former key; $4: how many. */
@@ -49,6 +51,7 @@ static const struct {
 	ONE_OF_TENANT("data/provisioning-passphrase", "provisioning", "passphrase"),
 	ONE_OF_TENANT("data/spake2-verifier", "provisioning", "verifier"),
 	ONE_OF_TENANT("data/" DEEP_SECURITY_PURPOSE, "deep_security", "api_key"),
+	ONE_OF_TENANT("data/" DIRECTORY_PURPOSE, "directory", "password"),
 };
 
 static int get_number(struct db *db, const char *sql, struct db_arg *args, size_t count, int64_t *out, int64_t *second)

@@ -22,10 +22,12 @@ void user_release(struct user *u)
 	free(u->role);
 	free(u->state);
 	free(u->password);
+	free(u->source);
+	free(u->external_id);
 	memset(u, 0, sizeof *u);
 }
 
-#define USER_COLUMNS "id, email, name, role, state, password, locked_until, failures"
+#define USER_COLUMNS "id, email, name, role, state, password, locked_until, failures, source, role_fixed, external_id"
 
 static void take(struct db_result *r, struct user *out)
 {
@@ -33,6 +35,7 @@ static void take(struct db_result *r, struct user *out)
 		.id = db_uuid(r, 0, 0), .email = mem_strdup(db_text(r, 0, 1)), .name = mem_strdup(db_text(r, 0, 2)),
 		.role = mem_strdup(db_text(r, 0, 3)), .state = mem_strdup(db_text(r, 0, 4)),
 		.password = mem_strdup(db_text(r, 0, 5)), .locked_until = db_time(r, 0, 6), .failures = db_int(r, 0, 7),
+		.source = mem_strdup(db_text(r, 0, 8)), .role_fixed = db_bool(r, 0, 9), .external_id = mem_strdup(db_text(r, 0, 10)),
 	};
 }
 
@@ -106,10 +109,10 @@ int user_invite(struct db *db, enum store_side side, const struct uuid *id, cons
 	return rc < 0 ? rc : log_user(db, AUDIT_USER_INVITED, id, email, json_pack("{s:s,s:s}", "name", name, "role", role));
 }
 
-/* All administrators are locked first, so that two who disable each other at the same time do not both succeed. */
+/* A directory or an identity provider can be away: who may always come in is a local one. All are locked first, so that two who disable each other at the same time do not both succeed. */
 static int keeps_administrator(struct db *db, enum store_side side, const struct uuid *id)
 {
-	static const char *const sql[] = TWO("select id from ", " where role = $1 and state = 'active' order by id for update");
+	static const char *const sql[] = TWO("select id from ", " where role = $1 and state = 'active' and source = 'local' order by id for update");
 	struct db_result *r;
 	int others = 0, rc = db_query(db, &r, sql[side], DB_ARGS(db_text_arg(administrators[side])));
 
@@ -137,14 +140,19 @@ static int end_sessions(struct db *db, enum store_side side, const struct uuid *
 	return db_queue(db, sql, DB_ARGS(db_uuid_arg(id), db_uuid_arg(keep)));
 }
 
+static int is_local(const struct user *u)
+{
+	return strcmp(u->source, "local") == 0;
+}
+
 /* What may not be: no administrator left, active without a password. */
 static int may_change(struct db *db, enum store_side side, const struct user *u, const char *role, const char *state)
 {
-	if (u->password == NULL && strcmp(state, "active") == 0)
+	if (is_local(u) && u->password == NULL && strcmp(state, "active") == 0)
 		return err_set(ERR_CONFLICT, "the user has not accepted the invitation yet");
-	if (u->password == NULL && strcmp(state, "disabled") == 0)
+	if (is_local(u) && u->password == NULL && strcmp(state, "disabled") == 0)
 		return err_set(ERR_CONFLICT, "an invitation is withdrawn by deleting it");
-	if (is_administrator(side, u->role, u->state) && !is_administrator(side, role, state))
+	if (is_local(u) && is_administrator(side, u->role, u->state) && !is_administrator(side, role, state))
 		return keeps_administrator(db, side, &u->id);
 	return 0;
 }
@@ -221,7 +229,7 @@ int user_delete(struct db *db, enum store_side side, const struct uuid *id)
 	struct user u = { 0 };
 	int rc = user_by_id(db, side, id, &u);
 
-	if (rc == 0 && is_administrator(side, u.role, u.state))
+	if (rc == 0 && is_local(&u) && is_administrator(side, u.role, u.state))
 		rc = keeps_administrator(db, side, id);
 	if (rc == 0)
 		rc = db_queue(db, sql[side], DB_ARGS(db_uuid_arg(id)));
@@ -234,7 +242,7 @@ int user_delete(struct db *db, enum store_side side, const struct uuid *id)
 int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep)
 {
 	static const char *const sql[] = TWO("update ", " set password = $2, failures = 0, locked_until = null where id = $1"
-		" and state <> 'invited' returning email");
+		" and state <> 'invited' and source = 'local' returning email");
 	struct db_result *r;
 	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(id), db_text_arg(password)));
 
@@ -247,17 +255,17 @@ int user_set_password(struct db *db, enum store_side side, const struct uuid *id
 	return rc;
 }
 
-int user_signed_in(struct db *db, enum store_side side, const struct user *u)
+int user_signed_in(struct db *db, enum store_side side, const struct user *u, const char *how)
 {
 	static const char *const sql[] = TWO("update ", " set failures = 0, locked_until = null, last_sign_in = now()"
 		" where id = $1");
 	int rc = db_queue(db, sql[side], DB_ARGS(db_uuid_arg(&u->id)));
 
-	return rc < 0 ? rc : log_user(db, AUDIT_USER_SIGNED_IN, &u->id, u->email, NULL);
+	return rc < 0 ? rc : log_user(db, AUDIT_USER_SIGNED_IN, &u->id, u->email, json_pack("{s:s}", "how", how));
 }
 
 /* The row is counted up where it stands, so that tries at the same time all count. */
-static int count_failure(struct db *db, enum store_side side, const struct user *u, clock_us *locked_until)
+int user_count_failure(struct db *db, enum store_side side, const struct user *u, clock_us *locked_until)
 {
 	static const char *const sql[] = TWO("update ", " set failures = failures + 1, locked_until = case when failures + 1 >= $2"
 		" then now() + make_interval(secs => least($4, $3 * power(2, least(failures + 1 - $2, 30))))"
@@ -276,7 +284,7 @@ static int count_failure(struct db *db, enum store_side side, const struct user 
 int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, clock_us *locked_until)
 {
 	clock_us until = 0;
-	int rc = u ? count_failure(db, side, u, &until) : 0;
+	int rc = u ? user_count_failure(db, side, u, &until) : 0;
 
 	if (rc == 0)
 		rc = log_user(db, AUDIT_USER_SIGN_IN_FAILED, u ? &u->id : NULL, email, NULL);
@@ -296,7 +304,7 @@ int user_unlock(struct db *db, enum store_side side, const struct uuid *id)
 
 /* Lists */
 
-#define ROW_COLUMNS "u.id, u.email, u.name, u.role, u.state, u.last_sign_in, u.locked_until, u.created"
+#define ROW_COLUMNS "u.id, u.email, u.name, u.role, u.state, u.last_sign_in, u.locked_until, u.created, u.source, u.role_fixed"
 
 static const struct list_column sorts[] = {
 	{ "name", "lower(u.name)", "text", 0 },

@@ -19,6 +19,9 @@ struct user {
 	char *password;                      /* NULL until an invitation is accepted */
 	clock_us locked_until;               /* 0: not */
 	int64_t failures;
+	char *source;                        /* user_outside.h: "local" where the password is here */
+	char *external_id;                   /* by which the other side knows who it is; NULL for a local one */
+	int role_fixed;                      /* 0: the role comes from elsewhere at each sign-in */
 };
 
 void user_release(struct user *u);                           /* frees what it points to; zeroed is fine */
@@ -32,8 +35,8 @@ int user_create(struct db *db, enum store_side side, const struct uuid *id, cons
 /* Makes an invited user and the link's hash. ERR_CONFLICT: the address is taken. */
 int user_invite(struct db *db, enum store_side side, const struct uuid *id, const char *email, const char *name, const char *role,
 	const uint8_t token[static USER_TOKEN_HASH], clock_us expires);
-/* NULL leaves a thing as it is. A new role or state ends the user's sessions. ERR_CONFLICT: the last active administrator would
- * be gone, or an invited user be made active without a password. */
+/* NULL leaves a thing as it is. A new role or state ends the user's sessions. ERR_CONFLICT: the last active administrator with a
+ * password here would be gone (who others let in may be shut out by them), or an invited user be made active without a password. */
 int user_change(struct db *db, enum store_side side, const struct uuid *id, const char *name, const char *role, const char *state);
 /* Of a tenant's user: whether mails are wanted. */
 int user_mail(struct db *db, const struct uuid *id, int *wanted);
@@ -42,8 +45,10 @@ int user_delete(struct db *db, enum store_side side, const struct uuid *id);
 /* Ends all sessions but KEEP (NULL: all). */
 int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep);
 
-/* After the password was right. */
-int user_signed_in(struct db *db, enum store_side side, const struct user *u);
+/* After the sign-in was complete. HOW: "password", "directory", ...: for the log. */
+int user_signed_in(struct db *db, enum store_side side, const struct user *u, const char *how);
+/* One more failed sign-in; *LOCKED_UNTIL: 0 or until when. For who logs by itself. */
+int user_count_failure(struct db *db, enum store_side side, const struct user *u, clock_us *locked_until);
 /* After anything was wrong. U NULL: there is no such user; EMAIL is what was typed. *LOCKED_UNTIL (may be NULL): 0 or until when. */
 int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, clock_us *locked_until);
 

@@ -42,6 +42,11 @@ int call_answer(const struct call *c, json_t **out)
 	return a->code < 0 ? err_set(a->code, "%s", a->why) : sso_result_json(&a->question, &a->answer, out);
 }
 
+int call_is_redrawn(const struct call *c)
+{
+	return c->state->redrawn;
+}
+
 void web_ask_free(struct web_ask *a)
 {
 	if (a == NULL)

@@ -22,6 +22,9 @@ int call_has_answer(const struct call *c);
  * when the service itself could not be asked. */
 int call_answer(const struct call *c, json_t **out);
 
+/* Whether this is the page of a form that was refused: it asks nothing, as the request has asked already. */
+int call_is_redrawn(const struct call *c);
+
 /* For the pipeline and pool.h */
 
 struct pool_job;

@@ -117,7 +117,7 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 	if (rc == 0)
 		rc = invitation_use(c->db, l->side, l->token, hash, NULL);
 	if (rc == 0)
-		rc = user_signed_in(c->db, l->side, &(struct user){ .id = c->user, .email = (char *)(uintptr_t)c->user_email });
+		rc = user_signed_in(c->db, l->side, &(struct user){ .id = c->user, .email = (char *)(uintptr_t)c->user_email }, "invitation");
 	if (rc == 0)
 		rc = sign_start(c, &l->tenant, &c->user);
 	if (rc == 0 && joined)

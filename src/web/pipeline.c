@@ -441,6 +441,7 @@ static int draw_again(struct call *c, int status)
 	get.body = (struct buf)BUF_INIT;
 	get.ask = NULL;
 	call_init(&again, &st, c->state->thread, &get, c->state->response);
+	st.redrawn = 1;
 	route_match(route_table(c->site), WEB_GET, path, &st.match);
 	again.route = st.match.row;
 	if (again.route && again.route->page && role_may(c->role, again.route->permission)) {

@@ -5,6 +5,7 @@
 #include "web/call.h"
 
 #include "identity/password.h"
+#include "store/user.h"
 
 /* Rows that both sites have, for their tables: WEB_SIGN_ROWS("console"). */
 #define WEB_SIGN_ROWS(site, fields) \
@@ -25,6 +26,13 @@ int sign_routes(struct call *c), sign_sessions(struct call *c), sign_revoke(stru
 int sign_password_page(struct call *c), sign_password(struct call *c);
 extern const struct route_param sign_in_query[], sign_in_operator_fields[], sign_in_tenant_fields[], sign_password_fields[];
 
+/* What everybody is told whose name or password is wrong, or who may not be known to be right. */
+#define SIGN_REFUSAL "These do not fit together. After several wrong passwords in a row an address stays closed for a while."
+/* Until a refusal may be answered, however soon it was known. */
+void sign_wait(const struct call *c);
+/* After the proof of who somebody is (a password, a directory, an identity provider), in no transaction: U of TENANT (nil: an operator) is
+ * signed in, and led to BACK. A session that this browser had is over. HOW: "password", "directory", ...: for the log. */
+int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back);
 /* For pages that end with somebody signed in (set-up, an accepted invitation): makes a session for USER of TENANT (nil: an
  * operator) in the open transaction, with a token of its own, and sets the cookie; the present one, if any, is over. */
 int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user);

@@ -9,11 +9,12 @@
 #include "base/err.h"
 #include "store/session.h"
 #include "store/tenant.h"
+#include "store/user_outside.h"
+#include "web/directory.h"
 #include "web/sign.h"
 #include "web/state.h"
 
 #define FAILURE_TIME (400 * CLOCK_SECOND / 1000)  /* a refusal is answered no sooner after the request came */
-#define REFUSAL "These do not fit together. After several wrong passwords in a row an address stays closed for a while."
 
 const struct route_param sign_in_query[] = {
 	{ "return", NULL, PARAM_TEXT, 0, 0, 1000, NULL },
@@ -23,7 +24,7 @@ const struct route_param sign_in_query[] = {
 };
 
 const struct route_param sign_in_operator_fields[] = {
-	{ "email", "E-mail address", PARAM_EMAIL, PARAM_REQUIRED, 0, 0, NULL },
+	{ "email", "E-mail address or user name", PARAM_TEXT, PARAM_REQUIRED, 1, 254, NULL },
 	{ "password", "Password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
 	{ "return_to", NULL, PARAM_TEXT, 0, 0, 1000, NULL },
 	PARAM_END
@@ -31,7 +32,7 @@ const struct route_param sign_in_operator_fields[] = {
 
 const struct route_param sign_in_tenant_fields[] = {
 	{ "account", "Account name", PARAM_TEXT, PARAM_REQUIRED, 1, 63, NULL },
-	{ "email", "E-mail address", PARAM_EMAIL, PARAM_REQUIRED, 0, 0, NULL },
+	{ "email", "E-mail address or user name", PARAM_TEXT, PARAM_REQUIRED, 1, 254, NULL },
 	{ "password", "Password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
 	{ "return_to", NULL, PARAM_TEXT, 0, 0, 1000, NULL },
 	PARAM_END
@@ -93,9 +94,9 @@ static int may_sign_in(const struct call *c, const struct attempt *a)
 	return a->known && a->user.password && strcmp(a->user.state, "active") == 0 && a->user.locked_until <= c->now;
 }
 
-static void wait_until(clock_us at)
+void sign_wait(const struct call *c)
 {
-	clock_us left = at - clock_now();
+	clock_us left = c->request->received + FAILURE_TIME - clock_now();
 	struct timespec t = { left / CLOCK_SECOND, left % CLOCK_SECOND * 1000 };
 
 	if (left > 0 && left <= FAILURE_TIME)
@@ -116,34 +117,35 @@ static int refuse(struct call *c, const struct attempt *a)
 		else
 			db_rollback(c->db);
 	}
-	wait_until(c->request->received + FAILURE_TIME);
+	sign_wait(c);
 	if (rc < 0)
 		return rc;
-	call_refuse(c, ERR_INVALID, REFUSAL);
+	call_refuse(c, ERR_INVALID, SIGN_REFUSAL);
 	return err_set(c->api ? ERR_UNAUTHENTICATED : ERR_INVALID, "sign-in refused");
 }
 
 /* From here on the caller is somebody: the log entries name them. */
-static int accept(struct call *c, const struct attempt *a)
+int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back)
 {
-	const struct uuid *tenant = bound(a), none = { { 0 } };
+	enum store_side side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
 	struct uuid former = c->session;
 	int rc;
 
-	c->user = a->user.id;
-	c->user_name = call_keep(c, a->user.name);
-	c->user_email = call_keep(c, a->user.email);
-	rc = call_begin(c, tenant);
+	c->user = u->id;
+	c->user_name = call_keep(c, u->name);
+	c->user_email = call_keep(c, u->email);
+	call_redirect(c, "%s", guard_return(back));
+	rc = call_begin(c, side == STORE_OPERATOR ? NULL : tenant);
 	if (rc == 0)
-		rc = user_signed_in(c->db, a->side, &a->user);
+		rc = user_signed_in(c->db, side, u, how);
 	/* A session that this browser still had for the same user is over: a sign-in never keeps a token. */
-	if (rc == 0 && !uuid_is_nil(&former) && uuid_equal(&c->tenant, tenant ? tenant : &none)) {
-		rc = session_end(c->db, a->side, &former);
+	if (rc == 0 && !uuid_is_nil(&former) && uuid_equal(&c->tenant, tenant)) {
+		rc = session_end(c->db, side, &former);
 		if (rc == ERR_NOT_FOUND)
 			rc = 0;
 	}
 	if (rc == 0)
-		rc = sign_start(c, tenant ? tenant : &none, &a->user.id);
+		rc = sign_start(c, tenant, &u->id);
 	if (rc < 0) {
 		db_rollback(c->db);
 		return rc;
@@ -161,10 +163,18 @@ static int verified(struct call *c, struct attempt *a)
 		rc = find_user(c, a);
 	if (rc < 0)
 		return rc;
+	if (a->side == STORE_OPERATOR || a->tenant_known) {
+		const struct user *known = a->known ? &a->user : NULL;
+
+		/* Who is local never depends on another server, nor is looked for on one. */
+		rc = known && strcmp(known->source, USER_LOCAL) == 0 ? 1 : directory_sign_in(c, &a->tenant, known);
+		if (rc <= 0)
+			return rc;
+	}
 	matches = sign_verify(may_sign_in(c, a) ? a->user.password : NULL, call_text(c, "password"));
 	if (matches <= 0)
 		return matches < 0 ? matches : refuse(c, a);
-	return accept(c, a);
+	return sign_accept(c, &a->tenant, &a->user, "password", call_text(c, "return_to"));
 }
 
 int sign_in(struct call *c)
@@ -176,7 +186,6 @@ int sign_in(struct call *c)
 	if (rc < 0)
 		return rc;
 	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
-	call_redirect(c, "%s", guard_return(call_text(c, "return_to")));
 	return 0;
 }
 

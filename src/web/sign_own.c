@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/session.h"
+#include "store/user_outside.h"
+#include "web/directory.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -179,7 +181,9 @@ int sign_confirm(struct call *c)
 	struct user u = { .email = NULL };
 	int rc = read_own(c, &u);
 
-	if (rc == 0)
+	if (rc == 0 && strcmp(u.source, USER_OF_DIRECTORY) == 0 && u.locked_until <= c->now)
+		rc = directory_confirm(c, &u, call_text(c, "current"));
+	else if (rc == 0)
 		rc = sign_verify(u.locked_until > c->now ? NULL : u.password, call_text(c, "current"));
 	if (rc == 0)
 		rc = wrong_password(c, &u);
@@ -199,6 +203,8 @@ int sign_password(struct call *c)
 		rc = sign_new_password(c, hash);
 	if (rc == 0)
 		rc = store_password(c, hash);
+	if (rc == ERR_NOT_FOUND)
+		return call_refuse(c, ERR_CONFLICT, "Your password is not kept here: change it where you have it, in your organisation's directory.");
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "Your password was changed and your other sessions were ended.");

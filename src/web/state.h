@@ -31,6 +31,7 @@ struct call_state {
 	struct { char *mime, *filename; struct buf body; int set; } download;
 	char *cookies[8];                        /* values that call_cookie gave out */
 	size_t cookie_count;
+	int redrawn;                             /* the page of a form that was refused */
 	struct web_ask *ask;                     /* what the handler asks, until the pipeline hands it on (ask.h) */
 	int misuse;                              /* a handler asked for what its row does not declare */
 };

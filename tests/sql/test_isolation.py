@@ -90,6 +90,7 @@ def populate(pg, tenant):
         ("insert into what_if_change (tenant, run, request, requested, was, would) values (%s, %s, %s, now(), 'deny', 'approve')",
          (tenant, ids["draft"], ids["request"])),
         ("insert into deep_security (tenant) values (%s)", (tenant,)),
+        ("insert into directory (tenant, settings) values (%s, '{}')", (tenant,)),
         ("insert into deep_security_answer (tenant, instance, at) values (%s, %s, now())", (tenant, ids["instance"])),
         ("insert into key_vote (tenant, request, approver, approver_name, gist) values (%s, %s, %s, 'A', 'g')",
          (tenant, ids["request"], ids["user"])),

@@ -243,7 +243,7 @@ TEST(failed_sign_ins_lock, "IDN-1")
 	CHECK_INT(until, 0);
 	CHECK_INT(user_by_id(db, STORE_TENANT, &id, &u), 0);
 	CHECK_INT(u.failures, USER_LOCK_AFTER + 2);
-	CHECK_INT(user_signed_in(db, STORE_TENANT, &u), 0);
+	CHECK_INT(user_signed_in(db, STORE_TENANT, &u, "password"), 0);
 	user_release(&u);
 	CHECK_INT(user_by_id(db, STORE_TENANT, &id, &u), 0);
 	CHECK(u.failures == 0 && u.locked_until == 0);

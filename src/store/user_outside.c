@@ -1,0 +1,114 @@
+/* user_outside.c - users of a directory or an identity provider: joining, keeping in step, refusing. */
+#include "store/user_outside.h"
+
+#include <string.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "store/audit.h"
+
+#define TWO(before, after) { before "app_user" after, before "operator_user" after }
+
+static const char *const session_tables[] = { "delete from user_session where user_id = $1", "delete from operator_session where user_id = $1" };
+
+static int log_user(struct db *db, enum audit_event event, const struct uuid *id, const char *email, json_t *detail)
+{
+	return audit_log(db, event, &(struct audit_object){ "user", id, email }, detail);
+}
+
+int user_by_external(struct db *db, enum store_side side, const char *source, const char *external_id, struct user *out)
+{
+	static const char *const sql[] = TWO("select id from ", " where source = $1 and external_id = $2");
+	struct db_result *r;
+	struct uuid id;
+	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_text_arg(source), db_text_arg(external_id)));
+
+	if (rc < 0)
+		return rc;
+	id = db_uuid(r, 0, 0);
+	db_result_free(r);
+	return user_by_id(db, side, &id, out);
+}
+
+int user_join(struct db *db, enum store_side side, const struct uuid *id, const struct user_outside *o)
+{
+	static const char *const sql[] = {
+		"insert into app_user (tenant, id, email, name, role, state, source, external_id, role_fixed)"
+		" values (current_tenant(), $1, $2, $3, $4, 'active', $5, $6, $7)",
+		"insert into operator_user (id, email, name, role, state, source, external_id, role_fixed) values ($1, $2, $3, $4, 'active', $5, $6, $7)",
+	};
+	int rc = db_run(db, sql[side], DB_ARGS(db_uuid_arg(id), db_text_arg(o->email), db_text_arg(o->name), db_text_arg(o->role),
+		db_text_arg(o->source), db_text_arg(o->external_id), db_bool_arg(o->role_fixed)));
+
+	if (rc == ERR_CONFLICT)
+		return err_set(rc, "there is a user with this address, or for this person, already");
+	return rc < 0 ? rc : log_user(db, AUDIT_USER_CREATED, id, o->email, json_pack("{s:s,s:s,s:s,s:s}", "name", o->name, "role", o->role, "source",
+		o->source, "external_id", o->external_id));
+}
+
+/* 1: somebody else has it. */
+static int is_taken(struct db *db, enum store_side side, const struct uuid *id, const char *email)
+{
+	static const char *const sql[] = TWO("select 1 from ", " where lower(email) = lower($1) and id <> $2");
+	struct db_result *r;
+	int rc = db_query(db, &r, sql[side], DB_ARGS(db_text_arg(email), db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	rc = db_rows(r) > 0;
+	db_result_free(r);
+	return rc;
+}
+
+int user_refresh(struct db *db, enum store_side side, const struct user *u, const struct user_outside *o)
+{
+	static const char *const sql[] = TWO("update ", " set email = $2, name = $3, role = $4 where id = $1");
+	int taken = is_taken(db, side, &u->id, o->email), rc;
+	const char *role = u->role_fixed ? u->role : o->role, *email = taken ? u->email : o->email;
+	json_t *before, *after, *detail;
+
+	if (taken < 0)
+		return taken;
+	before = json_pack("{s:s,s:s,s:s}", "email", u->email, "name", u->name, "role", u->role);
+	after = json_pack("{s:s,s:s,s:s}", "email", email, "name", o->name, "role", role);
+	detail = audit_changes(before, after);
+	json_decref(before);
+	json_decref(after);
+	if (detail == NULL)
+		return 0;
+	rc = db_queue(db, sql[side], DB_ARGS(db_uuid_arg(&u->id), db_text_arg(email), db_text_arg(o->name), db_text_arg(role)));
+	if (rc == 0 && strcmp(role, u->role) != 0)
+		rc = db_queue(db, session_tables[side], DB_ARGS(db_uuid_arg(&u->id)));
+	if (rc == 0)
+		return log_user(db, AUDIT_USER_CHANGED, &u->id, email, detail);
+	json_decref(detail);
+	return rc;
+}
+
+int user_fix_role(struct db *db, enum store_side side, const struct uuid *id, const char *role)
+{
+	static const char *const sql[] = TWO("update ", " set role_fixed = $2 where id = $1 and source <> 'local' and role_fixed <> $2");
+	int rc = role ? user_change(db, side, id, NULL, role, NULL) : 0;
+
+	if (rc == 0)
+		rc = db_run(db, sql[side], DB_ARGS(db_uuid_arg(id), db_bool_arg(role != NULL)));
+	if (rc == 1)
+		rc = log_user(db, AUDIT_USER_CHANGED, id, NULL, json_pack("{s:{s:{s:b,s:b}}}", "changes", "role_fixed", "old", role == NULL, "new",
+			role != NULL));
+	return rc < 0 ? rc : 0;
+}
+
+int user_refused(struct db *db, enum store_side side, const struct user *u, const char *typed, const char *source, const char *why, int count,
+	int end)
+{
+	clock_us until = 0;
+	int rc = u && count ? user_count_failure(db, side, u, &until) : 0;
+
+	if (rc == 0 && u && end)
+		rc = db_queue(db, session_tables[side], DB_ARGS(db_uuid_arg(&u->id)));
+	if (rc == 0)
+		rc = log_user(db, AUDIT_USER_SIGN_IN_FAILED, u ? &u->id : NULL, typed, json_pack("{s:s,s:s}", "source", source, "reason", why));
+	if (rc == 0 && until > 0)
+		rc = log_user(db, AUDIT_USER_LOCKED, &u->id, typed, NULL);
+	return rc;
+}

@@ -1,0 +1,33 @@
+/* user_outside.h - users who prove elsewhere who they are: in a directory or at an identity provider. They have no password here, and are
+ * known by an id that stays when names and addresses change; who is local is never turned into one of them. */
+#ifndef STORE_USER_OUTSIDE_H
+#define STORE_USER_OUTSIDE_H
+
+#include "store/user.h"
+
+#define USER_LOCAL "local"
+#define USER_OF_DIRECTORY "directory"
+#define USER_OF_SAML "saml"
+
+/* What the other side says of a person now. */
+struct user_outside {
+	const char *source, *external_id;
+	const char *email, *name;
+	const char *role;            /* by groups or attributes; of a user whose role is fixed here it is not looked at */
+	int role_fixed;              /* for a new one */
+};
+
+/* ERR_NOT_FOUND. */
+int user_by_external(struct db *db, enum store_side side, const char *source, const char *external_id, struct user *out);
+/* Makes an active user; logged with where from. ERR_CONFLICT: the address, or the person, has a user already. */
+int user_join(struct db *db, enum store_side side, const struct uuid *id, const struct user_outside *o);
+/* Name, address and, unless it is fixed, role as they are now; logged where that changes anything. A new role ends the user's sessions. An
+ * address that another user has is left as it was. */
+int user_refresh(struct db *db, enum store_side side, const struct user *u, const struct user_outside *o);
+/* ROLE NULL: as the groups say at each sign-in; else that from now on. */
+int user_fix_role(struct db *db, enum store_side side, const struct uuid *id, const char *role);
+/* Refused: why is for the log, not for the page. U NULL: there is none yet. COUNT: as a wrong password. END: sessions of U are over too. */
+int user_refused(struct db *db, enum store_side side, const struct user *u, const char *typed, const char *source, const char *why, int count,
+	int end);
+
+#endif
