@@ -13,8 +13,8 @@
 #define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 static const char *const nestings[] = { "none", "walk", "chain" };
-static const struct { const char *name, *text; } states[] = {
-#define X(name, text) { #name, text },
+static const struct { const char *name, *label, *text; } states[] = {
+#define X(name, label, text) { #name, label, text },
 	DIRECTORY_STATES(X)
 #undef X
 };
@@ -49,6 +49,11 @@ const char *directory_nesting_name(enum directory_nesting n)
 const char *directory_state_name(enum directory_state s)
 {
 	return states[s].name;
+}
+
+const char *directory_state_label(enum directory_state s)
+{
+	return states[s].label;
 }
 
 const char *directory_state_text(enum directory_state s)

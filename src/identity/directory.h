@@ -32,15 +32,15 @@
 #define DIRECTORY_PORT 389
 #define DIRECTORY_PORT_TLS 636
 
-/* name, how it is said in the log and to whoever has proven the password */
+/* name, label, how it is said in the log and to whoever has proven the password */
 #define DIRECTORY_STATES(X) \
-	X(active, "") \
-	X(disabled, "The directory says that this account is disabled.") \
-	X(locked, "The directory says that this account is locked.") \
-	X(expired, "The directory says that this account has expired.")
+	X(active, "Active", "") \
+	X(disabled, "Disabled", "The directory says that this account is disabled.") \
+	X(locked, "Locked", "The directory says that this account is locked.") \
+	X(expired, "Expired", "The directory says that this account has expired.")
 
 enum directory_state {
-#define X(name, text) DIRECTORY_##name,
+#define X(name, label, text) DIRECTORY_##name,
 	DIRECTORY_STATES(X)
 #undef X
 	DIRECTORY_STATE_COUNT
@@ -73,6 +73,7 @@ json_t *directory_preset(const char *name);
 
 const char *directory_nesting_name(enum directory_nesting n);
 const char *directory_state_name(enum directory_state s);
+const char *directory_state_label(enum directory_state s);
 const char *directory_state_text(enum directory_state s);
 
 struct directory_person {

@@ -7,7 +7,7 @@
 void confine_user(const char *user);
 /* To the system calls of the loop and of the processes that it forks. */
 void confine_calls(void);
-/* A forked process for one question: bounds on memory and processor time; it ends with its parent. */
+/* A forked process for one question: bounds on memory and processor time; it makes and ends no other process, and ends with its parent. */
 void confine_child(int limit_ms);
 
 #endif

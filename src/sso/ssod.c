@@ -31,6 +31,7 @@
 
 #define PEERS_MAX 512
 #define ALLOWED_MAX 16
+#define ANSWER_HEAD (2 + 16)         /* version, status, request */
 #define RUNNING_MAX 128              /* processes for questions, of all tenants */
 #define TENANT_RUNNING 8             /* of one */
 #define TENANT_WAITING 32
@@ -379,7 +380,7 @@ static void take_result(struct peer *p)
 	int status, rc, got = ipc_receive_most(p->result, &d.out, SSO_MESSAGE_MAX);
 
 	status = end_child(p);
-	if (got < 0 || d.out.len < 2) {
+	if (got < 0 || d.out.len < ANSWER_HEAD) {
 		refuse(p, err_set(ERR_INTERNAL, "the process for it ended with signal %d, status %d, and no answer",
 			WIFSIGNALED(status) ? WTERMSIG(status) : 0, WIFEXITED(status) ? WEXITSTATUS(status) : 0));
 		return;
@@ -388,7 +389,7 @@ static void take_result(struct peer *p)
 	/* It may have given up by itself, just before its time was over. */
 	note_slow(&p->tenant, rc == ERR_TIMEOUT ? clock_ticks() : 0);
 	if (rc < 0) {
-		struct wire_reader r = wire_read(d.out.data + 18, d.out.len - 18);
+		struct wire_reader r = wire_read(d.out.data + ANSWER_HEAD, d.out.len - ANSWER_HEAD);
 		char *reason = wire_get_string(&r, SSO_MESSAGE_MAX);
 
 		err_set(rc, "%s", reason ? reason : "?");

@@ -1,5 +1,6 @@
 /* directory_page.c - settings of a directory, the same page for both consoles: kept as they are typed once groups were found by their ids,
  * tested with the name of anybody. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,6 +247,18 @@ static int typed_settings(struct call *c, const json_t *former, json_t **out)
 	return rc;
 }
 
+/* As a sentence begins. */
+static int field_error(struct call *c, const char *name, const char *text)
+{
+	char *sentence = mem_strdup(text);
+	int rc;
+
+	*sentence = (char)toupper((unsigned char)*sentence);
+	rc = call_field_error(c, name, sentence);
+	free(sentence);
+	return rc;
+}
+
 /* Whether some group's id has to be found out; in the copy that is checked they are as if they had been. */
 static int check(struct call *c, const json_t *settings, int *unknown)
 {
@@ -264,7 +277,7 @@ static int check(struct call *c, const json_t *settings, int *unknown)
 	}
 	rc = directory_read(copy, &d, &member);
 	if (rc < 0)
-		rc = call_field_error(c, strcmp(member, "roles") == 0 ? "groups" : member, err_text());
+		rc = field_error(c, strcmp(member, "roles") == 0 ? "groups" : member, err_text());
 	json_decref(copy);
 	return rc;
 }
@@ -309,7 +322,7 @@ static int take_groups(struct call *c, json_t *settings)
 	int rc = call_answer(c, &answer);
 
 	if (rc < 0)
-		return call_field_error(c, "groups", err_text());
+		return field_error(c, "groups", err_text());
 	json_array_foreach(json_object_get(settings, "roles"), i, row) {
 		const json_t *found;
 		const char *id;
@@ -320,7 +333,7 @@ static int take_groups(struct call *c, json_t *settings)
 		if (json_get_string(found, "id", DIRECTORY_ID_MAX, &id) == 0)
 			json_set_string(row, "group", id);
 		else
-			rc = call_field_error(c, "groups", *doc_text(found, "error") ? doc_text(found, "error") : "The group could not be looked up.");
+			rc = field_error(c, "groups", *doc_text(found, "error") ? doc_text(found, "error") : "The group could not be looked up.");
 	}
 	json_decref(answer);
 	return rc;

@@ -82,7 +82,7 @@ static int show_people(struct call *c, const json_t *answer, json_t *rows)
 		if (rc < 0)
 			break;
 		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", p.id, "name", p.name, "login", p.login, "mail", p.mail, "dn",
-			p.dn, "state", call_translate(c, directory_state_text(p.state)), "user", user));
+			p.dn, "state", p.state == DIRECTORY_active ? "" : call_translate(c, directory_state_label(p.state)), "user", user));
 	}
 	return rc;
 }

@@ -1,8 +1,10 @@
-/* test_identity.c - passwords, tokens, and the permission table's fixed points. */
+/* test_identity.c - passwords, tokens, the permission table's fixed points, settings of a directory. */
 #include "check.h"
 
 #include "base/err.h"
 #include "base/secret.h"
+#include "base/json.h"
+#include "identity/directory.h"
 #include "identity/password.h"
 #include "identity/permission.h"
 #include "identity/token.h"
@@ -96,6 +98,78 @@ TEST(role_names_are_of_one_side, "ROL-7")
 	CHECK_INT(r, ROLE_OPERATOR_AUDITOR);
 	CHECK_INT(role_parse("msp-administrator", 0, &r), ERR_INVALID);
 	CHECK_INT(role_parse("", 0, &r), ERR_INVALID);
+}
+
+TEST(a_directorys_address, "IDN-2")
+{
+	static const struct { const char *url, *host; int port, tls; } good[] = {
+		{ "ldap://a.example", "a.example", 389, 0 }, { "ldaps://a.example", "a.example", 636, 1 }, { "ldaps://a.example:3269/", "a.example", 3269, 1 },
+		{ "ldap://10.0.0.1:1389", "10.0.0.1", 1389, 0 }, { "ldap://[::1]:65535", "::1", 65535, 0 },
+	};
+	static const char *const bad[] = { "", "ldap:", "ldap://", "http://a", "a.example", "ldapi:///", "ldap://a:0", "ldap://a:65536", "ldap://a:", "ldap://a:x",
+		"ldap://a: 1", "ldap://a:+1", "ldap://a/dc=x", "ldap://a?x", "ldap://u@a", "ldap://[::1", "ldap://a b", "ldaps://a\n", "LDAP://a" };
+	struct directory_server s;
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		CHECK_INT(directory_server(good[i].url, &s), 0);
+		CHECK_STR(s.host, good[i].host);
+		CHECK_INT(s.port, good[i].port);
+		CHECK_INT(s.tls, good[i].tls);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK_INT(directory_server(bad[i], &s), ERR_INVALID);
+}
+
+static json_t *settings(const char *roles, const char *otherwise)
+{
+	json_t *s = directory_preset("active-directory");
+
+	json_object_set_new(s, "servers", json_pack("[s]", "ldaps://dc.example"));
+	json_set_string(s, "base", "dc=example");
+	json_set_string(s, "otherwise", otherwise);
+	json_object_set_new(s, "roles", json_loads(roles, 0, NULL));
+	return s;
+}
+
+TEST(role_by_group_is_by_id_and_by_order, "IDN-2,SEC-7")
+{
+	json_t *s = settings("[{\"group\":\"g2\",\"name\":\"cn=two\",\"role\":\"auditor\"},{\"group\":\"g1\",\"name\":\"cn=one\",\"role\":\"key-approver\"}]", "");
+	json_t *both = json_loads("[{\"id\":\"g1\",\"dn\":\"cn=one\"},{\"id\":\"g2\",\"dn\":\"cn=two\"}]", 0, NULL);
+	json_t *same_name = json_loads("[{\"id\":\"g9\",\"dn\":\"cn=one\"},{\"dn\":\"g1\"},7]", 0, NULL);
+	const json_t *by;
+	struct directory d;
+
+	CHECK_INT(directory_read(s, &d, NULL), 0);
+	CHECK_STR(directory_role(&d, both, &by), "auditor");
+	CHECK_STR(json_string_value(json_object_get(by, "name")), "cn=two");
+	CHECK_STR(directory_role(&d, same_name, &by), "");
+	CHECK(by == NULL);
+	CHECK_STR(directory_role(&d, NULL, NULL), "");
+	json_decref(s);
+	s = settings("[]", "data-analyst");
+	CHECK_INT(directory_read(s, &d, NULL), 0);
+	CHECK_STR(directory_role(&d, both, NULL), "data-analyst");
+	json_decref(s);
+	json_decref(both);
+	json_decref(same_name);
+}
+
+TEST(settings_of_a_directory_say_what_is_wrong, "IDN-2")
+{
+	static const struct { const char *member, *value; } bad[] = { { "filter", "(uid=*)" }, { "filter", "(uid={login}" }, { "filter", "(uid={login}))(" },
+		{ "base", "example" }, { "id", "a b" }, { "id", "" }, { "mail", "mail)(x=*" }, { "ca", "x" }, { "group_filter", "x" }, { "nesting", "deep" } };
+	const char *member;
+	struct directory d;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		json_t *s = settings("[]", "");
+
+		CHECK_INT(directory_read(s, &d, &member), 0);
+		json_set_string(s, bad[i].member, bad[i].value);
+		CHECK_INT(directory_read(s, &d, &member), ERR_INVALID);
+		CHECK_STR(member, bad[i].member);
+		json_decref(s);
+	}
 }
 
 TEST_MAIN

@@ -249,8 +249,8 @@ def test_somebody_is_chosen_from_the_directory(server, world, directory):
 def test_faults_stand_at_their_fields_and_what_was_typed_stays(server, world, directory):
     # covers: IDN-2, WEB-3
     c = world.console()
-    for change, words in (({"servers": "http://x"}, "an address is ldap://host"), ({"filter": "(uid=*)"}, "={login}"), ({"base": "people"}, "a distinguished name"),
-                          ({"id": "a b"}, "the name of one attribute"), ({"ca": "x"}, "-----BEGIN CERTIFICATE-----"),
+    for change, words in (({"servers": "http://x"}, "an address is ldap://host"), ({"filter": "(uid=*)"}, "={login}"), ({"base": "people"}, "A distinguished name"),
+                          ({"id": "a b"}, "The name of one attribute"), ({"ca": "x"}, "-----BEGIN CERTIFICATE-----"),
                           ({"group": ["cn=none,dc=x"], "role": ["auditor"]}, "cn=none,dc=x"), ({"group": [ADMINS], "role": [""]}, "Choose a role")):
         a = c.post("/directory", **fields(directory, **change))
         assert a.status == 422 and words in a.text, (change, a.status, re.findall(r'feedback[^>]*>[^<]*', a.text))

@@ -1,6 +1,9 @@
 """keyward-ssod as its callers and its directory see it: real slapd, bytes on its socket."""
 import json
+import os
+import pathlib
 import select
+import signal
 import uuid
 from contextlib import contextmanager
 
@@ -208,3 +211,17 @@ def test_status_and_readiness_show_it(server, env):
         assert server.request("console", "/readyz") == (200, "ok\nwithout: sign-on service\n")
     finally:
         server.start("ssod")
+
+
+def test_a_process_for_a_question_that_ends_or_lies_harms_nobody(server, sock, directory):
+    # covers: SEC-5
+    # Killed while it waits for a server: its asker hears so, the service goes on.
+    with silent_server() as url, connect(sock) as s:
+        send(s, SIGN_IN, start_of(directory.settings(servers=[url])) + text("alice") + text("alice-Pw-1"))
+        parent = server.processes["ssod"].pid
+        children = lambda: pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        wait_until(children, 60, "no process for the question")
+        os.kill(int(children()[0]), signal.SIGKILL)
+        code, reason = receive(s)
+        assert code == 99 and "ended with signal 9" in reason, (code, reason)
+    assert sign_in(sock, directory.settings(), "alice", "alice-Pw-1")[0] == 0
