@@ -258,4 +258,17 @@ extern const struct route_param what_if_fields[], what_if_query[];
 int deep_security_page(struct call *c), deep_security_save(struct call *c), deep_security_test_run(struct call *c);
 extern const struct route_param deep_security_fields[];
 
+/* reports.c */
+int reports_page(struct call *c), reports_many(struct call *c), report_page(struct call *c), report_file(struct call *c);
+int report_delete_ask(struct call *c), report_delete_run(struct call *c);
+extern const struct route_param reports_query[], report_file_query[], reports_many_fields[];
+
+/* report_template.c */
+int report_templates_page(struct call *c), report_template_new_page(struct call *c), report_template_new(struct call *c);
+int report_template_page(struct call *c), report_template_save_run(struct call *c), report_template_make(struct call *c);
+int report_template_delete_ask(struct call *c), report_template_delete_run(struct call *c), report_template_preview(struct call *c);
+extern const struct route_param report_templates_query[], report_template_fields[];
+void report_tabs(struct call *c, int templates);         /* Archive and Templates, above their lists */
+int report_make_now(struct call *c, const struct uuid *template);        /* and on to its page */
+
 #endif

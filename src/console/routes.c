@@ -178,6 +178,22 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/account/keys", PERMISSION_KEYS_MANAGE, NULL, key_age_save, key_age_fields },
 	{ WEB_POST, "/account/keys/rotate", PERMISSION_KEYS_MANAGE, NULL, account_key_rotate, .form = "/account/keys" },
 	WEB_DIRECTORY_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT, PERMISSION_USERS_EDIT),
+	{ WEB_GET, "/reports", PERMISSION_REPORTS_USE, "console/reports", reports_page, reports_query },
+	{ WEB_POST, "/reports", PERMISSION_REPORTS_USE, NULL, reports_many, reports_many_fields },
+	{ WEB_GET, "/reports/templates", PERMISSION_REPORTS_USE, "console/report_templates", report_templates_page, report_templates_query },
+	{ WEB_GET, "/reports/templates/new", PERMISSION_REPORTS_USE, "console/report_template", report_template_new_page },
+	{ WEB_POST, "/reports/templates/new", PERMISSION_REPORTS_USE, NULL, report_template_new, report_template_fields },
+	{ WEB_POST, "/reports/preview", PERMISSION_REPORTS_USE, "console/report_preview", report_template_preview, report_template_fields,
+		.form = "/reports/templates/new" },
+	{ WEB_GET, "/reports/templates/{id}", PERMISSION_REPORTS_USE, "console/report_template", report_template_page },
+	{ WEB_POST, "/reports/templates/{id}", PERMISSION_REPORTS_USE, NULL, report_template_save_run, report_template_fields },
+	{ WEB_POST, "/reports/templates/{id}/make", PERMISSION_REPORTS_USE, NULL, report_template_make, .form = "/reports/templates/{id}" },
+	{ WEB_GET, "/reports/templates/{id}/delete", PERMISSION_REPORTS_USE, "console/confirm", report_template_delete_ask },
+	{ WEB_POST, "/reports/templates/{id}/delete", PERMISSION_REPORTS_USE, NULL, report_template_delete_run },
+	{ WEB_GET, "/reports/{id}", PERMISSION_REPORTS_USE, "console/report", report_page, .fragment = "part/report_live" },
+	{ WEB_GET, "/reports/{id}/file", PERMISSION_REPORTS_USE, NULL, report_file, report_file_query, ROUTE_WRITES },
+	{ WEB_GET, "/reports/{id}/delete", PERMISSION_REPORTS_USE, "console/confirm", report_delete_ask },
+	{ WEB_POST, "/reports/{id}/delete", PERMISSION_REPORTS_USE, NULL, report_delete_run },
 	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };
@@ -199,6 +215,7 @@ const struct route_menu console_menu[] = {
 	{ "Key Rotation", "/account/keys", "key", "User Management", NULL },
 	{ "Integrity", "/account/integrity", "shield-lock", "User Management", NULL },
 	{ "Deep Security", "/deep-security", "shield-lock", "User Management", NULL },
+	{ "Reports", "/reports", "report-analytics", "Audit", NULL },
 	{ "Log", "/log", "list-details", "Audit", NULL },
 	ROUTE_MENU_END
 };

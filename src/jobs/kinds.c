@@ -3,12 +3,14 @@
 #include "jobs/close.h"
 #include "jobs/deep_security.h"
 #include "jobs/mail.h"
+#include "jobs/report.h"
 #include "jobs/rewrap.h"
 #include "jobs/what_if.h"
 #include "jobs/work.h"
 #include "store/bulk.h"
 #include "store/closing.h"
 #include "store/deep_security.h"
+#include "store/report.h"
 #include "store/rewrap.h"
 #include "store/what_if.h"
 
@@ -16,6 +18,7 @@ const struct work_kind work_kinds[] = {
 	{ DEEP_SECURITY_JOB_TEST, CLOCK_MINUTE, 1, CLOCK_SECOND, deep_security_job_test },
 	{ DEEP_SECURITY_JOB_ASK, CLOCK_MINUTE, 3, 5 * CLOCK_SECOND, deep_security_job_ask },
 	{ BULK_JOB, CLOCK_MINUTE, 5, CLOCK_SECOND, bulk_job },
+	{ REPORT_JOB, CLOCK_MINUTE, REPORT_ATTEMPTS, 5 * CLOCK_SECOND, report_job },
 	{ WHAT_IF_JOB, CLOCK_MINUTE, 20, CLOCK_SECOND, what_if_job },
 	/* Until it is done: an account whose key is gone must not stay half there. */
 	{ CLOSING_JOB, CLOCK_MINUTE, 100000, CLOCK_SECOND, close_job },

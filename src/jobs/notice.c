@@ -207,3 +207,30 @@ int notice_tell(struct db *db, clock_us now)
 	json_decref(entries);
 	return rc;
 }
+
+static int mail_each(struct db *db, const char *recipients, const char *subject, const char *text)
+{
+	char *list = mem_strdup(recipients), *rest = NULL;
+	int rc = 0;
+
+	for (char *one = strtok_r(list, "; \t\r\n", &rest); rc == 0 && one; one = strtok_r(NULL, "; \t\r\n", &rest))
+		rc = mail_add(db, one, subject, text, NULL);
+	free(list);
+	return rc;
+}
+
+int notice_report(struct db *db, const json_t *report, const char *period)
+{
+	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", text_of(report, "name"), "period", period, "tenant", text_of(report, "tenant_name"),
+		"console", console, "url", json_sprintf("%s/reports/%s", console, text_of(report, "id")));
+	char *subject = mem_printf("%s: %s", template_text(templates, "Report ready"), text_of(report, "name"));
+	struct buf text = BUF_INIT;
+	int can = notice_can_mail(db), rc = can > 0 ? template_render(templates, "mail/report_ready", doc, &text) : can;
+
+	if (rc == 0 && can > 0)
+		rc = mail_each(db, text_of(report, "recipients"), subject, buf_str(&text));
+	buf_free(&text);
+	free(subject);
+	json_decref(doc);
+	return rc;
+}

@@ -14,7 +14,8 @@ int notice_start(const struct conf *conf);
 void notice_stop(void);
 /* A task (table.h): queues mails for what the tenant's log has gained; several entries of one kind become one mail. */
 int notice_tell(struct db *db, clock_us now);
-
+/* In the transaction that keeps it: a mail with a link, to each recipient of a report (REPORT as report_take gives it). */
+int notice_report(struct db *db, const json_t *report, const char *period);
 
 /* For mails of other tasks: a template of templates/mail, a text in the mails' language, and whether a mail server is set (1, 0, error). */
 int notice_render(const char *template, const json_t *doc, struct buf *out);

@@ -15,6 +15,7 @@
 #include "store/licence.h"
 #include "store/notice.h"
 #include "store/order.h"
+#include "store/report.h"
 #include "store/request.h"
 #include "store/rewrap.h"
 #include "store/rotation.h"
@@ -83,6 +84,16 @@ static int clean_orders(struct db *db, clock_us now)
 	return order_clean(db, now - ORDER_KEPT);
 }
 
+static int make_reports(struct db *db, clock_us now)
+{
+	return report_make_due(db, now);
+}
+
+static int clean_reports(struct db *db, clock_us now)
+{
+	return report_clean(db, now);
+}
+
 static int rotate_tenant_key(struct db *db, clock_us now)
 {
 	(void)now;
@@ -108,6 +119,8 @@ const struct task tasks[] = {
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
 	{ "destroy keys", 10 * CLOCK_SECOND, 1, destroy_keys, destruction_tenants },
 	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
+	{ "make reports that are due", 5 * CLOCK_SECOND, 1, make_reports, report_tenants },
+	{ "remove old reports", CLOCK_HOUR, 1, clean_reports },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing, missing_tenants },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "rotate device keys", CLOCK_MINUTE, 1, rotate_keys, rotation_tenants },

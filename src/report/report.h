@@ -11,35 +11,23 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "render/chart.h"
+#include "base/column.h"
 
 #define REPORT_COLUMNS_MAX 16
 #define REPORT_SECTIONS_MAX 40
 #define REPORT_CELL_MAX 2000             /* bytes of a text; what is longer is cut, with an ellipsis */
 
-enum report_kind {
-	REPORT_TEXT,
-	REPORT_NUMBER,
-	REPORT_TIME,                     /* microseconds by the clock of the report's time zone */
-	REPORT_DURATION,                 /* microseconds */
-	REPORT_BYTES
-};
-
-struct report_column {
-	const char *label;
-	enum report_kind kind;
-	int width;                       /* beside the other columns' */
-};
-
 struct report_cell {
 	int is_null;
-	const char *text;                /* of REPORT_TEXT: UTF-8 */
+	const char *text;                /* of COLUMN_TEXT: UTF-8 */
 	int64_t number;                  /* of the others */
 };
 
+struct chart;                            /* render/chart.h */
+
 struct report_section {
 	const char *title, *text;        /* text: what the rows are */
-	const struct report_column *columns;
+	const struct column *columns;
 	size_t count;
 	const struct chart *chart;       /* NULL, or without columns: nothing to draw */
 };
@@ -69,6 +57,6 @@ const struct report_format *report_format_find(const char *name);
 
 /* A cell as a person reads it: numbers with thin groups, times "2026-11-27 04:05:06", durations "3 h 20 min", sizes "10.0 GiB"; "–"
  * for null. OUT has REPORT_CELL_MAX + 4 bytes; never cut inside a character, never with control characters. */
-void report_cell_text(enum report_kind kind, const struct report_cell *cell, char *out);
+void report_cell_text(enum column_kind kind, const struct report_cell *cell, char *out);
 
 #endif

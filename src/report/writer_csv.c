@@ -81,19 +81,19 @@ static int section(struct report_writer *w, const struct report_section *s)
 }
 
 /* For programs: numbers without groups, durations in seconds. */
-static void put_cell(struct buf *line, enum report_kind kind, const struct report_cell *cell)
+static void put_cell(struct buf *line, enum column_kind kind, const struct report_cell *cell)
 {
 	char text[REPORT_CELL_MAX + 4];
 
 	if (cell->is_null)
 		return;
-	if (kind == REPORT_NUMBER || kind == REPORT_BYTES)
+	if (kind == COLUMN_NUMBER || kind == COLUMN_BYTES)
 		buf_printf(line, "%lld", (long long)cell->number);
-	else if (kind == REPORT_DURATION)
+	else if (kind == COLUMN_DURATION)
 		buf_printf(line, "%lld", (long long)(cell->number / CLOCK_SECOND));
-	else if (kind == REPORT_TIME || cell->text) {
+	else if (kind == COLUMN_TIME || cell->text) {
 		report_cell_text(kind, cell, text);
-		csv_cell(line, kind == REPORT_TEXT && *cell->text == '\0' ? "" : text);
+		csv_cell(line, kind == COLUMN_TEXT && *cell->text == '\0' ? "" : text);
 	}
 }
 

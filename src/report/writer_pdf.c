@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "render/chart.h"
 #include "report/pdf.h"
 #include "report/pdf_chart.h"
 #include "report/report.h"
@@ -111,9 +112,9 @@ static void set_columns(struct report_writer *w)
 	}
 }
 
-static int is_number(enum report_kind kind)
+static int is_number(enum column_kind kind)
 {
-	return kind != REPORT_TEXT && kind != REPORT_TIME;
+	return kind != COLUMN_TEXT && kind != COLUMN_TIME;
 }
 
 static double cell_width(const struct report_writer *w, size_t i)

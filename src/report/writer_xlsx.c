@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "render/chart.h"
 #include "report/report.h"
 
 #define SHEET_NAME_MAX 31                /* characters, of the format */
@@ -26,7 +27,7 @@ struct report_writer {
 	const struct report_head *head;
 	lxw_workbook *book;
 	lxw_worksheet *summary, *data, *sheet;
-	lxw_format *bold, *title, *heading, *link, *wrap, *formats[REPORT_BYTES + 1];
+	lxw_format *bold, *title, *heading, *link, *wrap, *formats[COLUMN_BYTES + 1];
 	lxw_row_t row, data_row;
 	const struct report_section *section;
 	size_t count;
@@ -58,10 +59,10 @@ static lxw_format *make_format(struct report_writer *w, const char *number)
 
 static void make_formats(struct report_writer *w)
 {
-	w->formats[REPORT_TEXT] = make_format(w, NULL);
-	w->formats[REPORT_NUMBER] = w->formats[REPORT_BYTES] = make_format(w, "#,##0");
-	w->formats[REPORT_TIME] = make_format(w, "yyyy-mm-dd hh:mm:ss");
-	w->formats[REPORT_DURATION] = make_format(w, "[h]:mm:ss");
+	w->formats[COLUMN_TEXT] = make_format(w, NULL);
+	w->formats[COLUMN_NUMBER] = w->formats[COLUMN_BYTES] = make_format(w, "#,##0");
+	w->formats[COLUMN_TIME] = make_format(w, "yyyy-mm-dd hh:mm:ss");
+	w->formats[COLUMN_DURATION] = make_format(w, "[h]:mm:ss");
 	w->wrap = make_format(w, NULL);
 	format_set_text_wrap(w->wrap);
 	w->bold = make_format(w, NULL);
@@ -189,7 +190,7 @@ static lxw_row_t put_data(struct report_writer *w, const struct chart *chart)
 		note_error(w, worksheet_write_string(w->data, first + (lxw_row_t)i, 0, chart->names[i], NULL));
 		for (size_t s = 0; s < chart->series; s++)
 			note_error(w, worksheet_write_number(w->data, first + (lxw_row_t)i, (lxw_col_t)(s + 1),
-				(double)chart->values[i * chart->series + s], w->formats[REPORT_NUMBER]));
+				(double)chart->values[i * chart->series + s], w->formats[COLUMN_NUMBER]));
 	}
 	w->data_row = first + (lxw_row_t)chart->columns + 1;
 	return first;
@@ -241,24 +242,24 @@ static lxw_error put_time(struct report_writer *w, lxw_col_t column, clock_us at
 
 	gmtime_r(&s, &tm);
 	time = (lxw_datetime){ tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec };
-	return worksheet_write_datetime(w->sheet, w->row, column, &time, w->formats[REPORT_TIME]);
+	return worksheet_write_datetime(w->sheet, w->row, column, &time, w->formats[COLUMN_TIME]);
 }
 
-static lxw_error put_cell(struct report_writer *w, lxw_col_t column, enum report_kind kind, const struct report_cell *cell)
+static lxw_error put_cell(struct report_writer *w, lxw_col_t column, enum column_kind kind, const struct report_cell *cell)
 {
 	char text[REPORT_CELL_MAX + 4];
 
-	if (cell->is_null || (kind == REPORT_TEXT && (cell->text == NULL || *cell->text == '\0')))
+	if (cell->is_null || (kind == COLUMN_TEXT && (cell->text == NULL || *cell->text == '\0')))
 		return LXW_NO_ERROR;
 	switch (kind) {
-	case REPORT_TIME:
+	case COLUMN_TIME:
 		return put_time(w, column, cell->number);
-	case REPORT_DURATION:
+	case COLUMN_DURATION:
 		return worksheet_write_number(w->sheet, w->row, column, (double)cell->number / (double)CLOCK_DAY, w->formats[kind]);
-	case REPORT_NUMBER:
-	case REPORT_BYTES:
+	case COLUMN_NUMBER:
+	case COLUMN_BYTES:
 		return worksheet_write_number(w->sheet, w->row, column, (double)cell->number, w->formats[kind]);
-	case REPORT_TEXT:
+	case COLUMN_TEXT:
 		break;
 	}
 	report_cell_text(kind, cell, text);
@@ -311,7 +312,7 @@ static void put_summary(struct report_writer *w)
 
 		note_error(w, worksheet_write_url_opt(s, at, 0, url, w->link, p->title, NULL));
 		note_error(w, worksheet_write_string(s, at, 1, text, w->wrap));
-		note_error(w, worksheet_write_number(s, at, 2, (double)p->rows, w->formats[REPORT_NUMBER]));
+		note_error(w, worksheet_write_number(s, at, 2, (double)p->rows, w->formats[COLUMN_NUMBER]));
 		free(url);
 		free(text);
 	}

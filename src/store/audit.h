@@ -161,6 +161,14 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_CLOSED, "key.closed", KEY, "Key request closed") \
 	X(KEY_INTEGRITY, "key.integrity", KEY, "Integrity changed") \
 	X(KEY_POLICY, "key.policy", KEY, "Policy assigned to a key request") \
+	X(REPORT_TEMPLATE_CREATED, "report.template-created", REPORT, "Report template created") \
+	X(REPORT_TEMPLATE_CHANGED, "report.template-changed", REPORT, "Report template changed") \
+	X(REPORT_TEMPLATE_DELETED, "report.template-deleted", REPORT, "Report template deleted") \
+	X(REPORT_MADE, "report.made", REPORT, "Report made") \
+	X(REPORT_FAILED, "report.failed", REPORT, "Report could not be made") \
+	X(REPORT_STOPPED, "report.stopped", REPORT, "Report is no longer made: its owner may not have it") \
+	X(REPORT_DOWNLOADED, "report.downloaded", REPORT, "Report downloaded") \
+	X(REPORT_DELETED, "report.deleted", REPORT, "Report deleted") \
 	X(POLICY_CREATED, "policy.created", POLICY, "Policy created") \
 	X(POLICY_CHANGED, "policy.changed", POLICY, "Policy changed") \
 	X(POLICY_DELETED, "policy.deleted", POLICY, "Policy deleted") \

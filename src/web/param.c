@@ -113,15 +113,17 @@ static const char *read_time(struct param_value *v)
 	return rc < 0 ? "A date is needed here." : NULL;
 }
 
-/* Good enough to catch mistakes; only a mail that arrives proves an address. */
+int param_is_email(const char *text)
+{
+	const char *at = strrchr(text, '@');
+
+	return strlen(text) <= EMAIL_MAX && at && at != text && at[1] != '\0' && at[1] != '.' && strchr(text, '@') == at
+		&& strpbrk(text, " \"<>(),;:\\[]") == NULL && strstr(text, "..") == NULL && at[strlen(at) - 1] != '.';
+}
+
 static const char *read_email(struct param_value *v)
 {
-	const char *at = strrchr(v->text, '@');
-
-	if (strlen(v->text) > EMAIL_MAX || at == NULL || at == v->text || at[1] == '\0' || at[1] == '.' || strchr(v->text, '@') != at ||
-		strpbrk(v->text, " \"<>(),;:\\[]") || strstr(v->text, "..") || at[strlen(at) - 1] == '.')
-		return "An e-mail address is needed here.";
-	return NULL;
+	return param_is_email(v->text) ? NULL : "An e-mail address is needed here.";
 }
 
 static const char *read_enum(struct param_value *v)

@@ -10,6 +10,7 @@ from test_isolation import populate, refused
 DEFINERS = {
     "tenant_by_slug": {"keyward_console"},
     "jobs_tenants": {"keyward_jobs"},
+    "report_tenants": {"keyward_jobs"},
     "tenant_invite_first_admin": {"keyward_central"},
     "audit_append": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
     "public_setting": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},

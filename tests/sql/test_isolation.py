@@ -35,7 +35,7 @@ def may(pg, role, table, right):
 
 def populate(pg, tenant):
     """A row of TENANT in every table that has a tenant; as superuser, whom row security does not bind."""
-    ids = {n: uuid.uuid4() for n in ("export", "user", "image", "draft", "instance", "agent", "device", "request", "bulk")}
+    ids = {n: uuid.uuid4() for n in ("export", "user", "image", "draft", "instance", "agent", "device", "request", "bulk", "report")}
     policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
     token = uuid.uuid4().bytes * 2
     steps = [
@@ -86,6 +86,11 @@ def populate(pg, tenant):
         ("insert into destruction_rule (tenant, days, people) values (%s, 7, 2)", (tenant,)),
         ("insert into integrity_check (tenant, id, instance, reason) values (%s, %s, %s, 'order')",
          (tenant, uuid.uuid4(), ids["instance"])),
+        ("insert into report_template (tenant, id, name, criteria, has_keys, period, formats, owner, owner_name) values (%s, %s, 'R', '{requests}', false,"
+         " 'week', '{pdf}', %s, 'U')", (tenant, ids["report"], ids["user"])),
+        ("insert into report (tenant, id, template, name, criteria, has_keys, since, until, zone, formats, owner, owner_name, expires) values (%s, %s, %s,"
+         " 'R', '{requests}', false, now(), now(), 'UTC', '{pdf}', %s, 'U', now())", (tenant, ids["report"], ids["report"], ids["user"])),
+        ("insert into report_piece (tenant, report, format, n, bytes) values (%s, %s, 'pdf', 0, 'x')", (tenant, ids["report"])),
         ("insert into what_if (tenant, id, document, since, days) values (%s, %s, '{}', now(), 1)", (tenant, ids["draft"])),
         ("insert into what_if_change (tenant, run, request, requested, was, would) values (%s, %s, %s, now(), 'deny', 'approve')",
          (tenant, ids["draft"], ids["request"])),

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "render/chart.h"
 #include "report/report.h"
 
-static const struct report_column columns[] = {
-	{ "Requested", REPORT_TIME, 14 }, { "Device", REPORT_TEXT, 20 }, { "Instance", REPORT_TEXT, 20 }, { "Comment", REPORT_TEXT, 30 },
-	{ "Size", REPORT_BYTES, 9 }, { "Took", REPORT_DURATION, 10 }, { "Rules", REPORT_NUMBER, 8 },
+static const struct column columns[] = {
+	{ "Requested", COLUMN_TIME, 14 }, { "Device", COLUMN_TEXT, 20 }, { "Instance", COLUMN_TEXT, 20 }, { "Comment", COLUMN_TEXT, 30 },
+	{ "Size", COLUMN_BYTES, 9 }, { "Took", COLUMN_DURATION, 10 }, { "Rules", COLUMN_NUMBER, 8 },
 };
 #define COUNT (sizeof columns / sizeof columns[0])
 

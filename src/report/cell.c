@@ -1,19 +1,9 @@
-/* format.c - the table of formats, and cells as text. */
+/* cell.c - cells as text. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "report/report.h"
-
-const struct report_format *const report_formats[] = { &report_pdf, &report_xlsx, &report_csv, NULL };
-
-const struct report_format *report_format_find(const char *name)
-{
-	for (size_t i = 0; report_formats[i]; i++)
-		if (strcmp(report_formats[i]->name, name) == 0)
-			return report_formats[i];
-	return NULL;
-}
 
 static void put_text(const char *text, char *out)
 {
@@ -81,26 +71,26 @@ static void put_bytes(int64_t n, char *out)
 	snprintf(out, 32, i ? "%.1f %s" : "%.0f %s", size, units[i]);
 }
 
-void report_cell_text(enum report_kind kind, const struct report_cell *cell, char *out)
+void report_cell_text(enum column_kind kind, const struct report_cell *cell, char *out)
 {
-	if (cell->is_null || (kind == REPORT_TEXT && (cell->text == NULL || *cell->text == '\0'))) {
+	if (cell->is_null || (kind == COLUMN_TEXT && (cell->text == NULL || *cell->text == '\0'))) {
 		memcpy(out, "–", sizeof "–");
 		return;
 	}
 	switch (kind) {
-	case REPORT_TEXT:
+	case COLUMN_TEXT:
 		put_text(cell->text, out);
 		break;
-	case REPORT_NUMBER:
+	case COLUMN_NUMBER:
 		put_number(cell->number, out);
 		break;
-	case REPORT_TIME:
+	case COLUMN_TIME:
 		put_time(cell->number, out);
 		break;
-	case REPORT_DURATION:
+	case COLUMN_DURATION:
 		put_duration(cell->number, out);
 		break;
-	case REPORT_BYTES:
+	case COLUMN_BYTES:
 		put_bytes(cell->number, out);
 		break;
 	}

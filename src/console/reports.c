@@ -1,0 +1,346 @@
+/* reports.c - the archive of reports (RPT-4): what is made, how far it is, its files one by one or several in a zip, deletion. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "console/pages.h"
+#include "store/audit.h"
+#include "store/report.h"
+#include "store/report_data.h"
+#include "web/doc.h"
+#include "web/list.h"
+
+#define LIVE_S 2
+#define CHOSEN_MAX 50
+#define ZIP_BYTES_MAX (INT64_C(300) << 20)
+
+static const char *const states[] = { "open", "done", "failed", NULL };
+static const char *const filters[] = { "state", "template", NULL }, *const sorts[] = { "name", "created", "bytes", NULL };
+static const struct list_chip chips[] = { { "open", "Under way" }, { "done", "Ready" }, { "failed", "Failed" }, { NULL, NULL } };
+static const struct list_view view = { .url = "/reports", .filters = filters, .chip = "state", .chips = chips, .sorts = sorts };
+static const char *const format_values[] = { "pdf", "xlsx", "csv", NULL };
+static const struct {
+	const char *name, *label, *suffix, *mime;
+} kinds[] = {
+	{ "pdf", "PDF", "pdf", "application/pdf" },
+	{ "xlsx", "Excel", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" },
+	{ "csv", "CSV", "csv.zip", "application/zip" },
+};
+
+const struct route_param reports_query[] = {
+	LIST_PARAMS,
+	{ "state", "Status", PARAM_ENUM, 0, 0, 0, states },
+	{ "template", "Template", PARAM_UUID, 0, 0, 0, NULL },
+	PARAM_END
+};
+const struct route_param report_file_query[] = {
+	{ "format", "Format", PARAM_ENUM, PARAM_REQUIRED, 0, 0, format_values },
+	PARAM_END
+};
+static const char *const acts[] = { "download", "delete", NULL };
+const struct route_param reports_many_fields[] = {
+	{ "report", "Reports", PARAM_UUIDS, 0, 0, CHOSEN_MAX, NULL },
+	{ "act", "Act", PARAM_ENUM, PARAM_REQUIRED, 0, 0, acts },
+	PARAM_END
+};
+
+static json_t *badge(const struct call *c, const char *state)
+{
+	static const struct { const char *name, *label, *colour; } looks[] = {
+		{ "waiting", "Waiting", "gray" }, { "running", "Under way", "blue" }, { "done", "Ready", "green" }, { "failed", "Failed", "red" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		if (strcmp(looks[i].name, state) == 0)
+			return doc_badge(c, looks[i].label, looks[i].colour);
+	return doc_badge(c, state, "gray");
+}
+
+static json_t *files_of(const json_t *row)
+{
+	json_t *out = json_array(), *format;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "formats"), i, format)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+			if (strcmp(kinds[k].name, json_string_value(format)) == 0)
+				json_array_append_new(out, json_pack("{s:s, s:o}", "label", kinds[k].label, "url", json_sprintf("/reports/%s/file?format=%s",
+					doc_text(row, "id"), kinds[k].name)));
+	return out;
+}
+
+static json_t *show(struct call *c, json_t *row)
+{
+	const char *state = doc_text(row, "state");
+	int done = strcmp(state, "done") == 0, failed = strcmp(state, "failed") == 0;
+	json_int_t steps = json_integer_value(json_object_get(row, "steps")), step = json_integer_value(json_object_get(row, "step"));
+	json_t *out = json_pack("{s:s, s:s, s:o, s:b, s:b, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name",
+		doc_text(row, "name"), "status", badge(c, state), "done", done, "live", !done && !failed, "owner", doc_text(row, "owner_name"), "keys",
+		json_is_true(json_object_get(row, "has_keys")), "scheduled", json_is_true(json_object_get(row, "scheduled")), "since",
+		doc_when(c, row, "since"), "until", doc_when(c, row, "until"), "created", doc_when(c, row, "created"), "finished",
+		doc_when(c, row, "finished"), "expires", doc_when(c, row, "expires"));
+
+	json_object_set_new(out, "url", json_sprintf("/reports/%s", doc_text(row, "id")));
+	json_object_set_new(out, "percent", json_integer(steps ? step * 100 / steps : 0));
+	json_object_set_new(out, "files", done ? files_of(row) : json_array());
+	json_object_set_new(out, "size", done ? doc_size(json_integer_value(json_object_get(row, "bytes"))) : json_null());
+	json_object_set(out, "rows", json_object_get(row, "rows"));
+	json_set_string(out, "error", doc_optional(row, "error"));
+	return out;
+}
+
+int reports_page(struct call *c)
+{
+	struct list_query q;
+	json_t *page;
+	int rc;
+
+	list_read(c, &view, &q);
+	if (!call_may(c, PERMISSION_REPORTS_KEYS)) {
+		q.filters[ARRAY_LEN(filters) - 1].name = "keys";
+		q.filters[ARRAY_LEN(filters) - 1].value = "no";
+	}
+	rc = report_list(c->db, &q, &page);
+	if (rc < 0)
+		return rc;
+	report_tabs(c, 0);
+	return list_show(c, &view, page, show);
+}
+
+/* Key information is not there for who may not have it (RPT-2). */
+static int fetch(struct call *c, const struct uuid *id, json_t **row)
+{
+	int rc = report_get(c->db, id, row);
+
+	if (rc == 0 && json_is_true(json_object_get(*row, "has_keys")) && !call_may(c, PERMISSION_REPORTS_KEYS)) {
+		json_decref(*row);
+		*row = NULL;
+		return ERR_NOT_FOUND;
+	}
+	return rc;
+}
+
+static json_t *parts_of(const struct call *c, const json_t *row)
+{
+	json_t *out = json_array(), *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(row, "criteria"), i, name) {
+		const struct report_criterion *k = report_criterion_find(json_string_value(name));
+
+		json_array_append_new(out, json_pack("{s:s, s:s}", "name", k ? call_translate(c, k->label) : json_string_value(name), "text",
+			k ? call_translate(c, k->text) : ""));
+	}
+	return out;
+}
+
+int report_page(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL, *report;
+	int rc = fetch(c, &id, &row);
+
+	if (rc < 0)
+		return rc;
+	report = show(c, row);
+	json_object_set_new(report, "parts", parts_of(c, row));
+	json_object_set_new(report, "template", *doc_text(row, "template") ? json_sprintf("/reports/templates/%s", doc_text(row, "template")) : json_null());
+	call_set(c, "report", report);
+	call_set(c, "live", json_is_true(json_object_get(report, "live")) ? json_pack("{s:o, s:i}", "url", json_sprintf("/reports/%s?fragment=1",
+		doc_text(row, "id")), "seconds", LIVE_S) : json_null());
+	json_decref(row);
+	return 0;
+}
+
+/* "Weekly keys 2026-11-27.pdf" */
+static char *file_name(const json_t *row, const char *suffix)
+{
+	return mem_printf("%s %.10s.%s", doc_text(row, "name"), doc_text(row, "created"), suffix);
+}
+
+static int log_download(struct call *c, const struct uuid *id, const json_t *row, const char *format)
+{
+	return audit_log(c->db, AUDIT_REPORT_DOWNLOADED, &(struct audit_object){ "report", id, doc_text(row, "name") }, json_pack("{s:s}", "format",
+		format));
+}
+
+int report_file(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	struct buf file = BUF_INIT;
+	json_t *row = NULL;
+	int rc = fetch(c, &id, &row);
+
+	if (rc == 0)
+		rc = report_read(c->db, &id, call_text(c, "format"), &file);
+	if (rc == 0)
+		rc = log_download(c, &id, row, call_text(c, "format"));
+	for (size_t k = 0; rc == 0 && k < ARRAY_LEN(kinds); k++) {
+		if (strcmp(kinds[k].name, call_text(c, "format")) == 0) {
+			char *name = file_name(row, kinds[k].suffix);
+
+			call_download(c, kinds[k].mime, name, &file);
+			free(name);
+		}
+	}
+	buf_free(&file);
+	json_decref(row);
+	return rc;
+}
+
+/* Several */
+
+static int put_file(zip_t *zip, const char *name, const struct buf *file)
+{
+	char *copy = mem_dup(file->data, file->len);
+	zip_source_t *source = zip_source_buffer(zip, copy, file->len, 1);
+	zip_int64_t at = source ? zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8) : -1;
+
+	if (at < 0) {
+		zip_source_free(source);
+		return err_set(ERR_INTERNAL, "the zip cannot be made");
+	}
+	/* They are compressed already. */
+	zip_set_file_compression(zip, (zip_uint64_t)at, ZIP_CM_STORE, 0);
+	return 0;
+}
+
+/* A file's name in the zip: two reports of one name and day have a number. */
+static char *zip_name(zip_t *zip, const json_t *row, const char *suffix)
+{
+	char *name = file_name(row, suffix);
+
+	for (char *p = name; *p; p++)
+		if (strchr("/\\:*?\"<>|", *p))
+			*p = '-';
+	for (int n = 2; zip_name_locate(zip, name, 0) >= 0; n++) {
+		free(name);
+		name = mem_printf("%s %.10s (%d).%s", doc_text(row, "name"), doc_text(row, "created"), n, suffix);
+	}
+	return name;
+}
+
+static int add_report(struct call *c, zip_t *zip, const struct uuid *id, int64_t *bytes)
+{
+	json_t *row = NULL;
+	int rc = fetch(c, id, &row);
+
+	for (size_t k = 0; rc == 0 && k < ARRAY_LEN(kinds) && strcmp(doc_text(row, "state"), "done") == 0; k++) {
+		struct buf file = BUF_INIT;
+		char *name = zip_name(zip, row, kinds[k].suffix);
+
+		rc = report_read(c->db, id, kinds[k].name, &file);
+		*bytes += (int64_t)file.len;
+		if (rc == 0 && *bytes > ZIP_BYTES_MAX)
+			rc = call_refuse(c, ERR_CONFLICT, "Together they are too large for one download. Choose fewer.");
+		if (rc == 0)
+			rc = put_file(zip, name, &file);
+		if (rc == 0)
+			rc = log_download(c, id, row, kinds[k].name);
+		rc = rc == ERR_NOT_FOUND ? 0 : rc;
+		buf_free(&file);
+		free(name);
+	}
+	json_decref(row);
+	return rc;
+}
+
+static int read_zip(zip_source_t *source, struct buf *out)
+{
+	zip_stat_t stat;
+
+	if (zip_source_stat(source, &stat) < 0 || zip_source_open(source) < 0)
+		return err_set(ERR_INTERNAL, "the zip cannot be read");
+	zip_source_read(source, buf_extend(out, stat.size), stat.size);
+	zip_source_close(source);
+	return 0;
+}
+
+static int download_many(struct call *c)
+{
+	zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
+	zip_t *zip = source ? zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, NULL) : NULL;
+	struct buf out = BUF_INIT;
+	int64_t bytes = 0;
+	int rc = zip ? 0 : err_set(ERR_INTERNAL, "the zip cannot be begun");
+
+	zip_source_keep(source);
+	for (size_t i = 0; rc == 0 && i < call_count(c, "report"); i++) {
+		struct uuid id = call_uuid_at(c, "report", i);
+
+		rc = add_report(c, zip, &id, &bytes);
+	}
+	if (rc == 0 && bytes == 0)
+		rc = call_refuse(c, ERR_CONFLICT, "None of them is ready.");
+	if (rc == 0)
+		rc = zip_close(zip) == 0 ? read_zip(source, &out) : err_set(ERR_INTERNAL, "the zip cannot be made");
+	else if (zip)
+		zip_discard(zip);
+	zip_source_free(source);
+	if (rc == 0)
+		call_download(c, "application/zip", "reports.zip", &out);
+	buf_free(&out);
+	return rc;
+}
+
+static int delete_many(struct call *c)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < call_count(c, "report"); i++) {
+		struct uuid id = call_uuid_at(c, "report", i);
+		json_t *row = NULL;
+
+		rc = fetch(c, &id, &row);
+		json_decref(row);
+		if (rc == 0)
+			rc = report_delete(c->db, &id);
+	}
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", "The reports are deleted.");
+	call_redirect(c, "/reports");
+	return 0;
+}
+
+int reports_many(struct call *c)
+{
+	if (call_count(c, "report") == 0)
+		return call_refuse(c, ERR_CONFLICT, "Tick the reports first.");
+	return strcmp(call_text(c, "act"), "delete") == 0 ? delete_many(c) : download_many(c);
+}
+
+int report_delete_ask(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL;
+	int rc = fetch(c, &id, &row);
+
+	if (rc < 0)
+		return rc;
+	doc_confirm(c, &(struct doc_confirm){ .folder = "/reports", .id = doc_text(row, "id"), .act = "delete", .title = "Delete", .name =
+		doc_text(row, "name"), .icon = "trash", .colour = "red", .danger = 1, .button = "Delete report", .text = call_translate(c,
+		"Its files are gone then. Its template stays; what the report shows can be made again as long as the log has it.") });
+	json_decref(row);
+	return 0;
+}
+
+int report_delete_run(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL;
+	int rc = fetch(c, &id, &row);
+
+	json_decref(row);
+	if (rc == 0)
+		rc = report_delete(c->db, &id);
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", "The report is deleted.");
+	call_redirect(c, "/reports");
+	return 0;
+}

@@ -1,0 +1,260 @@
+/* report.c - makes a report: each criterion's rows pass once through the writers of all its formats; then files, state and mails are
+ * committed together, so that nobody ever sees half of one or hears of it twice. */
+#include "jobs/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "identity/permission.h"
+#include "jobs/notice.h"
+#include "jobs/scratch.h"
+#include "report/section.h"
+#include "store/mail.h"
+#include "store/report.h"
+#include "store/zone.h"
+
+#define LEASE (20 * CLOCK_MINUTE)        /* for one criterion */
+#define FORMATS_MAX 3
+
+struct making {
+	struct uuid id;
+	json_t *row;                     /* of report_take */
+	const char *name, *zone;
+	struct scratch scratch;
+	struct report_head head;
+	char made[40], period[80];
+	char *by;
+	struct report_part parts[FORMATS_MAX];
+	char *paths[FORMATS_MAX];
+	size_t formats;
+	struct report_period span;
+	struct zone_step *steps;
+	size_t step_count;
+	int64_t rows, bytes;
+};
+
+static const char *text_of(const json_t *row, const char *name)
+{
+	const char *text = json_string_value(json_object_get(row, name));
+
+	return text ? text : "";
+}
+
+static void release(struct making *m)
+{
+	for (size_t i = 0; i < m->formats; i++) {
+		m->parts[i].format->discard(m->parts[i].writer);
+		free(m->paths[i]);
+	}
+	scratch_remove(&m->scratch);
+	free(m->steps);
+	free(m->by);
+	json_decref(m->row);
+}
+
+static void local_text(const struct making *m, clock_us at, char out[static 40])
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	clock_text(at + zone_east(m->steps, m->step_count, at) * CLOCK_SECOND, text);
+	snprintf(out, 40, "%.10s %.5s", text, text + 11);
+}
+
+/* NULL: the owner may have it; else why not. */
+static const char *forbidden(const struct making *m)
+{
+	enum role role = ROLE_NONE;
+
+	if (strcmp(text_of(m->row, "user_state"), "active") != 0)
+		return "The user for whom it is made has no active account any more.";
+	if (role_parse(text_of(m->row, "user_role"), 0, &role) < 0 || !role_may(role, PERMISSION_REPORTS_USE))
+		return "The user for whom it is made may not have reports any more.";
+	if (json_is_true(json_object_get(m->row, "has_keys")) && !role_may(role, PERMISSION_REPORTS_KEYS))
+		return "It has key information, which the user for whom it is made may not have.";
+	return NULL;
+}
+
+static int take(struct work *w, struct making *m)
+{
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = job_keep(w->db, &w->job->id, LEASE);
+	if (rc == 0)
+		rc = report_take(w->db, &m->id, &m->row);
+	if (rc == 0 && (clock_parse(text_of(m->row, "since"), &m->span.since) < 0 || clock_parse(text_of(m->row, "until"), &m->span.until) < 0))
+		rc = err_set(ERR_INTERNAL, "the report has no period");
+	m->name = text_of(m->row, "name");
+	m->zone = m->span.zone = text_of(m->row, "zone");
+	if (rc == 0)
+		rc = zone_steps(w->db, m->zone, m->span.since - 400 * CLOCK_DAY - m->span.since % CLOCK_DAY, w->now + CLOCK_DAY, &m->steps, &m->step_count);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	return rc;
+}
+
+static void set_head(struct making *m, clock_us now)
+{
+	char from[40], to[40];
+
+	local_text(m, m->span.since, from);
+	local_text(m, m->span.until, to);
+	local_text(m, now, m->made);
+	snprintf(m->period, sizeof m->period, "%s to %s", from, to);
+	m->by = mem_strdup(text_of(m->row, "owner_name"));
+	m->head = (struct report_head){ m->name, text_of(m->row, "tenant_name"), m->period, m->zone, m->by, m->made, "Keyward",
+		json_array_size(json_object_get(m->row, "criteria")) };
+}
+
+static int begin_files(struct making *m)
+{
+	const json_t *formats = json_object_get(m->row, "formats"), *value;
+	int rc = scratch_make(&m->scratch);
+	size_t i;
+
+	json_array_foreach(formats, i, value) {
+		const struct report_format *f = report_format_find(json_string_value(value));
+
+		if (rc < 0 || f == NULL || m->formats == FORMATS_MAX)
+			return rc < 0 ? rc : err_set(ERR_INVALID, "there is no such format");
+		m->paths[m->formats] = mem_printf("%s/report.%s", m->scratch.path, f->suffix);
+		m->parts[m->formats++].format = f;
+		rc = f->begin(&m->head, m->paths[m->formats - 1], &m->parts[m->formats - 1].writer);
+	}
+	return rc;
+}
+
+/* One criterion, in a transaction of its own. */
+static int add_section(struct work *w, struct making *m, size_t i)
+{
+	const char *name = json_string_value(json_array_get(json_object_get(m->row, "criteria"), i));
+	const struct report_criterion *k = name ? report_criterion_find(name) : NULL;
+	struct report_source source = { w->db, k, &m->span, m->steps, m->step_count, 0 };
+	int rc;
+
+	if (k == NULL)
+		return err_set(ERR_INVALID, "this version knows no criterion %s", name ? name : "");
+	rc = work_begin(w);
+	if (rc == 0)
+		rc = job_keep(w->db, &w->job->id, LEASE);
+	if (rc == 0)
+		rc = report_progress(w->db, &m->id, (int64_t)i, (int64_t)m->head.sections);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	if (rc == 0)
+		rc = work_begin(w);
+	if (rc == 0)
+		rc = report_section_write(&source, m->parts, m->formats, &m->rows);
+	db_rollback(w->db);
+	return rc;
+}
+
+static int finish_files(struct making *m)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < m->formats; i++) {
+		int one = m->parts[i].format->finish(m->parts[i].writer);
+
+		m->parts[i].writer = NULL;
+		rc = rc < 0 ? rc : one;
+	}
+	return rc;
+}
+
+static int keep_file(struct work *w, struct making *m, size_t i)
+{
+	static _Thread_local char piece[REPORT_PIECE];
+	int file = open(m->paths[i], O_RDONLY | O_CLOEXEC), rc = file < 0 ? err_set(ERR_IO, "a file of the report is gone") : 0;
+	int64_t bytes = 0;
+	ssize_t len = 1;
+
+	for (int64_t n = 0; rc == 0 && len > 0; n++) {
+		len = read(file, piece, sizeof piece);
+		bytes += len > 0 ? len : 0;
+		if (len < 0)
+			rc = err_set(ERR_IO, "a file of the report cannot be read: %s", strerror(errno));
+		else if (bytes > REPORT_BYTES_MAX)
+			rc = err_set(ERR_INVALID, "Its %s has more than %d MiB: choose a shorter period, or fewer criteria.", m->parts[i].format->label,
+				(int)(REPORT_BYTES_MAX >> 20));
+		else if (len > 0)
+			rc = report_add_piece(w->db, &m->id, m->parts[i].format->name, n, piece, (size_t)len);
+	}
+	if (file >= 0)
+		close(file);
+	m->bytes += bytes;
+	return rc;
+}
+
+static int keep(struct work *w, struct making *m)
+{
+	int rc = work_begin(w);
+
+	for (size_t i = 0; rc == 0 && i < m->formats; i++)
+		rc = keep_file(w, m, i);
+	if (rc == 0)
+		rc = report_done(w->db, &m->id, m->name, m->rows, m->bytes);
+	if (rc == 0 && json_is_true(json_object_get(m->row, "mail")))
+		rc = notice_report(w->db, m->row, m->period);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	return rc;
+}
+
+static int make(struct work *w, struct making *m)
+{
+	int rc;
+
+	set_head(m, w->now);
+	rc = begin_files(m);
+	for (size_t i = 0; rc == 0 && i < m->head.sections; i++)
+		rc = add_section(w, m, i);
+	if (rc == 0)
+		rc = finish_files(m);
+	return rc < 0 ? rc : keep(w, m);
+}
+
+static int give_up(struct work *w, struct making *m, const char *why, int stop)
+{
+	char *kept = mem_strdup(why);
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = report_failed(w->db, &m->id, m->name, kept, stop);
+	if (rc == 0)
+		rc = db_commit(w->db);
+	db_rollback(w->db);
+	free(kept);
+	return rc;
+}
+
+int report_job(struct work *w)
+{
+	struct making m = { .scratch = { .lock = -1 } };
+	int rc = json_get_uuid(w->job->payload, "report", &m.id);
+	const char *why = NULL;
+
+	if (rc == 0)
+		rc = take(w, &m);
+	if (rc == 0)
+		why = forbidden(&m);
+	if (why)
+		rc = give_up(w, &m, why, 1);
+	else if (rc == 0)
+		rc = make(w, &m);
+	/* What would fail again, and the last attempt. */
+	if (m.row && why == NULL && rc < 0 && (rc == ERR_INVALID || w->job->attempts >= REPORT_ATTEMPTS))
+		rc = give_up(w, &m, err_text(), 0);
+	release(&m);
+	/* Deleted meanwhile, or made by another jobd. */
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}

@@ -1,0 +1,225 @@
+/* report_data.c - the criteria. What has happened comes from the log, which outlives machines, devices and policies; what is there from
+ * the inventory. */
+#include "store/report_data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define IN_PERIOD "e.at >= $1 and e.at < $2"
+#define COLUMNS(...) (const struct column[]) { __VA_ARGS__, { NULL, COLUMN_TEXT, 0 } }
+
+/* One column of a chart per hour, day or month of the period, also where nothing happened. COUNTS: of entries e. */
+#define ALONG_TIME(from, counts, sums) \
+	"with c as (select date_trunc($4, e.at at time zone $3) as b, " counts " from " from " and " IN_PERIOD " group by 1)," \
+	" b as (select generate_series(date_trunc($4, $1 at time zone $3), ($2 at time zone $3) - interval '1 second', ('1 ' || $4)::interval) as b)" \
+	" select to_char(b.b, case $4 when 'hour' then 'HH24:MI' when 'day' then 'DD Mon' else 'Mon YYYY' end), " sums \
+	" from b left join c on c.b = b.b order by b.b limit 400"
+#define ONE(n) "coalesce(c.n" #n ", 0)"
+#define COUNT_IF(n, condition) "count(*) filter (where " condition ") as n" #n
+
+/* The entry with which the request of entry e began: who asked, and when. */
+#define ASKED "left join lateral (select q.at, q.actor_name, q.detail from audit_entry q where q.object_id = e.object_id" \
+	" and q.event = 'key.requested' order by q.seq limit 1) q on true"
+#define KEY_EVENTS(events) "audit_entry e " ASKED " where e.event in (" events ")"
+#define BY "case e.actor_kind when 'user' then coalesce(e.actor_name, '') else 'policy' end"
+#define APPROVED "'key.approved', 'key.approved-automatically'"
+#define DENIED "'key.denied', 'key.denied-automatically'"
+
+static const char wait_chart[] =
+	"with w as (select e.at - q.at as t from " KEY_EVENTS("'key.approved'") " and e.actor_kind = 'user' and " IN_PERIOD ")"
+	" select s.name, (select count(*) from w where w.t >= s.lo and w.t < s.hi) from (values (1, 'Under 1 minute', interval '0', interval '1 min'),"
+	" (2, '1 to 5 minutes', '1 min', '5 min'), (3, '5 to 30 minutes', '5 min', '30 min'), (4, '30 minutes to 2 hours', '30 min', '2 hours'),"
+	" (5, '2 to 8 hours', '2 hours', '8 hours'), (6, '8 to 24 hours', '8 hours', '24 hours'), (7, 'Over a day', '24 hours', '100 years'))"
+	" as s (n, name, lo, hi) order by s.n";
+
+/* An agent runs from one heartbeat to the next when they are not further apart than five minutes. */
+#define RUN_TIME "with beats as (select h.agent, h.at, h.at - lag(h.at) over (partition by h.agent order by h.at) as gap from heartbeat h" \
+	" where h.at >= $1 and h.at < $2), runs as (select coalesce(nullif(i.host_name, ''), i.provider_instance, 'removed') as name, i.provider," \
+	" m.name as image, min(b.at) as first, max(b.at) as last, sum(b.gap) filter (where b.gap <= interval '5 minutes') as ran from beats b" \
+	" left join agent a on a.tenant = current_tenant() and a.id = b.agent left join instance i on i.tenant = a.tenant and i.id = a.instance" \
+	" left join image m on m.tenant = i.tenant and m.id = i.image group by i.id, i.host_name, i.provider_instance, i.provider, m.name)"
+
+/* A key that was delivered could be used until it was revoked or its request was closed. */
+#define COULD_READ "select e.at, x.until, e.object_name, coalesce(q.actor_name, ''), coalesce(q.detail->>'access', '')," \
+	" coalesce(d.by, ''), coalesce(x.how, 'may still') from audit_entry e " ASKED \
+	" left join lateral (select case a.actor_kind when 'user' then a.actor_name else 'policy' end as by from audit_entry a" \
+	" where a.object_id = e.object_id and a.event in (" APPROVED ") and a.seq < e.seq order by a.seq desc limit 1) d on true" \
+	" left join lateral (select x.at as until, case x.event when 'key.revoked' then 'revoked' else 'closed' end as how from audit_entry x" \
+	" where x.object_id = e.object_id and x.event in ('key.revoked', 'key.closed') and x.seq > e.seq order by x.seq limit 1) x on true" \
+	" where e.event = 'key.delivered' and e.at < $2 and (x.until is null or x.until >= $1) order by e.at, e.seq"
+
+const struct report_criterion report_criteria[] = {
+	{ "requests", "Keys", "Keys requested", "Every request for a key, from which machine, and what became of it.", 0, 0,
+		COLUMNS({ "Requested", COLUMN_TIME, 14 }, { "Device", COLUMN_TEXT, 18 }, { "Instance", COLUMN_TEXT, 18 }, { "Access", COLUMN_TEXT, 9 },
+			{ "Mount point", COLUMN_TEXT, 14 }, { "Outcome", COLUMN_TEXT, 20 }, { "Decided", COLUMN_TIME, 14 }, { "By", COLUMN_TEXT, 16 }),
+		"select e.at, e.object_name, e.actor_name, e.detail->>'access', e.detail->>'mount_point', case o.event when 'key.approved' then 'approved'"
+		" when 'key.approved-automatically' then 'approved automatically' when 'key.denied' then 'denied' when 'key.denied-automatically' then"
+		" 'denied automatically' when 'key.closed' then 'closed undecided' else 'pending' end, o.at, case when o.actor_kind = 'user' then o.actor_name"
+		" when o.event is not null then 'policy' end from audit_entry e left join lateral (select x.event, x.at, x.actor_kind, x.actor_name from"
+		" audit_entry x where x.object_id = e.object_id and x.event in (" APPROVED ", " DENIED ", 'key.closed') order by x.seq limit 1) o on true"
+		" where e.event = 'key.requested' and " IN_PERIOD " order by e.at, e.seq",
+		ALONG_TIME("audit_entry e where e.event = 'key.requested'", "count(*) as n1", ONE(1)), 0, { "Requested" }, { 1 } },
+	{ "approved", "Keys", "Keys approved", "Every approval, by a person or by a policy.", 0, 0,
+		COLUMNS({ "Approved", COLUMN_TIME, 14 }, { "Device", COLUMN_TEXT, 20 }, { "Instance", COLUMN_TEXT, 20 }, { "By", COLUMN_TEXT, 18 },
+			{ "Address", COLUMN_TEXT, 14 }, { "Comment", COLUMN_TEXT, 30 }),
+		"select e.at, e.object_name, q.actor_name, " BY ", case e.actor_kind when 'user' then e.address end, e.detail->>'comment' from "
+		KEY_EVENTS(APPROVED) " and " IN_PERIOD " order by e.at, e.seq",
+		ALONG_TIME("audit_entry e where e.event in (" APPROVED ")", COUNT_IF(1, "e.event = 'key.approved'") ", "
+			COUNT_IF(2, "e.event <> 'key.approved'"), ONE(1) ", " ONE(2)), 0, { "By people", "By policy" }, { 2, 1 } },
+	{ "denied", "Keys", "Keys denied", "Every denial, by a person or by a policy.", 0, 0,
+		COLUMNS({ "Denied", COLUMN_TIME, 14 }, { "Device", COLUMN_TEXT, 20 }, { "Instance", COLUMN_TEXT, 20 }, { "By", COLUMN_TEXT, 18 },
+			{ "Address", COLUMN_TEXT, 14 }, { "Comment", COLUMN_TEXT, 30 }),
+		"select e.at, e.object_name, q.actor_name, " BY ", case e.actor_kind when 'user' then e.address end, e.detail->>'comment' from "
+		KEY_EVENTS(DENIED) " and " IN_PERIOD " order by e.at, e.seq",
+		ALONG_TIME("audit_entry e where e.event in (" DENIED ")", COUNT_IF(1, "e.event = 'key.denied'") ", "
+			COUNT_IF(2, "e.event <> 'key.denied'"), ONE(1) ", " ONE(2)), 0, { "By people", "By policy" }, { 3, 4 } },
+	{ "waiting", "Keys", "Time to manual approval", "How long requests waited until a person approved them.", 0, 0,
+		COLUMNS({ "Requested", COLUMN_TIME, 14 }, { "Approved", COLUMN_TIME, 14 }, { "Waited", COLUMN_DURATION, 12 }, { "Device", COLUMN_TEXT, 20 },
+			{ "Instance", COLUMN_TEXT, 20 }, { "By", COLUMN_TEXT, 18 }),
+		"select q.at, e.at, (extract(epoch from e.at - q.at) * 1000000)::bigint, e.object_name, q.actor_name, e.actor_name from "
+		KEY_EVENTS("'key.approved'") " and e.actor_kind = 'user' and " IN_PERIOD " order by e.at, e.seq",
+		wait_chart, 1, { NULL }, { 1 } },
+	{ "keys", "Keys", "Key information", "Every device that has a key now: how it is encrypted, where the key is, how old it is.", 1, 1,
+		COLUMNS({ "Device", COLUMN_TEXT, 20 }, { "Provider's ID", COLUMN_TEXT, 18 }, { "Status", COLUMN_TEXT, 12 }, { "Cipher", COLUMN_TEXT, 14 },
+			{ "Bits", COLUMN_NUMBER, 6 }, { "Hash", COLUMN_TEXT, 8 }, { "Stored on", COLUMN_TEXT, 10 }, { "Version", COLUMN_NUMBER, 8 },
+			{ "Created", COLUMN_TIME, 14 }, { "Rotated", COLUMN_TIME, 14 }),
+		"select d.name, d.provider_device, d.status, d.cipher || '-' || d.mode, d.key_bits::bigint, d.hash, d.key_stored_on, d.key_version::bigint,"
+		" d.key_created, d.key_rotated from device d where d.key_created is not null order by d.name, d.id",
+		"select d.cipher || '-' || d.mode || ', ' || d.key_bits || ' bits', count(*) from device d where d.key_created is not null group by 1"
+		" order by 2 desc, 1 limit 15", 1, { NULL }, { 1 } },
+	{ "key-events", "Keys", "Life of keys", "Keys that were created, rotated, exported, revoked and destroyed, and by whom.", 1, 0,
+		COLUMNS({ "When", COLUMN_TIME, 14 }, { "What", COLUMN_TEXT, 24 }, { "Device", COLUMN_TEXT, 20 }, { "By", COLUMN_TEXT, 20 },
+			{ "Address", COLUMN_TEXT, 14 }, { "Comment", COLUMN_TEXT, 26 }),
+		"select e.at, replace(replace(e.event, '.', ' '), '-', ' '), e.object_name, e.actor_name, e.address, e.detail->>'comment' from audit_entry e"
+		" where e.category = 'key' and (e.event like 'key.rotat%' or e.event like 'key.reencrypt%' or e.event like 'key.export%' or e.event like"
+		" 'key.destroy%' or e.event like 'tenant-key.%' or e.event in ('key.created', 'key.copied', 'key.revoked')) and " IN_PERIOD
+		" order by e.at, e.seq",
+		"select replace(replace(e.event, '.', ' '), '-', ' '), count(*) from audit_entry e where e.category = 'key' and (e.event like 'key.rotat%'"
+		" or e.event like 'key.reencrypt%' or e.event like 'key.export%' or e.event like 'key.destroy%' or e.event like 'tenant-key.%' or e.event in"
+		" ('key.created', 'key.copied', 'key.revoked')) and " IN_PERIOD " group by 1 order by 2 desc, 1 limit 15", 1, { NULL }, { 1 } },
+	{ "instances", "Inventory", "Instances", "The machines on the list now.", 0, 1,
+		COLUMNS({ "Instance", COLUMN_TEXT, 20 }, { "Provider", COLUMN_TEXT, 10 }, { "Provider's ID", COLUMN_TEXT, 20 }, { "Image", COLUMN_TEXT, 18 },
+			{ "System", COLUMN_TEXT, 18 }, { "Region", COLUMN_TEXT, 12 }, { "State", COLUMN_TEXT, 9 }, { "Agent", COLUMN_TEXT, 8 },
+			{ "First seen", COLUMN_TIME, 14 }, { "Last seen", COLUMN_TIME, 14 }),
+		"select coalesce(nullif(i.host_name, ''), i.provider_instance), i.provider, i.provider_instance, m.name, trim(i.distribution || ' ' ||"
+		" i.os_version), i.region, i.state, a.version, i.first_seen, i.last_seen from instance i left join image m on m.tenant = i.tenant and"
+		" m.id = i.image left join agent a on a.tenant = i.tenant and a.instance = i.id and a.state = 'active' order by 1, i.id",
+		"select coalesce(nullif(trim(i.distribution || ' ' || i.os_version), ''), 'unknown'), count(*) from instance i group by 1 order by 2 desc, 1"
+		" limit 15", 1, { NULL }, { 1 } },
+	{ "images", "Inventory", "Images", "The machine images that are registered.", 0, 1,
+		COLUMNS({ "Image", COLUMN_TEXT, 22 }, { "Description", COLUMN_TEXT, 26 }, { "Provider", COLUMN_TEXT, 10 }, { "Provider's ID", COLUMN_TEXT, 22 },
+			{ "Instances", COLUMN_NUMBER, 9 }, { "Devices", COLUMN_NUMBER, 9 }, { "Registered", COLUMN_TIME, 14 }),
+		"select coalesce(nullif(m.name, ''), m.provider_image), m.description, m.provider, m.provider_image, (select count(*) from instance i where"
+		" i.tenant = m.tenant and i.image = m.id), (select count(*) from device d where d.tenant = m.tenant and d.image = m.id), m.created"
+		" from image m order by 1, m.id",
+		"select coalesce(nullif(m.name, ''), m.provider_image), (select count(*) from instance i where i.tenant = m.tenant and i.image = m.id) from"
+		" image m order by 2 desc, 1 limit 15", 1, { NULL }, { 1 } },
+	{ "devices", "Inventory", "Devices", "The volumes that are known, and what state they are in.", 0, 1,
+		COLUMNS({ "Device", COLUMN_TEXT, 20 }, { "Provider's ID", COLUMN_TEXT, 20 }, { "Size", COLUMN_BYTES, 9 }, { "File system", COLUMN_TEXT, 8 },
+			{ "Mount point", COLUMN_TEXT, 14 }, { "Access", COLUMN_TEXT, 9 }, { "Status", COLUMN_TEXT, 13 }, { "Image", COLUMN_TEXT, 16 },
+			{ "Policy", COLUMN_TEXT, 18 }),
+		"select d.name, d.provider_device, d.size_bytes, d.filesystem, d.mount_point, d.access, d.status, m.name, p.name from device d left join image m"
+		" on m.tenant = d.tenant and m.id = d.image join policy p on p.tenant = d.tenant and p.id = d.policy where not d.is_system order by d.name, d.id",
+		"select d.status, count(*) from device d where not d.is_system group by 1 order by 2 desc, 1", 1, { NULL }, { 1 } },
+	{ "sign-ins", "Audit", "Sign-ins", "Who signed in to this console, who failed to, and from where.", 0, 0,
+		COLUMNS({ "When", COLUMN_TIME, 14 }, { "User", COLUMN_TEXT, 26 }, { "What", COLUMN_TEXT, 20 }, { "Address", COLUMN_TEXT, 18 }),
+		"select e.at, coalesce(e.object_name, e.actor_name), case e.event when 'user.signed-in' then 'signed in' when 'user.locked' then 'locked'"
+		" when 'user.signed-out' then 'signed out' else 'failed' end, e.address from audit_entry e where e.event in ('user.signed-in',"
+		" 'user.sign-in-failed', 'user.locked', 'user.signed-out') and " IN_PERIOD " order by e.at, e.seq",
+		ALONG_TIME("audit_entry e where e.event in ('user.signed-in', 'user.sign-in-failed')", COUNT_IF(1, "e.event = 'user.signed-in'") ", "
+			COUNT_IF(2, "e.event <> 'user.signed-in'"), ONE(1) ", " ONE(2)), 0, { "Signed in", "Failed" }, { 2, 3 } },
+	{ "policies", "Audit", "Policies created, changed and deleted", "Every change of a policy, and who made it.", 0, 0,
+		COLUMNS({ "When", COLUMN_TIME, 14 }, { "Policy", COLUMN_TEXT, 24 }, { "What", COLUMN_TEXT, 12 }, { "By", COLUMN_TEXT, 22 },
+			{ "Address", COLUMN_TEXT, 14 }, { "Why", COLUMN_TEXT, 30 }),
+		"select e.at, e.object_name, substr(e.event, 8), e.actor_name, e.address, e.detail->>'comment' from audit_entry e where e.event in"
+		" ('policy.created', 'policy.changed', 'policy.deleted', 'policy.images', 'policy.devices') and " IN_PERIOD " order by e.at, e.seq",
+		ALONG_TIME("audit_entry e where e.event in ('policy.created', 'policy.changed', 'policy.deleted', 'policy.images', 'policy.devices')",
+			COUNT_IF(1, "e.event = 'policy.created'") ", " COUNT_IF(2, "e.event not in ('policy.created', 'policy.deleted')") ", "
+			COUNT_IF(3, "e.event = 'policy.deleted'"), ONE(1) ", " ONE(2) ", " ONE(3)), 0, { "Created", "Changed", "Deleted" }, { 2, 1, 3 } },
+	{ "approvers", "Audit", "Who approved", "How many requests each person approved and denied.", 0, 0,
+		COLUMNS({ "Person", COLUMN_TEXT, 26 }, { "Approved", COLUMN_NUMBER, 10 }, { "Denied", COLUMN_NUMBER, 10 }, { "First", COLUMN_TIME, 14 },
+			{ "Last", COLUMN_TIME, 14 }),
+		"select e.actor_name, count(*) filter (where e.event in ('key.approved', 'key.voted')), count(*) filter (where e.event = 'key.denied'),"
+		" min(e.at), max(e.at) from audit_entry e where e.event in ('key.approved', 'key.voted', 'key.denied') and e.actor_kind = 'user' and "
+		IN_PERIOD " group by e.actor_id, e.actor_name order by 2 desc, 1",
+		"select e.actor_name, count(*) filter (where e.event in ('key.approved', 'key.voted')), count(*) filter (where e.event = 'key.denied')"
+		" from audit_entry e where e.event in ('key.approved', 'key.voted', 'key.denied') and e.actor_kind = 'user' and " IN_PERIOD
+		" group by e.actor_id, e.actor_name order by 2 desc, 1 limit 15", 1, { "Approved", "Denied" }, { 2, 3 } },
+	{ "run-time", "Usage", "Run time of agents", "How long each instance's agent ran: the time between heartbeats that are at most five minutes apart.", 0, 0,
+		COLUMNS({ "Instance", COLUMN_TEXT, 24 }, { "Provider", COLUMN_TEXT, 10 }, { "Image", COLUMN_TEXT, 20 }, { "First heartbeat", COLUMN_TIME, 14 },
+			{ "Last heartbeat", COLUMN_TIME, 14 }, { "Ran", COLUMN_DURATION, 12 }),
+		RUN_TIME " select r.name, r.provider, r.image, r.first, r.last, (extract(epoch from coalesce(r.ran, interval '0')) * 1000000)::bigint from runs r"
+		" order by 6 desc, 1",
+		RUN_TIME " select r.name || ' (hours)', (extract(epoch from coalesce(r.ran, interval '0')) / 3600)::bigint from runs r order by 2 desc, 1 limit 15", 1,
+		{ NULL }, { 1 } },
+	{ "access", "Compliance", "Who could read what", "Each key that an instance had at some time in the period: from when until when its data could be read there,"
+		" and who had approved it.", 0, 0,
+		COLUMNS({ "From", COLUMN_TIME, 14 }, { "Until", COLUMN_TIME, 14 }, { "Device", COLUMN_TEXT, 22 }, { "Instance", COLUMN_TEXT, 22 },
+			{ "Access", COLUMN_TEXT, 9 }, { "Approved by", COLUMN_TEXT, 18 }, { "Ended", COLUMN_TEXT, 9 }),
+		COULD_READ,
+		"select x.device, count(*) from (select e.object_name as device from audit_entry e where e.event = 'key.delivered' and " IN_PERIOD ") x"
+		" group by 1 order by 2 desc, 1 limit 15", 1, { NULL }, { 1 } },
+	{ NULL },
+};
+
+const struct report_criterion *report_criterion_find(const char *name)
+{
+	for (const struct report_criterion *k = report_criteria; k->name; k++)
+		if (strcmp(k->name, name) == 0)
+			return k;
+	return NULL;
+}
+
+size_t report_criterion_columns(const struct report_criterion *k)
+{
+	size_t n = 0;
+
+	while (k->columns[n].label)
+		n++;
+	return n;
+}
+
+/* A cursor of its own name for each criterion: statements are prepared by their text, and must not meet another result. */
+static int on_cursor(struct db *db, const struct report_criterion *k, const char *verb, struct db_result **out)
+{
+	char *sql = mem_printf("%s \"report %s\"", verb, k->name);
+	int rc = out ? db_query(db, out, sql, DB_NONE) : db_run(db, sql, DB_NONE);
+
+	free(sql);
+	return rc < 0 ? rc : 0;
+}
+
+int report_rows_begin(struct db *db, const struct report_criterion *k, const struct report_period *p)
+{
+	char *sql = mem_printf("declare \"report %s\" no scroll cursor for %s", k->name, k->rows);
+	int rc = db_run(db, sql, DB_ARGS(db_time_arg(p->since), db_time_arg(p->until)));
+
+	free(sql);
+	return rc < 0 ? rc : 0;
+}
+
+int report_rows_next(struct db *db, const struct report_criterion *k, struct db_result **out)
+{
+	return on_cursor(db, k, "fetch 500 from", out);
+}
+
+int report_rows_end(struct db *db, const struct report_criterion *k)
+{
+	return on_cursor(db, k, "close", NULL);
+}
+
+static const char *unit_of(const struct report_period *p)
+{
+	clock_us long_ = p->until - p->since;
+
+	return long_ <= 2 * CLOCK_DAY ? "hour" : long_ <= 62 * CLOCK_DAY ? "day" : "month";
+}
+
+int report_chart_rows(struct db *db, const struct report_criterion *k, const struct report_period *p, struct db_result **out)
+{
+	return k->lying ? db_query(db, out, k->chart, DB_ARGS(db_time_arg(p->since), db_time_arg(p->until)))
+		: db_query(db, out, k->chart, DB_ARGS(db_time_arg(p->since), db_time_arg(p->until), db_text_arg(p->zone), db_text_arg(unit_of(p))));
+}

@@ -1,0 +1,40 @@
+/* report_data.h - what reports can be about (RPT-2): one row per criterion, with the statements that give its rows and its chart. */
+#ifndef STORE_REPORT_DATA_H
+#define STORE_REPORT_DATA_H
+
+#include "base/column.h"
+#include "store/db.h"
+
+#define REPORT_SERIES_MAX 4
+
+struct report_criterion {
+	const char *name, *group, *label, *text;
+	int keys;                        /* key information: for Security Administrators (RPT-2) */
+	int now;                         /* shows what is there now, whatever the period */
+	const struct column *columns;    /* ends with a NULL label; as many as ROWS gives */
+	const char *rows;                /* $1 from, $2 until */
+	const char *chart;               /* a name and a number per series; $1, $2, $3 time zone, $4 "hour", "day" or "month"; NULL: none */
+	int lying;                       /* the chart is not along the time */
+	const char *series[REPORT_SERIES_MAX + 1];       /* ends with NULL; none: one number */
+	int colours[REPORT_SERIES_MAX];
+};
+
+extern const struct report_criterion report_criteria[];          /* ends with a NULL name */
+const struct report_criterion *report_criterion_find(const char *name);
+size_t report_criterion_columns(const struct report_criterion *k);
+
+struct report_period {
+	clock_us since, until;
+	const char *zone;                /* of the database's */
+};
+
+/* In the open transaction, bound to the tenant; one at a time. */
+int report_rows_begin(struct db *db, const struct report_criterion *k, const struct report_period *p);
+/* The next rows, up to 500; *OUT is the caller's, without rows when all were given. Columns as the criterion's: text, bigint,
+ * timestamptz, and microseconds for a duration. */
+int report_rows_next(struct db *db, const struct report_criterion *k, struct db_result **out);
+int report_rows_end(struct db *db, const struct report_criterion *k);
+/* Rows of (name, number, ...). */
+int report_chart_rows(struct db *db, const struct report_criterion *k, const struct report_period *p, struct db_result **out);
+
+#endif

@@ -1,0 +1,210 @@
+"""Reports from the form to the files, against a running installation: templates, archive, schedules, rights, mails, jobd killed in the middle."""
+import io
+import subprocess
+import urllib.parse
+import zipfile
+
+import openpyxl
+from fixtures import fixture
+from inventory import Machine
+from mailsink import NAME, Sink
+from stack.process import wait_until
+from web import make_user
+from world import World, count, run
+
+SECONDS = 180
+STATE = "select state from report where id = %s"
+ALL = ["requests", "approved", "denied", "waiting", "keys", "key-events", "instances", "images", "devices", "sign-ins", "policies", "approvers",
+       "run-time", "access"]
+FORM = {"name": "Weekly", "criteria": ["requests", "approved"], "period": "last-week", "formats": ["pdf", "xlsx", "csv"], "schedule": "once",
+        "keep_days": 30, "recipients": "", "at": "06:00"}
+
+
+@fixture("file")
+def world(server):
+    w = World(server)
+    Machine(server, w.tenant, "orders-db-1").request("pending")
+    return w
+
+
+def save(c, status=200, path="/reports/templates/new", **changes):
+    a = c.api(path, {**FORM, "act": "make", **changes})
+    assert a.status == status, a
+    return a.json
+
+
+def ready(server, report, state="done"):
+    wait_until(lambda: count(server, STATE, report) in ("done", "failed"), SECONDS, "the report is not made")
+    assert count(server, STATE, report) == state, count(server, "select error from report where id = %s", report)
+
+
+def events(server, tenant):
+    return count(server, "select array_agg(event order by seq) from audit_entry where tenant = %s and category = 'report'", tenant) or []
+
+
+def test_a_report_is_made_in_all_formats_and_logged(server, world):
+    # covers: RPT-1, RPT-2, RPT-3, RPT-4, LOG-2
+    c = world.console(make_user(server, world.tenant, "security-administrator"))
+    report = save(c, name="Everything – всё", criteria=ALL)["report"]
+    ready(server, report)
+    page = c.get(f"/reports/{report}")
+    assert page.status == 200 and "Ready" in page.text and "Who could read what" in page.text
+    files = {f: c.get(f"/reports/{report}/file?format={f}") for f in ("pdf", "xlsx", "csv")}
+    assert all(a.status == 200 for a in files.values())
+    book = openpyxl.load_workbook(io.BytesIO(files["xlsx"].body))
+    assert len(book.sheetnames) == len(ALL) + 2, book.sheetnames
+    assert [cell.value for cell in book["Instances"][2]][0] == "orders-db-1"
+    signed_in = [[cell.value for cell in row] for row in book["Sign-ins"].iter_rows(min_row=2)]
+    assert [world_user for _, world_user, what, _ in signed_in if what == "signed in"], signed_in
+    with zipfile.ZipFile(io.BytesIO(files["csv"].body)) as z:
+        assert len(z.namelist()) == len(ALL)
+    text = subprocess.run(["pdftotext", "-layout", "-", "-"], input=files["pdf"].body, stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert "Everything – всё" in text and "orders-db-1" in text and "Contents" in text
+    said = events(server, world.tenant)
+    assert "report.template-created" in said and "report.made" in said and said.count("report.downloaded") == 3
+    assert c.get(f"/reports/{report}/file?format=html").status == 422
+    # Several in one zip; deleted, nothing of them is left.
+    again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices"], name="Everything – всё")["report"]
+    ready(server, again)
+    zipped = c.post("/reports", report=[report, again], act="download")
+    assert zipped.status == 200
+    with zipfile.ZipFile(io.BytesIO(zipped.body)) as z:
+        assert len(z.namelist()) == 6 and len(set(z.namelist())) == 6, z.namelist()
+    assert c.post(f"/reports/{report}/delete").status == 303 and c.post("/reports", report=[again], act="delete").status == 303
+    assert count(server, "select count(*) from report_piece where report in (%s, %s)", report, again) == 0
+    assert c.get(f"/reports/{report}").status == 404
+
+
+def template_of(server, report):
+    return count(server, "select template from report where id = %s", report)
+
+
+def test_wrong_forms_say_so_at_the_field_and_keep_what_was_typed(server, world):
+    # covers: RPT-1, WEB-3
+    c = world.console()
+    for field, changes in {"criteria": {"criteria": ["nonsense"]}, "formats": {"formats": ["doc"]}, "since": {"period": "range"},
+                           "until": {"period": "range", "since": "2026-11-20", "until": "2026-11-19"}, "keep_days": {"keep_days": "366"},
+                           "recipients": {"recipients": "a@example.net; nobody"}, "at": {"at": "24:00"}, "name": {"name": "x" * 256}}.items():
+        wrong = c.post("/reports/templates/new", **{**FORM, "name": "Kept", **changes})
+        assert wrong.status == 422 and f'id="e-{field}"' in wrong.text, field
+        if field != "name":
+            assert 'value="Kept"' in wrong.text
+    # Nothing ticked, and a switch without an address.
+    for field, gone in (("criteria", {"criteria": []}), ("formats", {"formats": []}), ("recipients", {"mail": "1"})):
+        wrong = c.post("/reports/templates/new", **{**FORM, **gone})
+        assert wrong.status == 422 and f'id="e-{field}"' in wrong.text, field
+    assert c.post("/reports/templates/new", **{**FORM, "name": "Twice"}).status == 303
+    twice = c.post("/reports/templates/new", **{**FORM, "name": "twice"})
+    assert twice.status == 422 and "of this name" in twice.text
+
+
+def test_a_preview_saves_nothing(server, world):
+    # covers: RPT-1, RPT-3
+    c = world.console()
+    before = count(server, "select count(*) from report_template")
+    page = c.post("/reports/preview", **{**FORM, "name": "Only a look", "criteria": ["instances", "sign-ins", "denied"]})
+    assert page.status == 200 and "orders-db-1" in page.text and "<svg" in page.text and "There is nothing in this period." in page.text
+    assert count(server, "select count(*) from report_template") == before
+    wrong = c.post("/reports/preview", **{**FORM, "criteria": ["keys"]})
+    assert wrong.status == 422 and "Security Administrators" in wrong.text
+
+
+def test_key_information_is_for_security_administrators_alone(server, world):
+    # covers: RPT-2, ROL-1, ROL-2, ROL-3, TEN-4
+    security = world.console(make_user(server, world.tenant, "security-administrator"))
+    report = save(security, name="Keys", criteria=["keys"])["report"]
+    template = template_of(server, report)
+    ready(server, report)
+    assert any(r["id"] == report for r in security.api("/reports").json["list"]["rows"])
+    for role in ("account-administrator", "data-analyst", "auditor"):
+        other = world.console(make_user(server, world.tenant, role))
+        assert other.api("/reports").status == 200 and not [r for r in other.api("/reports").json["list"]["rows"] if r["keys"]], role
+        assert not [r for r in other.api("/reports/templates").json["list"]["rows"] if r["keys"]], role
+        for path in (f"/reports/{report}", f"/reports/{report}/file?format=pdf", f"/reports/{report}/delete", f"/reports/templates/{template}"):
+            assert other.get(path).status == 404, (role, path)
+        assert other.post(f"/reports/templates/{template}/make").status == 404
+        assert other.api("/reports/templates/new", {**FORM, "name": role, "criteria": ["key-events"]}).status == 422
+        assert "Key information" not in other.get("/reports/templates/new").text
+    foreign = World(server).console()
+    for path in (f"/reports/{report}", f"/reports/{report}/file?format=pdf", f"/reports/templates/{template}"):
+        assert foreign.get(path).status == 404
+    assert world.console(make_user(server, world.tenant, "key-approver")).get("/reports").status == 403
+
+
+def test_a_schedule_runs_with_its_owners_rights_and_stops_without_them(server, world):
+    # covers: RPT-1, RPT-2
+    owner = make_user(server, world.tenant, "data-analyst")
+    c = world.console(owner)
+    save(c, name="Daily", act="save", schedule="daily", at="06:00")
+    template = count(server, "select id from report_template where name = 'Daily' and tenant = %s", world.tenant)
+    assert count(server, "select due > now() and due <= now() + interval '1 day' from report_template where id = %s", template)
+    run(server, "update report_template set due = now() - interval '1 minute' where id = %s", template)
+    made = "select count(*) from report where template = %s and state = 'done'"
+    wait_until(lambda: count(server, made, template) == 1, SECONDS, "it is not made by itself")
+    assert count(server, "select due > now() from report_template where id = %s", template)
+    run(server, "update app_user set role = 'key-approver' where email = %s", owner)
+    run(server, "update report_template set due = now() - interval '1 minute' where id = %s", template)
+    wait_until(lambda: count(server, "select stopped from report_template where id = %s", template), SECONDS, "it does not stop")
+    assert count(server, made, template) == 1 and count(server, "select due from report_template where id = %s", template) is None
+    a = world.console()
+    page = a.get(f"/reports/templates/{template}")
+    assert "may not have reports any more" in page.text and "Stopped" in a.get("/reports/templates").text
+    assert "report.stopped" in events(server, world.tenant)
+    # Who saves it takes it over.
+    save(a, path=f"/reports/templates/{template}", name="Daily", act="save", schedule="monthly", monthday=31)
+    assert count(server, "select stopped from report_template where id = %s", template) is None
+    assert count(server, "select extract(day from due + interval '1 day') in (1, 2) from report_template where id = %s", template)
+
+
+def test_when_schedules_are_due(server, world):
+    # covers: RPT-1
+    due = "select report_next(%s, %s, %s, %s, %s, %s)::text"
+    for kind, weekday, monthday, at, zone, after, want in (
+            ("monthly", 1, 31, "06:00", "UTC", "2027-02-01 00:00+00", "2027-02-28 06:00:00+00"),
+            ("monthly", 1, 1, "06:00", "Europe/Berlin", "2026-11-01 05:00:00+00", "2026-12-01 05:00:00+00"),
+            ("monthly", 1, 1, "06:00", "Europe/Berlin", "2026-11-01 04:59:59+00", "2026-11-01 05:00:00+00"),
+            ("daily", 1, 1, "02:30", "Europe/Berlin", "2027-03-27 12:00+00", "2027-03-28 01:30:00+00"),
+            ("weekly", 1, 1, "23:00", "America/New_York", "2026-11-27 00:00+00", "2026-12-01 04:00:00+00"),
+            ("once", 1, 1, "06:00", "UTC", "2026-11-27 00:00+00", None)):
+        got = count(server, "select (" + due[7:] + "::timestamptz at time zone 'UTC')::text", kind, weekday, monthday, at, zone, after)
+        assert (got and got + "+00") == want, (kind, after, got)
+    period = "select (p.since at time zone 'UTC')::text || ' ' || (p.until at time zone 'UTC')::text from report_period(%s, %s, %s) p"
+    for name, zone, at, want in (("week", "Europe/Berlin", "2026-11-27 10:00+00", "2026-11-15 23:00:00 2026-11-22 23:00:00"),
+                                 ("month", "Europe/Berlin", "2026-11-01 00:00+00", "2026-09-30 22:00:00 2026-10-31 23:00:00"),
+                                 ("quarter", "UTC", "2026-11-27 10:00+00", "2026-07-01 00:00:00 2026-10-01 00:00:00"),
+                                 ("day", "UTC", "2026-11-27 10:00+00", "2026-11-26 00:00:00 2026-11-27 00:00:00"),
+                                 ("last-week", "UTC", "2026-11-27 10:00+00", "2026-11-20 10:00:00 2026-11-27 10:00:00")):
+        assert count(server, period, name, zone, at) == want, name
+
+
+def test_killed_in_the_middle_it_is_made_once_and_told_once(server, world, folder):
+    # covers: RPT-1, NTF-2
+    operator, c = world.central(), world.console()
+    with Sink(server, folder) as sink:
+        a = operator.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "", "password": "",
+                                   "ca": ""})
+        assert a.status == 200, a
+        server.stop("jobd")
+        report = save(c, name="Once", mail=True, recipients="one@example.net; two@example.net")["report"]
+        # Nobody can add a piece: jobd writes the files, then waits.
+        import web
+        lock = web.database(server)
+        lock.autocommit = False
+        lock.cursor().execute("lock table report_piece in share mode")
+        server.start("jobd")
+        waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'keyward_jobs'"
+        wait_until(lambda: count(server, waits), SECONDS, "jobd does not come to the files")
+        server.kill("jobd")
+        lock.rollback()
+        assert count(server, "select count(*) from report_piece where report = %s", report) == 0
+        run(server, "update job set locked_until = now() where kind = 'report'")
+        server.start("jobd")
+        ready(server, report)
+        wait_until(lambda: len(sink.mails) >= 2, SECONDS, "nobody is told")
+        run(server, "update job set locked_until = now() where kind = 'report'")
+        assert sorted(m.recipients[0] for m in sink.mails) == ["one@example.net", "two@example.net"]
+        link = next(w for w in sink.mails[0].text.split() if w.startswith("https://"))
+        assert urllib.parse.urlsplit(link).path == f"/reports/{report}"
+        assert operator.api("/mail/remove", {}).status == 200
+    assert events(server, world.tenant).count("report.made") >= 1
+    assert count(server, "select count(*) from audit_entry where tenant = %s and event = 'report.made' and object_id = %s", world.tenant, report) == 1
