@@ -20,6 +20,7 @@
 #include "jobs/drop.h"
 #include "jobs/due.h"
 #include "jobs/notice.h"
+#include "jobs/scratch.h"
 #include "jobs/table.h"
 #include "jobs/work.h"
 #include "store/tenant.h"
@@ -161,6 +162,7 @@ int main(int argc, char **argv)
 	signal(SIGTERM, stop);
 	signal(SIGINT, stop);
 	lock_in(user);
+	scratch_clean();
 	db = db_new(conf_get(&conf, CONF_DATABASE_JOBS));
 	if (notice_start(&conf) < 0)
 		fatal("%s", err_text());

@@ -1,5 +1,6 @@
 """Reports from the form to the files, against a running installation: templates, archive, schedules, rights, mails, jobd killed in the middle."""
 import io
+import pathlib
 import subprocess
 import urllib.parse
 import zipfile
@@ -9,7 +10,7 @@ from fixtures import fixture
 from inventory import Machine
 from mailsink import NAME, Sink
 from stack.process import wait_until
-from web import make_user
+from web import database, make_user
 from world import World, count, run
 
 SECONDS = 180
@@ -187,19 +188,21 @@ def test_killed_in_the_middle_it_is_made_once_and_told_once(server, world, folde
         server.stop("jobd")
         report = save(c, name="Once", mail=True, recipients="one@example.net; two@example.net")["report"]
         # Nobody can add a piece: jobd writes the files, then waits.
-        import web
-        lock = web.database(server)
+        lock = database(server)
         lock.autocommit = False
         lock.cursor().execute("lock table report_piece in share mode")
         server.start("jobd")
         waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'keyward_jobs'"
         wait_until(lambda: count(server, waits), SECONDS, "jobd does not come to the files")
         server.kill("jobd")
+        left = {p for p in pathlib.Path("/tmp").glob("keyward-jobs-*") if any(p.iterdir())}
+        assert left
         lock.rollback()
         assert count(server, "select count(*) from report_piece where report = %s", report) == 0
         run(server, "update job set locked_until = now() where kind = 'report'")
         server.start("jobd")
         ready(server, report)
+        assert not left & set(pathlib.Path("/tmp").glob("keyward-jobs-*")) or len(left) > 1, "files of the killed one are left"
         wait_until(lambda: len(sink.mails) >= 2, SECONDS, "nobody is told")
         run(server, "update job set locked_until = now() where kind = 'report'")
         assert sorted(m.recipients[0] for m in sink.mails) == ["one@example.net", "two@example.net"]
