@@ -18,7 +18,7 @@ struct report_template {
 	const char *name;
 	const json_t *criteria, *formats;
 	int has_keys;
-	const char *period;              /* as sql/0036 names them; "range" with the next two */
+	const char *period;              /* as sql/0037 names them; "range" with the next two */
 	const char *since, *until;       /* days, "2026-11-21", by the tenant's clock, both included; NULL without a range */
 	const char *schedule;            /* "once", "daily", "weekly", "monthly" */
 	int64_t weekday, monthday;       /* 1 Monday to 7; 1 to 31 */
