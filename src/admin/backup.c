@@ -1,9 +1,9 @@
 /* backup.c - `keyward backup`, `backup verify`, `restore` (KEY-8): database and key files, each encrypted to a certificate whose private key is
  * kept elsewhere.
  *
- * A backup is a folder keyward-TIME: database.cms (pg_dump's custom format), keys.cms (a tar of the key files), both CMS (RFC 5652,
- * 5083: AES-256-GCM), SHA256SUMS. Made under another name and renamed when it is whole. PostgreSQL's, OpenSSL's and the system's own programs
- * do the work, so that they can undo it without us. */
+ * A backup is a folder keyward-TIME: database.NNNN.cms (pg_dump's custom format, in pieces), keys.0000.cms (a tar of the key files), each CMS
+ * (RFC 5652, 5083: AES-256-GCM), SHA256SUMS. In pieces, because openssl decrypts a whole file in memory. Made under another name and renamed when
+ * it is whole. PostgreSQL's, OpenSSL's and the system's own programs do the work, so that they can undo it without us. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,8 +67,8 @@ static int end(pid_t pid, const struct program *p)
 	return 0;
 }
 
-/* FROM | TO; both must be well. */
-static int run_both(const struct program *from, const struct program *to)
+/* FROM | TO, each in its folder (NULL: here); both must be well. */
+static int run_both(const struct program *from, const char *from_in, const struct program *to, const char *to_in)
 {
 	int ends[2], rc, rc_to;
 	pid_t pids[2];
@@ -76,8 +76,8 @@ static int run_both(const struct program *from, const struct program *to)
 	fflush(stdout);
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(ERR_IO, "pipe: %s", strerror(errno));
-	pids[0] = start(from, -1, ends[1], NULL);
-	pids[1] = start(to, ends[0], -1, NULL);
+	pids[0] = start(from, -1, ends[1], from_in);
+	pids[1] = start(to, ends[0], -1, to_in);
 	close(ends[0]);
 	close(ends[1]);
 	rc_to = end(pids[1], to);
@@ -117,25 +117,34 @@ static char *whole_database(const struct admin *a)
 	return out;
 }
 
-static int encrypt_to(const char *certificate, const char *folder, const char *name, const struct program *from)
+/* What FROM writes, in pieces NAME.NNNN.cms of FOLDER. */
+static int encrypt_to(const char *certificate, long piece, const char *folder, const char *name, const struct program *from)
 {
-	char *path = mem_printf("%s/%s", folder, name);
-	struct program cms = { { "openssl", "cms", "-encrypt", "-binary", "-stream", "-aes-256-gcm", "-outform", "DER", "-out", path,
-		certificate } };
-	int rc = run_both(from, &cms);
+	char *size = mem_printf("%ldM", piece), *prefix = mem_printf("%s.", name), *whole = realpath(certificate, NULL);
+	struct program cms = { { "split", "-b", size, "-d", "-a", "4", "--additional-suffix=.cms", "--filter",
+		"exec openssl cms -encrypt -binary -stream -aes-256-gcm -outform DER -out \"$FILE\" \"$KEYWARD_CERTIFICATE\"", "-", prefix } };
+	int rc = whole == NULL ? err_set(ERR_IO, "%s: %s", certificate, strerror(errno)) : 0;
 
-	free(path);
+	/* Not as a part of the filter, which a shell reads. */
+	if (rc == 0)
+		setenv("KEYWARD_CERTIFICATE", whole, 1);
+	if (rc == 0)
+		rc = run_both(from, NULL, &cms, folder);
+	free(whole);
+	free(size);
+	free(prefix);
 	return rc;
 }
 
-/* FOLDER/NAME, decrypted, goes to TO. */
+/* FOLDER/NAME, decrypted and its pieces joined, goes to TO. Backups from before there were pieces have NAME.cms. */
 static int decrypt_into(const char *key, const char *folder, const char *name, const struct program *to)
 {
-	char *path = mem_printf("%s/%s", folder, name);
-	struct program cms = { { "openssl", "cms", "-decrypt", "-binary", "-inform", "DER", "-in", path, "-inkey", key } };
-	int rc = run_both(&cms, to);
+	char *whole = realpath(key, NULL);
+	struct program cms = { { "sh", "-c", "set -eu; export LC_ALL=C; for f in \"$1\".*cms; do openssl cms -decrypt -binary -inform DER -in \"$f\" -inkey \"$2\"; done",
+		"decrypt", name, whole } };
+	int rc = whole == NULL ? err_set(ERR_IO, "%s: %s", key, strerror(errno)) : run_both(&cms, folder, to, NULL);
 
-	free(path);
+	free(whole);
 	return rc < 0 ? err_set(rc, "%s of the backup cannot be used: damaged, or not made for this key", name) : 0;
 }
 
@@ -162,11 +171,14 @@ static int fill(const struct admin *a, const char *folder)
 	const char *certificate = conf_get(&a->conf, CONF_BACKUP_CERTIFICATE);
 	char *database = whole_database(a), *keys = admin_keys_path(a, "");
 	struct program dump = { { "pg_dump", "-Fc", "--no-password", "-d", database } }, tar = { { "tar", "-C", keys, "-cf", "-", "." } };
-	struct program sums = { { "sha256sum", "database.cms", "keys.cms" } }, sync = { { "sync", "-f", folder } };
-	int rc = encrypt_to(certificate, folder, "database.cms", &dump);
+	struct program sums = { { "sh", "-c", "exec sha256sum database.*.cms keys.*.cms" } }, sync = { { "sync", "-f", folder } };
+	long piece = 0;
+	int rc = conf_int(&a->conf, CONF_BACKUP_PIECE, 1, 1024, &piece);
 
 	if (rc == 0)
-		rc = encrypt_to(certificate, folder, "keys.cms", &tar);
+		rc = encrypt_to(certificate, piece, folder, "database", &dump);
+	if (rc == 0)
+		rc = encrypt_to(certificate, piece, folder, "keys", &tar);
 	if (rc == 0)
 		rc = run_in(&sums, folder, "SHA256SUMS");
 	if (rc == 0)
@@ -194,18 +206,36 @@ static int make(const struct admin *a, const char *folder)
 	return rc;
 }
 
-static int64_t size_of(const char *folder, const char *name)
+/* Of all its files. */
+static int64_t size_of(const char *folder)
 {
-	char *path = mem_printf("%s/%s", folder, name);
-	struct stat st = { .st_size = 0 };
+	DIR *d = opendir(folder);
+	const struct dirent *e;
+	int64_t size = 0;
 
-	stat(path, &st);
-	free(path);
-	return st.st_size;
+	while (d && (e = readdir(d)) != NULL) {
+		char *path = mem_printf("%s/%s", folder, e->d_name);
+		struct stat st;
+
+		if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+			size += st.st_size;
+		free(path);
+	}
+	if (d)
+		closedir(d);
+	return size;
+}
+
+static void note_removed(struct admin *a, const char *place)
+{
+	struct db *db;
+
+	if (admin_begin(a, CONF_DATABASE_JOBS, NULL, &db) == 0)
+		admin_end(db, backup_removed(db, place));
 }
 
 /* Whole backups begun before LIMIT, but for the newest: names sort by time. */
-static void clean(const char *folder, const char *newest, const char *limit)
+static void clean(struct admin *a, const char *folder, const char *newest, const char *limit)
 {
 	DIR *d = opendir(folder);
 	const struct dirent *e;
@@ -214,8 +244,10 @@ static void clean(const char *folder, const char *newest, const char *limit)
 		char *path = mem_printf("%s/%s", folder, e->d_name);
 
 		if (strncmp(e->d_name, PREFIX, strlen(PREFIX)) == 0 && strlen(e->d_name) == strlen(newest) && strcmp(e->d_name, limit) < 0
-			&& strcmp(e->d_name, newest) < 0 && nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0)
+			&& strcmp(e->d_name, newest) < 0 && nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0) {
 			printf("removed %s\n", path);
+			note_removed(a, path);
+		}
 		free(path);
 	}
 	if (d)
@@ -255,9 +287,39 @@ static int note_end(struct admin *a, const struct uuid *id, int64_t bytes, int f
 	return rc;
 }
 
+/* KEY NULL: only whether it is as it was written. */
+static int verify(const char *folder, const char *key)
+{
+	struct program sums = { { "sha256sum", "--quiet", "-c", "SHA256SUMS" } }, tar = { { "tar", "-tf", "-" } };
+	struct program list = { { "pg_restore", "-f", "/dev/null" } };       /* reads all of it */
+	int rc = run_in(&sums, folder, NULL);
+
+	if (rc < 0)
+		return err_set(ERR_TAMPERED, "%s is not a whole backup, or is damaged", folder);
+	if (key)
+		rc = decrypt_into(key, folder, "keys", &tar);
+	if (key && rc == 0)
+		rc = decrypt_into(key, folder, "database", &list);
+	return rc;
+}
+
+/* In the list of backups, where it is one of this installation's. */
+static void note_verified(struct admin *a, const char *folder, int decrypted, int failed)
+{
+	char *why = failed < 0 ? mem_strdup(err_text()) : NULL, *place = realpath(folder, NULL);
+	struct db *db;
+
+	if (admin_begin(a, CONF_DATABASE_JOBS, NULL, &db) == 0)
+		admin_end(db, backup_verified(db, place ? place : folder, decrypted, why));
+	if (why)
+		err_set(failed, "%s", why);
+	free(why);
+	free(place);
+}
+
 int admin_backup(struct admin *a, int argc, char **argv)
 {
-	const char *parent = conf_get(&a->conf, CONF_BACKUP_FOLDER);
+	char *parent = realpath(conf_get(&a->conf, CONF_BACKUP_FOLDER), NULL);
 	const struct uuid id = uuid_new();
 	clock_us now = clock_now();
 	long days = 0;
@@ -266,10 +328,14 @@ int admin_backup(struct admin *a, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (rc < 0)
+	if (rc == 0 && (*conf_get(&a->conf, CONF_BACKUP_FOLDER) == '\0' || *conf_get(&a->conf, CONF_BACKUP_CERTIFICATE) == '\0'))
+		rc = err_set(ERR_INVALID, "set backup.folder and backup.certificate first (docs/operations.md)");
+	else if (rc == 0 && parent == NULL)
+		rc = err_set(ERR_IO, "backup.folder %s: %s", conf_get(&a->conf, CONF_BACKUP_FOLDER), strerror(errno));
+	if (rc < 0) {
+		free(parent);
 		return rc;
-	if (*parent == '\0' || *conf_get(&a->conf, CONF_BACKUP_CERTIFICATE) == '\0')
-		return err_set(ERR_INVALID, "set backup.folder and backup.certificate first (docs/operations.md)");
+	}
 	name = name_at(now);
 	limit = name_at(now - days * CLOCK_DAY);
 	part = mem_printf("%s/.%s", parent, name);
@@ -279,14 +345,18 @@ int admin_backup(struct admin *a, int argc, char **argv)
 	rc = make(a, part);
 	if (rc == 0 && rename(part, whole) < 0)
 		rc = err_set(ERR_IO, "%s: %s", whole, strerror(errno));
+	if (rc == 0)
+		rc = verify(whole, NULL);
 	if (noted == 0)
-		note_end(a, &id, rc == 0 ? size_of(whole, "database.cms") + size_of(whole, "keys.cms") : 0, rc);
+		note_end(a, &id, rc == 0 ? size_of(whole) : 0, rc);
 	if (rc == 0) {
 		printf("%s\n", whole);
-		clean(parent, name, limit);
+		note_verified(a, whole, 0, 0);
+		clean(a, parent, name, limit);
 	} else {
 		nftw(part, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	}
+	free(parent);
 	free(name);
 	free(limit);
 	free(part);
@@ -294,27 +364,11 @@ int admin_backup(struct admin *a, int argc, char **argv)
 	return rc;
 }
 
-/* KEY NULL: only whether it is as it was written. */
-static int verify(const char *folder, const char *key)
-{
-	struct program sums = { { "sha256sum", "--quiet", "-c", "SHA256SUMS" } }, tar = { { "tar", "-tf", "-" } };
-	struct program list = { { "pg_restore", "--list" } };
-	int rc = run_in(&sums, folder, NULL);
-
-	if (rc < 0)
-		return err_set(ERR_TAMPERED, "%s is not a whole backup, or is damaged", folder);
-	if (key)
-		rc = decrypt_into(key, folder, "keys.cms", &tar);
-	if (key && rc == 0)
-		rc = decrypt_into(key, folder, "database.cms", &list);
-	return rc;
-}
-
 int admin_backup_verify(struct admin *a, int argc, char **argv)
 {
 	int rc = verify(argv[0], argc > 1 ? argv[1] : NULL);
 
-	(void)a;
+	note_verified(a, argv[0], argc > 1, rc);
 	if (rc == 0)
 		puts(argc > 1 ? "whole, and it can be decrypted" : "whole; whether it can be decrypted is told with its private key");
 	return rc;
@@ -331,11 +385,11 @@ static int restore(struct admin *a, const char *folder, const char *key, const c
 	if (rc == 0 && *conf_get(&a->conf, CONF_DATABASE_SUPERUSER))
 		rc = migrate_prepare(conf_get(&a->conf, CONF_DATABASE_SUPERUSER), name);
 	if (rc == 0)
-		rc = decrypt_into(key, folder, "database.cms", &db);
+		rc = decrypt_into(key, folder, "database", &db);
 	if (rc == 0 && mkdir(keys, 0700) < 0 && errno != EEXIST)
 		rc = err_set(ERR_IO, "%s: %s", keys, strerror(errno));
 	if (rc == 0)
-		rc = decrypt_into(key, folder, "keys.cms", &tar);
+		rc = decrypt_into(key, folder, "keys", &tar);
 	free(database);
 	free(name);
 	return rc;

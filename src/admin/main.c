@@ -24,7 +24,7 @@ const struct admin_command admin_commands[] = {
 	{ "rotate tenant", "SLUG", 1, 1, "make a new key for a tenant and wrap its keys and secrets under it", admin_rotate_tenant },
 	{ "key move", "PROVIDER [WHERE]", 1, 2, "the same with another provider: file, passphrase, pkcs11, ...", admin_rotate_root },
 	{ "key list", "", 0, 0, "show the root keys, what is under them, and how far a rotation is", admin_key_list },
-	{ "key retire", "ID [destroy]", 1, 2, "take a former root key out of use, and destroy its file", admin_key_retire },
+	{ "key retire", "ID [destroy [anyway]]", 1, 3, "take a former root key out of use, and destroy its file", admin_key_retire },
 	{ "backup verify", "FOLDER [KEYFILE]", 1, 2, "whether a backup is whole, and, with its private key, can be decrypted", admin_backup_verify },
 	{ "backup", "", 0, 0, "make a backup of database and key files, encrypted to backup.certificate, and remove those too old", admin_backup },
 	{ "restore", "FOLDER KEYFILE", 2, 2, "bring a backup back onto an empty installation", admin_restore },

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/prompt.h"
 #include "keys/client.h"
+#include "store/backup.h"
 #include "store/rewrap.h"
 
 #define TIMEOUT_MS 60000         /* a passphrase is slow to try, a token may be, too */
@@ -127,16 +128,18 @@ static int look(struct admin *a, struct change *c)
 static int make_root(struct change *c, const char *provider, const char *where, const struct secret *passphrase)
 {
 	char program[] = "keyward-keyd", new_root[] = "--new-root", p[] = "--provider", l[] = "--location", r[] = "--roots", k[] = "--root-key",
-		n[] = "--present";
+		n[] = "--present", u[] = "--user";
 	char *name = mem_strdup(provider), *at = mem_strdup(where), *roots = admin_keys_path(c->a, "roots"), *first = admin_keys_path(c->a,
 		"root.key"), *present = mem_printf("%s:%s", c->active->provider, c->id), *made = NULL;
 	const char *told = conf_get(&c->a->conf, CONF_KEYD_ROOT);
-	char *argv[] = { program, new_root, p, name, l, at, r, roots, k, *told ? mem_strdup(told) : mem_strdup(first), n, present, NULL };
+	char *argv[] = { program, new_root, p, name, l, at, r, roots, k, *told ? mem_strdup(told) : mem_strdup(first), n, present, u,
+		mem_strdup(conf_get(&c->a->conf, CONF_KEYD_USER)), NULL };
 	int rc = run_keyd(c->a, argv, passphrase, &made);
 
 	if (rc == 0)
 		printf("new root key %s (%s, %s)\n", made, provider, where);
 	free(argv[9]);
+	free(argv[13]);
 	free(name);
 	free(at);
 	free(roots);
@@ -316,17 +319,55 @@ static int drop(const struct change *c, const char *id, int destroy)
 	return rc;
 }
 
+/* What nobody can read afterwards, and what still can be used. REFUSED: there is no backup but such as were made under this key. */
+static int weigh_destruction(struct db *db, const struct admin *a, int *refused)
+{
+	struct backup_left left;
+	char moved[CLOCK_TEXT_SIZE], oldest[CLOCK_TEXT_SIZE];
+	int rc = backup_left(db, &left);
+
+	if (rc < 0)
+		return rc;
+	clock_text(left.moved, moved);
+	clock_text(left.oldest, oldest);
+	printf("Copies of the database from before %s that `keyward backup` has not made (a WAL archive, say) can be read by nobody afterwards.\n", moved);
+	if (left.before)
+		printf("%lld backups in %s, the oldest of %s, are under this key. They contain the files of root keys, so they can be restored still: whoever "
+			"has them and their private key has this root key, too, until they are removed.\n", (long long)left.before,
+			conf_get(&a->conf, CONF_BACKUP_FOLDER), oldest);
+	*refused = left.before && left.after == 0;
+	return 0;
+}
+
+static int may_destroy(struct db *db, const struct admin *a, int anyway)
+{
+	char line[16] = "";
+	int refused, rc = weigh_destruction(db, a, &refused);
+
+	if (rc == 0 && refused && !anyway)
+		return err_set(ERR_CONFLICT, "there is no backup yet that does without this root key: `keyward backup` first, or say \"destroy anyway\"");
+	if (rc < 0 || !prompt_is_person())
+		return rc;
+	printf("Destroy it? Type \"destroy\": ");
+	fflush(stdout);
+	if (fgets(line, sizeof line, stdin) == NULL || strcmp(line, "destroy\n") != 0)
+		return err_set(ERR_INVALID, "nothing was done");
+	return 0;
+}
+
 /* With the log entry's transaction open, so that nobody retires what is not noted. */
 int admin_key_retire(struct admin *a, int argc, char **argv)
 {
 	const struct uuid request = uuid_new();
-	int destroy = argc > 1, rc;
+	int destroy = argc > 1, anyway = argc > 2, rc;
 	struct db *db = NULL;
 	struct change c = { .a = NULL };
 	struct uuid root;
 
 	if (destroy && strcmp(argv[1], "destroy") != 0)
 		return err_set(ERR_INVALID, "the second word can be \"destroy\" only");
+	if (anyway && strcmp(argv[2], "anyway") != 0)
+		return err_set(ERR_INVALID, "the third word can be \"anyway\" only");
 	rc = look(a, &c);
 	if (rc == 0)
 		rc = uuid_parse(argv[0], &root);
@@ -334,6 +375,8 @@ int admin_key_retire(struct admin *a, int argc, char **argv)
 		rc = admin_begin(a, CONF_DATABASE_JOBS, NULL, &db);
 	if (rc == 0)
 		rc = check_unused(db, &c, &root);
+	if (rc == 0 && destroy)
+		rc = may_destroy(db, a, anyway);
 	if (rc == 0)
 		rc = root_rotation_retired(db, &root, destroy);
 	if (rc == 0)

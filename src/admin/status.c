@@ -53,6 +53,44 @@ static int show_tickets(struct admin *a)
 	return show("approvals", rc, text);
 }
 
+/* A warning, no fault. */
+static void show_age(struct admin *a, const struct uuid *root)
+{
+	struct db *db;
+	int64_t days = 0;
+	clock_us since = 0;
+	char text[128];
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	if (rc < 0)
+		return;
+	rc = root_max_days(db, &days);
+	if (rc == 0 && days)
+		rc = root_since(db, root, &since);
+	if (admin_end(db, rc) == 0 && days && since && clock_now() - since > days * CLOCK_DAY) {
+		snprintf(text, sizeof text, "older than the %lld days that it may be: keyward rotate root", (long long)days);
+		show("root key", 0, text);
+	}
+}
+
+/* While root keys are replaced: what is under a former one that is sealed waits, the rest does not. */
+static int show_former(struct keys_client *keys)
+{
+	struct keys_roots roots = { .count = 0 };
+	char id[UUID_TEXT_SIZE];
+	int bad = 0;
+
+	if (keys_roots(keys, &roots) < 0)
+		return 0;
+	for (size_t i = 0; i + 1 < roots.count; i++)
+		if (roots.roots[i].sealed) {
+			uuid_text(&roots.roots[i].id, id);
+			bad += show("former root", err_set(ERR_SEALED, "%s (%s) is sealed: keyward unseal, or bring its token or key server back", id,
+				roots.roots[i].provider), "");
+		}
+	return bad;
+}
+
 static int show_keyd(struct admin *a)
 {
 	struct keys_client keys;
@@ -62,7 +100,6 @@ static int show_keyd(struct admin *a)
 
 	keys_client_init(&keys, conf_get(&a->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
 	rc = keys_status(&keys, &status);
-	keys_client_close(&keys);
 	if (rc == 0 && status.sealed)
 		rc = err_set(ERR_SEALED, strcmp(status.provider, "file") == 0 ? "sealed: it has no root key"
 			: "sealed: tell it the passphrase or PIN (keyward unseal), or bring its token back");
@@ -73,6 +110,10 @@ static int show_keyd(struct admin *a)
 	rc = show("key service", rc, text);
 	if (rc == 0)
 		show_counts(&status);
+	if (rc == 0)
+		show_age(a, &status.root);
+	rc += show_former(&keys);
+	keys_client_close(&keys);
 	return rc;
 }
 

@@ -21,6 +21,7 @@
 	X(DATABASE_JOBS, "database.jobs", NULL, "connection string of role keyward_jobs") \
 	X(KEYD_SOCKET, "keyd.socket", NULL, "socket of the key service") \
 	X(KEYD_PROGRAM, "keyd.program", "/usr/sbin/keyward-keyd", "the key service's program, with which root keys are made") \
+	X(KEYD_USER, "keyd.user", "keyward-keys", "user that the key service becomes: keys in tokens are made as that user") \
 	X(KEYD_KEYS, "keyd.keys", "", "folder of the key files identity and roots; empty: keys in the state folder") \
 	X(KEYD_ROOT, "keyd.root", "", "where the first root key is, as the key service is told; empty: root.key among the key files") \
 	X(SSO_SOCKET, "sso.socket", "", "socket of the sign-on service (LDAP, SAML); empty: local accounts alone") \
@@ -35,6 +36,7 @@
 	X(BACKUP_FOLDER, "backup.folder", "", "where `keyward backup` puts backups; another disk than the database's") \
 	X(BACKUP_CERTIFICATE, "backup.certificate", "", "certificate in PEM that backups are encrypted to; its private key is kept elsewhere") \
 	X(BACKUP_KEEP, "backup.keep_days", "30", "backups older than this are removed after a new one was made") \
+	X(BACKUP_PIECE, "backup.piece_mib", "256", "a backup's files hold so much each, in MiB; restoring takes twice that in memory") \
 	X(SQL_FOLDER, "sql", NULL, "folder of the migrations")
 
 enum conf_setting {

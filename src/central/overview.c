@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "central/pages.h"
 #include "store/backup.h"
+#include "store/rewrap.h"
 #include "store/tenant.h"
 #include "web/doc.h"
 #include "web/invite.h"
@@ -41,6 +42,14 @@ static void add_backup(json_t *list, struct call *c)
 	free(error);
 }
 
+static int is_root_old(struct call *c, const struct uuid *root)
+{
+	clock_us since = 0;
+	int64_t days = 0;
+
+	return root_max_days(c->db, &days) == 0 && days && root_since(c->db, root, &since) == 0 && since && c->now - since > days * CLOCK_DAY;
+}
+
 static void set_processes(struct call *c)
 {
 	json_t *list = json_array();
@@ -54,6 +63,8 @@ static void set_processes(struct call *c)
 		snprintf(detail, sizeof detail, !status.sealed ? "root key from %s, tenant keys in use: %u" : strcmp(status.provider, "file") == 0 ?
 			"sealed: no root key" : "sealed: waits for its passphrase or PIN (keyward unseal on the server), or for its token", status.provider, status.tenants);
 	well = add_process(list, c, "Key service", detail, rc == 0 && !status.sealed);
+	if (rc == 0 && !status.sealed && is_root_old(c, &status.root))
+		well &= add_process(list, c, "Root key", "older than it may be: keyward rotate root on the server", 0);
 	well &= add_process(list, c, "Web server", "answers this page", 1);
 	well &= add_process(list, c, "Database", "answers this page", 1);
 	add_backup(list, c);

@@ -44,6 +44,10 @@ int overview_page(struct call *c);
 /* A link of `keyward operator reset`. */
 int operator_invitation(struct call *c);
 
+/* keys.c */
+int keys_page(struct call *c), keys_save(struct call *c);
+extern const struct route_param keys_fields[];
+
 /* mail.c */
 int mail_page(struct call *c), mail_save(struct call *c), mail_try(struct call *c);
 int mail_remove_ask(struct call *c), mail_remove(struct call *c);

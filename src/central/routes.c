@@ -38,6 +38,8 @@ const struct route central_routes[] = {
 	{ WEB_POST, "/licences/trial", PERMISSION_LICENCES_EDIT, NULL, licences_trial, licences_trial_fields, .form = "/licences" },
 	{ WEB_GET, "/tenants/{id}/licences", PERMISSION_LICENCES_VIEW, "central/tenant_licences", tenant_licences_page },
 	{ WEB_POST, "/tenants/{id}/licences", PERMISSION_LICENCES_EDIT, "central/tenant_licences", tenant_licence_issue, tenant_licence_fields },
+	{ WEB_GET, "/keys", PERMISSION_SYSTEM_VIEW, "central/keys", keys_page },
+	{ WEB_POST, "/keys", PERMISSION_SYSTEM_EDIT, NULL, keys_save, keys_fields },
 	{ WEB_GET, "/mail", PERMISSION_SYSTEM_VIEW, "central/mail", mail_page },
 	{ WEB_POST, "/mail", PERMISSION_SYSTEM_EDIT, NULL, mail_save, mail_fields },
 	{ WEB_POST, "/mail/test", PERMISSION_SYSTEM_EDIT, NULL, mail_try, mail_test_fields, .form = "/mail" },
@@ -54,6 +56,7 @@ const struct route_menu central_menu[] = {
 	{ "Tenants", "/tenants", "building", NULL, NULL },
 	{ "Licences", "/licences", "certificate", NULL, NULL },
 	{ "Directory", "/directory", "network", NULL, NULL },
+	{ "Keys and backups", "/keys", "key", NULL, NULL },
 	{ "Mail", "/mail", "mail", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
 	ROUTE_MENU_END

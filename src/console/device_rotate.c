@@ -91,6 +91,7 @@ int device_rotation_member(struct call *c, const struct uuid *id, const json_t *
 {
 	json_t *rows = NULL, *row, *shown = json_array();
 	size_t i, open = 0, waiting = 0;
+	clock_us due = 0;
 	int rc = rotation_list(c->db, id, &rows);
 
 	json_array_foreach(rows, i, row) {
@@ -101,7 +102,10 @@ int device_rotation_member(struct call *c, const struct uuid *id, const json_t *
 		json_set_bool(one, "named", json_is_integer(json_object_get(device, "members")));
 		json_array_append_new(shown, one);
 	}
+	if (rc == 0)
+		rc = rotation_due(c->db, id, &due);
 	if (rc == 0) {
+		call_set(c, "rotation_due", call_when(c, due));
 		call_set(c, "rotations", json_incref(shown));
 		call_set(c, "has_rotations", json_boolean(json_array_size(shown) > 0));
 		set_can(c, device, open, waiting);

@@ -284,13 +284,21 @@ static int is_sealed(const struct provider *p, struct provider_root *root)
 	return p->is_sealed && p->is_sealed(root);
 }
 
+/* One that is sealed, and that people can open. */
+static int waits_for_word(const struct hierarchy_older *r)
+{
+	return r->provider->unseal && is_sealed(r->provider, r->root);
+}
+
 int hierarchy_unseal(struct hierarchy *h, const struct secret *passphrase)
 {
-	struct hierarchy_older to = { h->provider, h->root };
+	const struct hierarchy_older active = { h->provider, h->root };
+	struct hierarchy_older to = active;
 
-	for (size_t i = h->older_count; h->root && !is_sealed(h->provider, h->root) && i-- > 0;)
-		if (is_sealed(h->older[i].provider, h->older[i].root))
-			to = h->older[i];
+	for (size_t i = 0; h->root && i < h->older_count && !waits_for_word(&to); i++)
+		to = h->older[i];
+	if (!waits_for_word(&to))
+		to = active;
 	if (to.root == NULL || to.provider->unseal == NULL)
 		return err_set(ERR_UNSUPPORTED, "the root key of provider %s is not unsealed by a passphrase", to.provider->name);
 	return to.provider->unseal(to.root, passphrase);

@@ -64,7 +64,7 @@ int hierarchy_rewrap(struct hierarchy *h, const struct hierarchy_tenant *tenant,
 struct uuid hierarchy_key_of(struct wire_view blob);
 /* 1 while the root key is not at hand: all of the above fails with ERR_SEALED. */
 int hierarchy_is_sealed(const struct hierarchy *h);
-/* Tells PASSPHRASE to the active root key, or, once that is unsealed, to the first older one that is sealed. As provider.unseal;
+/* Tells PASSPHRASE to the active root key, or, once that is unsealed or where no passphrase opens it, to the first older one that waits for one. As provider.unseal;
  * ERR_UNSUPPORTED where none takes one. */
 int hierarchy_unseal(struct hierarchy *h, const struct secret *passphrase);
 /* 1 when a root key will never come back to this process. */

@@ -85,7 +85,7 @@ static const char usage[] =
 	"           makes both files; the passphrase is the first line of standard input\n"
 	"       keyward-keyd --change-passphrase --root-key FILE\n"
 	"           the old one and the new one are the first two lines of standard input\n"
-	"       keyward-keyd --new-root --provider NAME --location WHERE --roots FILE --root-key FILE --present NAME:ID\n"
+	"       keyward-keyd --new-root --provider NAME --location WHERE --roots FILE --root-key FILE --present NAME:ID [--user NAME]\n"
 	"           makes a root key and puts it into the list; --root-key and --present: the one in use, while there is no list\n"
 	"       keyward-keyd --drop-root ID --roots FILE [--destroy]\n"
 	"           takes it out of the list, and destroys its file (`keyward rotate root` and `keyward key retire` use these two)\n";
@@ -495,7 +495,7 @@ int main(int argc, char **argv)
 	if (o.create || o.change_passphrase)
 		return (o.create ? setup_create(o.provider, o.root_key, o.identity) : setup_change_passphrase(o.root_key)) < 0;
 	if (o.new_root)
-		return setup_new_root(&(struct setup_root){ o.roots, o.provider, o.location, o.root_key, o.present }) < 0;
+		return setup_new_root(&(struct setup_root){ o.roots, o.provider, o.location, o.root_key, o.present, o.user }) < 0;
 	if (o.drop_root)
 		return setup_drop_root(o.roots, o.drop_root, o.destroy) < 0;
 	allow_users(&k, o.allow);

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/prompt.h"
 #include "base/mem.h"
+#include "keys/keeper.h"
 #include "keys/roots.h"
 #include "keys/service.h"
 
@@ -113,17 +114,25 @@ static int takes_passphrase(const struct provider *p, const char *location)
 	return p->unseal && strstr(location, "pin-source=") == NULL;
 }
 
-static int make_root(const struct provider *p, const char *location, struct provider_root **out)
+static int open_here(const struct provider *p, const struct provider_options *options, struct provider_root **out)
+{
+	int rc = p->prepare ? p->prepare(options) : 0;
+
+	return rc < 0 ? rc : p->open(options, out);
+}
+
+/* *P becomes the one by which the key is used then. */
+static int make_root(const struct provider **p, const char *location, const char *user, struct provider_root **out)
 {
 	struct provider_options options = { .location = location, .may_create = 1 };
 	struct secret *passphrase = NULL;
-	int rc = takes_passphrase(p, location) ? read_new(&passphrase) : 0;
+	int rc = takes_passphrase(*p, location) ? read_new(&passphrase) : 0;
 
 	options.passphrase = passphrase;
-	if (rc == 0 && p->prepare)
-		rc = p->prepare(&options);
-	if (rc == 0)
-		rc = p->open(&options, out);
+	if (rc == 0 && (*p)->apart && user)
+		rc = keeper_open(*p, &options, user, p, out);
+	else if (rc == 0)
+		rc = open_here(*p, &options, out);
 	secret_free(passphrase);
 	return rc;
 }
@@ -153,7 +162,7 @@ static int add_root(const struct setup_root *s, struct roots *list, struct uuid 
 	int rc = provider_find(s->provider, &p);
 
 	if (rc == 0)
-		rc = make_root(p, s->location, &root);
+		rc = make_root(&p, s->location, s->user, &root);
 	if (rc < 0)
 		return rc;
 	p->describe(root, id);

@@ -11,6 +11,7 @@ int setup_change_passphrase(const char *root_key);
  * ("PROVIDER:ID") at PRESENT_LOCATION is the first of it. Its passphrase or PIN, where it takes one, is a line of standard input. */
 struct setup_root {
 	const char *roots, *provider, *location, *present_location, *present;
+	const char *user;            /* keyd's: keys in tokens are made by whom they will be used by; NULL: by root */
 };
 int setup_new_root(const struct setup_root *s);
 /* Out of the list; DESTROY: its file is overwritten and removed, too. ERR_CONFLICT for the one in use. */

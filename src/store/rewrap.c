@@ -70,6 +70,37 @@ static int get_number(struct db *db, const char *sql, struct db_arg *args, size_
 
 /* The root key */
 
+int root_max_days(struct db *db, int64_t *days)
+{
+	json_t *value = NULL;
+	int rc = setting_get(db, ROOT_MAX_DAYS, &value);
+
+	if (rc < 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	*days = rc == 0 ? json_integer_value(value) : 0;
+	json_decref(value);
+	return 0;
+}
+
+int root_since(struct db *db, const struct uuid *root, clock_us *since)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select coalesce((select min(started) from root_rotation where root = $1), (select e.at from audit_entry e"
+		" where e.tenant = '00000000-0000-0000-0000-000000000000' order by e.seq limit 1))", DB_ARGS(db_uuid_arg(root)));
+
+	if (rc < 0)
+		return rc;
+	*since = db_time(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int tenant_rotations_running(struct db *db, int most, json_t **out)
+{
+	return db_get_rows(db, out, "select tenant, name, state, done, total, error, started, finished from tenant_rotations_running($1::int)",
+		DB_ARGS(db_int_arg(most)));
+}
+
 int root_rotation_last(struct db *db, json_t **out)
 {
 	int rc = db_get_row(db, out, "select id, root, provider, state, total, done, error, started, started_by, finished from root_rotation"

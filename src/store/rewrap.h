@@ -22,6 +22,13 @@ int root_rotation_left(struct db *db, const struct uuid *root, int64_t *left, in
 /* How many are under ROOT itself. */
 int root_rotation_under(struct db *db, const struct uuid *root, int64_t *count);
 /* ERROR NULL: none. */
+/* How old the root key may become, in days, as the operator has set it (setting ROOT_MAX_DAYS); 0: as old as it will. Roles central and jobs. */
+#define ROOT_MAX_DAYS "keys.root-max-days"
+int root_max_days(struct db *db, int64_t *days);
+/* Since when ROOT is in use: its rotation's begin, or that of the installation's log. Role central. */
+int root_since(struct db *db, const struct uuid *root, clock_us *since);
+/* Tenants whose key is being replaced now, at most MOST: [{tenant, name, state, done, total, error, started, finished}]. Role central. */
+int tenant_rotations_running(struct db *db, int most, json_t **out);
 int root_rotation_note(struct db *db, const struct uuid *id, int64_t done, int64_t total, const char *error);
 int root_rotation_done(struct db *db, const struct uuid *id, const struct uuid *root);
 int root_rotation_retired(struct db *db, const struct uuid *root, int destroyed);

@@ -131,6 +131,19 @@ int rotation_age_get(struct db *db, int64_t *days)
 	return 0;
 }
 
+int rotation_due(struct db *db, const struct uuid *device, clock_us *at)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select min(" ROTATION_DUE ") from rotation_age a join device d on d.tenant = a.tenant where (d.id = $1 or d.raid = $1)"
+		" and d.key_created is not null and d.kind <> '" DEVICE_KIND_RAID "'", DB_ARGS(db_uuid_arg(device)));
+
+	if (rc < 0)
+		return rc;
+	*at = db_time(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
 int rotation_age_set(struct db *db, int64_t days)
 {
 	int64_t former = 0;

@@ -15,6 +15,10 @@
 #define ROTATION_ORDER_OF "case r.kind when 'volume-key' then '" ROTATION_REENCRYPT_ORDER "' else '" ROTATION_ORDER "' end"
 /* SQL, of device d: its key can be rotated. */
 #define ROTATION_FITS "(d.status in ('encrypted', 'in-use') and d.key_created is not null and d.release = '')"
+/* SQL, of device d and rotation_age a: when its key is old enough to be rotated. In the last tenth of its time, each at a moment of its own, so
+ * that what was encrypted together is not rotated together. */
+#define ROTATION_DUE "(coalesce(d.key_rotated, d.key_created) + make_interval(days => a.days)" \
+	" * (0.9 + 0.1 * (abs(hashtext(d.id::text)::bigint) % 1000) / 1000.0))"
 
 /* Console */
 
@@ -37,6 +41,8 @@ int rotation_list(struct db *db, const struct uuid *device, json_t **out);
 /* Days; 0: no limit. */
 int rotation_age_get(struct db *db, int64_t *days);
 int rotation_age_set(struct db *db, int64_t days);
+/* When the key of a device, or the first of an array's members, is due by its age; 0: there is no maximum age, or no key. */
+int rotation_due(struct db *db, const struct uuid *device, clock_us *at);
 
 /* Agent */
 

@@ -7,11 +7,8 @@
 
 /* What failed is ordered again after a minute, after two, after four, at last once a day. */
 #define RESTS "interval '1 minute' * least(power(2, least(r.tries, 11)), 1440)"
-/* A key is rotated in the last tenth of its time, each at a moment of its own, so that what was encrypted together is not rotated together;
- * and of those that are too old already, a day's share at a time. */
+/* Of those that are too old already, a day's share at a time. */
 #define SHARE_OF_DAY "1440"              /* jobd comes once a minute */
-#define DUE "coalesce(d.key_rotated, d.key_created) < $1::timestamptz - make_interval(days => a.days)" \
-	" * (0.9 + 0.1 * (abs(hashtext(d.id::text)::bigint) % 1000) / 1000.0)"
 
 int rotation_tenants(struct db *db, json_t **out)
 {
@@ -48,7 +45,7 @@ static int want_old(struct db *db, clock_us now, int limit)
 {
 	struct db_result *r;
 	int done, rc = db_query(db, &r, "insert into rotation (tenant, id, device, reason, by_name) select d.tenant, gen_random_uuid(), d.id,"
-		" 'age', $3 from rotation_age a join device d on d.tenant = a.tenant where d.key_created is not null and " DUE " and "
+		" 'age', $3 from rotation_age a join device d on d.tenant = a.tenant where d.key_created is not null and " ROTATION_DUE " < $1::timestamptz and "
 		ROTATION_FITS " and d.kind <> '" DEVICE_KIND_RAID "' and not exists (select 1 from rotation x where x.tenant = d.tenant"
 		" and x.device = d.id and x.finished is null) order by coalesce(d.key_rotated, d.key_created) limit least($2::int, (select 1 + count(*)"
 		" / " SHARE_OF_DAY " from device n where n.key_created is not null)) on conflict do nothing returning device",

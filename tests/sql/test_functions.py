@@ -54,6 +54,7 @@ DEFINERS = {
     "root_rotation_count": {"keyward_jobs", "keyward_central"},
     "root_rotation_under": {"keyward_jobs"},
     "setting_rewrapped": {"keyward_jobs"},
+    "tenant_rotations_running": {"keyward_central"},
     "under_tenant_key": set(),
     "tenant_licence": set(),
     "device_licence": set(),

@@ -3,10 +3,10 @@ import os
 import shutil
 import subprocess
 
-from fixtures import fixture, scratch
+from fixtures import ROOT, fixture, scratch
 from stack.installation import Installation, free_port
 from test_rewrap import Keys
-from web import make_tenant
+from web import Client, database, make_operator, make_tenant
 
 
 @fixture("file")
@@ -17,7 +17,8 @@ def world():
     apart.mkdir()
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=backup", "-keyout",
                     str(apart / "backup.key"), "-out", str(apart / "backup.crt")], check=True, stderr=subprocess.DEVNULL)
-    with Installation(folder, "sanitize", free_port(), settings={"backup.folder": str(apart), "backup.certificate": str(apart / "backup.crt")}) as it:
+    with Installation(folder, "sanitize", free_port(), settings={"backup.folder": str(apart), "backup.certificate": str(apart / "backup.crt"),
+                                                                        "backup.piece_mib": "1"}) as it:
         it.prepare()
         it.start()
         it.apart = apart
@@ -31,10 +32,16 @@ def test_all_is_destroyed_and_comes_back(world):
     assert "never" in it.keyward("status")
     tenant = str(make_tenant(it)[1])
     keys.devices(tenant, 20)
+    # More than fits into one piece, however well it is packed.
+    with database(it).cursor() as c:
+        c.execute("create table bulk as select decode(string_agg(md5(random()::text), ''), 'hex') as bytes from generate_series(1, 192000) n"
+                  " group by n / 64")
     identity = (it.state / "keys" / "identity").read_bytes()
     backup = it.keyward("backup").splitlines()[0]
     assert "last backup" in it.keyward("status") and "never" not in it.keyward("status")
     root = (it.state / "keys" / "root.key").read_bytes()[24:56]
+    pieces = sorted(n for n in os.listdir(backup) if n.startswith("database."))
+    assert len(pieces) > 2 and pieces[0] == "database.0000.cms", pieces
     for name in os.listdir(backup):
         data = open(os.path.join(backup, name), "rb").read()
         assert root not in data and b"PGDMP" not in data, name
@@ -58,11 +65,55 @@ def test_all_is_destroyed_and_comes_back(world):
     it.keyward("audit", "verify")
 
 
+def test_the_operator_sees_root_keys_rotations_and_backups(world):
+    # covers: ADM-2, KEY-2, KEY-6, KEY-8, ROL-7
+    it, key = world, str(world.apart / "backup.key")
+    c = Client(it, "central")
+    assert c.sign_in(make_operator(it, "system-operator")).status == 303
+    backup = it.keyward("backup").splitlines()[0]
+    seen = c.api("/keys").json
+    assert seen["backup"]["last"] and not seen["backup"]["old"] and seen["backup"]["untried"] and not seen["backup"]["failed"], seen
+    newest = seen["backups"][0]
+    assert newest["place"] == backup and newest["state"]["name"] == "Whole" and newest["verified"] and newest["size"], newest
+    page = c.get("/keys")
+    assert page.status == 200 and backup in page.text and "No backup was decrypted" in page.text and "file" in page.text
+    it.keyward("backup", "verify", backup, key)
+    assert not c.api("/keys").json["backup"]["untried"] and "No backup was decrypted" not in c.get("/keys").text
+    # What was damaged since is shown as that, and so is what has become old.
+    with open(os.path.join(backup, "keys.0000.cms"), "ab") as f:
+        f.write(b"x")
+    it.keyward("backup", "verify", backup, check=False)
+    assert c.api("/keys").json["backups"][0]["state"]["name"] == "Damaged" and "newest backup has failed" in c.get("/keys").text
+    with database(it).cursor() as q:
+        q.execute("update backup set started = started - interval '3 days'")
+    assert "older than two days" in c.get("/keys").text
+    # The root key: its provider, its age, and progress of what is replaced.
+    root, = [r for r in c.api("/keys").json["roots"] if r["active"]]
+    assert root["provider"] == "file" and root["id"] in it.keyward("status")
+    assert c.api("/keys", {"days": 30}).status == 200 and "older than it may be" not in c.get("/keys").text
+    with database(it).cursor() as q:
+        q.execute("insert into root_rotation (id, root, provider, state, total, started, started_by, finished) values (gen_random_uuid(), %s,"
+                  " 'file', 'done', 1, now() - interval '31 days', 'x', now())", (root["id"],))
+    assert "older than it may be" in c.get("/keys").text and "older than it may be" in c.get("/").text
+    assert "older than the 30 days" in it.keyward("status")
+    assert c.api("/keys", {"days": 0}).status == 200 and "older than" not in it.keyward("status")
+    with database(it).cursor() as q:
+        tenant = make_tenant(it)[1]
+        q.execute("insert into tenant_rotation (tenant, id, total, done, started_by) values (%s, gen_random_uuid(), 200, 50, 'x')", (str(tenant),))
+    one, = c.api("/keys").json["tenants"]
+    assert one["url"].endswith(str(tenant)) and one["percent"] == 25 and "50 / 200" in c.get("/keys").text
+    # Who may only read changes nothing; who may not see the system sees nothing of it.
+    for role, see, save in (("auditor", 200, 403), ("tenant-manager", 403, 403)):
+        other = Client(it, "central")
+        assert other.sign_in(make_operator(it, role)).status == 303
+        assert other.get("/keys").status == see and other.api("/keys", {"days": 1}).status == save, role
+
+
 def test_a_damaged_backup_is_refused(world):
     # covers: KEY-8, SEC-7
     it, key = world, str(world.apart / "backup.key")
     backup = it.keyward("backup").splitlines()[0]
-    for name in ("database.cms", "keys.cms"):
+    for name in ("database.0000.cms", "keys.0000.cms"):
         file = os.path.join(backup, name)
         with open(file, "r+b") as f:
             f.seek(os.path.getsize(file) // 2)
@@ -72,6 +123,50 @@ def test_a_damaged_backup_is_refused(world):
         refused = it.keyward("backup", "verify", backup, check=False)
         assert refused.returncode == 1 and "damaged" in refused.stderr
         # Not by the sums alone, which whoever alters it can write anew.
-        subprocess.run("sha256sum database.cms keys.cms > SHA256SUMS", shell=True, cwd=backup, check=True)
+        subprocess.run("sha256sum *.cms > SHA256SUMS", shell=True, cwd=backup, check=True)
         refused = it.keyward("backup", "verify", backup, key, check=False)
-        assert refused.returncode == 1 and name in refused.stderr
+        assert refused.returncode == 1 and name.split(".")[0] in refused.stderr
+    # A piece that is missing is noticed.
+    backup = it.keyward("backup").splitlines()[0]
+    os.remove(os.path.join(backup, "database.0001.cms"))
+    assert it.keyward("backup", "verify", backup, check=False).returncode == 1
+
+
+def test_a_root_key_is_destroyed_only_when_a_backup_does_without_it(world):
+    # covers: KEY-6, KEY-8
+    it = world
+    keys = Keys(it)
+    before = it.keyward("backup").splitlines()[0]
+    old = it.keyward("status").split("root key ")[1].split()[0]
+    it.keyward("rotate", "root")
+    keys.wait_root()
+    assert old in keys.listed()
+    refused = it.keyward("key", "retire", old, "destroy", check=False)
+    assert refused.returncode == 1 and "keyward backup" in refused.stderr and old in keys.listed()
+    assert "are under this key" in refused.stdout and "can be read by nobody" in refused.stdout
+    it.keyward("backup")
+    assert "is destroyed" in it.keyward("key", "retire", old, "destroy") and old not in keys.listed()
+    # What it said is so: the backup of before brings its own root key back.
+    it.stop()
+    for folder in ("db", "keys"):
+        shutil.rmtree(it.state / folder)
+    (it.state / "keys").mkdir(mode=0o700)
+    it.database.prepare()
+    it.start("database")
+    it.keyward("restore", before, str(world.apart / "backup.key"))
+    it.start("keyd")
+    it.keyward("migrate")
+    it.keyward("tickets", "renew")
+    it.start()
+    assert keys.all_open() and old in it.keyward("status")
+
+
+def test_the_timer_is_one_that_systemd_takes(folder):
+    # covers: KEY-8, OPS-1
+    for unit in ("keyward-backup.timer", "keyward-backup.service"):
+        text = (ROOT / "packaging" / unit).read_text()
+        assert unit.endswith("timer") or "ExecStart=/usr/sbin/keyward backup" in text
+        (folder / unit).write_text(text.replace("/usr/sbin/keyward", "/bin/true"))
+    p = subprocess.run(["systemd-analyze", "verify", str(folder / "keyward-backup.timer"), str(folder / "keyward-backup.service")],
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert p.returncode == 0 and not p.stdout.strip(), p.stdout

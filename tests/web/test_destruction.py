@@ -1,10 +1,15 @@
 """Destruction of keys: asked for, confirmed by somebody else, cancelled, carried out by jobd; what is refused at each step."""
+import os
+import random
+import subprocess
+import time
 import uuid
 
 from fixtures import fixture
 from mailsink import NAME, Sink
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
+from test_requests import resting_jobd
 from web import Client, database, make_operator, make_user
 from world import World, count, run
 
@@ -180,6 +185,44 @@ def test_jobd_destroys_nothing_that_nobody_asked_for(server, world):
             except psycopg2.errors.InsufficientPrivilege:
                 jobs.rollback()
     assert world.keys(device) == 1
+
+
+def test_jobd_killed_in_the_middle_destroys_each_wholly_and_once(server):
+    # covers: KEY-7, LOG-3
+    # guard: 300
+    world = Destroyer(server)                    # its own people: they get many mails
+    seed = int(os.environ.get("KEYWARD_SEED") or random.randrange(1 << 30))
+    chance = random.Random(seed)
+    print(f"    KEYWARD_SEED={seed}", flush=True)
+    c = world.console(world.security)
+    devices = []
+    for _ in range(16):
+        name, device = world.device()
+        assert ask(c, name, device).status == 303
+        devices.append(device)
+    run(server, "update destruction set people = 1 where device::text = any (%s)", devices)
+
+    def looked_at():
+        """(state, keys left, times that the log says so) of each, at one moment."""
+        with database(server).cursor() as q:
+            q.execute("select x.state, (select count(*) from device_key k where k.device = x.device), (select count(*) from audit_entry e"
+                      " where e.object_id = x.device and e.event = 'key.destroyed') from destruction x where x.device::text = any (%s)", (devices,))
+            return q.fetchall()
+
+    kills = 0
+    # The installation's own rests: it is for other tests, too.
+    with resting_jobd(server):
+        run(server, "update destruction set due = now() - interval '1 second' where device::text = any (%s)", devices)
+        while any(state == "waiting" for state, _, _ in looked_at()):
+            jobd = subprocess.Popen(server.processes["jobd"].argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(chance.uniform(0.02, 0.3) if kills < 12 else 5)
+            jobd.kill()
+            jobd.wait()
+            kills += 1
+            for row in looked_at():
+                assert row in (("waiting", 1, 0), ("done", 0, 1)), (seed, row)
+    print(f"    killed {kills} times", flush=True)
+    assert looked_at() == [("done", 0, 1)] * len(devices)
 
 
 def test_of_a_raid_all_members_keys_go(server, world):

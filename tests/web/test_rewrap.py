@@ -10,6 +10,7 @@ import uuid
 
 from fixtures import fixture, scratch
 from keymaker import Keyd, key_of
+from keystores import PIN, KeyServer, Token
 from stack.installation import Installation, free_port
 from stack.process import wait_until
 from web import Client, database, make_tenant, make_user
@@ -223,6 +224,96 @@ def test_moved_to_a_passphrase_and_back(keys):
     assert keys.all_open() and set(keys.listed()) == {back}
 
 
+def back_to_a_file(keys):
+    """Everything under a new root key in a file, and the others out of use."""
+    keys.it.keyward("key", "move", "file")
+    keys.wait_root()
+    root, = keys.roots()
+    for other in set(keys.listed()) - {root}:
+        keys.it.keyward("key", "retire", other)
+    keys.it.restart("keyd")
+    assert keys.all_open() and set(keys.listed()) == {root}
+
+
+def with_token(keys, name):
+    token = Token(keys.it.state / name)
+    keys.it.processes["keyd"].extra_env.update(token.env)
+    os.environ.update(token.env)                 # of `keyward`, which makes the key
+    keys.it.restart("keyd")
+    return token
+
+
+def test_moved_to_a_token_while_all_goes_on_and_back(keys):
+    # covers: KEY-2
+    token = with_token(keys, "token")
+    count = keys.all_open()
+    assert "new root key" in keys.it.keyward("key", "move", "pkcs11", token.where())
+    keys.wait_root()
+    root, = keys.roots()
+    assert "pkcs11" in keys.listed()[root] and keys.all_open() == count
+    assert "keyward-root" in token.objects() and key_of((keys.it.state / "keys" / "identity").read_bytes()) == root
+    assert keys.it.keyward("status").count("pkcs11")
+    # It is there after a restart, and without the former root key.
+    for other in set(keys.listed()) - {root}:
+        keys.it.keyward("key", "retire", other, "destroy")
+    keys.it.restart("keyd")
+    assert keys.all_open() == count
+    # Without the token nothing opens, and nothing is lost.
+    keys.it.stop("keyd")
+    token.take_out()
+    keys.it.start("keyd")
+    assert keys.it.keyward("status", check=False).returncode == 1
+    token.put_back()
+    wait_until(lambda: keys.it.keyward("status", check=False).returncode == 0, SECONDS, "the token is not found again")
+    assert keys.all_open() == count
+    back_to_a_file(keys)
+
+
+def test_moved_to_a_key_server_while_all_goes_on_and_back(keys):
+    # covers: KEY-2
+    count = keys.all_open()
+    with KeyServer(keys.it.state / "kmip", free_port()) as server:
+        assert "new root key" in keys.it.keyward("key", "move", "kmip", server.where())
+        keys.wait_root()
+        root, = keys.roots()
+        assert "kmip" in keys.listed()[root] and keys.all_open() == count
+        assert server.was_asked("Create") and server.was_asked("Encrypt") and not server.was_asked("Get\n")
+        keys.it.restart("keyd")
+        assert keys.all_open() == count
+        server.stop()
+        keys.it.restart("keyd")
+        assert keys.it.keyward("status", check=False).returncode == 1
+        # A move away needs the key that all is under: nothing changes while that is away.
+        assert keys.it.keyward("key", "move", "file", check=False).returncode == 1 and keys.roots() == {root}
+        server.start()
+        wait_until(lambda: keys.it.keyward("status", check=False).returncode == 0, SECONDS, "the key server is not found again")
+        back_to_a_file(keys)
+
+
+def test_two_root_keys_that_people_hold_are_both_asked_for(keys):
+    # covers: KEY-2, OPS-2
+    token = with_token(keys, "token-asked")
+    keys.it.keyward("key", "move", "passphrase", typed=PASSPHRASE)
+    keys.wait_root()
+    keys.it.stop("jobd")
+    keys.it.keyward("key", "move", "pkcs11", token.where(with_pin=False), typed=PIN)
+    keys.it.restart("keyd")
+    assert "keyward unseal" in keys.it.keyward("status", check=False).stdout
+    # One word alone: keys are delivered again as far as they are under that key, and the rest is named.
+    one = keys.it.keyward("unseal", typed=PIN, check=False)
+    assert one.returncode == 1 and "the former one is sealed still" in one.stderr, one
+    assert "former root" in keys.it.keyward("status", check=False).stdout
+    keys.it.start("jobd")
+    keys.it.keyward("unseal", typed=PASSPHRASE)
+    keys.wait_root()
+    # Both at once, in the order in which they are asked for.
+    keys.it.restart("keyd")
+    assert "unsealed" in keys.it.keyward("unseal", typed=f"{PIN}\n{PASSPHRASE}")
+    assert "former root" not in keys.it.keyward("status")
+    assert keys.all_open()
+    back_to_a_file(keys)
+
+
 def test_broken_off_at_any_point(keys):
     # covers: KEY-1, KEY-2, KEY-6
     seed = int(os.environ.get("KEYWARD_SEED") or random.randrange(1 << 30))
@@ -235,7 +326,7 @@ def test_broken_off_at_any_point(keys):
     def revive():
         for name in ("database", "keyd", "jobd"):
             if not keys.it.alive(name):
-                keys.it.start(name)
+                keys.it.start_again(name)
 
     for turn in range(3):
         commands = [("rotate", "root"), ("rotate", "tenant", slug)]

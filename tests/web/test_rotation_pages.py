@@ -130,6 +130,10 @@ def test_keys_over_age_are_rotated_by_themselves_but_not_all_at_once(server):
     assert world.console(make_user(server, world.tenant, "auditor")).post("/account/keys", days=9).status == 403
     assert security.post("/account/keys", days=90).status == 303
     assert 'value="90"' in world.console(make_user(server, world.tenant, "auditor")).get("/account/keys").text
+    # Each key's own moment is on its device's page.
+    assert "Next rotation by age" in security.get(f"/devices/{fresh.device}").text
+    due = security.api(f"/devices/{fresh.device}").json["rotation_due"]["iso"]
+    assert count(server, "select %s::timestamptz between now() + interval '70 days' and now() + interval '80 days'", due)
     detail = count(server, "select detail from audit_entry where tenant = %s and event = 'key.age'", world.tenant)
     assert detail["changes"]["max_key_age_days"] == {"old": 0, "new": 90}
 

@@ -237,6 +237,16 @@ class Installation:
             except Failed as e:
                 raise Failed(f"{name} did not start: {e}\n{process.last_lines()}") from None
 
+    def start_again(self, *names):
+        """As start, after a kill: what PostgreSQL's other processes still hold goes within moments."""
+        def started():
+            try:
+                self.start(*names)
+            except Failed:
+                return False
+            return True
+        wait_until(started, READY_SECONDS, f"does not start again: {', '.join(names)}")
+
     def stop(self, *names):
         """Ends these (all), last started first; the names of those that had to be killed."""
         return [n for n in reversed(ORDER) if (not names or n in names) and not self.processes[n].stop()]
