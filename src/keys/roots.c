@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -27,25 +26,19 @@ static int take_line(struct roots *r, char *line, const char *path)
 	return roots_add(r, &parsed, provider, line) < 0 ? damaged(path) : 0;
 }
 
-int roots_read(const char *path, struct roots *out)
+int roots_parse(const uint8_t *data, size_t len, const char *path, struct roots *out)
 {
 	struct roots r = { .count = 0 };
-	struct secret *file = NULL;
-	char *text, *rest, *line;
-	int rc = keyfile_read(path, ROOTS_FILE_MAX, &file);
+	char *text = mem_dup(data, len), *rest = text, *line = strsep(&rest, "\n");
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
-	text = rest = mem_dup(file->data, file->len);
-	line = strsep(&rest, "\n");
-	if (strcmp(line, FIRST) != 0 || rest == NULL || strlen(text) + 1 + strlen(rest) != file->len)
+	if (strcmp(line, FIRST) != 0 || rest == NULL || strlen(text) + 1 + strlen(rest) != len)
 		rc = damaged(path);
 	while (rc == 0 && (line = strsep(&rest, "\n")) != NULL && rest)
 		rc = take_line(&r, line, path);
 	if (rc == 0 && (r.count == 0 || (line && *line)))
 		rc = damaged(path);
 	free(text);
-	secret_free(file);
 	if (rc == 0)
 		*out = r;
 	else
@@ -53,17 +46,34 @@ int roots_read(const char *path, struct roots *out)
 	return rc;
 }
 
+int roots_read(const char *path, struct roots *out)
+{
+	struct secret *file = NULL;
+	int rc = keyfile_read(path, ROOTS_FILE_MAX, &file);
+
+	if (rc == 0)
+		rc = roots_parse(file->data, file->len, path, out);
+	secret_free(file);
+	return rc;
+}
+
+void roots_print(const struct roots *r, struct buf *out)
+{
+	char id[UUID_TEXT_SIZE];
+
+	buf_printf(out, FIRST "\n");
+	for (size_t i = 0; i < r->count; i++) {
+		uuid_text(&r->rows[i].id, id);
+		buf_printf(out, "%s %s %s\n", id, r->rows[i].provider, r->rows[i].location);
+	}
+}
+
 int roots_write(const char *path, const struct roots *r)
 {
 	struct buf text = BUF_INIT;
-	char id[UUID_TEXT_SIZE];
 	int rc;
 
-	buf_printf(&text, FIRST "\n");
-	for (size_t i = 0; i < r->count; i++) {
-		uuid_text(&r->rows[i].id, id);
-		buf_printf(&text, "%s %s %s\n", id, r->rows[i].provider, r->rows[i].location);
-	}
+	roots_print(r, &text);
 	rc = file_write(path, text.data, text.len, 0600);
 	buf_free(&text);
 	return rc;

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "base/uuid.h"
 #include "keys/hierarchy.h"
 
@@ -25,6 +26,10 @@ struct roots {
 	size_t count;
 };
 
+/* The file's bytes; PATH is for the error's words. ERR_TAMPERED for what is not such a file. */
+int roots_parse(const uint8_t *data, size_t len, const char *path, struct roots *out);
+/* Appends them. */
+void roots_print(const struct roots *r, struct buf *out);
 /* ERR_NOT_FOUND; ERR_TAMPERED for what is not such a file; what keyfile_read says. */
 int roots_read(const char *path, struct roots *out);
 int roots_write(const char *path, const struct roots *r);

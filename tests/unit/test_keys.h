@@ -143,6 +143,41 @@ static inline struct wire_view view(const struct buf *b)
 	return (struct wire_view){ (const uint8_t *)b->data, b->len };
 }
 
+/* Where the root key may not be at hand: keyd may start sealed, and takes its time. */
+static inline void start_keyd(struct keys_client *c)
+{
+	if (!try_start_keyd())
+		fatal("keyd does not start: see %s", log_path);
+	keys_client_init(c, socket_path, 30000);
+}
+
+static inline int is_sealed(struct keys_client *c)
+{
+	struct keys_status st;
+
+	return keys_status(c, &st) < 0 ? -1 : st.sealed;
+}
+
+static inline void wait_sealed(struct keys_client *c, int wanted)
+{
+	clock_us until = clock_ticks() + 120 * CLOCK_SECOND;
+
+	while (is_sealed(c) != wanted && clock_ticks() < until)
+		poll(NULL, 0, 100);
+	CHECK_INT(is_sealed(c), wanted);
+}
+
+/* Not from what keyd remembers: a new tenant's key has to be wrapped. */
+static inline int wraps(struct keys_client *c)
+{
+	struct uuid request = uuid_new(), tenant = uuid_new();
+	struct buf wrapped = BUF_INIT;
+	int rc = keys_tenant_create(c, &request, &tenant, &wrapped);
+
+	buf_free(&wrapped);
+	return rc;
+}
+
 /* A tenant with one device, as the database would hold them. */
 struct sample {
 	struct uuid request, tenant, device, agent;

@@ -54,9 +54,7 @@ static void begin_kept(struct kept *k, struct keys_client *c)
 	memset(k, 0, sizeof *k);
 	begin_folder();
 	kmip_begin();
-	if (!try_start_keyd())
-		fatal("keyd does not start: see %s", log_path);
-	keys_client_init(c, socket_path, 30000);
+	start_keyd(c);
 	sample_make(&k->s, c);
 	CHECK_INT(protect(c, k, &k->s.tenant, "client.key", (struct wire_view){ NULL, 0 }), 0);
 	buf_free(&k->s.wrapped_device);

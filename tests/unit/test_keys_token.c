@@ -58,13 +58,6 @@ static void end_token(struct keys_client *c)
 	keyd_provider = "file";
 }
 
-static void start_keyd(struct keys_client *c)
-{
-	if (!try_start_keyd())
-		fatal("keyd does not start: see %s", log_path);
-	keys_client_init(c, socket_path, 30000);
-}
-
 static int unseal_with(struct keys_client *c, const char *words)
 {
 	const struct uuid nobody = { { 0 } };
@@ -74,33 +67,6 @@ static int unseal_with(struct keys_client *c, const char *words)
 	memcpy(s->data, words, s->len);
 	rc = keys_unseal(c, &nobody, s);
 	secret_free(s);
-	return rc;
-}
-
-static int is_sealed(struct keys_client *c)
-{
-	struct keys_status st;
-
-	return keys_status(c, &st) < 0 ? -1 : st.sealed;
-}
-
-static void wait_sealed(struct keys_client *c, int wanted)
-{
-	clock_us until = clock_ticks() + 120 * CLOCK_SECOND;
-
-	while (is_sealed(c) != wanted && clock_ticks() < until)
-		poll(NULL, 0, 100);
-	CHECK_INT(is_sealed(c), wanted);
-}
-
-/* Not from what keyd remembers: a new tenant's key has to be wrapped. */
-static int wraps(struct keys_client *c)
-{
-	struct uuid request = uuid_new(), tenant = uuid_new();
-	struct buf wrapped = BUF_INIT;
-	int rc = keys_tenant_create(c, &request, &tenant, &wrapped);
-
-	buf_free(&wrapped);
 	return rc;
 }
 

@@ -1,0 +1,186 @@
+"""The server's processes are killed, and everything of the server is destroyed and comes back: from a backup of ours, and to a point in time by
+PostgreSQL's own tools. A guest's agent, which knows nothing of it, opens its volume afterwards. KEYWARD_SEED=N repeats the kills."""
+import os
+import random
+import shutil
+import subprocess
+import time
+
+from agents import SLOW, Tenant, finish, mounts, new_guest, start
+from fixtures import fixture, scratch
+from stack.database import programs
+from stack.installation import Installation, free_port
+from stack.process import wait_until
+from test_rotation import is_done, keys, slots, states
+from web import database
+
+
+class World:
+    def __init__(self, it, apart):
+        self.it, self.apart, self.key = it, apart, str(apart / "backup.key")
+        self.tenant = Tenant(it)
+        self.guest = new_guest(it, scratch() / "restore-guest")
+        self.guest.register(self.tenant.account, self.tenant.passphrase)
+        self.tenant.encrypt(self.guest)
+        self.boot()
+        (self.guest.mount_point / "file").write_text("kept")
+        self.shut()
+
+    def boot(self):
+        self.guest.stop()                        # where a test before has failed
+        start(self.guest)
+        self.tenant.approve(self.guest)
+        mounts(self.guest)
+
+    def shut(self):
+        assert self.guest.stop()
+
+    def opens(self):
+        self.boot()
+        assert (self.guest.mount_point / "file").read_text() == "kept"
+        self.shut()
+
+    def lose_the_database(self):
+        self.it.stop()
+        shutil.rmtree(self.it.state / "db")
+
+    def lose_everything(self):
+        self.lose_the_database()
+        shutil.rmtree(self.it.state / "keys")
+        (self.it.state / "keys").mkdir(mode=0o700)
+
+
+@fixture("file")
+def world():
+    folder, apart = scratch() / "restore", scratch() / "restore-apart"
+    for f in (folder, apart, scratch() / "restore-guest"):
+        shutil.rmtree(f, ignore_errors=True)
+    apart.mkdir()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=backup", "-keyout",
+                    str(apart / "backup.key"), "-out", str(apart / "backup.crt")], check=True, stderr=subprocess.DEVNULL)
+    with Installation(folder, "sanitize", free_port(), settings={"backup.folder": str(apart), "backup.certificate": str(apart / "backup.crt")}) as it:
+        it.prepare()
+        it.start()
+        w = World(it, apart)
+        yield w
+        finish(w.guest)
+        w.guest.forget()
+
+
+def hurry(it):
+    """What failed is ordered again after a minute, or two, or four: here at once, when jobd starts."""
+    with database(it).cursor() as q:
+        q.execute("update rotation set tried = null, tries = 0 where finished is null")
+    it.restart("jobd")
+
+
+def test_whichever_process_is_killed_during_a_rotation_the_server_has_a_key_that_opens(world):
+    # covers: KEY-6, VOL-6, OPS-3
+    # guard: 600
+    it, tenant, guest = world.it, world.tenant, world.guest
+    seed = int(os.environ.get("KEYWARD_SEED") or random.randrange(1 << 30))
+    chance = random.Random(seed)
+    print(f"    KEYWARD_SEED={seed}", flush=True)
+    world.boot()
+    tenant.status(guest, "in-use")
+    device, first, seen = tenant.device(guest)["id"], tenant.device(guest)["key_version"], []
+    for i in range(10):
+        if states(tenant, guest) in ([], ["done"]):
+            tenant.console("rotate", device, "device-key")
+        else:
+            hurry(it)
+        time.sleep(chance.uniform(0, 0.6))
+        victim = chance.choice(("keyd", "web", "database", "jobd"))
+        it.kill(victim)
+        time.sleep(chance.uniform(0, 0.4))
+        it.start_again(victim)
+        seen.append((victim, *states(tenant, guest)))
+        assert (guest.mount_point / "file").read_text() == "kept", f"kill {i}"
+        # At every moment the database has a current key, and with it whichever other one may open.
+        now = keys(it, device)
+        assert [k[1] for k in now].count("active") == 1 and all(k[2] is None or k[2] in [o[0] for o in now] for k in now), now
+    print(f"    killed in {seen}", flush=True)
+    hurry(it)
+    is_done(tenant, guest)
+    version = tenant.device(guest)["key_version"]
+    assert version > first and len(slots(guest.disk)) == 1 and keys(it, device)[-1] == (version, "active", None)
+    # What the server releases at the next boot is what opens.
+    world.shut()
+    world.opens()
+
+
+def test_a_guest_opens_its_volume_with_the_restored_server(world):
+    # covers: KEY-8, AGT-5
+    # guard: 300
+    it = world.it
+    backup = it.keyward("backup").splitlines()[0]
+    # The guest runs while its server is lost: its volume stays open, and it finds the restored server again.
+    world.boot()
+    world.lose_everything()
+    assert (world.guest.mount_point / "file").read_text() == "kept"
+    it.database.prepare()
+    it.start("database")
+    assert "restored" in it.keyward("restore", backup, world.key)
+    it.start("keyd")
+    it.keyward("migrate")
+    it.keyward("tickets", "renew")
+    it.start()
+    assert (world.guest.mount_point / "file").read_text() == "kept"
+    world.shut()
+    world.opens()
+    assert "none altered, none missing" in it.keyward("audit", "verify", world.tenant.name)
+
+
+def as_postgres(*command):
+    subprocess.run(command, check=True, cwd="/", user="postgres", group="postgres", extra_groups=[], stdout=subprocess.DEVNULL)
+
+
+def test_back_to_a_point_in_time_with_postgresqls_own_tools(world):
+    # covers: KEY-8
+    # guard: 300
+    it, folder = world.it, world.apart / "wal"
+    folder.mkdir()
+    shutil.chown(folder, "postgres", "postgres")
+    folder.parent.chmod(0o755)
+    # docs/operations.md "To a point in time": the same lines.
+    with open(it.database.data / "keyward.conf", "a") as f:
+        f.write(f"archive_mode = on\narchive_command = 'test ! -f {folder}/%f && cp %p {folder}/%f'\n")
+    with open(it.database.data / "pg_hba.conf", "a") as f:
+        f.write("local replication all peer map=keyward\n")
+    it.stop()
+    it.start()
+    base = folder / "base"
+    as_postgres(f"{programs()}/pg_basebackup", "-h", str(it.database.sockets), "-U", "postgres", "-D", str(base), "-c", "fast", "-X", "none")
+    # Made after the base backup, and so only in the archive.
+    device, version = world.tenant.device(world.guest)["id"], world.tenant.device(world.guest)["key_version"]
+    world.boot()
+    world.tenant.status(world.guest, "in-use")
+    world.tenant.console("rotate", device, "device-key")
+    wait_until(lambda: world.tenant.device(world.guest)["key_version"] == version + 1, SLOW, "not rotated")
+    is_done(world.tenant, world.guest)
+    world.shut()
+    with database(it).cursor() as q:
+        q.execute("select pg_create_restore_point('before_the_mistake')")
+        # Somebody's mistake.
+        q.execute("delete from device_key where device = %s", (device,))
+        q.execute("select pg_walfile_name(pg_current_wal_lsn())")
+        last = q.fetchone()[0]
+        q.execute("select pg_switch_wal()")
+    wait_until(lambda: (folder / last).exists(), 60, "the log is not archived")
+    world.lose_the_database()
+    shutil.copytree(base, it.database.data, copy_function=shutil.copy2)
+    subprocess.run(["chown", "-R", "postgres:postgres", str(it.database.data)], check=True)
+    os.chmod(it.database.data, 0o700)
+    with open(it.database.data / "keyward.conf", "a") as f:
+        f.write(f"restore_command = 'cp {folder}/%f %p'\nrecovery_target_name = 'before_the_mistake'\nrecovery_target_action = promote\n")
+    (it.database.data / "recovery.signal").touch()
+    shutil.chown(it.database.data / "recovery.signal", "postgres", "postgres")
+    it.start("database")
+    wait_until(lambda: it.database.ask("select pg_is_in_recovery()") == "f", 60, "the recovery does not end")
+    it.start("keyd")
+    it.keyward("tickets", "renew")
+    it.start()
+    # The key of after the base backup is there, and what the volume has.
+    assert world.tenant.device(world.guest)["key_version"] == version + 1
+    world.opens()
+    assert "none altered, none missing" in it.keyward("audit", "verify", world.tenant.name)
