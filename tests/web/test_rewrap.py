@@ -224,6 +224,19 @@ def test_moved_to_a_passphrase_and_back(keys):
     assert keys.all_open() and set(keys.listed()) == {back}
 
 
+def break_off(keys, what):
+    """Kills at random points while everything is wrapped again."""
+    seed = int(os.environ.get("KEYWARD_SEED") or random.randrange(1 << 30))
+    print(f"    KEYWARD_SEED={seed}", flush=True)
+    choose = random.Random(seed)
+    for _ in range(3):
+        time.sleep(choose.uniform(0, 0.3))
+        victim = choose.choice(("database", "keyd", "jobd"))
+        print(f"    {what}: kill -9 {victim}", flush=True)
+        keys.it.kill(victim)
+        keys.it.start_again(victim)
+
+
 def back_to_a_file(keys):
     """Everything under a new root key in a file, and the others out of use."""
     keys.it.keyward("key", "move", "file")
@@ -244,10 +257,12 @@ def with_token(keys, name):
 
 
 def test_moved_to_a_token_while_all_goes_on_and_back(keys):
-    # covers: KEY-2
+    # covers: KEY-2, KEY-6
     token = with_token(keys, "token")
     count = keys.all_open()
+    keys.tenants(80)
     assert "new root key" in keys.it.keyward("key", "move", "pkcs11", token.where())
+    break_off(keys, "to a token")
     keys.wait_root()
     root, = keys.roots()
     assert "pkcs11" in keys.listed()[root] and keys.all_open() == count
@@ -270,10 +285,11 @@ def test_moved_to_a_token_while_all_goes_on_and_back(keys):
 
 
 def test_moved_to_a_key_server_while_all_goes_on_and_back(keys):
-    # covers: KEY-2
+    # covers: KEY-2, KEY-6
     count = keys.all_open()
     with KeyServer(keys.it.state / "kmip", free_port()) as server:
         assert "new root key" in keys.it.keyward("key", "move", "kmip", server.where())
+        break_off(keys, "to a key server")
         keys.wait_root()
         root, = keys.roots()
         assert "kmip" in keys.listed()[root] and keys.all_open() == count

@@ -4,8 +4,10 @@ import shutil
 from fixtures import fixture, scratch
 from stack.installation import Installation, free_port
 from stack.process import wait_until
-from web import make_tenant
-from world import World
+from test_agent_pool import Machine, provision
+from test_export import export
+from web import make_tenant, make_user
+from world import World, count
 
 PASSPHRASE = "a passphrase that people keep"
 
@@ -59,3 +61,20 @@ def test_a_restart_seals_and_what_was_made_comes_back(world):
     assert console.get("/readyz").status == 200
     # A tenant key that was wrapped before opens: its secrets can be shown and set.
     assert "passphrase:" in server.keyward("tenant", "passphrase", slug)
+
+
+def test_what_cannot_be_exported_is_not_logged_as_exported(world):
+    # covers: KEY-5, LOG-3, SEC-7
+    server = world.it
+    machine = Machine(server, world.tenant, "native")
+    provision(server, machine, world.tenant, "disk-1")
+    device = str(count(server, "select id from device where tenant = %s and provider_device = 'disk-1'", world.tenant))
+    c = world.console(make_user(server, world.tenant, "security-administrator"))
+
+    def logged():
+        return count(server, "select count(*) from audit_entry where tenant = %s and event = 'key.exported'", world.tenant)
+
+    server.keyward("seal")
+    assert export(c, f"/devices/{device}/export").status == 503 and logged() == 0
+    server.keyward("unseal", typed=PASSPHRASE)
+    assert export(c, f"/devices/{device}/export").status == 200 and logged() == 1
