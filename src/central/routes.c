@@ -4,6 +4,7 @@
 #include "web/invite.h"
 #include "web/log_page.h"
 #include "web/route.h"
+#include "web/saml.h"
 #include "web/sign.h"
 
 const struct route central_routes[] = {
@@ -46,6 +47,7 @@ const struct route central_routes[] = {
 	{ WEB_GET, "/mail/remove", PERMISSION_SYSTEM_EDIT, "central/confirm", mail_remove_ask },
 	{ WEB_POST, "/mail/remove", PERMISSION_SYSTEM_EDIT, NULL, mail_remove, .form = "/mail" },
 	WEB_DIRECTORY_ROWS("central", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, PERMISSION_OPERATORS_EDIT),
+	WEB_SAML_ROWS("/saml", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
 	ROUTE_END
 };
@@ -58,6 +60,7 @@ const struct route_menu central_menu[] = {
 	{ "Directory", "/directory", "network", NULL, NULL },
 	{ "Keys and backups", "/keys", "key", NULL, NULL },
 	{ "Mail", "/mail", "mail", NULL, NULL },
+	{ "Single Sign-On", "/single-sign-on", "login", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
 	ROUTE_MENU_END
 };

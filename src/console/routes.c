@@ -4,6 +4,7 @@
 #include "web/invite.h"
 #include "web/log_page.h"
 #include "web/route.h"
+#include "web/saml.h"
 #include "web/sign.h"
 
 const struct route console_routes[] = {
@@ -156,6 +157,7 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/users/{id}", PERMISSION_USERS_EDIT, NULL, user_edit, user_edit_fields },
 	{ WEB_POST, "/users/{id}/invitation", PERMISSION_USERS_EDIT, "console/user", user_reinvite, .form = "/users/{id}" },
 	{ WEB_POST, "/users/{id}/enable", PERMISSION_USERS_EDIT, NULL, user_enable, .form = "/users/{id}" },
+	{ WEB_POST, "/users/{id}/link", PERMISSION_USERS_EDIT, NULL, user_link, user_link_fields, .form = "/users/{id}" },
 	{ WEB_GET, "/users/{id}/disable", PERMISSION_USERS_EDIT, "console/confirm", user_disable_ask },
 	{ WEB_POST, "/users/{id}/disable", PERMISSION_USERS_EDIT, NULL, user_disable, .form = "/users/{id}" },
 	{ WEB_GET, "/roles", PERMISSION_USERS_VIEW, "console/roles", roles_page },
@@ -171,6 +173,7 @@ const struct route console_routes[] = {
 		.fragment = "part/deep_security_state" },
 	{ WEB_POST, "/deep-security", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_save, deep_security_fields },
 	{ WEB_POST, "/deep-security/test", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_test_run, .form = "/deep-security" },
+	WEB_SAML_ROWS("/saml/{id}", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	{ WEB_POST, "/account/proposals", PERMISSION_ACCOUNT_EDIT, NULL, account_proposals, account_proposals_fields, .form = "/account" },
 	{ WEB_GET, "/account/integrity", PERMISSION_ACCOUNT_VIEW, "console/integrity", integrity_page },
 	{ WEB_POST, "/account/integrity", PERMISSION_ACCOUNT_EDIT, NULL, integrity_save, integrity_fields },
@@ -215,6 +218,7 @@ const struct route_menu console_menu[] = {
 	{ "Key Rotation", "/account/keys", "key", "User Management", NULL },
 	{ "Integrity", "/account/integrity", "shield-lock", "User Management", NULL },
 	{ "Deep Security", "/deep-security", "shield-lock", "User Management", NULL },
+	{ "Single Sign-On", "/single-sign-on", "login", "User Management", NULL },
 	{ "Reports", "/reports", "report-analytics", "Audit", NULL },
 	{ "Log", "/log", "list-details", "Audit", NULL },
 	ROUTE_MENU_END

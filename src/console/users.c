@@ -9,6 +9,7 @@
 #include "console/pages.h"
 #include "identity/token.h"
 #include "store/invitation.h"
+#include "store/saml.h"
 #include "store/user_outside.h"
 #include "web/directory.h"
 #include "web/doc.h"
@@ -59,6 +60,11 @@ const struct route_param user_edit_fields[] = {
 	{ "name", "Name", PARAM_TEXT, PARAM_REQUIRED, 1, 200, NULL },
 	{ "role", "Role", PARAM_ENUM, PARAM_REQUIRED, 0, 0, roles_or_groups },
 	{ "mail", "Mails", PARAM_ENUM, 0, 0, 0, yes_no },
+	PARAM_END
+};
+
+const struct route_param user_link_fields[] = {
+	{ "allow", "Allow", PARAM_BOOL, 0, 0, 0, NULL },
 	PARAM_END
 };
 
@@ -124,6 +130,11 @@ static int is_of_directory(const json_t *row)
 	return strcmp(doc_text(row, "source"), USER_OF_DIRECTORY) == 0;
 }
 
+static int is_from_outside(const json_t *row)
+{
+	return strcmp(doc_text(row, "source"), USER_LOCAL) != 0;
+}
+
 static json_t *show_row(struct call *c, json_t *row)
 {
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name",
@@ -133,6 +144,8 @@ static json_t *show_row(struct call *c, json_t *row)
 
 	json_object_set_new(out, "url", json_sprintf("/users/%s", doc_text(row, "id")));
 	json_object_set_new(out, "directory", json_boolean(is_of_directory(row)));
+	json_object_set_new(out, "saml", json_boolean(strcmp(doc_text(row, "source"), USER_OF_SAML) == 0));
+	json_object_set(out, "link", json_object_get(row, "link"));
 	return out;
 }
 
@@ -206,14 +219,15 @@ static int show(struct call *c, const struct uuid *id)
 	if (rc < 0)
 		return rc;
 	state = doc_text(row, "state");
-	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b}", "edit", edit, "disable", edit && strcmp(state, "disabled") != 0, "enable",
+	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b, s:b}", "link", edit && strcmp(state, "active") == 0 &&
+		strcmp(doc_text(row, "source"), USER_LOCAL) == 0, "edit", edit, "disable", edit && strcmp(state, "disabled") != 0, "enable",
 		edit && strcmp(state, "disabled") == 0, "reinvite", edit && strcmp(state, "invited") == 0));
 	call_set(c, "person", show_row(c, row));
 	call_form(c, "name", json_string(doc_text(row, "name")));
-	offer_roles(c, is_of_directory(row) && !json_is_true(json_object_get(row, "role_fixed")) ? BY_GROUPS : doc_text(row, "role"));
-	if (is_of_directory(row))
-		call_form_option(c, "role", BY_GROUPS, call_translate(c, "As the groups say"),
-			call_translate(c, "Looked up in the directory at each sign-in."), !json_is_true(json_object_get(row, "role_fixed")));
+	offer_roles(c, is_from_outside(row) && !json_is_true(json_object_get(row, "role_fixed")) ? BY_GROUPS : doc_text(row, "role"));
+	if (is_from_outside(row))
+		call_form_option(c, "role", BY_GROUPS, call_translate(c, is_of_directory(row) ? "As the groups say" : "As the identity provider says"),
+			call_translate(c, is_of_directory(row) ? "Looked up in the directory at each sign-in." : "Decided at each sign-in."), !json_is_true(json_object_get(row, "role_fixed")));
 	if (json_object_get(c->doc, "invitation") == NULL)
 		call_set(c, "invitation", json_null());
 	rc = offer_mail(c, id);
@@ -387,4 +401,13 @@ int user_disable(struct call *c)
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, LAST_ADMINISTRATOR);
 	return rc < 0 ? rc : back(c, &id, "The user is disabled and signed out.");
+}
+
+int user_link(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = identity_allow_link(c->db, STORE_TENANT, &id, call_bool(c, "allow"));
+
+	return rc < 0 ? rc : doc_done(c, "/users", &id, call_bool(c, "allow") ?
+		"The next person whom the identity provider sends with this address is this user." : "No link is allowed any more.");
 }

@@ -23,8 +23,16 @@
 	X(directory_find, 12, 10000)         /* DIRECTORY, string text, u8 most -> bytes {"people": [PERSON without groups]} */ \
 	X(directory_look, 13, 10000)         /* DIRECTORY, string id -> bytes PERSON */ \
 	X(directory_groups, 14, 10000)       /* DIRECTORY, u8 count, count x string DN -> bytes {"groups": [{id, dn} or {error}]} */ \
-	X(directory_prove, 15, 10000)        /* DIRECTORY, string id, bytes password -> bytes PERSON */
-/* DIRECTORY: bytes settings (identity/directory.h, JSON), bytes password of the bind DN
+	X(directory_prove, 15, 10000)        /* DIRECTORY, string id, bytes password -> bytes PERSON */ \
+	X(saml_metadata, 50, 5000)           /* bytes metadata -> bytes {idp} or REFUSED */ \
+	X(saml_describe, 51, 5000)           /* SAML -> bytes {xml}: our own metadata */ \
+	X(saml_start, 52, 5000)              /* SAML -> bytes {url, id} */ \
+	X(saml_judge, 53, 5000)              /* SAML, bytes response -> bytes {said} or REFUSED */ \
+	X(saml_logout, 54, 5000)             /* SAML -> bytes {url, field} */ \
+	X(saml_told, 55, 5000)               /* SAML, u8 by post, bytes query or field -> bytes {logout, yes: {url, field}, no: {url, field}} or REFUSED */
+/* SAML: bytes {sp, idp, ask} (sso/answer_saml.c), bytes our private key, PEM
+ * REFUSED: {refused, text}: a reason of saml/saml.h
+ * DIRECTORY: bytes settings (identity/directory.h, JSON), bytes password of the bind DN
  * PERSON, TESTED: JSON, identity/directory.h */
 
 enum sso_type {

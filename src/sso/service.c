@@ -96,5 +96,5 @@ int service_rehearse(void)
 	/* The C library's modules for names. */
 	if (getaddrinfo("localhost", "389", NULL, &found) == 0)
 		freeaddrinfo(found);
-	return rehearse_directory();
+	return rehearse_saml() < 0 ? ERR_INTERNAL : rehearse_directory();
 }

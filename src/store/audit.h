@@ -61,6 +61,12 @@ struct audit_entry;              /* audit/chain.h */
 	X(SESSION_REVOKED, "session.revoked", USER, "Session ended by its owner") \
 	X(PASSWORD_RESET_SENT, "password.reset-sent", USER, "Password link sent") \
 	X(PASSWORD_CHANGED, "password.changed", USER, "Password changed") \
+	X(USER_LINKED, "user.linked", USER, "User linked to the identity provider") \
+	X(SSO_REFUSED, "sso.refused", USER, "Message of the identity provider refused") \
+	X(SSO_SIGNED_OUT, "sso.signed-out", USER, "Signed out by the identity provider") \
+	X(SSO_KEY, "sso.key", SYSTEM, "Key for single sign-on made") \
+	X(SSO_PROVIDER, "sso.provider", SYSTEM, "Identity provider changed") \
+	X(SSO_CHANGED, "sso.changed", SYSTEM, "Single sign-on changed") \
 	X(AGENT_REGISTERED, "agent.registered", AGENT, "Agent registered") \
 	X(AGENT_REFUSED, "agent.refused", AGENT, "Agent registration refused") \
 	X(AGENT_REMOVED, "agent.removed", AGENT, "Agent removed") \

@@ -13,6 +13,7 @@
 #include "store/directory.h"
 #include "store/job.h"
 #include "store/mail.h"
+#include "store/saml.h"
 #include "store/setting.h"
 #include "store/signing.h"
 
@@ -26,6 +27,7 @@ static const struct {
 	{ SIGNING_LICENCE, SIGNING_LICENCE },
 	{ SIGNING_CERTIFICATE, SIGNING_CERTIFICATE },
 	{ DIRECTORY_PASSWORD_SETTING, DIRECTORY_SYSTEM_PURPOSE },
+	{ SAML_KEY_SETTING, SAML_KEY_PURPOSE },
 };
 
 /* What is under a tenant's key. Both statements see the tenant alone. $1, $2: after; $3: the former key; $4: how many. */
@@ -52,6 +54,7 @@ static const struct {
 	ONE_OF_TENANT("data/spake2-verifier", "provisioning", "verifier"),
 	ONE_OF_TENANT("data/" DEEP_SECURITY_PURPOSE, "deep_security", "api_key"),
 	ONE_OF_TENANT("data/" DIRECTORY_PURPOSE, "directory", "password"),
+	ONE_OF_TENANT("data/" SAML_KEY_PURPOSE, "saml", "key"),
 };
 
 static int get_number(struct db *db, const char *sql, struct db_arg *args, size_t count, int64_t *out, int64_t *second)

@@ -145,6 +145,21 @@ static int is_local(const struct user *u)
 	return strcmp(u->source, "local") == 0;
 }
 
+/* Where the identity provider takes the place of passwords, somebody must get in when it fails. */
+static int keeps_break_glass(struct db *db, enum store_side side, const struct uuid *id)
+{
+	static const char *const sql[] = { "select 1 from saml where break_glass = $1 and mode = 'required'",
+		"select 1 from operator_saml where break_glass = $1 and mode = 'required'" };
+	struct db_result *r;
+	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	rc = db_rows(r) ? err_set(ERR_CONFLICT, "this is the local administrator who gets in when single sign-on fails") : 0;
+	db_result_free(r);
+	return rc;
+}
+
 /* What may not be: no administrator left, active without a password. */
 static int may_change(struct db *db, enum store_side side, const struct user *u, const char *role, const char *state)
 {
@@ -152,8 +167,11 @@ static int may_change(struct db *db, enum store_side side, const struct user *u,
 		return err_set(ERR_CONFLICT, "the user has not accepted the invitation yet");
 	if (is_local(u) && u->password == NULL && strcmp(state, "disabled") == 0)
 		return err_set(ERR_CONFLICT, "an invitation is withdrawn by deleting it");
-	if (is_local(u) && is_administrator(side, u->role, u->state) && !is_administrator(side, role, state))
-		return keeps_administrator(db, side, &u->id);
+	if (is_local(u) && is_administrator(side, u->role, u->state) && !is_administrator(side, role, state)) {
+		int rc = keeps_administrator(db, side, &u->id);
+
+		return rc < 0 ? rc : keeps_break_glass(db, side, &u->id);
+	}
 	return 0;
 }
 
@@ -304,7 +322,7 @@ int user_unlock(struct db *db, enum store_side side, const struct uuid *id)
 
 /* Lists */
 
-#define ROW_COLUMNS "u.id, u.email, u.name, u.role, u.state, u.last_sign_in, u.locked_until, u.created, u.source, u.role_fixed"
+#define ROW_COLUMNS "u.id, u.email, u.name, u.role, u.state, u.last_sign_in, u.locked_until, u.created, u.source, u.role_fixed, u.link"
 
 static const struct list_column sorts[] = {
 	{ "name", "lower(u.name)", "text", 0 },

@@ -16,7 +16,7 @@ enum store_side { STORE_TENANT, STORE_OPERATOR };
 struct user {
 	struct uuid id;
 	char *email, *name, *role, *state;   /* state: "invited", "active", "disabled" */
-	char *password;                      /* NULL until an invitation is accepted */
+	char *password;                      /* NULL until an invitation is accepted, and for who comes from outside */
 	clock_us locked_until;               /* 0: not */
 	int64_t failures;
 	char *source;                        /* user_outside.h: "local" where the password is here */
@@ -53,7 +53,7 @@ int user_count_failure(struct db *db, enum store_side side, const struct user *u
 int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, clock_us *locked_until);
 
 /* Sorts: name, email, role, state, last_sign_in; filters: role, state. Rows: id, email, name, role, state, last_sign_in,
- * locked_until, created. */
+ * locked_until, created, source, role_fixed, link. */
 int user_list(struct db *db, enum store_side side, const struct list_query *query, json_t **page);
 int user_get(struct db *db, enum store_side side, const struct uuid *id, json_t **out);
 /* {role name: number of users that are not disabled} */

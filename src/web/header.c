@@ -1,4 +1,5 @@
 /* header.c - the security headers that every answer bears. HSTS comes from the server itself. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -6,7 +7,7 @@
 
 /* No inline script or style, no plug-ins, no frames, forms only to ourselves. What a page may load is ours alone. */
 #define PAGE_POLICY "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " \
-	"connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	"connect-src 'self'; form-action 'self'%s; frame-ancestors 'none'; base-uri 'none'"
 #define OTHER_POLICY "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
 
 static const struct {
@@ -32,6 +33,28 @@ static const char *header_of(const struct web_response *r, const char *name)
 	return NULL;
 }
 
+static void add_page_policy(struct web_response *out, const char *forms_to)
+{
+	char *policy = mem_printf(PAGE_POLICY, forms_to);
+
+	web_response_header(out, "content-security-policy", policy);
+	free(policy);
+}
+
+void web_allow_form(struct web_response *out, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t len = host ? strspn(host + 3, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") : 0;
+	char *origin;
+
+	/* Anything else could end the directive. */
+	if (len == 0 || (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0))
+		return;
+	origin = mem_printf(" %.*s", (int)(host + 3 + len - url), url);
+	add_page_policy(out, origin);
+	free(origin);
+}
+
 void web_security_headers(struct web_response *out)
 {
 	const char *type = header_of(out, "content-type");
@@ -39,7 +62,10 @@ void web_security_headers(struct web_response *out)
 
 	for (size_t i = 0; i < ARRAY_LEN(always); i++)
 		web_response_header(out, always[i].name, always[i].value);
-	web_response_header(out, "content-security-policy", html ? PAGE_POLICY : OTHER_POLICY);
+	if (html && header_of(out, "content-security-policy") == NULL)
+		add_page_policy(out, "");
+	else if (!html)
+		web_response_header(out, "content-security-policy", OTHER_POLICY);
 	if (header_of(out, "cache-control") == NULL)
 		web_response_header(out, "cache-control", "no-store");
 }

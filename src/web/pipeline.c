@@ -114,7 +114,7 @@ static int check_origin(struct call *c)
 	const struct web_request *r = c->request;
 	int rc;
 
-	if (r->method != WEB_POST)
+	if (r->method != WEB_POST || c->route->flags & ROUTE_FROM_OUTSIDE)
 		return 0;
 	rc = guard_origin(c->state->web->origin[c->site], r->origin, r->fetch_site);
 	/* What anyone may send (signing in, an invitation) can come from a page drawn before there was this session. */

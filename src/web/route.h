@@ -67,6 +67,7 @@ struct route_param {
 #define ROUTE_PAGE_ONLY 4u       /* not below /api/v1 (sign-in form and the like) */
 #define ROUTE_SUSPENDED_TOO 8u   /* works for users of a suspended tenant */
 #define ROUTE_SIGN_IN 16u        /* counts against the rate of sign-ins of an address */
+#define ROUTE_FROM_OUTSIDE 64u   /* a POST that comes from another site's page; what it brings is proven otherwise */
 #define ROUTE_WRITES 32u         /* a GET that changes something harmless (marks read): a read-write transaction */
 
 struct route {

@@ -11,7 +11,7 @@
 #define WEB_SIGN_ROWS(site, fields) \
 	{ WEB_GET, "/sign-in", PERMISSION_PUBLIC, site "/sign_in", sign_in_page, sign_in_query, ROUTE_NO_TRANSACTION }, \
 	{ WEB_POST, "/sign-in", PERMISSION_PUBLIC, NULL, sign_in, fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN }, \
-	{ WEB_POST, "/sign-out", PERMISSION_SIGNED_IN, NULL, sign_out, NULL, ROUTE_SUSPENDED_TOO }, \
+	{ WEB_POST, "/sign-out", PERMISSION_SIGNED_IN, "console/saml_go", sign_out, NULL, ROUTE_SUSPENDED_TOO }, \
 	{ WEB_GET, "/session", PERMISSION_SIGNED_IN, NULL, sign_session, NULL, ROUTE_API_ONLY | ROUTE_SUSPENDED_TOO }, \
 	{ WEB_GET, "/routes", PERMISSION_SIGNED_IN, NULL, sign_routes, NULL, ROUTE_API_ONLY }, \
 	{ WEB_GET, "/sessions", PERMISSION_SIGNED_IN, site "/sessions", sign_sessions, NULL, ROUTE_SUSPENDED_TOO }, \

@@ -8,9 +8,11 @@
 
 #include "base/err.h"
 #include "store/session.h"
+#include "store/saml.h"
 #include "store/tenant.h"
 #include "store/user_outside.h"
 #include "web/directory.h"
+#include "web/saml.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -38,6 +40,21 @@ const struct route_param sign_in_tenant_fields[] = {
 	PARAM_END
 };
 
+/* Of a tenant that is not known before its name is typed. */
+static int offers_sso(struct call *c)
+{
+	json_t *row = NULL;
+	int on = 0;
+
+	if (c->site != WEB_CENTRAL)
+		return 0;
+	if (call_begin(c, NULL) == 0 && saml_get(c->db, STORE_OPERATOR, &row) == 0)
+		on = strcmp(json_string_value(json_object_get(row, "mode")), "off") != 0;
+	db_rollback(c->db);
+	json_decref(row);
+	return on;
+}
+
 int sign_in_page(struct call *c)
 {
 	const char *back = call_has(c, "return") ? call_text(c, "return") : call_text(c, "return_to");
@@ -48,6 +65,7 @@ int sign_in_page(struct call *c)
 	}
 	call_set(c, "return_to", json_string(*back ? guard_return(back) : ""));
 	call_form(c, "account", json_string(call_text(c, "account")));
+	call_set(c, "sso", json_boolean(offers_sso(c)));
 	return 0;
 }
 
@@ -56,6 +74,7 @@ struct attempt {
 	struct uuid tenant;              /* nil: the operator's side */
 	int tenant_known;
 	int known;                       /* USER is filled */
+	int allowed;                     /* to sign in with a password */
 	struct user user;
 };
 
@@ -84,14 +103,17 @@ static int find_user(struct call *c, struct attempt *a)
 
 	if (rc == 0)
 		rc = user_by_email(c->db, a->side, call_text(c, "email"), &a->user);
-	db_rollback(c->db);
 	a->known = rc == 0;
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	/* Where the identity provider alone signs people in, a password is as wrong as any other. */
+	if (rc == 0)
+		rc = a->allowed = saml_password_allowed(c->db, a->side, &a->user.id);
+	db_rollback(c->db);
+	return rc == ERR_NOT_FOUND || rc > 0 ? 0 : rc;
 }
 
 static int may_sign_in(const struct call *c, const struct attempt *a)
 {
-	return a->known && a->user.password && strcmp(a->user.state, "active") == 0 && a->user.locked_until <= c->now;
+	return a->known && a->allowed && a->user.password && strcmp(a->user.state, "active") == 0 && a->user.locked_until <= c->now;
 }
 
 void sign_wait(const struct call *c)
@@ -191,11 +213,16 @@ int sign_in(struct call *c)
 
 int sign_out(struct call *c)
 {
-	int rc = session_end(c->db, c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT, &c->session);
+	int rc = 0, away = saml_sign_out(c, &rc);
 
+	if (away && rc < 0)
+		return rc;
+	rc = session_end(c->db, c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT, &c->session);
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
 	sign_forget(c);
+	if (away)
+		return 0;
 	call_notice(c, "success", "You are signed out.");
 	call_redirect(c, "/sign-in");
 	return 0;

@@ -7,8 +7,11 @@
 
 static struct keys_object object_of(const struct call *c, const struct buf *wrapped, const char *purpose)
 {
-	return (struct keys_object){ .tenant = c->tenant, .wrapped_tenant = { (const uint8_t *)wrapped->data, wrapped->len },
-		.purpose = purpose, .object = c->tenant };
+	/* Before sign-in the transaction alone knows the tenant. */
+	const struct uuid tenant = db_tenant(c->db) ? *db_tenant(c->db) : c->tenant;
+
+	return (struct keys_object){ .tenant = tenant, .wrapped_tenant = { (const uint8_t *)wrapped->data, wrapped->len },
+		.purpose = purpose, .object = tenant };
 }
 
 int vault_protect(struct call *c, const char *purpose, const struct secret *plain, struct buf *blob)

@@ -64,5 +64,7 @@ void web_answer_busy(struct web_thread *t, const struct web_request *request, st
 int web_answer_quick(const struct web *web, const struct web_request *request, struct web_response *out);
 /* Security headers for any answer (SEC-2): a page's when it is HTML, else those that always apply. */
 void web_security_headers(struct web_response *out);
+/* A page of this answer has a form that leads to URL, on another site: allowed besides our own. */
+void web_allow_form(struct web_response *out, const char *url);
 
 #endif

@@ -35,7 +35,8 @@ def may(pg, role, table, right):
 
 def populate(pg, tenant):
     """A row of TENANT in every table that has a tenant; as superuser, whom row security does not bind."""
-    ids = {n: uuid.uuid4() for n in ("export", "user", "image", "draft", "instance", "agent", "device", "request", "bulk", "report")}
+    ids = {n: uuid.uuid4() for n in ("export", "user", "image", "draft", "instance", "agent", "device", "request", "bulk", "report",
+                                         "session")}
     policy = pg.run("postgres", "select id from policy where tenant = %s", (tenant,))[0][0]
     token = uuid.uuid4().bytes * 2
     steps = [
@@ -44,7 +45,11 @@ def populate(pg, tenant):
         ("insert into app_user (tenant, id, email, name, role) values (%s, %s, 'a@example.com', 'A', 'auditor')",
          (tenant, ids["user"])),
         ("insert into user_session (tenant, token, id, user_id, csrf, expires) values (%s, %s, %s, %s, 'c', now() + '1 day')",
-         (tenant, token, uuid.uuid4(), ids["user"])),
+         (tenant, token, ids["session"], ids["user"])),
+        ("insert into saml (tenant) values (%s)", (tenant,)),
+        ("insert into saml_request (tenant, id, browser, purpose, expires) values (%s, %s, %s, 'sign-in', now() + '1 day')",
+         (tenant, "_" + uuid.uuid4().hex, token)),
+        ("insert into saml_session (tenant, session, issuer, name_id, format) values (%s, %s, 'i', 'n', 'f')", (tenant, ids["session"])),
         ("insert into invitation (tenant, token, kind, user_id, expires) values (%s, %s, 'reset', %s, now() + '1 day')",
          (tenant, token, ids["user"])),
         ("insert into tenant_export (tenant, id, requested_by) values (%s, %s, 'A')", (tenant, ids["export"])),

@@ -1,0 +1,54 @@
+/* identity.c - people of an identity provider and users who were here before. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "store/audit.h"
+#include "store/saml.h"
+#include "store/user_outside.h"
+
+#define EXTERNAL_MAX 1000        /* as the column has it */
+
+/* An issuer is an address without spaces (saml/metadata.c), so the two cannot be mistaken for another pair. */
+char *identity_external(const char *issuer, const char *subject)
+{
+	return strlen(issuer) + 1 + strlen(subject) > EXTERNAL_MAX ? NULL : mem_printf("%s %s", issuer, subject);
+}
+
+#define LINK(table, administrator, settings) "update " table " u set link = false, source = 'saml', external_id = $2, role_fixed = false, password = null" \
+	" where lower(u.email) = lower($1) and u.link and u.state = 'active' and u.source = 'local' and (u.role <> '" administrator "' or exists (select 1 from " \
+	table " o where o.id <> u.id and o.role = '" administrator "' and o.state = 'active' and o.source = 'local'))" \
+	" and not exists (select 1 from " settings " s where s.break_glass = u.id) returning u.id"
+
+int identity_link(struct db *db, enum store_side side, const char *external_id, const char *email, struct user *out)
+{
+	static const char *const sql[] = { LINK("app_user", "account-administrator", "saml"), LINK("operator_user", "msp-administrator", "operator_saml") };
+	struct db_result *r;
+	struct uuid id;
+	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_text_arg(email), db_text_arg(external_id)));
+
+	if (rc < 0)
+		return rc;
+	id = db_uuid(r, 0, 0);
+	db_result_free(r);
+	rc = audit_log(db, AUDIT_USER_LINKED, &(struct audit_object){ "user", &id, email }, json_pack("{s:s}", "external_id", external_id));
+	return rc < 0 ? rc : user_by_id(db, side, &id, out);
+}
+
+#define MARK(table) "update " table " set link = $2 where id = $1 and link <> $2 and source = 'local' returning email"
+
+int identity_allow_link(struct db *db, enum store_side side, const struct uuid *id, int allow)
+{
+	static const char *const sql[] = { MARK("app_user"), MARK("operator_user") };
+	struct db_result *r;
+	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(id), db_bool_arg(allow)));
+
+	if (rc < 0)
+		return rc;
+	if (db_rows(r))
+		rc = audit_log(db, AUDIT_USER_CHANGED, &(struct audit_object){ "user", id, db_text(r, 0, 0) },
+			json_pack("{s:{s:{s:b,s:b}}}", "changes", "link", "old", !allow, "new", allow));
+	db_result_free(r);
+	return rc;
+}

@@ -1,0 +1,320 @@
+/* saml.c - what was agreed with the identity provider, and what waits for it. */
+#include "store/saml.h"
+
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/audit.h"
+#include "store/setting.h"
+
+/* The same statement for a tenant and for the operator. */
+#define TWO(before, after) { before "saml" after, before "operator_saml" after }
+#define BOTH(before, tenants, operators, after) { before tenants after, before operators after }
+
+static const char *const administrators[] = { "account-administrator", "msp-administrator" };
+
+int saml_get(struct db *db, enum store_side side, json_t **out)
+{
+	static const char *const sql[] = TWO("select coalesce(s.mode, 'off') as mode, s.certificate, s.idp, s.proposed,"
+		" coalesce(s.settings, '{}') as settings, s.break_glass, s.test, s.tested from (select 1) one left join ", " s on true");
+
+	return db_get_row(db, out, sql[side], DB_NONE);
+}
+
+static int operator_key(struct db *db, struct buf *blob)
+{
+	json_t *value = NULL;
+	int rc = setting_get(db, SAML_KEY_SETTING, &value);
+
+	if (rc == 0) {
+		buf_reset(blob);
+		rc = json_is_string(value) ? decode_hex(json_string_value(value), blob) : err_set(ERR_INVALID, SAML_KEY_SETTING);
+	}
+	json_decref(value);
+	return rc;
+}
+
+int saml_key(struct db *db, enum store_side side, struct buf *blob)
+{
+	struct db_result *r;
+	struct wire_view v;
+	int rc;
+
+	if (side == STORE_OPERATOR)
+		return operator_key(db, blob);
+	rc = db_query_row(db, &r, "select key from saml where key is not null", DB_NONE);
+	if (rc < 0)
+		return rc;
+	v = db_bytes(r, 0, 0);
+	buf_reset(blob);
+	buf_add(blob, v.data, v.len);
+	db_result_free(r);
+	return 0;
+}
+
+static int keep_key(struct db *db, enum store_side side, const char *certificate, const struct buf *blob)
+{
+	char *hex;
+	json_t *value;
+	int rc;
+
+	if (side == STORE_TENANT)
+		return db_run(db, "insert into saml (tenant, certificate, key) values (current_tenant(), $1, $2) on conflict (tenant) do update"
+			" set certificate = excluded.certificate, key = excluded.key where saml.key is null",
+			DB_ARGS(db_text_arg(certificate), db_bytes_arg(blob->data, blob->len)));
+	rc = db_run(db, "insert into operator_saml (certificate) values ($1) on conflict (one) do update set certificate = excluded.certificate"
+		" where operator_saml.certificate is null", DB_ARGS(db_text_arg(certificate)));
+	if (rc <= 0)
+		return rc;
+	hex = encode_hex(blob->data, blob->len);
+	value = json_string(hex);
+	rc = setting_set(db, SAML_KEY_SETTING, value, 1);
+	json_decref(value);
+	free(hex);
+	return rc < 0 ? rc : 1;
+}
+
+int saml_set_key(struct db *db, enum store_side side, const char *certificate, const struct buf *blob)
+{
+	int rc = keep_key(db, side, certificate, blob);
+
+	return rc <= 0 ? rc : audit_log(db, AUDIT_SSO_KEY, NULL, NULL);
+}
+
+char *saml_digest(const json_t *idp)
+{
+	char *text = json_text(idp), *out;
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+
+	SHA256((const unsigned char *)text, strlen(text), hash);
+	out = encode_hex(hash, sizeof hash);
+	free(text);
+	return out;
+}
+
+int saml_propose(struct db *db, enum store_side side, const json_t *idp)
+{
+	static const char *const sql[] = TWO("update ", " set proposed = $1");
+
+	return db_run_one(db, sql[side], DB_ARGS(db_json_arg(idp)));
+}
+
+/* What differs, without the certificates' text. */
+static json_t *brief(const json_t *idp)
+{
+	json_t *out, *prints = json_array(), *row;
+	size_t i;
+
+	if (!json_is_object(idp)) {
+		json_decref(prints);
+		return json_object();
+	}
+	out = json_copy((json_t *)(uintptr_t)idp);
+	json_array_foreach(json_object_get(idp, "certificates"), i, row)
+		json_array_append(prints, json_object_get(row, "sha256"));
+	json_object_set_new(out, "certificates", prints);
+	return out;
+}
+
+static int log_changes(struct db *db, enum audit_event event, json_t *before, json_t *after)
+{
+	json_t *detail = audit_changes(before, after);
+
+	json_decref(before);
+	json_decref(after);
+	return detail ? audit_log(db, event, NULL, detail) : 0;
+}
+
+int saml_confirm(struct db *db, enum store_side side, const char *digest)
+{
+	static const char *const sql[] = TWO("update ", " set idp = proposed, proposed = null, test = null, tested = null");
+	json_t *now = NULL;
+	const json_t *proposed;
+	char *is;
+	int rc = saml_get(db, side, &now);
+
+	if (rc < 0)
+		return rc;
+	proposed = json_object_get(now, "proposed");
+	is = saml_digest(proposed);
+	if (!json_is_object(proposed) || strcmp(is, digest) != 0)
+		rc = err_set(ERR_CONFLICT, "something else was imported meanwhile");
+	if (rc == 0)
+		rc = db_run_one(db, sql[side], DB_NONE);
+	if (rc == 0)
+		rc = log_changes(db, AUDIT_SSO_PROVIDER, brief(json_object_get(now, "idp")), brief(proposed));
+	free(is);
+	json_decref(now);
+	return rc;
+}
+
+int saml_administrators(struct db *db, enum store_side side, json_t **out)
+{
+	static const char *const sql[] = BOTH("select id, name, email from ", "app_user", "operator_user",
+		" where state = 'active' and password is not null and role = $1 order by lower(name), id limit 200");
+
+	return db_get_rows(db, out, sql[side], DB_ARGS(db_text_arg(administrators[side])));
+}
+
+static int is_administrator(struct db *db, enum store_side side, const struct uuid *user)
+{
+	static const char *const sql[] = BOTH("select 1 from ", "app_user", "operator_user",
+		" where id = $2 and state = 'active' and password is not null and role = $1");
+	struct db_result *r;
+	int rc = db_query(db, &r, sql[side], DB_ARGS(db_text_arg(administrators[side]), db_uuid_arg(user)));
+
+	if (rc == 0) {
+		rc = db_rows(r) == 1;
+		db_result_free(r);
+	}
+	return rc;
+}
+
+static json_t *visible(const char *mode, const json_t *settings, const char *break_glass)
+{
+	json_t *o = json_copy((json_t *)(uintptr_t)settings);
+
+	json_set_string(o, "mode", mode);
+	json_set_string(o, "break_glass", break_glass);
+	return o;
+}
+
+int saml_set(struct db *db, enum store_side side, const char *mode, const json_t *settings, const struct uuid *break_glass)
+{
+	static const char *const sql[] = TWO("update ", " set mode = $1, settings = $2, break_glass = $3");
+	json_t *before = NULL;
+	char id[UUID_TEXT_SIZE];
+	int good, rc = saml_get(db, side, &before);
+
+	if (rc < 0)
+		return rc;
+	good = break_glass ? is_administrator(db, side, break_glass) : strcmp(mode, "required") != 0;
+	if (good < 0)
+		rc = good;
+	else if (!good)
+		rc = err_set(ERR_CONFLICT, "a local administrator who can sign in is needed");
+	else if (strcmp(mode, "off") != 0 && !json_is_object(json_object_get(before, "idp")))
+		rc = err_set(ERR_CONFLICT, "there is no identity provider yet");
+	if (rc == 0)
+		rc = db_run_one(db, sql[side], DB_ARGS(db_text_arg(mode), db_json_arg(settings), db_uuid_arg(break_glass)));
+	if (rc == 0) {
+		if (break_glass)
+			uuid_text(break_glass, id);
+		rc = log_changes(db, AUDIT_SSO_CHANGED, visible(json_string_value(json_object_get(before, "mode")),
+			json_object_get(before, "settings"), json_string_value(json_object_get(before, "break_glass"))),
+			visible(mode, settings, break_glass ? id : NULL));
+	}
+	json_decref(before);
+	return rc;
+}
+
+int saml_set_test(struct db *db, enum store_side side, const json_t *test)
+{
+	static const char *const sql[] = TWO("update ", " set test = $1, tested = now()");
+
+	return db_run_one(db, sql[side], DB_ARGS(db_json_arg(test)));
+}
+
+int saml_password_allowed(struct db *db, enum store_side side, const struct uuid *user)
+{
+	static const char *const sql[] = TWO("select 1 from ", " where mode = 'required' and break_glass is distinct from $1");
+	struct db_result *r;
+	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(user)));
+
+	if (rc < 0)
+		return rc;
+	rc = db_rows(r) == 0;
+	db_result_free(r);
+	return rc;
+}
+
+/* Requests */
+
+void saml_request_release(struct saml_request *r)
+{
+	free(r->id);
+	free(r->purpose);
+	free(r->return_to);
+	memset(r, 0, sizeof *r);
+}
+
+int saml_request_add(struct db *db, enum store_side side, const char *id, const uint8_t browser[static USER_TOKEN_HASH], const char *purpose,
+	const struct uuid *user, const char *return_to, clock_us expires)
+{
+	static const char *const clean[] = TWO("delete from ", "_request where expires < now()");
+	static const char *const sql[] = {
+		"insert into saml_request (tenant, id, browser, purpose, user_id, return_to, expires) values (current_tenant(), $1, $2, $3, $4, $5, $6)",
+		"insert into operator_saml_request (id, browser, purpose, user_id, return_to, expires) values ($1, $2, $3, $4, $5, $6)",
+	};
+	int rc = db_queue(db, clean[side], DB_NONE);
+
+	return rc < 0 ? rc : db_queue(db, sql[side], DB_ARGS(db_text_arg(id), db_bytes_arg(browser, USER_TOKEN_HASH), db_text_arg(purpose),
+		db_uuid_arg(user), db_text_arg(return_to), db_time_arg(expires)));
+}
+
+int saml_request_find(struct db *db, enum store_side side, const char *id, const uint8_t browser[static USER_TOKEN_HASH], int use,
+	struct saml_request *out)
+{
+#define WHERE "_request where id = $1 and browser = $2 and expires > now()"
+	static const char *const look[] = TWO("select id, purpose, return_to, user_id from ", WHERE);
+	static const char *const take[] = TWO("delete from ", WHERE " returning id, purpose, return_to, user_id");
+	struct db_result *r;
+	int rc = db_query_row(db, &r, (use ? take : look)[side], DB_ARGS(db_text_arg(id), db_bytes_arg(browser, USER_TOKEN_HASH)));
+
+	if (rc < 0)
+		return rc;
+	*out = (struct saml_request){ .id = mem_strdup(db_text(r, 0, 0)), .purpose = mem_strdup(db_text(r, 0, 1)),
+		.return_to = mem_strdup(db_text(r, 0, 2)) };
+	if (!db_is_null(r, 0, 3))
+		out->user = db_uuid(r, 0, 3);
+	db_result_free(r);
+	return 0;
+}
+
+int saml_log_refused(struct db *db, enum store_side side, const char *what, const char *reason, const char *text)
+{
+	(void)side;
+	return audit_log(db, AUDIT_SSO_REFUSED, NULL, json_pack("{s:s,s:s,s:s}", "act", what, "reason", reason, "text", text));
+}
+
+/* Sessions */
+
+int saml_session_add(struct db *db, enum store_side side, const struct uuid *session, const char *issuer, const char *name_id,
+	const char *format, const char *index)
+{
+	static const char *const sql[] = {
+		"insert into saml_session (tenant, session, issuer, name_id, format, index) values (current_tenant(), $1, $2, $3, $4, $5)",
+		"insert into operator_saml_session (session, issuer, name_id, format, index) values ($1, $2, $3, $4, $5)",
+	};
+
+	return db_queue(db, sql[side], DB_ARGS(db_uuid_arg(session), db_text_arg(issuer), db_text_arg(name_id), db_text_arg(format),
+		db_text_arg(index)));
+}
+
+int saml_session_get(struct db *db, enum store_side side, const struct uuid *session, json_t **out)
+{
+	static const char *const sql[] = TWO("select issuer, name_id, format, index from ", "_session where session = $1");
+
+	return db_get_row(db, out, sql[side], DB_ARGS(db_uuid_arg(session)));
+}
+
+int saml_session_end(struct db *db, enum store_side side, const char *issuer, const char *name_id, const char *index, int *count)
+{
+	static const char *const sql[] = {
+		"delete from user_session u using saml_session s where u.tenant = s.tenant and u.id = s.session and s.issuer = $1 and s.name_id = $2"
+			" and ($3::text is null or s.index = $3)",
+		"delete from operator_session u using operator_saml_session s where u.id = s.session and s.issuer = $1 and s.name_id = $2"
+			" and ($3::text is null or s.index = $3)",
+	};
+	int rc = db_run(db, sql[side], DB_ARGS(db_text_arg(issuer), db_text_arg(name_id), db_text_arg(index)));
+
+	if (rc < 0)
+		return rc;
+	*count = rc;
+	return audit_log(db, AUDIT_SSO_SIGNED_OUT, NULL, json_pack("{s:s,s:i}", "name_id", name_id, "sessions", rc));
+}

@@ -1,0 +1,55 @@
+/* saml.h - single sign-on by SAML, the same for both consoles (IDN-3): sign-in and sign-out here, its settings in saml_settings.c.
+ *
+ * The identity provider's answer comes as a POST from its own page, without the session's cookie (SameSite=Lax). What binds it to the
+ * browser that asked is a cookie of its own, SameSite=None, for ten minutes: its SHA-256 is in the row of the request that the answer
+ * names, and that row can be used once. */
+#ifndef WEB_SAML_H
+#define WEB_SAML_H
+
+#include "store/saml.h"
+#include "web/call.h"
+
+#define SAML_COOKIE "keyward-saml"
+
+/* BASE: "/saml" or "/saml/{id}". */
+#define WEB_SAML_ROWS(base, view, edit) \
+	{ WEB_GET, "/saml/start", PERMISSION_PUBLIC, "console/saml_go", saml_start, saml_start_query, ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY }, \
+	{ WEB_GET, base "/metadata", PERMISSION_PUBLIC, NULL, saml_metadata, NULL, ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY }, \
+	{ WEB_POST, base "/acs", PERMISSION_PUBLIC, NULL, saml_acs, saml_acs_fields, \
+		ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY | ROUTE_SIGN_IN | ROUTE_FROM_OUTSIDE }, \
+	{ WEB_GET, base "/slo", PERMISSION_PUBLIC, "console/saml_go", saml_slo, saml_slo_query, ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY }, \
+	{ WEB_POST, base "/slo", PERMISSION_PUBLIC, "console/saml_go", saml_slo, saml_slo_query, \
+		ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY | ROUTE_FROM_OUTSIDE }, \
+	{ WEB_GET, "/single-sign-on", view, "console/saml", saml_page }, \
+	{ WEB_POST, "/single-sign-on", edit, NULL, saml_save, saml_fields }, \
+	{ WEB_POST, "/single-sign-on/begin", edit, NULL, saml_begin, NULL, ROUTE_NO_TRANSACTION, .form = "/single-sign-on" }, \
+	{ WEB_POST, "/single-sign-on/metadata", edit, NULL, saml_import, saml_import_fields, .form = "/single-sign-on" }, \
+	{ WEB_POST, "/single-sign-on/confirm", edit, NULL, saml_accept, saml_accept_fields, .form = "/single-sign-on" }, \
+	{ WEB_POST, "/single-sign-on/discard", edit, NULL, saml_discard, NULL, .form = "/single-sign-on" }, \
+	{ WEB_GET, "/single-sign-on/test", edit, "console/saml_go", saml_try, NULL, ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY }
+
+int saml_start(struct call *c), saml_metadata(struct call *c), saml_acs(struct call *c), saml_slo(struct call *c), saml_page(struct call *c);
+int saml_save(struct call *c), saml_begin(struct call *c), saml_import(struct call *c), saml_accept(struct call *c), saml_discard(struct call *c);
+int saml_try(struct call *c);
+extern const struct route_param saml_start_query[], saml_acs_fields[], saml_slo_query[], saml_fields[], saml_import_fields[], saml_accept_fields[];
+
+/* One side's settings and addresses, while a request is answered. */
+struct saml_side {
+	enum store_side side;
+	struct uuid tenant;              /* nil: the operator's */
+	json_t *row;                     /* store/saml.h saml_get */
+	char *entity, *acs_url, *slo_url;
+};
+/* In the open transaction, bound to TENANT. */
+int saml_side_load(struct call *c, const struct uuid *tenant, struct saml_side *out);
+void saml_side_release(struct saml_side *s);
+int saml_side_is(const struct saml_side *s, const char *mode);
+int saml_side_ready(const struct saml_side *s);      /* there are a key and an identity provider */
+/* The question TYPE (sso/message.h) with ASK, taken over, and our private key; in the open transaction. The caller adds what else belongs to it. */
+int saml_ask(struct call *c, const struct saml_side *s, int type, json_t *ask, struct buf *question);
+
+/* sign_in.c's sign_out: when the session came from the identity provider, which can end its own too: puts the question, or, when it was
+ * answered, shows the way there. 1: the page is made or the question put, *RC is what to return. 0: only this session ends. */
+int saml_sign_out(struct call *c, int *rc);
+
+#endif
