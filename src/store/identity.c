@@ -36,19 +36,21 @@ int identity_link(struct db *db, enum store_side side, const char *external_id, 
 	return rc < 0 ? rc : user_by_id(db, side, &id, out);
 }
 
-#define MARK(table) "update " table " set link = $2 where id = $1 and link <> $2 and source = 'local' returning email"
+#define MARK(table) "update " table " set link = $2 where id = $1 and link <> $2 and source = 'local' returning id"
 
 int identity_allow_link(struct db *db, enum store_side side, const struct uuid *id, int allow)
 {
 	static const char *const sql[] = { MARK("app_user"), MARK("operator_user") };
-	struct db_result *r;
-	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(id), db_bool_arg(allow)));
+	struct user u = { .email = NULL };
+	struct db_result *r = NULL;
+	int rc = user_by_id(db, side, id, &u);
 
-	if (rc < 0)
-		return rc;
-	if (db_rows(r))
-		rc = audit_log(db, AUDIT_USER_CHANGED, &(struct audit_object){ "user", id, db_text(r, 0, 0) },
+	if (rc == 0)
+		rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(id), db_bool_arg(allow)));
+	if (rc == 0 && db_rows(r))
+		rc = audit_log(db, AUDIT_USER_CHANGED, &(struct audit_object){ "user", id, u.email },
 			json_pack("{s:{s:{s:b,s:b}}}", "changes", "link", "old", !allow, "new", allow));
 	db_result_free(r);
+	user_release(&u);
 	return rc;
 }

@@ -46,7 +46,7 @@ char *identity_external(const char *issuer, const char *subject);
 /* An existing local user who was marked for it, by address: from now on the person EXTERNAL_ID is this user, and no password is.
  * ERR_NOT_FOUND: nobody marked, or the last local administrator. */
 int identity_link(struct db *db, enum store_side side, const char *external_id, const char *email, struct user *out);
-/* Marks a user so, or no longer. */
+/* Marks a local user so, or no longer. ERR_NOT_FOUND. */
 int identity_allow_link(struct db *db, enum store_side side, const struct uuid *id, int allow);
 
 /* A refused sign-in, with the reason's name and text. */
