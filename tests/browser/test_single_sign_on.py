@@ -58,7 +58,7 @@ def test_somebody_signs_in_and_out_where_they_work(server):
         alice.until(lambda: alice.path == "/roles", "the way does not lead back")
         alice.sees("Alice Ashdown")
         admin.menu("Users")
-        admin.sees("alice@idp.example · Single sign-on")
+        admin.sees("alice@idp.example")
         # Out, here and there: the next sign-in asks again.
         alice.click_at(".kw-who")
         alice.go("Sign out")
