@@ -21,15 +21,14 @@ static int read_adoption(const struct proto_adopt_start *m, struct device_adopti
 }
 
 /* The key of an interrupted attempt, or a new one. */
-static int adopt(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
+static int adopt(struct agent_call *c, const struct agent *agent, const struct device *device, struct device_key_new *key, int64_t *version)
 {
 	struct device_adoption a;
-	struct wire_view fresh;
 	int rc = read_adoption(c->message, &a);
 
 	(void)agent;
 	if (rc == 0 && device->status == DEVICE_ENCRYPTING && device->adopting) {
-		rc = device_key_get(c->db, &device->id, version, wrapped);
+		rc = device_key_get(c->db, &device->id, version, &key->wrapped);
 		return rc == 0 ? device_adopt(c->db, device, &a, NULL) : rc;
 	}
 	/* Before a key is made for nothing. */
@@ -38,12 +37,9 @@ static int adopt(struct agent_call *c, const struct agent *agent, const struct d
 	if (rc == 0)
 		rc = licence_check(c->db, &device->id, 1);
 	if (rc == 0)
-		rc = agent_create_key(c, device, wrapped);
-	if (rc < 0)
-		return rc;
-	fresh = (struct wire_view){ (uint8_t *)wrapped->data, wrapped->len };
+		rc = agent_create_key(c, device, key);
 	*version = device->key_version + 1;
-	return device_adopt(c->db, device, &a, &fresh);
+	return rc < 0 ? rc : device_adopt(c->db, device, &a, key);
 }
 
 int message_adopt_start(struct agent_call *c)
@@ -66,13 +62,13 @@ int message_adopt_done(struct agent_call *c)
 	return rc;
 }
 
-static int release(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
+static int release(struct agent_call *c, const struct agent *agent, const struct device *device, struct device_key_new *key, int64_t *version)
 {
 	const struct proto_release_start *m = c->message;
 	int rc = device_release_begin(c->db, &device->id, m->release);
 
 	(void)agent;
-	return rc < 0 ? rc : device_key_get(c->db, &device->id, version, wrapped);
+	return rc < 0 ? rc : device_key_get(c->db, &device->id, version, &key->wrapped);
 }
 
 int message_release_start(struct agent_call *c)

@@ -64,9 +64,11 @@ int agent_seal(struct agent_call *c, const struct uuid *request, const struct uu
 		.wrapped_tenant = { (uint8_t *)wrapped_tenant->data, wrapped_tenant->len } };
 	const struct keys_proof proof = { { (uint8_t *)ticket->data, ticket->len }, recipient->device, recipient->signature };
 	struct buf jwe = BUF_INIT;
-	int rc = keys_device_seal(c->frame->keys, request, &which,
-		(struct wire_view){ (uint8_t *)wrapped_key->data, wrapped_key->len }, &c->agent, recipient->key, &proof, &jwe);
+	int rc = agent_prepare_key(c, device, version, wrapped_tenant, wrapped_key);
 
+	if (rc == 0)
+		rc = keys_device_seal(c->frame->keys, request, &which, (struct wire_view){ (uint8_t *)wrapped_key->data, wrapped_key->len },
+			&c->agent, recipient->key, &proof, &jwe);
 	if (rc == 0 && jwe.len > PROTO_SEALED_MAX)
 		rc = err_set(ERR_INTERNAL, "sealed key of %zu bytes", jwe.len);
 	if (rc == 0)
@@ -90,7 +92,7 @@ int agent_give(struct agent_call *c, const struct device *device, int64_t versio
 
 int agent_start_task(struct agent_call *c, const struct agent_recipient *recipient, agent_begin begin, struct proto_provision_start_answer *answer)
 {
-	struct buf wrapped = BUF_INIT;
+	struct device_key_new key = { .key_server = NULL };
 	struct device device;
 	struct agent agent;
 	int rc = agent_and_device(c, recipient->device, &agent, &device);
@@ -98,10 +100,12 @@ int agent_start_task(struct agent_call *c, const struct agent_recipient *recipie
 	if (rc == 0)
 		rc = agent_check_recipient(c, &agent, recipient->device, recipient->key, recipient->signature);
 	if (rc == 0)
-		rc = begin(c, &agent, &device, &wrapped, &answer->key_version);
+		rc = begin(c, &agent, &device, &key, &answer->key_version);
 	if (rc == 0)
-		rc = agent_give(c, &device, answer->key_version, &wrapped, recipient, answer->sealed);
-	buf_free(&wrapped);
+		rc = agent_give(c, &device, answer->key_version, &key.wrapped, recipient, answer->sealed);
+	if (rc < 0)
+		rc = agent_drop_key(c, rc, &device, answer->key_version, &key);
+	buf_free(&key.wrapped);
 	device_release(&device);
 	return rc;
 }

@@ -16,6 +16,7 @@
 /* An agent asks again after a tenth of the time that it has waited already, within these bounds. */
 #define POLL_LEAST_S 2
 #define POLL_MOST_S 30
+#define POLL_KEY_SERVER_S 3      /* once it is seen to be back, which takes about as long */
 #define POLL_DENIED_S 3600       /* it rests: people who change their minds send an order */
 
 static const int wire_status[REQUEST_STATE_COUNT] = {
@@ -90,6 +91,19 @@ static int is_released(const struct request_case *k)
 	return k->status == REQUEST_APPROVED || k->status == REQUEST_DELIVERED;
 }
 
+/* What waits for a key server is no failure: the request stands, and its agent asks again. */
+static int release(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
+{
+	int rc = agent_key_waits(c, &k->device, &keys->wrapped);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : deliver(c, k, keys, answer);
+	answer->status = PROTO_KEY_APPROVED;
+	snprintf(answer->reason, sizeof answer->reason, "%s", err_text());
+	answer->retry_after_s = POLL_KEY_SERVER_S;
+	return 0;
+}
+
 /* KEYS: of the device; looked at only when the key is released. */
 static int answer_case(struct agent_call *c, const struct request_case *k, const struct key_pair *keys,
 	struct proto_key_answer *answer)
@@ -104,7 +118,7 @@ static int answer_case(struct agent_call *c, const struct request_case *k, const
 	snprintf(answer->mount_point, sizeof answer->mount_point, "%s", k->device.mount_point);
 	snprintf(answer->filesystem, sizeof answer->filesystem, "%s", k->device.filesystem);
 	if (is_released(k))
-		return deliver(c, k, keys, answer);
+		return release(c, k, keys, answer);
 	answer->retry_after_s = poll_after(k, c->frame->now);
 	return 0;
 }

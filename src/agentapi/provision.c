@@ -55,25 +55,9 @@ int message_provisioning(struct agent_call *c)
 	return 0;
 }
 
-int agent_create_key(struct agent_call *c, const struct device *device, struct buf *wrapped)
-{
-	struct buf wrapped_tenant = BUF_INIT;
-	int rc = tenant_key(c->db, &wrapped_tenant);
-
-	if (rc == 0) {
-		struct keys_device which = { .tenant = c->account, .device = device->id, .version = (uint32_t)device->key_version + 1,
-			.wrapped_tenant = { (uint8_t *)wrapped_tenant.data, wrapped_tenant.len } };
-
-		rc = keys_device_create(c->frame->keys, &c->frame->request->id, &which, KEYS_DEVICE_KEY_SIZE, wrapped);
-	}
-	buf_free(&wrapped_tenant);
-	return rc;
-}
-
 /* The device moves to Encrypting, with the key it has from an interrupted attempt on this machine, or a new one. */
-static int begin(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
+static int begin(struct agent_call *c, const struct agent *agent, const struct device *device, struct device_key_new *key, int64_t *version)
 {
-	struct wire_view fresh;
 	int rc, again = 0;
 
 	(void)agent;
@@ -83,7 +67,7 @@ static int begin(struct agent_call *c, const struct agent *agent, const struct d
 			return rc;
 	}
 	if (again) {
-		rc = device_key_get(c->db, &device->id, version, wrapped);
+		rc = device_key_get(c->db, &device->id, version, &key->wrapped);
 		return rc == 0 ? device_start(c->db, device, NULL) : rc;
 	}
 	/* Before a key is made for nothing. */
@@ -91,12 +75,9 @@ static int begin(struct agent_call *c, const struct agent *agent, const struct d
 	if (rc >= 0)
 		rc = licence_check(c->db, &device->id, 1);
 	if (rc >= 0)
-		rc = agent_create_key(c, device, wrapped);
-	if (rc < 0)
-		return rc;
-	fresh = (struct wire_view){ (uint8_t *)wrapped->data, wrapped->len };
+		rc = agent_create_key(c, device, key);
 	*version = device->key_version + 1;
-	return device_start(c->db, device, &fresh);
+	return rc < 0 ? rc : device_start(c->db, device, key);
 }
 
 int message_provision_start(struct agent_call *c)

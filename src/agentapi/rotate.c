@@ -38,7 +38,9 @@ int message_rotate_start(struct agent_call *c)
 	if (rc == 0)
 		rc = agent_give(c, &device, keys.from, &keys.old, &recipient, answer->sealed);
 	if (rc == 0)
-		rc = agent_give(c, &device, keys.to, &keys.next, &recipient, answer->next_sealed);
+		rc = agent_give(c, &device, keys.to, &keys.next.wrapped, &recipient, answer->next_sealed);
+	if (rc < 0 && keys.fresh)
+		rc = agent_drop_key(c, rc, &device, keys.to, &keys.next);
 	answer->key_version = keys.from;
 	answer->next_version = keys.to;
 	rotation_keys_free(&keys);
@@ -69,9 +71,9 @@ int message_rotate_done(struct agent_call *c)
 	return step(c, rotation_done);
 }
 
-static int reencrypt(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version)
+static int reencrypt(struct agent_call *c, const struct agent *agent, const struct device *device, struct device_key_new *key, int64_t *version)
 {
-	return rotation_reencrypt(c->db, device, &agent->instance, version, wrapped);
+	return rotation_reencrypt(c->db, device, &agent->instance, version, &key->wrapped);
 }
 
 int message_reencrypt_start(struct agent_call *c)

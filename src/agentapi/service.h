@@ -9,6 +9,7 @@
 #include "proto/server.h"
 #include "store/agent.h"
 #include "store/device.h"
+#include "store/key.h"
 
 /* One frame being answered. */
 struct frame_call {
@@ -79,8 +80,9 @@ int agent_seal(struct agent_call *c, const struct uuid *request, const struct uu
 int agent_give(struct agent_call *c, const struct device *device, int64_t version, const struct buf *wrapped,
 	const struct agent_recipient *recipient, char *sealed);
 
-/* What gives a key for a task: it is begun, or gone on with, and has this key, WRAPPED, of *VERSION. It sees C's message. */
-typedef int (*agent_begin)(struct agent_call *c, const struct agent *agent, const struct device *device, struct buf *wrapped, int64_t *version);
+/* What gives a key for a task: it is begun, or gone on with, and has this KEY of *VERSION; just the blob, where it is not new. It sees C's message. */
+typedef int (*agent_begin)(struct agent_call *c, const struct agent *agent, const struct device *device, struct device_key_new *key,
+	int64_t *version);
 /* The answer to a message that asks for a task's key: the device is the agent's, the one-time key signed by it, the task begun by BEGIN, its key
  * sealed. In C's transaction: what fails later takes the beginning back. */
 int agent_start_task(struct agent_call *c, const struct agent_recipient *recipient, agent_begin begin, struct proto_provision_start_answer *answer);
@@ -96,8 +98,16 @@ struct agent_other {
 };
 int agent_give_other(struct agent_call *c, const struct uuid *request, const struct agent_other *o);
 
-/* A new key for DEVICE, of the version after its last one, wrapped; nothing is kept yet. */
-int agent_create_key(struct agent_call *c, const struct device *device, struct buf *wrapped);
+/* A new key for DEVICE, of the version after its last one, where the account keeps those; nothing is kept in the database yet. ERR_BUSY,
+ * ERR_UNAVAILABLE, ...: its key server makes none now. */
+int agent_create_key(struct agent_call *c, const struct device *device, struct device_key_new *out);
+/* After RC, an error, has kept that key from being used: it is destroyed where the key server has it. Returns RC, its text as it was. */
+int agent_drop_key(struct agent_call *c, int rc, const struct device *device, int64_t version, const struct device_key_new *key);
+/* key_server.c: before a key that is kept on a key server is asked for: keyd knows that server then. ERR_BUSY: it is away. Other keys: 0. */
+int agent_prepare_key(struct agent_call *c, const struct uuid *device, int64_t version, const struct buf *wrapped_tenant,
+	const struct buf *wrapped_key);
+/* 1, and what to tell people as err_text, when DEVICE's key, WRAPPED, is on a key server that is away; an array's: one of its members'. */
+int agent_key_waits(struct agent_call *c, const struct device *device, const struct buf *wrapped);
 
 /* The files whose hashes this agent is to report: into an answer's watch_files, PROTO_WATCH_MAX at most. */
 int agent_watch(struct agent_call *c, struct proto_watch *files, int *count);

@@ -2,6 +2,7 @@
 #include "central/pages.h"
 #include "web/directory.h"
 #include "web/invite.h"
+#include "web/key_server.h"
 #include "web/log_page.h"
 #include "web/route.h"
 #include "web/saml.h"
@@ -48,6 +49,13 @@ const struct route central_routes[] = {
 	{ WEB_POST, "/mail/remove", PERMISSION_SYSTEM_EDIT, NULL, mail_remove, .form = "/mail" },
 	WEB_DIRECTORY_ROWS("central", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, PERMISSION_OPERATORS_EDIT),
 	WEB_SAML_ROWS("/saml", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	{ WEB_GET, "/key-server", PERMISSION_SYSTEM_VIEW, "central/key_server", central_key_server_page, .fragment = "part/key_server_state" },
+	{ WEB_POST, "/key-server", PERMISSION_SYSTEM_EDIT, NULL, central_key_server_save, key_server_fields },
+	{ WEB_POST, "/key-server/test", PERMISSION_SYSTEM_EDIT, NULL, central_key_server_test, .form = "/key-server" },
+	{ WEB_POST, "/key-server/new-keys", PERMISSION_SYSTEM_EDIT, NULL, central_key_server_new_keys, central_key_server_new_fields,
+		.form = "/key-server" },
+	{ WEB_GET, "/key-server/remove", PERMISSION_SYSTEM_EDIT, "central/confirm", central_key_server_remove_ask },
+	{ WEB_POST, "/key-server/remove", PERMISSION_SYSTEM_EDIT, NULL, central_key_server_forget, .form = "/key-server" },
 	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
 	ROUTE_END
 };
@@ -61,6 +69,7 @@ const struct route_menu central_menu[] = {
 	{ "Keys and backups", "/keys", "key", NULL, NULL },
 	{ "Mail", "/mail", "mail", NULL, NULL },
 	{ "Single Sign-On", "/single-sign-on", "login", NULL, NULL },
+	{ "Key server", "/key-server", "server-2", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
 	ROUTE_MENU_END
 };

@@ -59,6 +59,17 @@ static json_t *shared_member(const json_t *row)
 	return out;
 }
 
+/* An array's keys are its members'. */
+static const char *stored_on(const json_t *row)
+{
+	const char *whose = doc_text(row, "key_server");
+
+	if (strcmp(doc_text(row, "key_stored_on"), "server") == 0)
+		return "Server";
+	return strcmp(whose, "tenant") == 0 ? "Key server of this account" : strcmp(whose, "installation") == 0 ? "Key server of the operator" :
+		"Key server";
+}
+
 /* Key information (DEV-8): only once there is a key. */
 static json_t *key_member(const struct call *c, const json_t *row)
 {
@@ -69,11 +80,11 @@ static json_t *key_member(const struct call *c, const json_t *row)
 		return json_null();
 	key = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "cipher", strcmp(doc_text(row, "cipher"), "aes") == 0 ? "AES" :
 		doc_text(row, "cipher"), "mode", xts ? "XTS" : strcmp(doc_text(row, "mode"), "cbc-essiv:sha256") == 0 ? "CBC-ESSIV" :
-		doc_text(row, "mode"), "hash", device_word(doc_text(row, "hash")), "stored", call_translate(c, strcmp(doc_text(row,
-		"key_stored_on"), "server") == 0 ? "Server" : "Key server"), "version", json_object_get(row, "key_version"), "bits",
+		doc_text(row, "mode"), "hash", device_word(doc_text(row, "hash")), "stored", call_translate(c, stored_on(row)), "version", json_object_get(row, "key_version"), "bits",
 		json_object_get(row, "key_bits"));
 	json_object_set_new(key, "size", json_sprintf("%d %s", (int)json_integer_value(json_object_get(row, "key_bits")),
 		call_translate(c, "bits")));
+	json_object_set(key, "server_key", json_object_get(row, "server_key"));
 	json_object_set_new(key, "adopted", doc_when(c, row, "adopted"));
 	json_object_set_new(key, "created", doc_when(c, row, "key_created"));
 	json_object_set_new(key, "rotated", doc_when(c, row, "key_rotated"));

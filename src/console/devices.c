@@ -1,12 +1,14 @@
 /* devices.c - the list of data volumes that agents have published (DEV-1). */
 #include <string.h>
 
+#include "base/json.h"
 #include "console/pages.h"
 #include "store/device.h"
 #include "web/doc.h"
 #include "web/list.h"
 
-static const char *const filters[] = { "status", "policy", "image", "instance", NULL };
+static const char *const filters[] = { "status", "policy", "image", "instance", "stored", NULL };
+static const char *const stores[] = { "server", "key-server", NULL };
 static const char *const sorts[] = { "name", "status", "size", "policy", "image", "instance", NULL };
 static const struct list_chip chips[] = {
 #define X(id, name, label) { name, label },
@@ -32,6 +34,7 @@ const struct route_param devices_query[] = {
 	{ "policy", "Policy", PARAM_UUID, 0, 0, 0, NULL },
 	{ "image", "Image", PARAM_UUID, 0, 0, 0, NULL },
 	{ "instance", "Instance", PARAM_UUID, 0, 0, 0, NULL },
+	{ "stored", "Stored on", PARAM_ENUM, 0, 0, 0, stores },
 	PARAM_END
 };
 
@@ -63,6 +66,10 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_object_set(out, "state", json_object_get(row, "status"));
 	json_object_set(out, "size_bytes", json_object_get(row, "size_bytes"));
 	json_object_set_new(out, "progress", device_progress_member(c, row));
+	json_set_bool(out, "on_key_server", json_is_true(json_object_get(row, "has_key"))
+		&& strcmp(doc_text(row, "key_stored_on"), "key-server") == 0);
+	json_object_set_new(out, "stored", !json_is_true(json_object_get(row, "has_key")) ? json_null() : json_string(call_translate(c,
+		strcmp(doc_text(row, "key_stored_on"), "server") == 0 ? "Server" : "Key server")));
 	return out;
 }
 
@@ -107,7 +114,7 @@ int devices_csv(struct call *c)
 {
 	static const struct list_csv columns[] = { { "ID", "id" }, { "Name", "name" }, { "Description", "description" },
 		{ "Status", "status" }, { "Size", "size" }, { "Mount point", "mount" }, { "Policy", "policy" }, { "Image", "image" },
-		{ "Instance", "instance" }, { "Provider", "provider" }, { "Provider's ID", "provider_id" }, { NULL, NULL } };
+		{ "Instance", "instance" }, { "Provider", "provider" }, { "Provider's ID", "provider_id" }, { "Key stored on", "stored" }, { NULL, NULL } };
 
 	return list_export(c, &view, fetch, show_row, columns, "devices.csv");
 }

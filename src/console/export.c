@@ -15,6 +15,7 @@
 #include "store/export.h"
 #include "web/doc.h"
 #include "web/gate.h"
+#include "web/key_server.h"
 #include "web/list.h"
 #include "web/sign.h"
 #include "web/vault.h"
@@ -261,6 +262,8 @@ static int give(struct export *e, const json_t *ids, struct buf *out)
 	int rc = call_begin(e->call, &e->call->tenant);
 
 	exported_digest(e->key->data, digest);
+	if (rc == 0)
+		rc = key_server_tell_keyd(e->call);
 	if (rc == 0)
 		rc = export_keys(e->call->db, &e->call->id, ids, digest, export_one, e);
 	db_rollback(e->call->db);

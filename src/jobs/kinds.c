@@ -2,6 +2,7 @@
 #include "jobs/bulk.h"
 #include "jobs/close.h"
 #include "jobs/deep_security.h"
+#include "jobs/key_server.h"
 #include "jobs/mail.h"
 #include "jobs/report.h"
 #include "jobs/rewrap.h"
@@ -10,6 +11,7 @@
 #include "store/bulk.h"
 #include "store/closing.h"
 #include "store/deep_security.h"
+#include "store/key_server.h"
 #include "store/report.h"
 #include "store/rewrap.h"
 #include "store/what_if.h"
@@ -23,6 +25,7 @@ const struct work_kind work_kinds[] = {
 	/* Until it is done: an account whose key is gone must not stay half there. */
 	{ CLOSING_JOB, CLOCK_MINUTE, 100000, CLOCK_SECOND, close_job },
 	{ CLOSING_EXPORT_JOB, CLOCK_MINUTE, 5, 5 * CLOCK_SECOND, close_job_export },
+	{ KEY_SERVER_JOB, CLOCK_MINUTE, 1, CLOCK_SECOND, key_server_job, 1 },
 	/* Until it is done: keys that nobody wraps again would keep the former one in use. */
 	{ ROTATION_ROOT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_root },
 	{ ROTATION_TENANT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_tenant },

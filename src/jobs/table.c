@@ -12,6 +12,7 @@
 #include "store/facts.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
+#include "store/key_server.h"
 #include "store/licence.h"
 #include "store/notice.h"
 #include "store/order.h"
@@ -111,7 +112,15 @@ static int count_licences(struct db *db, clock_us now)
 	return licence_count(db);
 }
 
+static int look_at_key_servers(struct db *db, clock_us now)
+{
+	(void)now;
+	return key_server_run(db);
+}
+
 const struct task tasks[] = {
+	{ "look at the key server", CLOCK_SECOND, 0, look_at_key_servers },
+	{ "look at tenants' key servers", CLOCK_SECOND, 1, look_at_key_servers, key_server_tenants },
 	{ "count keys in use", 10 * CLOCK_SECOND, 0, count_licences },
 	{ "warn of licences", 5 * CLOCK_SECOND, 1, licence_tell, licence_tenants },
 	{ "replace tenants' keys by age", CLOCK_HOUR, 1, rotate_tenant_key },

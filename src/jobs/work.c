@@ -12,7 +12,7 @@
 
 #define WAIT_MS 1000             /* how soon an end is noticed */
 #define PAUSE_MOST CLOCK_HOUR
-#define KEYD_TIMEOUT_MS 5000
+#define KEYD_TIMEOUT_MS 12000     /* key servers have some seconds */
 
 static pthread_t threads[WORK_THREADS];
 static int started;
@@ -62,17 +62,20 @@ static clock_us lease(void)
 
 static int take(struct db *db, int every, struct job *job)
 {
-	const char *leave = NULL;
+	struct buf leave = BUF_INIT;
 	int rc = db_begin(db, NULL, &actor);
 
+	buf_puts(&leave, "{");
 	for (const struct work_kind *k = work_kinds; k->kind; k++)
 		if (k->half && !every)
-			leave = k->kind;
+			buf_printf(&leave, "%s%s", leave.len > 1 ? "," : "", k->kind);
+	buf_puts(&leave, "}");
 	if (rc == 0)
-		rc = job_take(db, lease(), leave, job);
+		rc = job_take(db, lease(), buf_str(&leave), job);
 	if (rc == 0)
 		rc = db_commit(db);
 	db_rollback(db);
+	buf_free(&leave);
 	return rc;
 }
 

@@ -19,21 +19,29 @@
 
 enum reference_owner { OWNER_INSTALLATION = 1, OWNER_TENANT };
 
-/* Settings: a key of their own wraps them, and is wrapped itself as what is small: tokens take no long messages. */
+/* Settings: a key of their own wraps them, and is wrapped itself as what is small (tokens take no long messages), so that it alone is
+ * wrapped anew when another root or tenant key comes. */
 
-static int put_small(struct act *a, const struct hierarchy_tenant *tenant, const struct secret *small, struct buf *out)
+/* How that key is wrapped: under the root key with a name that is none of the callers' own (act_purpose), but that system_rewrap takes. */
+static struct blob_label label_of(const struct hierarchy_tenant *owner)
 {
-	struct blob_label label = { .purpose = SETTINGS_PURPOSE };
-
-	return uuid_is_nil(&tenant->id) ? hierarchy_root_wrap(&a->service->keys, &label, small, out)
-		: hierarchy_wrap(&a->service->keys, tenant, &label, small, out);
+	return (struct blob_label){ .purpose = uuid_is_nil(&owner->id) ? "system/" KEYS_SERVER_PURPOSE : KEYS_SERVER_TENANT_PURPOSE,
+		.tenant = owner->id, .object = owner->id };
 }
 
-static int get_small(struct act *a, const struct hierarchy_tenant *tenant, struct wire_view blob, struct secret **small)
+static int put_small(struct act *a, const struct hierarchy_tenant *owner, const struct secret *small, struct buf *out)
 {
-	struct blob_label label = { .purpose = SETTINGS_PURPOSE };
-	int rc = uuid_is_nil(&tenant->id) ? hierarchy_root_unwrap(&a->service->keys, &label, blob, small)
-		: hierarchy_unwrap(&a->service->keys, tenant, &label, blob, small);
+	struct blob_label label = label_of(owner);
+
+	return uuid_is_nil(&owner->id) ? hierarchy_root_wrap(&a->service->keys, &label, small, out)
+		: hierarchy_wrap(&a->service->keys, owner, &label, small, out);
+}
+
+static int get_small(struct act *a, const struct hierarchy_tenant *owner, struct wire_view blob, struct secret **small)
+{
+	struct blob_label label = label_of(owner);
+	int rc = uuid_is_nil(&owner->id) ? hierarchy_root_unwrap(&a->service->keys, &label, blob, small)
+		: hierarchy_unwrap(&a->service->keys, owner, &label, blob, small);
 
 	if (rc == 0 && (*small)->len != 16 + BLOB_KEY_SIZE) {
 		secret_free(*small);
@@ -43,42 +51,47 @@ static int get_small(struct act *a, const struct hierarchy_tenant *tenant, struc
 	return rc;
 }
 
-static int wrap_settings(struct act *a, const struct hierarchy_tenant *tenant, const struct secret *settings, struct buf *out)
+static int wrap_settings(struct act *a, const struct hierarchy_tenant *owner, const struct secret *settings, struct buf *wrapped,
+	struct buf *body)
 {
-	struct blob_label label = { .purpose = SETTINGS_PURPOSE, .tenant = tenant->id };
+	struct blob_label label = { .purpose = SETTINGS_PURPOSE, .tenant = owner->id };
 	struct secret *small = secret_random(16 + BLOB_KEY_SIZE);
-	struct buf wrapped = BUF_INIT, body = BUF_INIT;
 	struct uuid id = uuid_new();
 	int rc;
 
 	memcpy(small->data, id.bytes, sizeof id.bytes);
-	rc = put_small(a, tenant, small, &wrapped);
+	rc = put_small(a, owner, small, wrapped);
 	if (rc == 0)
-		rc = blob_wrap(&id, small->data + 16, &label, settings, &body);
-	if (rc == 0) {
-		buf_reset(out);
-		wire_put_bytes(out, wrapped.data, wrapped.len);
-		wire_put_bytes(out, body.data, body.len);
-	}
+		rc = blob_wrap(&id, small->data + 16, &label, settings, body);
 	secret_free(small);
-	buf_free(&wrapped);
-	buf_free(&body);
 	return rc;
 }
 
-static int unwrap_settings(struct act *a, const struct hierarchy_tenant *tenant, struct wire_view blob, struct secret **out)
+/* As callers give them. */
+struct settings_view {
+	struct wire_view key, body;
+};
+
+static struct settings_view get_settings(struct act *a)
 {
-	struct blob_label label = { .purpose = SETTINGS_PURPOSE, .tenant = tenant->id };
-	struct wire_reader r = wire_read(blob.data, blob.len);
-	struct wire_view wrapped = wire_get_bytes(&r, KEYS_BLOB_MAX), body = wire_get_bytes(&r, KEYS_SERVER_BLOB_MAX);
+	struct settings_view v;
+
+	v.key = wire_get_bytes(&a->in, KEYS_BLOB_MAX);
+	v.body = wire_get_bytes(&a->in, KEYS_SERVER_SETTINGS_MAX);
+	return v;
+}
+
+static int unwrap_settings(struct act *a, const struct hierarchy_tenant *owner, const struct settings_view *given, struct secret **out)
+{
+	struct blob_label label = { .purpose = SETTINGS_PURPOSE, .tenant = owner->id };
 	struct secret *small = NULL;
 	struct uuid id;
-	int rc = wire_end(&r) < 0 ? err_set(ERR_TAMPERED, "not a key server's settings") : get_small(a, tenant, wrapped, &small);
+	int rc = get_small(a, owner, given->key, &small);
 
 	if (rc < 0)
 		return rc;
 	memcpy(id.bytes, small->data, sizeof id.bytes);
-	rc = blob_unwrap(&id, small->data + 16, &label, body, out);
+	rc = blob_unwrap(&id, small->data + 16, &label, given->body, out);
 	secret_free(small);
 	return rc;
 }
@@ -87,15 +100,15 @@ static int unwrap_settings(struct act *a, const struct hierarchy_tenant *tenant,
 static int take_server(struct act *a, struct hierarchy_tenant *owner)
 {
 	struct secret *settings = NULL;
-	struct wire_view blob;
+	struct settings_view given;
 	int local, rc;
 
 	*owner = act_tenant(a);
-	blob = wire_get_bytes(&a->in, KEYS_SERVER_BLOB_MAX);
+	given = get_settings(a);
 	local = wire_get_u8(&a->in);
 	if (a->in.error)
 		return wire_end(&a->in);
-	rc = unwrap_settings(a, owner, blob, &settings);
+	rc = unwrap_settings(a, owner, &given, &settings);
 	if (rc == 0)
 		keyserver_tell(&a->service->servers, &owner->id, settings, local);
 	return rc;
@@ -112,6 +125,9 @@ static int ask(struct act *a, const struct uuid *owner, enum keyserver_op op, co
 		a->parked_for = *owner;
 		return rc < 0 ? rc : err_set(ERR_BUSY, "waits for the key server");
 	}
+	/* To whoever needs a key it is all the same whether the server hangs or does not know us: it may work later. */
+	if (op != KEYSERVER_TEST && (reply->status == ERR_FORBIDDEN || reply->status == ERR_CRYPTO))
+		return err_set(ERR_UNAVAILABLE, "%s", reply->reason);
 	if (reply->status < 0)
 		return err_set(reply->status, "%s", reply->reason);
 	*result = reply->result;
@@ -160,6 +176,9 @@ static int fetch(struct act *a, const struct uuid *tenant, const struct secret *
 
 	if (rc == 0)
 		rc = ask(a, &owner, KEYSERVER_FETCH, id, &got);
+	/* Not that what the caller asked for is not there. */
+	if (rc == ERR_NOT_FOUND)
+		rc = err_set(ERR_CONFLICT, "the key is not to be had: %s", err_text());
 	if (rc == 0 && got.len != KEYS_DEVICE_KEY_SIZE)
 		rc = err_set(ERR_INVALID, "the key server's key has %zu bytes", got.len);
 	if (rc == 0)
@@ -198,12 +217,12 @@ static int check_settings(struct act *a, const struct secret *settings)
 	return keyserver_check(&a->service->servers, settings, &a->parked) < 0 ? ERR_UNAVAILABLE : err_set(ERR_BUSY, "waits for the check");
 }
 
-/* Who changes the rest and leaves the key as it is sends the former blob instead. */
-static int former_key(struct act *a, const struct hierarchy_tenant *tenant, struct wire_view blob, struct secret **out)
+/* Who changes the rest and leaves the key as it is sends the former settings instead. */
+static int former_key(struct act *a, const struct hierarchy_tenant *tenant, const struct settings_view *given, struct secret **out)
 {
 	struct kmip_settings former = { NULL };
 	struct secret *settings = NULL;
-	int rc = unwrap_settings(a, tenant, blob, &settings);
+	int rc = unwrap_settings(a, tenant, given, &settings);
 
 	if (rc == 0)
 		rc = kmip_settings_get((struct wire_view){ settings->data, settings->len }, &former);
@@ -220,9 +239,10 @@ int answer_keyserver_protect(struct act *a)
 {
 	struct hierarchy_tenant tenant = act_tenant(a);
 	struct kmip_settings s = { NULL };
-	struct wire_view key, former;
+	struct settings_view former;
+	struct wire_view key;
 	struct secret *settings = NULL;
-	struct buf blob = BUF_INIT;
+	struct buf wrapped = BUF_INIT, body = BUF_INIT;
 	int rc;
 
 	s.host = wire_get_string(&a->in, KMIP_HOST_MAX);
@@ -230,23 +250,26 @@ int answer_keyserver_protect(struct act *a)
 	s.ca = wire_get_string(&a->in, KMIP_PEM_MAX);
 	s.certificate = wire_get_string(&a->in, KMIP_PEM_MAX);
 	key = wire_get_bytes(&a->in, KMIP_KEY_MAX);
-	former = wire_get_bytes(&a->in, KEYS_SERVER_BLOB_MAX);
+	former = get_settings(a);
 	rc = wire_end(&a->in);
 	if (rc == 0 && key.len)
 		s.key = act_lend(key);
 	else if (rc == 0)
-		rc = former.len ? former_key(a, &tenant, former, &s.key) : err_set(ERR_INVALID, "the client's private key is missing");
+		rc = former.body.len ? former_key(a, &tenant, &former, &s.key) : err_set(ERR_INVALID, "the client's private key is missing");
 	if (rc == 0) {
 		settings = kmip_settings_put(&s);
 		rc = check_settings(a, settings);
 	}
 	if (rc == 0)
-		rc = wrap_settings(a, &tenant, settings, &blob);
-	if (rc == 0)
-		rc = act_put(a, &blob);
+		rc = wrap_settings(a, &tenant, settings, &wrapped, &body);
+	if (rc == 0) {
+		act_put(a, &wrapped);
+		act_put(a, &body);
+	}
 	secret_free(settings);
 	kmip_settings_free(&s);
-	buf_free(&blob);
+	buf_free(&wrapped);
+	buf_free(&body);
 	return rc;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "keys/client.h"
+#include "keys/client_server.h"
 #include "keys/jwe.h"
 
 int answer_protect(struct act *a)
@@ -102,6 +103,12 @@ int answer_reveal(struct act *a)
 	return rc;
 }
 
+/* Secrets of the installation that keyd alone uses: they are wrapped again like others, and neither made nor shown. */
+static int check_system(const char *purpose)
+{
+	return strcmp(purpose, "system/" KEYS_SERVER_PURPOSE) == 0 ? err_set(ERR_FORBIDDEN, "secrets of this purpose are the key service's own") : 0;
+}
+
 int answer_system_protect(struct act *a)
 {
 	char purpose[ACT_PURPOSE_SIZE];
@@ -116,6 +123,8 @@ int answer_system_protect(struct act *a)
 	rc = wire_end(&a->in);
 	if (rc == 0 && act_is_signing(purpose))
 		rc = err_set(ERR_FORBIDDEN, "signing keys are made by the key service itself");
+	if (rc == 0)
+		rc = check_system(purpose);
 	if (rc < 0)
 		return rc;
 	plain = act_lend(given);
@@ -140,6 +149,8 @@ int answer_system_reveal(struct act *a)
 	rc = wire_end(&a->in);
 	if (rc == 0 && act_is_signing(purpose))
 		rc = err_set(ERR_FORBIDDEN, "signing keys are opened for nobody");
+	if (rc == 0)
+		rc = check_system(purpose);
 	if (rc == 0)
 		rc = hierarchy_root_unwrap(&a->service->keys, &label, blob, &plain);
 	if (rc == 0)

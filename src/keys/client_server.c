@@ -15,11 +15,20 @@ int keys_is_elsewhere(struct wire_view wrapped_device)
 	return wrapped_device.len > KEYS_DEVICE_KEY_MAX + KEY_OVERHEAD;
 }
 
+const char *keys_server_reason(void)
+{
+	static const char prefix[] = "key service: ";
+	const char *text = err_text();
+
+	return strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text;
+}
+
 static void put_server(struct buf *b, const struct keys_server *s)
 {
 	wire_put_uuid(b, &s->owner);
 	wire_put_bytes(b, s->wrapped_tenant.data, s->wrapped_tenant.len);
-	wire_put_bytes(b, s->blob.data, s->blob.len);
+	wire_put_bytes(b, s->key.data, s->key.len);
+	wire_put_bytes(b, s->settings.data, s->settings.len);
 	wire_put_u8(b, (uint8_t)s->local);
 }
 
@@ -32,9 +41,12 @@ static struct buf *begin(struct keys_client *c, enum message_type type, const st
 }
 
 int keys_server_protect(struct keys_client *c, const struct uuid *request, const struct uuid *owner, struct wire_view wrapped_tenant,
-	const struct keys_server_settings *s, struct buf *blob)
+	const struct keys_server_settings *s, struct buf *wrapped, struct buf *settings)
 {
+	struct wire_reader r;
+	struct wire_view key, body;
 	struct buf *b;
+	int rc;
 
 	if (strlen(s->ca) > KEYS_SERVER_PEM_MAX || strlen(s->certificate) > KEYS_SERVER_PEM_MAX || (s->key && s->key->len > KEYS_SERVER_KEY_MAX))
 		return err_set(ERR_TOO_LARGE, "certificates are at most %d bytes, the key %d", KEYS_SERVER_PEM_MAX, KEYS_SERVER_KEY_MAX);
@@ -46,8 +58,21 @@ int keys_server_protect(struct keys_client *c, const struct uuid *request, const
 	wire_put_string(b, s->ca);
 	wire_put_string(b, s->certificate);
 	wire_put_bytes(b, s->key ? s->key->data : NULL, s->key ? s->key->len : 0);
+	wire_put_bytes(b, s->key ? NULL : s->former_key.data, s->key ? 0 : s->former_key.len);
 	wire_put_bytes(b, s->key ? NULL : s->former.data, s->key ? 0 : s->former.len);
-	return client_call_for_bytes(c, KEYS_SERVER_BLOB_MAX, blob);
+	rc = client_call(c, &r);
+	if (rc == 0) {
+		key = wire_get_bytes(&r, KEYS_BLOB_MAX);
+		body = wire_get_bytes(&r, KEYS_SERVER_SETTINGS_MAX);
+		rc = wire_end(&r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+	}
+	if (rc == 0) {
+		buf_reset(wrapped);
+		buf_add(wrapped, key.data, key.len);
+		buf_reset(settings);
+		buf_add(settings, body.data, body.len);
+	}
+	return client_finish(c, rc);
 }
 
 int keys_server_tell(struct keys_client *c, const struct uuid *request, const struct keys_server *server)

@@ -10,14 +10,17 @@
 #define KEYS_SERVER_HOST_MAX 255
 #define KEYS_SERVER_PEM_MAX 12288
 #define KEYS_SERVER_KEY_MAX 8192
-#define KEYS_SERVER_BLOB_MAX 34816
+#define KEYS_SERVER_SETTINGS_MAX 34816
 #define KEYS_SERVER_ID_MAX 255       /* bytes of what a server calls a key */
 #define KEYS_SERVER_VENDOR_MAX 128
+/* What the settings' key is wrapped for: keys_system_rewrap of the installation's, keys_rewrap (of the object that is the tenant) of a tenant's. */
+#define KEYS_SERVER_PURPOSE "key-server"
+#define KEYS_SERVER_TENANT_PURPOSE "key/server"
 
 struct keys_server {
 	struct uuid owner;                   /* the tenant; nil: the installation, and no WRAPPED_TENANT */
 	struct wire_view wrapped_tenant;
-	struct wire_view blob;               /* from keys_server_protect */
+	struct wire_view key, settings;      /* from keys_server_protect */
 	int local;                           /* 1: it may be on this machine (setting outside.local) */
 };
 
@@ -25,15 +28,16 @@ struct keys_server_settings {
 	const char *host;
 	uint32_t port;
 	const char *ca, *certificate;        /* PEM */
-	const struct secret *key;            /* PEM; NULL: the one in FORMER */
-	struct wire_view former;
+	const struct secret *key;            /* PEM; NULL: the one in the former settings */
+	struct wire_view former_key, former;
 };
 
-/* BLOB: all of them, the key too, for OWNER. ERR_INVALID says what is wrong with them. */
+/* For OWNER: SETTINGS holds all of them, the key too, under WRAPPED, which is a key under the tenant's or the root key. ERR_INVALID says
+ * what is wrong with them. */
 int keys_server_protect(struct keys_client *c, const struct uuid *request, const struct uuid *owner, struct wire_view wrapped_tenant,
-	const struct keys_server_settings *s, struct buf *blob);
+	const struct keys_server_settings *s, struct buf *wrapped, struct buf *settings);
 int keys_server_tell(struct keys_client *c, const struct uuid *request, const struct keys_server *server);
-/* SAYS: "PyKMIP 0.10.0 Software Server, KMIP 2.0". */
+/* SAYS: "PyKMIP 0.10.0 Software Server, KMIP 2.0". It is asked even if it has just failed. */
 int keys_server_test(struct keys_client *c, const struct uuid *request, const struct keys_server *server, struct buf *says);
 /* A new key of KEYS_DEVICE_KEY_SIZE bytes for DEVICE, made on the server. ID: what that calls it, to be shown. */
 int keys_server_create(struct keys_client *c, const struct uuid *request, const struct keys_server *server, const struct keys_device *device,
@@ -41,6 +45,8 @@ int keys_server_create(struct keys_client *c, const struct uuid *request, const 
 /* 0 also when it was gone. */
 int keys_server_destroy(struct keys_client *c, const struct uuid *request, const struct keys_server *server, const struct keys_device *device,
 	struct wire_view wrapped);
+/* Of what has just failed: the key server's or keyd's own words. The thread's, as err_text. */
+const char *keys_server_reason(void);
 /* 1: the key itself is on a key server. */
 int keys_is_elsewhere(struct wire_view wrapped_device);
 

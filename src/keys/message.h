@@ -40,8 +40,8 @@
 	                          /* u32 version, bytes blob) -> u16 count, count x bytes blob under the tenant's newest key */ \
 	X(recipient_check, 60)    /* uuid account, uuid agent, string device, raw 65 recipient, raw 65 the agent's key, raw 64 signature -> nothing */ \
 	X(ticket_key, 35)         /* u32 generation, u8 final -> raw 32 key of its proofs; root alone may. Final: earlier ones are refused then */ \
-	X(keyserver_protect, 40)  /* uuid owner, bytes wrapped tenant, string host, u32 port, string ca, string certificate, bytes key, \
-		bytes former blob -> bytes blob */ \
+	X(keyserver_protect, 40)  /* uuid owner, bytes wrapped tenant, string host, u32 port, string ca, string certificate, bytes key, bytes */ \
+	                          /* former settings' key, bytes former settings -> bytes wrapped key of the settings, bytes settings */ \
 	X(keyserver_tell, 41)     /* SERVER -> nothing */ \
 	X(keyserver_test, 42)     /* SERVER -> string vendor, u32 major, u32 minor */ \
 	X(keyserver_create, 43)   /* SERVER, DEVICE -> bytes wrapped, string id */ \
@@ -49,7 +49,7 @@
 	X(signing_create, 120)    /* string purpose -> bytes blob, raw 32 public key (Ed25519) */ \
 	X(signing_sign, 121)      /* string purpose, bytes blob, bytes text -> raw 64 signature */
 /* DEVICE: uuid tenant, bytes wrapped tenant, uuid device, u32 version
- * SERVER: uuid owner (nil: the installation), bytes wrapped tenant, bytes blob, u8 local
+ * SERVER: uuid owner (nil: the installation), bytes wrapped tenant, bytes wrapped key of the settings, bytes settings, u8 local
  * OBJECT: uuid tenant, bytes wrapped tenant, string purpose, uuid object
  * ROOT: uuid, string provider, u8 active, u8 sealed
  * ASKED:  uuid user, bytes ticket

@@ -31,6 +31,11 @@ struct audit_entry;              /* audit/chain.h */
 	X(SETTING_CHANGED, "setting.changed", SYSTEM, "Setting changed") \
 	X(DIRECTORY, "directory.changed", SYSTEM, "Directory changed") \
 	X(DEEP_SECURITY, "deep-security.changed", SYSTEM, "Deep Security connection changed") \
+	X(KEY_SERVER_CHANGED, "key-server.changed", SYSTEM, "Key server changed") \
+	X(KEY_SERVER_REMOVED, "key-server.removed", SYSTEM, "Key server removed") \
+	X(KEY_SERVER_AWAY, "key-server.away", SYSTEM, "Key server is away") \
+	X(KEY_SERVER_BACK, "key-server.back", SYSTEM, "Key server is back") \
+	X(KEY_PLACE, "key-place.changed", SYSTEM, "Where keys of new devices are kept changed") \
 	X(TENANT_CREATED, "tenant.created", SYSTEM, "Account created") \
 	X(TENANT_CHANGED, "tenant.changed", SYSTEM, "Account changed") \
 	X(TENANT_SUSPENDED, "tenant.suspended", SYSTEM, "Account suspended") \
@@ -138,6 +143,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(KEY_DESTROY_CONFIRMED, "key.destroy-confirmed", KEY, "Destruction of device keys confirmed") \
 	X(KEY_DESTROY_CANCELLED, "key.destroy-cancelled", KEY, "Destruction of device keys cancelled") \
 	X(KEY_DESTROY_RULE, "key.destroy-rule", KEY, "Rule for the destruction of keys changed") \
+	X(KEY_SERVER_DESTROYED, "key.server-destroyed", KEY, "Device key destroyed on the key server") \
 	X(KEY_EXPORT, "key.export", KEY, "Keys exported") \
 	X(KEY_EXPORTED, "key.exported", KEY, "Device key exported") \
 	X(KEY_EXPORT_FAILED, "key.export-failed", KEY, "Export of keys came to nothing") \

@@ -78,7 +78,7 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 	" d.mount_point, d.access, d.status, d.progress, d.error, d.policy, p.name as policy_name, d.image," \
 	" coalesce(nullif(m.name, ''), m.provider_image) as image_name, d.instance," \
 	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, d.is_system, d.is_busy, d.status_since, d.cipher, d.mode," \
-	" d.key_bits, d.key_version, d.key_created is not null as has_key, d.last_detected, d.raid, a.name as raid_name, d.raid_index," \
+	" d.key_bits, d.key_stored_on, d.key_version, d.key_created is not null as has_key, d.last_detected, d.raid, a.name as raid_name, d.raid_index," \
 	" case when d.kind = '" DEVICE_KIND_RAID "' then (select count(*) from device n where n.tenant = d.tenant and n.raid = d.id)" \
 	" end as members"
 #define FROM "device d join policy p on p.tenant = d.tenant and p.id = d.policy" \
@@ -114,6 +114,7 @@ static const struct list_filter filters[] = {
 	{ "image", "d.image = $::uuid" },
 	{ "instance", "d.instance = $::uuid" },
 	{ "kind", "d.kind = $" },
+	{ "stored", "(d.key_stored_on = $ and d.key_created is not null)" },
 	{ "exportable", "(d.status in ('encrypted', 'in-use') and d.raid is null) = $::boolean" },
 	{ NULL },
 };
@@ -163,12 +164,13 @@ int device_totals(struct db *db, json_t **out)
 
 int device_get(struct db *db, const struct uuid *id, json_t **out)
 {
-	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, d.key_stored_on, d.key_created, d.key_rotated, d.luks_uuid,"
+	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, a_key.key_server, a_key.server_key, d.key_created, d.key_rotated, d.luks_uuid,"
 		" d.found_filesystem, d.overwrite, d.unusable, d.release, d.release_by, d.adopted, d.created, d.configured, d.changed,"
 		" provider_attaches(d.provider) as attaches,"
 		" " TOKEN_DEVICE " as token_device, " TOKEN_OF " as token_of, " MADE_FOR " as copy_of, " SHARED " as shared, i.image as instance_image,"
 		" (select coalesce(nullif(x.name, ''), x.provider_image) from image x where x.tenant = i.tenant and x.id = i.image)"
-		" as instance_image_name from " FROM " where d.id = $1", DB_ARGS(db_uuid_arg(id)));
+		" as instance_image_name from " FROM " left join device_key a_key on a_key.tenant = d.tenant and a_key.device = d.id"
+		" and a_key.state = 'active' where d.id = $1", DB_ARGS(db_uuid_arg(id)));
 }
 
 int device_rename(struct db *db, const struct uuid *id, const char *name, const char *description)

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "policy/device_state.h"
 #include "store/db.h"
+#include "store/key.h"
 #include "store/list.h"
 
 #define DEVICE_KIND_RAID "raid-0"        /* an array: store/raid.h */
@@ -77,8 +78,8 @@ int device_delete(struct db *db, const struct uuid *id);     /* only when Undete
 int device_tasks(struct db *db, const struct uuid *instance, json_t **out);
 /* Members of an array by themselves; the array follows them: it is Encrypted when all of them are finished, and when one of them
  * fails, all have failed. */
-/* Begins, or begins again. WRAPPED: a new key of version D->key_version + 1; NULL when it goes on with the key it has. */
-int device_start(struct db *db, const struct device *d, const struct wire_view *wrapped);
+/* Begins, or begins again. FRESH: a new key of version D->key_version + 1; NULL when it goes on with the key it has. */
+int device_start(struct db *db, const struct device *d, const struct device_key_new *fresh);
 int device_progress(struct db *db, const struct uuid *id, int percent);      /* ERR_CONFLICT: not (or no longer) encrypting */
 int device_finish(struct db *db, const struct uuid *id, const char *luks_uuid, int64_t key_version);     /* can be repeated */
 /* Its file system was found damaged when it was opened, and mended: logged. */

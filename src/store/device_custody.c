@@ -36,7 +36,7 @@ static json_t *adoption_json(const struct device_adoption *a)
 		(json_int_t)a->key_bits, "filesystem", a->filesystem, "mount_point", a->mount_point, "access", a->access);
 }
 
-static int begin(struct db *db, const struct device *d, const struct device_adoption *a, const struct wire_view *wrapped)
+static int begin(struct db *db, const struct device *d, const struct device_adoption *a, const struct device_key_new *fresh)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "select device_adopt($1, $2, $3, $4, $5, $6, $7::int, $8)", DB_ARGS(db_uuid_arg(&d->id),
@@ -48,17 +48,17 @@ static int begin(struct db *db, const struct device *d, const struct device_adop
 	db_result_free(r);
 	rc = device_step(db, &d->id, DEVICE_EVENT_ADOPT, AUDIT_DEVICE_ADOPT, adoption_json(a));
 	if (rc == 0)
-		rc = device_key_add(db, &d->id, d->name, d->key_version + 1, *wrapped);
+		rc = device_key_add(db, &d->id, d->name, d->key_version + 1, fresh);
 	return rc < 0 ? rc : db_queue(db, "update device set progress = 0, luks_uuid = '' where id = $1", DB_ARGS(db_uuid_arg(&d->id)));
 }
 
-int device_adopt(struct db *db, const struct device *d, const struct device_adoption *a, const struct wire_view *wrapped)
+int device_adopt(struct db *db, const struct device *d, const struct device_adoption *a, const struct device_key_new *fresh)
 {
 	int rc = device_may_adopt(d, a);
 
-	if (rc == 0 && wrapped == NULL && d->status != DEVICE_ENCRYPTING)
+	if (rc == 0 && fresh == NULL && d->status != DEVICE_ENCRYPTING)
 		rc = err_set(ERR_CONFLICT, "taking over begins with a new key");
-	return rc < 0 || wrapped == NULL ? rc : begin(db, d, a, wrapped);
+	return rc < 0 || fresh == NULL ? rc : begin(db, d, a, fresh);
 }
 
 int device_adopt_finish(struct db *db, const struct uuid *id, const char *luks_uuid, int64_t key_version)

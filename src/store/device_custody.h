@@ -12,9 +12,9 @@ struct device_adoption {
 
 /* 0, or why not, for people: ERR_CONFLICT, ERR_INVALID. */
 int device_may_adopt(const struct device *d, const struct device_adoption *a);
-/* Agent: begins, or begins again; D becomes Encrypting, and no task. WRAPPED as for device_start. ERR_CONFLICT: it is managed already, an
+/* Agent: begins, or begins again; D becomes Encrypting, and no task. FRESH as for device_start. ERR_CONFLICT: it is managed already, an
  * array's, or to be encrypted. */
-int device_adopt(struct db *db, const struct device *d, const struct device_adoption *a, const struct wire_view *wrapped);
+int device_adopt(struct db *db, const struct device *d, const struct device_adoption *a, const struct device_key_new *fresh);
 /* Agent: device_finish for a device that is being adopted; for others that alone. */
 int device_adopt_finish(struct db *db, const struct uuid *id, const char *luks_uuid, int64_t key_version);
 

@@ -342,7 +342,7 @@ static int start_raid(struct db *db, const struct held *h)
 	return rc < 0 ? rc : raid_step(db, h, DEVICE_EVENT_START, AUDIT_DEVICE_STARTED, NULL);
 }
 
-int device_start(struct db *db, const struct device *d, const struct wire_view *wrapped)
+int device_start(struct db *db, const struct device *d, const struct device_key_new *fresh)
 {
 	struct held h;
 	int rc = hold_agents(db, &d->id, &h);
@@ -353,12 +353,12 @@ int device_start(struct db *db, const struct device *d, const struct wire_view *
 	if (rc == 0 && db_int(h.r, 0, HELD_VERSION) != d->key_version)
 		rc = err_set(ERR_CONFLICT, "the device has another key by now");
 	/* Encryption that begins anew must have a new key: what a former try left behind is never opened again. */
-	if (rc == 0 && wrapped == NULL && h.status != DEVICE_ENCRYPTING)
+	if (rc == 0 && fresh == NULL && h.status != DEVICE_ENCRYPTING)
 		rc = err_set(ERR_CONFLICT, "encryption that begins needs a new key");
 	if (rc == 0)
 		rc = step(db, &h, DEVICE_EVENT_START, AUDIT_DEVICE_STARTED, NULL);
-	if (rc == 0 && wrapped)
-		rc = device_key_add(db, &d->id, db_text(h.r, 0, HELD_NAME), d->key_version + 1, *wrapped);
+	if (rc == 0 && fresh)
+		rc = device_key_add(db, &d->id, db_text(h.r, 0, HELD_NAME), d->key_version + 1, fresh);
 	if (rc == 0)
 		rc = db_queue(db, "update device set progress = 0, luks_uuid = '' where id = $1", DB_ARGS(db_uuid_arg(&d->id)));
 	if (rc == 0)

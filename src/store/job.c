@@ -30,7 +30,7 @@ int job_take(struct db *db, clock_us lease, const char *leave, struct job *out)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select id, tenant, kind, payload, attempts from job_take($1 * interval '1 microsecond',"
-		" $2)", DB_ARGS(db_int_arg(lease), db_text_arg(leave)));
+		" $2::text[])", DB_ARGS(db_int_arg(lease), db_text_arg(leave)));
 
 	if (rc < 0)
 		return rc;

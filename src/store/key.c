@@ -133,9 +133,10 @@ int device_key_copy(struct db *db, const struct device_key_copy *c, const char *
 
 	json_set_uuid(detail, "source", &c->source);
 	if (rc == 0)
-		rc = db_run_one(db, "insert into device_key (tenant, device, version, wrapped, made_for, made_version) values (current_tenant(),"
-			" $1, $2, $3, $4, $5)", DB_ARGS(db_uuid_arg(&c->device), db_int_arg(c->version), db_bytes_arg(wrapped.data, wrapped.len),
-			db_uuid_arg(&c->made_for), db_int_arg(c->made_version)));
+		rc = db_run_one(db, "insert into device_key (tenant, device, version, wrapped, made_for, made_version, key_server, server_key)"
+			" select k.tenant, $1, $2, $3, $4, $5, k.key_server, k.server_key from device_key k where k.device = $6 and k.version = $7",
+			DB_ARGS(db_uuid_arg(&c->device), db_int_arg(c->version), db_bytes_arg(wrapped.data, wrapped.len),
+			db_uuid_arg(&c->made_for), db_int_arg(c->made_version), db_uuid_arg(&c->source), db_int_arg(c->source_version)));
 	if (rc == 0)
 		rc = db_queue(db, "update device set key_version = $2, key_created = now(), key_rotated = null where id = $1",
 			DB_ARGS(db_uuid_arg(&c->device), db_int_arg(c->version)));
@@ -145,17 +146,27 @@ int device_key_copy(struct db *db, const struct device_key_copy *c, const char *
 	return rc;
 }
 
-int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, struct wire_view wrapped)
+int device_key_insert(struct db *db, const struct uuid *device, int64_t version, const char *state, const struct device_key_new *key)
 {
+	return db_run_one(db, "insert into device_key (tenant, device, version, wrapped, state, key_server, server_key) values (current_tenant(), $1,"
+		" $2, $3, $4, $5, $6)", DB_ARGS(db_uuid_arg(device), db_int_arg(version), db_bytes_arg(key->wrapped.data, key->wrapped.len),
+		db_text_arg(state), db_text_arg(key->key_server), db_text_arg(key->key_server ? key->server_key : NULL)));
+}
+
+int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, const struct device_key_new *key)
+{
+	json_t *detail = json_pack("{s:I,s:s*}", "version", (json_int_t)version, "key_server", key->key_server);
 	int rc = retire(db, device);
 
 	if (rc == 0)
-		rc = db_run_one(db, "insert into device_key (tenant, device, version, wrapped) values (current_tenant(), $1, $2, $3)",
-			DB_ARGS(db_uuid_arg(device), db_int_arg(version), db_bytes_arg(wrapped.data, wrapped.len)));
+		rc = device_key_insert(db, device, version, "active", key);
 	if (rc == 0)
 		rc = db_queue(db, "update device set key_version = $2, key_created = now(), key_rotated = case when key_created is null"
 			" then null else now() end where id = $1", DB_ARGS(db_uuid_arg(device), db_int_arg(version)));
-	return rc < 0 ? rc : log_key(db, AUDIT_KEY_CREATED, device, name, json_pack("{s:I}", "version", (json_int_t)version));
+	if (rc == 0)
+		return log_key(db, AUDIT_KEY_CREATED, device, name, detail);
+	json_decref(detail);
+	return rc;
 }
 
 int device_key_destroy(struct db *db, const struct uuid *device, const char *name)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "store/db.h"
 
+#define KEY_SERVER_ID_MAX 255    /* bytes of what a key server calls a key */
 #define KEY_POINT_SIZE 65        /* an agent's one-time key: P-256 point, uncompressed */
 
 /* The active key; WRAPPED's former content is replaced. ERR_NOT_FOUND when the device has none. */
@@ -41,8 +42,16 @@ void device_key_pair_free(struct key_pair *p);               /* zeroed is fine *
 int device_key_is_for(struct db *db, const struct uuid *device, const struct uuid *instance, int *out);
 /* The key of VERSION, whatever its state; WRAPPED's former content is replaced. */
 int device_key_version(struct db *db, const struct uuid *device, int64_t version, struct buf *wrapped);
+/* A new key as keyd has made it: WRAPPED, or wrapped reference to one on a key server. */
+struct device_key_new {
+	struct buf wrapped;
+	const char *key_server;      /* whose (key_server_owner_name); NULL: the key itself is in WRAPPED */
+	char server_key[KEY_SERVER_ID_MAX + 1];  /* what the key server calls it */
+};
 /* A new active key; the one before becomes a former one. NAME of the device for the log. ERR_CONFLICT: VERSION exists. */
-int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, struct wire_view wrapped);
+int device_key_add(struct db *db, const struct uuid *device, const char *name, int64_t version, const struct device_key_new *key);
+/* The row alone, in another STATE ("next"). */
+int device_key_insert(struct db *db, const struct uuid *device, int64_t version, const char *state, const struct device_key_new *key);
 /* A key of another device, wrapped for DEVICE: its new active one. MADE_FOR: what tokens in LUKS2 headers name. */
 struct device_key_copy {
 	struct uuid device, source, made_for;

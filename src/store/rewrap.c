@@ -12,6 +12,7 @@
 #include "store/deep_security.h"
 #include "store/directory.h"
 #include "store/job.h"
+#include "store/key_server.h"
 #include "store/mail.h"
 #include "store/saml.h"
 #include "store/setting.h"
@@ -20,6 +21,7 @@
 #define KEY_AT 1                         /* of a blob: the id of the key that it is under */
 #define BLOB_LEAST 45
 
+/* The installation's: a setting, base64url; or, without one, the key of its key server's settings. */
 static const struct {
 	const char *setting, *purpose;
 } system_secrets[] = {
@@ -28,6 +30,7 @@ static const struct {
 	{ SIGNING_CERTIFICATE, SIGNING_CERTIFICATE },
 	{ DIRECTORY_PASSWORD_SETTING, DIRECTORY_SYSTEM_PURPOSE },
 	{ SAML_KEY_SETTING, SAML_KEY_PURPOSE },
+	{ NULL, KEY_SERVER_SYSTEM_PURPOSE },
 };
 
 /* What is under a tenant's key. Both statements see the tenant alone. $1, $2: after; $3: the former key; $4: how many. */
@@ -55,6 +58,13 @@ static const struct {
 	ONE_OF_TENANT("data/" DEEP_SECURITY_PURPOSE, "deep_security", "api_key"),
 	ONE_OF_TENANT("data/" DIRECTORY_PURPOSE, "directory", "password"),
 	ONE_OF_TENANT("data/" SAML_KEY_PURPOSE, "saml", "key"),
+	ONE_OF_TENANT(KEY_SERVER_PURPOSE, "key_server", "wrapped"),
+	{ "key/device",
+		"select device, version, wrapped from key_server_gone where (device, version) > ($1, $2) and blob_key(wrapped) = $3"
+		" order by device, version limit $4",
+		"select count(*) from key_server_gone where blob_key(wrapped) = $1",
+		"update key_server_gone t set wrapped = decode(u.a, 'hex') from json_to_recordset($1) as u(o uuid, v int, b text, a text)"
+		" where t.device = u.o and t.version = u.v and t.wrapped = decode(u.b, 'hex')" },
 };
 
 static int get_number(struct db *db, const char *sql, struct db_arg *args, size_t count, int64_t *out, int64_t *second)
@@ -241,6 +251,17 @@ int root_rotation_retired(struct db *db, const struct uuid *root, int destroyed)
 	return audit_log(db, AUDIT_ROOT_RETIRED, &(struct audit_object){ "root-key", root, NULL }, json_pack("{s:b}", "destroyed", destroyed));
 }
 
+static int get_key_server(struct db *db, struct buf *out)
+{
+	struct key_server s = { 0 };
+	int rc = key_server_get(db, KEY_SERVER_INSTALLATION, &s);
+
+	if (rc == 0)
+		buf_add(out, s.key.data, s.key.len);
+	key_server_free(&s);
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 int system_secret_get(struct db *db, size_t i, const char **purpose, struct buf *out)
 {
 	json_t *value = NULL;
@@ -250,6 +271,8 @@ int system_secret_get(struct db *db, size_t i, const char **purpose, struct buf 
 		return ERR_NOT_FOUND;
 	buf_reset(out);
 	*purpose = system_secrets[i].purpose;
+	if (system_secrets[i].setting == NULL)
+		return get_key_server(db, out);
 	rc = setting_get(db, system_secrets[i].setting, &value);
 	if (rc == ERR_NOT_FOUND)
 		return 0;
@@ -261,9 +284,18 @@ int system_secret_get(struct db *db, size_t i, const char **purpose, struct buf 
 
 int system_secret_rewrapped(struct db *db, size_t i, const struct buf *before, const struct buf *after)
 {
-	char *texts[2] = { encode_base64url(before->data, before->len), encode_base64url(after->data, after->len) };
-	json_t *old = json_string(texts[0]), *new = json_string(texts[1]);
-	int rc = db_queue(db, "select setting_rewrapped($1, $2, $3)", DB_ARGS(db_text_arg(system_secrets[i].setting), db_json_arg(old),
+	char *texts[2];
+	json_t *old, *new;
+	int rc;
+
+	if (system_secrets[i].setting == NULL)
+		return db_queue(db, "update installation_key_server set wrapped = $2 where wrapped = $1",
+			DB_ARGS(db_bytes_arg(before->data, before->len), db_bytes_arg(after->data, after->len)));
+	texts[0] = encode_base64url(before->data, before->len);
+	texts[1] = encode_base64url(after->data, after->len);
+	old = json_string(texts[0]);
+	new = json_string(texts[1]);
+	rc = db_queue(db, "select setting_rewrapped($1, $2, $3)", DB_ARGS(db_text_arg(system_secrets[i].setting), db_json_arg(old),
 		db_json_arg(new)));
 
 	json_decref(old);

@@ -196,15 +196,14 @@ int rotation_begin(struct db *db, const struct device *d, const struct uuid *ins
 	else
 		rc = device_key_version(db, &d->id, k->from, &k->old);
 	if (rc == 0 && !k->fresh)
-		rc = device_key_version(db, &d->id, k->to, &k->next);
+		rc = device_key_version(db, &d->id, k->to, &k->next.wrapped);
 	return rc < 0 ? rc : log_device(db, AUDIT_KEY_ROTATING, &d->id, d->name, json_pack("{s:I,s:I}", "from", (json_int_t)k->from, "to",
 		(json_int_t)k->to));
 }
 
 int rotation_start(struct db *db, const struct device *d, const struct rotation_keys *k)
 {
-	int rc = db_run_one(db, "insert into device_key (tenant, device, version, wrapped, state) values (current_tenant(), $1, $2, $3, 'next')",
-		DB_ARGS(db_uuid_arg(&d->id), db_int_arg(k->to), db_bytes_arg((const uint8_t *)k->next.data, k->next.len)));
+	int rc = device_key_insert(db, &d->id, k->to, "next", &k->next);
 
 	if (rc == 0)
 		rc = db_run_one(db, "update device_key set other = $2 where device = $1 and state = 'active'",
@@ -216,7 +215,7 @@ int rotation_start(struct db *db, const struct device *d, const struct rotation_
 void rotation_keys_free(struct rotation_keys *k)
 {
 	buf_free(&k->old);
-	buf_free(&k->next);
+	buf_free(&k->next.wrapped);
 }
 
 static int make_current(struct db *db, const struct device *d, int64_t from, int64_t to)

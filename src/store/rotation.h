@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "store/device.h"
+#include "store/key.h"
 
 #define ROTATION_ORDER "rotate"
 #define ROTATION_REENCRYPT_ORDER "reencrypt"
@@ -49,7 +50,8 @@ int rotation_due(struct db *db, const struct uuid *device, clock_us *at);
 /* Both keys of a rotation, wrapped. */
 struct rotation_keys {
 	int64_t from, to;
-	struct buf old, next;
+	struct buf old;
+	struct device_key_new next;
 	int fresh;                   /* there is no next one yet: to be made of version TO, for rotation_start */
 };
 /* What INSTANCE needs for rotating D's key; logged. ERR_CONFLICT: nobody wants it, or the volume is not open there under a delivered key.

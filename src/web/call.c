@@ -27,7 +27,7 @@ static const struct param_value *value_of(const struct call *c, const char *name
 }
 
 #define ANY (~0u)
-#define TEXTUAL (1u << PARAM_TEXT | 1u << PARAM_LINES | 1u << PARAM_EMAIL | 1u << PARAM_PASSWORD | 1u << PARAM_ENUM)
+#define TEXTUAL (1u << PARAM_TEXT | 1u << PARAM_LINES | 1u << PARAM_EMAIL | 1u << PARAM_PASSWORD | 1u << PARAM_SECRET | 1u << PARAM_ENUM)
 
 int call_has(const struct call *c, const char *name)
 {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "render/template.h"
+#include "store/key_server.h"
 #include "web/doc.h"
 #include "web/health.h"
 #include "web/licence_bar.h"
@@ -116,6 +117,16 @@ static json_t *menu_member(struct call *c)
 	return menu;
 }
 
+/* Everybody should know why keys are not given. */
+static void add_key_server(struct call *c)
+{
+	char *text = NULL;
+
+	if (!uuid_is_nil(&c->user) && db_is_open(c->db) && key_server_trouble(c->db, c->site == WEB_CENTRAL, &text) == 0 && text)
+		call_notice(c, "danger", text);
+	free(text);
+}
+
 static json_t *notices_member(struct call *c)
 {
 	static const struct {
@@ -132,6 +143,8 @@ static json_t *notices_member(struct call *c)
 
 	if (trouble)
 		call_notice(c, "danger", trouble);
+	else
+		add_key_server(c);
 
 	json_array_foreach(c->state->notices, i, notice) {
 		const char *kind = json_string_value(json_object_get(notice, "kind"));

@@ -21,7 +21,7 @@
 static const char garbled[] = "This text is garbled.";
 
 static const int64_t standard_most[] = {
-	[PARAM_TEXT] = 200, [PARAM_LINES] = 4000, [PARAM_EMAIL] = EMAIL_MAX, [PARAM_PASSWORD] = 256, [PARAM_UUID] = 36,
+	[PARAM_TEXT] = 200, [PARAM_LINES] = 4000, [PARAM_EMAIL] = EMAIL_MAX, [PARAM_PASSWORD] = 256, [PARAM_SECRET] = 8192, [PARAM_UUID] = 36,
 	[PARAM_INT] = INT_MOST, [PARAM_BOOL] = 5, [PARAM_TIME] = 40, [PARAM_ENUM] = 100, [PARAM_UUIDS] = ROUTE_VALUES_MAX,
 	[PARAM_JSON] = JSON_MOST, [PARAM_TEXTS] = ROUTE_VALUES_MAX, [PARAM_FIELDS] = FIELDS_EACH_MOST,
 };
@@ -148,7 +148,7 @@ static const char *check_length(const struct param_value *v, size_t len)
 
 	if (!form_utf8(v->text, len, &characters) || strlen(v->text) != len)
 		return garbled;
-	if (v->row.type != PARAM_JSON && has_control(v->text, v->row.type == PARAM_LINES))
+	if (v->row.type != PARAM_JSON && has_control(v->text, v->row.type == PARAM_LINES || v->row.type == PARAM_SECRET))
 		return "There are characters in this that cannot be shown.";
 	if (v->row.type == PARAM_INT)
 		return NULL;
@@ -191,7 +191,7 @@ static void read_single(struct param_value *v, const char *text, size_t len)
 		return;
 	}
 	v->text = mem_dup(text, len);
-	if (v->row.type != PARAM_LINES && v->row.type != PARAM_PASSWORD && strlen(v->text) == len) {
+	if (v->row.type != PARAM_LINES && v->row.type != PARAM_PASSWORD && v->row.type != PARAM_SECRET && strlen(v->text) == len) {
 		trim(v->text);
 		len = strlen(v->text);
 	} else if (v->row.type == PARAM_LINES && strlen(v->text) == len) {

@@ -340,7 +340,7 @@ static void put_typed(json_t *form, const struct param_value *v)
 	json_t *field = member_of(form, v->row.name), *option;
 	size_t i;
 
-	if (v->row.type == PARAM_PASSWORD)
+	if (v->row.type == PARAM_PASSWORD || v->row.type == PARAM_SECRET)
 		return;
 	if (v->row.type == PARAM_BOOL)
 		json_set_bool(field, "checked", v->number != 0);
@@ -418,7 +418,7 @@ static int pass_on(const struct call *c, const struct route *page, struct form *
 		const struct param_value *v = params_find(&c->state->params, p->name);
 
 		if (v == NULL || v->error || !v->given || v->row.type != p->type || p->type == PARAM_PASSWORD ||
-			is_in_path(page->path, p->name))
+			p->type == PARAM_SECRET || is_in_path(page->path, p->name))
 			continue;
 		rc = v->count ? pass_list(v, fields) : v->text ? pass_value(p->name, v->text, fields) : 0;
 	}

@@ -36,6 +36,7 @@ enum param_type {
 	PARAM_LINES,             /* the same with line breaks and tabs, not trimmed; most 0: 4000 */
 	PARAM_EMAIL,             /* at most 254 bytes */
 	PARAM_PASSWORD,          /* not trimmed, never shown again, never logged; most 0: 256 bytes; password_check is the handler's */
+	PARAM_SECRET,            /* a PASSWORD with line breaks: private keys in PEM; most 0: 8192 bytes */
 	PARAM_UUID,
 	PARAM_INT,               /* least to most; both 0: 0 to 2^53 */
 	PARAM_BOOL,              /* "true", "1", "on", "yes" or "false", "0", "off", "no" */

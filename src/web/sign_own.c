@@ -233,7 +233,7 @@ int sign_session(struct call *c)
 static const char *type_name(enum param_type type)
 {
 	static const char *const names[] = { [PARAM_TEXT] = "text", [PARAM_LINES] = "lines", [PARAM_EMAIL] = "email",
-		[PARAM_PASSWORD] = "password", [PARAM_UUID] = "uuid", [PARAM_INT] = "int", [PARAM_BOOL] = "bool", [PARAM_TIME] = "time",
+		[PARAM_PASSWORD] = "password", [PARAM_SECRET] = "secret", [PARAM_UUID] = "uuid", [PARAM_INT] = "int", [PARAM_BOOL] = "bool", [PARAM_TIME] = "time",
 		[PARAM_ENUM] = "enum", [PARAM_UUIDS] = "uuids", [PARAM_JSON] = "json", [PARAM_TEXTS] = "texts", [PARAM_FIELDS] = "fields" };
 
 	return names[type];

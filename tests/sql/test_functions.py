@@ -67,6 +67,12 @@ DEFINERS = {
     "tenant_closure_facts": {"keyward_jobs"},
     "tenant_closed": {"keyward_jobs"},
     "signing_keep": {"keyward_central", "keyward_jobs"},
+    "device_key_stored": set(),
+    "device_key_gone": set(),
+    "device_key_not_gone": set(),
+    "key_server_tenants": {"keyward_jobs"},
+    "installation_key_server_use": {"keyward_central"},
+    "key_servers_away": {"keyward_central"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
 TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}

@@ -10,6 +10,7 @@
 #include "store/agent.h"
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/key.h"
 #include "store/order.h"
 #include "store/policy.h"
 #include "store/request.h"
@@ -147,11 +148,12 @@ static const struct device_configuration configuration = { "linux", "ext4", "/da
 static inline struct uuid encrypt(const struct machine *m, const char *id)
 {
 	struct device d = device_of(m, id);
-	struct wire_view wrapped = { (const uint8_t *)"wrapped-key", 11 };
+	struct device_key_new wrapped = { .wrapped = BUF_INIT };
 	struct uuid device = d.id;
 	json_t *tasks = NULL;
 	struct db *db = as("keyward_console", &m->tenant);
 
+	buf_puts(&wrapped.wrapped, "wrapped-key");
 	CHECK_INT(device_configure(db, &device, &configuration), 0);
 	CHECK_INT(device_encrypt(db, &device, 1), 0);
 	finish(db);
@@ -162,6 +164,7 @@ static inline struct uuid encrypt(const struct machine *m, const char *id)
 	CHECK_INT(device_start(db, &d, NULL), ERR_CONFLICT);
 	CHECK_INT(device_start(db, &d, &wrapped), 0);
 	CHECK_INT(device_start(db, &d, &wrapped), ERR_CONFLICT);
+	buf_free(&wrapped.wrapped);
 	CHECK_INT(device_progress(db, &device, 40), 0);
 	CHECK_INT(device_finish(db, &device, "luks-1", 2), ERR_CONFLICT);
 	CHECK_INT(device_finish(db, &device, "luks-1", 1), 0);

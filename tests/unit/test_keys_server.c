@@ -11,7 +11,7 @@
 /* A tenant with a key server of its own, and a device whose key is there. */
 struct kept {
 	struct sample s;
-	struct buf blob;
+	struct buf key, settings;
 	struct keys_server server;
 	char id[KEYS_SERVER_ID_MAX + 1];
 };
@@ -26,21 +26,26 @@ static char *read_pem(const char *name)
 	return buf_take(&b);
 }
 
-static int protect(struct keys_client *c, struct kept *k, const struct uuid *owner, const char *key_file, struct wire_view former)
+static int protect(struct keys_client *c, struct kept *k, const struct uuid *owner, const char *key_file, int keep)
 {
 	char *ca = read_pem("ca.crt"), *certificate = read_pem("client.crt"), *key = key_file ? read_pem(key_file) : NULL;
 	struct secret *s = key ? secret_take(key, strlen(key)) : NULL;
-	struct keys_server_settings settings = { .host = "127.0.0.1", .port = kmip_port, .ca = ca, .certificate = certificate, .key = s,
-		.former = former };
-	struct buf blob = BUF_INIT;
-	int rc = keys_server_protect(c, &k->s.request, owner, k->s.named.wrapped_tenant, &settings, &blob);
+	struct keys_server_settings settings = { .host = "127.0.0.1", .port = kmip_port, .ca = ca, .certificate = certificate, .key = s };
+	struct buf wrapped = BUF_INIT, body = BUF_INIT;
+	int rc;
 
+	if (keep) {
+		settings.former_key = view(&k->key);
+		settings.former = view(&k->settings);
+	}
+	rc = keys_server_protect(c, &k->s.request, owner, k->s.named.wrapped_tenant, &settings, &wrapped, &body);
 	if (rc == 0) {
-		buf_free(&k->blob);
-		k->blob = blob;
-		k->server = (struct keys_server){ .owner = *owner, .wrapped_tenant = k->s.named.wrapped_tenant, .blob = view(&k->blob), .local = 1 };
-	} else {
-		buf_free(&blob);
+		buf_free(&k->key);
+		buf_free(&k->settings);
+		k->key = wrapped;
+		k->settings = body;
+		k->server = (struct keys_server){ .owner = *owner, .wrapped_tenant = k->s.named.wrapped_tenant, .key = view(&k->key),
+			.settings = view(&k->settings), .local = 1 };
 	}
 	secret_free(s);
 	free(ca);
@@ -56,7 +61,7 @@ static void begin_kept(struct kept *k, struct keys_client *c)
 	kmip_begin();
 	start_keyd(c);
 	sample_make(&k->s, c);
-	CHECK_INT(protect(c, k, &k->s.tenant, "client.key", (struct wire_view){ NULL, 0 }), 0);
+	CHECK_INT(protect(c, k, &k->s.tenant, "client.key", 0), 0);
 	buf_free(&k->s.wrapped_device);
 	CHECK_INT(keys_server_create(c, &k->s.request, &k->server, &k->s.named, &k->s.wrapped_device, k->id), 0);
 	CHECK(keys_is_elsewhere(view(&k->s.wrapped_device)) && *k->id);
@@ -65,7 +70,8 @@ static void begin_kept(struct kept *k, struct keys_client *c)
 static void end_kept(struct kept *k, struct keys_client *c)
 {
 	sample_free(&k->s);
-	buf_free(&k->blob);
+	buf_free(&k->key);
+	buf_free(&k->settings);
 	end_keyd(c);
 	kmip_end();
 }
@@ -120,7 +126,7 @@ TEST_KEYD(a_device_key_is_made_kept_and_destroyed_on_the_server, "KEY-3,KEY-4")
 	k.server.wrapped_tenant = k.s.named.wrapped_tenant;
 	CHECK_INT(keys_server_create(&c, &k.s.request, &k.server, &other.named, &copy, k.id), ERR_FORBIDDEN);
 	/* Other settings keep the key that is there. */
-	CHECK_INT(protect(&c, &k, &k.s.tenant, NULL, view(&k.blob)), 0);
+	CHECK_INT(protect(&c, &k, &k.s.tenant, NULL, 1), 0);
 	CHECK_INT(keys_server_test(&c, &k.s.request, &k.server, &says), 0);
 	CHECK_INT(keys_server_destroy(&c, &k.s.request, &k.server, &k.s.named, view(&k.s.wrapped_device)), 0);
 	CHECK(sample_key(&k.s, &c) == NULL);
@@ -141,7 +147,7 @@ TEST_KEYD(the_installations_server_serves_any_tenant, "KEY-3")
 
 	begin_kept(&k, &c);
 	k.s.named.wrapped_tenant = (struct wire_view){ NULL, 0 };
-	CHECK_INT(protect(&c, &k, &nobody, "client.key", (struct wire_view){ NULL, 0 }), 0);
+	CHECK_INT(protect(&c, &k, &nobody, "client.key", 0), 0);
 	k.s.named.wrapped_tenant = view(&k.s.wrapped_tenant);
 	k.s.named.version = 2;
 	CHECK_INT(keys_server_create(&c, &k.s.request, &k.server, &k.s.named, &k.s.wrapped_device, k.id), 0);
@@ -157,10 +163,10 @@ TEST_KEYD(settings_that_cannot_work_are_refused, "KEY-3,SEC-5")
 	struct kept k;
 
 	begin_kept(&k, &c);
-	CHECK_INT(protect(&c, &k, &k.s.tenant, "server.key", (struct wire_view){ NULL, 0 }), ERR_INVALID);
+	CHECK_INT(protect(&c, &k, &k.s.tenant, "server.key", 0), ERR_INVALID);
 	CHECK(strstr(err_text(), "not the client certificate's") != NULL);
-	CHECK_INT(protect(&c, &k, &k.s.tenant, "client.crt", (struct wire_view){ NULL, 0 }), ERR_INVALID);
-	CHECK_INT(protect(&c, &k, &k.s.tenant, NULL, (struct wire_view){ NULL, 0 }), ERR_INVALID);
+	CHECK_INT(protect(&c, &k, &k.s.tenant, "client.crt", 0), ERR_INVALID);
+	CHECK_INT(protect(&c, &k, &k.s.tenant, NULL, 0), ERR_INVALID);
 	k.server.local = 0;
 	CHECK_INT(keys_server_test(&c, &k.s.request, &k.server, &(struct buf)BUF_INIT), ERR_FORBIDDEN);
 	end_kept(&k, &c);
@@ -212,7 +218,7 @@ TEST_KEYD(nobody_waits_for_a_key_server_that_hangs, "KEY-3,SEC-7")
 	secret_free(key);
 	kmip_stop();
 	CHECK(seal_as(&c, &k.s, &k.s.named, view(&k.s.wrapped_device)) < 0);
-	CHECK(keys_server_create(&c, &k.s.request, &k.server, &local.named, &k.blob, k.id) < 0);
+	CHECK(keys_server_create(&c, &k.s.request, &k.server, &local.named, &local.wrapped_device, k.id) < 0);
 	kmip_start();
 	key = key_at_last(&k, &c);
 	CHECK(key != NULL);

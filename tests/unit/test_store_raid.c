@@ -47,9 +47,12 @@ static struct machine make_disks(const char *slug, size_t count)
 static int start(const struct machine *m, const char *name)
 {
 	struct device d = device_of(m, name);
-	struct wire_view wrapped = { (const uint8_t *)"wrapped-key", 11 };
-	int rc = ALONE("keyward_agent", &m->tenant, device_start(one, &d, &wrapped));
+	struct device_key_new wrapped = { .wrapped = BUF_INIT };
+	int rc;
 
+	buf_puts(&wrapped.wrapped, "wrapped-key");
+	rc = ALONE("keyward_agent", &m->tenant, device_start(one, &d, &wrapped));
+	buf_free(&wrapped.wrapped);
 	device_release(&d);
 	return rc;
 }
