@@ -162,7 +162,7 @@ CREATE FUNCTION job_take(lease interval, leave text[] DEFAULT '{}') RETURNS TABL
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 	UPDATE job j SET locked_until = now() + lease, attempts = j.attempts + 1
-	WHERE j.id = (SELECT c.id FROM job c WHERE c.state = 'waiting' AND c.run_at <= now() AND c.kind <> ALL (leave)
+	WHERE j.id = (SELECT c.id FROM job c WHERE c.state = 'waiting' AND c.run_at <= now() AND c.kind <> ALL (coalesce(leave, '{}'))
 		AND (c.locked_until IS NULL OR c.locked_until < now()) ORDER BY c.run_at, c.id FOR UPDATE SKIP LOCKED LIMIT 1)
 	RETURNING j.id, j.tenant, j.kind, j.payload, j.attempts
 $$;

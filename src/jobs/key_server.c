@@ -74,8 +74,8 @@ static int look(struct work *w, enum key_server_owner o)
 
 		rc = keys_server_test(w->keys, &w->job->id, &server, &says);
 		snprintf(why, sizeof why, "%s", keys_server_reason());
-		if (is_servers(w, rc))
-			rc = end_look(w, o, rc < 0 ? why : NULL, buf_str(&says));
+		/* What is nothing about it is looked at again when the claim ends. */
+		rc = is_servers(w, rc) ? end_look(w, o, rc < 0 ? why : NULL, buf_str(&says)) : 0;
 	}
 	key_server_free(&s);
 	buf_free(&wrapped_tenant);

@@ -135,14 +135,15 @@ static const char *text_or_null(const struct uuid *id, char text[static UUID_TEX
 	return text;
 }
 
-/* One line for each message: who asked for what, and what came of it. Looking at the status is no event. */
+/* One line for each message: who asked for what, and what came of it. Looking how things are is no event. */
 static void note(const struct act *a, const struct message *m, const struct service_peer *peer, int rc)
 {
 	char request[UUID_TEXT_SIZE], tenant[UUID_TEXT_SIZE], object[UUID_TEXT_SIZE], clone[UUID_TEXT_SIZE] = "", by[UUID_TEXT_SIZE], uid[16], pid[16];
 	const char *more = rc < 0 ? "reason" : uuid_is_nil(&a->clone) ? NULL : "clone";
 
 	uuid_text(&a->clone, clone);
-	if (rc == 0 && (m->type == MESSAGE_status || m->type == MESSAGE_identity_public))
+	if (rc == 0 && (m->type == MESSAGE_status || m->type == MESSAGE_identity_public || m->type == MESSAGE_keyserver_tell
+			|| m->type == MESSAGE_keyserver_test))
 		return;
 	uuid_text(&a->request, request);
 	snprintf(uid, sizeof uid, "%u", (unsigned)peer->uid);

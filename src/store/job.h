@@ -22,7 +22,7 @@ void job_release(struct job *j);                             /* frees what it po
  * (NULL: {}). RUN_AT 0: now. UNIQUE (may be NULL): nothing is added while a job of that kind and key waits. */
 int job_add(struct db *db, const char *kind, json_t *payload, clock_us run_at, const char *unique);
 
-/* jobd, bound to none. One that is due, for LEASE microseconds, but none of the kinds LEAVE ("{mail,...}"; "{}": any); ERR_NOT_FOUND when none is. */
+/* jobd, bound to none. One that is due, for LEASE microseconds, but none of the kinds LEAVE ("{mail,...}"; NULL: any); ERR_NOT_FOUND when none is. */
 int job_take(struct db *db, clock_us lease, const char *leave, struct job *out);
 /* In a transaction of its tenant: it is still at work, and stays its jobd's for LEASE microseconds from now, longer or shorter than before. */
 int job_keep(struct db *db, const struct uuid *id, clock_us lease);

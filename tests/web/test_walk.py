@@ -23,7 +23,7 @@ def permissions():
 
 def value_of(param, id):
     """Something well-formed, so that the handler runs."""
-    return {"text": "walk", "lines": "walk", "email": "walk@tenant.example", "password": "Walking-horse-7", "uuid": id, "int": 1,
+    return {"text": "walk", "lines": "walk", "email": "walk@tenant.example", "password": "Walking-horse-7", "secret": "walk", "uuid": id, "int": 1,
             "bool": True, "time": "2026-11-21T00:00:00Z", "enum": (param.get("choices") or [None])[0], "uuids": [id], "json": {},
             "texts": ["walk"], "fields": {}}[param["type"]]
 
