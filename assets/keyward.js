@@ -254,6 +254,18 @@
 		});
 	});
 
+	/* A list as a text file, or on paper. */
+	on("click", "[data-save]", function (event, button) {
+		var lines = all("li", document.getElementById(button.getAttribute("data-save"))).map(function (item) { return item.textContent; });
+		var text = [button.getAttribute("data-head")].concat(lines).join("\n") + "\n", link = document.createElement("a");
+
+		link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+		link.download = button.getAttribute("data-file");
+		link.click();
+		URL.revokeObjectURL(link.href);
+	});
+	on("click", "[data-print]", function () { print(); });
+
 	/* Search within what the page shows already. */
 	on("input", "[data-filter]", function (event, field) {
 		var wanted = field.value.toLowerCase(), area = document.getElementById(field.getAttribute("data-filter"));

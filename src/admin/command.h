@@ -34,6 +34,8 @@ int admin_tenant_list(struct admin *a, int argc, char **argv);
 int admin_tenant_invite(struct admin *a, int argc, char **argv);
 int admin_tenant_passphrase(struct admin *a, int argc, char **argv);
 int admin_user_reset(struct admin *a, int argc, char **argv);
+int admin_user_factor(struct admin *a, int argc, char **argv);
+int admin_operator_factor(struct admin *a, int argc, char **argv);
 int admin_operator_reset(struct admin *a, int argc, char **argv);
 int admin_audit_verify(struct admin *a, int argc, char **argv);
 int admin_licence_issue(struct admin *a, int argc, char **argv);

@@ -44,6 +44,8 @@ const struct admin_command admin_commands[] = {
 		admin_operator_reset },
 	{ "user reset", "SLUG EMAIL", 2, 2, "unlock a tenant's user and print a one-time link to choose a new password",
 		admin_user_reset },
+	{ "operator factor", "EMAIL", 1, 1, "remove the second factor of an operator who has lost it", admin_operator_factor },
+	{ "user factor", "SLUG EMAIL", 2, 2, "remove the second factor of a tenant's user who has lost it", admin_user_factor },
 	{ "audit verify", "[SLUG]", 0, 1, "prove that a tenant's log (or the installation's) was not altered", admin_audit_verify },
 	{ "config", "", 0, 0, "explain the settings of the configuration file", admin_config },
 	{ NULL, NULL, 0, 0, NULL, NULL },

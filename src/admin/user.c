@@ -1,4 +1,5 @@
-/* user.c - `keyward user reset` and `keyward operator reset`: the way back in for somebody who is locked out. */
+/* user.c - `keyward user reset` and `keyward operator reset`: the way back in for somebody who is locked out; `... factor remove` for who has
+ * lost the second factor and has no administrator to ask. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "identity/token.h"
+#include "store/factor.h"
 #include "store/invitation.h"
 #include "store/user.h"
 
@@ -70,4 +72,50 @@ int admin_operator_reset(struct admin *a, int argc, char **argv)
 	if (rc == 0)
 		print_link(a, CONF_DOMAIN_CENTRAL, mem_printf("/invitation?token=%s", token));
 	return rc;
+}
+
+static int remove_factor(struct db *db, enum store_side side, const char *email)
+{
+	struct user user = { 0 };
+	int rc = user_by_email(db, side, email, &user);
+
+	if (rc == ERR_NOT_FOUND)
+		return err_set(rc, "nobody has the address %s", email);
+	if (rc == 0) {
+		rc = factor_remove(db, side, &user);
+		if (rc == ERR_NOT_FOUND)
+			rc = err_set(rc, "%s has no second factor", email);
+	}
+	if (rc == 0)
+		rc = user_sign_out(db, side, &user.id);
+	user_release(&user);
+	return rc;
+}
+
+static int say_removed(int rc)
+{
+	if (rc == 0)
+		printf("the second factor is removed; the password alone opens the console now\n");
+	return rc;
+}
+
+int admin_user_factor(struct admin *a, int argc, char **argv)
+{
+	struct uuid tenant;
+	struct db *db;
+	int rc = admin_find_tenant(a, argv[0], &tenant);
+
+	(void)argc;
+	if (rc == 0)
+		rc = admin_begin(a, CONF_DATABASE_CONSOLE, &tenant, &db);
+	return rc < 0 ? rc : say_removed(admin_end(db, remove_factor(db, STORE_TENANT, argv[1])));
+}
+
+int admin_operator_factor(struct admin *a, int argc, char **argv)
+{
+	struct db *db;
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	(void)argc;
+	return rc < 0 ? rc : say_removed(admin_end(db, remove_factor(db, STORE_OPERATOR, argv[0])));
 }

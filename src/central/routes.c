@@ -4,12 +4,14 @@
 #include "web/invite.h"
 #include "web/key_server.h"
 #include "web/log_page.h"
+#include "web/people.h"
 #include "web/route.h"
 #include "web/saml.h"
 #include "web/sign.h"
+#include "web/sign_rules.h"
 
 const struct route central_routes[] = {
-	WEB_SIGN_ROWS("central", sign_in_operator_fields),
+	WEB_SIGN_ROWS("central", sign_in_operator_fields, forgotten_operator_fields),
 	{ WEB_GET, "/setup", PERMISSION_PUBLIC, "central/setup", setup_page, setup_query },
 	{ WEB_POST, "/setup", PERMISSION_PUBLIC, NULL, setup_run, setup_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
 	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query,
@@ -56,6 +58,8 @@ const struct route central_routes[] = {
 		.form = "/key-server" },
 	{ WEB_GET, "/key-server/remove", PERMISSION_SYSTEM_EDIT, "central/confirm", central_key_server_remove_ask },
 	{ WEB_POST, "/key-server/remove", PERMISSION_SYSTEM_EDIT, NULL, central_key_server_forget, .form = "/key-server" },
+	WEB_SIGN_RULES_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	WEB_PEOPLE_ROWS("central", "/operators", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, operator),
 	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
 	ROUTE_END
 };
@@ -70,6 +74,9 @@ const struct route_menu central_menu[] = {
 	{ "Mail", "/mail", "mail", NULL, NULL },
 	{ "Single Sign-On", "/single-sign-on", "login", NULL, NULL },
 	{ "Key server", "/key-server", "server-2", NULL, NULL },
+	{ "Operators", "/operators", "users", NULL, NULL },
+	{ "Roles", "/roles", "id", NULL, NULL },
+	{ "Sign-in rules", "/sign-in-rules", "lock", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
 	ROUTE_MENU_END
 };

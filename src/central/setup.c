@@ -78,7 +78,7 @@ static int create_operator(struct call *c, const char *hash)
 int setup_run(struct call *c)
 {
 	char hash[PASSWORD_HASH_SIZE];
-	int rc = sign_new_password(c, hash);
+	int rc = sign_new_password(c, call_text(c, "name"), call_text(c, "email"), hash);
 
 	if (rc == 0)
 		rc = create_operator(c, hash);

@@ -30,6 +30,7 @@ static const char *const scopes[] = { "selected", "all", NULL };
 
 #define SECRETS \
 	{ "current", "Your own password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL }, \
+	SIGN_CODE_FIELD, \
 	{ "passphrase", "Passphrase of the export", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL }, \
 	{ "repeat", "The passphrase again", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL }, \
 	PARAM_END
@@ -97,7 +98,7 @@ int export_page(struct call *c)
 	call_set(c, "device", json_null());
 	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
 	call_form_option(c, "scope", "all", call_translate(c, "All that match the search"), NULL, 0);
-	return 0;
+	return sign_confirm_ask(c);
 }
 
 static int is_exportable(const json_t *row)
@@ -120,7 +121,7 @@ int export_one_page(struct call *c)
 			doc_text(row, "id")), "members", json_object_get(row, "members")));
 	call_set(c, "list", json_null());
 	json_decref(row);
-	return rc;
+	return rc < 0 ? rc : sign_confirm_ask(c);
 }
 
 /* An export */

@@ -217,17 +217,6 @@ extern const struct route_param export_query[], export_fields[], export_one_fiel
 /* dashboard.c */
 int dashboard_page(struct call *c);
 
-/* users.c */
-int users_page(struct call *c), users_csv(struct call *c), user_new_page(struct call *c), user_new(struct call *c);
-int user_page(struct call *c), user_edit(struct call *c), user_reinvite(struct call *c), user_enable(struct call *c);
-int user_disable_ask(struct call *c), user_disable(struct call *c);
-int user_link(struct call *c);
-extern const struct route_param user_link_fields[];
-extern const struct route_param users_query[], user_new_fields[], user_edit_fields[];
-
-/* roles.c */
-int roles_page(struct call *c);
-
 /* integrity.c */
 int integrity_page(struct call *c), integrity_save(struct call *c);
 extern const struct route_param integrity_fields[];

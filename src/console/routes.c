@@ -4,12 +4,14 @@
 #include "web/invite.h"
 #include "web/key_server.h"
 #include "web/log_page.h"
+#include "web/people.h"
 #include "web/route.h"
 #include "web/saml.h"
 #include "web/sign.h"
+#include "web/sign_rules.h"
 
 const struct route console_routes[] = {
-	WEB_SIGN_ROWS("console", sign_in_tenant_fields),
+	WEB_SIGN_ROWS("console", sign_in_tenant_fields, forgotten_tenant_fields),
 	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query, ROUTE_NO_TRANSACTION },
 	{ WEB_POST, "/invitation", PERMISSION_PUBLIC, NULL, tenant_invitation, invite_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
 	{ WEB_GET, "/", PERMISSION_SIGNED_IN, "console/dashboard", dashboard_page },
@@ -150,18 +152,8 @@ const struct route console_routes[] = {
 		policy_version_path },
 	{ WEB_POST, "/policies/{id}/versions/{version}/restore", PERMISSION_POLICIES_EDIT, NULL, policy_restore_run,
 		policy_restore_fields },
-	{ WEB_GET, "/users", PERMISSION_USERS_VIEW, "console/users", users_page, users_query },
-	{ WEB_GET, "/users.csv", PERMISSION_USERS_VIEW, NULL, users_csv, users_query },
-	{ WEB_GET, "/users/new", PERMISSION_USERS_EDIT, "console/user_new", user_new_page },
-	{ WEB_POST, "/users/new", PERMISSION_USERS_EDIT, "console/user", user_new, user_new_fields },
-	{ WEB_GET, "/users/{id}", PERMISSION_USERS_VIEW, "console/user", user_page },
-	{ WEB_POST, "/users/{id}", PERMISSION_USERS_EDIT, NULL, user_edit, user_edit_fields },
-	{ WEB_POST, "/users/{id}/invitation", PERMISSION_USERS_EDIT, "console/user", user_reinvite, .form = "/users/{id}" },
-	{ WEB_POST, "/users/{id}/enable", PERMISSION_USERS_EDIT, NULL, user_enable, .form = "/users/{id}" },
-	{ WEB_POST, "/users/{id}/link", PERMISSION_USERS_EDIT, NULL, user_link, user_link_fields, .form = "/users/{id}" },
-	{ WEB_GET, "/users/{id}/disable", PERMISSION_USERS_EDIT, "console/confirm", user_disable_ask },
-	{ WEB_POST, "/users/{id}/disable", PERMISSION_USERS_EDIT, NULL, user_disable, .form = "/users/{id}" },
-	{ WEB_GET, "/roles", PERMISSION_USERS_VIEW, "console/roles", roles_page },
+	WEB_SIGN_RULES_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	WEB_PEOPLE_ROWS("console", "/users", PERMISSION_USERS_VIEW, PERMISSION_USERS_EDIT, user),
 	{ WEB_GET, "/account", PERMISSION_ACCOUNT_VIEW, "console/account", account_page },
 	{ WEB_POST, "/account/passphrase/reveal", PERMISSION_ACCOUNT_EDIT, "console/account", account_reveal, .form = "/account" },
 	{ WEB_POST, "/account/passphrase", PERMISSION_ACCOUNT_EDIT, NULL, account_set, account_passphrase_fields, .form = "/account" },
@@ -218,6 +210,7 @@ const struct route_menu console_menu[] = {
 	{ "Policies", "/policies", "shield-check", "Keys", NULL },
 	{ "Users", "/users", "users", "User Management", NULL },
 	{ "Roles", "/roles", "id", "User Management", NULL },
+	{ "Sign-in rules", "/sign-in-rules", "lock", "User Management", NULL },
 	{ "Account", "/account", "building", "User Management", NULL },
 	{ "Product License", "/licence", "certificate", "User Management", NULL },
 	{ "Account Data", "/account/data", "download", "User Management", NULL },

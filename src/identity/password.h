@@ -8,6 +8,9 @@
 
 /* 0, or ERR_INVALID with a text that names the rule which PASSWORD breaks. UTF-8; length counts characters. */
 int password_check(const char *password);
+/* The same of who has NAME and EMAIL: also not one of those that everybody tries first, dressed up with numerals ("Password1!"), or the name or
+ * address itself. */
+int password_check_own(const char *password, const char *name, const char *email);
 /* Characters of UTF-8 text. */
 int password_length(const char *utf8);
 /* argon2id, 64 MiB, 2 passes (OWASP's and libsodium's interactive setting): about 0.1 s of one core. */

@@ -1,8 +1,12 @@
 /* mail.c - one mail to one recipient, by the mail server that the operator has set; its password is revealed by keyd for the moment. */
 #include "jobs/mail.h"
 
+#include <string.h>
+
+#include "base/encode.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/secret.h"
 #include "notify/smtp.h"
 
 #define TEXT_MAX 65536
@@ -28,11 +32,41 @@ static int load(struct work *w, struct mail_server *server, struct secret **pass
 	return rc;
 }
 
+/* *LINK stays NULL where the mail has none. */
+static int open_link(struct work *w, struct secret **link)
+{
+	const char *encoded = json_string_value(json_object_get(w->job->payload, "link"));
+	struct buf blob = BUF_INIT;
+	int rc = encoded ? decode_base64url(encoded, &blob) : 0;
+
+	if (rc == 0 && encoded)
+		rc = keys_system_reveal(w->keys, &w->job->id, MAIL_LINK_PURPOSE, (struct wire_view){ (const uint8_t *)blob.data, blob.len }, link);
+	buf_free(&blob);
+	return rc;
+}
+
+/* TEXT with the link where its mark is; the caller wipes. */
+static void put_link(const char *text, const struct secret *link, struct buf *out)
+{
+	const char *mark;
+
+	/* At once, so that growing leaves no copy of it behind. */
+	buf_extend(out, strlen(text) + (link ? 8 * link->len : 0));
+	buf_reset(out);
+	while (link && (mark = strstr(text, MAIL_LINK_MARK)) != NULL) {
+		buf_add(out, text, (size_t)(mark - text));
+		buf_add(out, link->data, link->len);
+		text = mark + strlen(MAIL_LINK_MARK);
+	}
+	buf_puts(out, text);
+}
+
 static int send_mail(struct work *w)
 {
 	struct smtp_mail mail = { .id = w->job->id };
 	struct mail_server server = { .port = 0 };
-	struct secret *password = NULL;
+	struct secret *password = NULL, *link = NULL;
+	struct buf text = BUF_INIT;
 	int rc = json_get_string(w->job->payload, "to", TEXT_MAX, &mail.to);
 
 	if (rc == 0)
@@ -42,7 +76,15 @@ static int send_mail(struct work *w)
 	if (rc == 0)
 		rc = load(w, &server, &password);
 	if (rc == 0)
+		rc = open_link(w, &link);
+	if (rc == 0) {
+		put_link(mail.text, link, &text);
+		mail.text = buf_str(&text);
 		rc = smtp_send(&server, password, &mail);
+	}
+	secret_free(link);
+	secret_wipe(text.data, text.len);
+	buf_free(&text);
 	secret_free(password);
 	mail_server_release(&server);
 	return rc;

@@ -76,12 +76,12 @@ static int move_tenant(struct work *w, const struct root_run *run, const struct 
 static int move_secret(struct work *w, const struct root_run *run, size_t i, int *more)
 {
 	struct buf before = BUF_INIT, after = BUF_INIT;
-	const char *purpose;
+	char purpose[SYSTEM_PURPOSE_SIZE] = "";
 	struct uuid has;
 	int rc = db_begin(w->db, NULL, &actor);
 
 	if (rc == 0)
-		rc = system_secret_get(w->db, i, &purpose, &before);
+		rc = system_secret_get(w->db, i, purpose, &before);
 	*more = rc != ERR_NOT_FOUND;
 	if (rc == ERR_NOT_FOUND)
 		rc = 0;

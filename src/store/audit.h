@@ -65,6 +65,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(USER_SIGNED_OUT, "user.signed-out", USER, "Signed out") \
 	X(SESSION_REVOKED, "session.revoked", USER, "Session ended by its owner") \
 	X(PASSWORD_RESET_SENT, "password.reset-sent", USER, "Password link sent") \
+	X(PASSWORD_RESET_ASKED, "password.reset-asked", USER, "Link for a forgotten password asked for") \
 	X(PASSWORD_CHANGED, "password.changed", USER, "Password changed") \
 	X(USER_LINKED, "user.linked", USER, "User linked to the identity provider") \
 	X(SSO_REFUSED, "sso.refused", USER, "Message of the identity provider refused") \
@@ -72,6 +73,11 @@ struct audit_entry;              /* audit/chain.h */
 	X(SSO_KEY, "sso.key", SYSTEM, "Key for single sign-on made") \
 	X(SSO_PROVIDER, "sso.provider", SYSTEM, "Identity provider changed") \
 	X(SSO_CHANGED, "sso.changed", SYSTEM, "Single sign-on changed") \
+	X(USER_NEW_PLACE, "user.new-place", USER, "Signed in with a browser that was not known") \
+	X(FACTOR_ADDED, "factor.added", USER, "Second factor set up") \
+	X(FACTOR_REMOVED, "factor.removed", USER, "Second factor removed") \
+	X(FACTOR_CODES, "factor.codes", USER, "New recovery codes made") \
+	X(FACTOR_FAILED, "factor.failed", USER, "Code of the second factor refused") \
 	X(AGENT_REGISTERED, "agent.registered", AGENT, "Agent registered") \
 	X(AGENT_REFUSED, "agent.refused", AGENT, "Agent registration refused") \
 	X(AGENT_REMOVED, "agent.removed", AGENT, "Agent removed") \

@@ -35,6 +35,22 @@ int invitation_create(struct db *db, enum store_side side, const struct uuid *us
 	return rc;
 }
 
+int invitation_ask(struct db *db, enum store_side side, const struct user *u, const uint8_t token[static USER_TOKEN_HASH], clock_us expires)
+{
+	static const char *const sql[] = {
+		"insert into invitation (tenant, token, kind, user_id, expires) select current_tenant(), $1, $2, $3, $4 where (select count(*) from"
+		" invitation i where i.user_id = $3 and i.used is null and i.created > now() - $5 * interval '1 microsecond') < $6",
+		"insert into operator_invitation (token, kind, user_id, expires) select $1, $2, $3, $4 where (select count(*) from"
+		" operator_invitation i where i.user_id = $3 and i.used is null and i.created > now() - $5 * interval '1 microsecond') < $6",
+	};
+	int invited = strcmp(u->state, "invited") == 0;
+
+	if (strcmp(u->state, "disabled") == 0 || (!invited && u->password == NULL))
+		return 0;
+	return db_run(db, sql[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH), db_text_arg(invited ? "invite" : "reset"),
+		db_uuid_arg(&u->id), db_time_arg(expires), db_int_arg(INVITATION_ASKED_IN), db_int_arg(INVITATION_ASKED)));
+}
+
 #define VALID " where i.token = $1 and i.used is null and i.expires > now() and u.state <> 'disabled'"
 
 int invitation_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], json_t **out)

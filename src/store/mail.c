@@ -181,3 +181,24 @@ int mail_add(struct db *db, const char *to, const char *subject, const char *tex
 {
 	return job_add(db, "mail", json_pack("{s:s,s:s,s:s}", "to", to, "subject", subject, "text", text), 0, unique);
 }
+
+int mail_add_link(struct db *db, const char *to, const char *subject, const char *text, const struct buf *link)
+{
+	char *encoded = link->len ? encode_base64url(link->data, link->len) : NULL;
+	json_t *payload = json_pack("{s:s,s:s,s:s,s:s*}", "to", to, "subject", subject, "text", text, "link", encoded);
+
+	free(encoded);
+	return job_add(db, "mail", payload, 0, NULL);
+}
+
+int mail_is_set(struct db *db)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select mail_is_set()", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	rc = db_bool(r, 0, 0);
+	db_result_free(r);
+	return rc;
+}

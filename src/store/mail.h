@@ -10,6 +10,9 @@
 #define MAIL_PASSWORD_SETTING "mail.password"     /* the blob, base64url */
 #define MAIL_PASSWORD_PURPOSE "smtp-password"    /* of keyd's blob */
 
+#define MAIL_LINK_PURPOSE "mail-link"            /* likewise, of the link in a mail that waits */
+#define MAIL_LINK_MARK "{keyward-link}"          /* where it goes in the mail's text */
+
 /* How the line to the server is protected. */
 #define MAIL_SECURITIES(X) \
 	X(TLS, "tls", "TLS from the start (port 465)") \
@@ -56,5 +59,10 @@ int mail_queue(struct db *db, json_t **out);
 
 /* In the transaction that causes it: one mail to one recipient, for the tenant that is bound. UNIQUE as for job_add. */
 int mail_add(struct db *db, const char *to, const char *subject, const char *text, const char *unique);
+/* The same with a link that nobody may read meanwhile: keyd's blob; empty: none. Root keys that are replaced and retired while it waits leave
+ * it unreadable, and the mail fails. */
+int mail_add_link(struct db *db, const char *to, const char *subject, const char *text, const struct buf *link);
+/* Console and central: 1 or 0. */
+int mail_is_set(struct db *db);
 
 #endif

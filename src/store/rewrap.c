@@ -1,6 +1,7 @@
 /* rewrap.c - rotations, and the blobs that they wrap again. */
 #include "store/rewrap.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "store/audit.h"
 #include "store/deep_security.h"
 #include "store/directory.h"
+#include "store/factor.h"
 #include "store/job.h"
 #include "store/key_server.h"
 #include "store/mail.h"
@@ -53,6 +55,11 @@ static const struct {
 		"select count(*) from image_credential where blob_key(secret) = $1",
 		"update image_credential t set secret = decode(u.a, 'hex') from json_to_recordset($1) as u(o uuid, b text, a text)"
 		" where t.image = u.o and t.secret = decode(u.b, 'hex')" },
+	{ "data/" FACTOR_PURPOSE,
+		"select user_id, 0, secret from second_factor where user_id > $1 and $2 = 0 and blob_key(secret) = $3 order by user_id limit $4",
+		"select count(*) from second_factor where blob_key(secret) = $1",
+		"update second_factor t set secret = decode(u.a, 'hex') from json_to_recordset($1) as u(o uuid, b text, a text)"
+		" where t.user_id = u.o and t.secret = decode(u.b, 'hex')" },
 	ONE_OF_TENANT("data/provisioning-passphrase", "provisioning", "passphrase"),
 	ONE_OF_TENANT("data/spake2-verifier", "provisioning", "verifier"),
 	ONE_OF_TENANT("data/" DEEP_SECURITY_PURPOSE, "deep_security", "api_key"),
@@ -66,6 +73,12 @@ static const struct {
 		"update key_server_gone t set wrapped = decode(u.a, 'hex') from json_to_recordset($1) as u(o uuid, v int, b text, a text)"
 		" where t.device = u.o and t.version = u.v and t.wrapped = decode(u.b, 'hex')" },
 };
+
+static void replace(struct buf *b, struct wire_view v)
+{
+	buf_reset(b);
+	buf_add(b, v.data, v.len);
+}
 
 static int get_number(struct db *db, const char *sql, struct db_arg *args, size_t count, int64_t *out, int64_t *second)
 {
@@ -189,21 +202,21 @@ static int key_of(const struct buf *blob, struct uuid *out)
 /* Of the installation's secrets: *UNDER are under ROOT, of *ALL. */
 static int count_system(struct db *db, const struct uuid *root, int64_t *under, int64_t *all)
 {
+	char purpose[SYSTEM_PURPOSE_SIZE];
 	struct buf blob = BUF_INIT;
-	const char *purpose;
 	struct uuid key;
 	int rc = 0;
 
 	*under = *all = 0;
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(system_secrets); i++) {
-		rc = system_secret_get(db, i, &purpose, &blob);
+	for (size_t i = 0; rc == 0; i++) {
+		rc = system_secret_get(db, i, purpose, &blob);
 		if (rc == 0 && key_of(&blob, &key)) {
 			++*all;
 			*under += uuid_equal(&key, root);
 		}
 	}
 	buf_free(&blob);
-	return rc;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 int root_rotation_left(struct db *db, const struct uuid *root, int64_t *left, int64_t *all)
@@ -262,15 +275,31 @@ static int get_key_server(struct db *db, struct buf *out)
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-int system_secret_get(struct db *db, size_t i, const char **purpose, struct buf *out)
+/* After the settings come the operators' second factors, in the order of their ids. */
+static int operator_secret_get(struct db *db, size_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out)
+{
+	struct db_result *r;
+	struct uuid user;
+	int rc = db_query_row(db, &r, "select user_id, secret from operator_factor order by user_id offset $1 limit 1", DB_ARGS(db_int_arg((int64_t)i)));
+
+	if (rc < 0)
+		return rc;
+	user = db_uuid(r, 0, 0);
+	factor_system_purpose(&user, purpose);
+	replace(out, db_bytes(r, 0, 1));
+	db_result_free(r);
+	return 0;
+}
+
+int system_secret_get(struct db *db, size_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out)
 {
 	json_t *value = NULL;
 	int rc;
 
 	if (i >= ARRAY_LEN(system_secrets))
-		return ERR_NOT_FOUND;
+		return operator_secret_get(db, i - ARRAY_LEN(system_secrets), purpose, out);
 	buf_reset(out);
-	*purpose = system_secrets[i].purpose;
+	snprintf(purpose, SYSTEM_PURPOSE_SIZE, "%s", system_secrets[i].purpose);
 	if (system_secrets[i].setting == NULL)
 		return get_key_server(db, out);
 	rc = setting_get(db, system_secrets[i].setting, &value);
@@ -288,6 +317,11 @@ int system_secret_rewrapped(struct db *db, size_t i, const struct buf *before, c
 	json_t *old, *new;
 	int rc;
 
+	if (i >= ARRAY_LEN(system_secrets)) {
+		rc = db_run(db, "update operator_factor set secret = $2 where secret = $1", DB_ARGS(db_bytes_arg(before->data, before->len),
+			db_bytes_arg(after->data, after->len)));
+		return rc < 0 ? rc : 0;
+	}
 	if (system_secrets[i].setting == NULL)
 		return db_queue(db, "update installation_key_server set wrapped = $2 where wrapped = $1",
 			DB_ARGS(db_bytes_arg(before->data, before->len), db_bytes_arg(after->data, after->len)));
@@ -302,7 +336,7 @@ int system_secret_rewrapped(struct db *db, size_t i, const struct buf *before, c
 	json_decref(new);
 	free(texts[0]);
 	free(texts[1]);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /* A tenant's key */
@@ -350,12 +384,6 @@ int tenant_rotation_start_due(struct db *db)
 	if (rc == 0 && due)
 		rc = tenant_rotation_start(db);
 	return rc < 0 ? rc : (int)due;
-}
-
-static void replace(struct buf *b, struct wire_view v)
-{
-	buf_reset(b);
-	buf_add(b, v.data, v.len);
 }
 
 int tenant_keys_lock(struct db *db, struct buf *wrapped, struct uuid *key, struct uuid *former)

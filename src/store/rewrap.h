@@ -33,9 +33,10 @@ int root_rotation_note(struct db *db, const struct uuid *id, int64_t done, int64
 int root_rotation_done(struct db *db, const struct uuid *id, const struct uuid *root);
 int root_rotation_retired(struct db *db, const struct uuid *root, int destroyed);
 
-/* The installation's secrets: rows of one table, i from 0; ERR_NOT_FOUND past its end. PURPOSE as keyd knows it. *OUT is empty where that
+/* The installation's secrets: settings, then operators' second factors, i from 0; ERR_NOT_FOUND past the end. PURPOSE as keyd knows it. *OUT is empty where that
  * secret is not set. */
-int system_secret_get(struct db *db, size_t i, const char **purpose, struct buf *out);
+#define SYSTEM_PURPOSE_SIZE 65
+int system_secret_get(struct db *db, size_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out);
 /* 0 too when it is another one than BEFORE by now. */
 int system_secret_rewrapped(struct db *db, size_t i, const struct buf *before, const struct buf *after);
 

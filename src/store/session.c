@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/audit.h"
+#include "store/browser.h"
 
 /* The same statement for a tenant's sessions and for the operator's. */
 #define TWO(before, after) { before "user_session" after, before "operator_session" after }
@@ -20,20 +21,20 @@ void session_release(struct session *s)
 	memset(s, 0, sizeof *s);
 }
 
-int session_create(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const struct uuid *id,
-	const struct uuid *user, const char *csrf, clock_us expires, const char *address, const char *agent)
+int session_create(struct db *db, enum store_side side, const struct session_start *start)
 {
 	static const char *const sql[] = {
-		"insert into user_session (tenant, token, id, user_id, csrf, expires, address, user_agent)"
-		" values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)",
-		"insert into operator_session (token, id, user_id, csrf, expires, address, user_agent)"
-		" values ($1, $2, $3, $4, $5, $6, $7)",
+		"insert into user_session (tenant, token, id, user_id, csrf, expires, address, user_agent, step)"
+		" values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)",
+		"insert into operator_session (token, id, user_id, csrf, expires, address, user_agent, step)"
+		" values ($1, $2, $3, $4, $5, $6, $7, $8)",
 	};
 
-	if (strlen(csrf) >= SESSION_CSRF_SIZE)
+	if (strlen(start->csrf) >= SESSION_CSRF_SIZE)
 		return err_set(ERR_INVALID, "form secret: at most %d bytes", SESSION_CSRF_SIZE - 1);
-	return db_queue(db, sql[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH), db_uuid_arg(id), db_uuid_arg(user),
-		db_text_arg(csrf), db_time_arg(expires), db_text_arg(address), db_text_arg(agent)));
+	return db_queue(db, sql[side], DB_ARGS(db_bytes_arg(start->token, USER_TOKEN_HASH), db_uuid_arg(start->id), db_uuid_arg(start->user),
+		db_text_arg(start->csrf), db_time_arg(start->expires), db_text_arg(start->address), db_text_arg(start->agent),
+		db_text_arg(start->step)));
 }
 
 static void take(struct db_result *r, struct session *out)
@@ -44,19 +45,23 @@ static void take(struct db_result *r, struct session *out)
 		.last_seen = db_time(r, 0, 7), .expires = db_time(r, 0, 8), .rotated = db_time(r, 0, 9),
 	};
 	snprintf(out->csrf, sizeof out->csrf, "%s", db_text(r, 0, 2));
+	snprintf(out->step, sizeof out->step, "%s", db_text(r, 0, 11));
 }
 
 #define COLUMNS "select s.id, s.user_id, s.csrf, u.name, u.email, u.role, s.created, s.last_seen, s.expires, s.rotated," \
-	" s.last_seen < now() - interval '1 minute'"
-#define ALIVE " where s.token = $1 and u.state = 'active' and s.expires > now()" \
-	" and s.last_seen > now() - $2 * interval '1 microsecond'"
+	" s.last_seen < now() - interval '1 minute', s.step"
+/* IDLE: minutes that the rules ask for; null: none. */
+#define ALIVE(idle) " where s.token = $1 and u.state = 'active' and s.expires > now()" \
+	" and s.last_seen > now() - least($2 * interval '1 microsecond', " idle " * interval '1 minute')"
 
 int session_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], clock_us idle,
 	struct session *out)
 {
 	static const char *const find[] = {
-		COLUMNS " from user_session s join app_user u on u.tenant = s.tenant and u.id = s.user_id" ALIVE,
-		COLUMNS " from operator_session s join operator_user u on u.id = s.user_id" ALIVE,
+		COLUMNS " from user_session s join app_user u on u.tenant = s.tenant and u.id = s.user_id join tenant t"
+		" on t.id = s.tenant" ALIVE("(t.settings -> 'sign_in' ->> 'idle_minutes')::int"),
+		COLUMNS " from operator_session s join operator_user u on u.id = s.user_id"
+		ALIVE("(select (value ->> 'idle_minutes')::int from setting where name = 'sign-in')"),
 	};
 	static const char *const touch[] = TWO("update ", " set last_seen = now() where token = $1");
 	struct db_result *r;
@@ -83,16 +88,18 @@ int session_rotate(struct db *db, enum store_side side, const struct uuid *id, c
 
 int session_end(struct db *db, enum store_side side, const struct uuid *id)
 {
-	static const char *const sql[] = TWO("delete from ", " where id = $1 returning user_id");
+	static const char *const sql[] = TWO("delete from ", " where id = $1 returning user_id, step");
 	struct db_result *r;
 	struct uuid user;
+	int complete;
 	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
 	user = db_uuid(r, 0, 0);
+	complete = *db_text(r, 0, 1) == '\0';
 	db_result_free(r);
-	return audit_log(db, AUDIT_USER_SIGNED_OUT, &(struct audit_object) { "user", &user, db_actor(db)->name }, NULL);
+	return !complete ? 0 : audit_log(db, AUDIT_USER_SIGNED_OUT, &(struct audit_object) { "user", &user, db_actor(db)->name }, NULL);
 }
 
 static int log_revoked(struct db *db, const struct uuid *user, int count)
@@ -120,7 +127,7 @@ int session_revoke_others(struct db *db, enum store_side side, const struct uuid
 int session_list(struct db *db, enum store_side side, const struct uuid *user, json_t **out)
 {
 	static const char *const sql[] = TWO("select id, created, last_seen, expires, address, user_agent from ",
-		" where user_id = $1 and expires > now() order by last_seen desc, id");
+		" where user_id = $1 and step = '' and expires > now() order by last_seen desc, id");
 
 	return db_get_rows(db, out, sql[side], DB_ARGS(db_uuid_arg(user)));
 }
@@ -131,5 +138,7 @@ int session_clean(struct db *db, clock_us now)
 
 	if (rc >= 0)
 		rc = db_run(db, "delete from invitation where expires < $1", DB_ARGS(db_time_arg(now)));
+	if (rc >= 0)
+		rc = db_run(db, "delete from known_browser where last_used < $1", DB_ARGS(db_time_arg(now - BROWSER_KEPT)));
 	return rc < 0 ? rc : 0;
 }

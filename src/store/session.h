@@ -5,26 +5,35 @@
 #include "store/user.h"
 
 #define SESSION_CSRF_SIZE 64
+#define SESSION_STEP_SIZE 8
+#define SESSION_CODE "code"          /* for a code of the second factor */
+#define SESSION_ENROL "enrol"        /* for one to be set up, which the role must have */
 
 struct session {
 	struct uuid id, user;
 	char csrf[SESSION_CSRF_SIZE];
 	char *user_name, *user_email, *role;
+	char step[SESSION_STEP_SIZE];        /* what the sign-in waits for: SESSION_CODE, SESSION_ENROL; "": nothing, it is complete */
 	clock_us created, last_seen, expires, rotated;
 };
 
 void session_release(struct session *s);                     /* frees what it points to; zeroed is fine */
-/* EXPIRES: the absolute end. ADDRESS and AGENT may be NULL. */
-int session_create(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const struct uuid *id,
-	const struct uuid *user, const char *csrf, clock_us expires, const char *address, const char *agent);
-/* A session that is not over, of a user who is active; notes that it was seen (once a minute). IDLE in microseconds.
- * ERR_NOT_FOUND: none, ended, or too long idle: the caller need not tell which. */
+struct session_start {
+	const uint8_t *token;                /* USER_TOKEN_HASH bytes */
+	const struct uuid *id, *user;
+	const char *csrf, *step;             /* STEP: "" or one of the above */
+	clock_us expires;                    /* the absolute end */
+	const char *address, *agent;         /* may be NULL */
+};
+int session_create(struct db *db, enum store_side side, const struct session_start *start);
+/* A session that is not over, of a user who is active; notes that it was seen (once a minute). IDLE in microseconds, at the most: the rules of
+ * signing in (sign_rules.h) can ask for less. ERR_NOT_FOUND: none, ended, or too long idle: the caller need not tell which. */
 int session_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], clock_us idle,
 	struct session *out);
 /* A new token and form secret for the same session. */
 int session_rotate(struct db *db, enum store_side side, const struct uuid *id, const uint8_t token[static USER_TOKEN_HASH],
 	const char *csrf);
-/* Signing out. */
+/* Signing out; one that is not complete leaves no entry. */
 int session_end(struct db *db, enum store_side side, const struct uuid *id);
 /* A user's own: ID of the list, or all but KEEP. ERR_NOT_FOUND when it is not USER's. */
 int session_revoke(struct db *db, enum store_side side, const struct uuid *user, const struct uuid *id);

@@ -150,14 +150,14 @@ static void replace(struct buf *to, struct db_result *r, int column)
 	buf_add(to, v.data, v.len);
 }
 
-int tenant_key(struct db *db, struct buf *wrapped)
+static int get_key(struct db *db, int active_only, struct buf *wrapped)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select state, wrapped_key from tenant where id = current_tenant()", DB_NONE);
 
 	if (rc < 0)
 		return rc;
-	if (strcmp(db_text(r, 0, 0), "active") != 0)
+	if (active_only && strcmp(db_text(r, 0, 0), "active") != 0)
 		rc = err_set(ERR_SUSPENDED, "the account is %s", db_text(r, 0, 0));
 	else if (db_is_null(r, 0, 1))
 		rc = err_set(ERR_NOT_FOUND, "the account has no key");
@@ -165,6 +165,16 @@ int tenant_key(struct db *db, struct buf *wrapped)
 		replace(wrapped, r, 1);
 	db_result_free(r);
 	return rc;
+}
+
+int tenant_key(struct db *db, struct buf *wrapped)
+{
+	return get_key(db, 1, wrapped);
+}
+
+int tenant_key_to_sign_in(struct db *db, struct buf *wrapped)
+{
+	return get_key(db, 0, wrapped);
 }
 
 int tenant_change_settings(struct db *db, const char *time_zone, const json_t *patch)

@@ -35,6 +35,8 @@ int tenant_self(struct db *db, json_t **out);
 int tenant_label(struct db *db, json_t **out);
 /* The wrapped tenant key. ERR_SUSPENDED when the tenant is not active: then no key is given out (TEN-7). */
 int tenant_key(struct db *db, struct buf *wrapped);
+/* The same whatever the tenant's state: for secrets of its people, who sign in while it is suspended or being closed, too. */
+int tenant_key_to_sign_in(struct db *db, struct buf *wrapped);
 /* PATCH's members replace those of the settings; null removes. TIME_ZONE NULL: as it is. */
 int tenant_change_settings(struct db *db, const char *time_zone, const json_t *patch);
 

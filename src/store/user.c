@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/audit.h"
+#include "store/browser.h"
 
 /* The same statement for a tenant's users and for the operator's. */
 #define TWO(before, after) { before "app_user" after, before "operator_user" after }
@@ -27,7 +28,7 @@ void user_release(struct user *u)
 	memset(u, 0, sizeof *u);
 }
 
-#define USER_COLUMNS "id, email, name, role, state, password, locked_until, failures, source, role_fixed, external_id"
+#define USER_COLUMNS "id, email, name, role, state, password, locked_until, failures, source, role_fixed, external_id, last_sign_in"
 
 static void take(struct db_result *r, struct user *out)
 {
@@ -36,6 +37,7 @@ static void take(struct db_result *r, struct user *out)
 		.role = mem_strdup(db_text(r, 0, 3)), .state = mem_strdup(db_text(r, 0, 4)),
 		.password = mem_strdup(db_text(r, 0, 5)), .locked_until = db_time(r, 0, 6), .failures = db_int(r, 0, 7),
 		.source = mem_strdup(db_text(r, 0, 8)), .role_fixed = db_bool(r, 0, 9), .external_id = mem_strdup(db_text(r, 0, 10)),
+		.last_sign_in = db_time(r, 0, 11),
 	};
 }
 
@@ -138,6 +140,11 @@ static int end_sessions(struct db *db, enum store_side side, const struct uuid *
 
 	snprintf(sql, sizeof sql, "delete from %s where user_id = $1 and id is distinct from $2", session_tables[side]);
 	return db_queue(db, sql, DB_ARGS(db_uuid_arg(id), db_uuid_arg(keep)));
+}
+
+int user_sign_out(struct db *db, enum store_side side, const struct uuid *id)
+{
+	return end_sessions(db, side, id, NULL);
 }
 
 static int is_local(const struct user *u)
@@ -299,10 +306,16 @@ int user_count_failure(struct db *db, enum store_side side, const struct user *u
 	return 0;
 }
 
-int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, clock_us *locked_until)
+int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, const uint8_t *browser,
+	clock_us *locked_until)
 {
 	clock_us until = 0;
-	int rc = u ? user_count_failure(db, side, u, &until) : 0;
+	int rc = 0;
+
+	if (u && browser)
+		rc = browser_failed(db, side, &u->id, browser);
+	else if (u)
+		rc = user_count_failure(db, side, u, &until);
 
 	if (rc == 0)
 		rc = log_user(db, AUDIT_USER_SIGN_IN_FAILED, u ? &u->id : NULL, email, NULL);
@@ -322,7 +335,12 @@ int user_unlock(struct db *db, enum store_side side, const struct uuid *id)
 
 /* Lists */
 
-#define ROW_COLUMNS "u.id, u.email, u.name, u.role, u.state, u.last_sign_in, u.locked_until, u.created, u.source, u.role_fixed, u.link"
+/* FACTORS and LINKS: tables, with what ties them to u. */
+#define ROW_COLUMNS(factors, links) "u.id, u.email, u.name, u.role, u.state, u.last_sign_in, u.locked_until, u.created, u.source, u.role_fixed, u.link," \
+	" (select f.confirmed from " factors " and f.user_id = u.id) as factor, case when u.state = 'invited' then (select max(i.expires) from " \
+	links " and i.user_id = u.id and i.used is null) end as invited_until"
+#define TENANT_COLUMNS ROW_COLUMNS("second_factor f where f.tenant = u.tenant", "invitation i where i.tenant = u.tenant")
+#define OPERATOR_COLUMNS ROW_COLUMNS("operator_factor f where true", "operator_invitation i where true")
 
 static const struct list_column sorts[] = {
 	{ "name", "lower(u.name)", "text", 0 },
@@ -335,8 +353,8 @@ static const struct list_column sorts[] = {
 static const char *const searches[] = { "u.name", "u.email", NULL };
 static const struct list_filter filters[] = { { "role", "u.role = $" }, { "state", "u.state = $" }, { NULL } };
 static const struct list_spec specs[] = {
-	{ ROW_COLUMNS, "app_user u", NULL, "u.id", NULL, sorts, searches, filters },
-	{ ROW_COLUMNS, "operator_user u", NULL, "u.id", NULL, sorts, searches, filters },
+	{ TENANT_COLUMNS, "app_user u", NULL, "u.id", NULL, sorts, searches, filters },
+	{ OPERATOR_COLUMNS, "operator_user u", NULL, "u.id", NULL, sorts, searches, filters },
 };
 
 int user_list(struct db *db, enum store_side side, const struct list_query *query, json_t **page)
@@ -346,7 +364,8 @@ int user_list(struct db *db, enum store_side side, const struct list_query *quer
 
 int user_get(struct db *db, enum store_side side, const struct uuid *id, json_t **out)
 {
-	static const char *const sql[] = TWO("select " ROW_COLUMNS " from ", " u where u.id = $1");
+	static const char *const sql[] = { "select " TENANT_COLUMNS " from app_user u where u.id = $1",
+		"select " OPERATOR_COLUMNS " from operator_user u where u.id = $1" };
 
 	return db_get_row(db, out, sql[side], DB_ARGS(db_uuid_arg(id)));
 }

@@ -18,6 +18,7 @@ struct user {
 	char *email, *name, *role, *state;   /* state: "invited", "active", "disabled" */
 	char *password;                      /* NULL until an invitation is accepted, and for who comes from outside */
 	clock_us locked_until;               /* 0: not */
+	clock_us last_sign_in;               /* 0: never */
 	int64_t failures;
 	char *source;                        /* user_outside.h: "local" where the password is here */
 	char *external_id;                   /* by which the other side knows who it is; NULL for a local one */
@@ -42,18 +43,23 @@ int user_change(struct db *db, enum store_side side, const struct uuid *id, cons
 int user_mail(struct db *db, const struct uuid *id, int *wanted);
 int user_set_mail(struct db *db, const struct uuid *id, int wanted);
 int user_delete(struct db *db, enum store_side side, const struct uuid *id);
+/* Ends all sessions; not logged by itself. */
+int user_sign_out(struct db *db, enum store_side side, const struct uuid *id);
 /* Ends all sessions but KEEP (NULL: all). */
 int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep);
 
-/* After the sign-in was complete. HOW: "password", "directory", ...: for the log. */
+/* After the sign-in was complete. HOW: "password", "directory", "totp", ...: for the log. */
 int user_signed_in(struct db *db, enum store_side side, const struct user *u, const char *how);
 /* One more failed sign-in; *LOCKED_UNTIL: 0 or until when. For who logs by itself. */
 int user_count_failure(struct db *db, enum store_side side, const struct user *u, clock_us *locked_until);
-/* After anything was wrong. U NULL: there is no such user; EMAIL is what was typed. *LOCKED_UNTIL (may be NULL): 0 or until when. */
-int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, clock_us *locked_until);
+/* After anything was wrong. U NULL: there is no such user; EMAIL is what was typed. *LOCKED_UNTIL (may be NULL): 0 or until when. BROWSER: the
+ * token's hash of one that is known for U, against which it counts instead of against U; NULL: it is not. */
+int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, const uint8_t *browser,
+	clock_us *locked_until);
 
 /* Sorts: name, email, role, state, last_sign_in; filters: role, state. Rows: id, email, name, role, state, last_sign_in,
- * locked_until, created, source, role_fixed, link. */
+ * locked_until, created, source, role_fixed, link, factor (since when there is a second one), invited_until (until when the newest link of who
+ * has not joined works). */
 int user_list(struct db *db, enum store_side side, const struct list_query *query, json_t **page);
 int user_get(struct db *db, enum store_side side, const struct uuid *id, json_t **out);
 /* {role name: number of users that are not disabled} */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "render/template.h"
+#include "store/session.h"
 #include "web/state.h"
 
 static const struct problem {
@@ -116,13 +117,16 @@ static void answer_page(struct call *c, const struct problem *p)
 	free(template);
 }
 
-/* A GET comes back to where it was going; what a POST carried is lost anyway. */
+/* Or to the step that a sign-in waits for. A GET comes back to where it was going; what a POST carried is lost anyway. */
 static void answer_sign_in(struct call *c)
 {
 	struct buf path = BUF_INIT, back = BUF_INIT;
 
-	buf_puts(&path, "/sign-in");
-	if (c->request->method == WEB_GET && strcmp(c->request->path, "/") != 0) {
+	if (strcmp(c->state->step, SESSION_ENROL) == 0)
+		buf_puts(&path, "/factor/new");
+	else
+		buf_puts(&path, strcmp(c->state->step, SESSION_CODE) == 0 ? "/sign-in/code" : "/sign-in");
+	if (c->request->method == WEB_GET && strcmp(c->request->path, "/") != 0 && strcmp(c->state->step, SESSION_ENROL) != 0) {
 		buf_puts(&back, c->request->path);
 		if (c->request->query)
 			buf_printf(&back, "?%s", c->request->query);

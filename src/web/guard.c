@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "web/form.h"
 
-static int is_token(const char *s, size_t len)
+int guard_is_token(const char *s, size_t len)
 {
 	if (len != TOKEN_TEXT_SIZE - 1)
 		return 0;
@@ -37,7 +37,7 @@ int guard_cookie_read(enum web_site site, const char *header, struct guard_cooki
 	}
 	if (value == NULL)
 		return err_set(ERR_UNAUTHENTICATED, "no session");
-	if (!is_token(value, len))
+	if (!guard_is_token(value, len))
 		return err_set(ERR_UNAUTHENTICATED, "the session's cookie is malformed");
 	memcpy(c.token, value, len);
 	*out = c;

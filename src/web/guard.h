@@ -28,6 +28,8 @@ void guard_cookie_text(const struct guard_cookie *c, char out[static GUARD_COOKI
 /* May a POST with these headers come from a page of OWN ("https://host[:port]")? Origin must be OWN; only where there is none,
  * Sec-Fetch-Site must say same-origin. ERR_FORBIDDEN also when there is neither: every browser of today sends one. */
 int guard_origin(const char *own, const char *origin, const char *fetch_site);
+/* 1 when TEXT has the form of a token (identity/token.h). */
+int guard_is_token(const char *text, size_t len);
 /* The token of the session against the one sent; constant time. SENT may be NULL. */
 int guard_csrf(const char *session_token, const char *sent);
 /* PATH when it leads to a page of this site and nowhere else, otherwise "/": for the return from sign-in. */

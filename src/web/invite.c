@@ -11,6 +11,7 @@
 #include "store/invitation.h"
 #include "store/tenant.h"
 #include "store/user.h"
+#include "web/letter.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -105,7 +106,7 @@ int invite_page(struct call *c)
 }
 
 /* In the name of the user, who is known only now. */
-static int use(struct call *c, struct link *l, const char *hash, int (*joined)(struct call *c))
+static int use(struct call *c, struct link *l, const char *hash, int (*joined)(struct call *c), struct user *u)
 {
 	int rc = json_get_uuid(l->found, "user", &c->user);
 
@@ -116,13 +117,13 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
 	if (rc == 0)
 		rc = invitation_use(c->db, l->side, l->token, hash, NULL);
-	if (rc == 0)
-		rc = user_signed_in(c->db, l->side, &(struct user){ .id = c->user, .email = (char *)(uintptr_t)c->user_email }, "invitation");
-	if (rc == 0)
-		rc = sign_start(c, &l->tenant, &c->user);
 	if (rc == 0 && joined)
 		rc = joined(c);
 	if (rc == 0)
+		rc = user_by_id(c->db, l->side, &c->user, u);
+	if (rc == 0 && strcmp(json_string_value(json_object_get(l->found, "kind")), "reset") == 0)
+		rc = letter_send(c, LETTER_PASSWORD_CHANGED, u, l->tenant_name, NULL);
+	if (rc >= 0)
 		return db_commit(c->db);
 	db_rollback(c->db);
 	return gone(c, rc);
@@ -131,18 +132,22 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 int invite_accept(struct call *c, int (*joined)(struct call *c))
 {
 	char hash[PASSWORD_HASH_SIZE];
+	struct user u = { .email = NULL };
 	struct link l;
 	int rc = find(c, &l);
 
 	/* Only for a link that is good: the hash costs a tenth of a second. */
 	if (rc == 0)
-		rc = sign_new_password(c, hash);
+		rc = sign_new_password(c, json_string_value(json_object_get(l.found, "name")),
+			json_string_value(json_object_get(l.found, "email")), hash);
 	if (rc == 0)
-		rc = use(c, &l, hash, joined);
+		rc = use(c, &l, hash, joined, &u);
+	/* A mailbox is one proof: a second factor is asked for as ever. */
+	if (rc == 0)
+		rc = sign_accept(c, &l.tenant, &u, "link", "/");
+	user_release(&u);
 	release(&l);
-	if (rc < 0)
-		return rc;
-	call_notice(c, "success", "Your password is set and you are signed in.");
-	call_redirect(c, "/");
-	return 0;
+	if (rc == 0)
+		call_notice(c, "success", "Your password is set.");
+	return rc;
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "store/session.h"
 #include "web/ask.h"
 #include "web/health.h"
 #include "web/state.h"
@@ -123,8 +124,18 @@ static int check_origin(struct call *c)
 	return rc;
 }
 
+/* Half a sign-in opens the step that it waits for, whoever it is, and what is open to all. */
+static int is_next_step(const struct call *c, const struct route *row)
+{
+	const char *step = c->state->step;
+
+	return (strcmp(step, SESSION_CODE) == 0 && row->flags & ROUTE_CODE) || (strcmp(step, SESSION_ENROL) == 0 && row->flags & ROUTE_ENROL);
+}
+
 static int check_permission(const struct call *c)
 {
+	if (*c->state->step && c->route->permission != PERMISSION_PUBLIC)
+		return is_next_step(c, c->route) ? 0 : err_set(ERR_UNAUTHENTICATED, "the sign-in is not complete");
 	if (!role_may(c->role, c->route->permission))
 		return err_set(ERR_FORBIDDEN, "%s may not %s", role_name(c->role), permission_name(c->route->permission));
 	if (c->tenant_state && strcmp(c->tenant_state, "active") != 0 && !(c->route->flags & ROUTE_SUSPENDED_TOO) &&
@@ -444,7 +455,7 @@ static int draw_again(struct call *c, int status)
 	st.redrawn = 1;
 	route_match(route_table(c->site), WEB_GET, path, &st.match);
 	again.route = st.match.row;
-	if (again.route && again.route->page && role_may(c->role, again.route->permission)) {
+	if (again.route && again.route->page && (role_may(c->role, again.route->permission) || is_next_step(c, again.route))) {
 		again.tenant = c->tenant;
 		again.tenant_slug = c->tenant_slug;
 		again.tenant_name = c->tenant_name;
@@ -457,6 +468,7 @@ static int draw_again(struct call *c, int status)
 		again.role = c->role;
 		again.session = c->session;
 		st.csrf = mem_strdup(c->state->csrf);
+		memcpy(st.step, c->state->step, sizeof st.step);
 		rc = pass_on(c, again.route, &st.fields);
 		if (rc == 0)
 			rc = read_params(&again);

@@ -1,6 +1,7 @@
 /* sign.c - sessions: found by the cookie, started, forgotten; passwords hashed a few at a time. */
 #include "web/sign.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,14 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "store/session.h"
+#include "store/sign_rules.h"
 #include "store/tenant.h"
 #include "web/gate.h"
 #include "web/state.h"
 
-static enum store_side side_of(const struct call *c)
+#define STEP_LIFE (10 * CLOCK_MINUTE)    /* of half a sign-in */
+
+enum store_side sign_side(const struct call *c)
 {
 	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
 }
@@ -28,7 +32,9 @@ static int take_session(struct call *c, const struct session *s, const struct gu
 	c->tenant = cookie->tenant;
 	c->user = s->user;
 	c->session = s->id;
-	c->role = role;
+	snprintf(c->state->step, sizeof c->state->step, "%s", s->step);
+	/* Half a sign-in may nothing. */
+	c->role = *s->step ? ROLE_NONE : role;
 	c->user_name = call_keep(c, s->user_name);
 	c->user_email = call_keep(c, s->user_email);
 	c->state->csrf = mem_strdup(s->csrf);
@@ -52,7 +58,7 @@ static int find(struct call *c, const struct guard_cookie *cookie, struct sessio
 	int rc;
 
 	token_hash(cookie->token, hash);
-	rc = session_find(c->db, side_of(c), hash, c->state->web->idle, s);
+	rc = session_find(c->db, sign_side(c), hash, c->state->web->idle, s);
 	if (rc == 0 && c->site == WEB_CONSOLE)
 		rc = tenant_self(c->db, tenant);
 	if (rc == 0 && c->site == WEB_CONSOLE)
@@ -87,29 +93,58 @@ int sign_load(struct call *c)
 	return rc;
 }
 
-int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user)
+/* When a session of this site ends in any case. */
+static int life_of(struct call *c, const char *step, clock_us *expires)
+{
+	struct sign_rules rules;
+	clock_us life = c->state->web->absolute;
+	int rc = *step ? 0 : sign_rules_get(c->db, sign_side(c), &rules);
+
+	if (rc < 0)
+		return rc;
+	if (*step) {
+		life = STEP_LIFE;
+	} else {
+		if (rules.hours && rules.hours * CLOCK_HOUR < life)
+			life = rules.hours * CLOCK_HOUR;
+		sign_rules_release(&rules);
+	}
+	*expires = c->now + life;
+	return 0;
+}
+
+int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid *user, const char *step)
 {
 	struct guard_cookie cookie = { .tenant = *tenant };
 	struct uuid id = uuid_new();
 	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
 	uint8_t hash[TOKEN_HASH_SIZE];
+	struct session_start start = { .token = hash, .id = &id, .user = user, .csrf = csrf, .step = step, .address = c->address,
+		.agent = c->request->user_agent };
 	int rc;
 
 	token_new(cookie.token);
 	token_new(csrf);
 	token_hash(cookie.token, hash);
-	rc = session_create(c->db, side_of(c), hash, &id, user, csrf, c->now + c->state->web->absolute, c->address,
-		c->request->user_agent);
+	rc = life_of(c, step, &start.expires);
+	if (rc == 0)
+		rc = session_create(c->db, sign_side(c), &start);
 	if (rc == 0) {
 		guard_cookie_text(&cookie, text);
 		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");
 		free(c->state->csrf);
 		c->state->csrf = mem_strdup(csrf);
 		c->session = id;
+		snprintf(c->state->step, sizeof c->state->step, "%s", step);
 	}
 	secret_wipe(&cookie, sizeof cookie);
 	secret_wipe(text, sizeof text);
 	return rc;
+}
+
+int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user)
+{
+	return sign_start_step(c, tenant, user, "");
 }
 
 void sign_forget(struct call *c)
@@ -130,10 +165,10 @@ int sign_verify(const char *hash, const char *password)
 	return rc;
 }
 
-int sign_new_password(struct call *c, char hash[static PASSWORD_HASH_SIZE])
+int sign_new_password(struct call *c, const char *name, const char *email, char hash[static PASSWORD_HASH_SIZE])
 {
 	const char *password = call_text(c, "password");
-	int rc = password_check(password);
+	int rc = password_check_own(password, name, email);
 
 	if (rc < 0)
 		return call_field_error(c, "password", err_text());

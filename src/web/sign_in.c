@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "store/browser.h"
 #include "store/session.h"
 #include "store/saml.h"
 #include "store/tenant.h"
@@ -76,6 +77,8 @@ struct attempt {
 	int known;                       /* USER is filled */
 	int allowed;                     /* to sign in with a password */
 	struct user user;
+	uint8_t browser[TOKEN_HASH_SIZE];
+	int browser_known;               /* the user has signed in with it before */
 };
 
 static const struct uuid *bound(const struct attempt *a)
@@ -107,13 +110,19 @@ static int find_user(struct call *c, struct attempt *a)
 	/* Where the identity provider alone signs people in, a password is as wrong as any other. */
 	if (rc == 0)
 		rc = a->allowed = saml_password_allowed(c->db, a->side, &a->user.id);
+	if (rc >= 0 && a->known && sign_browser(c, a->browser)) {
+		rc = browser_known(c->db, a->side, &a->user.id, a->browser);
+		a->browser_known = rc > 0;
+	}
 	db_rollback(c->db);
 	return rc == ERR_NOT_FOUND || rc > 0 ? 0 : rc;
 }
 
+/* While others' wrong passwords keep the door closed it is open to browsers that the user has come with before. */
 static int may_sign_in(const struct call *c, const struct attempt *a)
 {
-	return a->known && a->allowed && a->user.password && strcmp(a->user.state, "active") == 0 && a->user.locked_until <= c->now;
+	return a->known && a->allowed && a->user.password && strcmp(a->user.state, "active") == 0 &&
+		(a->user.locked_until <= c->now || a->browser_known);
 }
 
 void sign_wait(const struct call *c)
@@ -133,7 +142,8 @@ static int refuse(struct call *c, const struct attempt *a)
 	if (a->side == STORE_OPERATOR || a->tenant_known) {
 		rc = call_begin(c, bound(a));
 		if (rc == 0)
-			rc = user_sign_in_failed(c->db, a->side, a->known ? &a->user : NULL, call_text(c, "email"), NULL);
+			rc = user_sign_in_failed(c->db, a->side, a->known ? &a->user : NULL, call_text(c, "email"),
+				a->browser_known ? a->browser : NULL, NULL);
 		if (rc == 0)
 			rc = db_commit(c->db);
 		else
@@ -144,35 +154,6 @@ static int refuse(struct call *c, const struct attempt *a)
 		return rc;
 	call_refuse(c, ERR_INVALID, SIGN_REFUSAL);
 	return err_set(c->api ? ERR_UNAUTHENTICATED : ERR_INVALID, "sign-in refused");
-}
-
-/* From here on the caller is somebody: the log entries name them. */
-int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back)
-{
-	enum store_side side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
-	struct uuid former = c->session;
-	int rc;
-
-	c->user = u->id;
-	c->user_name = call_keep(c, u->name);
-	c->user_email = call_keep(c, u->email);
-	call_redirect(c, "%s", guard_return(back));
-	rc = call_begin(c, side == STORE_OPERATOR ? NULL : tenant);
-	if (rc == 0)
-		rc = user_signed_in(c->db, side, u, how);
-	/* A session that this browser still had for the same user is over: a sign-in never keeps a token. */
-	if (rc == 0 && !uuid_is_nil(&former) && uuid_equal(&c->tenant, tenant)) {
-		rc = session_end(c->db, side, &former);
-		if (rc == ERR_NOT_FOUND)
-			rc = 0;
-	}
-	if (rc == 0)
-		rc = sign_start(c, tenant, &u->id);
-	if (rc < 0) {
-		db_rollback(c->db);
-		return rc;
-	}
-	return db_commit(c->db);
 }
 
 static int verified(struct call *c, struct attempt *a)

@@ -6,8 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/session.h"
-#include "store/user_outside.h"
-#include "web/directory.h"
+#include "web/letter.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -16,13 +15,9 @@ const struct route_param sign_password_fields[] = {
 	{ "password", "New password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL },
 	{ "repeat", "New password, again", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL },
 	{ "username", NULL, PARAM_TEXT, 0, 0, 254, NULL },
+	SIGN_CODE_FIELD,
 	PARAM_END
 };
-
-static enum store_side side_of(const struct call *c)
-{
-	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
-}
 
 /* Sessions */
 
@@ -52,6 +47,16 @@ static const char *system_of(const char *agent)
 	return recognise(agent, known, ARRAY_LEN(known));
 }
 
+const char *call_browser(const struct call *c)
+{
+	return browser_of(c->request->user_agent);
+}
+
+const char *call_system(const struct call *c)
+{
+	return system_of(c->request->user_agent);
+}
+
 static json_t *when_of(const struct call *c, const json_t *row, const char *name)
 {
 	const char *text = json_string_value(json_object_get(row, name));
@@ -78,7 +83,7 @@ int sign_sessions(struct call *c)
 	json_t *rows, *row, *out;
 	char own[UUID_TEXT_SIZE];
 	size_t i;
-	int rc = session_list(c->db, side_of(c), &c->user, &rows);
+	int rc = session_list(c->db, sign_side(c), &c->user, &rows);
 
 	if (rc < 0)
 		return rc;
@@ -95,7 +100,7 @@ int sign_sessions(struct call *c)
 int sign_revoke(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	int rc = session_revoke(c->db, side_of(c), &c->user, &id);
+	int rc = session_revoke(c->db, sign_side(c), &c->user, &id);
 
 	if (rc < 0)
 		return rc;
@@ -108,7 +113,7 @@ int sign_revoke(struct call *c)
 
 int sign_revoke_others(struct call *c)
 {
-	int rc = session_revoke_others(c->db, side_of(c), &c->user, &c->session);
+	int rc = session_revoke_others(c->db, sign_side(c), &c->user, &c->session);
 
 	if (rc < 0)
 		return rc;
@@ -121,37 +126,14 @@ int sign_revoke_others(struct call *c)
 
 int sign_password_page(struct call *c)
 {
-	return 0;
-}
-
-static int read_own(struct call *c, struct user *u)
-{
-	int rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
-
-	if (rc == 0)
-		rc = user_by_id(c->db, side_of(c), &c->user, u);
-	db_rollback(c->db);
-	return rc;
-}
-
-/* A stolen session must not allow guessing: failures count as at sign-in. */
-static int wrong_password(struct call *c, const struct user *u)
-{
-	int rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
-
-	if (rc == 0)
-		rc = user_sign_in_failed(c->db, side_of(c), u, u->email, NULL);
-	if (rc == 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
-	return rc < 0 ? rc : call_field_error(c, "current", "This is not your present password.");
+	return sign_confirm_ask(c);
 }
 
 /* With a new token for this session: whoever had the old one is out. */
 static int store_password(struct call *c, const char *hash)
 {
 	struct guard_cookie cookie = { .tenant = c->tenant };
+	struct user own = { .id = c->user, .email = (char *)(uintptr_t)c->user_email, .name = (char *)(uintptr_t)c->user_name };
 	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
 	uint8_t token[TOKEN_HASH_SIZE];
 	int rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
@@ -160,10 +142,12 @@ static int store_password(struct call *c, const char *hash)
 	token_new(csrf);
 	token_hash(cookie.token, token);
 	if (rc == 0)
-		rc = user_set_password(c->db, side_of(c), &c->user, hash, &c->session);
+		rc = user_set_password(c->db, sign_side(c), &c->user, hash, &c->session);
 	if (rc == 0)
-		rc = session_rotate(c->db, side_of(c), &c->session, token, csrf);
+		rc = session_rotate(c->db, sign_side(c), &c->session, token, csrf);
 	if (rc == 0)
+		rc = letter_send(c, LETTER_PASSWORD_CHANGED, &own, c->tenant_name, NULL);
+	if (rc >= 0)
 		rc = db_commit(c->db);
 	else
 		db_rollback(c->db);
@@ -176,31 +160,13 @@ static int store_password(struct call *c, const char *hash)
 	return rc;
 }
 
-int sign_confirm(struct call *c)
-{
-	struct user u = { .email = NULL };
-	int rc = read_own(c, &u);
-
-	if (rc == 0 && strcmp(u.source, USER_OF_DIRECTORY) == 0 && u.locked_until <= c->now)
-		rc = directory_confirm(c, &u, call_text(c, "current"));
-	else if (rc == 0)
-		rc = sign_verify(u.locked_until > c->now ? NULL : u.password, call_text(c, "current"));
-	if (rc == 0)
-		rc = wrong_password(c, &u);
-	user_release(&u);
-	if (rc < 0)
-		return rc;
-	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
-	return 0;
-}
-
 int sign_password(struct call *c)
 {
 	char hash[PASSWORD_HASH_SIZE];
 	int rc = sign_confirm(c);
 
 	if (rc == 0)
-		rc = sign_new_password(c, hash);
+		rc = sign_new_password(c, c->user_name, c->user_email, hash);
 	if (rc == 0)
 		rc = store_password(c, hash);
 	if (rc == ERR_NOT_FOUND)

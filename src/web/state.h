@@ -19,6 +19,7 @@ struct call_state {
 	struct form fields;
 	struct params params;
 	char *csrf;                              /* token of the session; NULL without one */
+	char step[8];                            /* what the sign-in waits for (store/session.h); then the caller has no role yet */
 	char **texts;                            /* what pointers in struct call point to */
 	size_t text_count;
 	json_t *form;                            /* what the page's form holds, by field */
@@ -43,7 +44,13 @@ const char *call_keep(struct call *c, const char *text);
 /* A part of a page is asked for: by htmx in a header, by lists that refresh themselves in their address. */
 int call_is_part(const struct call *c);
 
+/* sign_own.c: of the request's User-Agent; "" when they are not known */
+const char *call_browser(const struct call *c);
+const char *call_system(const struct call *c);
+
 /* sign.c */
+/* A session in the open transaction, as sign_start; STEP as in store/session.h. */
+int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid *user, const char *step);
 /* Looks up the session of the cookie, in a transaction of its own, and fills user, role, tenant. ERR_UNAUTHENTICATED when there
  * is none that is valid. */
 int sign_load(struct call *c);

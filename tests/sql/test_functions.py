@@ -73,6 +73,7 @@ DEFINERS = {
     "key_server_tenants": {"keyward_jobs"},
     "installation_key_server_use": {"keyward_central"},
     "key_servers_away": {"keyward_central"},
+    "mail_is_set": {"keyward_central", "keyward_console"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
 TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}

@@ -54,6 +54,9 @@ def populate(pg, tenant):
          (tenant, token, ids["user"])),
         ("insert into tenant_export (tenant, id, requested_by) values (%s, %s, 'A')", (tenant, ids["export"])),
         ("insert into tenant_export_part (tenant, export, part, data) values (%s, %s, 0, 'x')", (tenant, ids["export"])),
+        ("insert into known_browser (tenant, user_id, token) values (%s, %s, %s)", (tenant, ids["user"], token)),
+        ("insert into second_factor (tenant, user_id, secret) values (%s, %s, 's')", (tenant, ids["user"])),
+        ("insert into recovery_code (tenant, user_id, hash) values (%s, %s, %s)", (tenant, ids["user"], token)),
         ("insert into image (tenant, id, provider, provider_image) values (%s, %s, 'ec2', 'ami')", (tenant, ids["image"])),
         ("insert into policy_image (tenant, policy, image) values (%s, %s, %s)", (tenant, policy, ids["image"])),
         ("insert into policy_draft (tenant, id, owner, document) values (%s, %s, %s, '{}')", (tenant, ids["draft"], ids["user"])),
@@ -342,8 +345,10 @@ def test_tenants_cannot_see_the_operators(pg):
     # covers: TEN-2, TEN-3
     for role in TENANT_ROLES:
         c = pg.connect(role, tenant=pg.new_tenant())
-        for table in ("operator_user", "operator_session", "operator_invitation", "setup_code", "schema_migration"):
-            refused(c, f"select 1 from {table}")
+        for table in ("operator_user", "operator_session", "operator_invitation", "operator_browser", "operator_factor",
+                      "operator_recovery_code", "setup_code", "schema_migration"):
+            # jobd wraps the secrets again (sql/0042): blobs of the key service, and whose they are.
+            refused(c, f"select {'confirmed' if table == 'operator_factor' and role == 'keyward_jobs' else '1'} from {table}")
             refused(c, f"delete from {table}")
         refused(c, "insert into setting (name, value) values ('a', '1')")
         if role != "keyward_jobs":
@@ -361,8 +366,8 @@ def test_agent_service_has_just_its_rights(pg):
     tenant = pg.new_tenant()
     populate(pg, tenant)
     c = pg.connect("keyward_agent", tenant=tenant)
-    for sql in ("select 1 from app_user", "select 1 from user_session", "select 1 from invitation",
-                "select passphrase from provisioning", "update policy set rules = '[]'", "delete from policy",
+    for sql in ("select 1 from app_user", "select 1 from user_session", "select 1 from invitation", "select 1 from known_browser",
+                "select 1 from second_factor", "select 1 from recovery_code", "select passphrase from provisioning", "update policy set rules = '[]'", "delete from policy",
                 "update device set policy = policy", "update device set mount_point = '/'", "update device set overwrite = true",
                 "delete from device", "delete from device_key", "update device_key set wrapped = 'x'",
                 "update key_request set decided_by = id", "delete from key_request", "delete from policy_image",
@@ -378,7 +383,8 @@ def test_jobs_cannot_touch_what_they_need_not(pg):
     tenant = pg.new_tenant()
     populate(pg, tenant)
     c = pg.connect("keyward_jobs", tenant=tenant)
-    for sql in ("select password from app_user", "select token from user_session", "delete from provisioning",
+    for sql in ("select password from app_user", "select token from user_session", "select token from known_browser",
+                "select 1 from recovery_code", "select last_step from second_factor", "update second_factor set confirmed = now()", "delete from provisioning",
                 "insert into provisioning (tenant) values (null)", "update provisioning set changed = now()", "update image_credential set label = ''",
                 "update policy set rules = '[]'", "update app_user set role = 'auditor'", "delete from device", "delete from policy",
                 "update key_request set recipient_key = recipient_key", "update device set policy = policy",

@@ -8,6 +8,7 @@
 #include "identity/password.h"
 #include "identity/permission.h"
 #include "identity/token.h"
+#include "identity/totp.h"
 
 TEST(password_rules, "IDN-1")
 {
@@ -30,6 +31,19 @@ TEST(password_rules, "IDN-1")
 	longest[PASSWORD_MOST] = 'a';
 	longest[PASSWORD_MOST + 1] = '\0';
 	CHECK_INT(password_check(longest), ERR_INVALID);
+}
+
+TEST(passwords_that_everybody_tries, "IDN-1")
+{
+	static const char *const bad[] = { "Password1!", "P@ssw0rd2026", "Qwerty-123", "Welcome!2026", "1!Summer1", "Ursula-2026!", "Ackermann1!",
+		"U.ackermann1", "Tenant#123" };
+	static const char *const good[] = { "Correct-horse-7", "Lantern & Harbour 5", "Ursula-walks-9", "Xk7!xK7!" };
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		CHECK_INT(password_check_own(bad[i], "Ursula Ackermann", "u.ackermann@tenant.example"), ERR_INVALID);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		CHECK_INT(password_check_own(good[i], "Ursula Ackermann", "u.ackermann@tenant.example"), 0);
+	CHECK_INT(password_check_own("short", "", ""), ERR_INVALID);
 }
 
 TEST(password_hash_and_verify, "IDN-1,SEC-4")
@@ -170,6 +184,61 @@ TEST(settings_of_a_directory_say_what_is_wrong, "IDN-2")
 		CHECK_STR(member, bad[i].member);
 		json_decref(s);
 	}
+}
+
+/* RFC 6238, appendix B, for SHA-1; the codes of six digits are the last six of eight. */
+TEST(codes_by_the_clock, "IDN-5")
+{
+	static const struct {
+		int64_t at;
+		const char *code;
+	} vectors[] = { { 59, "287082" }, { 1111111109, "081804" }, { 1111111111, "050471" }, { 1234567890, "005924" }, { 2000000000, "279037" },
+		{ 20000000000, "353130" } };
+	struct secret *s = secret_new(TOTP_SECRET_SIZE), *address = NULL;
+	char text[TOTP_TEXT_SIZE];
+	int64_t step = 0;
+
+	memcpy(s->data, "12345678901234567890", TOTP_SECRET_SIZE);
+	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+		clock_us at = vectors[i].at * CLOCK_SECOND;
+
+		CHECK_INT(totp_check(s, vectors[i].code, at, 0, &step), 1);
+		CHECK_INT(step, vectors[i].at / 30);
+		/* One step early or late, no more. */
+		CHECK_INT(totp_check(s, vectors[i].code, at + TOTP_STEP, 0, &step), 1);
+		CHECK_INT(step, vectors[i].at / 30);
+		CHECK_INT(totp_check(s, vectors[i].code, at + 2 * TOTP_STEP, 0, &step), 0);
+		/* Not again, and none before it. */
+		CHECK_INT(totp_check(s, vectors[i].code, at, vectors[i].at / 30, &step), 0);
+		CHECK_INT(totp_check(s, vectors[i].code, at, vectors[i].at / 30 + 1, &step), 0);
+	}
+	CHECK_INT(totp_check(s, "287 082", 59 * CLOCK_SECOND, 0, &step), 1);
+	CHECK_INT(totp_check(s, "28708", 59 * CLOCK_SECOND, 0, &step), 0);
+	CHECK_INT(totp_check(s, "2870822", 59 * CLOCK_SECOND, 0, &step), 0);
+	CHECK_INT(totp_check(s, "28708x", 59 * CLOCK_SECOND, 0, &step), 0);
+	CHECK_INT(totp_check(s, "", 59 * CLOCK_SECOND, 0, &step), 0);
+	CHECK_INT(totp_text(s, text), 0);
+	CHECK_STR(text, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+	CHECK_INT(totp_address(s, "Keyward A&B", "\xc3\xa4@x.example", &address), 0);
+	CHECK_STR((const char *)address->data, "otpauth://totp/Keyward%20A%26B:%C3%A4@x.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+		"&issuer=Keyward%20A%26B");
+	secret_free(address);
+	secret_free(s);
+}
+
+TEST(recovery_codes_as_people_type_them, "IDN-5")
+{
+	uint8_t a[TOTP_CODE_HASH], b[TOTP_CODE_HASH];
+
+	CHECK_INT(totp_recovery_hash("7KQM2-ABCDE-FGHJK-23456", a), 1);
+	CHECK_INT(totp_recovery_hash("7kqm2 abcde fghjk 23456", b), 1);
+	CHECK(memcmp(a, b, sizeof a) == 0);
+	CHECK_INT(totp_recovery_hash("7kqm2abcdefghjk23457", b), 1);
+	CHECK(memcmp(a, b, sizeof a) != 0);
+	CHECK_INT(totp_recovery_hash("7KQM2-ABCDE-FGHJK-2345", b), 0);
+	CHECK_INT(totp_recovery_hash("7KQM2-ABCDE-FGHJK-234567", b), 0);
+	CHECK_INT(totp_recovery_hash("7KQM2-ABCDE-FGHJK-2345_", b), 0);
+	CHECK_INT(totp_recovery_hash("", b), 0);
 }
 
 TEST_MAIN

@@ -229,7 +229,7 @@ TEST(failed_sign_ins_lock, "IDN-1")
 	for (int i = 1; i <= USER_LOCK_AFTER + 2; i++) {
 		db = console(&tenant);
 		CHECK_INT(user_by_id(db, STORE_TENANT, &id, &u), 0);
-		CHECK_INT(user_sign_in_failed(db, STORE_TENANT, &u, "lock@example.com", &until), 0);
+		CHECK_INT(user_sign_in_failed(db, STORE_TENANT, &u, "lock@example.com", NULL, &until), 0);
 		user_release(&u);
 		finish(db);
 		CHECK((until > clock_now()) == (i >= USER_LOCK_AFTER));
@@ -239,7 +239,7 @@ TEST(failed_sign_ins_lock, "IDN-1")
 	CHECK(first > 25 * CLOCK_SECOND && first < 35 * CLOCK_SECOND);
 	CHECK(until - clock_now() > 3 * first);
 	db = console(&tenant);
-	CHECK_INT(user_sign_in_failed(db, STORE_TENANT, NULL, "nobody@example.com", &until), 0);
+	CHECK_INT(user_sign_in_failed(db, STORE_TENANT, NULL, "nobody@example.com", NULL, &until), 0);
 	CHECK_INT(until, 0);
 	CHECK_INT(user_by_id(db, STORE_TENANT, &id, &u), 0);
 	CHECK_INT(u.failures, USER_LOCK_AFTER + 2);
@@ -251,6 +251,13 @@ TEST(failed_sign_ins_lock, "IDN-1")
 	finish(db);
 	CHECK_INT(logged(&tenant, "user.sign-in-failed"), USER_LOCK_AFTER + 3);
 	CHECK_INT(logged(&tenant, "user.locked"), 3);
+}
+
+static int start_session(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const struct uuid *id,
+	const struct uuid *user, const char *csrf, clock_us expires)
+{
+	return session_create(db, side, &(struct session_start){ .token = token, .id = id, .user = user, .csrf = csrf, .step = "",
+		.expires = expires, .address = "192.0.2.9", .agent = "Browser" });
 }
 
 static void check_sessions(enum store_side side, const struct uuid *tenant, const struct uuid *user)
@@ -268,9 +275,9 @@ static void check_sessions(enum store_side side, const struct uuid *tenant, cons
 	fill(two, 12);
 	fill(three, 13);
 	CHECK_INT(db_begin(db, tenant, actor), 0);
-	CHECK_INT(session_create(db, side, one, &a, user, "csrf-a", later, "192.0.2.9", "Browser"), 0);
-	CHECK_INT(session_create(db, side, two, &b, user, "csrf-b", later, NULL, NULL), 0);
-	CHECK_INT(session_create(db, side, three, &c, user, "csrf-c", clock_now() - CLOCK_SECOND, NULL, NULL), 0);
+	CHECK_INT(start_session(db, side, one, &a, user, "csrf-a", later), 0);
+	CHECK_INT(start_session(db, side, two, &b, user, "csrf-b", later), 0);
+	CHECK_INT(start_session(db, side, three, &c, user, "csrf-c", clock_now() - CLOCK_SECOND), 0);
 	CHECK_INT(session_find(db, side, one, CLOCK_MINUTE, &s), 0);
 	CHECK_STR(s.csrf, "csrf-a");
 	CHECK(uuid_equal(&s.user, user) && uuid_equal(&s.id, &a));
@@ -281,8 +288,8 @@ static void check_sessions(enum store_side side, const struct uuid *tenant, cons
 	CHECK_INT(session_rotate(db, side, &a, three, "csrf-n"), ERR_CONFLICT);
 	db_rollback(db);
 	CHECK_INT(db_begin(db, tenant, actor), 0);
-	CHECK_INT(session_create(db, side, one, &a, user, "csrf-a", later, "192.0.2.9", "Browser"), 0);
-	CHECK_INT(session_create(db, side, two, &b, user, "csrf-b", later, NULL, NULL), 0);
+	CHECK_INT(start_session(db, side, one, &a, user, "csrf-a", later), 0);
+	CHECK_INT(start_session(db, side, two, &b, user, "csrf-b", later), 0);
 	CHECK_INT(session_rotate(db, side, &a, three, "csrf-n"), 0);
 	CHECK_INT(session_find(db, side, one, CLOCK_MINUTE, &s), ERR_NOT_FOUND);
 	CHECK_INT(session_find(db, side, three, CLOCK_MINUTE, &s), 0);
@@ -297,7 +304,7 @@ static void check_sessions(enum store_side side, const struct uuid *tenant, cons
 	CHECK_INT(session_end(db, side, &a), 0);
 	CHECK_INT(session_find(db, side, three, CLOCK_MINUTE, &s), ERR_NOT_FOUND);
 	/* A new password ends all sessions. */
-	CHECK_INT(session_create(db, side, one, &a, user, "csrf-a", later, NULL, NULL), 0);
+	CHECK_INT(start_session(db, side, one, &a, user, "csrf-a", later), 0);
 	CHECK_INT(user_set_password(db, side, user, PASSWORD "2", NULL), 0);
 	CHECK_INT(session_find(db, side, one, CLOCK_MINUTE, &s), ERR_NOT_FOUND);
 	finish(db);

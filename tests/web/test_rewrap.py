@@ -8,12 +8,13 @@ import threading
 import time
 import uuid
 
+from factors import code, enrol, half, signed_in
 from fixtures import fixture, scratch
 from keymaker import Keyd, key_of
 from keystores import PIN, KeyServer, Token
 from stack.installation import Installation, free_port
 from stack.process import wait_until
-from web import Client, database, make_tenant, make_user
+from web import Client, database, make_operator, make_tenant, make_user
 
 SECONDS = 240
 PASSPHRASE = "a passphrase that people keep"
@@ -150,6 +151,34 @@ def test_a_root_key_in_use_is_not_retired(keys):
     keys.it.start("jobd")
     keys.wait_root()
     assert keys.all_open() == 20
+
+
+def test_second_factors_are_wrapped_again(keys):
+    # covers: KEY-6, IDN-5
+    slug, tenant = make_tenant(keys.it)
+    people = {"console": (make_user(keys.it, tenant), slug), "central": (make_operator(keys.it), None)}
+    secrets, blobs = {}, {}
+    for site, (email, account) in people.items():
+        c = Client(keys.it, site)
+        assert c.sign_in(email, account=account).status == 303
+        secrets[site] = enrol(c)[0]
+
+    def now():
+        return (keys.rows("select secret from second_factor where tenant = %s", tenant)[0][0],
+                keys.rows("select f.secret from operator_factor f join operator_user u on u.id = f.user_id where u.email = %s",
+                          people["central"][0])[0][0])
+    blobs = [key_of(bytes(b)) for b in now()]
+    keys.it.keyward("rotate", "root")
+    keys.wait_root()
+    keys.it.keyward("rotate", "tenant", slug)
+    keys.wait_tenant(tenant)
+    after = [key_of(bytes(b)) for b in now()]
+    assert after[0] != blobs[0] and after[1] != blobs[1] and after[1] in keys.roots()
+    for site, (email, account) in people.items():
+        c = Client(keys.it, site)
+        half(c, email, account)
+        answer = c.post("/sign-in/code", code=code(secrets[site], step=1))
+        assert answer.status == 303 and signed_in(c), answer
 
 
 def test_tenant_key_is_replaced(keys):
