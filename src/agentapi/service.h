@@ -98,12 +98,12 @@ struct agent_other {
 };
 int agent_give_other(struct agent_call *c, const struct uuid *request, const struct agent_other *o);
 
-/* A new key for DEVICE, of the version after its last one, where the account keeps those; nothing is kept in the database yet. ERR_BUSY,
- * ERR_UNAVAILABLE, ...: its key server makes none now. */
+/* A new key for DEVICE, of the version after its last one, where the account keeps those; nothing is kept in the database yet.
+ * ERR_UNAVAILABLE, ERR_TIMEOUT: its key server makes none now. */
 int agent_create_key(struct agent_call *c, const struct device *device, struct device_key_new *out);
 /* After RC, an error, has kept that key from being used: it is destroyed where the key server has it. Returns RC, its text as it was. */
 int agent_drop_key(struct agent_call *c, int rc, const struct device *device, int64_t version, const struct device_key_new *key);
-/* key_server.c: before a key that is kept on a key server is asked for: keyd knows that server then. ERR_BUSY: it is away. Other keys: 0. */
+/* key_server.c: before a key that is kept on a key server is asked for: keyd knows that server then. ERR_UNAVAILABLE: it is away. Other keys: 0. */
 int agent_prepare_key(struct agent_call *c, const struct uuid *device, int64_t version, const struct buf *wrapped_tenant,
 	const struct buf *wrapped_key);
 /* 1, and what to tell people as err_text, when DEVICE's key, WRAPPED, is on a key server that is away; an array's: one of its members'. */

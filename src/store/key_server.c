@@ -156,7 +156,7 @@ int key_server_check(const struct key_server *s)
 	if (s->away_since == 0)
 		return 0;
 	clock_text(s->away_since, since);
-	return err_set(ERR_BUSY, "the key server has been away since %s; this goes on by itself when it is back", since);
+	return err_set(ERR_UNAVAILABLE, "the key server has been away since %s; this goes on by itself when it is back", since);
 }
 
 /* Consoles */

@@ -36,7 +36,7 @@ int key_server_of_key(struct db *db, const struct uuid *device, int64_t version,
 int key_server_away_for(struct db *db, const struct uuid *device, struct key_server *out);
 /* The one that keeps keys of new devices; ERR_NOT_FOUND: they are kept in the database. ERR_CONFLICT: it is not set any more. */
 int key_server_for_new(struct db *db, struct key_server *out);
-/* 0, or ERR_BUSY with what people should know: what needs it has to wait. */
+/* 0, or ERR_UNAVAILABLE with what people should know: what needs it has to wait. */
 int key_server_check(const struct key_server *s);
 
 /* Consoles */
