@@ -32,6 +32,7 @@
 	X(WEB_LOG_LEVEL, "web.log_level", "info", "debug, info, warning or error") \
 	X(SESSION_IDLE, "session.idle_minutes", "30", "a session ends after so many minutes without a request") \
 	X(SESSION_ABSOLUTE, "session.absolute_hours", "12", "a session ends after so many hours in any case") \
+	X(METRICS_TOKEN, "metrics.token", "", "who sends it may read /metrics of the operator's host; 16 characters at least; empty: nobody") \
 	X(OUTSIDE_LOCAL, "outside.local", "no", "yes: addresses that tenants name in settings may be this machine's own") \
 	X(BACKUP_FOLDER, "backup.folder", "", "where `keyward backup` puts backups; another disk than the database's") \
 	X(BACKUP_CERTIFICATE, "backup.certificate", "", "certificate in PEM that backups are encrypted to; its private key is kept elsewhere") \

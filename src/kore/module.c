@@ -204,6 +204,7 @@ static void copy_request(struct http_request *req, enum web_site site, struct we
 	out->accept_encoding = header(req, "accept-encoding");
 	out->accept_language = header(req, "accept-language");
 	out->if_none_match = header(req, "if-none-match");
+	out->authorization = header(req, "authorization");
 	out->user_agent = header(req, "user-agent");
 	out->csrf = header(req, "x-csrf-token");
 	out->hx = hx && strcmp(hx, "true") == 0;

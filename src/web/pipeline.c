@@ -12,6 +12,7 @@
 #include "store/session.h"
 #include "web/ask.h"
 #include "web/health.h"
+#include "web/metrics.h"
 #include "web/state.h"
 
 const char *call_keep(struct call *c, const char *text)
@@ -628,7 +629,7 @@ int web_answer(struct web_thread *t, struct web_request *request, struct web_res
 	struct call c;
 	int rc;
 
-	if (health_answer(t, request, out)) {
+	if (health_answer(t, request, out) || metrics_answer(t, request, out)) {
 		web_security_headers(out);
 		return 0;
 	}

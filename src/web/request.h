@@ -29,7 +29,7 @@ struct web_request {
 	char *host;                      /* as the Host header had it, without port */
 	char *path;                      /* before '?', still percent-encoded */
 	char *query;                     /* after '?' */
-	char *cookie, *origin, *fetch_site, *content_type, *accept, *accept_encoding, *accept_language, *if_none_match, *user_agent;
+	char *cookie, *origin, *fetch_site, *content_type, *accept, *accept_encoding, *accept_language, *if_none_match, *user_agent, *authorization;
 	char *csrf;                      /* X-CSRF-Token */
 	int hx;                          /* sent by htmx (HX-Request) */
 	struct buf body;

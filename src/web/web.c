@@ -15,6 +15,7 @@
 
 #define KEYD_TIMEOUT_MS 10000
 #define THREADS_MOST 256
+#define TOKEN_LEAST 16
 
 static const enum conf_setting domains[WEB_SITES] = { CONF_DOMAIN_CENTRAL, CONF_DOMAIN_CONSOLE, CONF_DOMAIN_AGENTS };
 static const enum conf_setting databases[WEB_SITES] = { CONF_DATABASE_CENTRAL, CONF_DATABASE_CONSOLE, CONF_DATABASE_AGENT };
@@ -87,6 +88,13 @@ static int take_settings(struct web *web)
 	return 0;
 }
 
+static int check_token(const char *token)
+{
+	int fits = *token == '\0' || strlen(token) >= TOKEN_LEAST;
+
+	return fits ? 0 : err_set(ERR_INVALID, "metrics.token has less than %d characters", TOKEN_LEAST);
+}
+
 int web_load(const char *conf_path, struct web **out)
 {
 	struct web *web = mem_alloc(sizeof *web);
@@ -96,6 +104,8 @@ int web_load(const char *conf_path, struct web **out)
 		rc = conf_load(conf_path, &web->conf);
 	if (rc == 0)
 		rc = take_settings(web);
+	if (rc == 0)
+		rc = check_token(conf_get(&web->conf, CONF_METRICS_TOKEN));
 	if (rc == 0)
 		rc = load_languages(web);
 	if (rc == 0)

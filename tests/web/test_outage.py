@@ -1,15 +1,20 @@
 """What the consoles say while a part of the installation is away; with an installation of its own, since it stops parts."""
+import re
 import shutil
 
 from fixtures import fixture, scratch
+from stack.client import Client
 from stack.installation import Installation, free_port
 from world import World
+
+
+TOKEN = "a-token-of-metrics"
 
 
 @fixture("file")
 def world():
     shutil.rmtree(scratch() / "outage", ignore_errors=True)
-    with Installation(scratch() / "outage", "sanitize", free_port()) as it:
+    with Installation(scratch() / "outage", "sanitize", free_port(), settings={"metrics.token": TOKEN}) as it:
         it.prepare()
         it.start()
         yield World(it)
@@ -42,3 +47,51 @@ def test_without_the_key_service_it_is_not_ready(world):
     finally:
         server.start("keyd")
     assert c.get("/readyz").status == 200
+
+
+def _metrics(server):
+    """{series: number}; every line is one of Prometheus' text format, every series has its help and type before it."""
+    a = Client(server, "central").send("GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert a.status == 200 and a.header("content-type").startswith("text/plain; version=0.0.4"), a
+    found, known = {}, {}
+    for line in a.text.splitlines():
+        if line.startswith("#"):
+            kind, name = re.fullmatch(r"# (HELP|TYPE) ([a-z_]+) .+", line).groups()
+            known.setdefault(name, []).append(kind)
+            continue
+        name, labels, value = re.fullmatch(r'([a-z_]+)(\{[a-z]+="[a-z_]+"(?:,[a-z]+="[a-z_]+")*\})? ([0-9]+)', line).groups()
+        assert known[name] == ["HELP", "TYPE"] and name + (labels or "") not in found, line
+        found[name + (labels or "")] = int(value)
+    return found
+
+
+def test_metrics_count_what_the_key_service_does(world):
+    # covers: OPS-2, KEY-4
+    server = world.it
+    before = _metrics(server)
+    made = 'keyward_keyd_messages_total{message="tenant_create",outcome="%s"}'
+    server.keyward("tenant", "create", "counted", "Counted", "admin@counted.example")
+    after = _metrics(server)
+    assert after["keyward_keyd_up"] == 1 and after["keyward_database_up"] == 1 and after["keyward_keyd_sealed"] == 0
+    assert after[made % "done"] == before[made % "done"] + 1 and after[made % "failed"] == before[made % "failed"]
+    assert after[made % "limited"] == 0 and after["keyward_keyd_wraps_total"] > before["keyward_keyd_wraps_total"]
+    assert {"keyward_keyd_unwraps_total", "keyward_keyd_seals_total", "keyward_keyd_failures_total"} <= after.keys()
+    server.stop("keyd")
+    try:
+        without = _metrics(server)
+        assert without == {"keyward_database_up": 1, "keyward_keyd_up": 0}
+    finally:
+        server.start("keyd")
+    assert _metrics(server)["keyward_keyd_up"] == 1
+
+
+def test_metrics_are_for_whoever_has_the_token(world):
+    # covers: OPS-2, SEC-4
+    central = Client(world.it, "central")
+    a = central.get("/metrics")
+    assert a.status == 401 and a.header("www-authenticate") == "Bearer" and "keyward_" not in a.text
+    for wrong in (f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer ", f"Basic {TOKEN}", TOKEN):
+        assert central.get("/metrics", headers={"Authorization": wrong}).status == 401, wrong
+    assert central.send("POST", "/metrics", b"", headers={"Authorization": f"Bearer {TOKEN}"}).status == 405
+    for site in ("console", "agents"):
+        assert Client(world.it, site).get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status == 404, site
