@@ -4,6 +4,8 @@ import time
 
 import console
 import load
+import rotation
+import tang
 import volumes
 from stack.process import Failed
 
@@ -22,6 +24,8 @@ PAGES = {"Running Instances": "/instances?limit=25", "pending ones": "/instances
          "Devices, for what is not there": "/devices?limit=25&search=nothing+says+this"}
 PAGE_LOADS = 40
 PENDING = 10_000
+STORM = 2_000
+ROTATED, ROTATED_ACCOUNTS = 100_000, 1_000
 PENDING_PAGES = {"Running Instances, the pending ones": "/instances?limit=25&status=pending",
                  "sorted by device": "/instances?limit=25&status=pending&sort=device", "a search": "/instances?limit=25&status=pending&search=host-777",
                  "to choose from": "/requests/select?limit=25"}
@@ -56,25 +60,29 @@ class Bench:
 
     def releases(self):
         """Key releases per second: decision, seal, log entry and commit, over TLS"""
-        inserts = load.Inserts(self.it)
+        inserts, peer_tang = load.Inserts(self.it), tang.Tang(self.folder / "tang")
         _, seal = load.seals(4, 2)
         rows = []
         for clients in CLIENTS:
             peer = load.median(lambda: inserts.rate(clients, self.seconds), self.repeat)
+            recoveries = [peer_tang.recoveries(clients, self.seconds) for _ in range(self.repeat)]
+            tang_rate, tang_cost = (statistics.median(r[i] for r in recoveries) for i in (0, 1))
             for name in FLEETS:
                 answers = [self.fleet(name).releases(clients, self.seconds) for _ in range(self.repeat)]
                 best = sorted(answers, key=lambda a: a["rate"])[len(answers) // 2]
                 rows.append((f"{clients} agents, {name}", f"{best['rate']:.0f}", f"{best['median'] / 1000:.2f} ms", f"{peer:.0f}",
-                             f"{best['rate'] / peer:.2f}", f"{best['rate'] / seal:.2f}", *cpu(best)))
+                             f"{best['rate'] / peer:.2f}", f"{best['rate'] / seal:.2f}", f"{tang_rate:.0f}", f"{best['rate'] / tang_rate:.2f}",
+                             *cpu(best), f"{tang_cost:.0f} us"))
+        peer_tang.close()
         table(f"{self.releases.__doc__} (keyd alone: {seal:.0f} seals/s)",
-              ("", "releases/s", "median", "inserts/s", "of inserts", "of seals", *CPU), rows)
+              ("", "releases/s", "median", "inserts/s", "of inserts", "of seals", "Tang/s", "of Tang", *CPU, "Tang"), rows)
 
     def backend(self):
         """What a key release costs one connection of the database"""
         backend = load.Backend(self.it)
         times = [backend.run(BACKEND_RELEASES)["us"] for _ in range(self.repeat)]
         table(self.backend.__doc__, ("", ""), [
-            ("instructions", f"{backend.instructions(40, 140):,.0f}"),
+            ("instructions", f"{backend.instructions(100, 300):,.0f}"),
             (f"processor time, the least of {self.repeat} runs", f"{min(times):.0f} us")])
 
     def heartbeats(self):
@@ -153,6 +161,40 @@ class Bench:
         rows.append(("Running Instances meanwhile", f"{statistics.median(other) * 1000:.1f} ms"))
         table(self.pending.__doc__, ("", ""), rows)
 
+    def rotation(self):
+        """Another key of an account with 100,000 device keys, another root key under 1,000 accounts"""
+        console.account(self.it, "rotated")
+        rotation.fill_keys(self.it, "rotated", ROTATED)
+        tenant = rotation.measure(self.it, "tenant_rotation", "rotate", "tenant", "rotated")
+        rotation.fill_tenants(self.it, ROTATED_ACCOUNTS)
+        root = rotation.measure(self.it, "root_rotation", "rotate", "root")
+        rows = [(name, f"{took:.1f} s", f"{count / took:.0f} /s", *(f"{used[p] * 1e6 / count:.0f} us" for p in rotation.PROCESSES))
+                for name, count, (took, used) in ((f"{ROTATED:,} device keys", ROTATED, tenant),
+                                                  (f"{ROTATED_ACCOUNTS:,} account keys", ROTATED_ACCOUNTS, root))]
+        table(self.rotation.__doc__, ("", "took", "keys", *rotation.PROCESSES), rows)
+
+    def storm(self):
+        """2,000 requests approved in bulk while agents fetch keys (processor time of all for each answer of the agents)"""
+        person = console.account(self.it, "storm")
+        console.fill_devices(self.it, "storm", STORM)
+        fleet, rows = self.fleet("eight accounts"), []
+        answers = {"alone": fleet.releases(8, self.seconds)}
+        fleet.ask("approve")
+        where = person.ask("/requests/select", {"decision": "approve", "scope": "all"})["location"]
+        began = time.monotonic()
+        person.ask(where, {"with_doubtful": True})
+        answers["beside the storm"] = fleet.spend("releases", 8, self.seconds)
+        during = person.ask(where)["bulk"]
+        while not (bulk := person.ask(where)["bulk"])["done"]:
+            time.sleep(0.1)
+        took = time.monotonic() - began
+        if bulk["decided"] != STORM:
+            raise Failed(f"of {STORM} requests {bulk['decided']} were decided")
+        for name, a in answers.items():
+            rows.append((name, f"{a['rate']:.0f}", f"{a['median'] / 1000:.2f} ms", f"{a['p99'] / 1000:.1f} ms", *cpu(a)))
+        table(f"{self.storm.__doc__}: approved in {took:.1f} s, {STORM / took:.0f} /s; {during['decided']} of them while keys were fetched",
+              ("", "releases/s", "median", "99th", *CPU), rows)
+
     def pids(self):
         return [self.it.processes[p].pid for p in ("database", "jobd")]
 
@@ -184,7 +226,7 @@ class Bench:
                 *(f"{c:.0f} us" for n, c in cost.items() if opened[n].server))
 
 
-ALL = ("releases", "backend", "heartbeats", "slow", "pages", "pending", "policies", "volumes")
+ALL = ("releases", "backend", "storm", "rotation", "heartbeats", "slow", "pages", "pending", "policies", "volumes")
 # Rows that measure without an installation, and the programs that they measure with.
 SERVERLESS = {"policies": ("tests/bench/bench_policy",), "volumes": ("tests/bench/volume_tool", "agent/keyward-volume")}
 CPU = ("database", "web", "keyd", "load")
