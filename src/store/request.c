@@ -3,11 +3,13 @@
  * request_count.c. */
 #include "store/request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "store/packed.h"
 
 void request_case_release(struct request_case *c)
 {
@@ -123,45 +125,114 @@ int request_load_locked(struct db *db, const struct uuid *id, struct request_cas
 	return load(db, CASE " for update of r", id, out);
 }
 
-/* Few columns of few tables: a statement's set-up costs more than its work, and grows with both. */
+static void take_bytes(struct buf *b, struct wire_view v)
+{
+	buf_reset(b);
+	buf_add(b, v.data, v.len);
+}
+
+static void take_fixed(struct wire_reader *r, uint8_t *out, size_t len)
+{
+	struct wire_view v = packed_bytes(r);
+
+	if (v.len == len)
+		memcpy(out, v.data, len);
+	else if (r->error == 0)
+		r->error = ERR_INVALID;
+}
+
+/* Of the request and its key. */
+static int take_request(struct wire_view row, struct request_case *c, struct key_pair *keys)
+{
+	struct wire_reader r = packed_open(row);
+	char *status;
+	int rc;
+
+	c->agent = packed_uuid(&r);
+	status = packed_text(&r);
+	c->closed = packed_bool(&r);
+	c->access = packed_text(&r);
+	take_fixed(&r, c->recipient_key, sizeof c->recipient_key);
+	c->requested = packed_time(&r);
+	c->delivered_version = packed_int(&r);
+	c->instance = packed_uuid(&r);
+	c->asked = packed_uuid(&r);
+	c->unplaced = packed_bool(&r);
+	take_fixed(&r, c->signature, sizeof c->signature);
+	keys->version = packed_int(&r);
+	take_bytes(&keys->wrapped, packed_bytes(&r));
+	keys->made_for = packed_uuid(&r);
+	keys->other = packed_int(&r);
+	rc = packed_end(&r);
+	if (rc == 0)
+		rc = request_state_parse(status, &c->status);
+	free(status);
+	return rc;
+}
+
+static int take_device(struct wire_view row, struct device *d)
+{
+	struct wire_reader r = packed_open(row);
+
+	d->id = packed_uuid(&r);
+	d->name = packed_text(&r);
+	d->provider_device = packed_text(&r);
+	d->filesystem = packed_text(&r);
+	d->mount_point = packed_text(&r);
+	d->access = packed_text(&r);
+	d->is_raid = packed_bool(&r);
+	d->key_version = packed_int(&r);
+	return packed_end(&r);
+}
+
+/* As key_fetch returns it (sql/0043). */
+static int take_fetched(struct wire_view all, struct request_case *c, struct key_pair *keys)
+{
+	struct wire_reader r = packed_open(all);
+	char *account;
+	int rc = take_request(packed_bytes(&r), c, keys);
+
+	if (rc == 0)
+		rc = take_device(packed_bytes(&r), &c->device);
+	take_bytes(&keys->tenant, packed_bytes(&r));
+	account = packed_text(&r);
+	snprintf(keys->account, sizeof keys->account, "%s", account);
+	free(account);
+	c->agent_active = packed_bool(&r);
+	take_bytes(&keys->ticket, packed_bytes(&r));
+	return rc < 0 ? rc : packed_end(&r);
+}
+
+/* What the agent calls the device that it asked for; where a pool gave another one, that is not the request's. */
+static int find_asked(struct db *db, struct request_case *c)
+{
+	struct db_result *r;
+	int rc;
+
+	if (uuid_equal(&c->asked, &c->device.id)) {
+		c->asked_name = mem_strdup(c->device.provider_device);
+		return 0;
+	}
+	rc = db_query_row(db, &r, "select provider_device from device where id = $1", DB_ARGS(db_uuid_arg(&c->asked)));
+	if (rc < 0)
+		return rc;
+	c->asked_name = mem_strdup(db_text(r, 0, 0));
+	db_result_free(r);
+	return 0;
+}
+
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys)
 {
 	struct request_case c = { .id = *id };
-	struct wire_view ticket;
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select * from key_release($1, $2)", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
+	int rc = db_query_row(db, &r, "select key_fetch($1, $2)", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
 
-	if (rc == 0 && db_is_null(r, 0, 0)) {
-		db_result_free(r);
-		rc = err_set(ERR_NOT_FOUND, "no such request");
-	}
 	if (rc < 0)
 		return rc;
-	c.agent = db_uuid(r, 0, 0);
-	c.closed = db_bool(r, 0, 2);
-	c.access = mem_strdup(db_text(r, 0, 3));
-	c.requested = db_time(r, 0, 5);
-	c.delivered_version = db_int(r, 0, 6);
-	c.device = (struct device) { .id = db_uuid(r, 0, 7), .name = mem_strdup(db_text(r, 0, 8)),
-		.provider_device = mem_strdup(db_text(r, 0, 9)), .filesystem = mem_strdup(db_text(r, 0, 10)),
-		.mount_point = mem_strdup(db_text(r, 0, 11)), .access = mem_strdup(db_text(r, 0, 12)) };
-	c.agent_active = db_bool(r, 0, 13);
-	c.instance = db_uuid(r, 0, 14);
-	c.asked = db_uuid(r, 0, 15);
-	c.unplaced = db_bool(r, 0, 16);
-	c.device.is_raid = db_bool(r, 0, 17);
-	c.device.key_version = db_int(r, 0, 18);
-	device_key_take(r, 19, keys);
-	c.asked_name = mem_strdup(db_text(r, 0, 26));
-	ticket = db_bytes(r, 0, 27);
-	buf_reset(&keys->ticket);
-	buf_add(&keys->ticket, ticket.data, ticket.len);
-	rc = request_state_parse(db_text(r, 0, 1), &c.status);
-	if (rc == 0)
-		rc = take_point(r, 4, c.recipient_key, sizeof c.recipient_key);
-	if (rc == 0)
-		rc = take_point(r, 25, c.signature, sizeof c.signature);
+	rc = db_is_null(r, 0, 0) ? err_set(ERR_NOT_FOUND, "no such request") : take_fetched(db_bytes(r, 0, 0), &c, keys);
 	db_result_free(r);
+	if (rc == 0)
+		rc = find_asked(db, &c);
 	if (rc == 0)
 		*out = c;
 	else

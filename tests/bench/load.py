@@ -104,6 +104,10 @@ class Agents:
         self.process.wait()
 
 
+# No plans made anew in between, and the ones of full tables for tables that are nearly empty.
+STEADY = ("-c", "autovacuum=off", "-c", "enable_seqscan=off", "-c", "jit=off")
+
+
 class Backend:
     """bench_backend on an installation whose database alone is of interest; each run makes an account of its own."""
 
@@ -126,7 +130,7 @@ class Backend:
         shutil.chown(folder, "postgres")
         self.it.stop("web", "jobd", "database")
         database.argv = ["/usr/bin/valgrind", "--tool=callgrind", "--trace-children=yes",
-                         f"--callgrind-out-file={folder}/%p", *argv]
+                         f"--callgrind-out-file={folder}/%p", *argv, *STEADY]
         try:
             self.it.start("database")
             yield folder

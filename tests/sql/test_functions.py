@@ -45,6 +45,7 @@ DEFINERS = {
     "key_request_may": {"keyward_console", "keyward_agent", "keyward_jobs"},
     "ticket_generation": {"keyward_central"},
     "key_release": {"keyward_agent"},
+    "key_fetch": {"keyward_agent"},
     "key_ticket": {"keyward_agent"},
     "key_ticket_task": {"keyward_agent"},
     "credential_ticket": {"keyward_agent"},
@@ -76,7 +77,7 @@ DEFINERS = {
     "mail_is_set": {"keyward_central", "keyward_console"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
-TICKETS = {"ticket_generation", "key_release", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}
+TICKETS = {"ticket_generation", "key_release", "key_fetch", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
 

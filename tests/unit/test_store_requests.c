@@ -1,6 +1,7 @@
 /* test_store_requests.c - the life of a key request: asked, judged, decided, delivered, revoked. Decisions by time and by several people
  * are in test_store_votes.c. */
 #include "machine.h"
+#include "store/packed.h"
 
 /* For another REASON than `ask`. */
 static struct uuid ask_because(const struct machine *m, const struct uuid *device, int fill, const char *reason)
@@ -317,6 +318,46 @@ TEST(requests_of_two_instances, "POL-5,RUN-4,RUN-1")
 	CHECK(uuid_equal(&c.device.policy, &policy) && c.image_in_policy);
 	request_case_release(&c);
 	finish(db);
+}
+
+/* What a server of another version, or a mistake in SQL, could send is an error and no key. */
+TEST(a_packed_row_is_read_as_it_is_or_not_at_all, "SEC-7,SEC-5")
+{
+	static const uint8_t row[] = { 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 17, 0, 0, 0, 6, 0, 0, 0, 1,
+		0, 0, 0, 4, 255, 255, 255, 254, 255, 255, 255, 255, 0, 0, 0, 1, 1, 0, 0, 0, 2, 'o', 'k',
+		0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1, 255, 255, 255, 255 };
+	struct wire_reader r = packed_open((struct wire_view){ row, sizeof row });
+	struct uuid nil = { { 0 } }, id;
+	char *text;
+
+	CHECK_INT(packed_int(&r), -2);
+	CHECK_INT(packed_int(&r), 0);
+	CHECK(packed_bool(&r));
+	text = packed_text(&r);
+	CHECK_STR(text, "ok");
+	free(text);
+	CHECK_INT(packed_time(&r), 946684800 * CLOCK_SECOND + 1);
+	id = packed_uuid(&r);
+	CHECK(uuid_equal(&id, &nil));
+	CHECK_INT(packed_end(&r), 0);
+	/* Cut anywhere. */
+	for (size_t len = 1; len < sizeof row; len++) {
+		r = packed_open((struct wire_view){ row, len });
+		for (int i = 0; i < 6; i++)
+			packed_bytes(&r);
+		CHECK_INT(packed_end(&r), ERR_DB);
+	}
+	/* A column of another size, and one more than was asked for. */
+	r = packed_open((struct wire_view){ row, sizeof row });
+	CHECK(!packed_bool(&r));
+	CHECK_INT(packed_end(&r), ERR_DB);
+	r = packed_open((struct wire_view){ row, sizeof row });
+	packed_int(&r);
+	CHECK_INT(packed_end(&r), ERR_DB);
+	/* None at all. */
+	r = packed_open((struct wire_view){ NULL, 0 });
+	CHECK_INT(packed_bytes(&r).len, 0);
+	CHECK_INT(packed_end(&r), 0);
 }
 
 PG_TEST_MAIN
