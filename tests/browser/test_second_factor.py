@@ -67,6 +67,7 @@ def whole_way(person, site, email, slug, folder):
     person.put("Code", "000000")
     person.go("Switch on")
     person.sees("not the app's present code")
+    person.complaints()          # of the refusal itself
     person.put("Code", code(secret))
     person.go("Switch on")
     person.sees("Recovery codes")
