@@ -8,7 +8,7 @@ import urllib.request
 import uuid
 
 from fixtures import ROOT, fixture, scratch
-from identityprovider import IdentityProvider, Visitor, xml_of
+from identityprovider import IdentityProvider, Visitor, form_of, xml_of
 from web import Client, database, make_operator, make_tenant, make_user
 
 RULES = {"format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "subject": "", "name": "displayName", "mail": "mail", "role": "groups",
@@ -496,6 +496,31 @@ def test_the_identity_provider_signs_out(account, idp, server):
     assert answer.status == 200, answer
     assert f"{idp.base}/saml2/idp/SingleLogoutService.php?SAMLResponse=" in html.unescape(answer.text)
     assert client.api("/session").status == 401
+
+
+def test_signing_out_by_post(server, folder):
+    # covers: IDN-3, SEC-3
+    with IdentityProvider(folder / "idp", post_logout=True) as idp:
+        a = Account(server, idp)
+        client, visitor = Client(server, "console"), Visitor()
+        assert a.post(client, a.answer(client, visitor=visitor)).status == 303
+        client.csrf = client.api("/session").json["csrf"]
+        answer = client.post("/sign-out")
+        assert answer.status == 200, answer
+        to, fields = form_of(answer.text[answer.text.index("<form"):])
+        assert to.startswith(idp.base) and "SAMLRequest" in fields
+        # The page may send its form there, and no other page may.
+        assert f"form-action 'self' http://127.0.0.1:{idp.port};" in answer.header("content-security-policy")
+        assert str(idp.port) not in client.get("/sign-in").header("content-security-policy")
+        back, fields = form_of(visitor.open(to, fields)[1])
+        assert back == f"{client.origin}/saml/{a.tenant}/slo" and "SAMLResponse" in fields, (back, fields)
+        outside = {"Origin": "http://127.0.0.1", "Sec-Fetch-Site": "cross-site"}
+        unsigned = re.sub(r"<ds:Signature.*?</ds:Signature>", "", xml_of(fields), flags=re.S)
+        wrong = {**fields, "SAMLResponse": base64.b64encode(unsigned.encode()).decode()}
+        assert client.post(f"/saml/{a.tenant}/slo", csrf=False, headers=outside, **wrong).status == 403
+        assert a.log("sso.refused")[0]["reason"] == "unsigned"
+        answer = client.post(f"/saml/{a.tenant}/slo", csrf=False, headers=outside, **fields)
+        assert answer.status == 303 and answer.header("location") == "/sign-in", answer
 
 
 def test_operators_too(server, idp):
