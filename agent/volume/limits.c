@@ -82,11 +82,17 @@ static int check_segments(const json_t *metadata)
 
 int limits_read(struct crypt_device *cd, struct limits **out)
 {
-	struct limits *l = mem_alloc(sizeof *l);
 	const char *text;
 	int rc = crypt_dump_json(cd, &text, 0);
 
-	rc = rc < 0 ? header_error(rc, "metadata") : json_parse_object(text, strlen(text), METADATA_MAX, &l->metadata);
+	return rc < 0 ? header_error(rc, "metadata") : limits_parse(text, strlen(text), out);
+}
+
+int limits_parse(const char *text, size_t len, struct limits **out)
+{
+	struct limits *l = mem_alloc(sizeof *l);
+	int rc = json_parse_object(text, len, METADATA_MAX, &l->metadata);
+
 	if (rc == 0)
 		rc = json_get_object(l->metadata, "keyslots", &l->slots);
 	if (rc == 0)

@@ -14,6 +14,8 @@ struct limits;
 /* What CD's header says, in memory as libcryptsetup will use it; freed by limits_free. ERR_UNSUPPORTED with the reason where nothing of it may
  * be used: a segment that is not encrypted, a check value that takes for ever. */
 int limits_read(struct crypt_device *cd, struct limits **out);
+/* The same of the metadata's text. */
+int limits_parse(const char *text, size_t len, struct limits **out);
 void limits_free(struct limits *l);
 
 /* 0 where SECRET may be tried on SLOT; else ERR_UNSUPPORTED with the reason; ERR_NOT_FOUND where there is no such slot. */
