@@ -35,7 +35,7 @@ static const struct option_row rows[] = {
 	{ 0, "no-mount", FLAG(no_mount), "open it only" },
 	{ 'r', "read-only", FLAG(read_only), "open and mount it read-only" },
 	{ 0, "name", TEXT(name, "NAME"), "what the open volume is called" },
-	{ 0, "engine", TEXT(engine, "NAME"), "dmcrypt or userspace; else the best that this kernel has", .values = "dmcrypt userspace" },
+	{ 0, "engine", TEXT(engine, "NAME"), "dm-crypt or userspace; else the best that this kernel has", .values = "dmcrypt userspace" },
 	{ 0, "force", FLAG(force), "with --close: although it is in use" },
 	{ 0, "run-dir", TEXT(run_dir, "DIR"), "where it is kept what is open (" KEYTOOL_RUN ")", .values = OPTION_FOLDERS },
 	{ 0, "volume-program", TEXT(program, "FILE"), "keyward-volume, where it is not installed", .values = OPTION_FILES },
