@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "store/audit.h"
 #include "store/invitation.h"
+#include "store/saml.h"
 #include "store/tenant.h"
 #include "web/letter.h"
 #include "web/sign.h"
@@ -95,7 +96,10 @@ static int ask(struct call *c, const struct asked *a)
 	if (rc == 0)
 		rc = user_by_email(c->db, a->side, email, &u);
 	known = rc == 0;
+	/* No password opens an account that is its identity provider's. */
 	if (known)
+		rc = saml_password_allowed(c->db, a->side, &u.id);
+	if (known && rc > 0)
 		rc = sent = send_link(c, a, &u);
 	if (rc == ERR_NOT_FOUND)
 		rc = 0;

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "identity/token.h"
 #include "store/invitation.h"
+#include "store/saml.h"
 #include "store/tenant.h"
 #include "store/user.h"
 #include "web/letter.h"
@@ -51,6 +52,19 @@ static int gone(struct call *c, int rc)
 	return rc == ERR_NOT_FOUND || rc == ERR_INVALID || rc == ERR_SUSPENDED ? call_refuse(c, ERR_NOT_FOUND, GONE) : rc;
 }
 
+#define OUTSIDE "The people of this account sign in through its identity provider. Passwords do not open it."
+
+/* A link is a way round the identity provider where nothing else is to be one (IDN-3). In an open transaction of the account's. */
+static int check_way(struct call *c, const struct link *l)
+{
+	struct uuid user;
+	int rc = json_get_uuid(l->found, "user", &user);
+
+	if (rc == 0)
+		rc = saml_password_allowed(c->db, l->side, &user);
+	return rc < 0 ? rc : rc ? 0 : call_refuse(c, ERR_FORBIDDEN, OUTSIDE);
+}
+
 /* Whose account; no transaction is open afterwards. */
 static int find_account(struct call *c, struct link *l)
 {
@@ -79,6 +93,8 @@ static int find(struct call *c, struct link *l)
 		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
 	if (rc == 0)
 		rc = invitation_find(c->db, l->side, l->token, &l->found);
+	if (rc == 0)
+		rc = check_way(c, l);
 	db_rollback(c->db);
 	return gone(c, rc);
 }
@@ -115,6 +131,8 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 	c->user_email = call_keep(c, json_string_value(json_object_get(l->found, "email")));
 	if (rc == 0)
 		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
+	if (rc == 0)
+		rc = check_way(c, l);
 	if (rc == 0)
 		rc = invitation_use(c->db, l->side, l->token, hash, NULL);
 	if (rc == 0 && joined)

@@ -1,6 +1,8 @@
 """Single sign-on by SAML (IDN-3): a real identity provider, the running server, and every attack of SEC-3 as a changed real response."""
 import base64
+import hashlib
 import html
+import os
 import re
 import subprocess
 import urllib.error
@@ -397,7 +399,22 @@ def test_in_place_of_passwords(server, idp):
     with database(server).cursor() as c:
         c.execute("select id from app_user where tenant = %s and email = %s", (a.tenant, a.admin))
         id = c.fetchone()[0]
+    # Links for a password are none either: neither those that are under way nor new ones.
+    token = base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip("=")
+    with database(server).cursor() as c:
+        c.execute("insert into invitation (tenant, token, kind, user_id, expires) select tenant, %s, 'reset', id, now() + interval '1 hour'"
+                  " from app_user where tenant = %s and email = %s", (hashlib.sha256(token.encode()).digest(), a.tenant, other))
+    link = f"/invitation?account={a.slug}&token={token}"
+    assert Client(server, "console").get(link).status == 200
     a.save("required", break_glass=id)
+    guest = Client(server, "console")
+    assert guest.get(link).status == 403 and "identity provider" in guest.get(link).text
+    refused = guest.post("/invitation", csrf=False, account=a.slug, token=token, password="Battery-staple-8", repeat="Battery-staple-8")
+    assert refused.status == 403 and guest.api("/session").status == 401, refused
+    assert guest.post("/forgotten", csrf=False, account=a.slug, email=other).status in (200, 303)
+    with database(server).cursor() as c:
+        c.execute("select detail->>'sent' from audit_entry where tenant = %s and event = 'password.reset-asked'", (a.tenant,))
+        assert c.fetchall() == [("false",)]
     assert Client(server, "console").sign_in(other, account=a.slug).status == 422
     assert Client(server, "console").sign_in(a.admin, account=a.slug).status == 303
     client = Client(server, "console")
