@@ -11,7 +11,7 @@ from stack.installation import Installation, free_port
 from stack.place import ELSEWHERE, place
 from stack.process import Failed
 
-PARTS = ("database", "keyd")
+PARTS = ("database", "keyd", "ssod")
 
 
 @fixture("file")
@@ -26,7 +26,7 @@ def once():
 
 @fixture("test")
 def made(once):
-    """Prepared: database and key service run, no web server."""
+    """Prepared: database, key and sign-on service run, no web server."""
     once.take()
     once.start(*PARTS)
     return once
