@@ -11,7 +11,7 @@ from stack.installation import Installation, free_port
 from stack.place import ELSEWHERE, place
 from stack.process import Failed
 
-PARTS = ("database", "keyd", "ssod")
+PARTS = ("database", "keyd")
 
 
 @fixture("file")
@@ -28,7 +28,7 @@ def once():
 def made(once):
     """Prepared: database, key and sign-on service run, no web server."""
     once.take()
-    once.start(*PARTS)
+    once.start(*PARTS, "ssod")
     return once
 
 
