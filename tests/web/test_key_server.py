@@ -71,7 +71,7 @@ class Kept(World):
 def server():
     """Of its own: its processes are restarted, and end with this file."""
     shutil.rmtree(scratch() / "key-server", ignore_errors=True)
-    with Installation(scratch() / "key-server", "sanitize", free_port()) as it:
+    with Installation(scratch() / "key-server", "sanitize", free_port(), settings={"outside.local": "yes"}) as it:
         it.prepare()
         it.start()
         yield it

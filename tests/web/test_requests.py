@@ -91,16 +91,17 @@ def test_rules_as_a_tree_and_their_filters(server, world):
     assert c.post(url + "/policy", policy=policy).status == 303
     document = c.api(url).json
     shown = [(r["depth"], r["join"] or r["name"], r["kind"]) for r in document["rules"] if r["kind"] != "info"]
-    assert shown == [(0, "At least one of these (OR)", "passed"), (1, "Host name", "failed"), (1, "Not the following (NOT)", "passed"),
-                     (2, "Network services", "failed"), (0, "Device access type", "failed")], shown
+    # What fails where it does no harm stands with the information.
+    assert shown == [(0, "At least one of these (OR)", "passed"), (1, "Not the following (NOT)", "passed"),
+                     (0, "Device access type", "failed")], shown
     access = [r for r in document["rules"] if r["name"] == "Device access type"][0]
     assert access["actual"] and access["condition"] and access["source"] == "Server" and access["at"]["iso"].startswith("2026-11-21T09:26")
-    info = {r["name"]: r["actual"] for r in document["rules"] if r["kind"] == "info"}
-    assert "6.1.0-27" in info.values() and "Host name" not in info
+    info = [r for r in document["rules"] if r["kind"] == "info"]
+    assert "6.1.0-27" in [r["actual"] for r in info] and {"Host name", "Network services"} <= {r["name"] for r in info}
     chips = {c["title"]: c for c in document["chips"]}
-    assert chips["Failed"]["count"] == 3 and chips["Informational"]["count"] == len(info)
+    assert chips["Failed"]["count"] == 1 and chips["Informational"]["count"] == len(info)
     page = c.get(chips["Failed"]["url"].split("#")[0]).text
-    assert page.count('class="kw-rule ') == 3 and 'data-kind="passed"' not in page
+    assert page.count('class="kw-rule ') == 1 and 'data-kind="passed"' not in page
     assert c.get(url + "?show=nonsense").status == 422 and "kw-depth-2" in c.get(url).text
     # A policy that changes is evaluated anew before anybody decides.
     run(server, "update policy set version = version + 1, rules = %s where id = %s", json.dumps(RULES[:1]), policy)
