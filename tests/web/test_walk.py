@@ -113,13 +113,12 @@ class Other:
         assert self.client.sign_in(self.email, account=self.slug).status == 303
         key = b"\4" + b"k" * 64
         image, instance, agent, device, request = (str(uuid.uuid4()) for _ in range(5))
-        # Heard of for long enough: a machine that is missing is logged by jobd, in the middle of a long walk.
         with database(server).cursor() as c:
             c.execute("insert into image (tenant, id, provider, provider_image, name) values (%s, %s, 'native', 'i', 'walk image')",
                       (self.tenant, image))
-            c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name, last_seen) "
-                      "values (%s, %s, %s, 'native', 'n', 'walk-host', now() + interval '1 day')", (self.tenant, instance, image))
-            c.execute("insert into agent (tenant, id, instance, public_key, last_heartbeat) values (%s, %s, %s, %s, now() + interval '1 day')",
+            c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name) "
+                      "values (%s, %s, %s, 'native', 'n', 'walk-host')", (self.tenant, instance, image))
+            c.execute("insert into agent (tenant, id, instance, public_key) values (%s, %s, %s, %s)",
                       (self.tenant, agent, instance, key))
             c.execute("insert into device (tenant, id, provider, provider_device, name, instance, image, policy) "
                       "select %s, %s, 'native', 'd', 'walk device', %s, %s, id from policy where tenant = %s and is_default",
