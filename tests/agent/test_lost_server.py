@@ -7,9 +7,9 @@ import subprocess
 import time
 
 from agents import SLOW, Tenant, finish, mounts, new_guest, start
+from backups import backed_up
 from fixtures import fixture, scratch
 from stack.database import programs
-from stack.installation import Installation, free_port
 from stack.process import wait_until
 from test_rotation import is_done, keys, slots, states
 from web import database
@@ -52,15 +52,8 @@ class World:
 
 @fixture("file")
 def world():
-    folder, apart = scratch() / "restore", scratch() / "restore-apart"
-    for f in (folder, apart, scratch() / "restore-guest"):
-        shutil.rmtree(f, ignore_errors=True)
-    apart.mkdir()
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=backup", "-keyout",
-                    str(apart / "backup.key"), "-out", str(apart / "backup.crt")], check=True, stderr=subprocess.DEVNULL)
-    with Installation(folder, "sanitize", free_port(), settings={"backup.folder": str(apart), "backup.certificate": str(apart / "backup.crt")}) as it:
-        it.prepare()
-        it.start()
+    shutil.rmtree(scratch() / "restore-guest", ignore_errors=True)
+    with backed_up("restore") as (it, apart):
         w = World(it, apart)
         yield w
         finish(w.guest)

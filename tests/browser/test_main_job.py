@@ -7,9 +7,8 @@ import subprocess
 import uuid
 
 from chrome import Person
-from fixtures import fixture, scratch
+from fixtures import fixture, installation, scratch
 from stack.guest import Guest
-from stack.installation import Installation, free_port
 from stack.process import wait_until
 
 OPERATOR, ADMINISTRATOR = "olga@msp.example", "ada@harbour.example"
@@ -22,12 +21,10 @@ SLOW = 90            # seconds for what takes two on an idle machine without san
 @fixture("test")
 def fresh():
     """An installation that nobody has set up."""
-    folder = scratch() / ("fresh-" + uuid.uuid4().hex[:8])
-    with Installation(folder, "sanitize", free_port()) as it:
-        it.prepare()
-        it.start()
+    name = "fresh-" + uuid.uuid4().hex[:8]
+    with installation(name) as it:
         yield it
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(scratch() / name, ignore_errors=True)
 
 
 @fixture("test")

@@ -7,6 +7,7 @@ Scope "run": made once, in the runner, before the first file that wants it, and 
 the same for the files that run one after another. "file": once per test file; "test": for each test. A test file may define
 fixtures of its own. Values of the first two cross a fork: they hold paths and ports, never open connections.
 """
+import contextlib
 import inspect
 import itertools
 import os
@@ -110,19 +111,25 @@ def pg():
         yield cluster
 
 
+@contextlib.contextmanager
+def installation(name, **how):
+    """A whole sanitized installation (stack.installation.Installation, with its parameters), running, in a folder NAME of the scratch."""
+    from stack.installation import Installation, free_port
+    shutil.rmtree(scratch() / name, ignore_errors=True)
+    with Installation(scratch() / name, "sanitize", free_port(), **how) as it:
+        it.prepare()
+        it.start()
+        yield it
+
+
 _servers = itertools.count(1)
 
 
 @fixture("lane")
 def server():
-    """A whole sanitized installation, running (stack.installation.Installation). What a test makes in it stays until the run's
-    end: use names of your own. A test that stops or kills a part starts it again."""
-    from stack.installation import Installation, free_port
-    folder = scratch() / f"server-{next(_servers)}"
-    shutil.rmtree(folder, ignore_errors=True)
-    with Installation(folder, "sanitize", free_port(), settings={"outside.local": "yes"}) as it:
-        it.prepare()
-        it.start()
+    """An installation that files share, one after another. What a test makes in it stays until the run's end: use names of your own, and
+    leave its settings as they were. A test that stops or kills a part starts it again; the runner does, too, between two files."""
+    with installation(f"server-{next(_servers)}", settings={"outside.local": "yes"}) as it:
         yield it
 
 
@@ -130,11 +137,7 @@ def server():
 def guest_server():
     """An installation whose agents are virtual machines (vm.Vm): its agent service has a name that is not this machine's alone.
     Tests make tenants of their own in it, and do not stop any part of it."""
-    from stack.installation import Installation, free_port
-    shutil.rmtree(scratch() / "guest-server", ignore_errors=True)
-    with Installation(scratch() / "guest-server", "sanitize", free_port(), sites={"agents": "agents.keyward.test"}) as it:
-        it.prepare()
-        it.start()
+    with installation("guest-server", sites={"agents": "agents.keyward.test"}) as it:
         yield it
 
 

@@ -67,10 +67,12 @@ class Runner:
     def _prepare(suite, lane):
         """Makes what it shares with others; what went wrong, or nothing."""
         for name in fixtures.outlasting(suite.fixtures):
-            if lane.has(name):
-                continue
-            begun = time.monotonic()
+            begun, there = time.monotonic(), lane.has(name)
             try:
+                if there:
+                    # A part that a suite started again has ended with that suite.
+                    lane.get(name).start()
+                    continue
                 lane.get(name)
                 print(f"     {time.monotonic() - begun:7.2f}s  ({name} is up)", flush=True)
             except Exception as e:

@@ -3,24 +3,15 @@ import os
 import shutil
 import subprocess
 
-from fixtures import ROOT, fixture, scratch
-from stack.installation import Installation, free_port
+from backups import backed_up
+from fixtures import ROOT, fixture
 from test_rewrap import Keys
 from web import Client, database, make_operator, make_tenant
 
 
 @fixture("file")
 def world():
-    folder, apart = scratch() / "backup", scratch() / "backup-apart"
-    for f in (folder, apart):
-        shutil.rmtree(f, ignore_errors=True)
-    apart.mkdir()
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "30", "-subj", "/CN=backup", "-keyout",
-                    str(apart / "backup.key"), "-out", str(apart / "backup.crt")], check=True, stderr=subprocess.DEVNULL)
-    with Installation(folder, "sanitize", free_port(), settings={"backup.folder": str(apart), "backup.certificate": str(apart / "backup.crt"),
-                                                                        "backup.piece_mib": "1"}) as it:
-        it.prepare()
-        it.start()
+    with backed_up("backup", **{"backup.piece_mib": "1"}) as (it, apart):
         it.apart = apart
         yield it
 

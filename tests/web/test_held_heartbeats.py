@@ -1,7 +1,6 @@
 """Heartbeats whose answer the server holds back until there is an order: by an agent of our own, with an installation of its own,
 since parts of it are stopped and killed. One worker, so that all lines meet in it."""
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -9,8 +8,8 @@ import threading
 import time
 import uuid
 
-from fixtures import fixture, scratch
-from stack.installation import Installation, SITES, free_port
+from fixtures import fixture, installation
+from stack.installation import SITES
 from stack.process import wait_until
 from test_agent_service import HEARTBEAT, Agent, make_agent
 from web import Client, database, make_tenant, make_user
@@ -76,10 +75,7 @@ class Line(threading.Thread):
 
 @fixture("file")
 def world():
-    shutil.rmtree(scratch() / "held", ignore_errors=True)
-    with Installation(scratch() / "held", "sanitize", free_port(), workers=1) as it:
-        it.prepare()
-        it.start()
+    with installation("held", workers=1) as it:
         yield World(it)
 
 

@@ -1,13 +1,11 @@
 """Device keys on key servers (KEY-3): settings in both consoles, keys made there and given to agents by the real protocol, outages in the
 middle, destruction, copies, exports; one tenant's server is nothing to another. The key server is PyKMIP."""
-import shutil
 import uuid
 
 import keyd
 from exported import open_zip
-from fixtures import fixture, scratch
+from fixtures import fixture
 from kmip import KmipServer
-from stack.installation import Installation, free_port
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
 from test_export import PASSPHRASE, export
@@ -65,16 +63,6 @@ class Kept(World):
         with database(self.it).cursor() as c:
             c.execute("select event from audit_entry where tenant = %s and event like '%%server%%' order by seq", (self.tenant,))
             return [e for (e,) in c.fetchall()]
-
-
-@fixture("file")
-def server():
-    """Of its own: its processes are restarted, and end with this file."""
-    shutil.rmtree(scratch() / "key-server", ignore_errors=True)
-    with Installation(scratch() / "key-server", "sanitize", free_port(), settings={"outside.local": "yes"}) as it:
-        it.prepare()
-        it.start()
-        yield it
 
 
 @fixture("file")

@@ -1,10 +1,8 @@
 """What the consoles say while a part of the installation is away; with an installation of its own, since it stops parts."""
 import re
-import shutil
 
-from fixtures import fixture, scratch
+from fixtures import fixture, installation
 from stack.client import Client
-from stack.installation import Installation, free_port
 from world import World
 
 
@@ -13,10 +11,7 @@ TOKEN = "a-token-of-metrics"
 
 @fixture("file")
 def world():
-    shutil.rmtree(scratch() / "outage", ignore_errors=True)
-    with Installation(scratch() / "outage", "sanitize", free_port(), settings={"metrics.token": TOKEN}) as it:
-        it.prepare()
-        it.start()
+    with installation("outage", settings={"metrics.token": TOKEN}) as it:
         yield World(it)
 
 

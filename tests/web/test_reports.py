@@ -3,16 +3,14 @@ import fcntl
 import io
 import os
 import pathlib
-import shutil
 import subprocess
 import urllib.parse
 import zipfile
 
 import openpyxl
-from fixtures import fixture, scratch
+from fixtures import fixture
 from inventory import Machine
 from mailsink import NAME, Sink
-from stack.installation import Installation, free_port
 from stack.process import wait_until
 from web import database, make_user
 from world import World, count, run
@@ -23,16 +21,6 @@ ALL = ["requests", "approved", "denied", "waiting", "keys", "key-events", "insta
        "run-time", "access"]
 FORM = {"name": "Weekly", "criteria": ["requests", "approved"], "period": "last-week", "formats": ["pdf", "xlsx", "csv"], "schedule": "once",
         "keep_days": 30, "recipients": "", "at": "06:00"}
-
-
-@fixture("file")
-def server():
-    """Of its own: its processes are restarted, and end with this file."""
-    shutil.rmtree(scratch() / "reports", ignore_errors=True)
-    with Installation(scratch() / "reports", "sanitize", free_port()) as it:
-        it.prepare()
-        it.start()
-        yield it
 
 
 @fixture("file")

@@ -3,16 +3,15 @@ KEYWARD_SEED=N repeats the kills."""
 import os
 import random
 import re
-import shutil
 import threading
 import time
 import uuid
 
 from factors import code, enrol, half, signed_in
-from fixtures import fixture, scratch
+from fixtures import fixture, installation
 from keymaker import Keyd, key_of
 from keystores import PIN, KeyServer, Token
-from stack.installation import Installation, free_port
+from stack.installation import free_port
 from stack.process import wait_until
 from web import Client, database, make_operator, make_tenant, make_user
 
@@ -93,10 +92,7 @@ class Keys:
 
 @fixture("file")
 def keys():
-    shutil.rmtree(scratch() / "rewrap", ignore_errors=True)
-    with Installation(scratch() / "rewrap", "sanitize", free_port()) as it:
-        it.prepare()
-        it.start()
+    with installation("rewrap") as it:
         yield Keys(it)
 
 

@@ -1,8 +1,6 @@
 """An installation whose root key is under a passphrase, from its making through seal and unseal; what pages and agents see meanwhile."""
-import shutil
 
-from fixtures import fixture, scratch
-from stack.installation import Installation, free_port
+from fixtures import fixture, installation
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
 from test_export import export
@@ -14,10 +12,7 @@ PASSPHRASE = "a passphrase that people keep"
 
 @fixture("file")
 def world():
-    shutil.rmtree(scratch() / "sealed", ignore_errors=True)
-    with Installation(scratch() / "sealed", "sanitize", free_port(), root_key="passphrase", passphrase=PASSPHRASE) as it:
-        it.prepare()
-        it.start()
+    with installation("sealed", root_key="passphrase", passphrase=PASSPHRASE) as it:
         yield World(it)
 
 

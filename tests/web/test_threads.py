@@ -1,10 +1,8 @@
 """Pages beside slow pages: what a worker with two threads does when queries wait. With an installation of its own, which has but
 that one worker."""
-import shutil
 import threading
 
-from fixtures import fixture, scratch
-from stack.installation import Installation, free_port
+from fixtures import fixture, installation
 from stack.process import wait_until
 from web import database
 from world import World
@@ -17,10 +15,7 @@ PATIENCE = 60
 
 @fixture("file")
 def world():
-    shutil.rmtree(scratch() / "threads", ignore_errors=True)
-    with Installation(scratch() / "threads", "sanitize", free_port(), workers=1, settings={"web.threads": str(THREADS)}) as it:
-        it.prepare()
-        it.start()
+    with installation("threads", workers=1, settings={"web.threads": str(THREADS)}) as it:
         yield World(it)
 
 
