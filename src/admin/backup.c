@@ -265,6 +265,21 @@ static char *name_at(clock_us at)
 	return mem_strdup(text);
 }
 
+/* That of the first second from AT on that no backup in FOLDER has: two may be made within one. */
+static char *free_name(const char *folder, clock_us at)
+{
+	char *name = name_at(at), *path = mem_printf("%s/%s", folder, name);
+
+	while (access(path, F_OK) == 0) {
+		free(name);
+		free(path);
+		name = name_at(at += CLOCK_SECOND);
+		path = mem_printf("%s/%s", folder, name);
+	}
+	free(path);
+	return name;
+}
+
 static int note_begin(struct admin *a, const struct uuid *id, const char *place)
 {
 	struct db *db;
@@ -336,7 +351,7 @@ int admin_backup(struct admin *a, int argc, char **argv)
 		free(parent);
 		return rc;
 	}
-	name = name_at(now);
+	name = free_name(parent, now);
 	limit = name_at(now - days * CLOCK_DAY);
 	part = mem_printf("%s/.%s", parent, name);
 	whole = mem_printf("%s/%s", parent, name);
