@@ -132,6 +132,12 @@ int clock_parse(const char *text, clock_us *out)
 	return 0;
 }
 
+int clock_is_time_of_day(const char *at)
+{
+	return strlen(at) == 5 && at[2] == ':' && strspn(at, "0123456789:") == 5 && (at[0] < '2' || (at[0] == '2' && at[1] < '4'))
+		&& at[0] <= '2' && at[3] <= '5' && at[1] != ':' && at[3] != ':' && at[4] != ':';
+}
+
 void clock_relative(clock_us at, clock_us now, char *out, size_t size)
 {
 	static const struct { clock_us unit; const char *name; } units[] = {

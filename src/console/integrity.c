@@ -1,5 +1,4 @@
 /* integrity.c - when this account's machines are checked, and for how long a revoked key may be asked for again (INT-1, INT-4). */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -13,11 +12,11 @@
 #define HOURS_MOST 8760
 
 static const char *const kind_values[] = { "off", "daily", "weekly", NULL };
-static const char *const weekday_values[] = { "1", "2", "3", "4", "5", "6", "7", NULL };
+const char *const schedule_weekdays[] = { "1", "2", "3", "4", "5", "6", "7", NULL };
 
 const struct route_param integrity_fields[] = {
 	{ "kind", "Scheduled checks", PARAM_ENUM, PARAM_REQUIRED, 0, 0, kind_values },
-	{ "weekday", "Day", PARAM_ENUM, PARAM_REQUIRED, 0, 0, weekday_values },
+	{ "weekday", "Day", PARAM_ENUM, PARAM_REQUIRED, 0, 0, schedule_weekdays },
 	{ "at", "Time", PARAM_TEXT, PARAM_REQUIRED, 4, 5, NULL },
 	{ "time_zone", "Time zone", PARAM_TEXT, PARAM_REQUIRED, 1, 64, NULL },
 	{ "regrant_hours", "Give back within", PARAM_INT, PARAM_REQUIRED, 0, HOURS_MOST, NULL },
@@ -38,15 +37,13 @@ static void offer_kinds(struct call *c, const char *chosen)
 			strcmp(kinds[i].value, chosen) == 0);
 }
 
-static void offer_weekdays(struct call *c, int64_t chosen)
+void schedule_offer_weekdays(struct call *c, const char *field, int64_t chosen)
 {
 	static const char *const names[] = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday" };
-	char value[8];
 
-	snprintf(value, sizeof value, "%d", (int)chosen);
-	call_form(c, "weekday", json_string(value));
+	call_form(c, field, json_sprintf("%d", (int)chosen));
 	for (int i = 0; i < 7; i++)
-		call_form_option(c, "weekday", weekday_values[i], call_translate(c, names[i]), NULL, i + 1 == chosen);
+		call_form_option(c, field, schedule_weekdays[i], call_translate(c, names[i]), NULL, i + 1 == chosen);
 }
 
 static int offer_zones(struct call *c, const char *chosen)
@@ -83,7 +80,7 @@ int integrity_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	offer_kinds(c, doc_text(row, "kind"));
-	offer_weekdays(c, json_integer_value(json_object_get(row, "weekday")));
+	schedule_offer_weekdays(c, "weekday", json_integer_value(json_object_get(row, "weekday")));
 	call_form(c, "at", json_string(doc_text(row, "at")));
 	call_form(c, "regrant_hours", json_integer(json_integer_value(json_object_get(row, "regrant_s")) / 3600));
 	show_run(c, row);
@@ -91,12 +88,6 @@ int integrity_page(struct call *c)
 	rc = offer_zones(c, doc_text(row, "time_zone"));
 	json_decref(row);
 	return rc;
-}
-
-static int is_time(const char *at)
-{
-	return strlen(at) == 5 && at[2] == ':' && strspn(at, "0123456789:") == 5 && (at[0] < '2' || (at[0] == '2' && at[1] < '4'))
-		&& at[0] <= '2' && at[3] <= '5' && at[1] != ':' && at[3] != ':' && at[4] != ':';
 }
 
 static int save_zone(struct call *c, const char *zone)
@@ -120,7 +111,7 @@ int integrity_save(struct call *c)
 		.regrant_s = call_int(c, "regrant_hours", 0) * 3600 };
 	int rc;
 
-	if (!is_time(s.at))
+	if (!clock_is_time_of_day(s.at))
 		return call_field_error(c, "at", "Hours and minutes, such as 02:00 or 23:45.");
 	rc = save_zone(c, call_text(c, "time_zone"));
 	if (rc == 0)

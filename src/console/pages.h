@@ -220,6 +220,9 @@ int dashboard_page(struct call *c);
 /* integrity.c */
 int integrity_page(struct call *c), integrity_save(struct call *c);
 extern const struct route_param integrity_fields[];
+/* The days of a week as choices, "1" for Monday to "7", for whatever runs by a schedule. */
+extern const char *const schedule_weekdays[];
+void schedule_offer_weekdays(struct call *c, const char *field, int64_t chosen);
 
 /* data_export.c */
 int data_export_page(struct call *c), data_export_ask(struct call *c), data_export_download(struct call *c);
@@ -253,6 +256,18 @@ extern const struct route_param deep_security_fields[];
 int reports_page(struct call *c), reports_many(struct call *c), report_page(struct call *c), report_file(struct call *c);
 int report_delete_ask(struct call *c), report_delete_run(struct call *c);
 extern const struct route_param reports_query[], report_file_query[], reports_many_fields[];
+
+/* What a report and its template have in common: key information is there for nobody else than who may have it (RPT-2), and both can go. */
+struct list_query;
+struct report_thing {
+	const char *folder;
+	int (*get)(struct db *db, const struct uuid *id, json_t **out);
+	int (*remove)(struct db *db, const struct uuid *id);
+	const char *button, *text, *gone;        /* of the page that asks; what is said afterwards */
+};
+int report_fetch(struct call *c, const struct report_thing *thing, const struct uuid *id, json_t **row);
+int report_remove_ask(struct call *c, const struct report_thing *thing), report_remove(struct call *c, const struct report_thing *thing);
+void report_hide_keys(const struct call *c, struct list_query *q, size_t filter);
 
 /* report_template.c */
 int report_templates_page(struct call *c), report_template_new_page(struct call *c), report_template_new(struct call *c);

@@ -25,20 +25,15 @@ static const struct choice periods[] = {
 	{ "last-quarter", "Last 90 days", NULL }, { "last-year", "Last 12 months", NULL }, { "day", "Day before", NULL },
 	{ "week", "Calendar week before", NULL }, { "month", "Calendar month before", NULL }, { "quarter", "Quarter before", NULL },
 	{ "year", "Year before", NULL }, { "range", "From one day to another", NULL },
-}, formats[] = {
-	{ "pdf", "PDF", "To hand out. Tables of up to 10,000 rows." }, { "xlsx", "Excel (XLSX)", "To go on working with." },
-	{ "csv", "CSV", "For other programs: one file per part, in a zip." },
 }, schedules[] = {
 	{ "once", "Only when asked", NULL }, { "daily", "Daily", NULL }, { "weekly", "Weekly", NULL }, { "monthly", "Monthly", NULL },
-}, weekdays[] = {
-	{ "1", "Monday", NULL }, { "2", "Tuesday", NULL }, { "3", "Wednesday", NULL }, { "4", "Thursday", NULL }, { "5", "Friday", NULL },
-	{ "6", "Saturday", NULL }, { "7", "Sunday", NULL },
 };
 static const char *const period_values[] = { "last-day", "last-week", "last-month", "last-quarter", "last-year", "day", "week", "month", "quarter",
 	"year", "range", NULL };
 static const char *const schedule_values[] = { "once", "daily", "weekly", "monthly", NULL };
-static const char *const weekday_values[] = { "1", "2", "3", "4", "5", "6", "7", NULL };
 static const char *const acts[] = { "save", "make", NULL };
+static const struct report_thing thing = { "/reports/templates", report_template_get, report_template_delete, "Delete template", "No more reports are"
+	" made of it. Those that are in the archive stay there until their time is over.", "The template is deleted." };
 
 const struct route_param report_template_fields[] = {
 	{ "name", "Name", PARAM_TEXT, PARAM_REQUIRED, 1, REPORT_NAME_MAX, NULL },
@@ -46,9 +41,9 @@ const struct route_param report_template_fields[] = {
 	{ "period", "Period", PARAM_ENUM, PARAM_REQUIRED, 0, 0, period_values },
 	{ "since", "From", PARAM_TEXT, 0, 0, 10, NULL },
 	{ "until", "To", PARAM_TEXT, 0, 0, 10, NULL },
-	{ "formats", "Formats", PARAM_TEXTS, 0, 0, 3, NULL },
+	{ "formats", "Formats", PARAM_TEXTS, 0, 0, REPORT_FORMS_MAX, NULL },
 	{ "schedule", "Made", PARAM_ENUM, PARAM_REQUIRED, 0, 0, schedule_values },
-	{ "weekday", "Day of the week", PARAM_ENUM, 0, 0, 0, weekday_values },
+	{ "weekday", "Day of the week", PARAM_ENUM, 0, 0, 0, schedule_weekdays },
 	{ "monthday", "Day of the month", PARAM_INT, 0, 1, 31, NULL },
 	{ "at", "Time", PARAM_TEXT, 0, 5, 5, NULL },
 	{ "keep_days", "Keep for days", PARAM_INT, PARAM_REQUIRED, 1, 365, NULL },
@@ -101,10 +96,7 @@ int report_templates_page(struct call *c)
 	int rc;
 
 	list_read(c, &view, &q);
-	if (!call_may(c, PERMISSION_REPORTS_KEYS)) {
-		q.filters[ARRAY_LEN(filters) - 1].name = "keys";
-		q.filters[ARRAY_LEN(filters) - 1].value = "no";
-	}
+	report_hide_keys(c, &q, ARRAY_LEN(filters) - 1);
 	rc = report_template_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;
@@ -155,16 +147,12 @@ static void offer_criteria(struct call *c, const json_t *chosen)
 static void offer_formats(struct call *c, const json_t *chosen)
 {
 	call_form(c, "formats", json_null());
-	for (size_t i = 0; i < ARRAY_LEN(formats); i++)
-		call_form_option(c, "formats", formats[i].value, call_translate(c, formats[i].text), call_translate(c, formats[i].hint),
-			is_in(chosen, formats[i].value));
+	for (const struct report_form *f = report_forms; f->name; f++)
+		call_form_option(c, "formats", f->name, call_translate(c, f->label), call_translate(c, f->hint), is_in(chosen, f->name));
 }
 
 static void show_form(struct call *c, const json_t *row)
 {
-	char weekday[4];
-
-	snprintf(weekday, sizeof weekday, "%d", (int)json_integer_value(json_object_get(row, "weekday")));
 	call_form(c, "name", json_string(doc_text(row, "name")));
 	offer_criteria(c, json_object_get(row, "criteria"));
 	offer(c, "period", periods, ARRAY_LEN(periods), doc_text(row, "period"));
@@ -172,7 +160,7 @@ static void show_form(struct call *c, const json_t *row)
 	call_form(c, "until", json_string(doc_text(row, "until")));
 	offer_formats(c, json_object_get(row, "formats"));
 	offer(c, "schedule", schedules, ARRAY_LEN(schedules), doc_text(row, "schedule"));
-	offer(c, "weekday", weekdays, ARRAY_LEN(weekdays), weekday);
+	schedule_offer_weekdays(c, "weekday", json_integer_value(json_object_get(row, "weekday")));
 	call_form(c, "monthday", json_integer(json_integer_value(json_object_get(row, "monthday"))));
 	call_form(c, "at", json_string(doc_text(row, "at")));
 	call_form(c, "keep_days", json_integer(json_integer_value(json_object_get(row, "keep_days"))));
@@ -192,31 +180,17 @@ int report_template_new_page(struct call *c)
 	return 0;
 }
 
-/* Who may not have key information does not learn that there is such a template. */
-static int fetch(struct call *c, const struct uuid *id, json_t **row)
-{
-	int rc = report_template_get(c->db, id, row);
-
-	if (rc == 0 && json_is_true(json_object_get(*row, "has_keys")) && !call_may(c, PERMISSION_REPORTS_KEYS)) {
-		json_decref(*row);
-		*row = NULL;
-		return ERR_NOT_FOUND;
-	}
-	return rc;
-}
-
 int report_template_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
+	int rc = report_fetch(c, &thing, &id, &row);
 
 	if (rc < 0)
 		return rc;
 	show_form(c, row);
 	call_set(c, "template", show_row(c, row));
 	json_set_string(json_object_get(c->doc, "template"), "title", doc_text(row, "name"));
-	json_set_bool(json_object_get(c->doc, "template"), "is_own", strcmp(doc_text(row, "owner_name"), c->user_name ? c->user_name : "") == 0);
 	json_decref(row);
 	return 0;
 }
@@ -254,7 +228,7 @@ static int check_formats(struct call *c, const struct report_template *t)
 	size_t i;
 
 	json_array_foreach(t->formats, i, value)
-		if (strcmp(text_of(formats, ARRAY_LEN(formats), json_string_value(value)), json_string_value(value)) == 0)
+		if (report_form_find(json_string_value(value)) == NULL)
 			return call_field_error(c, "formats", "One of them is not there to choose.");
 	return i ? 0 : call_field_error(c, "formats", "Choose at least one.");
 }
@@ -291,7 +265,7 @@ static int check_recipients(struct call *c, const struct report_template *t)
 	char *list = mem_strdup(t->recipients), *rest = NULL;
 	int count = 0, bad = 0;
 
-	for (char *one = strtok_r(list, "; \t\r\n", &rest); one; one = strtok_r(NULL, "; \t\r\n", &rest), count++)
+	for (char *one = strtok_r(list, REPORT_BETWEEN, &rest); one; one = strtok_r(NULL, REPORT_BETWEEN, &rest), count++)
 		bad |= !param_is_email(one);
 	free(list);
 	if (bad)
@@ -299,15 +273,6 @@ static int check_recipients(struct call *c, const struct report_template *t)
 	if (count > RECIPIENTS_MAX)
 		return call_field_error(c, "recipients", "At most 50 addresses.");
 	return t->mail && count == 0 ? call_field_error(c, "recipients", "To whom? Give at least one address, or switch the mail off.") : 0;
-}
-
-static int check_schedule(struct call *c, const struct report_template *t)
-{
-	int hours = 0, minutes = 0, end = 0;
-
-	if (sscanf(t->at, "%2d:%2d%n", &hours, &minutes, &end) == 2 && end == 5 && hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60)
-		return 0;
-	return call_field_error(c, "at", "Hours and minutes, such as 06:00 or 23:45.");
 }
 
 /* T borrows from C; its criteria and formats are the caller's to release. */
@@ -323,7 +288,7 @@ static int read_form(struct call *c, struct report_template *t)
 	rc[1] = check_formats(c, t);
 	rc[2] = check_range(c, t);
 	rc[3] = check_recipients(c, t);
-	rc[4] = check_schedule(c, t);
+	rc[4] = clock_is_time_of_day(t->at) ? 0 : call_field_error(c, "at", "Hours and minutes, such as 06:00 or 23:45.");
 	for (int i = 0; i < 5; i++)
 		if (rc[i] < 0)
 			return rc[i];
@@ -383,7 +348,7 @@ int report_template_save_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
+	int rc = report_fetch(c, &thing, &id, &row);
 
 	json_decref(row);
 	return rc < 0 ? rc : save(c, &id);
@@ -393,7 +358,7 @@ int report_template_make(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
+	int rc = report_fetch(c, &thing, &id, &row);
 
 	json_decref(row);
 	return rc < 0 ? rc : report_make_now(c, &id);
@@ -401,66 +366,40 @@ int report_template_make(struct call *c)
 
 int report_template_delete_ask(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
-
-	if (rc < 0)
-		return rc;
-	doc_confirm(c, &(struct doc_confirm){ .folder = "/reports/templates", .id = doc_text(row, "id"), .act = "delete", .title = "Delete", .name =
-		doc_text(row, "name"), .icon = "trash", .colour = "red", .danger = 1, .button = "Delete template", .text = call_translate(c,
-		"No more reports are made of it. Those that are in the archive stay there until their time is over.") });
-	json_decref(row);
-	return 0;
+	return report_remove_ask(c, &thing);
 }
 
 int report_template_delete_run(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
-
-	json_decref(row);
-	if (rc == 0)
-		rc = report_template_delete(c->db, &id);
-	if (rc < 0)
-		return rc;
-	call_notice(c, "success", "The template is deleted.");
-	call_redirect(c, "/reports/templates");
-	return 0;
+	return report_remove(c, &thing);
 }
 
 /* Preview: the same sections, to the first rows, in this request. */
 
 static int show_sections(struct call *c, const struct report_template *t, const struct report_period *period)
 {
-	struct zone_step *steps = NULL;
-	struct report_writer *w = NULL;
 	struct report_part part = { &report_preview, NULL };
 	const json_t *value;
-	size_t count = 0, i;
 	int64_t rows = 0;
-	int rc = zone_steps(c->db, period->zone, period->since - 400 * CLOCK_DAY - period->since % CLOCK_DAY, c->now + CLOCK_DAY, &steps, &count);
+	size_t i;
+	int rc = report_preview.begin(NULL, NULL, &part.writer);
 
-	report_preview.begin(NULL, NULL, &w);
-	part.writer = w;
 	json_array_foreach(t->criteria, i, value) {
-		struct report_source source = { c->db, report_criterion_find(json_string_value(value)), period, steps, count, REPORT_PREVIEW_ROWS + 1 };
+		struct report_source source = { c->db, report_criterion_find(json_string_value(value)), period, REPORT_PREVIEW_ROWS + 1 };
 
 		if (rc == 0)
 			rc = report_section_write(&source, &part, 1, &rows);
 	}
 	if (rc == 0)
-		call_set(c, "sections", report_preview_take(w));
-	report_preview.discard(w);
-	free(steps);
+		call_set(c, "sections", report_preview_take(part.writer));
+	report_preview.discard(part.writer);
 	return rc;
 }
 
 int report_template_preview(struct call *c)
 {
 	struct report_template t;
-	struct report_period period = { .zone = c->time_zone };
+	struct report_period period = { .zone = c->zone };
 	int rc = read_form(c, &t);
 
 	if (rc == 0)

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "console/pages.h"
+#include "report/report.h"
 #include "store/audit.h"
 #include "store/report.h"
 #include "store/report_data.h"
@@ -22,14 +23,8 @@ static const char *const states[] = { "open", "done", "failed", NULL };
 static const char *const filters[] = { "state", "template", NULL }, *const sorts[] = { "name", "created", "bytes", NULL };
 static const struct list_chip chips[] = { { "open", "Under way" }, { "done", "Ready" }, { "failed", "Failed" }, { NULL, NULL } };
 static const struct list_view view = { .url = "/reports", .filters = filters, .chip = "state", .chips = chips, .sorts = sorts };
-static const char *const format_values[] = { "pdf", "xlsx", "csv", NULL };
-static const struct {
-	const char *name, *label, *suffix, *mime;
-} kinds[] = {
-	{ "pdf", "PDF", "pdf", "application/pdf" },
-	{ "xlsx", "Excel", "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" },
-	{ "csv", "CSV", "csv.zip", "application/zip" },
-};
+static const struct report_thing thing = { "/reports", report_get, report_delete, "Delete report", "Its files are gone then. Its template stays; what"
+	" the report shows can be made again as long as the log has it.", "The report is deleted." };
 
 const struct route_param reports_query[] = {
 	LIST_PARAMS,
@@ -38,7 +33,7 @@ const struct route_param reports_query[] = {
 	PARAM_END
 };
 const struct route_param report_file_query[] = {
-	{ "format", "Format", PARAM_ENUM, PARAM_REQUIRED, 0, 0, format_values },
+	{ "format", "Format", PARAM_ENUM, PARAM_REQUIRED, 0, 0, report_form_names },
 	PARAM_END
 };
 static const char *const acts[] = { "download", "delete", NULL };
@@ -65,11 +60,13 @@ static json_t *files_of(const json_t *row)
 	json_t *out = json_array(), *format;
 	size_t i;
 
-	json_array_foreach(json_object_get(row, "formats"), i, format)
-		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
-			if (strcmp(kinds[k].name, json_string_value(format)) == 0)
-				json_array_append_new(out, json_pack("{s:s, s:o}", "label", kinds[k].label, "url", json_sprintf("/reports/%s/file?format=%s",
-					doc_text(row, "id"), kinds[k].name)));
+	json_array_foreach(json_object_get(row, "formats"), i, format) {
+		const struct report_form *f = report_form_find(json_string_value(format));
+
+		if (f)
+			json_array_append_new(out, json_pack("{s:s, s:o}", "label", f->brief, "url", json_sprintf("/reports/%s/file?format=%s",
+				doc_text(row, "id"), f->name)));
+	}
 	return out;
 }
 
@@ -100,10 +97,7 @@ int reports_page(struct call *c)
 	int rc;
 
 	list_read(c, &view, &q);
-	if (!call_may(c, PERMISSION_REPORTS_KEYS)) {
-		q.filters[ARRAY_LEN(filters) - 1].name = "keys";
-		q.filters[ARRAY_LEN(filters) - 1].value = "no";
-	}
+	report_hide_keys(c, &q, ARRAY_LEN(filters) - 1);
 	rc = report_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;
@@ -111,10 +105,11 @@ int reports_page(struct call *c)
 	return list_show(c, &view, page, show);
 }
 
-/* Key information is not there for who may not have it (RPT-2). */
-static int fetch(struct call *c, const struct uuid *id, json_t **row)
+/* What reports and templates share */
+
+int report_fetch(struct call *c, const struct report_thing *t, const struct uuid *id, json_t **row)
 {
-	int rc = report_get(c->db, id, row);
+	int rc = t->get(c->db, id, row);
 
 	if (rc == 0 && json_is_true(json_object_get(*row, "has_keys")) && !call_may(c, PERMISSION_REPORTS_KEYS)) {
 		json_decref(*row);
@@ -122,6 +117,49 @@ static int fetch(struct call *c, const struct uuid *id, json_t **row)
 		return ERR_NOT_FOUND;
 	}
 	return rc;
+}
+
+void report_hide_keys(const struct call *c, struct list_query *q, size_t filter)
+{
+	if (call_may(c, PERMISSION_REPORTS_KEYS))
+		return;
+	q->filters[filter].name = "keys";
+	q->filters[filter].value = "no";
+}
+
+int report_remove_ask(struct call *c, const struct report_thing *t)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL;
+	int rc = report_fetch(c, t, &id, &row);
+
+	if (rc < 0)
+		return rc;
+	doc_confirm(c, &(struct doc_confirm){ .folder = t->folder, .id = doc_text(row, "id"), .act = "delete", .title = "Delete", .name =
+		doc_text(row, "name"), .icon = "trash", .colour = "red", .danger = 1, .button = t->button, .text = call_translate(c, t->text) });
+	json_decref(row);
+	return 0;
+}
+
+static int remove_one(struct call *c, const struct report_thing *t, const struct uuid *id)
+{
+	json_t *row = NULL;
+	int rc = report_fetch(c, t, id, &row);
+
+	json_decref(row);
+	return rc < 0 ? rc : t->remove(c->db, id);
+}
+
+int report_remove(struct call *c, const struct report_thing *t)
+{
+	struct uuid id = call_uuid(c, "id");
+	int rc = remove_one(c, t, &id);
+
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", t->gone);
+	call_redirect(c, "%s", t->folder);
+	return 0;
 }
 
 static json_t *parts_of(const struct call *c, const json_t *row)
@@ -142,7 +180,7 @@ int report_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL, *report;
-	int rc = fetch(c, &id, &row);
+	int rc = report_fetch(c, &thing, &id, &row);
 
 	if (rc < 0)
 		return rc;
@@ -170,22 +208,21 @@ static int log_download(struct call *c, const struct uuid *id, const json_t *row
 
 int report_file(struct call *c)
 {
+	const struct report_form *form = report_form_find(call_text(c, "format"));
 	struct uuid id = call_uuid(c, "id");
 	struct buf file = BUF_INIT;
 	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
+	char *name;
+	int rc = report_fetch(c, &thing, &id, &row);
 
 	if (rc == 0)
-		rc = report_read(c->db, &id, call_text(c, "format"), &file);
+		rc = report_read(c->db, &id, form->name, &file);
 	if (rc == 0)
-		rc = log_download(c, &id, row, call_text(c, "format"));
-	for (size_t k = 0; rc == 0 && k < ARRAY_LEN(kinds); k++) {
-		if (strcmp(kinds[k].name, call_text(c, "format")) == 0) {
-			char *name = file_name(row, kinds[k].suffix);
-
-			call_download(c, kinds[k].mime, name, &file);
-			free(name);
-		}
+		rc = log_download(c, &id, row, form->name);
+	if (rc == 0) {
+		name = file_name(row, form->suffix);
+		call_download(c, form->mime, name, &file);
+		free(name);
 	}
 	buf_free(&file);
 	json_decref(row);
@@ -224,27 +261,32 @@ static char *zip_name(zip_t *zip, const json_t *row, const char *suffix)
 	return name;
 }
 
+static int add_file(struct call *c, zip_t *zip, const struct uuid *id, const json_t *row, const struct report_form *form, int64_t *bytes)
+{
+	char *name = zip_name(zip, row, form->suffix);
+	struct buf file = BUF_INIT;
+	int rc = report_read(c->db, id, form->name, &file);
+
+	*bytes += (int64_t)file.len;
+	if (rc == 0 && *bytes > ZIP_BYTES_MAX)
+		rc = call_refuse(c, ERR_CONFLICT, "Together they are too large for one download. Choose fewer.");
+	if (rc == 0)
+		rc = put_file(zip, name, &file);
+	if (rc == 0)
+		rc = log_download(c, id, row, form->name);
+	buf_free(&file);
+	free(name);
+	/* It was not made in this format. */
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 static int add_report(struct call *c, zip_t *zip, const struct uuid *id, int64_t *bytes)
 {
 	json_t *row = NULL;
-	int rc = fetch(c, id, &row);
+	int rc = report_fetch(c, &thing, id, &row), done = rc == 0 && strcmp(doc_text(row, "state"), "done") == 0;
 
-	for (size_t k = 0; rc == 0 && k < ARRAY_LEN(kinds) && strcmp(doc_text(row, "state"), "done") == 0; k++) {
-		struct buf file = BUF_INIT;
-		char *name = zip_name(zip, row, kinds[k].suffix);
-
-		rc = report_read(c->db, id, kinds[k].name, &file);
-		*bytes += (int64_t)file.len;
-		if (rc == 0 && *bytes > ZIP_BYTES_MAX)
-			rc = call_refuse(c, ERR_CONFLICT, "Together they are too large for one download. Choose fewer.");
-		if (rc == 0)
-			rc = put_file(zip, name, &file);
-		if (rc == 0)
-			rc = log_download(c, id, row, kinds[k].name);
-		rc = rc == ERR_NOT_FOUND ? 0 : rc;
-		buf_free(&file);
-		free(name);
-	}
+	for (const struct report_form *f = report_forms; rc == 0 && done && f->name; f++)
+		rc = add_file(c, zip, id, row, f, bytes);
 	json_decref(row);
 	return rc;
 }
@@ -293,12 +335,8 @@ static int delete_many(struct call *c)
 
 	for (size_t i = 0; rc == 0 && i < call_count(c, "report"); i++) {
 		struct uuid id = call_uuid_at(c, "report", i);
-		json_t *row = NULL;
 
-		rc = fetch(c, &id, &row);
-		json_decref(row);
-		if (rc == 0)
-			rc = report_delete(c->db, &id);
+		rc = remove_one(c, &thing, &id);
 	}
 	if (rc < 0)
 		return rc;
@@ -316,31 +354,10 @@ int reports_many(struct call *c)
 
 int report_delete_ask(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
-
-	if (rc < 0)
-		return rc;
-	doc_confirm(c, &(struct doc_confirm){ .folder = "/reports", .id = doc_text(row, "id"), .act = "delete", .title = "Delete", .name =
-		doc_text(row, "name"), .icon = "trash", .colour = "red", .danger = 1, .button = "Delete report", .text = call_translate(c,
-		"Its files are gone then. Its template stays; what the report shows can be made again as long as the log has it.") });
-	json_decref(row);
-	return 0;
+	return report_remove_ask(c, &thing);
 }
 
 int report_delete_run(struct call *c)
 {
-	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL;
-	int rc = fetch(c, &id, &row);
-
-	json_decref(row);
-	if (rc == 0)
-		rc = report_delete(c->db, &id);
-	if (rc < 0)
-		return rc;
-	call_notice(c, "success", "The report is deleted.");
-	call_redirect(c, "/reports");
-	return 0;
+	return report_remove(c, &thing);
 }

@@ -10,6 +10,7 @@
 #include "render/template.h"
 #include "store/mail.h"
 #include "store/notice.h"
+#include "store/report.h"
 
 #define LISTED 25                /* in one mail; the others are counted */
 
@@ -213,7 +214,7 @@ static int mail_each(struct db *db, const char *recipients, const char *subject,
 	char *list = mem_strdup(recipients), *rest = NULL;
 	int rc = 0;
 
-	for (char *one = strtok_r(list, "; \t\r\n", &rest); rc == 0 && one; one = strtok_r(NULL, "; \t\r\n", &rest))
+	for (char *one = strtok_r(list, REPORT_BETWEEN, &rest); rc == 0 && one; one = strtok_r(NULL, REPORT_BETWEEN, &rest))
 		rc = mail_add(db, one, subject, text, NULL);
 	free(list);
 	return rc;

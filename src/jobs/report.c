@@ -21,22 +21,19 @@
 #include "store/zone.h"
 
 #define LEASE (20 * CLOCK_MINUTE)        /* for one criterion */
-#define FORMATS_MAX 3
 
 struct making {
 	struct uuid id;
 	json_t *row;                     /* of report_take */
-	const char *name, *zone;
+	const char *name;
 	struct scratch scratch;
 	struct report_head head;
 	char made[40], period[80];
-	char *by;
-	struct report_part parts[FORMATS_MAX];
-	char *paths[FORMATS_MAX];
+	struct report_part parts[REPORT_FORMS_MAX];
+	char *paths[REPORT_FORMS_MAX];
 	size_t formats;
 	struct report_period span;
-	struct zone_step *steps;
-	size_t step_count;
+	struct zone zone;
 	int64_t rows, bytes;
 };
 
@@ -54,8 +51,7 @@ static void release(struct making *m)
 		free(m->paths[i]);
 	}
 	scratch_remove(&m->scratch);
-	free(m->steps);
-	free(m->by);
+	zone_release(&m->zone);
 	json_decref(m->row);
 }
 
@@ -63,7 +59,7 @@ static void local_text(const struct making *m, clock_us at, char out[static 40])
 {
 	char text[CLOCK_TEXT_SIZE];
 
-	clock_text(at + zone_east(m->steps, m->step_count, at) * CLOCK_SECOND, text);
+	clock_text(at + zone_east(&m->zone, at) * CLOCK_SECOND, text);
 	snprintf(out, 40, "%.10s %.5s", text, text + 11);
 }
 
@@ -92,9 +88,9 @@ static int take(struct work *w, struct making *m)
 	if (rc == 0 && (clock_parse(text_of(m->row, "since"), &m->span.since) < 0 || clock_parse(text_of(m->row, "until"), &m->span.until) < 0))
 		rc = err_set(ERR_INTERNAL, "the report has no period");
 	m->name = text_of(m->row, "name");
-	m->zone = m->span.zone = text_of(m->row, "zone");
 	if (rc == 0)
-		rc = zone_steps(w->db, m->zone, m->span.since - 400 * CLOCK_DAY - m->span.since % CLOCK_DAY, w->now + CLOCK_DAY, &m->steps, &m->step_count);
+		rc = zone_load(w->db, text_of(m->row, "zone"), w->now, &m->zone);
+	m->span.zone = &m->zone;
 	if (rc == 0)
 		rc = db_commit(w->db);
 	db_rollback(w->db);
@@ -109,8 +105,7 @@ static void set_head(struct making *m, clock_us now)
 	local_text(m, m->span.until, to);
 	local_text(m, now, m->made);
 	snprintf(m->period, sizeof m->period, "%s to %s", from, to);
-	m->by = mem_strdup(text_of(m->row, "owner_name"));
-	m->head = (struct report_head){ m->name, text_of(m->row, "tenant_name"), m->period, m->zone, m->by, m->made, "Keyward",
+	m->head = (struct report_head){ m->name, text_of(m->row, "tenant_name"), m->period, m->zone.name, text_of(m->row, "owner_name"), m->made, "Keyward",
 		json_array_size(json_object_get(m->row, "criteria")) };
 }
 
@@ -123,9 +118,9 @@ static int begin_files(struct making *m)
 	json_array_foreach(formats, i, value) {
 		const struct report_format *f = report_format_find(json_string_value(value));
 
-		if (rc < 0 || f == NULL || m->formats == FORMATS_MAX)
+		if (rc < 0 || f == NULL || m->formats == REPORT_FORMS_MAX)
 			return rc < 0 ? rc : err_set(ERR_INVALID, "there is no such format");
-		m->paths[m->formats] = mem_printf("%s/report.%s", m->scratch.path, f->suffix);
+		m->paths[m->formats] = mem_printf("%s/report.%s", m->scratch.path, f->name);
 		m->parts[m->formats++].format = f;
 		rc = f->begin(&m->head, m->paths[m->formats - 1], &m->parts[m->formats - 1].writer);
 	}
@@ -137,7 +132,7 @@ static int add_section(struct work *w, struct making *m, size_t i)
 {
 	const char *name = json_string_value(json_array_get(json_object_get(m->row, "criteria"), i));
 	const struct report_criterion *k = name ? report_criterion_find(name) : NULL;
-	struct report_source source = { w->db, k, &m->span, m->steps, m->step_count, 0 };
+	struct report_source source = { w->db, k, &m->span, 0 };
 	int rc;
 
 	if (k == NULL)
@@ -183,8 +178,8 @@ static int keep_file(struct work *w, struct making *m, size_t i)
 		if (len < 0)
 			rc = err_set(ERR_IO, "a file of the report cannot be read: %s", strerror(errno));
 		else if (bytes > REPORT_BYTES_MAX)
-			rc = err_set(ERR_INVALID, "Its %s has more than %d MiB: choose a shorter period, or fewer criteria.", m->parts[i].format->label,
-				(int)(REPORT_BYTES_MAX >> 20));
+			rc = err_set(ERR_INVALID, "Its %s has more than %d MiB: choose a shorter period, or fewer criteria.",
+				report_form_find(m->parts[i].format->name)->label, (int)(REPORT_BYTES_MAX >> 20));
 		else if (len > 0)
 			rc = report_add_piece(w->db, &m->id, m->parts[i].format->name, n, piece, (size_t)len);
 	}

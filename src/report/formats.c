@@ -1,14 +1,14 @@
-/* formats.c - the table of formats. */
+/* formats.c - the writers of the formats. */
 #include <string.h>
 
 #include "report/report.h"
 
-const struct report_format *const report_formats[] = { &report_pdf, &report_xlsx, &report_csv, NULL };
-
 const struct report_format *report_format_find(const char *name)
 {
-	for (size_t i = 0; report_formats[i]; i++)
-		if (strcmp(report_formats[i]->name, name) == 0)
-			return report_formats[i];
+	static const struct report_format *const formats[] = { &report_pdf, &report_xlsx, &report_csv };
+
+	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		if (strcmp(formats[i]->name, name) == 0)
+			return formats[i];
 	return NULL;
 }

@@ -38,10 +38,20 @@ struct report_head {
 	size_t sections;                 /* that will follow */
 };
 
+/* What a format is to people and browsers; needs none of the libraries that write it. */
+struct report_form {
+	const char *name, *label, *brief, *hint, *suffix, *mime;       /* brief: on a button */
+};
+
+#define REPORT_FORMS_MAX 3
+extern const struct report_form report_forms[];          /* ends with a NULL name: pdf, xlsx, csv */
+extern const char *const report_form_names[];            /* the same, for a parameter's choices; ends with NULL */
+const struct report_form *report_form_find(const char *name);
+
 struct report_writer;
 
 struct report_format {
-	const char *name, *label, *suffix, *mime;
+	const char *name;                /* of report_forms */
 	int (*begin)(const struct report_head *head, const char *path, struct report_writer **out);
 	int (*section)(struct report_writer *w, const struct report_section *section);      /* SECTION must live until end */
 	int (*row)(struct report_writer *w, const struct report_cell *cells);
@@ -52,7 +62,6 @@ struct report_format {
 };
 
 extern const struct report_format report_pdf, report_xlsx, report_csv;
-extern const struct report_format *const report_formats[];       /* ends with NULL */
 const struct report_format *report_format_find(const char *name);
 
 /* A cell as a person reads it: numbers with thin groups, times "2026-11-27 04:05:06", durations "3 h 20 min", sizes "10.0 GiB"; "–"

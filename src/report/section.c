@@ -67,7 +67,7 @@ static struct report_cell cell_of(const struct report_source *s, const struct db
 	if (kind == COLUMN_TEXT)
 		cell.text = db_text(r, row, (int)i);
 	else if (kind == COLUMN_TIME)
-		cell.number = db_time(r, row, (int)i) + zone_east(s->steps, s->step_count, db_time(r, row, (int)i)) * CLOCK_SECOND;
+		cell.number = db_time(r, row, (int)i) + zone_east(s->period->zone, db_time(r, row, (int)i)) * CLOCK_SECOND;
 	else
 		cell.number = db_int(r, row, (int)i);
 	return cell;

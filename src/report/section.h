@@ -4,7 +4,6 @@
 
 #include "report/report.h"
 #include "store/report_data.h"
-#include "store/zone.h"
 
 struct report_part {
 	const struct report_format *format;
@@ -15,8 +14,6 @@ struct report_source {
 	struct db *db;                   /* in a transaction of the tenant's */
 	const struct report_criterion *criterion;
 	const struct report_period *period;
-	const struct zone_step *steps;   /* of the period's zone */
-	size_t step_count;
 	int64_t most;                    /* no more is read once there are so many rows; 0: all */
 };
 

@@ -268,4 +268,4 @@ static int finish(struct report_writer *w)
 	return rc;
 }
 
-const struct report_format report_pdf = { "pdf", "PDF", "pdf", "application/pdf", begin, section, row, end, finish, discard };
+const struct report_format report_pdf = { "pdf", begin, section, row, end, finish, discard };

@@ -349,5 +349,4 @@ static int finish(struct report_writer *w)
 	return rc;
 }
 
-const struct report_format report_xlsx = { "xlsx", "Excel (XLSX)", "xlsx",
-	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", begin, section, row, end, finish, discard };
+const struct report_format report_xlsx = { "xlsx", begin, section, row, end, finish, discard };

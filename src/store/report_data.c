@@ -28,6 +28,13 @@
 #define APPROVED "'key.approved', 'key.approved-automatically'"
 #define DENIED "'key.denied', 'key.denied-automatically'"
 
+#define OF_A_KEYS_LIFE "e.category = 'key' and (e.event like 'key.rotat%' or e.event like 'key.reencrypt%' or e.event like 'key.export%'" \
+	" or e.event like 'key.destroy%' or e.event like 'tenant-key.%' or e.event in ('key.created', 'key.copied', 'key.revoked'))"
+#define POLICY_CHANGES "e.event in ('policy.created', 'policy.changed', 'policy.deleted', 'policy.images', 'policy.devices')"
+#define BY_PERSON(more) "select e.actor_name, count(*) filter (where e.event in ('key.approved', 'key.voted'))," \
+	" count(*) filter (where e.event = 'key.denied')" more " from audit_entry e where e.event in ('key.approved', 'key.voted', 'key.denied')" \
+	" and e.actor_kind = 'user' and " IN_PERIOD " group by e.actor_id, e.actor_name order by 2 desc, 1"
+
 static const char wait_chart[] =
 	"with w as (select e.at - q.at as t from " KEY_EVENTS("'key.approved'") " and e.actor_kind = 'user' and " IN_PERIOD ")"
 	" select s.name, (select count(*) from w where w.t >= s.lo and w.t < s.hi) from (values (1, 'Under 1 minute', interval '0', interval '1 min'),"
@@ -94,12 +101,9 @@ const struct report_criterion report_criteria[] = {
 		COLUMNS({ "When", COLUMN_TIME, 14 }, { "What", COLUMN_TEXT, 24 }, { "Device", COLUMN_TEXT, 20 }, { "By", COLUMN_TEXT, 20 },
 			{ "Address", COLUMN_TEXT, 14 }, { "Comment", COLUMN_TEXT, 26 }),
 		"select e.at, replace(replace(e.event, '.', ' '), '-', ' '), e.object_name, e.actor_name, e.address, e.detail->>'comment' from audit_entry e"
-		" where e.category = 'key' and (e.event like 'key.rotat%' or e.event like 'key.reencrypt%' or e.event like 'key.export%' or e.event like"
-		" 'key.destroy%' or e.event like 'tenant-key.%' or e.event in ('key.created', 'key.copied', 'key.revoked')) and " IN_PERIOD
-		" order by e.at, e.seq",
-		"select replace(replace(e.event, '.', ' '), '-', ' '), count(*) from audit_entry e where e.category = 'key' and (e.event like 'key.rotat%'"
-		" or e.event like 'key.reencrypt%' or e.event like 'key.export%' or e.event like 'key.destroy%' or e.event like 'tenant-key.%' or e.event in"
-		" ('key.created', 'key.copied', 'key.revoked')) and " IN_PERIOD " group by 1 order by 2 desc, 1 limit 15", 1, { NULL }, { 1 } },
+		" where " OF_A_KEYS_LIFE " and " IN_PERIOD " order by e.at, e.seq",
+		"select replace(replace(e.event, '.', ' '), '-', ' '), count(*) from audit_entry e where " OF_A_KEYS_LIFE " and " IN_PERIOD
+		" group by 1 order by 2 desc, 1 limit 15", 1, { NULL }, { 1 } },
 	{ "instances", "Inventory", "Instances", "The machines on the list now.", 0, 1,
 		COLUMNS({ "Instance", COLUMN_TEXT, 20 }, { "Provider", COLUMN_TEXT, 10 }, { "Provider's ID", COLUMN_TEXT, 20 }, { "Image", COLUMN_TEXT, 18 },
 			{ "System", COLUMN_TEXT, 18 }, { "Region", COLUMN_TEXT, 12 }, { "State", COLUMN_TEXT, 9 }, { "Agent", COLUMN_TEXT, 8 },
@@ -134,20 +138,16 @@ const struct report_criterion report_criteria[] = {
 	{ "policies", "Audit", "Policies created, changed and deleted", "Every change of a policy, and who made it.", 0, 0,
 		COLUMNS({ "When", COLUMN_TIME, 14 }, { "Policy", COLUMN_TEXT, 24 }, { "What", COLUMN_TEXT, 12 }, { "By", COLUMN_TEXT, 22 },
 			{ "Address", COLUMN_TEXT, 14 }, { "Why", COLUMN_TEXT, 30 }),
-		"select e.at, e.object_name, substr(e.event, 8), e.actor_name, e.address, e.detail->>'comment' from audit_entry e where e.event in"
-		" ('policy.created', 'policy.changed', 'policy.deleted', 'policy.images', 'policy.devices') and " IN_PERIOD " order by e.at, e.seq",
-		ALONG_TIME("audit_entry e where e.event in ('policy.created', 'policy.changed', 'policy.deleted', 'policy.images', 'policy.devices')",
+		"select e.at, e.object_name, substr(e.event, 8), e.actor_name, e.address, e.detail->>'comment' from audit_entry e where "
+		POLICY_CHANGES " and " IN_PERIOD " order by e.at, e.seq",
+		ALONG_TIME("audit_entry e where " POLICY_CHANGES,
 			COUNT_IF(1, "e.event = 'policy.created'") ", " COUNT_IF(2, "e.event not in ('policy.created', 'policy.deleted')") ", "
 			COUNT_IF(3, "e.event = 'policy.deleted'"), ONE(1) ", " ONE(2) ", " ONE(3)), 0, { "Created", "Changed", "Deleted" }, { 2, 1, 3 } },
 	{ "approvers", "Audit", "Who approved", "How many requests each person approved and denied.", 0, 0,
 		COLUMNS({ "Person", COLUMN_TEXT, 26 }, { "Approved", COLUMN_NUMBER, 10 }, { "Denied", COLUMN_NUMBER, 10 }, { "First", COLUMN_TIME, 14 },
 			{ "Last", COLUMN_TIME, 14 }),
-		"select e.actor_name, count(*) filter (where e.event in ('key.approved', 'key.voted')), count(*) filter (where e.event = 'key.denied'),"
-		" min(e.at), max(e.at) from audit_entry e where e.event in ('key.approved', 'key.voted', 'key.denied') and e.actor_kind = 'user' and "
-		IN_PERIOD " group by e.actor_id, e.actor_name order by 2 desc, 1",
-		"select e.actor_name, count(*) filter (where e.event in ('key.approved', 'key.voted')), count(*) filter (where e.event = 'key.denied')"
-		" from audit_entry e where e.event in ('key.approved', 'key.voted', 'key.denied') and e.actor_kind = 'user' and " IN_PERIOD
-		" group by e.actor_id, e.actor_name order by 2 desc, 1 limit 15", 1, { "Approved", "Denied" }, { 2, 3 } },
+		BY_PERSON(", min(e.at), max(e.at)"),
+		BY_PERSON("") " limit 15", 1, { "Approved", "Denied" }, { 2, 3 } },
 	{ "run-time", "Usage", "Run time of agents", "How long each instance's agent ran: the time between heartbeats that are at most five minutes apart.", 0, 0,
 		COLUMNS({ "Instance", COLUMN_TEXT, 24 }, { "Provider", COLUMN_TEXT, 10 }, { "Image", COLUMN_TEXT, 20 }, { "First heartbeat", COLUMN_TIME, 14 },
 			{ "Last heartbeat", COLUMN_TIME, 14 }, { "Ran", COLUMN_DURATION, 12 }),
@@ -221,5 +221,5 @@ static const char *unit_of(const struct report_period *p)
 int report_chart_rows(struct db *db, const struct report_criterion *k, const struct report_period *p, struct db_result **out)
 {
 	return k->lying ? db_query(db, out, k->chart, DB_ARGS(db_time_arg(p->since), db_time_arg(p->until)))
-		: db_query(db, out, k->chart, DB_ARGS(db_time_arg(p->since), db_time_arg(p->until), db_text_arg(p->zone), db_text_arg(unit_of(p))));
+		: db_query(db, out, k->chart, DB_ARGS(db_time_arg(p->since), db_time_arg(p->until), db_text_arg(p->zone ? p->zone->name : "UTC"), db_text_arg(unit_of(p))));
 }

@@ -4,6 +4,7 @@
 
 #include "base/column.h"
 #include "store/db.h"
+#include "store/zone.h"
 
 #define REPORT_SERIES_MAX 4
 
@@ -25,7 +26,7 @@ size_t report_criterion_columns(const struct report_criterion *k);
 
 struct report_period {
 	clock_us since, until;
-	const char *zone;                /* of the database's */
+	const struct zone *zone;
 };
 
 /* In the open transaction, bound to the tenant; one at a time. */

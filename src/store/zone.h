@@ -1,17 +1,21 @@
-/* zone.h - when a time zone's distance from UTC changes, as the database knows it: the same rules by which it runs schedules. */
+/* zone.h - how far a time zone is from UTC, and when, as the database knows it: the same rules by which it runs schedules. */
 #ifndef STORE_ZONE_H
 #define STORE_ZONE_H
 
 #include "store/db.h"
 
-struct zone_step {
-	clock_us from;
-	int east_s;                      /* seconds east of UTC, from then on */
+struct zone_step;
+
+struct zone {
+	char *name;
+	struct zone_step *steps;         /* in order of time */
+	size_t count;                    /* 0: UTC */
 };
 
-/* *OUT, the caller's: *COUNT steps in order of time, the first at FROM. NAME must be one that the database has (schedule_zones). */
-int zone_steps(struct db *db, const char *name, clock_us from, clock_us until, struct zone_step **out, size_t *count);
-/* At AT; before the first step as at it. 0 without steps. */
-int zone_east(const struct zone_step *steps, size_t count, clock_us at);
+/* NAME, one that the database has (schedule_zones), for fifteen years before and after NOW. *OUT is the caller's. */
+int zone_load(struct db *db, const char *name, clock_us now, struct zone *out);
+void zone_release(struct zone *z);                               /* what it points to; zeroed is fine */
+/* Seconds that clocks of Z (NULL: UTC) are ahead of UTC at AT; before the first step as there. */
+int zone_east(const struct zone *z, clock_us at);
 
 #endif

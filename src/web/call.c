@@ -163,7 +163,7 @@ static json_t *when(const struct call *c, clock_us at, int east_s)
 
 json_t *call_when(const struct call *c, clock_us at)
 {
-	return when(c, at, c->zone && !c->api ? zone_east(c->zone->steps, c->zone->count, at) : 0);
+	return when(c, at, c->api ? 0 : zone_east(c->zone, at));
 }
 
 json_t *call_when_utc(const struct call *c, clock_us at)

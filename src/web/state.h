@@ -3,6 +3,7 @@
 #define WEB_STATE_H
 
 #include "store/zone.h"
+#include "store/zone.h"
 #include "web/call.h"
 #include "web/form.h"
 #include "web/guard.h"
@@ -56,11 +57,6 @@ int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid
 int sign_load(struct call *c);
 
 /* zone.c */
-struct zone {
-	char *name;
-	struct zone_step *steps;
-	size_t count;
-};
 /* *OUT lives as long as the process; NULL for UTC. In a transaction of DB, the first time. */
 int zone_find(struct db *db, const char *name, clock_us now, const struct zone **out);
 

@@ -7,8 +7,6 @@
 #include "web/state.h"
 
 #define ZONES_MAX 600            /* there are some 450; of one more times are shown in UTC */
-#define YEARS_BACK 15
-#define YEARS_ON 15
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct zone *known[ZONES_MAX];
@@ -22,32 +20,29 @@ static const struct zone *find(const char *name)
 	return NULL;
 }
 
-/* Another thread may have been quicker. */
-static const struct zone *keep(const char *name, struct zone_step *steps, size_t count)
+/* Another thread may have been quicker. Takes FRESH over. */
+static const struct zone *keep(struct zone *fresh)
 {
 	const struct zone *zone;
 
 	pthread_mutex_lock(&lock);
-	zone = find(name);
+	zone = find(fresh->name);
 	if (zone == NULL && known_count < ZONES_MAX) {
-		struct zone *fresh = mem_alloc(sizeof *fresh);
+		struct zone *kept = mem_alloc(sizeof *kept);
 
-		*fresh = (struct zone){ mem_strdup(name), steps, count };
-		known[known_count++] = fresh;
-		zone = fresh;
-		steps = NULL;
+		*kept = *fresh;
+		*fresh = (struct zone){ .name = NULL };
+		known[known_count++] = kept;
+		zone = kept;
 	}
 	pthread_mutex_unlock(&lock);
-	free(steps);
+	zone_release(fresh);
 	return zone;
 }
 
 int zone_find(struct db *db, const char *name, clock_us now, const struct zone **out)
 {
-	/* From midnight, so that steps of a quarter of an hour meet the changes. */
-	const clock_us day = now - now % CLOCK_DAY, year = 365 * CLOCK_DAY;
-	struct zone_step *steps = NULL;
-	size_t count = 0;
+	struct zone fresh;
 	int rc;
 
 	*out = NULL;
@@ -58,8 +53,8 @@ int zone_find(struct db *db, const char *name, clock_us now, const struct zone *
 	pthread_mutex_unlock(&lock);
 	if (*out)
 		return 0;
-	rc = zone_steps(db, name, day - YEARS_BACK * year, day + YEARS_ON * year, &steps, &count);
+	rc = zone_load(db, name, now, &fresh);
 	if (rc == 0)
-		*out = keep(name, steps, count);
+		*out = keep(&fresh);
 	return rc;
 }

@@ -83,6 +83,17 @@ TEST(days_as_the_calendar_has_them, "LOG-1,RUL-4")
 	CHECK_INT(clock_parse("2026-11-21T12:60:00Z", &at), ERR_INVALID);
 }
 
+TEST(times_of_a_day, "")
+{
+	static const char *const good[] = { "00:00", "09:30", "19:59", "23:59" }, *const bad[] = { "", "24:00", "3:15", "03:60", "0315", "03:15:00",
+		"+1:15", "03:1 ", "0a:15", ":3:15", "03::5" };
+
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		CHECK(clock_is_time_of_day(good[i]));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		CHECK(!clock_is_time_of_day(bad[i]));
+}
+
 TEST(time_relative, "RUN-1")
 {
 	char text[64];
