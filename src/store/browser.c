@@ -4,23 +4,11 @@
 #define TWO(before, after) { before "known_browser" after, before "operator_browser" after }
 #define OF_USER " where user_id = $1 and token = $2"
 
-static int has_row(struct db *db, const char *sql, struct db_arg *args, size_t count)
-{
-	struct db_result *r;
-	int rc = db_query(db, &r, sql, args, count);
-
-	if (rc < 0)
-		return rc;
-	rc = db_rows(r) > 0;
-	db_result_free(r);
-	return rc;
-}
-
 int browser_known(struct db *db, enum store_side side, const struct uuid *user, const uint8_t token[static USER_TOKEN_HASH])
 {
 	static const char *const sql[] = TWO("select 1 from ", OF_USER " and last_used > now() - $3 * interval '1 microsecond'");
 
-	return has_row(db, sql[side], DB_ARGS(db_uuid_arg(user), db_bytes_arg(token, USER_TOKEN_HASH), db_int_arg(BROWSER_KEPT)));
+	return db_has(db, sql[side], DB_ARGS(db_uuid_arg(user), db_bytes_arg(token, USER_TOKEN_HASH), db_int_arg(BROWSER_KEPT)));
 }
 
 int browser_used(struct db *db, enum store_side side, const struct uuid *user, const uint8_t token[static USER_TOKEN_HASH])
@@ -36,7 +24,7 @@ int browser_used(struct db *db, enum store_side side, const struct uuid *user, c
 		"delete from operator_browser where user_id = $1 and token not in (select token from operator_browser where user_id = $1"
 		" order by last_used desc limit $2)",
 	};
-	int rc = has_row(db, touch[side], DB_ARGS(db_uuid_arg(user), db_bytes_arg(token, USER_TOKEN_HASH)));
+	int rc = db_has(db, touch[side], DB_ARGS(db_uuid_arg(user), db_bytes_arg(token, USER_TOKEN_HASH)));
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
@@ -54,11 +42,4 @@ int browser_failed(struct db *db, enum store_side side, const struct uuid *user,
 
 	return rc < 0 ? rc : db_queue(db, drop[side], DB_ARGS(db_uuid_arg(user), db_bytes_arg(token, USER_TOKEN_HASH),
 		db_int_arg(USER_LOCK_AFTER)));
-}
-
-int browser_forget_all(struct db *db, enum store_side side, const struct uuid *user)
-{
-	static const char *const sql[] = TWO("delete from ", " where user_id = $1");
-
-	return db_queue(db, sql[side], DB_ARGS(db_uuid_arg(user)));
 }

@@ -14,7 +14,5 @@ int browser_known(struct db *db, enum store_side side, const struct uuid *user, 
 int browser_used(struct db *db, enum store_side side, const struct uuid *user, const uint8_t token[static USER_TOKEN_HASH]);
 /* A wrong password with it; after USER_LOCK_AFTER in a row it is like any other. */
 int browser_failed(struct db *db, enum store_side side, const struct uuid *user, const uint8_t token[static USER_TOKEN_HASH]);
-/* After a new password, say: none is known any more. */
-int browser_forget_all(struct db *db, enum store_side side, const struct uuid *user);
 
 #endif

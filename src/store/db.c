@@ -304,6 +304,18 @@ int db_query_row(struct db *db, struct db_result **out, const char *sql, struct 
 	return 0;
 }
 
+int db_has(struct db *db, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, sql, args, count);
+
+	if (rc < 0)
+		return rc;
+	rc = db_rows(r) > 0;
+	db_result_free(r);
+	return rc;
+}
+
 int db_run(struct db *db, const char *sql, struct db_arg *args, size_t count)
 {
 	PGresult *r = NULL;

@@ -110,6 +110,8 @@ int db_query_row(struct db *db, struct db_result **out, const char *sql, struct 
 /* The one row, or all rows, as db_row_json gives them; *OUT is the caller's reference. */
 int db_get_row(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count);
 int db_get_rows(struct db *db, json_t **out, const char *sql, struct db_arg *args, size_t count);
+/* Whether there is a row: 1, 0 or an error. */
+int db_has(struct db *db, const char *sql, struct db_arg *args, size_t count);
 /* For statements without rows: the number of rows that were changed, or an error. */
 int db_run(struct db *db, const char *sql, struct db_arg *args, size_t count);
 /* As db_run for exactly one row: 0, or ERR_NOT_FOUND when no row was changed. */

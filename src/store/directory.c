@@ -1,9 +1,6 @@
 /* directory.c - settings of directories: a row of the tenant's, or two settings of the installation. */
 #include "store/directory.h"
 
-#include <stdlib.h>
-
-#include "base/encode.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
@@ -27,20 +24,6 @@ static int load_tenant(struct db *db, json_t **settings, struct buf *password)
 	return 0;
 }
 
-static int load_password(struct db *db, struct buf *out)
-{
-	json_t *value = NULL;
-	int rc = setting_get(db, DIRECTORY_PASSWORD_SETTING, &value);
-
-	buf_reset(out);
-	if (rc == ERR_NOT_FOUND)
-		return 0;
-	if (rc == 0 && json_is_string(value))
-		rc = decode_base64url(json_string_value(value), out);
-	json_decref(value);
-	return rc;
-}
-
 int directory_load(struct db *db, enum store_side side, json_t **settings, struct buf *password)
 {
 	json_t *found = NULL;
@@ -50,7 +33,7 @@ int directory_load(struct db *db, enum store_side side, json_t **settings, struc
 		return load_tenant(db, settings, password);
 	rc = setting_get(db, DIRECTORY_SETTING, &found);
 	if (rc == 0 && password)
-		rc = load_password(db, password);
+		rc = setting_get_blob(db, DIRECTORY_PASSWORD_SETTING, password);
 	if (rc == 0)
 		*settings = found;
 	else
@@ -90,15 +73,9 @@ static int save_tenant(struct db *db, const json_t *settings, const struct buf *
 
 static int save_operator(struct db *db, const json_t *settings, const struct buf *password)
 {
-	char *text = password && password->len ? encode_base64url(password->data, password->len) : NULL;
-	json_t *value = text ? json_string(text) : NULL;
 	int rc = setting_set(db, DIRECTORY_SETTING, settings, 0);
 
-	if (rc == 0 && password)
-		rc = setting_set(db, DIRECTORY_PASSWORD_SETTING, value, 1);
-	json_decref(value);
-	free(text);
-	return rc;
+	return rc < 0 || password == NULL ? rc : setting_set_blob(db, DIRECTORY_PASSWORD_SETTING, password);
 }
 
 int directory_save(struct db *db, enum store_side side, const json_t *settings, const struct buf *password)

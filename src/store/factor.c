@@ -44,14 +44,8 @@ int factor_get(struct db *db, enum store_side side, const struct uuid *user, str
 int factor_has(struct db *db, enum store_side side, const struct uuid *user)
 {
 	static const char *const sql[] = TWO("select 1 from ", " where user_id = $1 and confirmed is not null");
-	struct db_result *r;
-	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(user)));
 
-	if (rc < 0)
-		return rc;
-	rc = db_rows(r) > 0;
-	db_result_free(r);
-	return rc;
+	return db_has(db, sql[side], DB_ARGS(db_uuid_arg(user)));
 }
 
 int factor_show(struct db *db, enum store_side side, const struct uuid *user, json_t **out)

@@ -63,20 +63,6 @@ static char *text_member(const json_t *o, const char *name)
 	return mem_strdup(text ? text : "");
 }
 
-static int read_password(struct db *db, struct buf *out)
-{
-	json_t *value = NULL;
-	int rc = setting_get(db, MAIL_PASSWORD_SETTING, &value);
-
-	buf_free(out);
-	if (rc == ERR_NOT_FOUND)
-		return 0;
-	if (rc == 0 && json_is_string(value))
-		rc = decode_base64url(json_string_value(value), out);
-	json_decref(value);
-	return rc;
-}
-
 int mail_server_get(struct db *db, struct mail_server *out, struct buf *password)
 {
 	json_t *value = NULL;
@@ -91,20 +77,9 @@ int mail_server_get(struct db *db, struct mail_server *out, struct buf *password
 	rc = mail_security_parse(json_string_value(json_object_get(value, "security")), &out->security);
 	json_decref(value);
 	if (rc == 0)
-		rc = read_password(db, password);
+		rc = setting_get_blob(db, MAIL_PASSWORD_SETTING, password);
 	if (rc < 0)
 		mail_server_release(out);
-	return rc;
-}
-
-static int set_password(struct db *db, const struct buf *blob)
-{
-	char *text = blob->len ? encode_base64url(blob->data, blob->len) : NULL;
-	json_t *value = text ? json_string(text) : NULL;
-	int rc = setting_set(db, MAIL_PASSWORD_SETTING, value, 1);
-
-	json_decref(value);
-	free(text);
 	return rc;
 }
 
@@ -115,7 +90,7 @@ int mail_server_set(struct db *db, const struct mail_server *s, const struct buf
 	int rc = setting_set(db, SERVER, value, 0);
 
 	json_decref(value);
-	return rc < 0 || password == NULL ? rc : set_password(db, password);
+	return rc < 0 || password == NULL ? rc : setting_set_blob(db, MAIL_PASSWORD_SETTING, password);
 }
 
 int mail_server_remove(struct db *db)

@@ -117,17 +117,10 @@ static int keep(struct db *db, const struct uuid *instance, const struct device 
 /* 1 when the proposal that is kept for the device is this one: said again, it is not news. */
 static int is_kept(struct db *db, const struct device *d, const struct proposal *p)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "select 1 from device_proposal where device = $1 and filesystem = $2 and mount_point = $3 and access = $4"
+	return db_has(db, "select 1 from device_proposal where device = $1 and filesystem = $2 and mount_point = $3 and access = $4"
 		" and mode = $5 and key_bits = $6 and overwrite = $7 and name = $8", DB_ARGS(db_uuid_arg(&d->id), db_text_arg(p->filesystem),
 		db_text_arg(p->mount_point), db_text_arg(p->access), db_text_arg(p->mode), db_int_arg(p->key_bits),
 		db_bool_arg(p->overwrite), db_text_arg(p->name)));
-
-	if (rc < 0)
-		return rc;
-	rc = db_rows(r) > 0;
-	db_result_free(r);
-	return rc;
 }
 
 /* What is on the device as it was last published; "" for nothing. *BUSY: the guest itself uses it. What belongs to an array is people's

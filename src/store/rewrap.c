@@ -293,22 +293,11 @@ static int operator_secret_get(struct db *db, size_t i, char purpose[static SYST
 
 int system_secret_get(struct db *db, size_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out)
 {
-	json_t *value = NULL;
-	int rc;
-
 	if (i >= ARRAY_LEN(system_secrets))
 		return operator_secret_get(db, i - ARRAY_LEN(system_secrets), purpose, out);
 	buf_reset(out);
 	snprintf(purpose, SYSTEM_PURPOSE_SIZE, "%s", system_secrets[i].purpose);
-	if (system_secrets[i].setting == NULL)
-		return get_key_server(db, out);
-	rc = setting_get(db, system_secrets[i].setting, &value);
-	if (rc == ERR_NOT_FOUND)
-		return 0;
-	if (rc == 0 && json_is_string(value))
-		rc = decode_base64url(json_string_value(value), out);
-	json_decref(value);
-	return rc;
+	return system_secrets[i].setting ? setting_get_blob(db, system_secrets[i].setting, out) : get_key_server(db, out);
 }
 
 int system_secret_rewrapped(struct db *db, size_t i, const struct buf *before, const struct buf *after)

@@ -165,14 +165,8 @@ static int is_administrator(struct db *db, enum store_side side, const struct uu
 {
 	static const char *const sql[] = BOTH("select 1 from ", "app_user", "operator_user",
 		" where id = $2 and state = 'active' and password is not null and role = $1");
-	struct db_result *r;
-	int rc = db_query(db, &r, sql[side], DB_ARGS(db_text_arg(administrators[side]), db_uuid_arg(user)));
 
-	if (rc == 0) {
-		rc = db_rows(r) == 1;
-		db_result_free(r);
-	}
-	return rc;
+	return db_has(db, sql[side], DB_ARGS(db_text_arg(administrators[side]), db_uuid_arg(user)));
 }
 
 static json_t *visible(const char *mode, const json_t *settings, const char *break_glass)
@@ -223,14 +217,9 @@ int saml_set_test(struct db *db, enum store_side side, const json_t *test)
 int saml_password_allowed(struct db *db, enum store_side side, const struct uuid *user)
 {
 	static const char *const sql[] = TWO("select 1 from ", " where mode = 'required' and break_glass is distinct from $1");
-	struct db_result *r;
-	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(user)));
+	int rc = db_has(db, sql[side], DB_ARGS(db_uuid_arg(user)));
 
-	if (rc < 0)
-		return rc;
-	rc = db_rows(r) == 0;
-	db_result_free(r);
-	return rc;
+	return rc < 0 ? rc : !rc;
 }
 
 /* Requests */
@@ -276,9 +265,8 @@ int saml_request_find(struct db *db, enum store_side side, const char *id, const
 	return 0;
 }
 
-int saml_log_refused(struct db *db, enum store_side side, const char *what, const char *reason, const char *text)
+int saml_log_refused(struct db *db, const char *what, const char *reason, const char *text)
 {
-	(void)side;
 	return audit_log(db, AUDIT_SSO_REFUSED, NULL, json_pack("{s:s,s:s,s:s}", "act", what, "reason", reason, "text", text));
 }
 

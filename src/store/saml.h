@@ -50,7 +50,7 @@ int identity_link(struct db *db, enum store_side side, const char *external_id, 
 int identity_allow_link(struct db *db, enum store_side side, const struct uuid *id, int allow);
 
 /* A refused sign-in, with the reason's name and text. */
-int saml_log_refused(struct db *db, enum store_side side, const char *what, const char *reason, const char *text);
+int saml_log_refused(struct db *db, const char *what, const char *reason, const char *text);
 int saml_session_add(struct db *db, enum store_side side, const struct uuid *session, const char *issuer, const char *name_id,
 	const char *format, const char *index);
 /* {issuer, name_id, format, index}; ERR_NOT_FOUND. */

@@ -1,6 +1,9 @@
 /* setting.c - settings of the installation, and the set-up code. */
 #include "store/setting.h"
 
+#include <stdlib.h>
+
+#include "base/encode.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
@@ -76,22 +79,34 @@ int setting_set(struct db *db, const char *name, const json_t *value, int secret
 	return rc;
 }
 
-/* 1 or 0. */
-static int has(struct db *db, const char *sql, struct db_arg *args, size_t count)
+int setting_get_blob(struct db *db, const char *name, struct buf *out)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, sql, args, count);
+	json_t *value = NULL;
+	int rc = setting_get(db, name, &value);
 
-	if (rc < 0)
-		return rc;
-	rc = db_rows(r) > 0;
-	db_result_free(r);
+	buf_reset(out);
+	if (rc == ERR_NOT_FOUND)
+		return 0;
+	if (rc == 0 && json_is_string(value))
+		rc = decode_base64url(json_string_value(value), out);
+	json_decref(value);
+	return rc;
+}
+
+int setting_set_blob(struct db *db, const char *name, const struct buf *blob)
+{
+	char *text = blob->len ? encode_base64url(blob->data, blob->len) : NULL;
+	json_t *value = text ? json_string(text) : NULL;
+	int rc = setting_set(db, name, value, 1);
+
+	json_decref(value);
+	free(text);
 	return rc;
 }
 
 int setup_needed(struct db *db)
 {
-	int rc = has(db, "select 1 from operator_user where state <> 'invited' limit 1", DB_NONE);
+	int rc = db_has(db, "select 1 from operator_user where state <> 'invited' limit 1", DB_NONE);
 
 	return rc < 0 ? rc : !rc;
 }
@@ -118,7 +133,7 @@ int setup_code_use(struct db *db, const uint8_t hash[static 32])
 	if (rc == 0)
 		return err_set(ERR_CONFLICT, "the installation is set up already");
 	/* The row lock lets just one of several at the same time through. */
-	rc = has(db, "update setup_code set used = now() where hash = $1 and used is null and expires > now() returning 1",
+	rc = db_has(db, "update setup_code set used = now() where hash = $1 and used is null and expires > now() returning 1",
 		DB_ARGS(db_bytes_arg(hash, 32)));
 	if (rc < 0)
 		return rc;

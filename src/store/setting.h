@@ -1,10 +1,11 @@
 /* setting.h - settings of the installation, and the one-time code of the set-up page. Names that begin with "public." may be
- * read by consoles and agents too: addresses and the like. Secrets among the values are blobs of keyd, as hexadecimal text. */
+ * read by consoles and agents too: addresses and the like. Secrets among the values are blobs of keyd, as base64url. */
 #ifndef STORE_SETTING_H
 #define STORE_SETTING_H
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "store/db.h"
 
 /* *OUT, the caller's. ERR_NOT_FOUND. Any role for "public." names, central and jobs for all. */
@@ -14,6 +15,9 @@ int setting_get_public(struct db *db, const char *name, json_t **out);
 int setting_all(struct db *db, const char *prefix, json_t **out);
 /* SECRET: the log tells that, not what. VALUE NULL removes. */
 int setting_set(struct db *db, const char *name, const json_t *value, int secret);
+/* A secret: a blob of keyd. Empty where there is none: read so, and removed by that. OUT is replaced. */
+int setting_get_blob(struct db *db, const char *name, struct buf *out);
+int setting_set_blob(struct db *db, const char *name, const struct buf *blob);
 
 /* ADM-3. There is at most one code; only while there is no operator. HASH: SHA-256 of the code. */
 int setup_needed(struct db *db);                             /* 1, 0 or an error */

@@ -157,14 +157,9 @@ static int keeps_break_glass(struct db *db, enum store_side side, const struct u
 {
 	static const char *const sql[] = { "select 1 from saml where break_glass = $1 and mode = 'required'",
 		"select 1 from operator_saml where break_glass = $1 and mode = 'required'" };
-	struct db_result *r;
-	int rc = db_query(db, &r, sql[side], DB_ARGS(db_uuid_arg(id)));
+	int rc = db_has(db, sql[side], DB_ARGS(db_uuid_arg(id)));
 
-	if (rc < 0)
-		return rc;
-	rc = db_rows(r) ? err_set(ERR_CONFLICT, "this is the local administrator who gets in when single sign-on fails") : 0;
-	db_result_free(r);
-	return rc;
+	return rc > 0 ? err_set(ERR_CONFLICT, "this is the local administrator who gets in when single sign-on fails") : rc;
 }
 
 /* What may not be: no administrator left, active without a password. */

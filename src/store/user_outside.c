@@ -9,8 +9,6 @@
 
 #define TWO(before, after) { before "app_user" after, before "operator_user" after }
 
-static const char *const session_tables[] = { "delete from user_session where user_id = $1", "delete from operator_session where user_id = $1" };
-
 static int log_user(struct db *db, enum audit_event event, const struct uuid *id, const char *email, json_t *detail)
 {
 	return audit_log(db, event, &(struct audit_object){ "user", id, email }, detail);
@@ -50,14 +48,8 @@ int user_join(struct db *db, enum store_side side, const struct uuid *id, const 
 static int is_taken(struct db *db, enum store_side side, const struct uuid *id, const char *email)
 {
 	static const char *const sql[] = TWO("select 1 from ", " where lower(email) = lower($1) and id <> $2");
-	struct db_result *r;
-	int rc = db_query(db, &r, sql[side], DB_ARGS(db_text_arg(email), db_uuid_arg(id)));
 
-	if (rc < 0)
-		return rc;
-	rc = db_rows(r) > 0;
-	db_result_free(r);
-	return rc;
+	return db_has(db, sql[side], DB_ARGS(db_text_arg(email), db_uuid_arg(id)));
 }
 
 int user_refresh(struct db *db, enum store_side side, const struct user *u, const struct user_outside *o)
@@ -78,7 +70,7 @@ int user_refresh(struct db *db, enum store_side side, const struct user *u, cons
 		return 0;
 	rc = db_queue(db, sql[side], DB_ARGS(db_uuid_arg(&u->id), db_text_arg(email), db_text_arg(o->name), db_text_arg(role)));
 	if (rc == 0 && strcmp(role, u->role) != 0)
-		rc = db_queue(db, session_tables[side], DB_ARGS(db_uuid_arg(&u->id)));
+		rc = user_sign_out(db, side, &u->id);
 	if (rc == 0)
 		return log_user(db, AUDIT_USER_CHANGED, &u->id, email, detail);
 	json_decref(detail);
@@ -105,7 +97,7 @@ int user_refused(struct db *db, enum store_side side, const struct user *u, cons
 	int rc = u && count ? user_count_failure(db, side, u, &until) : 0;
 
 	if (rc == 0 && u && end)
-		rc = db_queue(db, session_tables[side], DB_ARGS(db_uuid_arg(&u->id)));
+		rc = user_sign_out(db, side, &u->id);
 	if (rc == 0)
 		rc = log_user(db, AUDIT_USER_SIGN_IN_FAILED, u ? &u->id : NULL, typed, json_pack("{s:s,s:s}", "source", source, "reason", why));
 	if (rc == 0 && until > 0)

@@ -213,7 +213,7 @@ int saml_try(struct call *c)
 static int refuse(struct call *c, const struct saml_side *s, const char *act, const char *reason, const char *text)
 {
 	char *why = mem_strdup(text);
-	int rc = saml_log_refused(c->db, s->side, act, reason, why);
+	int rc = saml_log_refused(c->db, act, reason, why);
 
 	if (rc == 0)
 		rc = db_commit(c->db);
