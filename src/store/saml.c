@@ -28,15 +28,9 @@ int saml_get(struct db *db, enum store_side side, json_t **out)
 
 static int operator_key(struct db *db, struct buf *blob)
 {
-	json_t *value = NULL;
-	int rc = setting_get(db, SAML_KEY_SETTING, &value);
+	int rc = setting_get_blob(db, SAML_KEY_SETTING, blob);
 
-	if (rc == 0) {
-		buf_reset(blob);
-		rc = json_is_string(value) ? decode_hex(json_string_value(value), blob) : err_set(ERR_INVALID, SAML_KEY_SETTING);
-	}
-	json_decref(value);
-	return rc;
+	return rc == 0 && blob->len == 0 ? err_set(ERR_NOT_FOUND, "no key for single sign-on") : rc;
 }
 
 int saml_key(struct db *db, enum store_side side, struct buf *blob)
@@ -59,8 +53,6 @@ int saml_key(struct db *db, enum store_side side, struct buf *blob)
 
 static int keep_key(struct db *db, enum store_side side, const char *certificate, const struct buf *blob)
 {
-	char *hex;
-	json_t *value;
 	int rc;
 
 	if (side == STORE_TENANT)
@@ -71,11 +63,7 @@ static int keep_key(struct db *db, enum store_side side, const char *certificate
 		" where operator_saml.certificate is null", DB_ARGS(db_text_arg(certificate)));
 	if (rc <= 0)
 		return rc;
-	hex = encode_hex(blob->data, blob->len);
-	value = json_string(hex);
-	rc = setting_set(db, SAML_KEY_SETTING, value, 1);
-	json_decref(value);
-	free(hex);
+	rc = setting_set_blob(db, SAML_KEY_SETTING, blob);
 	return rc < 0 ? rc : 1;
 }
 

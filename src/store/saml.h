@@ -6,7 +6,7 @@
 #include "store/user.h"
 
 #define SAML_KEY_PURPOSE "saml-key"              /* for keyd */
-#define SAML_KEY_SETTING "saml.key"              /* of the operator's: the blob as hexadecimal text */
+#define SAML_KEY_SETTING "saml.key"              /* of the operator's */
 #define SAML_REQUEST_LIFE (10 * CLOCK_MINUTE)
 
 /* {mode, certificate, idp, proposed, settings, break_glass, test, tested}; "off" and nulls where nothing was set. */

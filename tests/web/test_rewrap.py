@@ -1,5 +1,6 @@
 """Root key and tenants' keys replaced while the installation runs, moved from one provider to another, broken off at any point.
 KEYWARD_SEED=N repeats the kills."""
+import base64
 import os
 import random
 import re
@@ -175,6 +176,25 @@ def test_second_factors_are_wrapped_again(keys):
         half(c, email, account)
         answer = c.post("/sign-in/code", code=code(secrets[site], step=1))
         assert answer.status == 303 and signed_in(c), answer
+
+
+def test_operators_key_for_single_sign_on_is_wrapped_again(keys):
+    # covers: KEY-6, IDN-3
+    keys.tenant()
+    c = Client(keys.it, "central")
+    assert c.sign_in(make_operator(keys.it)).status == 303
+    assert c.post("/single-sign-on/begin").status == 303
+
+    def kept():
+        text = keys.rows("select value from setting where name = 'saml.key'")[0][0]
+        return key_of(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    before = kept()
+    assert before in keys.roots()
+    keys.it.keyward("rotate", "root")
+    keys.wait_root()
+    assert kept() != before and kept() in keys.roots()
+    metadata = c.get("/saml/metadata")
+    assert metadata.status == 200 and "EntityDescriptor" in metadata.text, metadata
 
 
 def test_tenant_key_is_replaced(keys):
