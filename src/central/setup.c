@@ -43,10 +43,7 @@ static int refuse(struct call *c)
 
 	if (rc == 0)
 		rc = audit_log(c->db, AUDIT_SETUP_REFUSED, &object, NULL);
-	if (rc == 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
+	rc = call_end(c, rc);
 	return rc < 0 ? rc : call_field_error(c, "code", "This is not the code that the server printed, or it has expired. "
 		"“keyward setup-code” prints a new one.");
 }
@@ -69,10 +66,7 @@ static int create_operator(struct call *c, const char *hash)
 	}
 	if (rc == 0)
 		rc = sign_start(c, &no_tenant, &id);
-	if (rc == 0)
-		return db_commit(c->db);
-	db_rollback(c->db);
-	return rc;
+	return call_end(c, rc);
 }
 
 int setup_run(struct call *c)

@@ -278,6 +278,14 @@ int call_begin(struct call *c, const struct uuid *tenant)
 	return db_begin(c->db, tenant, &actor);
 }
 
+int call_end(struct call *c, int rc)
+{
+	if (rc >= 0)
+		return db_commit(c->db);
+	db_rollback(c->db);
+	return rc;
+}
+
 const char *call_translate(const struct call *c, const char *english)
 {
 	return template_text(c->state->templates, english);

@@ -121,6 +121,8 @@ char *call_address(const struct call *c, enum web_site site, const char *path);
 int call_may(const struct call *c, enum permission p);       /* for what a page offers; enforcing is the row's */
 /* ROUTE_NO_TRANSACTION: begins one bound to TENANT (NULL: none) in the caller's name; then db_commit or db_rollback. */
 int call_begin(struct call *c, const struct uuid *tenant);
+/* Ends it: commits unless RC is an error, else rolls back; the outcome, 0 or the error. */
+int call_end(struct call *c, int rc);
 /* Text in the user's language; English when there is none. */
 const char *call_translate(const struct call *c, const char *english);
 

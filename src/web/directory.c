@@ -18,15 +18,10 @@ void directory_release(struct directory_kept *k)
 	*k = (struct directory_kept){ .settings = NULL };
 }
 
-static enum store_side side_of(const struct call *c)
-{
-	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
-}
-
 int directory_kept(struct call *c, int enabled, struct directory_kept *out)
 {
 	struct directory_kept k = { .settings = NULL };
-	int rc = directory_load(c->db, side_of(c), &k.settings, &k.password);
+	int rc = directory_load(c->db, sign_side(c), &k.settings, &k.password);
 
 	if (rc == 0 && directory_read(k.settings, &k.d, NULL) < 0)
 		rc = err_wrap(ERR_INTERNAL, "settings of the directory");
@@ -68,7 +63,7 @@ int directory_question(struct call *c, enum sso_type type, const json_t *setting
 	int rc = typed ? 0 : reveal(c, kept, &password);
 
 	if (rc == 0) {
-		sso_begin(out, type, &c->id, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
+		sso_begin(out, type, &c->id, db_tenant(c->db));
 		wire_put_bytes(out, text, strlen(text));
 		if (typed)
 			wire_put_string(out, typed);

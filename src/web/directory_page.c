@@ -11,6 +11,7 @@
 #include "web/ask.h"
 #include "web/directory.h"
 #include "web/doc.h"
+#include "web/sign.h"
 #include "web/vault.h"
 
 #define SPARE_ROWS 3             /* empty rows below the groups that are there */
@@ -57,11 +58,6 @@ const struct route_param directory_test_fields[] = {
 	{ "who", "Name of a person", PARAM_TEXT, 0, 0, DIRECTORY_LOGIN_MAX, NULL },
 	PARAM_END
 };
-
-static enum store_side side_of(const struct call *c)
-{
-	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
-}
 
 /* The page */
 
@@ -158,7 +154,7 @@ static int show(struct call *c, const char *preset)
 {
 	struct buf password = BUF_INIT;
 	json_t *settings = NULL;
-	int rc = directory_load(c->db, side_of(c), &settings, &password), set = rc == 0, edit;
+	int rc = directory_load(c->db, sign_side(c), &settings, &password), set = rc == 0, edit;
 
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
@@ -356,7 +352,7 @@ static int store(struct call *c, const json_t *settings)
 	int rc = *call_text(c, "password") && !anonymous ? protect(c, &blob) : 0;
 
 	if (rc == 0)
-		rc = directory_save(c->db, side_of(c), settings, blob.len || anonymous ? &blob : NULL);
+		rc = directory_save(c->db, sign_side(c), settings, blob.len || anonymous ? &blob : NULL);
 	buf_free(&blob);
 	if (rc < 0)
 		return rc;
@@ -369,7 +365,7 @@ int directory_save_run(struct call *c)
 {
 	struct buf kept = BUF_INIT;
 	json_t *former = NULL, *settings = NULL;
-	int rc = directory_load(c->db, side_of(c), &former, &kept), unknown = 0;
+	int rc = directory_load(c->db, sign_side(c), &former, &kept), unknown = 0;
 
 	if (rc == ERR_NOT_FOUND)
 		rc = 0;
@@ -476,7 +472,7 @@ int directory_remove_ask(struct call *c)
 
 int directory_remove_run(struct call *c)
 {
-	int rc = directory_remove(c->db, side_of(c));
+	int rc = directory_remove(c->db, sign_side(c));
 
 	if (rc < 0)
 		return rc;

@@ -9,6 +9,7 @@
 #include "web/ask.h"
 #include "web/directory.h"
 #include "web/doc.h"
+#include "web/sign.h"
 
 #define FOUND_MOST 25
 #define BY_GROUPS "groups"
@@ -25,11 +26,6 @@ const struct route_param directory_people_fields[] = {
 	{ "search", "Search", PARAM_TEXT, 0, 0, 100, NULL },
 	PARAM_END
 };
-
-static enum store_side side_of(const struct call *c)
-{
-	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
-}
 
 static void offer_roles(struct call *c)
 {
@@ -60,7 +56,7 @@ static int ask_people(struct call *c, const struct directory_kept *k)
 static int is_user(struct call *c, const char *id, int *out)
 {
 	struct user u = { .email = NULL };
-	int rc = user_by_external(c->db, side_of(c), USER_OF_DIRECTORY, id, &u);
+	int rc = user_by_external(c->db, sign_side(c), USER_OF_DIRECTORY, id, &u);
 
 	*out = rc == 0;
 	user_release(&u);
@@ -151,7 +147,7 @@ static int add(struct call *c, const struct directory_kept *k, const struct dire
 		return call_refuse(c, ERR_CONFLICT, "The directory does not say this person's e-mail address, which is needed here.");
 	if (role_parse(o.role, c->site == WEB_CENTRAL, &role) < 0)
 		return call_field_error(c, "role", by_groups ? "None of this person's groups gives a role here: choose one." : "There is no such role.");
-	rc = user_join(c->db, side_of(c), &id, &o);
+	rc = user_join(c->db, sign_side(c), &id, &o);
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "There is a user with this e-mail address, or for this person, already.");
 	if (rc < 0)

@@ -35,19 +35,6 @@ static struct user self_of(const struct call *c)
 	return (struct user){ .id = c->user, .email = (char *)(uintptr_t)c->user_email, .name = (char *)(uintptr_t)c->user_name };
 }
 
-static int begin(struct call *c)
-{
-	return call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
-}
-
-static int end(struct call *c, int rc)
-{
-	if (rc >= 0)
-		return db_commit(c->db);
-	db_rollback(c->db);
-	return rc;
-}
-
 /* Under the tenant's key, or for operators under the root key; in both cases it opens for USER alone. */
 
 int factor_open(struct call *c, const struct uuid *user, const struct buf *blob, struct secret **out)
@@ -120,9 +107,9 @@ int factor_new(struct call *c)
 	int rc = sign_confirm(c);
 
 	if (rc == 0)
-		rc = begin(c);
+		rc = sign_begin(c, &c->tenant);
 	if (rc == 0)
-		rc = end(c, factor_prepare(c, &c->user));
+		rc = call_end(c, factor_prepare(c, &c->user));
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "You have a second factor already. Remove it first.");
 	if (rc < 0)
@@ -199,7 +186,7 @@ static int make_codes(struct call *c, const struct user *u, int anew)
 
 static int confirmed(struct call *c, const struct user *u)
 {
-	int rc = begin(c);
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
 		rc = make_codes(c, u, 0);
@@ -208,14 +195,14 @@ static int confirmed(struct call *c, const struct user *u)
 		rc = session_revoke_others(c->db, sign_side(c), &c->user, &c->session);
 	if (rc == 0)
 		rc = letter_send(c, LETTER_FACTOR_ADDED, u, c->tenant_name, NULL);
-	return end(c, rc);
+	return call_end(c, rc);
 }
 
 int factor_confirm(struct call *c)
 {
 	struct user self = { .email = NULL }, u = self_of(c);
 	const char *how = "";
-	int rc = begin(c);
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
 		rc = user_by_id(c->db, sign_side(c), &c->user, &self);
@@ -231,7 +218,7 @@ int factor_confirm(struct call *c)
 	if (rc > 0)
 		rc = confirmed(c, &u);
 	if (rc == 0 && *c->state->step)
-		rc = sign_complete(c, &c->tenant, &self, "totp");
+		rc = sign_complete(c, &self, "totp");
 	user_release(&self);
 	return rc;
 }
@@ -242,11 +229,11 @@ int factor_codes(struct call *c)
 	int rc = sign_confirm(c), has = 0;
 
 	if (rc == 0)
-		rc = begin(c);
+		rc = sign_begin(c, &c->tenant);
 	if (rc == 0)
 		rc = has = factor_has(c->db, sign_side(c), &c->user);
 	if (rc >= 0 && db_is_open(c->db))
-		rc = end(c, has ? make_codes(c, &u, 1) : call_refuse(c, ERR_CONFLICT, "You have no second factor."));
+		rc = call_end(c, has ? make_codes(c, &u, 1) : call_refuse(c, ERR_CONFLICT, "You have no second factor."));
 	return rc;
 }
 
@@ -256,7 +243,7 @@ int factor_drop(struct call *c)
 	int rc = sign_confirm(c);
 
 	if (rc == 0)
-		rc = begin(c);
+		rc = sign_begin(c, &c->tenant);
 	if (rc == 0)
 		rc = is_required(c);
 	if (rc > 0)
@@ -266,7 +253,7 @@ int factor_drop(struct call *c)
 	if (rc == 0)
 		rc = letter_send(c, LETTER_FACTOR_REMOVED, &u, c->tenant_name, NULL);
 	if (db_is_open(c->db))
-		rc = end(c, rc);
+		rc = call_end(c, rc);
 	if (rc == ERR_NOT_FOUND)
 		return call_refuse(c, ERR_CONFLICT, "You have no second factor.");
 	if (rc < 0)

@@ -11,7 +11,6 @@
 #include "store/audit.h"
 #include "store/invitation.h"
 #include "store/saml.h"
-#include "store/tenant.h"
 #include "web/letter.h"
 #include "web/sign.h"
 #include "web/state.h"
@@ -53,20 +52,6 @@ struct asked {
 	char *tenant_name;
 };
 
-static int find_tenant(struct call *c, struct asked *a)
-{
-	json_t *tenant = NULL;
-	int rc = call_begin(c, NULL);
-
-	if (rc == 0)
-		rc = tenant_by_slug(c->db, call_text(c, "account"), &a->tenant, &tenant);
-	db_rollback(c->db);
-	if (rc == 0)
-		a->tenant_name = mem_strdup(json_string_value(json_object_get(tenant, "name")));
-	json_decref(tenant);
-	return rc == ERR_NOT_FOUND || rc == ERR_INVALID ? 0 : rc;
-}
-
 /* In the open transaction: the mail is queued, or not, for whatever reason. */
 static int send_link(struct call *c, const struct asked *a, const struct user *u)
 {
@@ -91,7 +76,7 @@ static int ask(struct call *c, const struct asked *a)
 {
 	const char *email = call_text(c, "email");
 	struct user u = { .email = NULL };
-	int rc = call_begin(c, a->side == STORE_OPERATOR ? NULL : &a->tenant), known = 0, sent = 0;
+	int rc = sign_begin(c, &a->tenant), known = 0, sent = 0;
 
 	if (rc == 0)
 		rc = user_by_email(c->db, a->side, email, &u);
@@ -107,19 +92,15 @@ static int ask(struct call *c, const struct asked *a)
 		rc = audit_log(c->db, AUDIT_PASSWORD_RESET_ASKED, &(struct audit_object) { "user", known ? &u.id : NULL, email },
 			json_pack("{s:b}", "sent", sent > 0));
 	user_release(&u);
-	if (rc == 0)
-		return db_commit(c->db);
-	db_rollback(c->db);
-	return rc;
+	return call_end(c, rc);
 }
 
 int forgotten_send(struct call *c)
 {
 	struct asked a = { .side = sign_side(c) };
-	int rc = a.side == STORE_TENANT ? find_tenant(c, &a) : 0;
+	int rc = sign_account(c, &a.tenant, &a.tenant_name);
 
-	if (rc == 0 && (a.side == STORE_OPERATOR || a.tenant_name))
-		rc = ask(c, &a);
+	rc = rc == 0 ? ask(c, &a) : rc == ERR_NOT_FOUND ? 0 : rc;
 	free(a.tenant_name);
 	sign_wait(c);
 	if (rc < 0)

@@ -10,7 +10,6 @@
 #include "identity/token.h"
 #include "store/invitation.h"
 #include "store/saml.h"
-#include "store/tenant.h"
 #include "store/user.h"
 #include "web/letter.h"
 #include "web/sign.h"
@@ -68,21 +67,9 @@ static int check_way(struct call *c, const struct link *l)
 /* Whose account; no transaction is open afterwards. */
 static int find_account(struct call *c, struct link *l)
 {
-	json_t *tenant = NULL;
-	int rc;
-
-	*l = (struct link){ .side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT };
+	*l = (struct link){ .side = sign_side(c) };
 	token_hash(call_text(c, "token"), l->token);
-	if (l->side == STORE_OPERATOR)
-		return 0;
-	rc = call_begin(c, NULL);
-	if (rc == 0)
-		rc = tenant_by_slug(c->db, call_text(c, "account"), &l->tenant, &tenant);
-	db_rollback(c->db);
-	if (rc == 0)
-		l->tenant_name = mem_strdup(json_string_value(json_object_get(tenant, "name")));
-	json_decref(tenant);
-	return rc;
+	return sign_account(c, &l->tenant, &l->tenant_name);
 }
 
 static int find(struct call *c, struct link *l)
@@ -90,7 +77,7 @@ static int find(struct call *c, struct link *l)
 	int rc = find_account(c, l);
 
 	if (rc == 0)
-		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
+		rc = sign_begin(c, &l->tenant);
 	if (rc == 0)
 		rc = invitation_find(c->db, l->side, l->token, &l->found);
 	if (rc == 0)
@@ -130,7 +117,7 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 	c->user_name = call_keep(c, json_string_value(json_object_get(l->found, "name")));
 	c->user_email = call_keep(c, json_string_value(json_object_get(l->found, "email")));
 	if (rc == 0)
-		rc = call_begin(c, l->side == STORE_OPERATOR ? NULL : &l->tenant);
+		rc = sign_begin(c, &l->tenant);
 	if (rc == 0)
 		rc = check_way(c, l);
 	if (rc == 0)
@@ -141,10 +128,7 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 		rc = user_by_id(c->db, l->side, &c->user, u);
 	if (rc == 0 && strcmp(json_string_value(json_object_get(l->found, "kind")), "reset") == 0)
 		rc = letter_send(c, LETTER_PASSWORD_CHANGED, u, l->tenant_name, NULL);
-	if (rc >= 0)
-		return db_commit(c->db);
-	db_rollback(c->db);
-	return gone(c, rc);
+	return rc >= 0 ? call_end(c, rc) : gone(c, call_end(c, rc));
 }
 
 int invite_accept(struct call *c, int (*joined)(struct call *c))

@@ -13,7 +13,6 @@
 #include "identity/arrival.h"
 #include "sso/client.h"
 #include "store/session.h"
-#include "store/tenant.h"
 #include "store/user_outside.h"
 #include "web/ask.h"
 #include "web/doc.h"
@@ -45,27 +44,10 @@ const struct route_param saml_slo_query[] = {
 	PARAM_END
 };
 
-/* Whose the request is, by the account's name or by the path; no transaction is open afterwards. */
-static int find_by_name(struct call *c, struct uuid *tenant)
-{
-	json_t *row = NULL;
-	int rc;
-
-	*tenant = (struct uuid){ { 0 } };
-	if (c->site == WEB_CENTRAL)
-		return 0;
-	rc = call_begin(c, NULL);
-	if (rc == 0)
-		rc = tenant_by_slug(c->db, call_text(c, "account"), tenant, &row);
-	db_rollback(c->db);
-	json_decref(row);
-	return rc == ERR_NOT_FOUND || rc == ERR_INVALID ? call_refuse(c, ERR_NOT_FOUND, NOT_SET) : rc;
-}
-
 /* Opens a transaction of the side. */
 static int begin_side(struct call *c, const struct uuid *tenant, struct saml_side *s)
 {
-	int rc = call_begin(c, c->site == WEB_CENTRAL ? NULL : tenant);
+	int rc = sign_begin(c, tenant);
 
 	return rc == 0 ? saml_side_load(c, tenant, s) : rc;
 }
@@ -105,7 +87,6 @@ int saml_metadata(struct call *c)
 	db_rollback(c->db);
 	if (rc == 0)
 		rc = call_ask(c, &question);
-	sso_wipe(&question);
 	saml_side_release(&s);
 	return rc;
 }
@@ -154,12 +135,8 @@ static int ask_way(struct call *c, const struct saml_side *s, int again)
 	int rc = saml_ask(c, s, SSO_saml_start, json_pack("{s:s, s:s, s:s, s:b}", "id", id, "relay", id, "format", doc_text(settings, "format"),
 		"again", again), &question);
 
-	db_rollback(c->db);
-	if (rc == 0)
-		rc = call_ask(c, &question);
-	sso_wipe(&question);
 	free(id);
-	return rc;
+	return rc == 0 ? call_ask(c, &question) : rc;
 }
 
 static int go(struct call *c, const struct saml_side *s, const char *purpose, const char *return_to)
@@ -197,8 +174,10 @@ static int leave(struct call *c, const struct uuid *tenant, const char *purpose,
 int saml_start(struct call *c)
 {
 	struct uuid tenant;
-	int rc = find_by_name(c, &tenant);
+	int rc = sign_account(c, &tenant, NULL);
 
+	if (rc == ERR_NOT_FOUND)
+		return call_refuse(c, rc, NOT_SET);
 	return rc == 0 ? leave(c, &tenant, "sign-in", guard_return(call_text(c, "return_to"))) : rc;
 }
 
@@ -250,11 +229,7 @@ static int ask_judge(struct call *c, const struct saml_side *s, const struct sam
 
 	if (rc == 0)
 		wire_put_string(&question, call_text(c, "SAMLResponse"));
-	db_rollback(c->db);
-	if (rc == 0)
-		rc = call_ask(c, &question);
-	sso_wipe(&question);
-	return rc;
+	return rc == 0 ? call_ask(c, &question) : rc;
 }
 
 /* The user that the person is, made or linked where that is allowed; as the identity provider describes it now. */
@@ -299,7 +274,7 @@ static int accept(struct call *c, const struct saml_side *s, const struct saml_r
 
 	/* The session is known there from now on. */
 	if (rc == 0)
-		rc = call_begin(c, s->side == STORE_TENANT ? &s->tenant : NULL);
+		rc = sign_begin(c, &s->tenant);
 	if (rc == 0)
 		rc = saml_session_add(c->db, s->side, &c->session, doc_text(said, "issuer"), doc_text(said, "name_id"), doc_text(said, "format"),
 			doc_optional(said, "session"));
@@ -418,11 +393,8 @@ static int ask_logout(struct call *c, const struct saml_side *s, const json_t *k
 	int rc = saml_ask(c, s, SSO_saml_logout, json_pack("{s:s, s:s, s:s, s:s, s:s?}", "id", id, "relay", id, "name_id", doc_text(known, "name_id"),
 		"format", doc_text(known, "format"), "session", doc_optional(known, "index")), &question);
 
-	if (rc == 0)
-		rc = call_ask(c, &question);
-	sso_wipe(&question);
 	free(id);
-	return rc;
+	return rc == 0 ? call_ask(c, &question) : rc;
 }
 
 /* The way to the identity provider, by an address or, where it wants that, by a form. */
@@ -444,7 +416,7 @@ int saml_sign_out(struct call *c, int *rc)
 	json_t *known = NULL, *answer = NULL;
 	int mine = 0;
 
-	if (c->api || saml_session_get(c->db, c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT, &c->session, &known) < 0)
+	if (c->api || saml_session_get(c->db, sign_side(c), &c->session, &known) < 0)
 		return 0;
 	*rc = saml_side_load(c, &c->tenant, &s);
 	if (*rc == 0 && saml_side_ready(&s) && json_is_string(json_object_get(json_object_get(s.row, "idp"), "slo_url"))
@@ -479,12 +451,8 @@ static int ask_told(struct call *c, const struct saml_side *s)
 		wire_put_u8(&question, (uint8_t)by_post);
 		wire_put_string(&question, by_post ? posted : c->request->query ? c->request->query : "");
 	}
-	db_rollback(c->db);
-	if (rc == 0)
-		rc = call_ask(c, &question);
-	sso_wipe(&question);
 	free(id);
-	return rc;
+	return rc == 0 ? call_ask(c, &question) : rc;
 }
 
 static int end_sessions(struct call *c, const struct saml_side *s, const json_t *answer)

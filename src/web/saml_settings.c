@@ -12,6 +12,7 @@
 #include "web/ask.h"
 #include "web/doc.h"
 #include "web/saml.h"
+#include "web/sign.h"
 #include "web/state.h"
 #include "web/vault.h"
 
@@ -288,18 +289,14 @@ int saml_page(struct call *c)
 
 static int keep_key(struct call *c, const struct secret *key, const char *certificate)
 {
-	enum store_side side = is_operator(c) ? STORE_OPERATOR : STORE_TENANT;
 	struct buf blob = BUF_INIT;
-	int rc = call_begin(c, is_operator(c) ? NULL : &c->tenant);
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
 		rc = is_operator(c) ? keys_system_protect(c->keys, &c->id, SAML_KEY_PURPOSE, key, &blob) : vault_protect(c, SAML_KEY_PURPOSE, key, &blob);
 	if (rc == 0)
-		rc = saml_set_key(c->db, side, certificate, &blob);
-	if (rc == 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
+		rc = saml_set_key(c->db, sign_side(c), certificate, &blob);
+	rc = call_end(c, rc);
 	buf_free(&blob);
 	return rc;
 }
@@ -348,20 +345,17 @@ static int take_import(struct call *c, enum store_side side)
 int saml_import(struct call *c)
 {
 	struct buf question = BUF_INIT;
-	int rc;
 
 	if (call_has_answer(c))
-		return take_import(c, is_operator(c) ? STORE_OPERATOR : STORE_TENANT);
+		return take_import(c, sign_side(c));
 	sso_begin(&question, SSO_saml_metadata, &c->id, is_operator(c) ? NULL : &c->tenant);
 	wire_put_string(&question, call_text(c, "metadata"));
-	rc = call_ask(c, &question);
-	sso_wipe(&question);
-	return rc;
+	return call_ask(c, &question);
 }
 
 int saml_accept(struct call *c)
 {
-	int rc = saml_confirm(c->db, is_operator(c) ? STORE_OPERATOR : STORE_TENANT, call_text(c, "digest"));
+	int rc = saml_confirm(c->db, sign_side(c), call_text(c, "digest"));
 
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "Something else was imported meanwhile. Look at it again.");
@@ -374,7 +368,7 @@ int saml_accept(struct call *c)
 
 int saml_discard(struct call *c)
 {
-	int rc = saml_propose(c->db, is_operator(c) ? STORE_OPERATOR : STORE_TENANT, NULL);
+	int rc = saml_propose(c->db, sign_side(c), NULL);
 
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
@@ -464,7 +458,7 @@ int saml_save(struct call *c)
 	int rc = read_settings(c, settings);
 
 	if (rc == 0)
-		rc = saml_set(c->db, is_operator(c) ? STORE_OPERATOR : STORE_TENANT, call_text(c, "mode"), settings, uuid_is_nil(&glass) ? NULL : &glass);
+		rc = saml_set(c->db, sign_side(c), call_text(c, "mode"), settings, uuid_is_nil(&glass) ? NULL : &glass);
 	json_decref(settings);
 	if (rc == ERR_CONFLICT && strcmp(call_text(c, "mode"), "off") != 0 && strstr(err_text(), "provider"))
 		return call_field_error(c, "mode", "There is no identity provider yet: import and confirm its metadata first.");

@@ -7,12 +7,13 @@
 #include "base/mem.h"
 #include "sso/client.h"
 #include "web/saml.h"
+#include "web/sign.h"
 #include "web/state.h"
 #include "web/vault.h"
 
 int saml_side_load(struct call *c, const struct uuid *tenant, struct saml_side *out)
 {
-	struct saml_side s = { .side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT };
+	struct saml_side s = { .side = sign_side(c) };
 	char id[UUID_TEXT_SIZE], *base;
 	int rc = saml_get(c->db, s.side, &s.row);
 

@@ -21,6 +21,29 @@ enum store_side sign_side(const struct call *c)
 	return c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
 }
 
+int sign_begin(struct call *c, const struct uuid *tenant)
+{
+	return call_begin(c, sign_side(c) == STORE_TENANT ? tenant : NULL);
+}
+
+int sign_account(struct call *c, struct uuid *tenant, char **name)
+{
+	json_t *row = NULL;
+	int rc;
+
+	*tenant = (struct uuid){ { 0 } };
+	if (sign_side(c) == STORE_OPERATOR)
+		return 0;
+	rc = call_begin(c, NULL);
+	if (rc == 0)
+		rc = tenant_by_slug(c->db, call_text(c, "account"), tenant, &row);
+	db_rollback(c->db);
+	if (rc == 0 && name)
+		*name = mem_strdup(json_string_value(json_object_get(row, "name")));
+	json_decref(row);
+	return rc == ERR_INVALID ? ERR_NOT_FOUND : rc;
+}
+
 /* The strings of the call belong to it from here on. */
 static int take_session(struct call *c, const struct session *s, const struct guard_cookie *cookie)
 {
@@ -75,14 +98,11 @@ int sign_load(struct call *c)
 
 	if (rc < 0)
 		return rc;
-	rc = call_begin(c, uuid_is_nil(&cookie.tenant) ? NULL : &cookie.tenant);
+	rc = sign_begin(c, &cookie.tenant);
 	if (rc == 0)
 		rc = find(c, &cookie, &s, &tenant);
 	/* Only the note of when it was last seen is written here; without one there is nothing to commit. */
-	if (rc == 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
+	rc = call_end(c, rc);
 	if (rc == 0)
 		rc = take_session(c, &s, &cookie);
 	if (rc == 0 && tenant)

@@ -57,12 +57,17 @@ extern const struct route_param factor_code_fields[], factor_both_fields[];
 
 /* The side of the caller's site. */
 enum store_side sign_side(const struct call *c);
+/* Begins a transaction of it: of TENANT's on the console, of no tenant's on the other. */
+int sign_begin(struct call *c, const struct uuid *tenant);
+/* The account that the field `account` names, and what it is called (NAME, which the caller frees; NULL: not asked), in a transaction of its own:
+ * 0, or ERR_NOT_FOUND. On the operator's side there is none to find: nil, and 0. */
+int sign_account(struct call *c, struct uuid *tenant, char **name);
 /* After the first proof of who somebody is (a password, a directory, an identity provider), in no transaction: U of TENANT (nil: an operator)
  * is signed in, and led to BACK; or, with a second factor, or one that the role must have, to the step that is left. A session that this
  * browser had is over. HOW: "password", "directory", ...: for the log. */
 int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back);
-/* The last step of it, in no transaction: the same without asking for more. */
-int sign_complete(struct call *c, const struct uuid *tenant, const struct user *u, const char *how);
+/* The last step of it, of the caller, in no transaction: the same without asking for more. */
+int sign_complete(struct call *c, const struct user *u, const char *how);
 /* The hash of this browser's token (store/browser.h): 1; 0 when it has none. */
 int sign_browser(struct call *c, uint8_t hash[static TOKEN_HASH_SIZE]);
 /* A code of the caller's second factor, in no transaction: 1 when it was right, and is used up; 0 when not, which counts as a wrong password; or an

@@ -52,14 +52,11 @@ struct joining {
 static int refuse(struct call *c, const struct joining *j, const struct user *u, const char *why, const char *text, int count, int end)
 {
 	char *reason = mem_strdup(why);
-	int rc = call_begin(c, j->side == STORE_OPERATOR ? NULL : j->tenant);
+	int rc = sign_begin(c, j->tenant);
 
 	if (rc == 0)
 		rc = user_refused(c->db, j->side, u, call_text(c, "email"), USER_OF_DIRECTORY, reason, count, end);
-	if (rc == 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
+	rc = call_end(c, rc);
 	sign_wait(c);
 	if (rc == 0) {
 		call_refuse(c, ERR_INVALID, text);
@@ -110,7 +107,7 @@ static int take_in(struct call *c, struct joining *j)
 
 static int find_user(struct call *c, struct joining *j)
 {
-	int rc = call_begin(c, j->side == STORE_OPERATOR ? NULL : j->tenant);
+	int rc = sign_begin(c, j->tenant);
 
 	if (rc == 0)
 		rc = user_by_external(c->db, j->side, USER_OF_DIRECTORY, j->p.id, &j->user);
@@ -144,13 +141,10 @@ static int come_in(struct call *c, struct joining *j)
 		return rc;
 	if (why)
 		return refuse(c, j, j->known ? &j->user : NULL, why, why, 0, end);
-	rc = call_begin(c, j->side == STORE_OPERATOR ? NULL : j->tenant);
+	rc = sign_begin(c, j->tenant);
 	if (rc == 0)
 		rc = take_in(c, j);
-	if (rc == 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
+	rc = call_end(c, rc);
 	if (rc == ERR_CONFLICT)
 		return refuse(c, j, NULL, "a local user has this e-mail address", "There is a local user or invitation with your e-mail address here. Sign in "
 			"with that user's password, or ask your administrator to remove it.", 0, 0);
@@ -180,23 +174,17 @@ static int answered(struct call *c, struct joining *j, const struct user *known)
 
 int directory_sign_in(struct call *c, const struct uuid *tenant, const struct user *known)
 {
-	struct joining j = { .tenant = tenant, .side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT };
-	struct uuid former = c->tenant;
-	int rc, answer = 0;
-
-	rc = call_begin(c, j.side == STORE_OPERATOR ? NULL : tenant);
+	struct joining j = { .tenant = tenant, .side = sign_side(c) };
+	int rc = sign_begin(c, tenant), answer = 0;
 
 	if (rc == 0)
 		rc = directory_kept(c, 1, &j.kept);
-	/* The kept password is the tenant's, whom the caller is not bound to yet. */
-	c->tenant = *tenant;
 	if (rc == 0 && known && known->locked_until > c->now)
 		answer = -1;
 	else if (rc == 0 && call_has_answer(c))
 		answer = 1;
 	else if (rc == 0)
 		rc = ask(c, &j);
-	c->tenant = former;
 	db_rollback(c->db);
 	if (answer)
 		rc = answer > 0 ? answered(c, &j, known) : refuse(c, &j, known, "locked after failed sign-ins", SIGN_REFUSAL, 0, 0);
@@ -220,7 +208,7 @@ int directory_confirm(struct call *c, const struct user *u, const char *password
 			return rc == 0;
 		return call_field_error(c, "current", rc == ERR_SUSPENDED ? err_text() : words_for(rc));
 	}
-	rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
+	rc = sign_begin(c, &c->tenant);
 	if (rc == 0)
 		rc = directory_kept(c, 1, &k);
 	if (rc == 0)

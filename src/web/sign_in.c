@@ -10,7 +10,6 @@
 #include "store/browser.h"
 #include "store/session.h"
 #include "store/saml.h"
-#include "store/tenant.h"
 #include "store/user_outside.h"
 #include "web/directory.h"
 #include "web/saml.h"
@@ -73,7 +72,7 @@ int sign_in_page(struct call *c)
 struct attempt {
 	enum store_side side;
 	struct uuid tenant;              /* nil: the operator's side */
-	int tenant_known;
+	int account_known;               /* on the operator's side, always */
 	int known;                       /* USER is filled */
 	int allowed;                     /* to sign in with a password */
 	struct user user;
@@ -81,28 +80,18 @@ struct attempt {
 	int browser_known;               /* the user has signed in with it before */
 };
 
-static const struct uuid *bound(const struct attempt *a)
+static int find_account(struct call *c, struct attempt *a)
 {
-	return a->side == STORE_OPERATOR ? NULL : &a->tenant;
-}
+	int rc = sign_account(c, &a->tenant, NULL);
 
-static int find_tenant(struct call *c, struct attempt *a)
-{
-	json_t *tenant = NULL;
-	int rc = call_begin(c, NULL);
-
-	if (rc == 0)
-		rc = tenant_by_slug(c->db, call_text(c, "account"), &a->tenant, &tenant);
-	db_rollback(c->db);
-	json_decref(tenant);
-	a->tenant_known = rc == 0;
-	return rc == ERR_NOT_FOUND || rc == ERR_INVALID ? 0 : rc;
+	a->account_known = rc == 0;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 /* The transaction ends before the slow hash: no connection waits in one meanwhile. */
 static int find_user(struct call *c, struct attempt *a)
 {
-	int rc = call_begin(c, bound(a));
+	int rc = sign_begin(c, &a->tenant);
 
 	if (rc == 0)
 		rc = user_by_email(c->db, a->side, call_text(c, "email"), &a->user);
@@ -139,15 +128,12 @@ static int refuse(struct call *c, const struct attempt *a)
 	int rc = 0;
 
 	/* The log of an account that does not exist cannot be written. */
-	if (a->side == STORE_OPERATOR || a->tenant_known) {
-		rc = call_begin(c, bound(a));
+	if (a->account_known) {
+		rc = sign_begin(c, &a->tenant);
 		if (rc == 0)
 			rc = user_sign_in_failed(c->db, a->side, a->known ? &a->user : NULL, call_text(c, "email"),
 				a->browser_known ? a->browser : NULL, NULL);
-		if (rc == 0)
-			rc = db_commit(c->db);
-		else
-			db_rollback(c->db);
+		rc = call_end(c, rc);
 	}
 	sign_wait(c);
 	if (rc < 0)
@@ -158,15 +144,13 @@ static int refuse(struct call *c, const struct attempt *a)
 
 static int verified(struct call *c, struct attempt *a)
 {
-	int rc = 0, matches;
+	int rc = find_account(c, a), matches;
 
-	if (a->side == STORE_TENANT)
-		rc = find_tenant(c, a);
-	if (rc == 0 && (a->side == STORE_OPERATOR || a->tenant_known))
+	if (rc == 0 && a->account_known)
 		rc = find_user(c, a);
 	if (rc < 0)
 		return rc;
-	if (a->side == STORE_OPERATOR || a->tenant_known) {
+	if (a->account_known) {
 		const struct user *known = a->known ? &a->user : NULL;
 
 		/* Who is local never depends on another server, nor is looked for on one. */
@@ -182,7 +166,7 @@ static int verified(struct call *c, struct attempt *a)
 
 int sign_in(struct call *c)
 {
-	struct attempt a = { .side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT };
+	struct attempt a = { .side = sign_side(c) };
 	int rc = verified(c, &a);
 
 	user_release(&a.user);
@@ -198,7 +182,7 @@ int sign_out(struct call *c)
 
 	if (away && rc < 0)
 		return rc;
-	rc = session_end(c->db, c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT, &c->session);
+	rc = session_end(c->db, sign_side(c), &c->session);
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
 	sign_forget(c);

@@ -136,7 +136,7 @@ static int store_password(struct call *c, const char *hash)
 	struct user own = { .id = c->user, .email = (char *)(uintptr_t)c->user_email, .name = (char *)(uintptr_t)c->user_name };
 	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
 	uint8_t token[TOKEN_HASH_SIZE];
-	int rc = call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
+	int rc = sign_begin(c, &c->tenant);
 
 	token_new(cookie.token);
 	token_new(csrf);
@@ -147,10 +147,7 @@ static int store_password(struct call *c, const char *hash)
 		rc = session_rotate(c->db, sign_side(c), &c->session, token, csrf);
 	if (rc == 0)
 		rc = letter_send(c, LETTER_PASSWORD_CHANGED, &own, c->tenant_name, NULL);
-	if (rc >= 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
+	rc = call_end(c, rc);
 	if (rc == 0) {
 		guard_cookie_text(&cookie, text);
 		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");

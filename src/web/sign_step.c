@@ -37,16 +37,6 @@ const struct route_param sign_code_fields[] = {
 	PARAM_END
 };
 
-static const struct uuid *bound(const struct uuid *tenant)
-{
-	return uuid_is_nil(tenant) ? NULL : tenant;
-}
-
-static int begin(struct call *c)
-{
-	return call_begin(c, bound(&c->tenant));
-}
-
 /* The browser's own token */
 
 int sign_browser(struct call *c, uint8_t hash[static TOKEN_HASH_SIZE])
@@ -60,7 +50,7 @@ int sign_browser(struct call *c, uint8_t hash[static TOKEN_HASH_SIZE])
 }
 
 /* One token per browser, whoever signs in with it: 1 when U has not done so before, 0, or an error. */
-static int note_browser(struct call *c, enum store_side side, const struct user *u)
+static int note_browser(struct call *c, const struct user *u)
 {
 	const char *present = call_cookie(c, BROWSER_COOKIE);
 	char token[TOKEN_TEXT_SIZE];
@@ -73,7 +63,7 @@ static int note_browser(struct call *c, enum store_side side, const struct user 
 	token_hash(token, hash);
 	call_set_cookie(c, BROWSER_COOKIE, token, BROWSER_KEPT / CLOCK_SECOND, "Lax");
 	secret_wipe(token, sizeof token);
-	return browser_used(c->db, side, &u->id, hash);
+	return browser_used(c->db, sign_side(c), &u->id, hash);
 }
 
 /* Steps */
@@ -87,17 +77,17 @@ static void take_user(struct call *c, const struct uuid *tenant, const struct us
 	c->user_email = call_keep(c, u->email);
 }
 
-static int end_former(struct call *c, enum store_side side, const struct uuid *former)
+static int end_former(struct call *c, const struct uuid *former)
 {
-	int rc = uuid_is_nil(former) ? 0 : session_end(c->db, side, former);
+	int rc = uuid_is_nil(former) ? 0 : session_end(c->db, sign_side(c), former);
 
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-static int tell_new_place(struct call *c, enum store_side side, const struct user *u)
+static int tell_new_place(struct call *c, const struct user *u)
 {
 	json_t *tenant = NULL;
-	int rc = side == STORE_TENANT ? tenant_self(c->db, &tenant) : 0;
+	int rc = sign_side(c) == STORE_TENANT ? tenant_self(c->db, &tenant) : 0;
 
 	if (rc == 0)
 		rc = audit_log(c->db, AUDIT_USER_NEW_PLACE, &(struct audit_object) { "user", &u->id, u->email }, json_pack("{s:s, s:s}", "browser",
@@ -109,28 +99,28 @@ static int tell_new_place(struct call *c, enum store_side side, const struct use
 }
 
 /* The whole sign-in, in the open transaction. */
-static int complete(struct call *c, enum store_side side, const struct uuid *tenant, const struct user *u, const char *how)
+static int complete(struct call *c, const struct user *u, const char *how)
 {
-	int rc = user_signed_in(c->db, side, u, how), is_new;
+	int rc = user_signed_in(c->db, sign_side(c), u, how), is_new;
 
 	if (rc < 0)
 		return rc;
-	rc = sign_start(c, tenant, &u->id);
-	is_new = rc < 0 ? rc : note_browser(c, side, u);
+	rc = sign_start(c, &c->tenant, &u->id);
+	is_new = rc < 0 ? rc : note_browser(c, u);
 	/* Who signs in for the first time at all knows. */
-	return is_new > 0 && u->last_sign_in ? tell_new_place(c, side, u) : is_new < 0 ? is_new : 0;
+	return is_new > 0 && u->last_sign_in ? tell_new_place(c, u) : is_new < 0 ? is_new : 0;
 }
 
 /* What U's sign-in still needs: a step's name, or "". */
-static int next_step(struct call *c, enum store_side side, const struct user *u, const char **step)
+static int next_step(struct call *c, const struct user *u, const char **step)
 {
 	struct sign_rules rules;
-	int has = factor_has(c->db, side, &u->id), rc;
+	int has = factor_has(c->db, sign_side(c), &u->id), rc;
 
 	*step = SESSION_CODE;
 	if (has != 0)
 		return has < 0 ? has : 0;
-	rc = sign_rules_get(c->db, side, &rules);
+	rc = sign_rules_get(c->db, sign_side(c), &rules);
 	if (rc < 0)
 		return rc;
 	*step = sign_rules_factor(&rules, u->role) ? SESSION_ENROL : "";
@@ -139,20 +129,17 @@ static int next_step(struct call *c, enum store_side side, const struct user *u,
 }
 
 /* FORMER: a session that this browser had at this account. */
-static int accept(struct call *c, enum store_side side, const struct uuid *former, const struct user *u, const char *how, const char **step)
+static int accept(struct call *c, const struct uuid *former, const struct user *u, const char *how, const char **step)
 {
-	int rc = begin(c);
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
-		rc = end_former(c, side, former);
+		rc = end_former(c, former);
 	if (rc == 0)
-		rc = next_step(c, side, u, step);
+		rc = next_step(c, u, step);
 	if (rc == 0)
-		rc = **step ? sign_start_step(c, &c->tenant, &u->id, *step) : complete(c, side, &c->tenant, u, how);
-	if (rc == 0)
-		return db_commit(c->db);
-	db_rollback(c->db);
-	return rc;
+		rc = **step ? sign_start_step(c, &c->tenant, &u->id, *step) : complete(c, u, how);
+	return call_end(c, rc);
 }
 
 int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back)
@@ -164,7 +151,7 @@ int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u,
 	int rc;
 
 	take_user(c, tenant, u);
-	rc = accept(c, sign_side(c), &former, u, how, &step);
+	rc = accept(c, &former, u, how, &step);
 	if (rc < 0)
 		return rc;
 	form_append(&query, "return", guard_return(back));
@@ -180,19 +167,16 @@ int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u,
 	return 0;
 }
 
-int sign_complete(struct call *c, const struct uuid *tenant, const struct user *u, const char *how)
+int sign_complete(struct call *c, const struct user *u, const char *how)
 {
 	struct uuid former = c->session;
-	int rc = call_begin(c, bound(tenant));
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
-		rc = end_former(c, sign_side(c), &former);
+		rc = end_former(c, &former);
 	if (rc == 0)
-		rc = complete(c, sign_side(c), tenant, u, how);
-	if (rc == 0)
-		return db_commit(c->db);
-	db_rollback(c->db);
-	return rc;
+		rc = complete(c, u, how);
+	return call_end(c, rc);
 }
 
 /* Codes */
@@ -225,7 +209,7 @@ static int is_right(struct call *c, const struct user *u, const struct factor *f
 static int try_code(struct call *c, const struct user *u, const char *code, const char **how)
 {
 	struct factor f = { .last_step = 0 };
-	int rc = begin(c), right = 0;
+	int rc = sign_begin(c, &c->tenant), right = 0;
 
 	if (rc == 0)
 		rc = factor_get(c->db, sign_side(c), &u->id, &f);
@@ -241,17 +225,13 @@ static int try_code(struct call *c, const struct user *u, const char *code, cons
 /* Of U, who has a session or half a one: a failure that counts as one to sign in. */
 static int count_failure(struct call *c, const struct user *u, const uint8_t *browser, int of_code)
 {
-	int rc = begin(c);
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
 		rc = user_sign_in_failed(c->db, sign_side(c), u, u->email, browser, NULL);
 	if (rc == 0 && of_code)
 		rc = audit_log(c->db, AUDIT_FACTOR_FAILED, &(struct audit_object) { "user", &u->id, u->email }, NULL);
-	if (rc == 0)
-		rc = db_commit(c->db);
-	else
-		db_rollback(c->db);
-	return rc;
+	return call_end(c, rc);
 }
 
 struct self {
@@ -264,7 +244,7 @@ struct self {
 /* The caller's own user, and whether it may try at all. */
 static int read_self(struct call *c, struct self *s)
 {
-	int rc = begin(c);
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
 		rc = user_by_id(c->db, sign_side(c), &c->user, &s->user);
@@ -322,7 +302,7 @@ int sign_code(struct call *c)
 		if (rc == 0)
 			rc = call_field_error(c, "code", WRONG_CODE);
 		if (rc > 0)
-			rc = sign_complete(c, &c->tenant, &s.user, how);
+			rc = sign_complete(c, &s.user, how);
 		if (rc == 0) {
 			rate_give(c->state->web->sign_ins, c->address, clock_ticks());
 			if (strcmp(how, "recovery-code") == 0)
@@ -350,7 +330,7 @@ int sign_confirm_ask(struct call *c)
 
 static int needs_code(struct call *c)
 {
-	int rc = begin(c);
+	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
 		rc = factor_has(c->db, sign_side(c), &c->user);
