@@ -7,6 +7,9 @@
 #include "base/json.h"
 #include "store/closing.h"
 #include "store/licence.h"
+#include "web/state.h"
+
+#define NEAR_FOR (10 * CLOCK_SECOND)
 
 static void add(json_t *list, const char *colour, const char *icon, const char *title, json_t *text, const char *url, const char *url_text)
 {
@@ -38,16 +41,33 @@ static void count(struct call *c, json_t *list, const json_t *row, const char *n
 			call_translate(c, "Show"));
 }
 
-static void of_operator(struct call *c, json_t *list)
+/* Counting looks at every tenant: not for every page. NULL: the operator may not see it, or it cannot be had. */
+static const json_t *near_now(struct call *c)
 {
+	struct web_thread *t = c->state->thread;
 	json_t *row = NULL;
 
-	if (!call_may(c, PERMISSION_LICENCES_VIEW) || licence_near(c->db, &row) < 0)
+	if (!call_may(c, PERMISSION_LICENCES_VIEW))
+		return NULL;
+	if (t->licences && clock_ticks() - t->licences_seen < NEAR_FOR)
+		return t->licences;
+	if (licence_near(c->db, &row) < 0)
+		return NULL;
+	json_decref(t->licences);
+	t->licences = row;
+	t->licences_seen = clock_ticks();
+	return row;
+}
+
+static void of_operator(struct call *c, json_t *list)
+{
+	const json_t *row = near_now(c);
+
+	if (row == NULL)
 		return;
 	count(c, list, row, "over", "Tenants that can encrypt no further device, at the limit or after the end of their licence", "/licences?sort=-share", "red");
 	count(c, list, row, "limit", "Tenants that use 80 % or more of their licence", "/licences?near=limit", "orange");
 	count(c, list, row, "end", "Tenants whose licence ends soon", "/licences?near=end", "orange");
-	json_decref(row);
 }
 
 /* When the account is to be destroyed, everybody in it is to know (TEN-7). */

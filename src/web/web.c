@@ -169,6 +169,7 @@ void web_thread_free(struct web_thread *t)
 {
 	for (int i = 0; i < WEB_SITES; i++)
 		db_free(t->db[i]);
+	json_decref(t->licences);
 	if (t->keys_ready)
 		keys_client_close(&t->keys);
 	*t = (struct web_thread){ .web = NULL };

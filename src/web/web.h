@@ -38,6 +38,8 @@ struct web_thread {
 	struct keys_client keys;
 	int keys_ready;
 	clock_us keys_seen;                      /* when keys_trouble was found out; clock_ticks() */
+	json_t *licences;                        /* how many tenants are near a limit, as counted last (licence_bar.c); NULL: not yet */
+	clock_us licences_seen;                  /* then; clock_ticks() */
 	const char *keys_trouble;                /* what is the matter with the key service; NULL: nothing */
 };
 
