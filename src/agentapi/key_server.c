@@ -8,11 +8,6 @@
 #include "store/tenant.h"
 #include "web/key_server_keyd.h"
 
-static struct wire_view view(const struct buf *b)
-{
-	return (struct wire_view){ (const uint8_t *)b->data, b->len };
-}
-
 static struct keys_server server_of(const struct agent_call *c, const struct key_server *s, const struct buf *wrapped_tenant)
 {
 	return key_server_for_keyd(&c->frame->thread->web->conf, s, &c->account, wrapped_tenant);
@@ -25,7 +20,7 @@ int agent_prepare_key(struct agent_call *c, const struct uuid *device, int64_t v
 	struct keys_server server;
 	int rc;
 
-	if (!keys_is_elsewhere(view(wrapped_key)))
+	if (!keys_is_elsewhere(wire_view_of(wrapped_key)))
 		return 0;
 	rc = key_server_of_key(c->db, device, version, &s);
 	if (rc == 0)
@@ -41,7 +36,7 @@ int agent_prepare_key(struct agent_call *c, const struct uuid *device, int64_t v
 int agent_key_waits(struct agent_call *c, const struct device *device, const struct buf *wrapped)
 {
 	struct key_server s = { 0 };
-	int rc = device->is_raid || keys_is_elsewhere(view(wrapped)) ? key_server_away_for(c->db, &device->id, &s) : 0;
+	int rc = device->is_raid || keys_is_elsewhere(wire_view_of(wrapped)) ? key_server_away_for(c->db, &device->id, &s) : 0;
 
 	/* The reason, for whoever looks at the agent. */
 	if (rc > 0)
@@ -72,7 +67,7 @@ int agent_create_key(struct agent_call *c, const struct device *device, struct d
 	int rc = tenant_key(c->db, &wrapped_tenant);
 
 	if (rc == 0) {
-		which.wrapped_tenant = view(&wrapped_tenant);
+		which.wrapped_tenant = wire_view_of(&wrapped_tenant);
 		rc = key_server_for_new(c->db, &s);
 		if (rc == 0)
 			rc = create_there(c, &s, &which, &wrapped_tenant, out);
@@ -95,9 +90,9 @@ static int drop(struct agent_call *c, const struct keys_device *which, const str
 	if (rc == 0)
 		rc = key_server_for_new(c->db, &s);
 	if (rc == 0) {
-		full.wrapped_tenant = view(&wrapped_tenant);
+		full.wrapped_tenant = wire_view_of(&wrapped_tenant);
 		server = server_of(c, &s, &wrapped_tenant);
-		rc = keys_server_destroy(c->frame->keys, &c->frame->request->id, &server, &full, view(&key->wrapped));
+		rc = keys_server_destroy(c->frame->keys, &c->frame->request->id, &server, &full, wire_view_of(&key->wrapped));
 	}
 	key_server_free(&s);
 	buf_free(&wrapped_tenant);

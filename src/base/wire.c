@@ -57,6 +57,11 @@ void wire_put_uuid(struct buf *b, const struct uuid *id)
 	buf_add(b, id->bytes, sizeof id->bytes);
 }
 
+struct wire_view wire_view_of(const struct buf *b)
+{
+	return (struct wire_view){ (const uint8_t *)b->data, b->len };
+}
+
 struct wire_reader wire_read(const void *data, size_t len)
 {
 	return (struct wire_reader){ .at = data, .left = len };

@@ -31,6 +31,7 @@ void wire_put_bytes(struct buf *b, const void *data, size_t len);    /* u32 leng
 void wire_put_string(struct buf *b, const char *s);                  /* as bytes, without its zero */
 void wire_put_uuid(struct buf *b, const struct uuid *id);            /* 16 bytes */
 
+struct wire_view wire_view_of(const struct buf *b);                  /* lends its bytes */
 struct wire_reader wire_read(const void *data, size_t len);
 uint8_t wire_get_u8(struct wire_reader *r);
 uint16_t wire_get_u16(struct wire_reader *r);

@@ -79,7 +79,7 @@ int tenant_new_page(struct call *c)
 
 static int create(struct call *c, const struct uuid *id, const struct buf *wrapped)
 {
-	struct wire_view key = { (const uint8_t *)wrapped->data, wrapped->len };
+	struct wire_view key = wire_view_of(wrapped);
 	int rc = tenant_create(c->db, id, call_text(c, "account"), call_text(c, "name"), key);
 
 	if (rc == ERR_CONFLICT)

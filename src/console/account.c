@@ -54,8 +54,7 @@ static int set_passphrase(struct call *c, const struct secret *passphrase)
 	if (rc == 0)
 		rc = vault_protect(c, VERIFIER_PURPOSE, verifier, &verifier_blob);
 	if (rc == 0)
-		rc = provisioning_set(c->db, (struct wire_view){ (const uint8_t *)blob.data, blob.len },
-			(struct wire_view){ (const uint8_t *)verifier_blob.data, verifier_blob.len });
+		rc = provisioning_set(c->db, wire_view_of(&blob), wire_view_of(&verifier_blob));
 	secret_free(verifier);
 	buf_free(&verifier_blob);
 	buf_free(&blob);

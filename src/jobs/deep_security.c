@@ -20,10 +20,10 @@ struct manager {
 
 static int reveal(struct work *w, const struct buf *wrapped, const struct buf *blob, struct secret **out)
 {
-	const struct keys_object object = { .tenant = w->job->tenant, .wrapped_tenant = { (const uint8_t *)wrapped->data, wrapped->len },
+	const struct keys_object object = { .tenant = w->job->tenant, .wrapped_tenant = wire_view_of(wrapped),
 		.purpose = DEEP_SECURITY_PURPOSE, .object = w->job->tenant };
 
-	return keys_reveal(w->keys, &w->job->id, &object, (struct wire_view){ (const uint8_t *)blob->data, blob->len }, out);
+	return keys_reveal(w->keys, &w->job->id, &object, wire_view_of(blob), out);
 }
 
 static int read_connection(struct work *w, const struct uuid *instance, struct manager *m, char **host_name)

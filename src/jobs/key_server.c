@@ -12,17 +12,12 @@
 
 #define DESTROY_MOST 50                  /* in one job */
 
-static struct wire_view view(const struct buf *b)
-{
-	return (struct wire_view){ (const uint8_t *)b->data, b->len };
-}
-
 static struct keys_server server_of(const struct work *w, const struct key_server *s, const struct buf *wrapped_tenant)
 {
 	int own = s->owner == KEY_SERVER_TENANT;
 
-	return (struct keys_server){ .owner = own ? w->job->tenant : (struct uuid){ { 0 } }, .wrapped_tenant = own ? view(wrapped_tenant) :
-		(struct wire_view){ NULL, 0 }, .key = view(&s->key), .settings = view(&s->settings), .local = !own ||
+	return (struct keys_server){ .owner = own ? w->job->tenant : (struct uuid){ { 0 } }, .wrapped_tenant = own ? wire_view_of(wrapped_tenant) :
+		(struct wire_view){ NULL, 0 }, .key = wire_view_of(&s->key), .settings = wire_view_of(&s->settings), .local = !own ||
 		strcmp(conf_get(w->conf, CONF_OUTSIDE_LOCAL), "yes") == 0 };
 }
 
@@ -101,11 +96,11 @@ static int next_gone(struct work *w, struct key_server_gone *g, struct key_serve
 
 static int destroy(struct work *w, const struct key_server_gone *g, const struct key_server *s, const struct buf *wrapped_tenant)
 {
-	struct keys_device which = { .tenant = w->job->tenant, .wrapped_tenant = view(wrapped_tenant), .device = g->device,
+	struct keys_device which = { .tenant = w->job->tenant, .wrapped_tenant = wire_view_of(wrapped_tenant), .device = g->device,
 		.version = (uint32_t)g->version };
 	struct keys_server server = server_of(w, s, wrapped_tenant);
 	char why[256];
-	int rc = keys_server_destroy(w->keys, &w->job->id, &server, &which, view(&g->wrapped)), done = rc;
+	int rc = keys_server_destroy(w->keys, &w->job->id, &server, &which, wire_view_of(&g->wrapped)), done = rc;
 
 	snprintf(why, sizeof why, "%s", keys_server_reason());
 	rc = work_begin(w);

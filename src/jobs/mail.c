@@ -26,8 +26,7 @@ static int load(struct work *w, struct mail_server *server, struct secret **pass
 		rc = mail_server_get(w->db, server, &blob);
 	db_rollback(w->db);
 	if (rc == 0 && blob.len)
-		rc = keys_system_reveal(w->keys, &w->job->id, MAIL_PASSWORD_PURPOSE,
-			(struct wire_view){ (const uint8_t *)blob.data, blob.len }, password);
+		rc = keys_system_reveal(w->keys, &w->job->id, MAIL_PASSWORD_PURPOSE, wire_view_of(&blob), password);
 	buf_free(&blob);
 	return rc;
 }
@@ -40,7 +39,7 @@ static int open_link(struct work *w, struct secret **link)
 	int rc = encoded ? decode_base64url(encoded, &blob) : 0;
 
 	if (rc == 0 && encoded)
-		rc = keys_system_reveal(w->keys, &w->job->id, MAIL_LINK_PURPOSE, (struct wire_view){ (const uint8_t *)blob.data, blob.len }, link);
+		rc = keys_system_reveal(w->keys, &w->job->id, MAIL_LINK_PURPOSE, wire_view_of(&blob), link);
 	buf_free(&blob);
 	return rc;
 }

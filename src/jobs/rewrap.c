@@ -20,11 +20,6 @@
 static const struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
 static const struct uuid nil;
 
-static struct wire_view view(const struct buf *b)
-{
-	return (struct wire_view){ (const uint8_t *)b->data, b->len };
-}
-
 static struct uuid key_of(const struct buf *blob)
 {
 	struct uuid id = nil;
@@ -59,7 +54,7 @@ static int move_tenant(struct work *w, const struct root_run *run, const struct 
 	if (rc == 0)
 		rc = tenant_keys_get(w->db, &before, &former);
 	if (rc == 0)
-		rc = keys_tenant_rewrap(w->keys, &run->id, tenant, view(&before), &after);
+		rc = keys_tenant_rewrap(w->keys, &run->id, tenant, wire_view_of(&before), &after);
 	if (rc == 0)
 		rc = check_root(run, &after);
 	if (rc == 0)
@@ -87,7 +82,7 @@ static int move_secret(struct work *w, const struct root_run *run, size_t i, int
 		rc = 0;
 	has = key_of(&before);
 	if (rc == 0 && before.len && !uuid_equal(&has, &run->root)) {
-		rc = keys_system_rewrap(w->keys, &run->id, purpose, view(&before), &after);
+		rc = keys_system_rewrap(w->keys, &run->id, purpose, wire_view_of(&before), &after);
 		if (rc == 0)
 			rc = check_root(run, &after);
 		if (rc == 0)
@@ -251,7 +246,7 @@ static int begin_run(struct work *w, struct tenant_run *run)
 	if (rc == 0)
 		rc = tenant_keys_lock(w->db, &run->keys, &key, &run->former);
 	if (rc == 0 && uuid_is_nil(&run->former)) {
-		rc = keys_tenant_rotate(w->keys, &run->id, &w->job->tenant, view(&run->keys), &newer, &run->former, &both);
+		rc = keys_tenant_rotate(w->keys, &run->id, &w->job->tenant, wire_view_of(&run->keys), &newer, &run->former, &both);
 		if (rc == 0)
 			rc = tenant_keys_set(w->db, &both, &newer, &run->former);
 		if (rc == 0)
@@ -313,7 +308,7 @@ static int wrap_some(struct work *w, struct tenant_run *run)
 	if (rc == 0)
 		count = take_rows(run, r, items);
 	if (rc == 0 && count)
-		rc = keys_rewrap(w->keys, &run->id, &w->job->tenant, view(&run->keys), tenant_blob_purpose(run->kind), items, count);
+		rc = keys_rewrap(w->keys, &run->id, &w->job->tenant, wire_view_of(&run->keys), tenant_blob_purpose(run->kind), items, count);
 	if (rc == 0 && count) {
 		list = pairs(items, count);
 		rc = tenant_blob_rewrapped(w->db, run->kind, list);
@@ -358,7 +353,7 @@ static int finish_tenant(struct work *w, struct tenant_run *run, int *more)
 	if (rc == 0)
 		rc = tenant_keys_lock(w->db, &run->keys, &key, &former);
 	if (rc == 0 && !uuid_is_nil(&former)) {
-		rc = keys_tenant_trim(w->keys, &run->id, &w->job->tenant, view(&run->keys), &key, &one);
+		rc = keys_tenant_trim(w->keys, &run->id, &w->job->tenant, wire_view_of(&run->keys), &key, &one);
 		if (rc == 0)
 			rc = tenant_blob_left(w->db, &former, &left);
 		if (rc == 0 && left == 0)

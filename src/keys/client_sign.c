@@ -69,6 +69,6 @@ int keys_signer_sign(void *ctx, const char *purpose, const struct buf *blob, con
 {
 	const struct keys_signer *s = ctx;
 
-	return keys_sign(s->keys, &s->request, purpose, (struct wire_view){ (const uint8_t *)blob->data, blob->len },
-		(struct wire_view){ (const uint8_t *)text->data, text->len }, signature);
+	return keys_sign(s->keys, &s->request, purpose, wire_view_of(blob),
+		wire_view_of(text), signature);
 }

@@ -199,7 +199,7 @@ int hierarchy_root_rewrap(struct hierarchy *h, const struct blob_label *label, s
 	if (rc == 0)
 		rc = hierarchy_root_wrap(h, label, plain, &wrapped);
 	if (rc == 0) {
-		rc = hierarchy_root_unwrap(h, label, (struct wire_view){ (const uint8_t *)wrapped.data, wrapped.len }, &again);
+		rc = hierarchy_root_unwrap(h, label, wire_view_of(&wrapped), &again);
 		rc = prove(plain, again, rc);
 	}
 	secret_free(plain);
@@ -223,7 +223,7 @@ int hierarchy_rewrap(struct hierarchy *h, const struct hierarchy_tenant *tenant,
 	if (rc == 0)
 		rc = hierarchy_wrap(h, tenant, label, plain, &wrapped);
 	if (rc == 0) {
-		rc = hierarchy_unwrap(h, tenant, label, (struct wire_view){ (const uint8_t *)wrapped.data, wrapped.len }, &again);
+		rc = hierarchy_unwrap(h, tenant, label, wire_view_of(&wrapped), &again);
 		rc = prove(plain, again, rc);
 	}
 	secret_free(plain);
@@ -239,7 +239,7 @@ static int wrap_ring(struct hierarchy *h, const struct hierarchy_tenant *tenant,
 	int rc = hierarchy_root_wrap(h, &label, ring, &wrapped);
 
 	if (rc == 0) {
-		rc = hierarchy_root_unwrap(h, &label, (struct wire_view){ (const uint8_t *)wrapped.data, wrapped.len }, &again);
+		rc = hierarchy_root_unwrap(h, &label, wire_view_of(&wrapped), &again);
 		rc = prove(ring, again, rc);
 	}
 	secret_free(ring);

@@ -159,7 +159,7 @@ static int passphrase_is_sealed(struct provider_root *r)
 
 static int passphrase_unseal(struct provider_root *r, const struct secret *passphrase)
 {
-	struct wire_view blob = { (const uint8_t *)r->wrapped.data, r->wrapped.len };
+	struct wire_view blob = wire_view_of(&r->wrapped);
 	struct secret *key = NULL, *root = NULL;
 	int rc = derive(r, passphrase, &key);
 

@@ -146,7 +146,7 @@ static int try_root(const struct provider *p, struct provider_root *root)
 	int rc = p->wrap(root, &label, plain, &blob);
 
 	if (rc == 0)
-		rc = p->unwrap(root, &label, (struct wire_view){ (const uint8_t *)blob.data, blob.len }, &again);
+		rc = p->unwrap(root, &label, wire_view_of(&blob), &again);
 	if (rc == 0 && !secret_equal(plain, again))
 		rc = err_set(ERR_CRYPTO, "unwrapping does not give what was wrapped");
 	secret_free(plain);

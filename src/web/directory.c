@@ -53,7 +53,7 @@ static int reveal(struct call *c, const struct buf *kept, struct secret **out)
 	}
 	if (c->site == WEB_CONSOLE)
 		return vault_reveal(c, DIRECTORY_PURPOSE, kept, out);
-	return keys_system_reveal(c->keys, &c->id, DIRECTORY_SYSTEM_PURPOSE, (struct wire_view){ (const uint8_t *)kept->data, kept->len }, out);
+	return keys_system_reveal(c->keys, &c->id, DIRECTORY_SYSTEM_PURPOSE, wire_view_of(kept), out);
 }
 
 int directory_question(struct call *c, enum sso_type type, const json_t *settings, const struct buf *kept, const char *typed, struct buf *out)

@@ -44,7 +44,7 @@ int factor_open(struct call *c, const struct uuid *user, const struct buf *blob,
 	if (!uuid_is_nil(&c->tenant))
 		return vault_reveal_of(c, FACTOR_PURPOSE, user, blob, out);
 	factor_system_purpose(user, purpose);
-	return keys_system_reveal(c->keys, &c->id, purpose, (struct wire_view){ (const uint8_t *)blob->data, blob->len }, out);
+	return keys_system_reveal(c->keys, &c->id, purpose, wire_view_of(blob), out);
 }
 
 static int protect(struct call *c, const struct uuid *user, const struct secret *secret, struct buf *blob)
@@ -64,7 +64,7 @@ int factor_prepare(struct call *c, const struct uuid *user)
 	int rc = protect(c, user, secret, &blob);
 
 	if (rc == 0)
-		rc = factor_begin(c->db, sign_side(c), user, (struct wire_view){ (const uint8_t *)blob.data, blob.len });
+		rc = factor_begin(c->db, sign_side(c), user, wire_view_of(&blob));
 	secret_free(secret);
 	buf_free(&blob);
 	return rc;

@@ -25,13 +25,6 @@ const struct route_param key_server_fields[] = {
 	PARAM_END
 };
 
-static const struct wire_view nothing;
-
-static struct wire_view view(const struct buf *b)
-{
-	return (struct wire_view){ (const uint8_t *)b->data, b->len };
-}
-
 /* The tenant's key, where the server is a tenant's. */
 static int owner_key(struct call *c, enum key_server_owner o, struct buf *wrapped)
 {
@@ -145,14 +138,14 @@ static int protect(struct call *c, enum key_server_owner o, const struct key_ser
 	static const struct uuid nobody;
 	struct secret *typed = call_has(c, "key") ? vault_typed(c, "key") : NULL;
 	struct keys_server_settings s = { .host = call_text(c, "host"), .port = (uint32_t)call_int(c, "port", 0), .ca = call_text(c, "ca"),
-		.certificate = call_text(c, "certificate"), .key = typed, .former_key = view(&former->key), .former = view(&former->settings) };
+		.certificate = call_text(c, "certificate"), .key = typed, .former_key = wire_view_of(&former->key), .former = wire_view_of(&former->settings) };
 	struct buf wrapped = BUF_INIT;
 	char why[256];
 	int rc = owner_key(c, o, &wrapped);
 
 	if (rc == 0)
-		rc = keys_server_protect(c->keys, &c->id, o == KEY_SERVER_TENANT ? &c->tenant : &nobody, o == KEY_SERVER_TENANT ? view(&wrapped) : nothing,
-			&s, key, settings);
+		rc = keys_server_protect(c->keys, &c->id, o == KEY_SERVER_TENANT ? &c->tenant : &nobody, wire_view_of(&wrapped), &s, key,
+			settings);
 	secret_free(typed);
 	buf_free(&wrapped);
 	if (rc != ERR_INVALID)

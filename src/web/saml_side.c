@@ -63,7 +63,7 @@ static int reveal(struct call *c, const struct saml_side *s, struct secret **key
 	if (rc == 0 && s->side == STORE_TENANT)
 		rc = vault_reveal(c, SAML_KEY_PURPOSE, &blob, key);
 	else if (rc == 0)
-		rc = keys_system_reveal(c->keys, &c->id, SAML_KEY_PURPOSE, (struct wire_view){ (const uint8_t *)blob.data, blob.len }, key);
+		rc = keys_system_reveal(c->keys, &c->id, SAML_KEY_PURPOSE, wire_view_of(&blob), key);
 	buf_free(&blob);
 	return rc;
 }

@@ -13,7 +13,7 @@ static struct uuid tenant_of(const struct call *c)
 
 static struct keys_object object_of(const struct call *c, const struct buf *wrapped, const char *purpose, const struct uuid *object)
 {
-	return (struct keys_object){ .tenant = tenant_of(c), .wrapped_tenant = { (const uint8_t *)wrapped->data, wrapped->len },
+	return (struct keys_object){ .tenant = tenant_of(c), .wrapped_tenant = wire_view_of(wrapped),
 		.purpose = purpose, .object = *object };
 }
 
@@ -61,7 +61,7 @@ int vault_reveal_of(struct call *c, const char *purpose, const struct uuid *of, 
 	if (rc == 0) {
 		struct keys_object object = object_of(c, &wrapped, purpose, of);
 
-		rc = keys_reveal(c->keys, &c->id, &object, (struct wire_view){ (const uint8_t *)blob->data, blob->len }, plain);
+		rc = keys_reveal(c->keys, &c->id, &object, wire_view_of(blob), plain);
 	}
 	buf_free(&wrapped);
 	return rc;
