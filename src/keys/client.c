@@ -50,6 +50,16 @@ static void put_object(struct buf *b, const struct keys_object *o)
 	wire_put_uuid(b, &o->object);
 }
 
+int client_nonsense(void)
+{
+	return err_set(ERR_INTERNAL, "the key service's answer makes no sense");
+}
+
+int client_end(struct wire_reader *r)
+{
+	return wire_end(r) < 0 ? client_nonsense() : 0;
+}
+
 /* The error that keyd answered, with its reason as this thread's error text. */
 static int refusal(struct wire_reader *r, int code)
 {
@@ -57,7 +67,7 @@ static int refusal(struct wire_reader *r, int code)
 	int known = strcmp(err_name(code), "unknown") != 0;
 
 	if (wire_end(r) < 0 || !known)
-		code = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
+		code = client_nonsense();
 	else
 		err_set(code, "key service: %s", reason);
 	free(reason);
@@ -100,7 +110,7 @@ int client_finish(struct keys_client *c, int rc)
 static int finish_view(struct wire_reader *r, struct wire_view *v, size_t max)
 {
 	*v = wire_get_bytes(r, max);
-	return wire_end(r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+	return client_end(r);
 }
 
 int client_call_for_bytes(struct keys_client *c, size_t max, struct buf *out)
@@ -123,9 +133,7 @@ int client_call_for_nothing(struct keys_client *c)
 	struct wire_reader r;
 	int rc = client_call(c, &r);
 
-	if (rc == 0 && wire_end(&r) < 0)
-		rc = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
-	return client_finish(c, rc);
+	return client_finish(c, rc < 0 ? rc : client_end(&r));
 }
 
 static int call_for_secret(struct keys_client *c, struct secret **out)
@@ -144,8 +152,7 @@ static int call_for_secret(struct keys_client *c, struct secret **out)
 	return client_finish(c, rc);
 }
 
-/* For answers of a fixed size. */
-static int call_for_raw(struct keys_client *c, uint8_t *out, size_t len)
+int client_call_for_raw(struct keys_client *c, uint8_t *out, size_t len)
 {
 	struct wire_reader r;
 	struct wire_view v;
@@ -153,11 +160,10 @@ static int call_for_raw(struct keys_client *c, uint8_t *out, size_t len)
 
 	if (rc == 0) {
 		v = wire_get_raw(&r, len);
-		if (wire_end(&r) == 0)
-			memcpy(out, v.data, len);
-		else
-			rc = err_set(ERR_INTERNAL, "the key service's answer makes no sense");
+		rc = client_end(&r);
 	}
+	if (rc == 0)
+		memcpy(out, v.data, len);
 	return client_finish(c, rc);
 }
 
@@ -210,8 +216,9 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	s.clients = wire_get_u32(&r);
 	s.ticket_generation = wire_get_u32(&r);
 	get_counts(&r, &s);
-	if (wire_end(&r) < 0)
-		return client_finish(c, err_set(ERR_INTERNAL, "the key service's answer makes no sense"));
+	rc = client_end(&r);
+	if (rc < 0)
+		return client_finish(c, rc);
 	memcpy(s.provider, name.data, name.len);
 	*out = s;
 	return client_finish(c, 0);
@@ -415,7 +422,7 @@ int keys_identity_public(struct keys_client *c, uint8_t point[static KEYS_POINT_
 	struct uuid id = uuid_new();
 
 	client_begin(c, MESSAGE_identity_public, &id);
-	return call_for_raw(c, point, KEYS_POINT_SIZE);
+	return client_call_for_raw(c, point, KEYS_POINT_SIZE);
 }
 
 int keys_identity_sign(struct keys_client *c, const struct uuid *request, const uint8_t digest[static KEYS_DIGEST_SIZE],
@@ -424,7 +431,7 @@ int keys_identity_sign(struct keys_client *c, const struct uuid *request, const 
 	struct buf *b = client_begin(c, MESSAGE_identity_sign, request);
 
 	wire_put_raw(b, digest, KEYS_DIGEST_SIZE);
-	return call_for_raw(c, signature, KEYS_SIGNATURE_SIZE);
+	return client_call_for_raw(c, signature, KEYS_SIGNATURE_SIZE);
 }
 
 int keys_unseal(struct keys_client *c, const struct uuid *request, const struct secret *passphrase)
@@ -466,7 +473,7 @@ int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t 
 
 	wire_put_u32(b, generation);
 	wire_put_u8(b, (uint8_t)final);
-	return call_for_raw(c, key, KEYS_TICKET_KEY_SIZE);
+	return client_call_for_raw(c, key, KEYS_TICKET_KEY_SIZE);
 }
 
 int keys_recipient_check(struct keys_client *c, const struct uuid *request, const struct keys_recipient *r)

@@ -4,11 +4,6 @@
 #include "base/err.h"
 #include "keys/client_part.h"
 
-static int nonsense(void)
-{
-	return err_set(ERR_INTERNAL, "the key service's answer makes no sense");
-}
-
 static void get_root(struct wire_reader *r, struct keys_root *out)
 {
 	struct wire_view name;
@@ -36,8 +31,9 @@ int keys_roots(struct keys_client *c, struct keys_roots *out)
 	for (size_t i = 0; i < got.count && i < KEYS_ROOTS_MAX; i++)
 		get_root(&r, &got.roots[i]);
 	got.identity = wire_get_uuid(&r);
-	if (wire_end(&r) < 0)
-		return client_finish(c, nonsense());
+	rc = client_end(&r);
+	if (rc < 0)
+		return client_finish(c, rc);
 	*out = got;
 	return client_finish(c, 0);
 }
@@ -45,12 +41,9 @@ int keys_roots(struct keys_client *c, struct keys_roots *out)
 int keys_roots_reload(struct keys_client *c, const struct uuid *request, const struct secret *passphrase)
 {
 	struct buf *b = client_begin(c, MESSAGE_roots_reload, request);
-	struct wire_reader r;
-	int rc;
 
 	wire_put_bytes(b, passphrase ? passphrase->data : NULL, passphrase ? passphrase->len : 0);
-	rc = client_call(c, &r);
-	return client_finish(c, rc == 0 && wire_end(&r) < 0 ? nonsense() : rc);
+	return client_call_for_nothing(c);
 }
 
 static int begin_tenant(struct keys_client *c, enum message_type type, const struct uuid *request, const struct uuid *tenant,
@@ -104,8 +97,9 @@ static int call_for_ring(struct keys_client *c, struct uuid *key, struct uuid *f
 	if (former)
 		ids[1] = wire_get_uuid(&r);
 	v = wire_get_bytes(&r, KEYS_BLOB_MAX);
-	if (wire_end(&r) < 0)
-		return client_finish(c, nonsense());
+	rc = client_end(&r);
+	if (rc < 0)
+		return client_finish(c, rc);
 	*key = ids[0];
 	if (former)
 		*former = ids[1];
@@ -135,14 +129,14 @@ int keys_tenant_trim(struct keys_client *c, const struct uuid *request, const st
 static int take_rewrapped(struct wire_reader *r, struct keys_rewrap *items, size_t count)
 {
 	if (wire_get_u16(r) != count)
-		return nonsense();
+		return client_nonsense();
 	for (size_t i = 0; i < count; i++) {
 		struct wire_view v = wire_get_bytes(r, KEYS_BLOB_MAX);
 
 		buf_reset(&items[i].out);
 		buf_add(&items[i].out, v.data, v.len);
 	}
-	return wire_end(r) < 0 ? nonsense() : 0;
+	return client_end(r);
 }
 
 int keys_rewrap(struct keys_client *c, const struct uuid *request, const struct uuid *tenant, struct wire_view wrapped_tenant,

@@ -64,7 +64,7 @@ int keys_server_protect(struct keys_client *c, const struct uuid *request, const
 	if (rc == 0) {
 		key = wire_get_bytes(&r, KEYS_BLOB_MAX);
 		body = wire_get_bytes(&r, KEYS_SERVER_SETTINGS_MAX);
-		rc = wire_end(&r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+		rc = client_end(&r);
 	}
 	if (rc == 0) {
 		buf_reset(wrapped);
@@ -94,7 +94,7 @@ int keys_server_test(struct keys_client *c, const struct uuid *request, const st
 		vendor = wire_get_string(&r, KEYS_SERVER_VENDOR_MAX);
 		major = wire_get_u32(&r);
 		minor = wire_get_u32(&r);
-		rc = wire_end(&r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+		rc = client_end(&r);
 	}
 	if (rc == 0) {
 		buf_reset(says);
@@ -118,7 +118,7 @@ int keys_server_create(struct keys_client *c, const struct uuid *request, const 
 	if (rc == 0) {
 		v = wire_get_bytes(&r, KEYS_BLOB_MAX);
 		got = wire_get_string(&r, KEYS_SERVER_ID_MAX);
-		rc = wire_end(&r) < 0 ? err_set(ERR_INTERNAL, "the key service's answer makes no sense") : 0;
+		rc = client_end(&r);
 	}
 	if (rc == 0) {
 		buf_reset(wrapped);

@@ -4,11 +4,6 @@
 #include "base/err.h"
 #include "keys/client_part.h"
 
-static int nonsense(void)
-{
-	return err_set(ERR_INTERNAL, "the key service's answer makes no sense");
-}
-
 int keys_signing_create(struct keys_client *c, const struct uuid *request, const char *purpose, struct buf *blob,
 	uint8_t public_key[static KEYS_SIGNING_PUBLIC_SIZE])
 {
@@ -23,8 +18,9 @@ int keys_signing_create(struct keys_client *c, const struct uuid *request, const
 		return client_finish(c, rc);
 	v = wire_get_bytes(&r, KEYS_BLOB_MAX);
 	key = wire_get_raw(&r, KEYS_SIGNING_PUBLIC_SIZE);
-	if (wire_end(&r) < 0)
-		return client_finish(c, nonsense());
+	rc = client_end(&r);
+	if (rc < 0)
+		return client_finish(c, rc);
 	buf_reset(blob);
 	buf_add(blob, v.data, v.len);
 	memcpy(public_key, key.data, KEYS_SIGNING_PUBLIC_SIZE);
@@ -34,8 +30,6 @@ int keys_signing_create(struct keys_client *c, const struct uuid *request, const
 int keys_sign(struct keys_client *c, const struct uuid *request, const char *purpose, struct wire_view blob, struct wire_view text,
 	uint8_t signature[static KEYS_SIGNATURE_SIZE])
 {
-	struct wire_view v;
-	struct wire_reader r;
 	struct buf *b;
 	int rc = client_check_size(text.len, KEYS_SIGNED_MAX, "text to sign");
 
@@ -47,14 +41,7 @@ int keys_sign(struct keys_client *c, const struct uuid *request, const char *pur
 	wire_put_string(b, purpose);
 	wire_put_bytes(b, blob.data, blob.len);
 	wire_put_bytes(b, text.data, text.len);
-	rc = client_call(c, &r);
-	if (rc < 0)
-		return client_finish(c, rc);
-	v = wire_get_raw(&r, KEYS_SIGNATURE_SIZE);
-	if (wire_end(&r) < 0)
-		return client_finish(c, nonsense());
-	memcpy(signature, v.data, KEYS_SIGNATURE_SIZE);
-	return client_finish(c, 0);
+	return client_call_for_raw(c, signature, KEYS_SIGNATURE_SIZE);
 }
 
 int keys_signer_make(void *ctx, const char *purpose, struct buf *blob, uint8_t public_key[static KEYS_SIGNING_PUBLIC_SIZE])
@@ -69,6 +56,5 @@ int keys_signer_sign(void *ctx, const char *purpose, const struct buf *blob, con
 {
 	const struct keys_signer *s = ctx;
 
-	return keys_sign(s->keys, &s->request, purpose, wire_view_of(blob),
-		wire_view_of(text), signature);
+	return keys_sign(s->keys, &s->request, purpose, wire_view_of(blob), wire_view_of(text), signature);
 }
