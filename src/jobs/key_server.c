@@ -14,11 +14,7 @@
 
 static struct keys_server server_of(const struct work *w, const struct key_server *s, const struct buf *wrapped_tenant)
 {
-	int own = s->owner == KEY_SERVER_TENANT;
-
-	return (struct keys_server){ .owner = own ? w->job->tenant : (struct uuid){ { 0 } }, .wrapped_tenant = own ? wire_view_of(wrapped_tenant) :
-		(struct wire_view){ NULL, 0 }, .key = wire_view_of(&s->key), .settings = wire_view_of(&s->settings), .local = !own ||
-		strcmp(conf_get(w->conf, CONF_OUTSIDE_LOCAL), "yes") == 0 };
+	return keys_server_of(w->conf, s->owner == KEY_SERVER_TENANT ? &w->job->tenant : NULL, wrapped_tenant, &s->key, &s->settings);
 }
 
 /* 1 when RC, what a question to the key server gave, is its own: the key service itself answers and has its root key. */

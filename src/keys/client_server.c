@@ -23,6 +23,19 @@ const char *keys_server_reason(void)
 	return strncmp(text, prefix, sizeof prefix - 1) == 0 ? text + sizeof prefix - 1 : text;
 }
 
+struct keys_server keys_server_of(const struct conf *conf, const struct uuid *tenant, const struct buf *wrapped_tenant, const struct buf *key,
+	const struct buf *settings)
+{
+	struct keys_server s = { .key = wire_view_of(key), .settings = wire_view_of(settings), .local = 1 };
+
+	if (tenant) {
+		s.owner = *tenant;
+		s.wrapped_tenant = wire_view_of(wrapped_tenant);
+		s.local = strcmp(conf_get(conf, CONF_OUTSIDE_LOCAL), "yes") == 0;
+	}
+	return s;
+}
+
 static void put_server(struct buf *b, const struct keys_server *s)
 {
 	wire_put_uuid(b, &s->owner);

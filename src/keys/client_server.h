@@ -5,6 +5,7 @@
 #ifndef KEYS_CLIENT_SERVER_H
 #define KEYS_CLIENT_SERVER_H
 
+#include "base/conf.h"
 #include "keys/client.h"
 
 #define KEYS_SERVER_HOST_MAX 255
@@ -23,6 +24,11 @@ struct keys_server {
 	struct wire_view key, settings;      /* from keys_server_protect */
 	int local;                           /* 1: it may be on this machine (setting outside.local) */
 };
+
+/* TENANT's own one, or with NULL the installation's: that may be on this machine whatever outside.local says, for the operator has named
+ * it, and has no use for WRAPPED_TENANT. Lends what it is given. */
+struct keys_server keys_server_of(const struct conf *conf, const struct uuid *tenant, const struct buf *wrapped_tenant, const struct buf *key,
+	const struct buf *settings);
 
 struct keys_server_settings {
 	const char *host;
