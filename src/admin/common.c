@@ -30,12 +30,9 @@ int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tena
 
 int admin_end(struct db *db, int rc)
 {
-	if (rc < 0)
-		db_rollback(db);
-	else
-		rc = db_commit(db);
+	rc = db_end(db, rc);
 	db_free(db);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out)

@@ -17,7 +17,7 @@ static int step(struct work *w, const struct uuid *id, int limit)
 {
 	struct db_actor actor = { .kind = DB_ACTOR_SYSTEM };
 	char *name = NULL;
-	int rc = work_begin(w), taken;
+	int rc = work_begin(w);
 
 	if (rc == 0)
 		rc = bulk_actor(w->db, id, &name);
@@ -27,11 +27,9 @@ static int step(struct work *w, const struct uuid *id, int limit)
 		rc = db_begin(w->db, &w->job->tenant, &actor);
 	if (rc == 0)
 		rc = job_keep(w->db, &w->job->id, LEASE);
-	taken = rc < 0 ? rc : bulk_step(w->db, id, limit);
-	rc = taken < 0 ? taken : db_commit(w->db);
-	db_rollback(w->db);
+	rc = db_end(w->db, rc < 0 ? rc : bulk_step(w->db, id, limit));
 	free(name);
-	return rc < 0 ? rc : taken;
+	return rc;
 }
 
 /* A chunk that the database refuses is done one by one; the one that it was because of is left out. */

@@ -63,10 +63,7 @@ static int keep(struct work *w, const struct manager *m, const struct uuid *inst
 	if (rc == 0)
 		rc = instance ? deep_security_keep(w->db, instance, json_string_value(json_object_get(m->row, "since")), host_name, facts,
 			error) : deep_security_tested(w->db, error);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 /* Whoever waited for the answer. It was kept before: by this clock it is not from the future. */
@@ -76,10 +73,7 @@ static int judge(struct work *w, const struct uuid *instance)
 
 	if (rc == 0)
 		rc = request_judge_awaiting(w->db, instance, clock_now());
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 int deep_security_job_test(struct work *w)

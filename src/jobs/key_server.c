@@ -35,9 +35,7 @@ static int begin_look(struct work *w, enum key_server_owner o, struct key_server
 		rc = key_server_get(w->db, o, s);
 	if (due > 0 && rc == 0 && o == KEY_SERVER_TENANT)
 		rc = tenant_keys_get(w->db, wrapped_tenant, &former);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
+	rc = db_end(w->db, rc);
 	return rc < 0 ? rc : due;
 }
 
@@ -47,10 +45,7 @@ static int end_look(struct work *w, enum key_server_owner o, const char *error, 
 
 	if (rc == 0)
 		rc = key_server_note(w->db, o, error, says);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 static int look(struct work *w, enum key_server_owner o)
@@ -84,10 +79,7 @@ static int next_gone(struct work *w, struct key_server_gone *g, struct key_serve
 		rc = key_server_gone_next(w->db, g, s);
 	if (rc == 0)
 		rc = tenant_keys_get(w->db, wrapped_tenant, &former);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 static int destroy(struct work *w, const struct key_server_gone *g, const struct key_server *s, const struct buf *wrapped_tenant)
@@ -102,10 +94,7 @@ static int destroy(struct work *w, const struct key_server_gone *g, const struct
 	rc = work_begin(w);
 	if (rc == 0)
 		rc = key_server_gone_note(w->db, g, s->owner, done < 0 ? why : NULL);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 static int destroy_all(struct work *w)

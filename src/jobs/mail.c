@@ -107,8 +107,5 @@ int mail_job_test(struct work *w)
 		rc = json_get_uuid(w->job->payload, "test", &test);
 	if (rc == 0)
 		rc = mail_test_done(w->db, &test, sent < 0 ? err_text() : NULL);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }

@@ -91,10 +91,7 @@ static int take(struct work *w, struct making *m)
 	if (rc == 0)
 		rc = zone_load(w->db, text_of(m->row, "zone"), w->now, &m->zone);
 	m->span.zone = &m->zone;
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 static void set_head(struct making *m, clock_us now)
@@ -199,10 +196,7 @@ static int keep(struct work *w, struct making *m)
 		rc = report_done(w->db, &m->id, m->name, m->rows, m->bytes);
 	if (rc == 0 && json_is_true(json_object_get(m->row, "mail")))
 		rc = notice_report(w->db, m->row, m->period);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 static int make(struct work *w, struct making *m)
@@ -225,9 +219,7 @@ static int give_up(struct work *w, struct making *m, const char *why, int stop)
 
 	if (rc == 0)
 		rc = report_failed(w->db, &m->id, m->name, kept, stop);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
+	rc = db_end(w->db, rc);
 	free(kept);
 	return rc;
 }

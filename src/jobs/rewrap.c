@@ -88,9 +88,7 @@ static int move_secret(struct work *w, const struct root_run *run, size_t i, int
 		if (rc == 0)
 			rc = system_secret_rewrapped(w->db, i, &before, &after);
 	}
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
+	rc = db_end(w->db, rc);
 	buf_free(&before);
 	buf_free(&after);
 	return rc;
@@ -108,10 +106,7 @@ static int note_root(struct work *w, const struct root_run *run, int64_t *left, 
 		rc = root_rotation_left(w->db, &run->root, left, &all);
 	if (rc == 0)
 		rc = root_rotation_note(w->db, &run->id, all - *left, all, error);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 static int list_tenants(struct work *w, const struct root_run *run, const struct uuid *after, json_t **out)
@@ -194,10 +189,7 @@ static int finish_root(struct work *w, const struct root_run *run)
 		rc = db_begin(w->db, NULL, &actor);
 	if (rc == 0)
 		rc = root_rotation_done(w->db, &run->id, &run->root);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 int rotation_job_root(struct work *w)
@@ -254,9 +246,7 @@ static int begin_run(struct work *w, struct tenant_run *run)
 		if (rc == 0)
 			rc = tenant_rotation_note(w->db, &run->id, 0, total, NULL);
 	}
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
+	rc = db_end(w->db, rc);
 	if (rc == 0 && both.len) {
 		buf_free(&run->keys);
 		run->keys = both;
@@ -328,11 +318,9 @@ static int step(struct work *w, struct tenant_run *run)
 
 	if (rc == 0)
 		rc = job_keep(w->db, &w->job->id, LEASE);
-	count = rc < 0 ? rc : wrap_some(w, run);
-	rc = count < 0 ? count : db_commit(w->db);
-	db_rollback(w->db);
-	if (rc < 0)
-		return rc;
+	count = db_end(w->db, rc < 0 ? rc : wrap_some(w, run));
+	if (count < 0)
+		return count;
 	if (count == 0) {
 		run->kind++;
 		run->after = nil;

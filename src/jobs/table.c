@@ -148,11 +148,8 @@ int task_run(struct db *db, const struct task *task, const struct uuid *tenant, 
 	struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
 	int rc = db_begin(db, tenant, &actor);
 
-	int done = rc < 0 ? rc : task->run(db, now);
-
-	rc = done < 0 ? done : db_commit(db);
-	db_rollback(db);
+	rc = db_end(db, rc < 0 ? rc : task->run(db, now));
 	if (rc < 0)
 		log_warning("task failed", "task", task->name, "code", err_name(rc), "why", err_text(), NULL);
-	return rc < 0 ? rc : done;
+	return rc;
 }

@@ -127,9 +127,7 @@ static int step(struct work *w, struct run *run, int *more)
 		rc = what_if_next(w->db, row, STEP, &rows);
 	if (rc == 0)
 		rc = try_all(w, run, rows);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
+	rc = db_end(w->db, rc);
 	*more = json_array_size(rows) > 0;
 	json_decref(rows);
 	json_decref(row);

@@ -36,10 +36,7 @@ int work_again(struct work *w)
 
 	if (rc == 0)
 		rc = job_add(w->db, w->job->kind, json_incref(w->job->payload), 0, NULL);
-	if (rc == 0)
-		rc = db_commit(w->db);
-	db_rollback(w->db);
-	return rc;
+	return db_end(w->db, rc);
 }
 
 static const struct work_kind *find(const char *kind)
@@ -72,9 +69,7 @@ static int take(struct db *db, int every, struct job *job)
 	buf_puts(&leave, "}");
 	if (rc == 0)
 		rc = job_take(db, lease(), buf_str(&leave), job);
-	if (rc == 0)
-		rc = db_commit(db);
-	db_rollback(db);
+	rc = db_end(db, rc);
 	buf_free(&leave);
 	return rc;
 }
@@ -101,10 +96,7 @@ static void settle(struct db *db, const struct work_kind *k, const struct job *j
 	}
 	db_rollback(db);
 	if (db_begin(db, NULL, &actor) == 0) {
-		rc = rc < 0 ? job_fail(db, &job->id, why, again) : job_finish(db, &job->id);
-		if (rc == 0)
-			rc = db_commit(db);
-		db_rollback(db);
+		rc = db_end(db, rc < 0 ? job_fail(db, &job->id, why, again) : job_finish(db, &job->id));
 	}
 	/* What could not be noted is taken again when its lease ends. */
 	if (rc < 0)

@@ -225,6 +225,14 @@ int db_commit(struct db *db)
 	return rc;
 }
 
+int db_end(struct db *db, int rc)
+{
+	int committed = rc < 0 ? rc : db_commit(db);
+
+	db_rollback(db);
+	return committed < 0 ? committed : rc;
+}
+
 /* Statements */
 
 int db_queue(struct db *db, const char *sql, struct db_arg *args, size_t count)
