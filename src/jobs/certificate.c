@@ -1,19 +1,18 @@
 /* certificate.c - one page. Its signature stands beside it, not in it. */
 #include "jobs/certificate.h"
 
-#include <errno.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "jobs/scratch.h"
 #include "report/pdf.h"
 
 #define LABELS 170.0             /* points from the margin to the values */
@@ -122,16 +121,18 @@ static void write_all(struct pdf *pdf, const json_t *facts, const char *installa
 /* The library writes files alone. */
 static int save(struct pdf *pdf, struct buf *out)
 {
-	char path[] = "/tmp/keyward-certificate-XXXXXX";
-	int fd = mkstemp(path), rc;
+	struct scratch scratch;
+	char *path;
+	int rc = scratch_make(&scratch);
 
-	if (fd < 0)
-		return err_set(ERR_IO, "cannot write to /tmp: %s", strerror(errno));
-	close(fd);
+	if (rc < 0)
+		return rc;
+	path = mem_printf("%s/certificate.pdf", scratch.path);
 	rc = pdf_save(pdf, path);
 	if (rc == 0)
 		rc = file_read(path, PDF_MAX, out);
-	unlink(path);
+	scratch_remove(&scratch);
+	free(path);
 	return rc;
 }
 

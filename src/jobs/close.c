@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <zip.h>
 
 #include "audit/chain.h"
@@ -17,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "jobs/certificate.h"
+#include "jobs/scratch.h"
 #include "store/audit.h"
 #include "store/closing.h"
 #include "store/signing.h"
@@ -25,29 +25,11 @@
 #define LEASE CLOCK_MINUTE
 #define EXPORT_ROWS 500          /* asked for at a time */
 
-static const struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
-
-static int begin(struct work *w)
-{
-	return db_begin(w->db, NULL, &actor);
-}
-
-static int end(struct work *w, int rc)
-{
-	if (rc >= 0) {
-		int committed = db_commit(w->db);
-
-		rc = committed < 0 ? committed : rc;
-	}
-	db_rollback(w->db);
-	return rc;
-}
-
 static int shred(struct work *w, const struct uuid *closure)
 {
-	int rc = begin(w);
+	int rc = work_begin(w);
 
-	return end(w, rc < 0 ? rc : closing_shred(w->db, closure));
+	return db_end(w->db, rc < 0 ? rc : closing_shred(w->db, closure));
 }
 
 static int remove_rows(struct work *w, const struct uuid *closure)
@@ -56,12 +38,12 @@ static int remove_rows(struct work *w, const struct uuid *closure)
 	int rc = 0;
 
 	while (rc == 0 && gone > 0) {
-		rc = begin(w);
+		rc = work_begin(w);
 		if (rc == 0)
 			rc = job_keep(w->db, &w->job->id, LEASE);
 		if (rc == 0)
 			rc = closing_remove(w->db, closure, ROWS, &gone);
-		rc = end(w, rc);
+		rc = db_end(w->db, rc);
 	}
 	return rc;
 }
@@ -100,7 +82,7 @@ static int certify(struct work *w, const struct uuid *closure)
 	struct buf pdf = BUF_INIT;
 	struct uuid account;
 	json_t *facts = NULL;
-	int rc = begin(w);
+	int rc = work_begin(w);
 
 	if (rc == 0)
 		rc = closing_facts(w->db, closure, &facts);
@@ -110,7 +92,7 @@ static int certify(struct work *w, const struct uuid *closure)
 		rc = sign(w, facts, &pdf, signature);
 	if (rc == 0)
 		rc = closing_done(w->db, closure, &account, json_string_value(json_object_get(facts, "name")), &pdf, signature);
-	rc = end(w, rc);
+	rc = db_end(w->db, rc);
 	json_decref(facts);
 	buf_free(&pdf);
 	/* Done already, by a run whose last word was lost. */
@@ -136,14 +118,14 @@ int close_job(struct work *w)
 struct export_run {
 	struct work *w;
 	struct uuid id;
-	char folder[64];
+	struct scratch scratch;
 	FILE *file;
 	int64_t rows;
 };
 
 static char *path_of(const struct export_run *x, const char *name, const char *suffix)
 {
-	return mem_printf("%s/%s%s", x->folder, name, suffix);
+	return mem_printf("%s/%s%s", x->scratch.path, name, suffix);
 }
 
 static int open_file(struct export_run *x, const char *name, const char *suffix)
@@ -186,7 +168,7 @@ static int write_some(struct export_run *x, size_t i, char **after, int *count)
 		}
 	}
 	db_result_free(r);
-	return end(x->w, rc);
+	return db_end(x->w->db, rc);
 }
 
 static int write_table(struct export_run *x, size_t i)
@@ -291,7 +273,7 @@ static int keep_parts(struct export_run *x, int64_t *bytes)
 				rc = job_keep(x->w->db, &x->w->job->id, LEASE);
 			if (rc == 0)
 				rc = closing_export_keep_part(x->w->db, &x->id, part, data, n);
-			rc = end(x->w, rc);
+			rc = db_end(x->w->db, rc);
 		}
 	}
 	if (f)
@@ -299,24 +281,6 @@ static int keep_parts(struct export_run *x, int64_t *bytes)
 	free(data);
 	free(path);
 	return rc;
-}
-
-/* Whatever becomes of it nothing of the account stays on this disk. */
-static void sweep(const struct export_run *x)
-{
-	for (size_t i = 0; closing_export_file(i); i++) {
-		char *path = path_of(x, closing_export_file(i), ".json");
-
-		unlink(path);
-		free(path);
-	}
-	for (int i = 0; i < 2; i++) {
-		char *path = path_of(x, i ? "export" : "log", i ? ".zip" : ".csv");
-
-		unlink(path);
-		free(path);
-	}
-	rmdir(x->folder);
 }
 
 static int make_export(struct export_run *x)
@@ -335,7 +299,7 @@ static int make_export(struct export_run *x)
 	if (rc == 0)
 		rc = work_begin(x->w);
 	if (rc == 0)
-		rc = end(x->w, closing_export_done(x->w->db, &x->id, bytes, x->rows));
+		rc = db_end(x->w->db, closing_export_done(x->w->db, &x->id, bytes, x->rows));
 	return rc;
 }
 
@@ -344,27 +308,27 @@ static void note_failure(struct export_run *x, int rc)
 	char *why = mem_strdup(err_text());
 
 	if (work_begin(x->w) == 0)
-		end(x->w, closing_export_failed(x->w->db, &x->id, why));
+		db_end(x->w->db, closing_export_failed(x->w->db, &x->id, why));
 	err_set(rc, "%s", why);
 	free(why);
 }
 
 int close_job_export(struct work *w)
 {
-	struct export_run x = { .w = w };
+	struct export_run x = { .w = w, .scratch = { .lock = -1 } };
 	int rc = json_get_uuid(w->job->payload, "export", &x.id);
 
 	if (rc == 0)
 		rc = work_begin(w);
 	if (rc == 0)
-		rc = end(w, closing_export_running(w->db, &x.id));
+		rc = db_end(w->db, closing_export_running(w->db, &x.id));
 	if (rc < 0)
 		return rc == ERR_NOT_FOUND ? 0 : rc;
-	snprintf(x.folder, sizeof x.folder, "/tmp/keyward-export-XXXXXX");
-	if (mkdtemp(x.folder) == NULL)
-		return err_set(ERR_IO, "cannot make a folder in /tmp: %s", strerror(errno));
-	rc = make_export(&x);
-	sweep(&x);
+	/* Whatever becomes of it nothing of the account stays on this disk. */
+	rc = scratch_make(&x.scratch);
+	if (rc == 0)
+		rc = make_export(&x);
+	scratch_remove(&x.scratch);
 	/* Tried again where that may help; the last failure is shown. */
 	if (rc < 0 && (rc == ERR_TOO_LARGE || rc == ERR_IO || w->job->attempts >= 5))
 		note_failure(&x, rc);
