@@ -25,7 +25,6 @@ static const struct list_chip chips[] = {
 	{ NULL, NULL }
 };
 static const char *const decisions[] = { "approve", "deny", NULL };
-static const char *const scopes[] = { "selected", "all", NULL };
 static const char *const filters[] = { "integrity", "policy", "image", "instance", NULL };
 static const char *const sorts[] = { "device", "integrity", "instance", "policy", "requested", NULL };
 static const struct list_view view = { .url = "/requests/select", .filters = filters, .chip = "integrity", .chips = chips, .sorts = sorts };
@@ -42,7 +41,7 @@ const struct route_param bulk_choose_fields[] = {
 	LIST_PARAMS,
 	FILTER_PARAMS,
 	{ "decision", "Decision", PARAM_ENUM, PARAM_REQUIRED, 0, 0, decisions },
-	{ "scope", "Which", PARAM_ENUM, PARAM_REQUIRED, 0, 0, scopes },
+	{ "scope", "Which", PARAM_ENUM, PARAM_REQUIRED, 0, 0, list_scopes },
 	{ "request", "Requests", PARAM_UUIDS, 0, 0, 0, NULL },
 	PARAM_END
 };
@@ -95,14 +94,13 @@ int bulk_select_page(struct call *c)
 	list_show(c, &view, page, request_row);
 	/* What the selection carries along, so that "all that match" means what is shown. */
 	call_set(c, "fields", list_fields(c, &view));
-	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
-	call_form_option(c, "scope", "all", call_translate(c, "All pending ones that match search and filter"), NULL, 0);
+	list_offer_scope(c, "All pending ones that match search and filter");
 	return 0;
 }
 
 int bulk_choose(struct call *c)
 {
-	int all = strcmp(call_text(c, "scope"), "all") == 0, approve = strcmp(call_text(c, "decision"), "approve") == 0, count = 0, rc;
+	int all = list_is_all(c), approve = strcmp(call_text(c, "decision"), "approve") == 0, count = 0, rc;
 	json_t *ids = all ? NULL : list_ticked(c, "request"), *roles;
 	char text[UUID_TEXT_SIZE];
 	struct uuid id = uuid_new();

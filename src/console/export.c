@@ -26,7 +26,6 @@
 
 static const char *const sorts[] = { "name", "status", "size", "policy", "image", "instance", NULL };
 static const struct list_view view = { .sorts = sorts };
-static const char *const scopes[] = { "selected", "all", NULL };
 
 #define SECRETS \
 	{ "current", "Your own password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL }, \
@@ -43,7 +42,7 @@ const struct route_param export_query[] = {
 const struct route_param export_fields[] = {
 	{ "search", "Search", PARAM_TEXT, 0, 0, LIST_SEARCH_MAX, NULL },
 	{ "device", "Devices", PARAM_UUIDS, 0, 0, 0, NULL },
-	{ "scope", "Which devices", PARAM_ENUM, PARAM_REQUIRED, 0, 0, scopes },
+	{ "scope", "Which devices", PARAM_ENUM, PARAM_REQUIRED, 0, 0, list_scopes },
 	SECRETS
 };
 const struct route_param export_one_fields[] = { SECRETS };
@@ -96,8 +95,7 @@ int export_page(struct call *c)
 		return rc;
 	list_show(c, &view, page, show_row);
 	call_set(c, "device", json_null());
-	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
-	call_form_option(c, "scope", "all", call_translate(c, "All that match the search"), NULL, 0);
+	list_offer_scope(c, "All that match the search");
 	return sign_confirm_ask(c);
 }
 
@@ -214,18 +212,13 @@ static int export_one(void *ctx, const struct export_key *k)
 	return rc;
 }
 
-static int is_all(const struct call *c)
-{
-	return call_has(c, "scope") && strcmp(call_text(c, "scope"), "all") == 0;
-}
-
 /* IDS: what the path names; NULL: what the form says. */
 static int choose(struct call *c, const struct uuid *one, json_t **ids)
 {
 	struct list_query q = { .search = one ? NULL : call_text(c, "search"), .filters = { { "exportable", "true" } } };
 	char text[UUID_TEXT_SIZE];
 
-	if (one == NULL && is_all(c))
+	if (one == NULL && list_is_all(c))
 		return export_choose(c->db, &q, ids);
 	if (one == NULL) {
 		*ids = list_ticked(c, "device");
@@ -343,7 +336,7 @@ static int run(struct call *c, const struct uuid *one)
 
 int export_run(struct call *c)
 {
-	if (!is_all(c) && call_count(c, "device") == 0)
+	if (!list_is_all(c) && call_count(c, "device") == 0)
 		return call_field_error(c, "scope", "Tick the devices, or choose all that match.");
 	return run(c, NULL);
 }

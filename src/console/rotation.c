@@ -11,7 +11,6 @@
 
 #define DAYS_MOST 3650
 
-static const char *const scopes[] = { "selected", "all", NULL };
 static const char *const states[] = { "encrypted", "in-use", NULL };
 static const char *const filters[] = { "status", "policy", "image", "instance", NULL };
 static const char *const sorts[] = { "name", "status", "policy", "instance", NULL };
@@ -28,7 +27,7 @@ const struct route_param rotation_query[] = { LIST_PARAMS, FILTER_PARAMS, PARAM_
 const struct route_param rotation_fields[] = {
 	LIST_PARAMS,
 	FILTER_PARAMS,
-	{ "scope", "Which", PARAM_ENUM, PARAM_REQUIRED, 0, 0, scopes },
+	{ "scope", "Which", PARAM_ENUM, PARAM_REQUIRED, 0, 0, list_scopes },
 	{ "device", "Devices", PARAM_UUIDS, 0, 0, 0, NULL },
 	PARAM_END
 };
@@ -63,14 +62,13 @@ int rotation_select_page(struct call *c)
 		return rc;
 	list_show(c, &view, page, show_row);
 	call_set(c, "fields", list_fields(c, &view));
-	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
-	call_form_option(c, "scope", "all", call_translate(c, "All with a key that match search and filter"), NULL, 0);
+	list_offer_scope(c, "All with a key that match search and filter");
 	return 0;
 }
 
 int rotation_select_run(struct call *c)
 {
-	int all = strcmp(call_text(c, "scope"), "all") == 0, count = 0, rc;
+	int all = list_is_all(c), count = 0, rc;
 	json_t *ids = all ? NULL : list_ticked(c, "device");
 	struct list_query q;
 

@@ -52,6 +52,19 @@ json_t *list_fields(const struct call *c, const struct list_view *view)
 	return out;
 }
 
+const char *const list_scopes[] = { "selected", "all", NULL };
+
+void list_offer_scope(struct call *c, const char *all)
+{
+	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
+	call_form_option(c, "scope", "all", call_translate(c, all), NULL, 0);
+}
+
+int list_is_all(const struct call *c)
+{
+	return call_has(c, "scope") && strcmp(call_text(c, "scope"), "all") == 0;
+}
+
 json_t *list_ticked(const struct call *c, const char *name)
 {
 	json_t *ids = json_array();

@@ -45,6 +45,10 @@ typedef json_t *list_row(struct call *c, json_t *row);
 void list_read(const struct call *c, const struct list_view *view, struct list_query *q);
 /* [{ name, value }] of search and filters as they are given, for hidden fields of a form about "all that match"; the caller's. */
 json_t *list_fields(const struct call *c, const struct list_view *view);
+/* Rows of a list are ticked, or all of it is chosen: the parameter and the field `scope`. ALL says, in English, what all of it is. */
+extern const char *const list_scopes[];
+void list_offer_scope(struct call *c, const char *all);
+int list_is_all(const struct call *c);
 /* The ids that are ticked, of the parameter NAME, as texts; the caller's. */
 json_t *list_ticked(const struct call *c, const char *name);
 /* Takes PAGE over and sets the member `list`. Returns 0. ROW NULL: rows as the store has them. */
