@@ -85,14 +85,8 @@ static void add_step(struct call *c, json_t *list, const struct step *s, int don
 		call_translate(c, s->button)));
 }
 
-/* For as long as no key was given yet; with the first one they are over. */
-static int set_steps(struct call *c)
+static json_t *list_steps(struct call *c, const int done[static ARRAY_LEN(steps)])
 {
-	const json_t *totals = json_object_get(c->doc, "totals");
-	int machines = json_integer_value(json_object_get(totals, "instances")) > 0, rules = 0;
-	int encrypted = json_integer_value(json_object_get(totals, "encrypted")) > 0;
-	int asked = json_is_true(json_object_get(c->doc, "has_requests")), rc = policy_any_rules(c->db, &rules);
-	const int done[] = { machines || encrypted || asked, encrypted || asked, json_integer_value(json_object_get(totals, "approved")) > 0, rules };
 	json_t *list = json_array();
 	int next = 1;
 
@@ -100,10 +94,21 @@ static int set_steps(struct call *c)
 		add_step(c, list, &steps[i], done[i], next && !done[i]);
 		next &= done[i];
 	}
-	call_set(c, "steps", done[2] || asked ? json_null() : json_pack("{s:o}", "list", list));
-	if (done[2] || asked)
-		json_decref(list);
-	account_commands(c, !done[0]);
+	return json_pack("{s:o}", "list", list);
+}
+
+/* For as long as no key was asked for; with the first one they are over. */
+static int set_steps(struct call *c)
+{
+	const json_t *totals = json_object_get(c->doc, "totals");
+	int over = json_is_true(json_object_get(c->doc, "has_requests")) || json_integer_value(json_object_get(totals, "approved")) > 0;
+	int encrypted = json_integer_value(json_object_get(totals, "encrypted")) > 0, rc = 0;
+	int done[ARRAY_LEN(steps)] = { encrypted || json_integer_value(json_object_get(totals, "instances")) > 0, encrypted };
+
+	if (!over)
+		rc = policy_any_rules(c->db, &done[ARRAY_LEN(steps) - 1]);
+	call_set(c, "steps", over ? json_null() : list_steps(c, done));
+	account_commands(c, !over && !done[0]);
 	return rc;
 }
 
