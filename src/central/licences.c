@@ -17,7 +17,7 @@ static const struct list_view view = { .url = "/licences", .filters = filters, .
 	.export = "/licences.csv" };
 static const char *const nears[] = { "limit", "end", "none", NULL };
 static const char *const states[] = { "active", "suspended", "closing", NULL };
-static const char *const kinds[] = {
+const char *const licence_kinds[] = {
 #define X(id, number, name, label) name,
 	LICENCE_KINDS(X)
 #undef X
@@ -28,7 +28,7 @@ const struct route_param licences_query[] = {
 	LIST_PARAMS,
 	{ "near", "Near", PARAM_ENUM, 0, 0, 0, nears },
 	{ "state", "State", PARAM_ENUM, 0, 0, 0, states },
-	{ "kind", "Kind", PARAM_ENUM, 0, 0, 0, kinds },
+	{ "kind", "Kind", PARAM_ENUM, 0, 0, 0, licence_kinds },
 	PARAM_END
 };
 
@@ -48,16 +48,12 @@ json_t *licence_row(struct call *c, json_t *row)
 	const int has = !json_is_null(json_object_get(row, "keys"));
 	enum licence_warning w = !has ? LICENCE_WARNING_MISSING : licence_warn(&(struct licence_state){ .has = 1, .level_keys =
 		level(row, "level_keys"), .level_end = level(row, "level_end") });
-	enum licence_kind kind = LICENCE_TRIAL;
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:O, s:O, s:O, s:b, s:s?, s:s}", "id", doc_text(row, "id"), "name", doc_text(row, "name"),
 		"account", doc_text(row, "slug"), "state", tenant_state_badge(c, doc_text(row, "state")), "keys", json_object_get(row, "keys"), "used",
 		json_object_get(row, "used"), "share", json_object_get(row, "share"), "has", has, "warning", w == LICENCE_WARNING_NONE ? NULL :
 		call_translate(c, licence_warning_text(w)), "warning_name", licence_warning_name(w));
 
-	if (has && licence_kind_parse(doc_text(row, "kind"), &kind) == 0)
-		json_object_set_new(out, "kind", doc_badge(c, licence_kind_label(kind), kind == LICENCE_FULL ? "green" : "blue"));
-	else
-		json_object_set_new(out, "kind", doc_badge(c, "None", "red"));
+	json_object_set_new(out, "kind", has ? doc_licence_kind(c, doc_text(row, "kind")) : doc_badge(c, "None", "red"));
 	json_object_set_new(out, "status", w == LICENCE_WARNING_NONE ? doc_badge(c, "Well", "green") : doc_badge(c,
 		w >= LICENCE_WARNING_FULL ? "No new devices" : level(row, "level_keys") ? "Near the limit" : "Near the end",
 		w >= LICENCE_WARNING_FULL ? "red" : "orange"));

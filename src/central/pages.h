@@ -25,6 +25,7 @@ int tenant_new_invitation(struct call *c, const struct uuid *tenant, const char 
 /* licences.c */
 int licences_page(struct call *c), licences_csv(struct call *c), licences_trial(struct call *c);
 extern const struct route_param licences_query[], licences_trial_fields[];
+extern const char *const licence_kinds[];
 /* A row of store/licence.h's licence_list as pages show it. */
 json_t *licence_row(struct call *c, json_t *row);
 

@@ -15,15 +15,8 @@
 #define STANDARD_YEAR (365 * CLOCK_DAY)
 #define DATE_LENGTH 10           /* of "2026-11-21T..." */
 
-static const char *const kinds[] = {
-#define X(id, number, name, label) name,
-	LICENCE_KINDS(X)
-#undef X
-	NULL
-};
-
 const struct route_param tenant_licence_fields[] = {
-	{ "kind", "Kind", PARAM_ENUM, PARAM_REQUIRED, 0, 0, kinds },
+	{ "kind", "Kind", PARAM_ENUM, PARAM_REQUIRED, 0, 0, licence_kinds },
 	{ "keys", "Keys", PARAM_INT, PARAM_REQUIRED, 1, LICENCE_KEYS_MAX, NULL },
 	{ "until", "Until", PARAM_TIME, PARAM_REQUIRED, 0, 0, NULL },
 	{ "note", "Note", PARAM_TEXT, 0, 0, 200, NULL },
@@ -48,15 +41,10 @@ static json_t *state_badge(const struct call *c, const char *state)
 
 static json_t *code_row(struct call *c, const json_t *row)
 {
-	enum licence_kind kind = LICENCE_TRIAL;
-	json_t *out = json_pack("{s:s, s:O, s:O, s:o, s:o, s:s, s:s?, s:s, s:o}", "id", doc_text(row, "id"), "serial", json_object_get(row, "serial"),
+	return json_pack("{s:s, s:O, s:O, s:o, s:o, s:s, s:s?, s:s, s:o, s:o}", "id", doc_text(row, "id"), "serial", json_object_get(row, "serial"),
 		"keys", json_object_get(row, "keys"), "until", doc_when(c, row, "until"), "issued", doc_when(c, row, "issued"), "by",
 		doc_text(row, "issued_by"), "note", doc_optional(row, "note"), "code", doc_text(row, "code"), "state",
-		state_badge(c, doc_text(row, "state")));
-
-	licence_kind_parse(doc_text(row, "kind"), &kind);
-	json_object_set_new(out, "kind", doc_badge(c, licence_kind_label(kind), kind == LICENCE_FULL ? "green" : "blue"));
-	return out;
+		state_badge(c, doc_text(row, "state")), "kind", doc_licence_kind(c, doc_text(row, "kind")));
 }
 
 static int show_codes(struct call *c, const struct uuid *id)

@@ -25,15 +25,6 @@ int licence_room(struct call *c, const struct uuid *device)
 	return rc;
 }
 
-static json_t *kind_badge(const struct call *c, const char *name)
-{
-	enum licence_kind kind;
-
-	if (licence_kind_parse(name, &kind) < 0)
-		return json_null();
-	return doc_badge(c, licence_kind_label(kind), kind == LICENCE_FULL ? "green" : "blue");
-}
-
 static void show_present(struct call *c, const struct licence_state *s)
 {
 	enum licence_warning w = licence_warn(s);
@@ -43,7 +34,7 @@ static void show_present(struct call *c, const struct licence_state *s)
 		(json_int_t)(share > 100 ? 100 : share), "serial", (json_int_t)s->serial, "warning", w == LICENCE_WARNING_NONE ? NULL :
 		call_translate(c, licence_warning_text(w)), "warning_name", licence_warning_name(w));
 
-	json_object_set_new(o, "kind", s->has ? kind_badge(c, licence_kind_name(s->kind)) : json_null());
+	json_object_set_new(o, "kind", s->has ? doc_licence_kind(c, licence_kind_name(s->kind)) : json_null());
 	json_object_set_new(o, "until", call_when(c, s->until));
 	json_object_set_new(o, "begun", json_boolean(s->has && s->serial == 0));
 	json_set_bool(o, "ended", s->has && c->now >= s->until);
@@ -54,7 +45,7 @@ static json_t *history_row(struct call *c, const json_t *row)
 {
 	int replaced = !json_is_null(json_object_get(row, "replaced")), ended = json_is_true(json_object_get(row, "ended"));
 	json_t *out = json_pack("{s:O, s:O, s:o, s:o, s:s, s:o, s:o}", "serial", json_object_get(row, "serial"), "keys",
-		json_object_get(row, "keys"), "kind", kind_badge(c, doc_text(row, "kind")), "until", doc_when(c, row, "until"), "by",
+		json_object_get(row, "keys"), "kind", doc_licence_kind(c, doc_text(row, "kind")), "until", doc_when(c, row, "until"), "by",
 		doc_text(row, "entered_by"), "entered", doc_when(c, row, "entered"), "state", replaced ? doc_badge(c, "Replaced", "gray") :
 		ended ? doc_badge(c, "Ended", "red") : doc_badge(c, "In force", "green"));
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/licence.h"
 #include "store/list.h"
 #include "store/audit.h"
 #include "web/state.h"
@@ -44,6 +45,13 @@ void doc_count(json_t *out, const char *name, int64_t count)
 json_t *doc_badge(const struct call *c, const char *label, const char *colour)
 {
 	return json_pack("{s:s, s:s}", "name", call_translate(c, label), "colour", colour);
+}
+
+json_t *doc_licence_kind(const struct call *c, const char *name)
+{
+	enum licence_kind kind;
+
+	return licence_kind_parse(name, &kind) < 0 ? json_null() : doc_badge(c, licence_kind_label(kind), kind == LICENCE_FULL ? "green" : "blue");
 }
 
 json_t *doc_link(const char *folder, const char *id, const char *name)

@@ -16,6 +16,8 @@ json_t *doc_when(const struct call *c, const json_t *row, const char *name);
 void doc_count(json_t *out, const char *name, int64_t count);
 /* { name, colour }; LABEL is English. Colours: green, blue, yellow, orange, red, purple, gray. */
 json_t *doc_badge(const struct call *c, const char *label, const char *colour);
+/* The same of a licence's kind, by its name in the store; null for anything else. */
+json_t *doc_licence_kind(const struct call *c, const char *name);
 /* { name, url } of a page below FOLDER ("/devices"); both null without an id. */
 json_t *doc_link(const char *folder, const char *id, const char *name);
 /* "500 GiB"; binary units, at most one decimal. */
