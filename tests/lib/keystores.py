@@ -1,27 +1,11 @@
-"""Where a root key can live but in a file, for tests of a whole installation: a token (SoftHSM) and a key server (PyKMIP)."""
+"""A token (SoftHSM) in which a root key can live, for tests of a whole installation. A key server is in kmip.py."""
 import os
 import pathlib
 import pwd
 import shutil
-import signal
-import socket
 import subprocess
 
-from stack.process import wait_until
-
 MODULE, PIN, KEYD_USER = "/usr/lib/softhsm/libsofthsm2.so", "24681357", "keyward-keys"
-SERVER = """[server]
-hostname=127.0.0.1
-port={port}
-certificate_path={folder}/server.crt
-key_path={folder}/server.key
-ca_path={folder}/ca.crt
-auth_suite=TLS1.2
-policy_path={folder}/policies
-enable_tls_client_auth=True
-logging_level=INFO
-database_path={folder}/pykmip.db
-"""
 
 
 def shell(command, **more):
@@ -61,54 +45,3 @@ class Token:
     def objects(self):
         return shell(f"setpriv --reuid {KEYD_USER} --clear-groups pkcs11-tool --module {MODULE} --login --pin {PIN} --list-objects --type secrkey",
                      env={**os.environ, **self.env})
-
-
-class KeyServer:
-    """PyKMIP in FOLDER, with an authority, a server's and a client's certificate."""
-
-    def __init__(self, folder, port):
-        self.folder, self.port, self.process = pathlib.Path(folder), port, None
-        shutil.rmtree(self.folder, ignore_errors=True)
-        (self.folder / "policies").mkdir(parents=True)
-        self.folder.chmod(0o700)
-        self._run("openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=test-ca -keyout ca.key -out ca.crt")
-        for name, use in (("server", "serverAuth"), ("client", "clientAuth")):
-            (self.folder / f"{name}.ext").write_text(f"extendedKeyUsage={use}\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n")
-            self._run(f"openssl req -newkey rsa:2048 -nodes -subj /CN={name} -keyout {name}.key -out {name}.csr")
-            self._run(f"openssl x509 -req -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile {name}.ext -out {name}.crt")
-        (self.folder / "server.conf").write_text(SERVER.format(port=port, folder=self.folder))
-
-    def _run(self, command):
-        shell(command, cwd=self.folder)
-
-    def where(self, more=""):
-        f = self.folder
-        return f"kmip://127.0.0.1:{self.port}?ca={f}/ca.crt&certificate={f}/client.crt&key={f}/client.key{more}"
-
-    def _answers(self):
-        with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def start(self):
-        with open(self.folder / "out", "ab") as out:
-            self.process = subprocess.Popen(["/usr/bin/python3", "-W", "ignore", "/usr/bin/pykmip-server", "-f",
-                                             str(self.folder / "server.conf"), "-l", str(self.folder / "log")],
-                                            cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
-        wait_until(self._answers, 120, "PyKMIP does not start", lambda: self.process.poll() is None)
-
-    def stop(self):
-        """It takes long to end by itself, and has a process that watches its policies."""
-        if self.process:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-        self.process = None
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.stop()
-
-    def was_asked(self, operation):
-        return f"Processing operation: {operation}" in (self.folder / "log").read_text()

@@ -47,6 +47,14 @@ class KmipServer:
         return {"host": "127.0.0.1", "port": str(self.port), "ca": self.pem("ca.crt"), "certificate": self.pem("client.crt"),
                 "key": self.pem("client.key"), **changes}
 
+    def where(self):
+        """A root key there (docs/keys.md)."""
+        f = self.folder
+        return f"kmip://127.0.0.1:{self.port}?ca={f}/ca.crt&certificate={f}/client.crt&key={f}/client.key"
+
+    def was_asked(self, operation):
+        return f"Processing operation: {operation}" in (self.folder / "log").read_text()
+
     def _listens(self):
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0

@@ -11,8 +11,8 @@ import uuid
 from factors import code, enrol, half, signed_in
 from fixtures import fixture, installation
 from keymaker import Keyd, key_of
-from keystores import PIN, KeyServer, Token
-from stack.installation import free_port
+from keystores import PIN, Token
+from kmip import KmipServer
 from stack.process import wait_until
 from web import Client, database, make_operator, make_tenant, make_user
 
@@ -332,7 +332,7 @@ def test_moved_to_a_token_while_all_goes_on_and_back(keys):
 def test_moved_to_a_key_server_while_all_goes_on_and_back(keys):
     # covers: KEY-2, KEY-6
     count = keys.all_open()
-    with KeyServer(keys.it.state / "kmip", free_port()) as server:
+    with KmipServer() as server:
         assert "new root key" in keys.it.keyward("key", "move", "kmip", server.where())
         break_off(keys, "to a key server")
         keys.wait_root()
