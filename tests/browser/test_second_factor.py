@@ -6,24 +6,16 @@ import urllib.parse
 from chrome import Person
 from factors import code, link_of
 from fixtures import fixture
-from mailsink import NAME, Sink
-from web import PASSWORD, Client, make_operator, make_tenant, make_user
+from mailsink import mail_of
+from web import PASSWORD, make_operator, make_tenant, make_user
 
 NEW = "Battery-staple-8"
 
 
 @fixture("file")
 def sink(server):
-    folder = server.state / "browser-mail"
-    folder.mkdir(exist_ok=True)
-    c = Client(server, "central")
-    assert c.sign_in(make_operator(server)).status == 303
-    with Sink(server, folder) as it:
-        a = c.api("/mail", {"host": NAME, "port": it.port, "security": "none", "sender": "keyward@msp.example", "user": "", "password": "",
-                            "ca": ""})
-        assert a.status == 200, a
+    with mail_of(server) as it:
         yield it
-        c.api("/mail/remove", {})
 
 
 def sign_in(person, site, email, slug, password=PASSWORD):

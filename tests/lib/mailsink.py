@@ -1,5 +1,6 @@
 """A real mail server for tests: aiosmtpd on a free port of 127.0.0.1, with or without TLS and a login. Keeps what it was given."""
 import asyncio
+import contextlib
 import email
 import email.policy
 import ssl
@@ -8,6 +9,7 @@ import threading
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from stack import certificates
 from stack.process import wait_until
+from web import operator
 
 NAME = "mail.localhost"      # libcurl takes all names under localhost for this machine
 
@@ -108,3 +110,17 @@ class Sink:
 
     def __exit__(self, *exc):
         self.stop()
+
+
+@contextlib.contextmanager
+def mail_of(installation):
+    """A Sink without TLS, to which an installation sends its mails meanwhile."""
+    c = operator(installation)
+    with Sink(installation, None) as sink:
+        a = c.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "", "password": "",
+                            "ca": ""})
+        assert a.status == 200, a
+        try:
+            yield sink
+        finally:
+            assert c.api("/mail/remove", {}).status == 200

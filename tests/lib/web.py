@@ -45,6 +45,13 @@ def make_operator(installation, role="msp-administrator", email=None):
     return email
 
 
+def operator(installation, role="msp-administrator", email=None):
+    """A client of the Central Management Console that is signed in: as EMAIL, or as a new operator of ROLE."""
+    c = Client(installation, "central")
+    assert c.sign_in(email or make_operator(installation, role)).status == 303
+    return c
+
+
 def make_tenant(installation, slug=None):
     """A tenant through the administrator's command, with a real key; its slug and id."""
     slug = slug or f"t{uuid.uuid4().hex[:12]}"

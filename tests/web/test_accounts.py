@@ -6,9 +6,8 @@ import urllib.parse
 
 from factors import code, codes_in, enrol, half, link_of, secret_in, signed_in
 from fixtures import fixture
-from mailsink import Sink
+from mailsink import mail_of
 from stack.process import wait_until
-from test_mail import operator, save
 from test_users import address, invite
 from web import PASSWORD, Client, database, make_operator, make_tenant, make_user
 from world import World, count, normal, run
@@ -26,13 +25,8 @@ def world(server):
 @fixture("file")
 def sink(server):
     """A mail server that the installation uses."""
-    folder = server.state / "accounts-mail"
-    folder.mkdir(exist_ok=True)
-    with Sink(server, folder) as it:
-        c = operator(server)
-        save(c, it, server, security="none", ca="")
+    with mail_of(server) as it:
         yield it
-        c.api("/mail/remove", {})
 
 
 def use(server, link, password=NEW, site="console"):

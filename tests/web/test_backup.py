@@ -6,7 +6,7 @@ import subprocess
 from backups import backed_up
 from fixtures import ROOT, fixture
 from test_rewrap import Keys
-from web import Client, database, make_operator, make_tenant
+from web import database, make_tenant, operator
 
 
 @fixture("file")
@@ -59,8 +59,7 @@ def test_all_is_destroyed_and_comes_back(world):
 def test_the_operator_sees_root_keys_rotations_and_backups(world):
     # covers: ADM-2, KEY-2, KEY-6, KEY-8, ROL-7
     it, key = world, str(world.apart / "backup.key")
-    c = Client(it, "central")
-    assert c.sign_in(make_operator(it, "system-operator")).status == 303
+    c = operator(it, "system-operator")
     backup = it.keyward("backup").splitlines()[0]
     seen = c.api("/keys").json
     assert seen["backup"]["last"] and not seen["backup"]["old"] and seen["backup"]["untried"] and not seen["backup"]["failed"], seen
@@ -95,8 +94,7 @@ def test_the_operator_sees_root_keys_rotations_and_backups(world):
     assert one["url"].endswith(str(tenant)) and one["percent"] == 25 and "50 / 200" in c.get("/keys").text
     # Who may only read changes nothing; who may not see the system sees nothing of it.
     for role, see, save in (("auditor", 200, 403), ("tenant-manager", 403, 403)):
-        other = Client(it, "central")
-        assert other.sign_in(make_operator(it, role)).status == 303
+        other = operator(it, role)
         assert other.get("/keys").status == see and other.api("/keys", {"days": 1}).status == save, role
 
 

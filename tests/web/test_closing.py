@@ -8,15 +8,9 @@ import zipfile
 
 from stack.process import wait_until
 from test_licences import Account, sql
-from web import Client, make_operator, make_user
+from web import Client, make_user, operator
 
 SECONDS = 120
-
-
-def boss(server, role="msp-administrator"):
-    c = Client(server, "central")
-    assert c.sign_in(make_operator(server, role)).status == 303
-    return c
 
 
 def announce(c, account, days=30, status=200, typed=None):
@@ -39,7 +33,7 @@ def state(server, account):
 
 def test_asked_twice_announced_and_cancelled(server):
     # covers: TEN-7
-    c, a = boss(server), Account(server)
+    c, a = operator(server), Account(server)
     page = c.get(f"/tenants/{a.id}/close")
     assert page.status == 200 and "Waiting period" in page.text
     second = c.get(f"/tenants/{a.id}/close/confirm?days=14&comment=over")
@@ -52,7 +46,7 @@ def test_asked_twice_announced_and_cancelled(server):
     assert "This account is closed on" in a.client.get("/devices").text and "/account/data" in a.client.get("/").text
     assert state(server, a) == ("active", False)
     for role in ("tenant-manager", "system-operator", "auditor"):
-        assert boss(server, role).api(f"/tenants/{a.id}/close/cancel", {}).status == 403
+        assert operator(server, role).api(f"/tenants/{a.id}/close/cancel", {}).status == 403
     assert c.api(f"/tenants/{a.id}/close/cancel", {}).status == 200
     assert c.api(f"/tenants/{a.id}/close/cancel", {}).status == 409
     assert "is closed on" not in a.client.get("/devices").text and "is closed on" not in c.get(f"/tenants/{a.id}").text
@@ -118,7 +112,7 @@ def check(folder):
 
 def test_destroyed_and_certified(server, folder):
     # covers: TEN-7
-    c, a, b = boss(server), Account(server), Account(server)
+    c, a, b = operator(server), Account(server), Account(server)
     devices = a.devices(5)
     b.devices(2)
     for d in devices:
@@ -152,7 +146,7 @@ def test_destroyed_and_certified(server, folder):
 
 def test_killed_in_the_middle_it_goes_on(server, folder):
     # covers: TEN-7
-    c, a = boss(server), Account(server)
+    c, a = operator(server), Account(server)
     rows = 30000
     sql(server, "insert into image (tenant, id, provider, provider_image) select %s, gen_random_uuid(), 'ec2', 'ami-' || n from"
         " generate_series(1, %s) n", (a.id, rows))
@@ -173,7 +167,7 @@ def test_killed_in_the_middle_it_goes_on(server, folder):
 def test_jobd_destroys_nothing_that_nobody_asked_for(server):
     # covers: TEN-7, TEN-3
     import psycopg2
-    c, a = boss(server), Account(server)
+    c, a = operator(server), Account(server)
     announce(c, a, 10)
     closure = sql(server, "select id from tenant_closure where account = %s", (a.id,))[0][0]
     k = psycopg2.connect(server.conninfo("keyward_jobs"))

@@ -6,11 +6,11 @@ import time
 import uuid
 
 from fixtures import fixture
-from mailsink import NAME, Sink
+from mailsink import mail_of
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
 from test_requests import resting_jobd
-from web import Client, database, make_operator, make_user
+from web import database, make_user
 from world import World, count, run
 
 SECONDS = 120
@@ -246,13 +246,9 @@ def test_of_a_raid_all_members_keys_go(server, world):
     assert count(server, "select keys from destruction where device = %s", array) == 2
 
 
-def test_administrators_are_told(server, world, folder):
+def test_administrators_are_told(server, world):
     # covers: KEY-7, NTF-2
-    operator = Client(server, "central")
-    assert operator.sign_in(make_operator(server, "system-operator")).status == 303
-    with Sink(server, folder) as sink:
-        assert operator.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "",
-                                      "password": ""}).status == 200
+    with mail_of(server) as sink:
         name, device = world.device()
         assert ask(world.console(world.security), name, device).status == 303
         mail = sink.wait(world.user, "Destruction of keys asked for")

@@ -6,8 +6,8 @@ import uuid
 from fixtures import fixture
 from inventory import Machine
 from test_agent_pool import Machine as Cloud, provision
-from web import database, make_user
-from world import World, count
+from web import make_user
+from world import World, count, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -15,11 +15,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 @fixture("file")
 def world(server):
     return World(server)
-
-
-def run(server, sql, *args):
-    with database(server).cursor() as c:
-        c.execute(sql, args)
 
 
 def transitions():

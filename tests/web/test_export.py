@@ -7,9 +7,9 @@ from cryptography.exceptions import InvalidTag
 
 from exported import open_xml, open_zip
 from fixtures import fixture
-from mailsink import NAME, Sink
+from mailsink import mail_of
 from test_agent_pool import Machine, provision
-from web import PASSWORD, Client, database, make_operator, make_user
+from web import PASSWORD, database, make_user
 from world import World, count
 
 PASSPHRASE = "Lantern & Harbour 47"
@@ -166,13 +166,9 @@ def test_wrong_passwords_lock_as_at_sign_in(server, world):
     assert count(server, "select locked_until > now() from app_user where email = %s", email)
 
 
-def test_administrators_are_told(server, world, folder):
+def test_administrators_are_told(server, world):
     # covers: KEY-5, NTF-2
-    operator = Client(server, "central")
-    assert operator.sign_in(make_operator(server, "system-operator")).status == 303
-    with Sink(server, folder) as sink:
-        assert operator.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "",
-                                      "password": ""}).status == 200
+    with mail_of(server) as sink:
         assert export(world.console(world.email), f"/devices/{world.device('disk-2')}/export").status == 200
         mail = sink.wait(world.user, "exported")
         assert world.device("disk-2") in mail.text and f"By: {world.email}" in mail.text and "Device: disk-2" in mail.text, mail.text

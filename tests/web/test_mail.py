@@ -6,16 +6,10 @@ import uuid
 from mailsink import NAME, Sink
 from stack.installation import free_port
 from stack.process import wait_until
-from web import Client, database, make_operator, make_tenant, make_user
+from web import Client, database, make_tenant, make_user, operator
 
 SECONDS = 120
 USER, SECRET = "keyward", "Mail-secret-häßlich-7"
-
-
-def operator(server, role="msp-administrator"):
-    c = Client(server, "central")
-    assert c.sign_in(make_operator(server, role)).status == 303
-    return c
 
 
 def save(c, sink, server, status=200, **changes):

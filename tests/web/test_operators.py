@@ -5,7 +5,7 @@ from factors import code, codes_in, enrol, half, link_of, secret_in, signed_in
 from fixtures import fixture
 from test_accounts import COOKIE, sink, use  # noqa: F401
 from test_users import address, link_in
-from web import PASSWORD, Client, make_operator, make_tenant, make_user
+from web import PASSWORD, Client, make_operator, make_tenant, make_user, operator
 from world import World, count, run
 
 OPERATOR_ROLES = ["msp-administrator", "tenant-manager", "system-operator", "auditor"]
@@ -16,19 +16,13 @@ def world(server):
     return World(server)
 
 
-def central(server, email=None, role="msp-administrator"):
-    c = Client(server, "central")
-    assert c.sign_in(email or make_operator(server, role)).status == 303
-    return c
-
-
 def operator_id(server, email):
     return str(count(server, "select id from operator_user where email = %s", email))
 
 
 def test_life_of_an_operator(server, sink):
     # covers: ADM-2, ROL-7, IDN-1, LOG-2
-    admin, email = central(server), address()
+    admin, email = operator(server), address()
     page = admin.get("/operators/new").text
     assert [r for r in OPERATOR_ROLES if f'value="{r}"' in page] == OPERATOR_ROLES and "data-analyst" not in page
     answer = admin.post("/operators/new", name="Tariq Manager", email=email, role="tenant-manager")
@@ -45,7 +39,7 @@ def test_life_of_an_operator(server, sink):
     assert answer.status == 303 and person.get("/tenants").status == 200 and person.get("/operators").status == 403
     assert admin.post(f"/operators/{id}", name="Tariq M.", role="auditor").status == 303
     assert not signed_in(person), "a new role ends the sessions"
-    person = central(server, email)
+    person = operator(server, email=email)
     assert person.get("/operators").status == 200 and person.get("/operators/new").status == 403
     assert admin.post(f"/operators/{id}/remove").status == 409, "who is active is not removed"
     assert admin.post(f"/operators/{id}/disable").status == 303 and not signed_in(person)
@@ -61,7 +55,7 @@ def test_life_of_an_operator(server, sink):
 def test_the_last_operator_stays(server):
     # covers: ADM-2, ROL-7
     email = make_operator(server)
-    admin, id = central(server, email), operator_id(server, email)
+    admin, id = operator(server, email=email), operator_id(server, email)
     run(server, "update operator_user set state = 'disabled' where role = 'msp-administrator' and state = 'active' and email <> %s", email)
     try:
         for answer in (admin.post(f"/operators/{id}", name="Olga", role="auditor"), admin.post(f"/operators/{id}/disable")):
@@ -72,12 +66,12 @@ def test_the_last_operator_stays(server):
 
 def test_the_roles_page_of_the_operator(server):
     # covers: ROL-6, ROL-7
-    doc = central(server, role="auditor").api("/roles").json
+    doc = operator(server, role="auditor").api("/roles").json
     assert [r["id"] for r in doc["roles"]] == OPERATOR_ROLES and all(r["users"] >= 0 for r in doc["roles"])
     rows = {p["id"]: [c["allowed"] for c in p["cells"]] for g in doc["groups"] for p in g["permissions"]}
     assert rows["tenants.edit"] == [True, True, False, False] and rows["system.edit"] == [True, False, True, False]
     assert not any("keys" in id or "policies" in id for id in rows)
-    assert central(server, role="tenant-manager").get("/roles").status == 403
+    assert operator(server, role="tenant-manager").get("/roles").status == 403
 
 
 def test_a_lost_second_factor_is_removed_by_an_administrator(server, world, sink):
@@ -172,7 +166,7 @@ def test_times_of_sessions(server):
 
 def test_rules_of_the_operator(server):
     # covers: IDN-5, IDN-6, ADM-2
-    admin = central(server)
+    admin = operator(server)
     try:
         rules(admin, factor=["auditor"], idle_minutes=15)
         c = Client(server, "central")
@@ -183,7 +177,7 @@ def test_rules_of_the_operator(server):
         assert c.post("/factor/confirm", code=code(secret)).status == 200 and c.get("/tenants").status == 200
         run(server, "update operator_session set last_seen = now() - interval '16 minutes' where user_id = %s", operator_id(server, email))
         assert not signed_in(c)
-        assert central(server, role="tenant-manager").get("/sign-in-rules").status == 403
+        assert operator(server, role="tenant-manager").get("/sign-in-rules").status == 403
     finally:
         rules(admin)
 

@@ -1,13 +1,11 @@
 """Keys rotated from the console: one device, an array, many by filter, and by age; who may, what is shown and logged, what is refused."""
-import re
-import subprocess
 import uuid
 
 from fixtures import fixture
 from inventory import Machine
 from stack.process import wait_until
 from web import database, make_user
-from world import World, count
+from world import World, count, run
 
 SLOW = 90
 
@@ -20,11 +18,6 @@ def world(server):
 @fixture("file")
 def security(server, world):
     return world.console(make_user(server, world.tenant, "security-administrator"))
-
-
-def run(server, sql, *args):
-    with database(server).cursor() as c:
-        c.execute(sql, args)
 
 
 def keyed(server, world, name, status="encrypted", age=0):

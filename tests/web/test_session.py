@@ -3,6 +3,7 @@ import re
 import statistics
 import time
 
+from factors import signed_in
 from fixtures import fixture
 from web import PASSWORD, Client, make_tenant, make_user
 from world import World, count, normal, run
@@ -13,10 +14,6 @@ COOKIE = "__Host-keyward"
 @fixture("file")
 def world(server):
     return World(server)
-
-
-def signed_in(client):
-    return client.get("/sessions").status == 200
 
 
 def test_the_cookie_is_bound_and_hidden(server, world):

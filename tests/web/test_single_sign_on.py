@@ -11,7 +11,7 @@ import uuid
 
 from fixtures import ROOT, fixture, scratch
 from identityprovider import IdentityProvider, Visitor, form_of, xml_of
-from web import Client, database, make_operator, make_tenant, make_user
+from web import Client, database, make_tenant, make_user, operator
 
 RULES = {"format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "subject": "", "name": "displayName", "mail": "mail", "role": "groups",
          "roles": "keyward-admins = account-administrator\nstaff = auditor\n", "otherwise": "", "create": "1", "skew": "60"}
@@ -542,8 +542,7 @@ def test_signing_out_by_post(server, folder):
 
 def test_operators_too(server, idp):
     # covers: IDN-3, TEN-2
-    client = Client(server, "central")
-    assert client.sign_in(make_operator(server)).status == 303
+    client = operator(server)
     client.get("/single-sign-on")
     assert client.post("/single-sign-on/begin").status == 303
     assert client.post("/single-sign-on/metadata", metadata=idp.metadata()).status == 303

@@ -4,6 +4,7 @@ import re
 import urllib.parse
 import uuid
 
+from factors import signed_in
 from fixtures import fixture
 from web import PASSWORD, Client, make_tenant, make_user
 from world import World, count, run
@@ -37,10 +38,6 @@ def accept(server, link, password=PASSWORD):
     c = Client(server, "console", source="127.5.0.1")
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(link).query))
     return c, c.post("/invitation", csrf=False, password=password, repeat=password, **query)
-
-
-def signed_in(c):
-    return c.get("/sessions").status == 200
 
 
 def state(server, id):
