@@ -9,7 +9,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "proto/evidence.h"
 
 static int open_sealed(const struct guest *g, struct sealed *one_time, const struct proto_credentials_answer *a, struct secret **out)
 {
@@ -23,14 +22,9 @@ static int open_sealed(const struct guest *g, struct sealed *one_time, const str
 static int ask(struct guest *g, struct proto_credentials_answer *a, struct secret **out)
 {
 	struct proto_credentials *m = proto_request_new(PROTO_CREDENTIALS);
-	struct proto_recipient recipient = { g->reg.account, g->reg.agent, PROTO_NO_DEVICE, m->recipient_key };
 	struct sealed *one_time = NULL;
-	int rc = sealed_new(&one_time);
+	int rc = guest_recipient(g, PROTO_NO_DEVICE, &one_time, m->recipient_key, m->signature);
 
-	if (rc == 0) {
-		sealed_public(one_time, m->recipient_key);
-		rc = proto_recipient_sign(&recipient, &g->client.signer, m->signature);
-	}
 	if (rc == 0)
 		rc = guest_call(g, PROTO_CREDENTIALS, m, a);
 	if (rc == 0 && a->sealed[0])

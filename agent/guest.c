@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "proto/evidence.h"
 
 int guest_conf(struct guest *g, const char *path)
 {
@@ -326,6 +327,18 @@ static void came_online(struct guest *g)
 int guest_may_call(const struct guest *g)
 {
 	return clock_ticks() >= g->next_try;
+}
+
+int guest_recipient(const struct guest *g, const char *device, struct sealed **one_time, uint8_t public_key[static PROTO_POINT_SIZE],
+	uint8_t signature[static PROTO_SIGNATURE_SIZE])
+{
+	struct proto_recipient recipient = { g->reg.account, g->reg.agent, device, public_key };
+	int rc = sealed_new(one_time);
+
+	if (rc < 0)
+		return rc;
+	sealed_public(*one_time, public_key);
+	return proto_recipient_sign(&recipient, &g->client.signer, signature);
 }
 
 int guest_call(struct guest *g, enum proto_message type, const void *request, void *answer)

@@ -72,6 +72,10 @@ int guest_provider(struct guest *g, const char *name);
 int guest_link(struct guest *g);
 void guest_unlink(struct guest *g);
 
+/* A one-time key pair for what the server is to seal, the caller's in *ONE_TIME also after an error: PUBLIC_KEY, and SIGNATURE by which this
+ * agent binds it to DEVICE, go into the message. */
+int guest_recipient(const struct guest *g, const char *device, struct sealed **one_time, uint8_t public_key[static PROTO_POINT_SIZE],
+	uint8_t signature[static PROTO_SIGNATURE_SIZE]);
 /* proto_call, with back-off: at once ERR_UNAVAILABLE while it is not yet time to try again. Counts as offline only what
  * went wrong on the way; a refusal is an answer. */
 int guest_call(struct guest *g, enum proto_message type, const void *request, void *answer);

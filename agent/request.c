@@ -14,7 +14,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mount_point.h"
-#include "proto/evidence.h"
 
 #define POLL_STANDARD 5          /* seconds, where the server says nothing */
 #define REFUSED_STANDARD 60
@@ -244,20 +243,13 @@ static void refused(struct guest *g, struct device *d, int rc)
 
 static int prepare(struct guest *g, struct device *d, struct proto_key_request *r)
 {
-	struct proto_recipient recipient = { g->reg.account, g->reg.agent, d->id, r->recipient_key };
-	int rc;
-
 	drop_one_time(d);
-	rc = sealed_new(&d->one_time);
-	if (rc < 0)
-		return rc;
 	snprintf(r->device, sizeof r->device, "%s", d->id);
 	snprintf(r->mount_point, sizeof r->mount_point, "%s", d->mount_point);
 	r->access = d->access != PROTO_ACCESS_UNKNOWN ? d->access : PROTO_ACCESS_READ_WRITE;
 	r->reason = d->ask_reason;
-	sealed_public(d->one_time, r->recipient_key);
 	r->facts = guest_facts(g);
-	return proto_recipient_sign(&recipient, &g->client.signer, r->signature);
+	return guest_recipient(g, d->id, &d->one_time, r->recipient_key, r->signature);
 }
 
 void request_ask(struct guest *g, struct device *d)

@@ -6,10 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/claims.h"
+#include "agent/taskkey.h"
 #include "base/err.h"
 #include "base/log.h"
-#include "proto/evidence.h"
 
 struct rotation {
 	const char *id, *path;
@@ -33,47 +32,27 @@ static const char *path_of(const struct guest *g, const char *id)
 	return NULL;
 }
 
-static int unseal(const struct guest *g, const struct sealed *one_time, const char *sealed, int64_t version, struct uuid *device,
-	struct secret **key)
-{
-	struct sealed_expected expected = { .tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)version };
-	int rc = claims_read(sealed, &expected);
-
-	if (rc == 0 && !uuid_is_nil(device) && !uuid_equal(device, &expected.device))
-		rc = err_set(ERR_TAMPERED, "the two keys are of different devices");
-	if (rc == 0)
-		rc = sealed_open(one_time, sealed, strlen(sealed), &expected, key);
-	if (rc == 0)
-		*device = expected.device;
-	return rc;
-}
-
-static int prepare(struct guest *g, const char *id, struct proto_provision_start *q, struct sealed **one_time)
-{
-	struct proto_recipient recipient = { g->reg.account, g->reg.agent, id, q->recipient_key };
-	int rc = sealed_new(one_time);
-
-	if (rc < 0)
-		return rc;
-	snprintf(q->device, sizeof q->device, "%s", id);
-	sealed_public(*one_time, q->recipient_key);
-	return proto_recipient_sign(&recipient, &g->client.signer, q->signature);
-}
-
 static int fetch(struct guest *g, struct rotation *r)
 {
 	struct proto_provision_start *q = proto_request_new(PROTO_ROTATE_START);
 	struct proto_rotate_start_answer *a = proto_answer_new(PROTO_ROTATE_START);
+	struct task_key old = { .key = NULL }, new = { .key = NULL };
 	struct sealed *one_time = NULL;
-	int rc = prepare(g, r->id, q, &one_time);
+	int rc = guest_recipient(g, r->id, &one_time, q->recipient_key, q->signature);
 
+	snprintf(q->device, sizeof q->device, "%s", r->id);
 	if (rc == 0)
 		rc = guest_call(g, PROTO_ROTATE_START, q, a);
 	if (rc == 0)
-		rc = unseal(g, one_time, a->sealed, a->key_version, &r->device, &r->old);
+		rc = taskkey_unseal(g, one_time, a->sealed, a->key_version, &old);
 	if (rc == 0)
-		rc = unseal(g, one_time, a->next_sealed, a->next_version, &r->device, &r->new);
+		rc = taskkey_unseal(g, one_time, a->next_sealed, a->next_version, &new);
+	if (rc == 0 && !uuid_equal(&old.device, &new.device))
+		rc = err_set(ERR_TAMPERED, "the two keys are of different devices");
+	r->device = new.device;
 	r->version = a->next_version;
+	r->old = old.key;
+	r->new = new.key;
 	sealed_free(one_time);
 	proto_answer_free(PROTO_ROTATE_START, a);
 	proto_request_free(PROTO_ROTATE_START, q);

@@ -5,18 +5,15 @@
 #include <string.h>
 
 #include "agent/claims.h"
-#include "proto/evidence.h"
 
-static int unseal(const struct guest *g, const struct sealed *one_time, const struct proto_provision_start_answer *a, struct task_key *out)
+int taskkey_unseal(const struct guest *g, const struct sealed *one_time, const char *sealed, int64_t version, struct task_key *out)
 {
-	struct sealed_expected expected = {
-		.tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)a->key_version
-	};
+	struct sealed_expected expected = { .tenant = g->reg.account, .agent = g->reg.agent, .version = (uint32_t)version };
 	struct secret *key = NULL;
-	int rc = claims_read(a->sealed, &expected);
+	int rc = claims_read(sealed, &expected);
 
 	if (rc == 0)
-		rc = sealed_open(one_time, a->sealed, strlen(a->sealed), &expected, &key);
+		rc = sealed_open(one_time, sealed, strlen(sealed), &expected, &key);
 	if (rc == 0)
 		*out = (struct task_key){ expected.device, expected.version, key };
 	return rc;
@@ -25,19 +22,14 @@ static int unseal(const struct guest *g, const struct sealed *one_time, const st
 int taskkey_fetch(struct guest *g, enum proto_message type, void *request, const char *device, uint8_t *public_key, uint8_t *signature,
 	struct task_key *out)
 {
-	struct proto_recipient recipient = { g->reg.account, g->reg.agent, device, public_key };
 	struct proto_provision_start_answer *a = proto_answer_new(type);
 	struct sealed *one_time = NULL;
-	int rc = sealed_new(&one_time);
+	int rc = guest_recipient(g, device, &one_time, public_key, signature);
 
-	if (rc == 0) {
-		sealed_public(one_time, public_key);
-		rc = proto_recipient_sign(&recipient, &g->client.signer, signature);
-	}
 	if (rc == 0)
 		rc = guest_call(g, type, request, a);
 	if (rc == 0)
-		rc = unseal(g, one_time, a, out);
+		rc = taskkey_unseal(g, one_time, a->sealed, a->key_version, out);
 	sealed_free(one_time);
 	proto_answer_free(type, a);
 	return rc;

@@ -17,5 +17,7 @@ int taskkey_fetch(struct guest *g, enum proto_message type, void *request, const
 	struct task_key *out);
 /* The same where the request is a proto_provision_start. */
 int taskkey_fetch_for(struct guest *g, enum proto_message type, const char *device, struct task_key *out);
+/* Opens SEALED, a key of VERSION. */
+int taskkey_unseal(const struct guest *g, const struct sealed *one_time, const char *sealed, int64_t version, struct task_key *out);
 
 #endif
