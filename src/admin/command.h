@@ -61,6 +61,8 @@ int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tena
 int admin_end(struct db *db, int rc);
 /* The account called SLUG (or given by its id); ERR_NOT_FOUND names it. */
 int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out);
+/* Both: a transaction bound to that account, whose id is TENANT. */
+int admin_begin_tenant(struct admin *a, enum conf_setting role, const char *slug, struct uuid *tenant, struct db **out);
 /* The database's name in a connection string; the caller frees. */
 int admin_database_of(const char *conninfo, char **out);
 /* NAME in the folder of key files; the caller frees. */

@@ -55,6 +55,13 @@ int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out)
 	return admin_end(db, rc);
 }
 
+int admin_begin_tenant(struct admin *a, enum conf_setting role, const char *slug, struct uuid *tenant, struct db **out)
+{
+	int rc = admin_find_tenant(a, slug, tenant);
+
+	return rc < 0 ? rc : admin_begin(a, role, tenant, out);
+}
+
 char *admin_address(const struct admin *a, enum conf_setting domain, const char *path)
 {
 	const char *port = conf_get(&a->conf, CONF_PORT);

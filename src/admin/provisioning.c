@@ -69,11 +69,9 @@ int admin_tenant_passphrase(struct admin *a, int argc, char **argv)
 	struct keys_client keys;
 	struct uuid tenant;
 	struct db *db;
-	int rc = admin_find_tenant(a, argv[0], &tenant);
+	int rc = admin_begin_tenant(a, CONF_DATABASE_CONSOLE, argv[0], &tenant, &db);
 
 	(void)argc;
-	if (rc == 0)
-		rc = admin_begin(a, CONF_DATABASE_CONSOLE, &tenant, &db);
 	if (rc < 0)
 		return rc;
 	token_code(passphrase);

@@ -393,11 +393,9 @@ int admin_rotate_tenant(struct admin *a, int argc, char **argv)
 {
 	struct uuid tenant;
 	struct db *db;
-	int rc = admin_find_tenant(a, argv[0], &tenant);
+	int rc = admin_begin_tenant(a, CONF_DATABASE_JOBS, argv[0], &tenant, &db);
 
 	(void)argc;
-	if (rc == 0)
-		rc = admin_begin(a, CONF_DATABASE_JOBS, &tenant, &db);
 	if (rc == 0)
 		rc = admin_end(db, tenant_rotation_start(db));
 	if (rc == 0)

@@ -46,11 +46,9 @@ int admin_user_reset(struct admin *a, int argc, char **argv)
 	char token[TOKEN_TEXT_SIZE];
 	struct uuid tenant;
 	struct db *db;
-	int rc = admin_find_tenant(a, argv[0], &tenant);
+	int rc = admin_begin_tenant(a, CONF_DATABASE_CONSOLE, argv[0], &tenant, &db);
 
 	(void)argc;
-	if (rc == 0)
-		rc = admin_begin(a, CONF_DATABASE_CONSOLE, &tenant, &db);
 	if (rc < 0)
 		return rc;
 	rc = admin_end(db, reset(db, STORE_TENANT, argv[1], token));
@@ -103,11 +101,9 @@ int admin_user_factor(struct admin *a, int argc, char **argv)
 {
 	struct uuid tenant;
 	struct db *db;
-	int rc = admin_find_tenant(a, argv[0], &tenant);
+	int rc = admin_begin_tenant(a, CONF_DATABASE_CONSOLE, argv[0], &tenant, &db);
 
 	(void)argc;
-	if (rc == 0)
-		rc = admin_begin(a, CONF_DATABASE_CONSOLE, &tenant, &db);
 	return rc < 0 ? rc : say_removed(admin_end(db, remove_factor(db, STORE_TENANT, argv[1])));
 }
 
