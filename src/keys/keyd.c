@@ -2,21 +2,17 @@
  * One thread, one poll loop; each message is answered before the next is read. It has no database and no network. */
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <libgen.h>
 #include <poll.h>
-#include <pwd.h>
-#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "base/err.h"
 #include "base/ipc.h"
 #include "base/log.h"
@@ -35,7 +31,6 @@
 
 #define PEERS_MAX 512
 #define STRANGERS_MAX 16             /* connections of users not allowed, kept until they hear so */
-#define ALLOWED_MAX 16
 #define PARKED_MAX 64                /* messages that wait for key servers */
 #define PARKED_LOOK_MS 200           /* how often it is looked whether they have waited long enough */
 #define FIRST 3                      /* of the peers in fds */
@@ -66,8 +61,7 @@ struct parked {
 
 struct keyd {
 	struct service service;
-	uid_t allowed[ALLOWED_MAX];
-	size_t allowed_count;
+	struct daemon_users users;
 	/* fds[0] signals, fds[1] listener, fds[2] the child for key servers, fds[FIRST + i] peers[i] */
 	struct pollfd fds[FIRST + PEERS_MAX];
 	struct peer peers[PEERS_MAX];
@@ -144,30 +138,6 @@ static void parse_options(int argc, char **argv, struct options *o)
 		fputs(usage, stderr);
 		exit(2);
 	}
-}
-
-static void allow_users(struct keyd *k, const char *names)
-{
-	char *copy = mem_strdup(names), *rest = copy, *name;
-
-	while ((name = strsep(&rest, ",")) != NULL) {
-		const struct passwd *pw = getpwnam(name);
-
-		if (pw == NULL)
-			fatal("--allow: no user %s", name);
-		if (k->allowed_count == ALLOWED_MAX)
-			fatal("--allow: more than %d users", ALLOWED_MAX);
-		k->allowed[k->allowed_count++] = pw->pw_uid;
-	}
-	free(copy);
-}
-
-static int is_allowed(const struct keyd *k, uid_t uid)
-{
-	for (size_t i = 0; i < k->allowed_count; i++)
-		if (k->allowed[i] == uid)
-			return 1;
-	return 0;
 }
 
 static int open_root(const char *name, const struct provider_options *options, const char *user, const struct provider **provider,
@@ -256,36 +226,6 @@ static void place_roots(struct options *o)
 	o->roots = path;
 }
 
-static int listen_at(const struct options *o)
-{
-	const struct group *group = o->socket_group ? getgrnam(o->socket_group) : NULL;
-	int fd;
-
-	if (o->socket_group && group == NULL)
-		fatal("no group %s", o->socket_group);
-	umask(0117);
-	fd = ipc_listen(o->socket, 0660);
-	if (fd < 0)
-		fatal("%s", err_text());
-	if (group && chown(o->socket, (uid_t)-1, group->gr_gid) < 0)
-		fatal("%s: %s", o->socket, strerror(errno));
-	return fd;
-}
-
-/* SIGTERM and SIGINT as something to poll for. */
-static int open_signals(void)
-{
-	sigset_t stop;
-	int fd;
-
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGTERM);
-	sigaddset(&stop, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &stop, NULL) < 0 || (fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
-		fatal("signals: %s", strerror(errno));
-	return fd;
-}
-
 static void drop_peer(struct keyd *k, size_t i)
 {
 	size_t last = --k->peer_count;
@@ -311,7 +251,7 @@ static void accept_peer(struct keyd *k)
 		close(fd);
 		return;
 	}
-	p.allowed = is_allowed(k, p.who.uid);
+	p.allowed = daemon_allows(&k->users, p.who.uid);
 	if (!p.allowed && k->stranger_count == STRANGERS_MAX) {
 		close(fd);
 		return;
@@ -498,7 +438,7 @@ int main(int argc, char **argv)
 		return setup_new_root(&(struct setup_root){ o.roots, o.provider, o.location, o.root_key, o.present, o.user }) < 0;
 	if (o.drop_root)
 		return setup_drop_root(o.roots, o.drop_root, o.destroy) < 0;
-	allow_users(&k, o.allow);
+	daemon_allow(&k.users, o.allow);
 	/* Before any key is there, and before there is anybody who would give one out: each child has what was opened before it. */
 	if (keyserver_start(&k.service.servers, o.user) < 0)
 		fatal("%s", err_text());
@@ -508,8 +448,8 @@ int main(int argc, char **argv)
 	k.service.reload = opener_reload;
 	k.service.keep_identity = opener_identity;
 	open_keys(&k, &o);
-	k.fds[0] = (struct pollfd){ .fd = open_signals(), .events = POLLIN };
-	k.fds[1] = (struct pollfd){ .fd = listen_at(&o) };
+	k.fds[0] = (struct pollfd){ .fd = daemon_signals(), .events = POLLIN };
+	k.fds[1] = (struct pollfd){ .fd = daemon_listen(o.socket, o.socket_group) };
 	k.fds[2] = (struct pollfd){ .fd = k.service.servers.fd, .events = POLLIN };
 	if (service_rehearse(&k.service) < 0)
 		fatal("rehearsal: %s", err_text());

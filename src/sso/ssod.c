@@ -6,20 +6,17 @@
  * run out of time has one. So a directory that is slow or away costs its own users time, and nobody else any. No database, no keys. */
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/daemon.h"
 #include "base/err.h"
 #include "base/ipc.h"
 #include "base/log.h"
@@ -30,7 +27,6 @@
 #include "sso/service.h"
 
 #define PEERS_MAX 512
-#define ALLOWED_MAX 16
 #define ANSWER_HEAD (2 + 16)         /* version, status, request */
 #define RUNNING_MAX 128              /* processes for questions, of all tenants */
 #define TENANT_RUNNING 8             /* of one */
@@ -53,8 +49,7 @@ struct peer {
 };
 
 static struct {
-	uid_t allowed[ALLOWED_MAX];
-	size_t allowed_count;
+	struct daemon_users users;
 	int signals, listener, stop;
 	struct peer *peers[PEERS_MAX];
 	size_t peer_count, running, waiting;
@@ -95,45 +90,6 @@ static void parse_options(int argc, char **argv, struct options *o)
 		fputs(usage, stderr);
 		exit(2);
 	}
-}
-
-static void allow_users(const char *names)
-{
-	char *copy = mem_strdup(names), *rest = copy, *name;
-
-	while ((name = strsep(&rest, ",")) != NULL) {
-		const struct passwd *pw = getpwnam(name);
-
-		if (pw == NULL || d.allowed_count == ALLOWED_MAX)
-			fatal("--allow: no user %s, or too many", name);
-		d.allowed[d.allowed_count++] = pw->pw_uid;
-	}
-	free(copy);
-}
-
-static void listen_at(const struct options *o)
-{
-	const struct group *group = o->group ? getgrnam(o->group) : NULL;
-
-	if (o->group && group == NULL)
-		fatal("no group %s", o->group);
-	umask(0117);
-	d.listener = ipc_listen(o->socket, 0660);
-	if (d.listener < 0)
-		fatal("%s", err_text());
-	if (group && chown(o->socket, (uid_t)-1, group->gr_gid) < 0)
-		fatal("%s: %s", o->socket, strerror(errno));
-}
-
-static void open_signals(void)
-{
-	sigset_t stop;
-
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGTERM);
-	sigaddset(&stop, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &stop, NULL) < 0 || (d.signals = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK)) < 0)
-		fatal("signals: %s", strerror(errno));
 }
 
 /* Which tenants' servers are slow */
@@ -298,8 +254,7 @@ static void accept_peer(void)
 		free(p);
 		return;
 	}
-	for (size_t i = 0; i < d.allowed_count; i++)
-		p->allowed |= d.allowed[i] == p->uid;
+	p->allowed = daemon_allows(&d.users, p->uid);
 	d.peers[d.peer_count++] = p;
 }
 
@@ -466,9 +421,9 @@ int main(int argc, char **argv)
 	/* Files and variables of whoever started it say nothing about directories. */
 	clearenv();
 	setenv("LDAPNOINIT", "1", 1);
-	allow_users(o.allow);
-	open_signals();
-	listen_at(&o);
+	daemon_allow(&d.users, o.allow);
+	d.signals = daemon_signals();
+	d.listener = daemon_listen(o.socket, o.group);
 	if (service_rehearse() < 0)
 		fatal("rehearsal: %s", err_text());
 	confine_user(o.user);
