@@ -4,6 +4,7 @@
 
 #include "base/conf.h"
 #include "store/db.h"
+#include "store/list.h"
 
 /* Exit statuses, for scripts */
 #define ADMIN_OK 0
@@ -63,6 +64,8 @@ int admin_end(struct db *db, int rc);
 int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out);
 /* Both: a transaction bound to that account, whose id is TENANT. */
 int admin_begin_tenant(struct admin *a, enum conf_setting role, const char *slug, struct uuid *tenant, struct db **out);
+/* Every row of a list of the operator's, page by page, to SHOW. */
+int admin_list(struct admin *a, int (*list)(struct db *db, const struct list_query *query, json_t **page), void (*show)(const json_t *row));
 /* The database's name in a connection string; the caller frees. */
 int admin_database_of(const char *conninfo, char **out);
 /* NAME in the folder of key files; the caller frees. */

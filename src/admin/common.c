@@ -1,6 +1,7 @@
 /* common.c - what several subcommands need: a transaction in the administrator's name, a tenant by its name, addresses. */
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -60,6 +61,32 @@ int admin_begin_tenant(struct admin *a, enum conf_setting role, const char *slug
 	int rc = admin_find_tenant(a, slug, tenant);
 
 	return rc < 0 ? rc : admin_begin(a, role, tenant, out);
+}
+
+int admin_list(struct admin *a, int (*list)(struct db *db, const struct list_query *query, json_t **page), void (*show)(const json_t *row))
+{
+	struct list_query query = { .limit = LIST_LIMIT_MAX };
+	char *cursor = NULL;
+	struct db *db;
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	if (rc < 0)
+		return rc;
+	do {
+		json_t *page = NULL, *row;
+		size_t i;
+
+		query.cursor = cursor;
+		rc = list(db, &query, &page);
+		free(cursor);
+		cursor = NULL;
+		json_array_foreach(json_object_get(page, "rows"), i, row)
+			show(row);
+		if (rc == 0)
+			cursor = mem_strdup(json_string_value(json_object_get(page, "next")));
+		json_decref(page);
+	} while (rc == 0 && cursor);
+	return admin_end(db, rc);
 }
 
 char *admin_address(const struct admin *a, enum conf_setting domain, const char *path)

@@ -67,34 +67,18 @@ static const char *text_of(const json_t *row, const char *name)
 	return text ? text : "-";
 }
 
+static void print_use(const json_t *row)
+{
+	printf("%-24s %-6s %6lld of %-8lld until %.10s  %s\n", text_of(row, "slug"), text_of(row, "kind"),
+		(long long)json_integer_value(json_object_get(row, "used")), (long long)json_integer_value(json_object_get(row, "keys")),
+		text_of(row, "until"), text_of(row, "name"));
+}
+
 int admin_licence_list(struct admin *a, int argc, char **argv)
 {
-	struct list_query query = { .limit = LIST_LIMIT_MAX };
-	char *cursor = NULL;
-	struct db *db;
-	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
-
 	(void)argc;
 	(void)argv;
-	if (rc < 0)
-		return rc;
-	do {
-		json_t *page = NULL, *row;
-		size_t i;
-
-		query.cursor = cursor;
-		rc = licence_list(db, &query, &page);
-		free(cursor);
-		cursor = NULL;
-		json_array_foreach(json_object_get(page, "rows"), i, row)
-			printf("%-24s %-6s %6lld of %-8lld until %.10s  %s\n", text_of(row, "slug"), text_of(row, "kind"),
-				(long long)json_integer_value(json_object_get(row, "used")), (long long)json_integer_value(json_object_get(row, "keys")),
-				text_of(row, "until"), text_of(row, "name"));
-		if (rc == 0)
-			cursor = mem_strdup(json_string_value(json_object_get(page, "next")));
-		json_decref(page);
-	} while (rc == 0 && cursor);
-	return admin_end(db, rc);
+	return admin_list(a, licence_list, print_use);
 }
 
 static void print_code(const struct licence *l)

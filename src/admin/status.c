@@ -162,19 +162,18 @@ static int show_rotation(struct admin *a)
 static void show_backup(struct admin *a)
 {
 	char text[CLOCK_TEXT_SIZE], line[512];
-	char *error = NULL;
-	clock_us at = 0;
+	struct backup_state s = { 0 };
 	struct db *db;
 	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
 
 	if (rc == 0)
-		rc = admin_end(db, backup_last(db, &at, &error));
-	if (rc == 0 && at)
-		clock_text(at, text);
+		rc = admin_end(db, backup_state(db, &s));
+	if (rc == 0 && s.last)
+		clock_text(s.last, text);
 	if (rc == 0)
-		snprintf(line, sizeof line, "%s%s%s", at ? text : "never", error ? "; the newest has failed: " : "", error ? error : "");
+		snprintf(line, sizeof line, "%s%s%s", s.last ? text : "never", s.error ? "; the newest has failed: " : "", s.error ? s.error : "");
 	show("last backup", rc, line);
-	free(error);
+	free(s.error);
 }
 
 static int show_database(struct admin *a, const char *what, enum conf_setting role)

@@ -94,40 +94,15 @@ int admin_tenant_invite(struct admin *a, int argc, char **argv)
 	return rc;
 }
 
-static void print_rows(const json_t *page)
+static void print_row(const json_t *row)
 {
-	const json_t *row;
-	size_t i;
-
-	json_array_foreach(json_object_get(page, "rows"), i, row)
-		printf("%s  %-10s %-24s %s\n", json_string_value(json_object_get(row, "id")),
-			json_string_value(json_object_get(row, "state")), json_string_value(json_object_get(row, "slug")),
-			json_string_value(json_object_get(row, "name")));
+	printf("%s  %-10s %-24s %s\n", json_string_value(json_object_get(row, "id")), json_string_value(json_object_get(row, "state")),
+		json_string_value(json_object_get(row, "slug")), json_string_value(json_object_get(row, "name")));
 }
 
 int admin_tenant_list(struct admin *a, int argc, char **argv)
 {
-	struct list_query query = { .limit = LIST_LIMIT_MAX };
-	char *cursor = NULL;
-	struct db *db;
-	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
-
 	(void)argc;
 	(void)argv;
-	if (rc < 0)
-		return rc;
-	do {
-		json_t *page = NULL;
-
-		query.cursor = cursor;
-		rc = tenant_list(db, &query, &page);
-		free(cursor);
-		cursor = NULL;
-		if (rc < 0)
-			break;
-		print_rows(page);
-		cursor = mem_strdup(json_string_value(json_object_get(page, "next")));
-		json_decref(page);
-	} while (cursor);
-	return admin_end(db, rc);
+	return admin_list(a, tenant_list, print_row);
 }

@@ -1,6 +1,7 @@
 /* keys.c - the operator's view of keys for life: root keys and their providers, how far rotations are, how old the root key may become; backups
  * and what checks of them have found (ADM-2, KEY-6, KEY-8). All of it is done on the server by `keyward`; nothing of a tenant's is here but
  * that its key is being replaced. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -113,7 +114,7 @@ static json_t *backup_of(struct call *c, const json_t *row)
 
 static int show_backups(struct call *c)
 {
-	struct backup_state s;
+	struct backup_state s = { 0 };
 	json_t *rows = NULL, *list = json_array(), *row;
 	size_t i;
 	int rc = backup_state(c->db, &s);
@@ -128,6 +129,7 @@ static int show_backups(struct call *c)
 			"never", s.last == 0, "old", s.last && c->now - s.last > BACKUP_OLD, "failed", s.failed, "tried", call_when(c, s.decrypted),
 			"untried", s.last && c->now - s.decrypted > TRIED_OLD));
 	}
+	free(s.error);
 	json_decref(list);
 	json_decref(rows);
 	return rc;

@@ -25,21 +25,22 @@ static int add_process(json_t *list, const struct call *c, const char *name, con
 /* Old is more than two days: it is made daily. */
 static void add_backup(json_t *list, struct call *c)
 {
-	clock_us at = 0, age;
-	char *error = NULL, detail[160];
+	struct backup_state s;
+	clock_us age;
+	char detail[160];
 
-	if (backup_last(c->db, &at, &error) < 0)
+	if (backup_state(c->db, &s) < 0)
 		return;
-	age = (clock_now() - at) / CLOCK_HOUR;
-	if (error)
-		snprintf(detail, sizeof detail, "the newest has failed: %.100s", error);
-	else if (at)
+	age = (clock_now() - s.last) / CLOCK_HOUR;
+	if (s.error)
+		snprintf(detail, sizeof detail, "the newest has failed: %.100s", s.error);
+	else if (s.last)
 		snprintf(detail, sizeof detail, "%lld hours old", (long long)age);
 	else
 		snprintf(detail, sizeof detail, "never made: keyward backup on the server");
 	json_array_append_new(list, json_pack("{s:s, s:s, s:{s:s, s:s}, s:n}", "name", call_translate(c, "Last backup"), "detail", detail, "status",
-		"name", call_translate(c, error || !at ? "Missing" : age > 48 ? "Old" : "Well"), "colour", error || !at || age > 48 ? "orange" : "green", "since"));
-	free(error);
+		"name", call_translate(c, s.error || !s.last ? "Missing" : age > 48 ? "Old" : "Well"), "colour", s.error || !s.last || age > 48 ? "orange" : "green", "since"));
+	free(s.error);
 }
 
 static int is_root_old(struct call *c, const struct uuid *root)

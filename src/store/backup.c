@@ -30,30 +30,17 @@ int backup_list(struct db *db, int most, json_t **out)
 		" order by started desc limit $1", DB_ARGS(db_int_arg(most)));
 }
 
-int backup_last(struct db *db, clock_us *at, char **error)
-{
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select (select max(started) from backup where finished is not null and error is null),"
-		" (select error from backup where finished is not null order by started desc limit 1)", DB_NONE);
-
-	if (rc < 0)
-		return rc;
-	*at = db_time(r, 0, 0);
-	*error = mem_strdup(db_text(r, 0, 1));
-	db_result_free(r);
-	return 0;
-}
-
 int backup_state(struct db *db, struct backup_state *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select (select max(started) from backup where finished is not null and error is null),"
-		" (select max(decrypted) from backup), coalesce((select error is not null or verify_error is not null from backup where finished is not"
-		" null order by started desc limit 1), false)", DB_NONE);
+	int rc = db_query_row(db, &r, "select (select max(started) from backup where finished is not null and error is null), (select max(decrypted)"
+		" from backup), newest.error is not null or newest.verify_error is not null, newest.error from (values (1)) one left join (select error,"
+		" verify_error from backup where finished is not null order by started desc limit 1) newest on true", DB_NONE);
 
 	if (rc < 0)
 		return rc;
-	*out = (struct backup_state) { .last = db_time(r, 0, 0), .decrypted = db_time(r, 0, 1), .failed = db_bool(r, 0, 2) };
+	*out = (struct backup_state) { .last = db_time(r, 0, 0), .decrypted = db_time(r, 0, 1), .failed = db_bool(r, 0, 2), .error =
+		mem_strdup(db_text(r, 0, 3)) };
 	db_result_free(r);
 	return 0;
 }

@@ -18,6 +18,7 @@ struct backup_state {
 	clock_us last;               /* the newest whole one was begun */
 	clock_us decrypted;          /* one was last decrypted for a trial */
 	int failed;                  /* the newest one has failed, or is damaged */
+	char *error;                 /* what it has failed with, if it has, the caller's; else NULL */
 };
 int backup_state(struct db *db, struct backup_state *out);
 /* Before a root key that was replaced is destroyed. Times are 0 where there is none. */
@@ -27,7 +28,5 @@ struct backup_left {
 	int64_t before, after;       /* how many whole ones were begun before, and after that */
 };
 int backup_left(struct db *db, struct backup_left *out);
-/* When the newest whole one was begun, 0: there is none; and what the newest one failed with, if it did, the caller's, else NULL. */
-int backup_last(struct db *db, clock_us *at, char **error);
 
 #endif
