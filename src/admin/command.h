@@ -3,6 +3,7 @@
 #define ADMIN_COMMAND_H
 
 #include "base/conf.h"
+#include "keys/client.h"
 #include "store/db.h"
 #include "store/list.h"
 
@@ -60,6 +61,8 @@ int admin_config(struct admin *a, int argc, char **argv);
 int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tenant, struct db **out);
 /* Commits when RC is 0, else rolls back; closes the connection; returns the outcome. */
 int admin_end(struct db *db, int rc);
+/* To keyd; then keys_client_close. */
+void admin_keys(const struct admin *a, struct keys_client *keys);
 /* The account called SLUG (or given by its id); ERR_NOT_FOUND names it. */
 int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out);
 /* Both: a transaction bound to that account, whose id is TENANT. */

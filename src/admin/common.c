@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#define KEYD_TIMEOUT_MS 5000
+
 int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tenant, struct db **out)
 {
 	const struct passwd *who = getpwuid(getuid());
@@ -34,6 +36,11 @@ int admin_end(struct db *db, int rc)
 	rc = db_end(db, rc);
 	db_free(db);
 	return rc < 0 ? rc : 0;
+}
+
+void admin_keys(const struct admin *a, struct keys_client *keys)
+{
+	keys_client_init(keys, conf_get(&a->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
 }
 
 int admin_find_tenant(struct admin *a, const char *slug, struct uuid *out)

@@ -10,8 +10,6 @@
 #include "keys/client.h"
 #include "store/licence.h"
 
-#define KEYD_TIMEOUT_MS 5000
-
 static int read_terms(int argc, char **argv, struct licence *l, int *assign)
 {
 	char *end, *until = strlen(argv[2]) == 10 ? mem_printf("%sT00:00:00Z", argv[2]) : mem_strdup(argv[2]);
@@ -49,7 +47,7 @@ int admin_licence_issue(struct admin *a, int argc, char **argv)
 		rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
 	if (rc < 0)
 		return rc;
-	keys_client_init(&keys, conf_get(&a->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
+	admin_keys(a, &keys);
 	rc = admin_end(db, licence_issue(db, &by, &l, "", assign, &code));
 	keys_client_close(&keys);
 	if (rc == 0)

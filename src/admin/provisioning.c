@@ -11,7 +11,6 @@
 #include "proto/server.h"
 #include "store/tenant.h"
 
-#define KEYD_TIMEOUT_MS 5000
 #define VERIFIER_PURPOSE "spake2-verifier"
 #define PASSPHRASE_PURPOSE "provisioning-passphrase"
 
@@ -75,7 +74,7 @@ int admin_tenant_passphrase(struct admin *a, int argc, char **argv)
 	if (rc < 0)
 		return rc;
 	token_code(passphrase);
-	keys_client_init(&keys, conf_get(&a->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
+	admin_keys(a, &keys);
 	rc = check_nobody_joined(db);
 	if (rc == 0)
 		rc = store(db, &keys, &tenant, passphrase);

@@ -12,7 +12,6 @@
 #include "store/rewrap.h"
 #include "store/setting.h"
 
-#define KEYD_TIMEOUT_MS 5000
 #define SSO_TIMEOUT_MS 5000
 
 static int show(const char *what, int rc, const char *good)
@@ -98,7 +97,7 @@ static int show_keyd(struct admin *a)
 	char id[UUID_TEXT_SIZE], text[128];
 	int rc;
 
-	keys_client_init(&keys, conf_get(&a->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
+	admin_keys(a, &keys);
 	rc = keys_status(&keys, &status);
 	if (rc == 0 && status.sealed)
 		rc = err_set(ERR_SEALED, strcmp(status.provider, "file") == 0 ? "sealed: it has no root key"

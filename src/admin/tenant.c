@@ -11,7 +11,6 @@
 #include "keys/client.h"
 #include "store/tenant.h"
 
-#define KEYD_TIMEOUT_MS 5000
 #define INVITATION_LIFE (7 * CLOCK_DAY)
 
 static int new_key(struct admin *a, const struct uuid *tenant, struct buf *wrapped)
@@ -20,7 +19,7 @@ static int new_key(struct admin *a, const struct uuid *tenant, struct buf *wrapp
 	struct keys_client keys;
 	int rc;
 
-	keys_client_init(&keys, conf_get(&a->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
+	admin_keys(a, &keys);
 	rc = keys_tenant_create(&keys, &request, tenant, wrapped);
 	keys_client_close(&keys);
 	return rc < 0 ? err_wrap(rc, "key service") : 0;
