@@ -5,9 +5,6 @@
 #include "web/doc.h"
 #include "web/key_server.h"
 
-#define URL "/key-server"
-#define INSTALLATION KEY_SERVER_INSTALLATION
-
 const struct route_param central_key_server_new_fields[] = {
 	{ "for_new", "Keep keys of new devices on the key server", PARAM_BOOL, 0, 0, 0, NULL },
 	PARAM_END
@@ -33,21 +30,10 @@ static int set_away(struct call *c)
 
 int central_key_server_page(struct call *c)
 {
-	int rc = key_server_show_page(c, INSTALLATION, URL), edit = call_may(c, PERMISSION_SYSTEM_EDIT);
+	int rc = key_server_show_page(c);
 
 	call_form(c, "for_new", json_boolean(json_is_true(json_object_get(json_object_get(c->doc, "server"), "for_new"))));
-	call_set(c, "can", json_pack("{s:b}", "edit", edit));
 	return rc < 0 ? rc : set_away(c);
-}
-
-int central_key_server_save(struct call *c)
-{
-	return key_server_save_page(c, INSTALLATION, URL);
-}
-
-int central_key_server_test(struct call *c)
-{
-	return key_server_test_page(c, INSTALLATION, URL);
 }
 
 int central_key_server_new_keys(struct call *c)
@@ -57,16 +43,6 @@ int central_key_server_new_keys(struct call *c)
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "Saved. It holds for keys that are made from now on.");
-	call_redirect(c, URL);
+	call_redirect(c, "/key-server");
 	return 0;
-}
-
-int central_key_server_remove_ask(struct call *c)
-{
-	return key_server_remove_ask_page(c, INSTALLATION, URL);
-}
-
-int central_key_server_forget(struct call *c)
-{
-	return key_server_remove_page(c, INSTALLATION, URL);
 }

@@ -50,8 +50,7 @@ int keys_page(struct call *c), keys_save(struct call *c);
 extern const struct route_param keys_fields[];
 
 /* key_server.c */
-int central_key_server_page(struct call *c), central_key_server_save(struct call *c), central_key_server_test(struct call *c);
-int central_key_server_new_keys(struct call *c), central_key_server_remove_ask(struct call *c), central_key_server_forget(struct call *c);
+int central_key_server_page(struct call *c), central_key_server_new_keys(struct call *c);
 extern const struct route_param central_key_server_new_fields[];
 
 /* mail.c */

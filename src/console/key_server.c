@@ -8,8 +8,6 @@
 #include "web/doc.h"
 #include "web/key_server.h"
 
-#define URL "/account/key-server"
-
 static const char *const places[] = { "default", "server", "installation", "tenant", NULL };
 static const struct {
 	const char *place, *label;
@@ -60,9 +58,8 @@ static int set_place(struct call *c)
 
 int key_server_page(struct call *c)
 {
-	int rc = key_server_show_page(c, KEY_SERVER_TENANT, URL);
+	int rc = key_server_show_page(c);
 
-	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_ACCOUNT_EDIT)));
 	return rc < 0 ? rc : set_place(c);
 }
 
@@ -75,26 +72,6 @@ int key_place_save(struct call *c)
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "Saved. It holds for keys that are made from now on; a device's key moves when it is rotated.");
-	call_redirect(c, URL);
+	call_redirect(c, "/account/key-server");
 	return 0;
-}
-
-int key_server_save(struct call *c)
-{
-	return key_server_save_page(c, KEY_SERVER_TENANT, URL);
-}
-
-int key_server_test(struct call *c)
-{
-	return key_server_test_page(c, KEY_SERVER_TENANT, URL);
-}
-
-int key_server_remove_ask(struct call *c)
-{
-	return key_server_remove_ask_page(c, KEY_SERVER_TENANT, URL);
-}
-
-int key_server_forget(struct call *c)
-{
-	return key_server_remove_page(c, KEY_SERVER_TENANT, URL);
 }

@@ -278,8 +278,7 @@ void report_tabs(struct call *c, int templates);         /* Archive and Template
 int report_make_now(struct call *c, const struct uuid *template);        /* and on to its page */
 
 /* key_server.c */
-int key_server_page(struct call *c), key_server_save(struct call *c), key_server_test(struct call *c), key_place_save(struct call *c);
-int key_server_remove_ask(struct call *c), key_server_forget(struct call *c);
+int key_server_page(struct call *c), key_place_save(struct call *c);
 extern const struct route_param key_place_fields[];
 /* "In Keyward's database": English, of a value of device_key.key_server ("" too) or key_place_now(). */
 const char *key_place_label(const char *place);

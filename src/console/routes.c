@@ -190,12 +190,8 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/reports/{id}/file", PERMISSION_REPORTS_USE, NULL, report_file, report_file_query, ROUTE_WRITES },
 	{ WEB_GET, "/reports/{id}/delete", PERMISSION_REPORTS_USE, "console/confirm", report_delete_ask },
 	{ WEB_POST, "/reports/{id}/delete", PERMISSION_REPORTS_USE, NULL, report_delete_run },
-	{ WEB_GET, "/account/key-server", PERMISSION_ACCOUNT_VIEW, "console/key_server", key_server_page, .fragment = "part/key_server_state" },
-	{ WEB_POST, "/account/key-server", PERMISSION_ACCOUNT_EDIT, NULL, key_server_save, key_server_fields },
+	WEB_KEY_SERVER_ROWS("console", "/account/key-server", key_server_page, PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	{ WEB_POST, "/account/key-server/place", PERMISSION_ACCOUNT_EDIT, NULL, key_place_save, key_place_fields, .form = "/account/key-server" },
-	{ WEB_POST, "/account/key-server/test", PERMISSION_ACCOUNT_EDIT, NULL, key_server_test, .form = "/account/key-server" },
-	{ WEB_GET, "/account/key-server/remove", PERMISSION_ACCOUNT_EDIT, "console/confirm", key_server_remove_ask },
-	{ WEB_POST, "/account/key-server/remove", PERMISSION_ACCOUNT_EDIT, NULL, key_server_forget, .form = "/account/key-server" },
 	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };

@@ -25,6 +25,17 @@ const struct route_param key_server_fields[] = {
 	PARAM_END
 };
 
+/* The operator's page is of the installation's server. */
+static enum key_server_owner owner_of(const struct call *c)
+{
+	return c->site == WEB_CENTRAL ? KEY_SERVER_INSTALLATION : KEY_SERVER_TENANT;
+}
+
+static const char *url_of(const struct call *c)
+{
+	return c->site == WEB_CENTRAL ? "/key-server" : "/account/key-server";
+}
+
 /* The tenant's key, where the server is a tenant's. */
 static int owner_key(struct call *c, enum key_server_owner o, struct buf *wrapped)
 {
@@ -97,10 +108,11 @@ static void set_form(struct call *c, const json_t *row)
 	call_form(c, "same", json_false());
 }
 
-int key_server_show_page(struct call *c, enum key_server_owner o, const char *url)
+int key_server_show_page(struct call *c)
 {
+	const char *url = url_of(c);
 	json_t *row = NULL;
-	int rc = key_server_show(c->db, o, &row);
+	int rc = key_server_show(c->db, owner_of(c), &row);
 
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
@@ -108,6 +120,7 @@ int key_server_show_page(struct call *c, enum key_server_owner o, const char *ur
 	call_set(c, "state", row ? state_member(c, row) : json_null());
 	call_set(c, "url", json_string(url));
 	call_set(c, "live", row ? json_pack("{s:o, s:i}", "url", json_sprintf("%s?fragment=1", url), "seconds", REFRESH_S) : json_null());
+	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, c->site == WEB_CENTRAL ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT)));
 	set_form(c, row);
 	json_decref(row);
 	return 0;
@@ -169,8 +182,9 @@ static int save(struct call *c, enum key_server_owner o, const struct key_server
 	return rc;
 }
 
-int key_server_save_page(struct call *c, enum key_server_owner o, const char *url)
+int key_server_save(struct call *c)
 {
+	enum key_server_owner o = owner_of(c);
 	struct key_server former = { 0 };
 	json_t *row = NULL;
 	int rc = key_server_show(c->db, o, &row);
@@ -190,14 +204,15 @@ int key_server_save_page(struct call *c, enum key_server_owner o, const char *ur
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "The key server is saved. Whether it answers stands under State within seconds.");
-	call_redirect(c, "%s", url);
+	call_redirect(c, "%s", url_of(c));
 	return 0;
 }
 
 /* Tested */
 
-int key_server_test_page(struct call *c, enum key_server_owner o, const char *url)
+int key_server_test(struct call *c)
 {
+	enum key_server_owner o = owner_of(c);
 	struct buf wrapped = BUF_INIT, says = BUF_INIT;
 	struct key_server s = { 0 };
 	struct keys_status status;
@@ -220,14 +235,16 @@ int key_server_test_page(struct call *c, enum key_server_owner o, const char *ur
 	if (rc < 0)
 		return rc == ERR_NOT_FOUND ? call_refuse(c, ERR_CONFLICT, "Save a key server first.") : rc;
 	call_notice(c, well ? "success" : "danger", well ? "The key server answers." : "The key server does not answer as it should: see State.");
-	call_redirect(c, "%s", url);
+	call_redirect(c, "%s", url_of(c));
 	return 0;
 }
 
 /* Removed */
 
-int key_server_remove_ask_page(struct call *c, enum key_server_owner o, const char *url)
+int key_server_remove_ask(struct call *c)
 {
+	const char *url = url_of(c);
+
 	call_set(c, "confirm", json_pack("{s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:b, s:n, s:n, s:n, s:s, s:o, s:s}", "title",
 		call_translate(c, "Remove the key server?"), "text", call_translate(c, "Its address, certificates and private key are forgotten. That is "
 		"possible only while no key is kept there."), "icon", "trash", "colour", "red", "danger", 1, "points", "warning", "comment", 0,
@@ -235,8 +252,9 @@ int key_server_remove_ask_page(struct call *c, enum key_server_owner o, const ch
 	return 0;
 }
 
-int key_server_remove_page(struct call *c, enum key_server_owner o, const char *url)
+int key_server_forget(struct call *c)
 {
+	enum key_server_owner o = owner_of(c);
 	int rc = key_server_remove(c->db, o);
 
 	if (rc == ERR_CONFLICT)
@@ -245,6 +263,6 @@ int key_server_remove_page(struct call *c, enum key_server_owner o, const char *
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "The key server is removed.");
-	call_redirect(c, "%s", url);
+	call_redirect(c, "%s", url_of(c));
 	return 0;
 }

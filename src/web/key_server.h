@@ -8,12 +8,17 @@
 /* Has keyd know whatever server may keep keys of C's tenant; one that is away is its users' affair. */
 int key_server_tell_keyd(struct call *c);
 
+/* Rows for a site's table; PAGE shows the template SITE "/key_server", and begins with key_server_show_page. */
+#define WEB_KEY_SERVER_ROWS(site, url, page, view, edit) \
+	{ WEB_GET, url, view, site "/key_server", page, .fragment = "part/key_server_state" }, \
+	{ WEB_POST, url, edit, NULL, key_server_save, key_server_fields }, \
+	{ WEB_POST, url "/test", edit, NULL, key_server_test, .form = url }, \
+	{ WEB_GET, url "/remove", edit, site "/confirm", key_server_remove_ask }, \
+	{ WEB_POST, url "/remove", edit, NULL, key_server_forget, .form = url }
+/* What the rows name. */
 extern const struct route_param key_server_fields[];
-/* Members server (null: none is set), state, live, form.*. URL: the page's path. */
-int key_server_show_page(struct call *c, enum key_server_owner o, const char *url);
-int key_server_save_page(struct call *c, enum key_server_owner o, const char *url);
-int key_server_test_page(struct call *c, enum key_server_owner o, const char *url);
-int key_server_remove_ask_page(struct call *c, enum key_server_owner o, const char *url);
-int key_server_remove_page(struct call *c, enum key_server_owner o, const char *url);
+int key_server_save(struct call *c), key_server_test(struct call *c), key_server_remove_ask(struct call *c), key_server_forget(struct call *c);
+/* Members server (null: none is set), state, live, url, can, form.*. */
+int key_server_show_page(struct call *c);
 
 #endif
