@@ -265,7 +265,9 @@ static int keep_parts(struct export_run *x, int64_t *bytes)
 	for (int part = 0; rc == 0 && n > 0; part++) {
 		n = fread(data, 1, CLOSING_PART_SIZE, f);
 		*bytes += (int64_t)n;
-		if (*bytes > CLOSING_EXPORT_MOST)
+		if (ferror(f))
+			rc = err_set(ERR_IO, "the packed export cannot be read");
+		else if (*bytes > CLOSING_EXPORT_MOST)
 			rc = err_set(ERR_TOO_LARGE, "the account's data are more than 512 MiB even when packed: take them by the API, list by list");
 		if (rc == 0 && n > 0) {
 			rc = work_begin(x->w);

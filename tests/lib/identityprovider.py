@@ -7,8 +7,10 @@
 import base64
 import html
 import http.cookiejar
+import os
 import pathlib
 import re
+import signal
 import subprocess
 import urllib.error
 import urllib.parse
@@ -94,13 +96,14 @@ class IdentityProvider:
         log = open(self.folder / "log/php.log", "ab")
         self.process = subprocess.Popen(
             ["php", "-d", f"session.save_path={self.folder}/tmp", "-d", "opcache.enable=0", "-S", f"127.0.0.1:{self.port}", "-t",
-             self.folder / "www", self.folder / "www/router.php"], stdout=log, stderr=log,
+             self.folder / "www", self.folder / "www/router.php"], stdout=log, stderr=log, start_new_session=True,
             env={"PATH": "/usr/bin:/bin", "SIMPLESAMLPHP_CONFIG_DIR": str(self.folder / "config"), "PHP_CLI_SERVER_WORKERS": "3"})
         wait_until(self._answers, 60, "the identity provider does not answer", lambda: self.process.poll() is None)
         return self
 
     def __exit__(self, *exc):
-        self.process.terminate()
+        # Its workers too: they do not end with it.
+        os.killpg(self.process.pid, signal.SIGTERM)
         self.process.wait()
 
     def _answers(self):
