@@ -62,7 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		break;
 	default:
-		query = strndup((const char *)data + 1, size - 1);
+		query = calloc(1, size);
+		memcpy(query, data + 1, size - 1);
 		if (saml_logout_query(&sp, &idp, query, e.now, 60, &l, &v) == 0)
 			abort();
 		free(query);
