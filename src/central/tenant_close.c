@@ -39,8 +39,10 @@ json_t *tenant_closing(struct call *c, const struct uuid *id)
 	}
 	out = json_pack("{s:o, s:s, s:s?, s:o, s:o, s:b, s:b, s:O}", "requested", doc_when(c, row, "requested"), "by", doc_text(row, "requested_by"),
 		"reason", doc_optional(row, "reason"), "at", doc_when(c, row, "close_at"), "finished", doc_when(c, row, "finished"), "waits",
-		json_is_null(json_object_get(row, "shredded")), "has_certificate", json_is_true(json_object_get(row, "has_certificate")), "removed",
+		json_is_null(json_object_get(row, "begun")), "has_certificate", json_is_true(json_object_get(row, "has_certificate")), "removed",
 		json_object_get(row, "removed"));
+	json_object_set_new(out, "server_keys", json_is_null(json_object_get(row, "shredded")) ? json_incref(json_object_get(row, "server_keys"))
+		: json_null());
 	json_object_set_new(out, "shredded", doc_when(c, row, "shredded"));
 	json_decref(row);
 	return out;

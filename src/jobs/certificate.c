@@ -17,6 +17,7 @@
 
 #define LABELS 170.0             /* points from the margin to the values */
 #define HALF 400.0               /* of the width, for the second column */
+#define WHOLE (PDF_WIDTH - 2 * PDF_MARGIN)
 #define LINE 14.0
 #define TEXT_MAX 300
 #define PDF_MAX (16 * 1024 * 1024)
@@ -27,7 +28,7 @@ static const struct pdf_style heading = { PDF_BOLD, 20, PDF_INK }, title_style =
 
 struct at {
 	struct pdf *pdf;
-	double x, y;
+	double x, y, width;
 };
 
 static void row(struct at *p, const char *label, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -39,7 +40,7 @@ static void row(struct at *p, const char *label, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	text[pdf_fit(p->pdf, &value_style, text, HALF - LABELS + 60)] = '\0';
+	text[pdf_fit(p->pdf, &value_style, text, p->width - LABELS + 30)] = '\0';
 	pdf_text(p->pdf, p->x, p->y, &label_style, label);
 	pdf_text(p->pdf, p->x + LABELS - 30, p->y, &value_style, text);
 	p->y += LINE;
@@ -49,7 +50,7 @@ static void title(struct at *p, const char *text)
 {
 	p->y += 12;
 	pdf_text(p->pdf, p->x, p->y, &title_style, text);
-	pdf_line(p->pdf, p->x, p->y + 5, p->x + HALF - 30, p->y + 5, PDF_RULE);
+	pdf_line(p->pdf, p->x, p->y + 5, p->x + p->width, p->y + 5, PDF_RULE);
 	p->y += LINE + 6;
 }
 
@@ -80,6 +81,17 @@ static void write_left(struct at *p, const json_t *facts, const char *now)
 	row(p, "Certificate made", "%s", now);
 }
 
+/* Those that were destroyed there, and those that a server, being away too long, still has. */
+static void write_server_keys(struct at *p, const json_t *n)
+{
+	long long left = number_of(n, "server_keys_left"), all = number_of(n, "server_keys");
+
+	if (left)
+		row(p, "Keys on key servers", "%lld of %lld destroyed; left on %s", all - left, all, text_of(n, "servers_left"));
+	else if (all)
+		row(p, "Keys on key servers", "%lld, destroyed there", all);
+}
+
 static void write_right(struct at *p, const json_t *facts, const char *installation)
 {
 	const json_t *n = json_object_get(facts, "facts");
@@ -87,6 +99,7 @@ static void write_right(struct at *p, const json_t *facts, const char *installat
 	title(p, "What was destroyed");
 	row(p, "The account's key", "all wrapped copies of it");
 	row(p, "Device keys under it", "%lld, of %lld devices", number_of(n, "device_keys"), number_of(n, "devices"));
+	write_server_keys(p, n);
 	row(p, "Users; policies", "%lld; %lld", number_of(n, "users"), number_of(n, "policies"));
 	row(p, "Machines; key requests", "%lld; %lld", number_of(n, "instances"), number_of(n, "requests"));
 	row(p, "Entries of the log", "%lld", number_of(n, "entries"));
@@ -97,25 +110,27 @@ static void write_right(struct at *p, const json_t *facts, const char *installat
 
 static void write_all(struct pdf *pdf, const json_t *facts, const char *installation, const char *key, const char *now)
 {
-	struct at p = { pdf, PDF_MARGIN, PDF_MARGIN + 20 }, right;
-	double width = PDF_WIDTH - 2 * PDF_MARGIN;
+	struct at p = { pdf, PDF_MARGIN, PDF_MARGIN + 20, WHOLE }, left, right;
 
 	pdf_page(pdf);
 	pdf_text(pdf, p.x, p.y, &heading, "Certificate of Destruction");
-	p.y = pdf_paragraph(pdf, p.x, p.y + 24, width, 13, &text_style, "This certifies that the key of the account below was destroyed, so that "
+	p.y = pdf_paragraph(pdf, p.x, p.y + 24, p.width, 13, &text_style, "This certifies that the key of the account below was destroyed, so that "
 		"nothing that was encrypted under it on this installation can be opened any more, and that the account's rows were deleted from the "
 		"installation's database.");
-	right = (struct at){ pdf, PDF_MARGIN + HALF, p.y };
-	write_left(&p, facts, now);
+	left = (struct at){ pdf, PDF_MARGIN, p.y, HALF - 30 };
+	right = (struct at){ pdf, PDF_MARGIN + HALF, p.y, WHOLE - HALF };
+	write_left(&left, facts, now);
 	write_right(&right, facts, installation);
+	p.y = left.y > right.y ? left.y : right.y;
 	title(&p, "What this does not reach");
-	p.y = pdf_paragraph(pdf, p.x, p.y, width, 13, &text_style, "Backups from before hold the account's key wrapped under the root key of the "
-		"installation until they are removed, or until that root key is destroyed. Keys that the account's people have exported, and data that are "
+	p.y = pdf_paragraph(pdf, p.x, p.y, p.width, 13, &text_style, "Backups from before hold the account's key wrapped under the root key of the "
+		"installation until they are removed, or until that root key is destroyed. Keys that are named above as left on a key server are there "
+		"until who runs it destroys them; nothing here points to them. Keys that the account's people have exported, and data that are "
 		"in the clear elsewhere, are theirs.");
 	title(&p, "Log and signature");
 	row(&p, "Last entry of the log", "%s", text_of(json_object_get(facts, "facts"), "log"));
 	row(&p, "Key of the signature", "Ed25519 %s", key);
-	pdf_paragraph(pdf, p.x, p.y, width, 13, &text_style, "The signature is in a file of its own. docs/closing.md of Keyward has the command that checks it.");
+	pdf_paragraph(pdf, p.x, p.y, p.width, 13, &text_style, "The signature is in a file of its own. docs/closing.md of Keyward has the command that checks it.");
 }
 
 /* The library writes files alone. */

@@ -1,5 +1,6 @@
-/* close.c - an account is destroyed in steps, each in a transaction of its own that can be the last for a time: the key; then the rows, some
- * thousand at a time; then the certificate. What is left to do is read from the rows. */
+/* close.c - an account is destroyed in steps, each in a transaction of its own that can be the last for a time: what it has on key servers
+ * (jobs/key_server.c destroys it there, as ever); its key; then the rows, some thousand at a time; then the certificate. What is left to do is
+ * read from the rows. */
 #include "jobs/close.h"
 
 #include <errno.h>
@@ -24,6 +25,22 @@
 #define ROWS 2000                /* of each table in one transaction */
 #define LEASE CLOCK_MINUTE
 #define EXPORT_ROWS 500          /* asked for at a time */
+
+static int begin(struct work *w, const struct uuid *closure)
+{
+	int rc, some;
+
+	do {
+		rc = work_begin(w);
+		if (rc == 0)
+			rc = job_keep(w->db, &w->job->id, LEASE);
+		if (rc == 0)
+			rc = closing_begin(w->db, closure, ROWS);
+		some = rc > 0;
+		rc = db_end(w->db, rc < 0 ? rc : 0);
+	} while (rc == 0 && some);
+	return rc;
+}
 
 static int shred(struct work *w, const struct uuid *closure)
 {
@@ -104,6 +121,8 @@ int close_job(struct work *w)
 	struct uuid closure;
 	int rc = json_get_uuid(w->job->payload, "closure", &closure);
 
+	if (rc == 0)
+		rc = begin(w, &closure);
 	if (rc == 0)
 		rc = shred(w, &closure);
 	/* Cancelled, or done. */

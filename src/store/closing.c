@@ -58,7 +58,7 @@ int closing_cancel(struct db *db, const struct uuid *account, const char *reason
 	struct db_result *r;
 	/* The row first, as tenant_shred does: whoever has it decides. */
 	int rc = db_query(db, &r, "update tenant_closure c set cancelled = now(), cancelled_by = $2 where c.account = $1 and c.cancelled is null and"
-		" c.shredded is null returning c.name, c.close_at", DB_ARGS(db_uuid_arg(account), db_text_arg(db_actor(db)->name)));
+		" c.begun is null returning c.name, c.close_at", DB_ARGS(db_uuid_arg(account), db_text_arg(db_actor(db)->name)));
 
 	if (rc < 0)
 		return rc;
@@ -74,7 +74,7 @@ int closing_cancel(struct db *db, const struct uuid *account, const char *reason
 
 int closing_last(struct db *db, const struct uuid *account, json_t **out)
 {
-	int rc = db_get_row(db, out, "select id, requested, requested_by, reason, close_at, cancelled, shredded, facts, removed, finished,"
+	int rc = db_get_row(db, out, "select id, requested, requested_by, reason, close_at, cancelled, begun, server_keys, shredded, facts, removed, finished,"
 		" certificate is not null as has_certificate from tenant_closure where account = $1 order by requested desc limit 1",
 		DB_ARGS(db_uuid_arg(account)));
 
@@ -106,14 +106,26 @@ int closing_certificate(struct db *db, const struct uuid *account, struct buf *p
 
 /* jobd */
 
-int closing_shred(struct db *db, const struct uuid *closure)
+int closing_begin(struct db *db, const struct uuid *closure, int most)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select tenant_shred($1)", DB_ARGS(db_uuid_arg(closure)));
+	int rc = db_query_row(db, &r, "select coalesce(tenant_close_begin($1, $2::int), 0)", DB_ARGS(db_uuid_arg(closure), db_int_arg(most)));
 
 	if (rc < 0)
 		return rc;
-	rc = db_bool(r, 0, 0);
+	rc = (int)db_int(r, 0, 0);
+	db_result_free(r);
+	return rc;
+}
+
+int closing_shred(struct db *db, const struct uuid *closure)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select tenant_shred($1, interval '" CLOSING_PATIENCE "')", DB_ARGS(db_uuid_arg(closure)));
+
+	if (rc < 0)
+		return rc;
+	rc = db_is_null(r, 0, 0) ? err_set(ERR_UNAVAILABLE, "key servers have not destroyed the account's keys yet") : db_bool(r, 0, 0);
 	db_result_free(r);
 	return rc;
 }

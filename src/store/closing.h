@@ -11,6 +11,7 @@
 #define CLOSING_JOB "close-tenant"
 #define CLOSING_EXPORT_JOB "export-tenant"
 #define CLOSING_DAYS_MOST 365
+#define CLOSING_PATIENCE "24 hours"       /* with key servers that are away */
 #define CLOSING_EXPORT_KEPT (7 * CLOCK_DAY)
 #define CLOSING_EXPORT_MOST (512 * 1024 * 1024)  /* bytes of a zip */
 #define CLOSING_PART_SIZE (1024 * 1024)
@@ -21,14 +22,18 @@
 int closing_announce(struct db *db, const struct uuid *account, clock_us at, const char *reason);
 /* ERR_CONFLICT: nothing is announced, or it has begun. */
 int closing_cancel(struct db *db, const struct uuid *account, const char *reason);
-/* The latest: {id, requested, requested_by, reason, close_at, cancelled, shredded, facts, removed, finished, has_certificate}; null: none. */
+/* The latest: {id, requested, requested_by, reason, close_at, cancelled, begun, server_keys, shredded, facts, removed, finished,
+ * has_certificate}; null: none. */
 int closing_last(struct db *db, const struct uuid *account, json_t **out);
 /* Of a closed account. ERR_NOT_FOUND. */
 int closing_certificate(struct db *db, const struct uuid *account, struct buf *pdf, struct buf *signature);
 
 /* jobd; bound to none. */
 
-/* The key is destroyed: 1; 0: it is not to be. */
+/* What is due begins, which cannot be cancelled any more: at most MOST of its keys on key servers are given to be destroyed there. How many; 0:
+ * there are none any more, or it is not to begin. */
+int closing_begin(struct db *db, const struct uuid *closure, int most);
+/* The key is destroyed: 1; 0: it is not to be. ERR_UNAVAILABLE: key servers have not destroyed theirs yet, and are waited for. */
 int closing_shred(struct db *db, const struct uuid *closure);
 /* How many rows are gone; 0: there are none any more. */
 int closing_remove(struct db *db, const struct uuid *closure, int most, int64_t *gone);

@@ -131,6 +131,9 @@ def test_destroyed_and_certified(server, folder):
     text = subprocess.run(["pdftotext", "-layout", folder / "certificate.pdf", "-"], capture_output=True, text=True)
     if text.returncode == 0:
         assert a.id in text.stdout and a.slug in text.stdout and "5, of 5 devices" in text.stdout, text.stdout
+        # Whole, as people compare them.
+        raw = subprocess.run(["openssl", "pkey", "-pubin", "-in", folder / "certificate-key.pem", "-outform", "DER"], capture_output=True, check=True)
+        assert raw.stdout[-32:].hex() in text.stdout, text.stdout
     pdf = (folder / "certificate.pdf").read_bytes()
     (folder / "certificate.pdf").write_bytes(pdf.replace(b"%PDF", b"%PdF"))
     assert check(folder).returncode != 0
@@ -174,8 +177,8 @@ def test_jobd_destroys_nothing_that_nobody_asked_for(server):
     k.autocommit = True
     with k.cursor() as q:
         for id in (closure, str(uuid.uuid4())):
-            q.execute("select tenant_shred(%s)", (id,))
-            assert q.fetchone()[0] is False
+            q.execute("select tenant_shred(%s, '0'), tenant_close_begin(%s, 10)", (id, id))
+            assert q.fetchone() == (False, None)
         for text in ("select tenant_shred_rows(%s, 10)", "select tenant_closed(%s, 'x', 'y')"):
             try:
                 q.execute(text, (closure,))

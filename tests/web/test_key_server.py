@@ -1,5 +1,6 @@
 """Device keys on key servers (KEY-3): settings in both consoles, keys made there and given to agents by the real protocol, outages in the
 middle, destruction, copies, exports; one tenant's server is nothing to another. The key server is PyKMIP."""
+import subprocess
 import uuid
 
 import keyd
@@ -276,3 +277,44 @@ def test_another_tenants_references_open_nothing(server, world, kmip):
         " where t.device = %s and s.device = %s", mine, device)
     answer = other.machine.want(name)
     assert answer["type"] == "refusal" and not answer.get("sealed"), answer
+
+
+def test_an_account_that_ends_takes_its_keys_with_it(server, kmip):
+    # covers: TEN-7, KEY-3, KEY-7
+    def doomed():
+        w = Kept(server)
+        w.use(kmip)
+        w.keys = [w.key(w.device()[1])[1] for _ in range(2)]
+        return w, w.central()
+
+    def close(w, central):
+        assert central.api(f"/tenants/{w.tenant}/close/confirm", {"days": 0, "comment": "", "typed": w.slug}).status == 200
+        wait_until(lambda: state(w) == "closing", PATIENCE, "it does not begin")
+
+    def state(w):
+        return count(server, "select state from tenant where id = %s", w.tenant)
+
+    def certifies(w, central, text):
+        wait_until(lambda: state(w) == "closed", PATIENCE, "the account is not closed")
+        got = central.get(f"/tenants/{w.tenant}/certificate.pdf")
+        says = subprocess.run(["pdftotext", "-layout", "-", "-"], input=got.body, capture_output=True, check=True).stdout.decode()
+        assert text in says, says
+
+    # The account's own key waits for the key server, and nobody can stop what has begun.
+    (a, central), (b, _) = doomed(), doomed()
+    kmip.stop()
+    for w in (a, b):
+        close(w, central)
+    assert set(a.keys) | set(b.keys) <= set(kmip.keys())
+    assert "destroying 2 keys" in central.get(f"/tenants/{a.tenant}").text
+    assert central.api(f"/tenants/{a.tenant}/close/cancel", {}).status == 409
+    assert count(server, "select wrapped_key is not null from tenant where id = %s", a.tenant)
+    # One that is away too long is not waited for: what is left on it is named.
+    run(server, "update tenant_closure set begun = now() - interval '25 hours' where account = %s", b.tenant)
+    run(server, "update job set run_at = now() where kind = 'close-tenant' and state = 'waiting'")
+    certifies(b, central, "0 of 2 destroyed; left on 127.0.0.1")
+    kmip.start()
+    wait_until(lambda: not set(a.keys) & set(kmip.keys()), PATIENCE, "the keys are not destroyed")
+    run(server, "update job set run_at = now() where kind = 'close-tenant' and state = 'waiting'")
+    certifies(a, central, "2, destroyed there")
+    assert set(b.keys) <= set(kmip.keys())
