@@ -14,7 +14,7 @@ void saml_logout_release(struct saml_logout *l)
 	free(l->request);
 	free(l->name_id);
 	free(l->format);
-	free(l->session);
+	json_decref(l->sessions);
 	memset(l, 0, sizeof *l);
 }
 
@@ -109,20 +109,51 @@ static int check_head(const struct saml_sp *sp, const struct saml_idp *idp, cons
 	return message_check_issuer(issuer, idp, v);
 }
 
-static int take_request(const xmlNode *root, clock_us now, int skew, struct saml_logout *out, struct saml_verdict *v)
+/* All of them: who ends two sessions and finds one open afterwards was not signed out. */
+static int take_sessions(const xmlNode *root, struct saml_logout *out, struct saml_verdict *v)
 {
-	const xmlNode *name = xml_child(root, NS_ASSERTION, "NameID"), *session = xml_child(root, NS_PROTOCOL, "SessionIndex");
+	out->sessions = json_array();
+	for (const xmlNode *n = xml_first(root); n; n = xml_next(n)) {
+		char *index = xml_is(n, NS_PROTOCOL, "SessionIndex") ? xml_text(n, SAML_ID_MAX) : NULL;
+
+		if (index)
+			json_array_append_new(out->sessions, json_string(index));
+		else if (xml_is(n, NS_PROTOCOL, "SessionIndex"))
+			return saml_refuse(v, SAML_SUBJECT, "the request names a session of more than %d bytes", SAML_ID_MAX);
+		free(index);
+	}
+	return json_array_size(out->sessions) > SAML_SESSIONS_MAX ? saml_refuse(v, SAML_TOO_LARGE, "the request names more than %d sessions",
+		SAML_SESSIONS_MAX) : 0;
+}
+
+static int take_name(const struct saml_sp *sp, const xmlNode *root, struct saml_logout *out, struct saml_verdict *v)
+{
+	xmlNode *encrypted = xml_child(root, NS_ASSERTION, "EncryptedID");
+	const xmlNode *name = xml_child(root, NS_ASSERTION, "NameID");
+	xmlDocPtr doc = NULL;
+	int rc = encrypted ? message_open_name(encrypted, sp, &doc, &name, v) : 0;
+
+	if (rc == 0) {
+		out->name_id = name ? xml_text(name, SAML_ID_MAX) : NULL;
+		if (out->name_id == NULL || *out->name_id == '\0')
+			rc = saml_refuse(v, SAML_SUBJECT, "the request does not say who signs out");
+		else
+			out->format = mem_strdup(xml_attribute(name, "Format"));
+	}
+	xmlFreeDoc(doc);
+	return rc;
+}
+
+static int take_request(const struct saml_sp *sp, const xmlNode *root, clock_us now, int skew, struct saml_logout *out, struct saml_verdict *v)
+{
 	const char *until = xml_attribute(root, "NotOnOrAfter");
 	clock_us end = 0;
+	int rc;
 
 	if (*until && (clock_parse(until, &end) < 0 || end <= now - skew * CLOCK_SECOND))
 		return saml_refuse(v, SAML_EXPIRED, "the request was good until %.40s", until);
-	out->name_id = name ? xml_text(name, SAML_ID_MAX) : NULL;
-	if (out->name_id == NULL || *out->name_id == '\0')
-		return saml_refuse(v, SAML_SUBJECT, "the request does not say who signs out");
-	out->format = mem_strdup(xml_attribute(name, "Format"));
-	out->session = session ? xml_text(session, SAML_ID_MAX) : NULL;
-	return session && out->session == NULL ? saml_refuse(v, SAML_SUBJECT, "the request names a session of more than %d bytes", SAML_ID_MAX) : 0;
+	rc = take_name(sp, root, out, v);
+	return rc == 0 ? take_sessions(root, out, v) : rc;
 }
 
 static int take_answer(const xmlNode *root, struct saml_logout *out, struct saml_verdict *v)
@@ -145,7 +176,7 @@ static int take(const struct saml_sp *sp, const struct saml_idp *idp, const xmlN
 		return rc;
 	out->id = mem_strdup(xml_attribute(root, "ID"));
 	if (xml_is(root, NS_PROTOCOL, "LogoutRequest"))
-		return take_request(root, now, skew, out, v);
+		return take_request(sp, root, now, skew, out, v);
 	if (xml_is(root, NS_PROTOCOL, "LogoutResponse"))
 		return take_answer(root, out, v);
 	return saml_refuse(v, SAML_XML, "neither a request to sign out nor an answer to one: %.60s", (const char *)root->name);

@@ -18,7 +18,7 @@ struct judged {
 	const struct saml_idp *idp;
 	const struct saml_expected *e;
 	struct saml_verdict *v;
-	xmlDocPtr doc, inner;            /* INNER: of a decrypted assertion */
+	xmlDocPtr doc, inner, name;      /* INNER: of a decrypted assertion; NAME: of a decrypted name identifier */
 	xmlNode *assertion;
 	json_t *out;
 };
@@ -230,15 +230,41 @@ static int check_bearer(const struct judged *j, const xmlNode *confirmation)
 	return rc == 0 ? check_request(j, data) : rc;
 }
 
-/* NameID and confirmations; at least one is of a bearer, and all of those are right. */
-static int check_subject(const struct judged *j, const xmlNode *subject, const xmlNode **name_id)
+int message_open_name(xmlNode *encrypted, const struct saml_sp *sp, xmlDocPtr *doc, const xmlNode **name_id, struct saml_verdict *v)
 {
-	const xmlNode *n = xml_first(subject);
-	int bearers = 0, rc = 0;
+	struct buf plain = BUF_INIT;
+	int rc = sign_decrypt(encrypted, sp, &plain, v);
 
-	if (!xml_is(n, NS_ASSERTION, "NameID"))
-		return saml_refuse(j->v, SAML_SUBJECT, "the subject has no NameID");
+	if (rc == 0)
+		rc = xml_parse(plain.data, plain.len, SAML_MESSAGE_MAX, 0, doc, v);
+	if (rc == 0) {
+		*name_id = xmlDocGetRootElement(*doc);
+		if (!xml_is(*name_id, NS_ASSERTION, "NameID"))
+			rc = saml_refuse(v, SAML_SUBJECT, "what is encrypted is not a NameID");
+	}
+	if (plain.data)
+		secret_wipe(plain.data, plain.len);
+	buf_free(&plain);
+	return rc;
+}
+
+/* Whom the assertion is about. Encrypted by itself, too: it stands inside of the assertion, whose signature covers it. */
+static int open_name(struct judged *j, xmlNode *n, const xmlNode **name_id)
+{
 	*name_id = n;
+	if (xml_is(n, NS_ASSERTION, "EncryptedID"))
+		return message_open_name(n, j->sp, &j->name, name_id, j->v);
+	return xml_is(n, NS_ASSERTION, "NameID") ? 0 : saml_refuse(j->v, SAML_SUBJECT, "the subject has no NameID");
+}
+
+/* NameID and confirmations; at least one is of a bearer, and all of those are right. */
+static int check_subject(struct judged *j, const xmlNode *subject, const xmlNode **name_id)
+{
+	xmlNode *n = xml_first(subject);
+	int bearers = 0, rc = open_name(j, n, name_id);
+
+	if (rc < 0)
+		return rc;
 	for (n = xml_next(n); n && rc == 0; n = xml_next(n)) {
 		if (!xml_is(n, NS_ASSERTION, "SubjectConfirmation"))
 			return unexpected(j, n, subject);
@@ -431,6 +457,7 @@ int saml_response_judge(const struct saml_sp *sp, const struct saml_idp *idp, co
 	if (rc == 0)
 		*out = json_incref(j.out);
 	json_decref(j.out);
+	xmlFreeDoc(j.name);
 	xmlFreeDoc(j.inner);
 	xmlFreeDoc(j.doc);
 	return rc;

@@ -26,6 +26,7 @@
 #define SAML_CERTIFICATES_MAX 4          /* an identity provider signs with: two, while it changes them */
 #define SAML_RELAY_MAX 80                /* bytes, as the standard has it */
 #define SAML_SKEW_MOST 300               /* seconds by which two clocks may differ */
+#define SAML_SESSIONS_MAX 20             /* that a request to sign out names */
 #define SAML_RSA_LEAST 2048              /* bits */
 
 /* id, name in the log */
@@ -127,7 +128,8 @@ int saml_response_judge(const struct saml_sp *sp, const struct saml_idp *idp, co
 struct saml_logout {
 	char *id;                        /* of the message */
 	char *request;                   /* of an answer: what it answers; NULL in a request */
-	char *name_id, *format, *session;        /* of a request; session may be NULL: all of them */
+	char *name_id, *format;          /* of a request */
+	json_t *sessions;                /* the session indexes that a request names; empty: all of the name's */
 	int success;                     /* of an answer */
 };
 struct saml_logout_ask {

@@ -206,7 +206,7 @@ int sign_decrypt(xmlNode *encrypted, const struct saml_sp *sp, struct buf *plain
 	int rc;
 
 	if (wrapped == NULL)
-		return saml_refuse(v, SAML_STRUCTURE, "an encrypted assertion without its data or key");
+		return saml_refuse(v, SAML_STRUCTURE, "%.60s without its data or key", (const char *)encrypted->name);
 	rc = check_encryption(data, ciphers, v);
 	if (rc == 0)
 		rc = check_encryption(wrapped, transports, v);
@@ -218,7 +218,8 @@ int sign_decrypt(xmlNode *encrypted, const struct saml_sp *sp, struct buf *plain
 	secret_wipe(session.data, session.len);
 	buf_free(&session);
 	/* Which step failed is nobody's business: it would help to guess. */
-	return rc < 0 ? saml_refuse(v, SAML_DECRYPTION, "the assertion is not encrypted for the present key of this side") : 0;
+	return rc < 0 ? saml_refuse(v, SAML_DECRYPTION, "%.60s is not encrypted for the present key of this side",
+		(const char *)encrypted->name) : 0;
 }
 
 /* Our own */

@@ -44,7 +44,7 @@ void base64_write(const void *data, size_t len, struct buf *out);
 int sign_check_form(const xmlNode *element, const xmlNode *signature, struct saml_verdict *v);
 /* Its form, and then its value, with one of the certificates of IDP. */
 int sign_verify(xmlNode *element, xmlNode *signature, const struct saml_idp *idp, struct saml_verdict *v);
-/* What is inside of ENCRYPTED (saml:EncryptedAssertion). PLAIN may hold personal data. */
+/* What is inside of ENCRYPTED (saml:EncryptedAssertion, saml:EncryptedID). PLAIN may hold personal data. */
 int sign_decrypt(xmlNode *encrypted, const struct saml_sp *sp, struct buf *plain, struct saml_verdict *v);
 /* Signs the root element of XML, putting the signature behind its Issuer. */
 int sign_document(const char *xml, const struct saml_sp *sp, struct buf *out);
@@ -61,6 +61,8 @@ int redirect_read(const char *query, const struct saml_idp *idp, struct buf *xml
 
 /* response.c, also for logout */
 int message_check_ids(const xmlNode *root, struct saml_verdict *v);
+/* What NAME_ID holds in a saml:EncryptedID, in a document of its own, DOC, which the caller frees. */
+int message_open_name(xmlNode *encrypted, const struct saml_sp *sp, xmlDocPtr *doc, const xmlNode **name_id, struct saml_verdict *v);
 int message_check_issuer(const xmlNode *issuer, const struct saml_idp *idp, struct saml_verdict *v);
 
 #endif

@@ -211,8 +211,8 @@ static int put_told(struct sso_act *a, const struct question *q, const struct sa
 		if (rc == 0)
 			rc = make_logout(q, &ask, &no);
 	}
-	return rc < 0 ? rc : put(a, json_pack("{s:{s:s?, s:s?, s:s?, s:b}, s:o, s:o}", "logout", "answers", l->request, "name_id", l->name_id,
-		"session", l->session, "success", l->success, "yes", yes, "no", no));
+	return rc < 0 ? rc : put(a, json_pack("{s:{s:s, s:s?, s:s?, s:O?, s:b}, s:o, s:o}", "logout", "id", l->id, "answers", l->request, "name_id",
+		l->name_id, "sessions", l->sessions, "success", l->success, "yes", yes, "no", no));
 }
 
 int answer_saml_told(struct sso_act *a)

@@ -43,3 +43,10 @@ int browser_failed(struct db *db, enum store_side side, const struct uuid *user,
 	return rc < 0 ? rc : db_queue(db, drop[side], DB_ARGS(db_uuid_arg(user), db_bytes_arg(token, USER_TOKEN_HASH),
 		db_int_arg(USER_LOCK_AFTER)));
 }
+
+int browser_forget(struct db *db, enum store_side side, const struct uuid *user, const uint8_t *keep)
+{
+	static const char *const sql[] = TWO("delete from ", " where user_id = $1 and token is distinct from $2");
+
+	return db_queue(db, sql[side], DB_ARGS(db_uuid_arg(user), db_bytes_arg(keep, USER_TOKEN_HASH)));
+}

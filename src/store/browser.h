@@ -15,4 +15,7 @@ int browser_used(struct db *db, enum store_side side, const struct uuid *user, c
 /* A wrong password with it; after USER_LOCK_AFTER in a row it is like any other. */
 int browser_failed(struct db *db, enum store_side side, const struct uuid *user, const uint8_t token[static USER_TOKEN_HASH]);
 
+/* A new password: USER's browsers are like any others from now on, but KEEP (NULL: all). */
+int browser_forget(struct db *db, enum store_side side, const struct uuid *user, const uint8_t *keep);
+
 #endif

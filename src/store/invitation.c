@@ -85,7 +85,7 @@ static int use_up(struct db *db, enum store_side side, const uint8_t token[stati
 }
 
 int invitation_use(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const char *password,
-	struct uuid *user)
+	const uint8_t *browser, struct uuid *user)
 {
 	static const char *const activate[] = {
 		"update app_user set state = 'active', password = $2 where id = $1 and state = 'invited'",
@@ -101,7 +101,7 @@ int invitation_use(struct db *db, enum store_side side, const uint8_t token[stat
 		if (rc == 0)
 			rc = audit_log(db, AUDIT_USER_ACCEPTED, &(struct audit_object) { "user", &id, NULL }, NULL);
 	} else if (rc == 0) {
-		rc = user_set_password(db, side, &id, password, NULL);
+		rc = user_set_password(db, side, &id, password, NULL, browser);
 	}
 	if (rc == 0 && user)
 		*user = id;

@@ -14,9 +14,9 @@ int invitation_create(struct db *db, enum store_side side, const struct uuid *us
 int invitation_ask(struct db *db, enum store_side side, const struct user *u, const uint8_t token[static USER_TOKEN_HASH], clock_us expires);
 /* For showing the page: {kind: "invite" or "reset", user, email, name}. ERR_NOT_FOUND: no such link, used, or expired. */
 int invitation_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], json_t **out);
-/* Uses the link up: sets the password, makes an invited user active, ends the user's sessions. One of two at the same time gets
- * ERR_NOT_FOUND. *USER (may be NULL): whose it was. */
+/* Uses the link up: sets the password, makes an invited user active, ends the user's sessions and forgets known browsers but BROWSER (NULL: all). One
+ * of two at the same time gets ERR_NOT_FOUND. *USER (may be NULL): whose it was. */
 int invitation_use(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const char *password,
-	struct uuid *user);
+	const uint8_t *browser, struct uuid *user);
 
 #endif

@@ -220,10 +220,11 @@ void saml_request_release(struct saml_request *r)
 	memset(r, 0, sizeof *r);
 }
 
+static const char *const clean[] = TWO("delete from ", "_request where expires < now()");
+
 int saml_request_add(struct db *db, enum store_side side, const char *id, const uint8_t browser[static USER_TOKEN_HASH], const char *purpose,
 	const struct uuid *user, const char *return_to, clock_us expires)
 {
-	static const char *const clean[] = TWO("delete from ", "_request where expires < now()");
 	static const char *const sql[] = {
 		"insert into saml_request (tenant, id, browser, purpose, user_id, return_to, expires) values (current_tenant(), $1, $2, $3, $4, $5, $6)",
 		"insert into operator_saml_request (id, browser, purpose, user_id, return_to, expires) values ($1, $2, $3, $4, $5, $6)",
@@ -237,7 +238,7 @@ int saml_request_add(struct db *db, enum store_side side, const char *id, const 
 int saml_request_find(struct db *db, enum store_side side, const char *id, const uint8_t browser[static USER_TOKEN_HASH], int use,
 	struct saml_request *out)
 {
-#define WHERE "_request where id = $1 and browser = $2 and expires > now()"
+#define WHERE "_request where id = $1 and browser = $2 and expires > now() and purpose <> 'sign-out'"
 	static const char *const look[] = TWO("select id, purpose, return_to, user_id from ", WHERE);
 	static const char *const take[] = TWO("delete from ", WHERE " returning id, purpose, return_to, user_id");
 	struct db_result *r;
@@ -251,6 +252,26 @@ int saml_request_find(struct db *db, enum store_side side, const char *id, const
 		out->user = db_uuid(r, 0, 3);
 	db_result_free(r);
 	return 0;
+}
+
+/* In the same table as requests of our own, which nobody can mistake it for: its purpose is another. */
+int saml_told_once(struct db *db, enum store_side side, const char *issuer, const char *id)
+{
+	static const char *const sql[] = {
+		"insert into saml_request (tenant, id, browser, purpose, expires) values (current_tenant(), $1, $2, 'sign-out', $3) on conflict do nothing",
+		"insert into operator_saml_request (id, browser, purpose, expires) values ($1, $2, 'sign-out', $3) on conflict do nothing",
+	};
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+	char *text = mem_printf("%s\n%s", issuer, id), *name;
+	int rc = db_queue(db, clean[side], DB_NONE);
+
+	SHA256((const unsigned char *)text, strlen(text), hash);
+	name = encode_hex(hash, sizeof hash);
+	if (rc == 0)
+		rc = db_run(db, sql[side], DB_ARGS(db_text_arg(name), db_bytes_arg(hash, sizeof hash), db_time_arg(clock_now() + SAML_TOLD_LIFE)));
+	free(name);
+	free(text);
+	return rc < 0 ? rc : rc ? 0 : err_set(ERR_CONFLICT, "this request to sign out came before");
 }
 
 int saml_log_refused(struct db *db, const char *what, const char *reason, const char *text)
@@ -272,6 +293,18 @@ int saml_session_add(struct db *db, enum store_side side, const struct uuid *ses
 		db_text_arg(index)));
 }
 
+int saml_session_carry(struct db *db, enum store_side side, const struct uuid *from, const struct uuid *to)
+{
+	static const char *const sql[] = {
+		"insert into saml_session (tenant, session, issuer, name_id, format, index) select tenant, $2, issuer, name_id, format, index"
+			" from saml_session where session = $1",
+		"insert into operator_saml_session (session, issuer, name_id, format, index) select $2, issuer, name_id, format, index"
+			" from operator_saml_session where session = $1",
+	};
+
+	return db_queue(db, sql[side], DB_ARGS(db_uuid_arg(from), db_uuid_arg(to)));
+}
+
 int saml_session_get(struct db *db, enum store_side side, const struct uuid *session, json_t **out)
 {
 	static const char *const sql[] = TWO("select issuer, name_id, format, index from ", "_session where session = $1");
@@ -279,15 +312,15 @@ int saml_session_get(struct db *db, enum store_side side, const struct uuid *ses
 	return db_get_row(db, out, sql[side], DB_ARGS(db_uuid_arg(session)));
 }
 
-int saml_session_end(struct db *db, enum store_side side, const char *issuer, const char *name_id, const char *index, int *count)
+int saml_session_end(struct db *db, enum store_side side, const char *issuer, const char *name_id, const json_t *indexes, int *count)
 {
 	static const char *const sql[] = {
 		"delete from user_session u using saml_session s where u.tenant = s.tenant and u.id = s.session and s.issuer = $1 and s.name_id = $2"
-			" and ($3::text is null or s.index = $3)",
+			" and ($3::jsonb = '[]' or $3::jsonb ? s.index)",
 		"delete from operator_session u using operator_saml_session s where u.id = s.session and s.issuer = $1 and s.name_id = $2"
-			" and ($3::text is null or s.index = $3)",
+			" and ($3::jsonb = '[]' or $3::jsonb ? s.index)",
 	};
-	int rc = db_run(db, sql[side], DB_ARGS(db_text_arg(issuer), db_text_arg(name_id), db_text_arg(index)));
+	int rc = db_run(db, sql[side], DB_ARGS(db_text_arg(issuer), db_text_arg(name_id), db_json_arg(indexes)));
 
 	if (rc < 0)
 		return rc;

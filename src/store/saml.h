@@ -8,6 +8,7 @@
 #define SAML_KEY_PURPOSE "saml-key"              /* for keyd */
 #define SAML_KEY_SETTING "saml.key"              /* of the operator's */
 #define SAML_REQUEST_LIFE (10 * CLOCK_MINUTE)
+#define SAML_TOLD_LIFE (30 * CLOCK_MINUTE)       /* by far longer than a message is good, with all that clocks may differ (saml/logout.c) */
 
 /* {mode, certificate, idp, proposed, settings, break_glass, test, tested}; "off" and nulls where nothing was set. */
 int saml_get(struct db *db, enum store_side side, json_t **out);
@@ -49,13 +50,17 @@ int identity_link(struct db *db, enum store_side side, const char *external_id, 
 /* Marks a local user so, or no longer. ERR_NOT_FOUND. */
 int identity_allow_link(struct db *db, enum store_side side, const struct uuid *id, int allow);
 
+/* A request of ISSUER's to sign out that was verified: ERR_CONFLICT where the one called ID came before. */
+int saml_told_once(struct db *db, enum store_side side, const char *issuer, const char *id);
 /* A refused sign-in, with the reason's name and text. */
 int saml_log_refused(struct db *db, const char *what, const char *reason, const char *text);
 int saml_session_add(struct db *db, enum store_side side, const struct uuid *session, const char *issuer, const char *name_id,
 	const char *format, const char *index);
+/* TO, which goes on where FROM ends, is known there by the same name; nothing where FROM is not. */
+int saml_session_carry(struct db *db, enum store_side side, const struct uuid *from, const struct uuid *to);
 /* {issuer, name_id, format, index}; ERR_NOT_FOUND. */
 int saml_session_get(struct db *db, enum store_side side, const struct uuid *session, json_t **out);
-/* Ends the sessions that ISSUER calls so; INDEX NULL: all of the name. *COUNT of them. */
-int saml_session_end(struct db *db, enum store_side side, const char *issuer, const char *name_id, const char *index, int *count);
+/* Ends the sessions that ISSUER calls so; INDEXES: an array of texts, empty: all of the name. *COUNT of them. */
+int saml_session_end(struct db *db, enum store_side side, const char *issuer, const char *name_id, const json_t *indexes, int *count);
 
 #endif

@@ -259,7 +259,8 @@ int user_delete(struct db *db, enum store_side side, const struct uuid *id)
 	return rc;
 }
 
-int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep)
+int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep,
+	const uint8_t *browser)
 {
 	static const char *const sql[] = TWO("update ", " set password = $2, failures = 0, locked_until = null where id = $1"
 		" and state <> 'invited' and source = 'local' returning email");
@@ -269,6 +270,8 @@ int user_set_password(struct db *db, enum store_side side, const struct uuid *id
 	if (rc < 0)
 		return rc;
 	rc = end_sessions(db, side, id, keep);
+	if (rc == 0)
+		rc = browser_forget(db, side, id, browser);
 	if (rc == 0)
 		rc = log_user(db, AUDIT_PASSWORD_CHANGED, id, db_text(r, 0, 0), NULL);
 	db_result_free(r);
@@ -285,15 +288,19 @@ int user_signed_in(struct db *db, enum store_side side, const struct user *u, co
 }
 
 /* The row is counted up where it stands, so that tries at the same time all count. */
-int user_count_failure(struct db *db, enum store_side side, const struct user *u, clock_us *locked_until)
+int user_count_failure(struct db *db, enum store_side side, const struct user *u, const uint8_t *browser, clock_us *locked_until)
 {
 	static const char *const sql[] = TWO("update ", " set failures = failures + 1, locked_until = case when failures + 1 >= $2"
 		" then now() + make_interval(secs => least($4, $3 * power(2, least(failures + 1 - $2, 30))))"
 		" else locked_until end where id = $1 returning locked_until");
 	struct db_result *r;
-	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(&u->id), db_int_arg(USER_LOCK_AFTER),
-		db_int_arg(USER_LOCK_FIRST_S), db_int_arg(USER_LOCK_MOST_S)));
+	int rc;
 
+	*locked_until = 0;
+	if (browser)
+		return browser_failed(db, side, &u->id, browser);
+	rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(&u->id), db_int_arg(USER_LOCK_AFTER), db_int_arg(USER_LOCK_FIRST_S),
+		db_int_arg(USER_LOCK_MOST_S)));
 	if (rc < 0)
 		return rc;
 	*locked_until = db_time(r, 0, 0);
@@ -305,12 +312,7 @@ int user_sign_in_failed(struct db *db, enum store_side side, const struct user *
 	clock_us *locked_until)
 {
 	clock_us until = 0;
-	int rc = 0;
-
-	if (u && browser)
-		rc = browser_failed(db, side, &u->id, browser);
-	else if (u)
-		rc = user_count_failure(db, side, u, &until);
+	int rc = u ? user_count_failure(db, side, u, browser, &until) : 0;
 
 	if (rc == 0)
 		rc = log_user(db, AUDIT_USER_SIGN_IN_FAILED, u ? &u->id : NULL, email, NULL);

@@ -45,15 +45,17 @@ int user_set_mail(struct db *db, const struct uuid *id, int wanted);
 int user_delete(struct db *db, enum store_side side, const struct uuid *id);
 /* Ends all sessions; not logged by itself. */
 int user_sign_out(struct db *db, enum store_side side, const struct uuid *id);
-/* Ends all sessions but KEEP (NULL: all). */
-int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep);
+/* Ends all sessions but KEEP (NULL: all), and forgets all known browsers but that with the token's hash BROWSER (NULL: all). */
+int user_set_password(struct db *db, enum store_side side, const struct uuid *id, const char *password, const struct uuid *keep,
+	const uint8_t *browser);
 
 /* After the sign-in was complete. HOW: "password", "directory", "totp", ...: for the log. */
 int user_signed_in(struct db *db, enum store_side side, const struct user *u, const char *how);
-/* One more failed sign-in; *LOCKED_UNTIL: 0 or until when. For who logs by itself. */
-int user_count_failure(struct db *db, enum store_side side, const struct user *u, clock_us *locked_until);
-/* After anything was wrong. U NULL: there is no such user; EMAIL is what was typed. *LOCKED_UNTIL (may be NULL): 0 or until when. BROWSER: the
- * token's hash of one that is known for U, against which it counts instead of against U; NULL: it is not. */
+/* One more failed sign-in; *LOCKED_UNTIL: 0 or until when. BROWSER: the token's hash of one that is known for U, against which it counts instead of
+ * against U; NULL: it is not. For who logs by itself. */
+int user_count_failure(struct db *db, enum store_side side, const struct user *u, const uint8_t *browser, clock_us *locked_until);
+/* After anything was wrong. U NULL: there is no such user; EMAIL is what was typed. *LOCKED_UNTIL (may be NULL): 0 or until when. BROWSER as
+ * above. */
 int user_sign_in_failed(struct db *db, enum store_side side, const struct user *u, const char *email, const uint8_t *browser,
 	clock_us *locked_until);
 

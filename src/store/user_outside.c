@@ -90,17 +90,16 @@ int user_fix_role(struct db *db, enum store_side side, const struct uuid *id, co
 	return rc < 0 ? rc : 0;
 }
 
-int user_refused(struct db *db, enum store_side side, const struct user *u, const char *typed, const char *source, const char *why, int count,
-	int end)
+int user_refused(struct db *db, enum store_side side, const struct user *u, const struct user_refusal *r)
 {
 	clock_us until = 0;
-	int rc = u && count ? user_count_failure(db, side, u, &until) : 0;
+	int rc = u && r->count ? user_count_failure(db, side, u, r->browser, &until) : 0;
 
-	if (rc == 0 && u && end)
+	if (rc == 0 && u && r->end)
 		rc = user_sign_out(db, side, &u->id);
 	if (rc == 0)
-		rc = log_user(db, AUDIT_USER_SIGN_IN_FAILED, u ? &u->id : NULL, typed, json_pack("{s:s,s:s}", "source", source, "reason", why));
+		rc = log_user(db, AUDIT_USER_SIGN_IN_FAILED, u ? &u->id : NULL, r->typed, json_pack("{s:s,s:s}", "source", r->source, "reason", r->why));
 	if (rc == 0 && until > 0)
-		rc = log_user(db, AUDIT_USER_LOCKED, &u->id, typed, NULL);
+		rc = log_user(db, AUDIT_USER_LOCKED, &u->id, r->typed, NULL);
 	return rc;
 }

@@ -26,8 +26,14 @@ int user_join(struct db *db, enum store_side side, const struct uuid *id, const 
 int user_refresh(struct db *db, enum store_side side, const struct user *u, const struct user_outside *o);
 /* ROLE NULL: as the groups say at each sign-in; else that from now on. */
 int user_fix_role(struct db *db, enum store_side side, const struct uuid *id, const char *role);
-/* Refused: why is for the log, not for the page. U NULL: there is none yet. COUNT: as a wrong password. END: sessions of U are over too. */
-int user_refused(struct db *db, enum store_side side, const struct user *u, const char *typed, const char *source, const char *why, int count,
-	int end);
+struct user_refusal {
+	const char *typed, *source;
+	const char *why;             /* for the log, not for the page */
+	int count;                   /* as a wrong password; of BROWSER where it is known for the user (user_count_failure) */
+	const uint8_t *browser;
+	int end;                     /* the user's sessions are over too */
+};
+/* U NULL: there is none yet. */
+int user_refused(struct db *db, enum store_side side, const struct user *u, const struct user_refusal *r);
 
 #endif

@@ -41,8 +41,9 @@ int directory_question(struct call *c, enum sso_type type, const json_t *setting
 const char *directory_role_of(const struct call *c, const struct directory *d, const struct directory_person *p, const json_t **by);
 
 /* Signs in whoever the form names, when the directory says so: 0, signed in; 1: there is no directory to ask; an error: refused, said and
- * logged. KNOWN: the user of that address here, who is not local; NULL: none. In no transaction. TENANT nil: an operator. */
-int directory_sign_in(struct call *c, const struct uuid *tenant, const struct user *known);
+ * logged. KNOWN: the user of that address here, who is not local; NULL: none. BROWSER: its token's hash where KNOWN has signed in with it, else
+ * NULL. In no transaction. TENANT nil: an operator. */
+int directory_sign_in(struct call *c, const struct uuid *tenant, const struct user *known, const uint8_t *browser);
 /* Whether PASSWORD is that of U, who is signed in and of the directory: 1, 0, or an error, said where it is not the password's. In no
  * transaction; asks (ask.h). */
 int directory_confirm(struct call *c, const struct user *u, const char *password);

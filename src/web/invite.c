@@ -111,6 +111,7 @@ int invite_page(struct call *c)
 /* In the name of the user, who is known only now. */
 static int use(struct call *c, struct link *l, const char *hash, int (*joined)(struct call *c), struct user *u)
 {
+	uint8_t browser[TOKEN_HASH_SIZE];
 	int rc = json_get_uuid(l->found, "user", &c->user);
 
 	c->tenant = l->tenant;
@@ -121,7 +122,7 @@ static int use(struct call *c, struct link *l, const char *hash, int (*joined)(s
 	if (rc == 0)
 		rc = check_way(c, l);
 	if (rc == 0)
-		rc = invitation_use(c->db, l->side, l->token, hash, NULL);
+		rc = invitation_use(c->db, l->side, l->token, hash, sign_browser(c, browser) ? browser : NULL, NULL);
 	if (rc == 0 && joined)
 		rc = joined(c);
 	if (rc == 0)

@@ -22,6 +22,8 @@
 #define RESPONSE_MAX 100000      /* characters of base64; ssod measures the XML inside */
 #define REFUSAL "You could not be signed in. Your administrator finds the reason in the log. To try again, begin at the sign-in page: an " \
 	"answer of the identity provider is good once, and for a few minutes."
+#define REFUSAL_OUT "This message of the identity provider does not sign anybody out: it is good once, for a few minutes, and as it was signed. Your " \
+	"administrator finds the reason in the log."
 #define NOT_SET "Single sign-on is not set up for this account."
 
 const struct route_param saml_start_query[] = {
@@ -197,7 +199,7 @@ static int refuse(struct call *c, const struct saml_side *s, const char *act, co
 	if (rc == 0)
 		rc = db_commit(c->db);
 	if (rc == 0) {
-		call_refuse(c, ERR_FORBIDDEN, REFUSAL);
+		call_refuse(c, ERR_FORBIDDEN, strcmp(act, "sign-out") == 0 ? REFUSAL_OUT : REFUSAL);
 		rc = err_set(ERR_FORBIDDEN, "%s refused: %s: %s", act, reason, why);
 	}
 	free(why);
@@ -458,9 +460,13 @@ static int ask_told(struct call *c, const struct saml_side *s)
 static int end_sessions(struct call *c, const struct saml_side *s, const json_t *answer)
 {
 	const json_t *logout = json_object_get(answer, "logout");
-	int count = 0, rc = saml_session_end(c->db, s->side, doc_text(json_object_get(s->row, "idp"), "entity"), doc_text(logout, "name_id"),
-		doc_optional(logout, "session"), &count);
+	const char *issuer = doc_text(json_object_get(s->row, "idp"), "entity");
+	int count = 0, rc = saml_told_once(c->db, s->side, issuer, doc_text(logout, "id"));
 
+	if (rc == ERR_CONFLICT)
+		return refuse(c, s, "sign-out", "replay", err_text());
+	if (rc == 0)
+		rc = saml_session_end(c->db, s->side, issuer, doc_text(logout, "name_id"), json_object_get(logout, "sessions"), &count);
 	if (rc == 0)
 		rc = db_commit(c->db);
 	if (rc == 0 && json_is_object(json_object_get(answer, "yes")))

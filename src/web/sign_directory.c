@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "store/browser.h"
 #include "store/user_outside.h"
 #include "web/ask.h"
 #include "web/directory.h"
@@ -46,6 +47,8 @@ struct joining {
 	const char *role;
 	struct user user;
 	int known;                       /* USER is filled */
+	uint8_t hash[TOKEN_HASH_SIZE];
+	const uint8_t *browser;          /* the hash of this browser's token, where the user has signed in with it before; else NULL */
 };
 
 /* WHY goes into the log, TEXT to the page. */
@@ -55,7 +58,8 @@ static int refuse(struct call *c, const struct joining *j, const struct user *u,
 	int rc = sign_begin(c, j->tenant);
 
 	if (rc == 0)
-		rc = user_refused(c->db, j->side, u, call_text(c, "email"), USER_OF_DIRECTORY, reason, count, end);
+		rc = user_refused(c->db, j->side, u, &(struct user_refusal){ .typed = call_text(c, "email"), .source = USER_OF_DIRECTORY, .why = reason,
+			.count = count, .browser = j->browser, .end = end });
 	rc = call_end(c, rc);
 	sign_wait(c);
 	if (rc == 0) {
@@ -111,9 +115,15 @@ static int find_user(struct call *c, struct joining *j)
 
 	if (rc == 0)
 		rc = user_by_external(c->db, j->side, USER_OF_DIRECTORY, j->p.id, &j->user);
-	db_rollback(c->db);
 	j->known = rc == 0;
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	/* Whatever name was typed, it is this person's. */
+	j->browser = NULL;
+	if (rc == 0 && sign_browser(c, j->hash)) {
+		rc = browser_known(c->db, j->side, &j->user.id, j->hash);
+		j->browser = rc > 0 ? j->hash : NULL;
+	}
+	db_rollback(c->db);
+	return rc == ERR_NOT_FOUND || rc > 0 ? 0 : rc;
 }
 
 /* NULL: may come in; else why not, for the page. *END: open sessions are over too. */
@@ -122,7 +132,7 @@ static const char *objection(const struct joining *j, int *end)
 	*end = 0;
 	if (j->known && strcmp(j->user.state, "active") != 0)
 		return "Your user is disabled here. Ask your administrator.";
-	if (j->known && j->user.locked_until > clock_now())
+	if (j->known && j->user.locked_until > clock_now() && j->browser == NULL)
 		return SIGN_REFUSAL;
 	if (!j->known && !j->kept.d.create)
 		return "You are known to the directory but are no user here yet. Ask your administrator to add you.";
@@ -172,14 +182,15 @@ static int answered(struct call *c, struct joining *j, const struct user *known)
 	return rc;
 }
 
-int directory_sign_in(struct call *c, const struct uuid *tenant, const struct user *known)
+int directory_sign_in(struct call *c, const struct uuid *tenant, const struct user *known, const uint8_t *browser)
 {
-	struct joining j = { .tenant = tenant, .side = sign_side(c) };
+	struct joining j = { .tenant = tenant, .side = sign_side(c), .browser = browser };
 	int rc = sign_begin(c, tenant), answer = 0;
 
 	if (rc == 0)
 		rc = directory_kept(c, 1, &j.kept);
-	if (rc == 0 && known && known->locked_until > c->now)
+	/* As for a local user: while others' wrong passwords keep the door closed it is open to browsers that the user has come with before. */
+	if (rc == 0 && known && known->locked_until > c->now && browser == NULL)
 		answer = -1;
 	else if (rc == 0 && call_has_answer(c))
 		answer = 1;

@@ -154,7 +154,8 @@ static int verified(struct call *c, struct attempt *a)
 		const struct user *known = a->known ? &a->user : NULL;
 
 		/* Who is local never depends on another server, nor is looked for on one. */
-		rc = known && strcmp(known->source, USER_LOCAL) == 0 ? 1 : directory_sign_in(c, &a->tenant, known);
+		rc = known && strcmp(known->source, USER_LOCAL) == 0 ? 1 : directory_sign_in(c, &a->tenant, known,
+			a->browser_known ? a->browser : NULL);
 		if (rc <= 0)
 			return rc;
 	}

@@ -135,14 +135,14 @@ static int store_password(struct call *c, const char *hash)
 	struct guard_cookie cookie = { .tenant = c->tenant };
 	struct user own = { .id = c->user, .email = (char *)(uintptr_t)c->user_email, .name = (char *)(uintptr_t)c->user_name };
 	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
-	uint8_t token[TOKEN_HASH_SIZE];
+	uint8_t token[TOKEN_HASH_SIZE], browser[TOKEN_HASH_SIZE];
 	int rc = sign_begin(c, &c->tenant);
 
 	token_new(cookie.token);
 	token_new(csrf);
 	token_hash(cookie.token, token);
 	if (rc == 0)
-		rc = user_set_password(c->db, sign_side(c), &c->user, hash, &c->session);
+		rc = user_set_password(c->db, sign_side(c), &c->user, hash, &c->session, sign_browser(c, browser) ? browser : NULL);
 	if (rc == 0)
 		rc = session_rotate(c->db, sign_side(c), &c->session, token, csrf);
 	if (rc == 0)

@@ -12,6 +12,7 @@
 #include "store/audit.h"
 #include "store/browser.h"
 #include "store/factor.h"
+#include "store/saml.h"
 #include "store/session.h"
 #include "store/sign_rules.h"
 #include "store/tenant.h"
@@ -173,9 +174,15 @@ int sign_complete(struct call *c, const struct user *u, const char *how)
 	int rc = sign_begin(c, &c->tenant);
 
 	if (rc == 0)
-		rc = end_former(c, &former);
-	if (rc == 0)
 		rc = complete(c, u, how);
+	/* An identity provider that knows the step's session ends the whole one by the same name. */
+	if (rc == 0)
+		rc = saml_session_carry(c->db, sign_side(c), &former, &c->session);
+	if (rc == 0)
+		rc = session_end(c->db, sign_side(c), &former);
+	/* Somebody, or the identity provider, was faster: what has ended is not gone on from. */
+	if (rc == ERR_NOT_FOUND)
+		rc = err_set(ERR_UNAUTHENTICATED, "the session has ended");
 	return call_end(c, rc);
 }
 

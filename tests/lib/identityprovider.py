@@ -123,8 +123,8 @@ class IdentityProvider:
         rows = "".join(f"$metadata['{entity}'] = {php};\n" for entity, php in self.services.items())
         (self.folder / "metadata/saml20-sp-remote.php").write_text("<?php\n" + rows)
 
-    def trust(self, xml, encrypt=False):
-        """What is in a service provider's metadata, as SimpleSAMLphp keeps it."""
+    def trust(self, xml, encrypt=False, encrypt_name=False):
+        """What is in a service provider's metadata, as SimpleSAMLphp keeps it. ENCRYPT: assertions; ENCRYPT_NAME: name identifiers."""
         entity = re.search(r'entityID="([^"]+)"', xml).group(1)
         certificate = re.search(r"<ds:X509Certificate>([^<]+)<", xml).group(1)
         acs = re.search(r'AssertionConsumerService[^>]+Location="([^"]+)"', xml).group(1)
@@ -133,6 +133,7 @@ class IdentityProvider:
         self.services[entity] = (
             f"['AssertionConsumerService' => '{acs}', 'SingleLogoutService' => [['Binding' => 'urn:oasis:names:tc:SAML:2.0:bindings:{binding}', "
             f"'Location' => '{slo}']], 'certData' => '{certificate}', 'assertion.encryption' => {'true' if encrypt else 'false'}, "
+            f"'nameid.encryption' => {'true' if encrypt_name else 'false'}, "
             f"'attributes.NameFormat' => 'urn:oasis:names:tc:SAML:2.0:attrname-format:basic']")
         self._write_services()
 

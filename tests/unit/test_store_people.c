@@ -150,11 +150,11 @@ TEST(first_administrator, "TEN-3,IDN-1")
 	CHECK_STR(json_string_value(json_object_get(doc, "kind")), "invite");
 	CHECK_STR(json_string_value(json_object_get(doc, "email")), "b@example.com");
 	json_decref(doc);
-	CHECK_INT(invitation_use(db, STORE_TENANT, two, PASSWORD, &who), 0);
+	CHECK_INT(invitation_use(db, STORE_TENANT, two, PASSWORD, NULL, &who), 0);
 	CHECK(uuid_equal(&who, &b));
 	finish(db);
 	db = console(&tenant);
-	CHECK_INT(invitation_use(db, STORE_TENANT, two, PASSWORD, NULL), ERR_NOT_FOUND);
+	CHECK_INT(invitation_use(db, STORE_TENANT, two, PASSWORD, NULL, NULL), ERR_NOT_FOUND);
 	finish(db);
 	/* And the operator is out. */
 	db = pg_db("keyward_central");
@@ -305,7 +305,7 @@ static void check_sessions(enum store_side side, const struct uuid *tenant, cons
 	CHECK_INT(session_find(db, side, three, CLOCK_MINUTE, &s), ERR_NOT_FOUND);
 	/* A new password ends all sessions. */
 	CHECK_INT(start_session(db, side, one, &a, user, "csrf-a", later), 0);
-	CHECK_INT(user_set_password(db, side, user, PASSWORD "2", NULL), 0);
+	CHECK_INT(user_set_password(db, side, user, PASSWORD "2", NULL, NULL), 0);
 	CHECK_INT(session_find(db, side, one, CLOCK_MINUTE, &s), ERR_NOT_FOUND);
 	finish(db);
 }
@@ -356,17 +356,17 @@ TEST(password_links, "IDN-1")
 	fill(two, 32);
 	CHECK_INT(invitation_create(db, STORE_TENANT, &id, one, clock_now() + CLOCK_HOUR), 0);
 	CHECK_INT(invitation_create(db, STORE_TENANT, &id, two, clock_now() + CLOCK_HOUR), 0);
-	CHECK_INT(invitation_use(db, STORE_TENANT, one, PASSWORD, NULL), ERR_NOT_FOUND);
+	CHECK_INT(invitation_use(db, STORE_TENANT, one, PASSWORD, NULL, NULL), ERR_NOT_FOUND);
 	CHECK_INT(invitation_find(db, STORE_TENANT, two, &doc), 0);
 	CHECK_STR(json_string_value(json_object_get(doc, "kind")), "reset");
 	json_decref(doc);
-	CHECK_INT(invitation_use(db, STORE_TENANT, two, "new-hash", NULL), 0);
+	CHECK_INT(invitation_use(db, STORE_TENANT, two, "new-hash", NULL, NULL), 0);
 	CHECK_INT(user_by_id(db, STORE_TENANT, &id, &u), 0);
 	CHECK_STR(u.password, "new-hash");
 	user_release(&u);
-	CHECK_INT(invitation_use(db, STORE_TENANT, two, PASSWORD, NULL), ERR_NOT_FOUND);
+	CHECK_INT(invitation_use(db, STORE_TENANT, two, PASSWORD, NULL, NULL), ERR_NOT_FOUND);
 	CHECK_INT(invitation_create(db, STORE_TENANT, &id, one, clock_now() - CLOCK_SECOND), 0);
-	CHECK_INT(invitation_use(db, STORE_TENANT, one, PASSWORD, NULL), ERR_NOT_FOUND);
+	CHECK_INT(invitation_use(db, STORE_TENANT, one, PASSWORD, NULL, NULL), ERR_NOT_FOUND);
 	finish(db);
 }
 

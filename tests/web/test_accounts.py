@@ -154,6 +154,28 @@ def test_wrong_passwords_of_others_do_not_close_a_known_browser(server, world):
     assert other.sign_in(email, PASSWORD, world.slug).status == 422
 
 
+def test_a_new_password_forgets_browsers(server, world, sink):
+    # covers: IDN-1
+    for site, email, account, table in (("console", make_user(server, world.tenant), world.slug, "app_user"), ("central", make_operator(server), None, "operator_user")):
+        mine, old = Client(server, site), Client(server, site)
+        for c in (old, mine):
+            assert c.sign_in(email, account=account).status == 303
+        assert mine.post("/password", current=PASSWORD, password=NEW, repeat=NEW).status == 303
+        close = lambda: run(server, f"update {table} set failures = 9, locked_until = now() + interval '1 hour' where email = %s", email)  # noqa: E731
+        close()
+        for c, status in ((old, 422), (mine, 303)):
+            c.cookies.pop(COOKIE, None)
+            assert c.sign_in(email, NEW, account).status == status, (site, status)
+        # By a link neither, wherever it is opened: what was known before is not known after it.
+        run(server, f"update {table} set failures = 0, locked_until = null where email = %s", email)
+        assert forgot(server, site, email, account).status == 200
+        link = link_of(sink.wait(email, "new password"))
+        assert use(server, link, PASSWORD, site)[2].status == 303
+        close()
+        mine.cookies.pop(COOKIE, None)
+        assert mine.sign_in(email, PASSWORD, account).status == 422, site
+
+
 def test_a_new_place_is_told(server, world, sink):
     # covers: NTF-2, IDN-1
     email = make_user(server, world.tenant)

@@ -194,6 +194,32 @@ def test_the_local_administrator_comes_in_while_the_directory_is_away(server, wo
     assert sign_in(world, "alice", "alice-Pw-1")[1].status == 303
 
 
+def test_wrong_passwords_of_others_do_not_close_a_known_browser_of_a_directory_user(server, world, directory):
+    # covers: IDN-1, IDN-2
+    world = World(server)
+    save(world.console(), directory)
+    mine, a = sign_in(world, "bob@example.test", "bob-Pw-1")
+    assert a.status == 303, a.text
+    closed = lambda: count(server, "select locked_until > now() from app_user where tenant = %s and email = 'bob@example.test'", world.tenant)  # noqa: E731
+    again = lambda name, password: mine.sign_in(name, password, world.slug)  # noqa: E731
+    for _ in range(5):
+        assert sign_in(world, "bob@example.test", "wrong-Pw-1")[1].status == 422
+    assert closed() and sign_in(world, "bob@example.test", "bob-Pw-1")[1].status == 422
+    assert sign_in(world, "bob", "bob-Pw-1")[1].status == 422, "by the other name neither"
+    for name in ("bob@example.test", "bob"):
+        mine.cookies.pop("__Host-keyward")
+        assert again(name, "bob-Pw-1").status == 303, name
+    # Its own wrong ones count against it alone, and five of them close it as well.
+    mine.cookies.pop("__Host-keyward")
+    assert not closed()
+    for _ in range(5):
+        assert again("bob@example.test", "wrong-Pw-1").status == 422
+    assert not closed()
+    for _ in range(5):
+        assert again("bob@example.test", "wrong-Pw-1").status == 422
+    assert closed() and again("bob@example.test", "bob-Pw-1").status == 422
+
+
 def test_a_slow_directory_is_said_and_holds_nobody_else(server, world, directory):
     # covers: IDN-2, SEC-5
     import threading

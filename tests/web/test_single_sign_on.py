@@ -9,9 +9,11 @@ import urllib.error
 import urllib.request
 import uuid
 
+from factors import code, codes_in, secret_in
 from fixtures import ROOT, fixture, scratch
 from identityprovider import IdentityProvider, Visitor, form_of, xml_of
 from web import Client, database, make_tenant, make_user, operator
+from world import count, run
 
 RULES = {"format": "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent", "subject": "", "name": "displayName", "mail": "mail", "role": "groups",
          "roles": "keyward-admins = account-administrator\nstaff = auditor\n", "otherwise": "", "create": "1", "skew": "60"}
@@ -27,7 +29,7 @@ def idp():
 class Account:
     """A tenant that has set single sign-on up with the identity provider, by its pages."""
 
-    def __init__(self, server, idp, mode="optional", encrypt=False, **rules):
+    def __init__(self, server, idp, mode="optional", encrypt=False, encrypt_name=False, **rules):
         self.it, self.idp = server, idp
         self.slug, self.tenant = make_tenant(server)
         self.admin = make_user(server, self.tenant)
@@ -35,7 +37,7 @@ class Account:
         assert self.client.sign_in(self.admin, account=self.slug).status == 303
         self.begin()
         self.save(mode, **rules)
-        idp.trust(self.metadata(), encrypt)
+        idp.trust(self.metadata(), encrypt, encrypt_name)
 
     def begin(self):
         assert self.client.get("/single-sign-on").status == 200
@@ -390,6 +392,28 @@ def test_encrypted_assertions(server, idp):
     assert a.log("sso.refused")[0]["reason"] == "algorithm"
 
 
+def test_encrypted_name_identifiers(server, idp):
+    # covers: IDN-3, SEC-3
+    a = Account(server, idp, encrypt_name=True)
+    client, visitor = Client(server, "console"), Visitor()
+    fields = a.answer(client, visitor=visitor)
+    assert "<saml:EncryptedID" in xml_of(fields) and "<saml:NameID" not in xml_of(fields)
+    assert a.post(client, fields).status == 303
+    assert session(client)["user"]["email"] == "alice@idp.example"
+    # It signs out by an encrypted name, too.
+    ended_there(idp, visitor, client)
+    assert client.api("/session").status == 401
+    # For another key than ours, or inside of an encrypted assertion.
+    client = Client(server, "console")
+    fields = a.answer(client)
+    broken = lambda x: re.sub(r"(<xenc:CipherValue>)....", r"\1AAAA", x, count=1)  # noqa: E731
+    answer = a.post(client, {**fields, "SAMLResponse": base64.b64encode(forge(idp, xml_of(fields), broken).encode()).decode()})
+    assert answer.status == 403 and a.log("sso.refused")[0]["reason"] == "decryption", a.log("sso.refused")[0]
+    idp.trust(a.metadata(), encrypt=True, encrypt_name=True)
+    client = Client(server, "console")
+    assert a.post(client, a.answer(client)).status == 303
+
+
 def test_in_place_of_passwords(server, idp):
     # covers: IDN-3, SEC-7
     a = Account(server, idp)
@@ -502,6 +526,8 @@ def test_the_identity_provider_signs_out(account, idp, server):
     # covers: IDN-3, SEC-3
     client, visitor = Client(server, "console"), Visitor()
     assert account.post(client, account.answer(client, visitor=visitor)).status == 303
+    index = count(server, "select s.index from saml_session s join user_session u on u.id = s.session where s.tenant = %s order by u.created desc limit 1",
+                  account.tenant)
     told = redirect_of(visitor, f"{idp.base}/saml2/idp/SingleLogoutService.php?ReturnTo={idp.base}/x")
     path = told[len(client.origin):]
     # Changed, or without its signature, it ends nothing.
@@ -513,6 +539,68 @@ def test_the_identity_provider_signs_out(account, idp, server):
     assert answer.status == 200, answer
     assert f"{idp.base}/saml2/idp/SingleLogoutService.php?SAMLResponse=" in html.unescape(answer.text)
     assert client.api("/session").status == 401
+    # The same message again ends nothing, not even what has begun since under the same name.
+    client, visitor = Client(server, "console"), Visitor()
+    assert account.post(client, account.answer(client, visitor=visitor)).status == 303
+    run(server, "update saml_session set index = %s where tenant = %s", index, account.tenant)
+    signed_out = len(account.log("sso.signed-out"))
+    for browser in (Client(server, "console"), client):
+        answer = browser.get(path)
+        assert answer.status == 403 and "does not sign anybody out" in answer.text, answer
+        assert account.log("sso.refused")[0]["reason"] == "replay"
+    assert client.api("/session").status == 200 and len(account.log("sso.signed-out")) == signed_out
+
+
+def half_there(a, client, name, visitor=None):
+    """Signed in at the identity provider, with a second factor still to be shown; where that is asked for."""
+    answer = a.post(client, a.answer(client, name, visitor))
+    assert answer.status == 303, answer
+    return answer.header("location")
+
+
+def ended_there(idp, visitor, client):
+    """The identity provider signs its person out: what it has a browser carry here is opened."""
+    told = redirect_of(visitor, f"{idp.base}/saml2/idp/SingleLogoutService.php?ReturnTo={idp.base}/x")
+    answer = Client(client.it, "console").get(told[len(client.origin):])
+    assert answer.status == 200, answer
+
+
+def test_the_identity_provider_signs_out_who_has_shown_a_second_factor(server, idp):
+    # covers: IDN-3, IDN-5, IDN-6
+    a = Account(server, idp)
+    assert a.client.api("/sign-in-rules", {"factor": ["auditor"], "idle_minutes": 30, "hours": 12}).status == 200
+    # One that has to be set up first: each step is a session of its own.
+    client, visitor = Client(server, "console"), Visitor()
+    assert half_there(a, client, "bob", visitor) == "/factor/new"
+    secret = secret_in(client.get("/factor/new").text)
+    recovery = codes_in(client.post("/factor/confirm", code=code(secret)).text)
+    assert session(client)["user"]["email"] == "bob@idp.example"
+    ended_there(idp, visitor, client)
+    assert client.api("/session").status == 401
+    # The code of one.
+    client, visitor = Client(server, "console"), Visitor()
+    assert half_there(a, client, "bob", visitor).startswith("/sign-in/code")
+    client.get("/sign-in/code")
+    assert client.post("/sign-in/code", code=recovery[0]).status == 303
+    assert session(client)["user"]["email"] == "bob@idp.example"
+    ended_there(idp, visitor, client)
+    assert client.api("/session").status == 401
+    # In between: no code opens what has ended there.
+    client, visitor = Client(server, "console"), Visitor()
+    half_there(a, client, "bob", visitor)
+    client.get("/sign-in/code")
+    ended_there(idp, visitor, client)
+    answer = client.post("/sign-in/code", code=recovery[1])
+    assert answer.status != 303 or answer.header("location").startswith("/sign-in"), answer
+    assert client.api("/session").status == 401
+    # And from here: it is told to end its own.
+    client, visitor = Client(server, "console"), Visitor()
+    half_there(a, client, "bob", visitor)
+    client.get("/sign-in/code")
+    assert client.post("/sign-in/code", code=recovery[1]).status == 303
+    client.csrf = session(client)["csrf"]
+    answer = client.post("/sign-out")
+    assert answer.status == 200 and "SAMLRequest=" in html.unescape(answer.text), answer
 
 
 def test_signing_out_by_post(server, folder):
