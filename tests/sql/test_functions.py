@@ -16,6 +16,7 @@ DEFINERS = {
     "public_setting": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
     "schema_version": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
     "heartbeat_partitions": {"keyward_jobs"},
+    "tenant_close_begin": {"keyward_jobs"},
     "audit_months": {"keyward_jobs"},
     "audit_months_drop": {"keyward_jobs"},
     "audit_due": {"keyward_jobs"},
