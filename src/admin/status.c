@@ -9,6 +9,7 @@
 #include "keys/client.h"
 #include "sso/client.h"
 #include "store/backup.h"
+#include "store/key_server.h"
 #include "store/rewrap.h"
 #include "store/setting.h"
 
@@ -158,6 +159,44 @@ static int show_rotation(struct admin *a)
 	return rc < 0;
 }
 
+static int say_key_server(const json_t *row, char *out, size_t size)
+{
+	const char *since = json_string_value(json_object_get(row, "away_since"));
+
+	if (since)
+		return err_set(ERR_UNAVAILABLE, "%s is away since %s: %s; requests for its keys wait", json_string_value(json_object_get(row, "host")),
+			since, json_string_value(json_object_get(row, "error")));
+	snprintf(out, size, "%s; keys on it: %lld", json_is_null(json_object_get(row, "checked")) ? "not asked yet" : "well",
+		json_integer_value(json_object_get(row, "keys")));
+	return 0;
+}
+
+/* The installation's, where it has one; and how many accounts' own are away, which is theirs to mend. */
+static int show_key_servers(struct admin *a)
+{
+	json_t *row = NULL, *away = NULL;
+	struct db *db;
+	char text[400] = "";
+	int rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db), bad = 0, none;
+
+	if (rc < 0)
+		return 0;
+	rc = key_server_show(db, KEY_SERVER_INSTALLATION, &row);
+	none = rc == ERR_NOT_FOUND;
+	rc = admin_end(db, rc == 0 || none ? key_servers_away(db, &away) : rc);
+	if (rc == 0 && !none)
+		rc = say_key_server(row, text, sizeof text);
+	if (rc < 0 || !none)
+		bad = show("key server", rc, text);
+	if (json_array_size(away)) {
+		snprintf(text, sizeof text, "of %zu accounts are away", json_array_size(away));
+		show("key servers", 0, text);
+	}
+	json_decref(row);
+	json_decref(away);
+	return bad;
+}
+
 static void show_backup(struct admin *a)
 {
 	char text[CLOCK_TEXT_SIZE], line[512];
@@ -208,6 +247,7 @@ int admin_status(struct admin *a, int argc, char **argv)
 	bad += show_database(a, "db agent", CONF_DATABASE_AGENT);
 	bad += show_database(a, "db jobs", CONF_DATABASE_JOBS);
 	bad += show_keyd(a);
+	bad += show_key_servers(a);
 	bad += show_sso(a);
 	bad += show_tickets(a);
 	bad += show_rotation(a);

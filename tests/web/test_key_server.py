@@ -244,6 +244,7 @@ def test_the_installations_server_and_what_a_tenant_chooses(server, kmip):
         assert other.key(other.device()[1]) == (None, None)
         assert central.api("/key-server").json["server"]["keys"] >= 1
         assert central.post("/key-server/remove").status == 409
+        assert "key server     well; keys on it: 1" in server.keyward("status")
         assert world.machine.want(name)["status"] == "delivered"
         # The operator sees nothing of tenants' own servers but that one is away; a tenant nothing of the operator's settings.
         assert "127.0.0.1" not in other.person.get(URL).text
@@ -253,6 +254,8 @@ def test_the_installations_server_and_what_a_tenant_chooses(server, kmip):
         assert "key server, which keeps keys of this account, is away" in world.person.get("/").text
         assert "is away" not in other.person.get("/").text
         assert world.machine.want(name)["status"] == "approved"
+        said = server.keyward("status", check=False)
+        assert said.returncode and "127.0.0.1 is away since" in said.stdout, said
         kmip.start()
         wait_until(lambda: world.machine.want(name)["status"] == "delivered", PATIENCE, "it does not go on")
         assert world.person.post(f"/devices/{device}/unconfigure", typed=name).status == 303
