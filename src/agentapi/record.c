@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agentapi/service.h"
+#include "agentapi/quota.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -64,6 +65,8 @@ static int handle(struct agent_call *c, enum proto_message type)
 	int rc = frame_begin(c->frame, &c->account, &c->agent);
 
 	if (rc == 0)
+		rc = quota_take(c->frame, &c->account);
+	if (rc == 0)
 		rc = agent_messages[type](c);
 	if (rc == 0)
 		rc = db_commit(c->db);
@@ -73,7 +76,7 @@ static int handle(struct agent_call *c, enum proto_message type)
 
 static void refuse(const struct frame_call *c, enum proto_message type, int rc, struct buf *text)
 {
-	int later = rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT || rc == ERR_BUSY || rc == ERR_SEALED;
+	int later = rc == ERR_UNAVAILABLE || rc == ERR_TIMEOUT || rc == ERR_BUSY || rc == ERR_SEALED || rc == ERR_TOO_MANY;
 	int ours = rc == ERR_DB || rc == ERR_INTERNAL || rc == ERR_CRYPTO || rc == ERR_IO;
 
 	(ours || later ? log_warning : log_info)("message refused", "type", proto_messages[type].name, "code", err_name(rc), "why",

@@ -54,7 +54,7 @@ int licence_is_signed(const struct licence *l, const uint8_t signature[static LI
 /* What can be wrong with a code, in the order in which it is looked for: name, what its reader is told. */
 #define LICENCE_FAULTS(X) \
 	X(NONE, "", "") \
-	X(NO_CODE, "no-code", "This is not an activation code, or a part of it is missing. It begins with KWL1. and has no spaces that matter.") \
+	X(NO_CODE, "no-code", "This is not an activation code, or a part of it is missing. It begins with KWL1.") \
 	X(LATER, "later-form", "This activation code is of a later form than this installation knows. Update the installation.") \
 	X(FOREIGN, "foreign-installation", "This activation code was made for another installation.") \
 	X(BAD, "bad-signature", "This activation code was altered or mistyped: its signature does not fit.") \

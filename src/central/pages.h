@@ -36,6 +36,14 @@ extern const struct route_param tenant_close_fields[], tenant_close_typed[];
 /* The member `closing` of a tenant's page; null: nothing is announced. */
 json_t *tenant_closing(struct call *c, const struct uuid *id);
 
+/* tenant_quota.c */
+int tenant_quota_page(struct call *c), tenant_quota_save(struct call *c);
+extern const struct route_param tenant_quota_fields[];
+
+/* api_tokens.c */
+int api_tokens_page(struct call *c), api_token_new(struct call *c), api_token_revoke(struct call *c);
+extern const struct route_param api_token_fields[];
+
 /* tenant_licence.c */
 int tenant_licences_page(struct call *c), tenant_licence_issue(struct call *c);
 extern const struct route_param tenant_licence_fields[];

@@ -1,9 +1,12 @@
 /* setup.c - first start (ADM-3): who has the one-time code becomes the first operator. */
+#include <string.h>
+
 #include "base/err.h"
 #include "central/pages.h"
 #include "identity/token.h"
 #include "store/audit.h"
 #include "store/setting.h"
+#include "store/tenant.h"
 #include "store/user.h"
 #include "web/sign.h"
 
@@ -18,8 +21,16 @@ const struct route_param setup_fields[] = {
 	{ "email", "E-mail address", PARAM_EMAIL, PARAM_REQUIRED, 0, 0, NULL },
 	{ "password", "New password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
 	{ "repeat", "Repeat the new password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
+	{ "company", "Company", PARAM_TEXT, 0, 0, 200, NULL },
+	{ "account", "Account name", PARAM_TEXT, 0, 0, 63, NULL },
 	PARAM_END
 };
+
+/* There the one account is made with the first operator (TEN-5). */
+static int is_on_premise(const struct call *c)
+{
+	return strcmp(conf_get(c->conf, CONF_MODE), "on-premise") == 0;
+}
 
 int setup_page(struct call *c)
 {
@@ -32,6 +43,9 @@ int setup_page(struct call *c)
 	call_form(c, "code", json_string(call_text(c, "code")));
 	call_form(c, "name", json_string(""));
 	call_form(c, "email", json_string(""));
+	call_form(c, "company", json_string(""));
+	call_form(c, "account", json_string(""));
+	call_set(c, "on_premise", json_boolean(is_on_premise(c)));
 	return 0;
 }
 
@@ -48,7 +62,33 @@ static int refuse(struct call *c)
 		"“keyward setup-code” prints a new one.");
 }
 
-static int create_operator(struct call *c, const char *hash)
+/* ACCOUNT stays nil where there is none to be made. */
+static int create_account(struct call *c, const struct uuid *account, const struct buf *wrapped)
+{
+	int rc;
+
+	if (uuid_is_nil(account))
+		return 0;
+	rc = tenant_create(c->db, account, call_text(c, "account"), call_text(c, "company"), (struct wire_view){ (const uint8_t *)wrapped->data,
+		wrapped->len });
+	return rc == ERR_INVALID ? call_field_error(c, "account", "Only small letters a to z, digits and hyphens; a letter or digit at both ends.") : rc;
+}
+
+static int prepare_account(struct call *c, struct uuid *account, struct buf *wrapped)
+{
+	int rc = 0;
+
+	if (!is_on_premise(c))
+		return 0;
+	if (*call_text(c, "company") == '\0')
+		rc = call_field_error(c, "company", "This is needed.");
+	if (strlen(call_text(c, "account")) < 3)
+		rc = call_field_error(c, "account", "At least 3 characters are needed.");
+	*account = uuid_new();
+	return rc < 0 ? rc : keys_tenant_create(c->keys, &c->id, account, wrapped);
+}
+
+static int create_operator(struct call *c, const char *hash, const struct uuid *account, const struct buf *wrapped)
 {
 	static const struct uuid no_tenant;
 	uint8_t code[TOKEN_HASH_SIZE];
@@ -65,17 +105,24 @@ static int create_operator(struct call *c, const char *hash)
 		rc = user_create(c->db, STORE_OPERATOR, &id, c->user_email, c->user_name, role_name(ROLE_MSP_ADMINISTRATOR), hash);
 	}
 	if (rc == 0)
+		rc = create_account(c, account, wrapped);
+	if (rc == 0)
 		rc = sign_start(c, &no_tenant, &id);
 	return call_end(c, rc);
 }
 
 int setup_run(struct call *c)
 {
-	char hash[PASSWORD_HASH_SIZE];
+	char hash[PASSWORD_HASH_SIZE], id[UUID_TEXT_SIZE];
+	struct uuid account = { { 0 } };
+	struct buf wrapped = BUF_INIT;
 	int rc = sign_new_password(c, call_text(c, "name"), call_text(c, "email"), hash);
 
 	if (rc == 0)
-		rc = create_operator(c, hash);
+		rc = prepare_account(c, &account, &wrapped);
+	if (rc == 0)
+		rc = create_operator(c, hash, &account, &wrapped);
+	buf_free(&wrapped);
 	if (rc == ERR_FORBIDDEN)
 		return refuse(c);
 	if (rc == ERR_CONFLICT)
@@ -83,6 +130,10 @@ int setup_run(struct call *c)
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "The installation is set up and you are signed in.");
-	call_redirect(c, "/");
+	uuid_text(&account, id);
+	if (uuid_is_nil(&account))
+		call_redirect(c, "/");
+	else
+		call_redirect(c, "/tenants/%s", id);
 	return 0;
 }

@@ -89,12 +89,31 @@ static int create(struct call *c, const struct uuid *id, const struct buf *wrapp
 	return rc;
 }
 
+/* On-premise there is one account for good (TEN-5). */
+static int may_be_one_more(struct call *c)
+{
+	json_t *totals = NULL;
+	int rc = strcmp(conf_get(c->conf, CONF_MODE), "on-premise") == 0 ? tenant_totals(c->db, &totals) : 0;
+	json_int_t all = 0;
+	const char *name;
+	json_t *count;
+
+	json_object_foreach(totals, name, count)
+		all += json_integer_value(count);
+	json_decref(totals);
+	if (rc == 0 && all > 0)
+		rc = call_refuse(c, ERR_CONFLICT, "This is an on-premise installation: it has its one account already.");
+	return rc;
+}
+
 int tenant_new(struct call *c)
 {
 	struct buf wrapped = BUF_INIT;
 	struct uuid id = uuid_new();
-	int rc = keys_tenant_create(c->keys, &c->id, &id, &wrapped);
+	int rc = may_be_one_more(c);
 
+	if (rc == 0)
+		rc = keys_tenant_create(c->keys, &c->id, &id, &wrapped);
 	if (rc == 0)
 		rc = create(c, &id, &wrapped);
 	/* The link is shown once, so the tenant's page is the answer itself, not one to be led to. */

@@ -9,11 +9,13 @@
 #include "web/saml.h"
 #include "web/sign.h"
 #include "web/sign_rules.h"
+#include "web/signup.h"
 
 const struct route console_routes[] = {
 	WEB_SIGN_ROWS("console", sign_in_tenant_fields, forgotten_tenant_fields),
 	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query, ROUTE_NO_TRANSACTION },
 	{ WEB_POST, "/invitation", PERMISSION_PUBLIC, NULL, tenant_invitation, invite_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
+	WEB_SIGNUP_ROWS,
 	{ WEB_GET, "/", PERMISSION_SIGNED_IN, "console/dashboard", dashboard_page },
 	{ WEB_GET, "/instances", PERMISSION_INSTANCES_VIEW, "console/instances", instances_page, instances_query,
 		.fragment = "part/instances_live" },

@@ -96,3 +96,52 @@ int permission_is_operator(enum permission p)
 {
 	return permissions[p].side == OPERATOR_SIDE;
 }
+
+static const struct {
+	const char *name, *label;
+} scopes[] = {
+	{ "", "" },
+#define X(id, name, label) { name, label },
+	SCOPES(X)
+#undef X
+};
+
+/* Each scope has what those before it have. */
+static const struct {
+	enum permission permission;
+	enum scope least;
+} scoped[] = {
+	{ PERMISSION_TENANTS_VIEW, SCOPE_METER },
+	{ PERMISSION_LICENCES_VIEW, SCOPE_METER },
+	{ PERMISSION_LICENCES_EDIT, SCOPE_LICENCES },
+	{ PERMISSION_TENANTS_EDIT, SCOPE_TENANTS },
+};
+
+int scope_may(enum scope scope, enum permission permission)
+{
+	for (size_t i = 0; i < sizeof scoped / sizeof scoped[0]; i++)
+		if (scoped[i].permission == permission)
+			return scope >= scoped[i].least;
+	return 0;
+}
+
+int scope_parse(const char *name, enum scope *out)
+{
+	for (size_t i = 1; i < sizeof scopes / sizeof scopes[0]; i++) {
+		if (strcmp(scopes[i].name, name) == 0) {
+			*out = (enum scope)i;
+			return 0;
+		}
+	}
+	return err_set(ERR_INVALID, "no such scope: %s", name);
+}
+
+const char *scope_name(enum scope scope)
+{
+	return scopes[scope].name;
+}
+
+const char *scope_label(enum scope scope)
+{
+	return scopes[scope].label;
+}

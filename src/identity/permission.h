@@ -58,6 +58,19 @@
 	X(SYSTEM_OPERATOR, "system-operator", "System Operator", "Settings, health and backups") \
 	X(OPERATOR_AUDITOR, "auditor", "Auditor", "Read-only")
 
+/* What a token of the operator's API may (LIC-4), and what it is called. Never: closing a tenant, operators, settings, tokens. */
+#define SCOPES(X) \
+	X(METER, "meter", "See tenants, licences and what is used of them") \
+	X(LICENCES, "licences", "The same, and issue licences and put them into force") \
+	X(TENANTS, "tenants", "The same, and create, suspend and resume tenants, and set their quotas")
+
+enum scope {
+	SCOPE_NONE,
+#define X(id, ...) SCOPE_##id,
+	SCOPES(X)
+#undef X
+};
+
 enum permission {
 	PERMISSION_PUBLIC,           /* nobody needs to be signed in */
 	PERMISSION_SIGNED_IN,        /* any signed-in user of the site */
@@ -77,6 +90,10 @@ enum role {
 	ROLE_COUNT
 };
 
+int scope_may(enum scope scope, enum permission permission);
+int scope_parse(const char *name, enum scope *out);          /* ERR_INVALID */
+const char *scope_name(enum scope scope);
+const char *scope_label(enum scope scope);
 /* A role of one side never holds a permission of the other. */
 int role_may(enum role role, enum permission permission);
 const char *role_name(enum role role);

@@ -7,6 +7,7 @@
 
 #define TOKEN_TEXT_SIZE 44       /* 43 characters of base64url and the zero byte */
 #define TOKEN_HASH_SIZE 32
+#define API_TOKEN_PREFIX "kwo_"          /* of tokens of the operator's API, so that one that is lost is known for what it is */
 
 void token_new(char out[static TOKEN_TEXT_SIZE]);
 void token_hash(const char *text, uint8_t out[static TOKEN_HASH_SIZE]);

@@ -82,3 +82,15 @@ int agent_remove(struct db *db, const struct uuid *id)
 
 	return rc < 0 ? rc : log_agent(db, AUDIT_AGENT_REMOVED, id, NULL, NULL);
 }
+
+int agent_quota(struct db *db, int64_t *rate)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select quota_rate from tenant where id = current_tenant()", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*rate = db_int(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}

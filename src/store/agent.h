@@ -27,4 +27,8 @@ int agent_stopped(struct db *db, const struct uuid *id, const char *reason);
 /* Console. The agent may do nothing more. */
 int agent_remove(struct db *db, const struct uuid *id);
 
+
+/* How many messages the account's agents may send a second; 0: as many as they like. Agent. */
+int agent_quota(struct db *db, int64_t *rate);
+
 #endif

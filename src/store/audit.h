@@ -47,6 +47,9 @@ struct audit_entry;              /* audit/chain.h */
 	X(TENANT_CLOSED, "tenant.closed", SYSTEM, "Account closed") \
 	X(TENANT_ADMIN_INVITED, "tenant.admin-invited", SYSTEM, "First administrator invited") \
 	X(ACCOUNT_CHANGED, "account.changed", SYSTEM, "Account settings changed") \
+	X(API_TOKEN, "api-token.made", SYSTEM, "API token made") \
+	X(API_TOKEN_REVOKED, "api-token.revoked", SYSTEM, "API token revoked") \
+	X(QUOTA_CHANGED, "quota.changed", SYSTEM, "Quotas of the account changed") \
 	X(SIGNING_KEY, "signing-key.made", SYSTEM, "Key made that the installation signs with") \
 	X(LICENCE_ISSUED, "licence.issued", SYSTEM, "Activation code issued") \
 	X(LICENCE_ASSIGNED, "licence.assigned", SYSTEM, "Licence put into force by the operator") \

@@ -37,13 +37,15 @@ void link_close(struct db *db)
 
 /* Errors */
 
+#define QUOTA_STATE "53400"      /* raised by within_quota */
+
 static const struct {
 	const char *state;           /* SQLSTATE, or its first two characters for a class; the first match counts */
 	int code;
 } states[] = {
 	{ "23514", ERR_INVALID }, { "23502", ERR_INVALID }, { "23", ERR_CONFLICT }, { "22", ERR_INVALID }, { "42501", ERR_FORBIDDEN },
 	{ "P0002", ERR_NOT_FOUND }, { "40", ERR_BUSY }, { "55P03", ERR_BUSY }, { "55006", ERR_BUSY }, { "57014", ERR_TIMEOUT },
-	{ "57P", ERR_UNAVAILABLE }, { "08", ERR_UNAVAILABLE }, { "53", ERR_UNAVAILABLE }, { "25006", ERR_UNAVAILABLE },
+	{ QUOTA_STATE, ERR_TOO_MANY }, { "57P", ERR_UNAVAILABLE }, { "08", ERR_UNAVAILABLE }, { "53", ERR_UNAVAILABLE }, { "25006", ERR_UNAVAILABLE },
 	{ "25P03", ERR_TIMEOUT },
 };
 
@@ -79,7 +81,11 @@ static void fail_result(struct db *db, const PGresult *r)
 	snprintf(db->constraint, sizeof db->constraint, "%s", constraint ? constraint : "");
 	if (state != NULL && (strncmp(state, "22", 2) == 0 || message == NULL))
 		message = "a value is not of its type";
-	snprintf(text, sizeof text, "database: %s (%s)", message ? message : "no answer", state ? state : "connection");
+	/* A quota is told in words that are ours, to whoever has used it up. */
+	if (state && message && strcmp(state, QUOTA_STATE) == 0)
+		snprintf(text, sizeof text, "%s", message);
+	else
+		snprintf(text, sizeof text, "database: %s (%s)", message ? message : "no answer", state ? state : "connection");
 	fail(db, state ? state_code(state) : ERR_UNAVAILABLE, text);
 }
 

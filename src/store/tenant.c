@@ -133,7 +133,7 @@ int tenant_by_slug(struct db *db, const char *slug, struct uuid *id, json_t **ou
 
 int tenant_self(struct db *db, json_t **out)
 {
-	return db_get_row(db, out, "select id, slug, name, state, state_reason, time_zone, settings, created from tenant"
+	return db_get_row(db, out, "select id, slug, name, state, state_reason, time_zone, settings, created, coalesce(quota_rate, 0) as rate from tenant"
 		" where id = current_tenant()", DB_NONE);
 }
 

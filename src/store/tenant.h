@@ -29,7 +29,7 @@ int tenant_by_slug(struct db *db, const char *slug, struct uuid *id, json_t **ou
 
 /* The tenant's side; bound to it. */
 
-/* {id, slug, name, state, state_reason, time_zone, settings, created} */
+/* {id, slug, name, state, state_reason, time_zone, settings, created, rate: requests a second, 0: any number} */
 int tenant_self(struct db *db, json_t **out);
 /* {slug, name}: what the other roles may know, too. */
 int tenant_label(struct db *db, json_t **out);

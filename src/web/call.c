@@ -260,7 +260,7 @@ char *call_address(const struct call *c, enum web_site site, const char *path)
 
 int call_may(const struct call *c, enum permission p)
 {
-	return role_may(c->role, p);
+	return c->scope == SCOPE_NONE ? role_may(c->role, p) : scope_may(c->scope, p);
 }
 
 int call_begin(struct call *c, const struct uuid *tenant)

@@ -57,6 +57,7 @@ struct call {
 	struct uuid user;                /* nil before sign-in */
 	const char *user_name, *user_email;
 	enum role role;                  /* ROLE_NONE before sign-in */
+	enum scope scope;                /* of a token of the operator's API, which has no role; SCOPE_NONE: none was sent */
 	struct uuid session;             /* id of the session's row */
 	struct db *db;                   /* role keyward_central or keyward_console */
 	struct keys_client *keys;

@@ -304,6 +304,8 @@ int person_new(struct call *c)
 	rc = user_invite(c->db, sign_side(c), &id, call_text(c, "email"), call_text(c, "name"), call_text(c, "role"), hash, expires);
 	if (rc == ERR_CONFLICT)
 		return call_field_error(c, "email", "There is a user with this e-mail address already.");
+	if (rc == ERR_TOO_MANY)
+		return call_refuse(c, rc, err_text());
 	return rc < 0 ? rc : send_link(c, &id, token, expires);
 }
 

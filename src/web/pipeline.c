@@ -94,8 +94,11 @@ static void call_done(struct call *c)
 
 static int check_session(struct call *c)
 {
-	int rc = sign_load(c);
+	int rc = token_sent(c) ? token_load(c) : sign_load(c);
 
+	/* A token that is wrong is told, also where none is needed. */
+	if (rc < 0 && token_sent(c))
+		return rc;
 	if (rc == ERR_UNAUTHENTICATED && c->route->permission == PERMISSION_PUBLIC)
 		return 0;
 	return rc;
@@ -116,7 +119,8 @@ static int check_origin(struct call *c)
 	const struct web_request *r = c->request;
 	int rc;
 
-	if (r->method != WEB_POST || c->route->flags & ROUTE_FROM_OUTSIDE)
+	/* A browser never sends a token by itself. */
+	if (r->method != WEB_POST || c->route->flags & ROUTE_FROM_OUTSIDE || c->scope != SCOPE_NONE)
 		return 0;
 	rc = guard_origin(c->state->web->origin[c->site], r->origin, r->fetch_site);
 	/* What anyone may send (signing in, an invitation) can come from a page drawn before there was this session. */
@@ -135,9 +139,11 @@ static int is_next_step(const struct call *c, const struct route *row)
 
 static int check_permission(const struct call *c)
 {
+	if (c->scope != SCOPE_NONE && !scope_may(c->scope, c->route->permission))
+		return err_set(ERR_FORBIDDEN, "a token of the scope %s may not %s", scope_name(c->scope), permission_name(c->route->permission));
 	if (*c->state->step && c->route->permission != PERMISSION_PUBLIC)
 		return is_next_step(c, c->route) ? 0 : err_set(ERR_UNAUTHENTICATED, "the sign-in is not complete");
-	if (!role_may(c->role, c->route->permission))
+	if (c->scope == SCOPE_NONE && !role_may(c->role, c->route->permission))
 		return err_set(ERR_FORBIDDEN, "%s may not %s", role_name(c->role), permission_name(c->route->permission));
 	if (c->tenant_state && strcmp(c->tenant_state, "active") != 0 && !(c->route->flags & ROUTE_SUSPENDED_TOO) &&
 		c->route->permission != PERMISSION_PUBLIC)
@@ -538,8 +544,13 @@ static void log_answer(const struct call *c, int code)
 			"error", err_name(code), "why", err_text(), NULL);
 }
 
-static int check_rate(const struct call *c)
+static int check_rate(struct call *c)
 {
+	int rc = c->state->rate > 0 ? rate_account(c->state->web->people, &c->tenant, c->state->rate, clock_ticks()) : 0;
+
+	if (rc < 0)
+		return call_refuse(c, rc, "Too many requests of this account at once: its quota of requests a second is used up. Try again in a moment; "
+			"the provider can raise the quota.");
 	/* The second run of one try is no second try. */
 	if (!(c->route->flags & ROUTE_SIGN_IN) || c->request->method != WEB_POST || c->request->ask)
 		return 0;

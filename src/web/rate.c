@@ -107,3 +107,25 @@ void rate_give(struct rate *r, const char *address, clock_us now)
 		s->empty -= RATE_REFILL;
 	pthread_mutex_unlock(&r->lock);
 }
+
+int rate_account(struct rate *r, const struct uuid *account, int64_t per_second, clock_us now)
+{
+	const clock_us refill = CLOCK_SECOND / per_second;
+	unsigned char hash[crypto_shorthash_BYTES];
+	struct slot *s;
+	uint64_t who;
+	int rc = 0;
+
+	crypto_shorthash(hash, account->bytes, sizeof account->bytes, r->key);
+	memcpy(&who, hash, sizeof who);
+	enter(r);
+	s = find(r, who ? who : 1);
+	if (s->empty < now)
+		s->empty = now;
+	if (s->empty - now > CLOCK_SECOND)
+		rc = ERR_TOO_MANY;
+	else
+		s->empty += refill ? refill : 1;
+	pthread_mutex_unlock(&r->lock);
+	return rc < 0 ? err_set(rc, "the account's quota of %lld requests a second is used up", (long long)per_second) : 0;
+}

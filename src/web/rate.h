@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/uuid.h"
 
 #define RATE_BURST 30
 #define RATE_REFILL (10 * CLOCK_SECOND)
@@ -20,6 +21,8 @@ struct rate *rate_new(void);
 int rate_take(struct rate *r, const char *address, clock_us now);
 /* Gives it back: the try was good. */
 void rate_give(struct rate *r, const char *address, clock_us now);
+/* One request of ACCOUNT, which may have PER_SECOND, as many at once as in one second: 0, or ERR_TOO_MANY that says so. */
+int rate_account(struct rate *r, const struct uuid *account, int64_t per_second, clock_us now);
 void rate_free(struct rate *r);
 
 #endif

@@ -19,6 +19,7 @@ void web_request_free(struct web_request *r)
 {
 	wipe_text(r->cookie);
 	wipe_text(r->csrf);
+	wipe_text(r->authorization);
 	free(r->host);
 	free(r->path);
 	free(r->query);

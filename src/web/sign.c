@@ -71,6 +71,7 @@ static void take_tenant(struct call *c, const json_t *tenant)
 	c->tenant_slug = call_keep(c, json_string_value(json_object_get(tenant, "slug")));
 	c->tenant_name = call_keep(c, json_string_value(json_object_get(tenant, "name")));
 	c->tenant_state = call_keep(c, json_string_value(json_object_get(tenant, "state")));
+	c->state->rate = json_integer_value(json_object_get(tenant, "rate"));
 	if (zone)
 		c->time_zone = call_keep(c, zone);
 }

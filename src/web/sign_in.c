@@ -14,6 +14,7 @@
 #include "web/directory.h"
 #include "web/saml.h"
 #include "web/sign.h"
+#include "web/signup.h"
 #include "web/state.h"
 
 #define FAILURE_TIME (400 * CLOCK_SECOND / 1000)  /* a refusal is answered no sooner after the request came */
@@ -66,6 +67,7 @@ int sign_in_page(struct call *c)
 	call_set(c, "return_to", json_string(*back ? guard_return(back) : ""));
 	call_form(c, "account", json_string(call_text(c, "account")));
 	call_set(c, "sso", json_boolean(offers_sso(c)));
+	call_set(c, "may_register", json_boolean(c->site == WEB_CONSOLE && signup_is_open(c)));
 	return 0;
 }
 

@@ -35,6 +35,7 @@ struct call_state {
 	size_t cookie_count;
 	int redrawn;                             /* the page of a form that was refused */
 	struct web_ask *ask;                     /* what the handler asks, until the pipeline hands it on (ask.h) */
+	int64_t rate;                            /* requests a second that the account may have; 0: any number */
 	int misuse;                              /* a handler asked for what its row does not declare */
 };
 
@@ -55,6 +56,12 @@ int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid
 /* Looks up the session of the cookie, in a transaction of its own, and fills user, role, tenant. ERR_UNAUTHENTICATED when there
  * is none that is valid. */
 int sign_load(struct call *c);
+
+/* token_sign.c */
+/* The token that was sent with a request to the operator's API; NULL: none. */
+const char *token_sent(const struct call *c);
+/* Fills user and scope. ERR_UNAUTHENTICATED. */
+int token_load(struct call *c);
 
 /* zone.c */
 /* *OUT lives as long as the process; NULL for UTC. In a transaction of DB, the first time. */

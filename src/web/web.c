@@ -115,6 +115,8 @@ int web_load(const char *conf_path, struct web **out)
 		return rc;
 	}
 	web->sign_ins = rate_new();
+	web->people = rate_new();
+	web->agents = rate_new();
 	randombytes_buf(web->notice_key, sizeof web->notice_key);
 	*out = web;
 	return 0;
@@ -131,6 +133,10 @@ void web_free(struct web *web)
 	assets_free(web->assets);
 	if (web->sign_ins)
 		rate_free(web->sign_ins);
+	if (web->people)
+		rate_free(web->people);
+	if (web->agents)
+		rate_free(web->agents);
 	conf_free(&web->conf);
 	free(web);
 }

@@ -26,6 +26,7 @@ struct web {
 	size_t language_count;
 	struct assets *assets;
 	struct rate *sign_ins;
+	struct rate *people, *agents;            /* requests of accounts, each by themselves */
 	clock_us idle, absolute;                 /* of sessions */
 	int threads;                             /* that answer pages, per worker */
 	unsigned char notice_key[32];

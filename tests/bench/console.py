@@ -56,6 +56,35 @@ def fill_devices(it, slug, count):
     sql(it, "vacuum analyze instance, agent, device, key_request, search_text, request_count, request_count_change")
 
 
+def operator(it):
+    """An operator, signed in; his address is of the benchmark's own."""
+    email = f"operator-{time.monotonic_ns()}@bench.example"
+    sql(it, f"insert into operator_user (id, email, name, role, password, state) select gen_random_uuid(), '{email}', 'Bench', 'msp-administrator',"
+        " password, 'active' from app_user where password is not null limit 1")
+    person = Person(it, "central", email)
+    if not person.signs_in():
+        raise Failed("the operator cannot sign in")
+    return person
+
+
+def fill_tenants(it, first, last, users):
+    """Tenants number FIRST to LAST, each with so many users, who cannot sign in."""
+    sql(it, f"""insert into tenant (id, slug, name, wrapped_key) select gen_random_uuid(), 'filled-' || n, 'Filled ' || n, 'x' from
+        generate_series({first}, {last}) n;
+        insert into app_user (tenant, id, email, name, role) select t.id, gen_random_uuid(), 'user-' || n || '@' || t.slug || '.example',
+        'User ' || n, 'auditor' from tenant t, generate_series(1, {users}) n where t.slug ~ '^filled-' and substr(t.slug, 8)::int between {first}
+        and {last};
+        analyze tenant, app_user, licence, licence_use, policy""")
+
+
+def sign_in_time(person):
+    """Seconds of a sign-in; most of them are the password's hash."""
+    began = time.monotonic()
+    if not person.signs_in():
+        raise Failed("nobody can sign in")
+    return time.monotonic() - began
+
+
 def fill_log(it, slug, count):
     """So many entries that look like keys' deliveries. Their chain does not hold: this log is only searched."""
     sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind, object_name, detail,

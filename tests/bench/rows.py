@@ -23,6 +23,11 @@ PAGES = {"Running Instances": "/instances?limit=25", "pending ones": "/instances
          "a search for one machine": "/instances?limit=25&search=host-777", "a search for what all have": "/instances?limit=25&search=host",
          "Devices, for what is not there": "/devices?limit=25&search=nothing+says+this"}
 PAGE_LOADS = 40
+TENANTS, USERS = (10, 1_000), 100
+TENANT_PAGES = {"central": {"Tenants": "/tenants?limit=25", "a search for one tenant": "/tenants?limit=25&search=filled-7", "a search for none":
+                            "/tenants?limit=25&search=nothing+says+this", "Licences": "/licences?limit=25", "Licences by share":
+                            "/licences?limit=25&sort=-share", "the operator's overview": "/"},
+                "console": {"the tenant's dashboard": "/", "Users": "/users?limit=25", "Product License": "/licence", "Devices": "/devices?limit=25"}}
 PENDING = 10_000
 STORM = 2_000
 ROTATED, ROTATED_ACCOUNTS = 100_000, 1_000
@@ -134,6 +139,24 @@ class Bench:
             rows.append((name, f"{small:.1f} ms", f"{large:.1f} ms", f"{large / small:.2f}"))
         table(self.pages.__doc__, ("", *(f"{s:,} devices" for s in SIZES), "ratio"), rows)
 
+    def tenants(self):
+        """Tenants with 100 users each: pages of 25 rows of the operator and of one tenant, and signing in, median time"""
+        person, times, have = console.account(self.it, "among-many"), {}, 0
+        boss = console.operator(self.it)
+        for count in TENANTS:
+            console.fill_tenants(self.it, have + 1, count - 1, USERS)
+            have = count - 1
+            for side, who in (("central", boss), ("console", person)):
+                reader = console.Reader(who)
+                for name, path in TENANT_PAGES[side].items():
+                    reader.median(path, 6)
+                    times[name, count] = reader.median(path, PAGE_LOADS)
+            times["signing in", count] = statistics.median(console.sign_in_time(person) for _ in range(9))
+        names = [*TENANT_PAGES["central"], *TENANT_PAGES["console"], "signing in"]
+        few, many = ({n: times[n, c] * 1000 for n in names} for c in TENANTS)
+        table(self.tenants.__doc__, ("", *(f"{c:,} tenants" for c in TENANTS), "ratio"),
+              [(n, f"{few[n]:.1f} ms", f"{many[n]:.1f} ms", f"{many[n] / few[n]:.2f}") for n in names])
+
     def pending(self):
         """10,000 pending requests: pages, and all of them approved at once"""
         person = console.account(self.it, "pending")
@@ -226,7 +249,7 @@ class Bench:
                 *(f"{c:.0f} us" for n, c in cost.items() if opened[n].server))
 
 
-ALL = ("releases", "backend", "storm", "rotation", "heartbeats", "slow", "pages", "pending", "policies", "volumes")
+ALL = ("releases", "backend", "storm", "rotation", "heartbeats", "slow", "pages", "tenants", "pending", "policies", "volumes")
 # Rows that measure without an installation, and the programs that they measure with.
 SERVERLESS = {"policies": ("tests/bench/bench_policy",), "volumes": ("tests/bench/volume_tool", "agent/keyward-volume")}
 CPU = ("database", "web", "keyd", "load")
