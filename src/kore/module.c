@@ -207,7 +207,6 @@ static void copy_request(struct http_request *req, enum web_site site, struct we
 	out->authorization = header(req, "authorization");
 	out->user_agent = header(req, "user-agent");
 	out->csrf = header(req, "x-csrf-token");
-	out->authorization = header(req, "authorization");
 	out->hx = hx && strcmp(hx, "true") == 0;
 	free(hx);
 	peer_of(req->owner, out->address);

@@ -30,7 +30,6 @@ void web_request_free(struct web_request *r)
 	free(r->accept_encoding);
 	free(r->accept_language);
 	free(r->if_none_match);
-	free(r->authorization);
 	free(r->user_agent);
 	web_ask_free(r->ask);
 	if (r->body.data)

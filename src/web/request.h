@@ -31,7 +31,6 @@ struct web_request {
 	char *query;                     /* after '?' */
 	char *cookie, *origin, *fetch_site, *content_type, *accept, *accept_encoding, *accept_language, *if_none_match, *user_agent, *authorization;
 	char *csrf;                      /* X-CSRF-Token */
-	char *authorization;
 	int hx;                          /* sent by htmx (HX-Request) */
 	struct buf body;
 	char address[WEB_ADDRESS_SIZE];  /* of the peer */
