@@ -46,42 +46,22 @@ static void print_link(const struct admin *a, const char *slug, const char *toke
 	free(path);
 }
 
-/* On-premise there is one account for good (TEN-5). */
-static int one_more(struct admin *a)
-{
-	json_t *totals = NULL, *count;
-	json_int_t all = 0;
-	const char *name;
-	struct db *db;
-	int rc = 0;
-
-	if (strcmp(conf_get(&a->conf, CONF_MODE), "on-premise") == 0)
-		rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
-	else
-		return 0;
-	if (rc == 0)
-		rc = admin_end(db, tenant_totals(db, &totals));
-	json_object_foreach(totals, name, count)
-		all += json_integer_value(count);
-	json_decref(totals);
-	return rc < 0 ? rc : all ? err_set(ERR_FORBIDDEN, "this is an on-premise installation: it has its one account already") : 0;
-}
-
 int admin_tenant_create(struct admin *a, int argc, char **argv)
 {
 	char token[TOKEN_TEXT_SIZE], text[UUID_TEXT_SIZE];
 	struct buf wrapped = BUF_INIT;
 	struct uuid id = uuid_new();
 	struct db *db;
-	int rc = one_more(a);
+	int rc = new_key(a, &id, &wrapped);
 
 	(void)argc;
 	if (rc == 0)
-		rc = new_key(a, &id, &wrapped);
-	if (rc == 0)
 		rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
 	if (rc == 0) {
-		rc = tenant_create(db, &id, argv[0], argv[1], (struct wire_view){ (uint8_t *)wrapped.data, wrapped.len });
+		if (strcmp(conf_get(&a->conf, CONF_MODE), "on-premise") == 0)
+			rc = tenant_first(db);
+		if (rc == 0)
+			rc = tenant_create(db, &id, argv[0], argv[1], (struct wire_view){ (uint8_t *)wrapped.data, wrapped.len });
 		if (rc == 0)
 			rc = invite(db, &id, argv[2], token);
 		rc = admin_end(db, rc);

@@ -1,4 +1,5 @@
 /* inventory.c - what an agent publishes of its machine, and its farewell. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "agentapi/service.h"
@@ -30,11 +31,15 @@ int message_inventory(struct agent_call *c)
 	struct inventory_device *devices = mem_array((size_t)m->devices_count, sizeof *devices);
 	struct inventory inventory;
 	struct agent agent;
+	size_t left_out = 0;
 	int rc = agent_active(c, &agent);
 
 	describe(m, devices, &inventory);
 	if (rc == 0)
-		rc = inventory_publish(c->db, &agent.instance, &inventory);
+		rc = inventory_publish(c->db, &agent.instance, &inventory, &left_out);
+	if (rc == 0 && left_out)
+		snprintf(answer->warning, sizeof answer->warning, "%zu devices are not registered: the account's quota of devices is used up; its provider"
+			" can raise it", left_out);
 	if (rc == 0)
 		rc = agent_watch(c, answer->watch_files, &answer->watch_files_count);
 	free(devices);

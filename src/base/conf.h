@@ -8,6 +8,10 @@
 /* name, default (NULL: must be set), help */
 #define CONF_SETTINGS(X) \
 	X(MODE, "mode", "msp", "deployment: msp, on-premise or saas") \
+	X(SIGNUP_DEVICES, "signup.devices", "1000", "devices that an account which registered itself may have (saas); 0: any number") \
+	X(SIGNUP_INSTANCES, "signup.instances", "500", "its instances") \
+	X(SIGNUP_USERS, "signup.users", "50", "its users") \
+	X(SIGNUP_RATE, "signup.rate", "100", "its requests a second: of its people, and of its agents, each by themselves") \
 	X(STATE, "state", NULL, "folder of the installation's state") \
 	X(DOMAIN_CENTRAL, "domain.central", NULL, "host name of the Central Management Console") \
 	X(DOMAIN_CONSOLE, "domain.console", NULL, "host name of the tenants' console") \

@@ -69,6 +69,11 @@ static int create_account(struct call *c, const struct uuid *account, const stru
 
 	if (uuid_is_nil(account))
 		return 0;
+	rc = tenant_first(c->db);
+	if (rc == ERR_FORBIDDEN)
+		return call_refuse(c, ERR_CONFLICT, "There is an account already, and an on-premise installation has one.");
+	if (rc < 0)
+		return rc;
 	rc = tenant_create(c->db, account, call_text(c, "account"), call_text(c, "company"), (struct wire_view){ (const uint8_t *)wrapped->data,
 		wrapped->len });
 	return rc == ERR_INVALID ? call_field_error(c, "account", "Only small letters a to z, digits and hyphens; a letter or digit at both ends.") : rc;

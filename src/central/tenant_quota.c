@@ -6,14 +6,11 @@
 #include "store/tenant.h"
 #include "web/doc.h"
 
-#define ROWS_MOST 10000000
-#define RATE_MOST 1000000
-
 const struct route_param tenant_quota_fields[] = {
-	{ "devices", "Devices", PARAM_INT, 0, 0, ROWS_MOST, NULL },
-	{ "instances", "Instances", PARAM_INT, 0, 0, ROWS_MOST, NULL },
-	{ "users", "Users", PARAM_INT, 0, 0, ROWS_MOST, NULL },
-	{ "rate", "Requests per second", PARAM_INT, 0, 0, RATE_MOST, NULL },
+	{ "devices", "Devices", PARAM_INT, 0, 0, QUOTA_ROWS_MOST, NULL },
+	{ "instances", "Instances", PARAM_INT, 0, 0, QUOTA_ROWS_MOST, NULL },
+	{ "users", "Users", PARAM_INT, 0, 0, QUOTA_ROWS_MOST, NULL },
+	{ "rate", "Requests per second", PARAM_INT, 0, 0, QUOTA_RATE_MOST, NULL },
 	PARAM_END
 };
 
@@ -56,5 +53,7 @@ int tenant_quota_save(struct call *c)
 	const struct quota q = { call_int(c, "devices", 0), call_int(c, "instances", 0), call_int(c, "users", 0), call_int(c, "rate", 0) };
 	int rc = quota_set(c->db, &id, &q);
 
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The account is closed: it has no quotas any more.");
 	return rc < 0 ? rc : doc_done(c, "/tenants", &id, "The quotas are saved.");
 }

@@ -89,21 +89,11 @@ static int create(struct call *c, const struct uuid *id, const struct buf *wrapp
 	return rc;
 }
 
-/* On-premise there is one account for good (TEN-5). */
 static int may_be_one_more(struct call *c)
 {
-	json_t *totals = NULL;
-	int rc = strcmp(conf_get(c->conf, CONF_MODE), "on-premise") == 0 ? tenant_totals(c->db, &totals) : 0;
-	json_int_t all = 0;
-	const char *name;
-	json_t *count;
+	int rc = strcmp(conf_get(c->conf, CONF_MODE), "on-premise") == 0 ? tenant_first(c->db) : 0;
 
-	json_object_foreach(totals, name, count)
-		all += json_integer_value(count);
-	json_decref(totals);
-	if (rc == 0 && all > 0)
-		rc = call_refuse(c, ERR_CONFLICT, "This is an on-premise installation: it has its one account already.");
-	return rc;
+	return rc == ERR_FORBIDDEN ? call_refuse(c, ERR_CONFLICT, "This is an on-premise installation: it has its one account already.") : rc;
 }
 
 int tenant_new(struct call *c)

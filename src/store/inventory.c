@@ -162,6 +162,35 @@ static int end_orders(struct db *db, const struct uuid *instance, const struct i
 	return rc;
 }
 
+static void leave_out(json_t *devices, const struct db_result *r)
+{
+	for (size_t i = json_array_size(devices); i-- > 0;)
+		for (size_t row = 0; row < db_rows(r); row++)
+			if (strcmp(json_string_value(json_object_get(json_array_get(devices, i), "provider_device")), db_text(r, row, 0)) == 0) {
+				json_array_remove(devices, i);
+				break;
+			}
+}
+
+/* What is new and beyond the account's quota is left out of DEVICES, so that it does not hold up what is known: reports, keys and orders of that
+ * machine go on. The database itself refuses whatever gets past this (within_quota). */
+static int keep_within_quota(struct db *db, const struct uuid *instance, const struct inventory *inv, json_t *devices, size_t *left_out)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select g.provider_device from json_to_recordset($1) as g(provider_device text) join tenant t"
+		" on t.id = current_tenant() and t.quota_devices is not null where not exists (select 1 from device d where d.tenant = t.id"
+		" and d.provider = $2 and d.machine = device_machine($2, $3) and d.provider_device = g.provider_device) group by 1 order by 1"
+		" offset (select greatest(0, q.quota_devices - (select count(*) from device)) from tenant q where q.id = current_tenant()"
+		" and q.quota_devices is not null)", DB_ARGS(db_json_arg(devices), db_text_arg(inv->provider), db_uuid_arg(instance)));
+
+	if (rc < 0)
+		return rc;
+	*left_out = db_rows(r);
+	leave_out(devices, r);
+	db_result_free(r);
+	return 0;
+}
+
 static int take_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
 {
 	struct db_result *r;
@@ -259,7 +288,7 @@ static int lose_devices(struct db *db, const struct uuid *instance, const struct
 	return rc;
 }
 
-int inventory_publish(struct db *db, const struct uuid *instance, const struct inventory *inv)
+int inventory_publish(struct db *db, const struct uuid *instance, const struct inventory *inv, size_t *left_out)
 {
 	json_t *devices = devices_json(inv);
 	struct uuid described;
@@ -267,6 +296,8 @@ int inventory_publish(struct db *db, const struct uuid *instance, const struct i
 
 	if (rc == 0 && !uuid_equal(&described, instance))
 		rc = err_set(ERR_CONFLICT, "the inventory is of another instance");
+	if (rc == 0)
+		rc = keep_within_quota(db, instance, inv, devices, left_out);
 	if (rc == 0)
 		rc = end_orders(db, instance, inv, devices);
 	if (rc == 0)

@@ -28,7 +28,7 @@ struct inventory {
 int inventory_instance(struct db *db, const struct inventory *inv, struct uuid *instance);
 /* All of it, for an INSTANCE that is there. Devices that are new go to the default policy; those of this instance that are not
  * in the list become Undetected where that is legal; those that were are back. A device that is in use by another instance
- * stays with that one. Can be repeated. */
-int inventory_publish(struct db *db, const struct uuid *instance, const struct inventory *inv);
+ * stays with that one. New ones beyond the account's quota of devices are left out: LEFT_OUT says how many. Can be repeated. */
+int inventory_publish(struct db *db, const struct uuid *instance, const struct inventory *inv, size_t *left_out);
 
 #endif

@@ -41,7 +41,7 @@ int operator_token_list(struct db *db, json_t **out)
 {
 	return db_get_rows(db, out, "select id, name, scope, created, created_by, expires, last_used, last_address, revoked, revoked_by, case when"
 		" revoked is not null then 'revoked' when expires <= now() then 'expired' else 'active' end as state from operator_token"
-		" order by created desc limit 200", DB_NONE);
+		" order by (revoked is null and expires > now()) desc, created desc limit 200", DB_NONE);
 }
 
 int operator_token_use(struct db *db, const uint8_t hash[static 32], const char *address, json_t **out)

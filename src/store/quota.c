@@ -24,18 +24,6 @@ int quota_get(struct db *db, const struct uuid *account, struct quota *out)
 	return 0;
 }
 
-int quota_own(struct db *db, struct quota *out)
-{
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select " COLUMNS " from tenant where id = current_tenant()", DB_NONE);
-
-	if (rc < 0)
-		return rc;
-	take(r, out);
-	db_result_free(r);
-	return 0;
-}
-
 static json_t *pack(const struct quota *q)
 {
 	return json_pack("{s:I, s:I, s:I, s:I}", "devices", (json_int_t)q->devices, "instances", (json_int_t)q->instances, "users",
@@ -58,12 +46,12 @@ int quota_set(struct db *db, const struct uuid *account, const struct quota *q)
 	if (detail == NULL)
 		return 0;
 	rc = db_run_one(db, "update tenant set quota_devices = nullif($2, 0)::int, quota_instances = nullif($3, 0)::int, quota_users ="
-		" nullif($4, 0)::int, quota_rate = nullif($5, 0)::int where id = $1", DB_ARGS(db_uuid_arg(account), db_int_arg(q->devices),
+		" nullif($4, 0)::int, quota_rate = nullif($5, 0)::int where id = $1 and state <> 'closed'", DB_ARGS(db_uuid_arg(account), db_int_arg(q->devices),
 		db_int_arg(q->instances), db_int_arg(q->users), db_int_arg(q->rate)));
 	if (rc == 0)
 		return audit_log_both(db, AUDIT_QUOTA_CHANGED, &(struct audit_object){ "tenant", account, NULL }, detail);
 	json_decref(detail);
-	return rc;
+	return rc == ERR_NOT_FOUND ? err_set(ERR_CONFLICT, "a closed account has no quotas") : rc;
 }
 
 int quota_used(struct db *db, const struct uuid *account, struct quota *out)

@@ -7,15 +7,16 @@
 
 #include "store/db.h"
 
+#define QUOTA_ROWS_MOST 10000000
+#define QUOTA_RATE_MOST 1000000
+
 struct quota {
 	int64_t devices, instances, users, rate;         /* rate: requests a second */
 };
 
 /* Central; bound to none. */
 int quota_get(struct db *db, const struct uuid *account, struct quota *out);
-int quota_set(struct db *db, const struct uuid *account, const struct quota *q);         /* ERR_NOT_FOUND */
+int quota_set(struct db *db, const struct uuid *account, const struct quota *q);         /* ERR_NOT_FOUND; ERR_CONFLICT: closed */
 int quota_used(struct db *db, const struct uuid *account, struct quota *out);            /* up to 100,000 each; rate: 0 */
-/* The account's own; console. */
-int quota_own(struct db *db, struct quota *out);
 
 #endif

@@ -8,6 +8,8 @@
 #include "base/mem.h"
 #include "store/audit.h"
 
+#define FIRST_LOCK "7311044"     /* anything constant */
+
 /* Operator */
 
 int tenant_create(struct db *db, const struct uuid *id, const char *slug, const char *name, struct wire_view wrapped)
@@ -19,6 +21,21 @@ int tenant_create(struct db *db, const struct uuid *id, const char *slug, const 
 		return err_set(rc, "there is an account with this address already");
 	return rc < 0 ? rc : audit_log(db, AUDIT_TENANT_CREATED, &(struct audit_object) { "tenant", id, name },
 		json_pack("{s:s}", "slug", slug));
+}
+
+int tenant_first(struct db *db)
+{
+	struct db_result *r;
+	/* Held to the end of the transaction: of two at once the second sees what the first has made. */
+	int rc = db_run(db, "select pg_advisory_xact_lock(" FIRST_LOCK ")", DB_NONE);
+
+	if (rc >= 0)
+		rc = db_query_row(db, &r, "select exists (select 1 from tenant)", DB_NONE);
+	if (rc < 0)
+		return rc;
+	rc = db_bool(r, 0, 0) ? err_set(ERR_FORBIDDEN, "this is an on-premise installation: it has its one account already") : 0;
+	db_result_free(r);
+	return rc;
 }
 
 int tenant_rename(struct db *db, const struct uuid *id, const char *name)

@@ -11,6 +11,8 @@
 /* Makes the account and, by a trigger, its default policy. WRAPPED: the tenant key from keyd. ERR_CONFLICT: SLUG is taken;
  * ERR_INVALID: SLUG is not a name for an address (a-z, 0-9, '-'; at most 63). */
 int tenant_create(struct db *db, const struct uuid *id, const char *slug, const char *name, struct wire_view wrapped);
+/* On-premise there is one account for good (TEN-5): ERR_FORBIDDEN where there is one, also a closed one. Before tenant_create, in its transaction. */
+int tenant_first(struct db *db);
 int tenant_rename(struct db *db, const struct uuid *id, const char *name);
 /* active <-> suspended; active or suspended -> closing; closing -> active, suspended or closed. ERR_CONFLICT otherwise.
  * Also logged in the tenant's own chain. REASON may be NULL. */

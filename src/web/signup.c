@@ -59,7 +59,8 @@ int signup_page(struct call *c)
 static json_t *mail_of(struct call *c, const char *token, int *rc)
 {
 	char *path = mem_printf("/register/confirm?token=%s", token), *link = call_address(c, WEB_CONSOLE, path);
-	json_t *doc = json_pack("{s:s, s:s, s:s}", "name", call_text(c, "name"), "company", call_text(c, "company"), "link", link), *mail = NULL;
+	/* Nothing of what was typed is in it: whoever types another's address cannot have a message of their own mailed there. */
+	json_t *doc = json_pack("{s:s}", "link", link), *mail = NULL;
 	struct buf text = BUF_INIT;
 
 	*rc = template_render(c->state->templates, "mail/signup", doc, &text);
@@ -157,7 +158,7 @@ static int make(struct call *c, const uint8_t hash[static TOKEN_HASH_SIZE], cons
 		rc = call_begin(c, &account);
 	if (rc == 0)
 		rc = signup_use(c->db, hash, &account, call_text(c, "account"), (struct wire_view){ (uint8_t *)wrapped.data, wrapped.len }, invited,
-			c->now + INVITATION_LIFE);
+			c->now + INVITATION_LIFE, &c->state->web->signup);
 	if (rc == 0)
 		rc = db_commit(c->db);
 	db_rollback(c->db);

@@ -88,6 +88,28 @@ static int take_settings(struct web *web)
 	return 0;
 }
 
+/* Anybody can register: such accounts begin with limits, and the operator raises them. */
+static int take_quota(struct web *web)
+{
+	const struct {
+		enum conf_setting setting;
+		long most;
+		int64_t *to;
+	} limits[] = {
+		{ CONF_SIGNUP_DEVICES, QUOTA_ROWS_MOST, &web->signup.devices }, { CONF_SIGNUP_INSTANCES, QUOTA_ROWS_MOST, &web->signup.instances },
+		{ CONF_SIGNUP_USERS, QUOTA_ROWS_MOST, &web->signup.users }, { CONF_SIGNUP_RATE, QUOTA_RATE_MOST, &web->signup.rate },
+	};
+	int rc = 0;
+	long value;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(limits); i++) {
+		rc = conf_int(&web->conf, limits[i].setting, 0, limits[i].most, &value);
+		if (rc == 0)
+			*limits[i].to = value;
+	}
+	return rc;
+}
+
 static int check_token(const char *token)
 {
 	int fits = *token == '\0' || strlen(token) >= TOKEN_LEAST;
@@ -104,6 +126,8 @@ int web_load(const char *conf_path, struct web **out)
 		rc = conf_load(conf_path, &web->conf);
 	if (rc == 0)
 		rc = take_settings(web);
+	if (rc == 0)
+		rc = take_quota(web);
 	if (rc == 0)
 		rc = check_token(conf_get(&web->conf, CONF_METRICS_TOKEN));
 	if (rc == 0)

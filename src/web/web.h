@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "keys/client.h"
 #include "store/db.h"
+#include "store/quota.h"
 #include "web/asset.h"
 #include "web/rate.h"
 #include "web/request.h"
@@ -28,6 +29,7 @@ struct web {
 	struct rate *sign_ins;
 	struct rate *people, *agents;            /* requests of accounts, each by themselves */
 	clock_us idle, absolute;                 /* of sessions */
+	struct quota signup;                     /* what an account that registered itself begins with */
 	int threads;                             /* that answer pages, per worker */
 	unsigned char notice_key[32];
 };

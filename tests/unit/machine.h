@@ -96,7 +96,7 @@ static inline struct machine make_machine_of(const struct uuid *tenant, const ch
 		.kernel = "6.1", .arch = "x86_64", .devices = m.devices, .devices_count = devices };
 	machine_key(&m.agent, key);
 	CHECK_INT(agent_register(db, &m.agent, key, &m.inventory, "1.0", "192.0.2.3", &m.instance), 0);
-	CHECK_INT(inventory_publish(db, &m.instance, &m.inventory), 0);
+	CHECK_INT(inventory_publish(db, &m.instance, &m.inventory, &(size_t){ 0 }), 0);
 	finish(db);
 	return m;
 }
@@ -118,7 +118,7 @@ static inline void publish(struct machine *m, size_t devices)
 
 	settle(m);
 	m->inventory.devices_count = devices;
-	CHECK_INT(inventory_publish(db, &m->instance, &m->inventory), 0);
+	CHECK_INT(inventory_publish(db, &m->instance, &m->inventory, &(size_t){ 0 }), 0);
 	finish(db);
 }
 

@@ -7,6 +7,7 @@ import uuid
 from fixtures import scratch
 from mailsink import Sink
 from stack.process import wait_until
+from test_agent_service import Agent, make_agent
 from test_licences import Account, day, sql
 from test_mail import save
 from web import Client, make_operator, make_tenant, make_user
@@ -139,6 +140,34 @@ def test_quotas_of_rows(server):
     statuses = [a.client.api("/users/new", {"name": "N", "email": f"n{i}@x.example", "role": "auditor"}) for i in range(4)]
     assert statuses[0].status in (200, 201) and statuses[-1].status == 429 and "quota of 3 users" in statuses[-1].text, statuses
     assert "quota" in c.get(f"/tenants/{a.id}/quotas").text.lower()
+
+
+def test_a_full_quota_holds_up_nothing_that_is_known(server):
+    # covers: TEN-4, SEC-7, AGT-3
+    c, a = boss(server), Account(server)
+    id, key = make_agent(server, a.id)
+    agent = Agent(server, a.id, id, key).connect()
+    name = sql(server, "select i.provider_instance from instance i join agent g on g.instance = i.id where g.id = %s", (id,))[0][0]
+
+    def publish(*disks):
+        return agent.say(type="inventory", provider="native", instance_id=name, host={"name": "py", "system": "linux", "agent_version": "1"},
+                         devices=[{"id": d, "path": "/dev/" + d, "size_bytes": 1 << 30, "kind": "disk"} for d in disks])
+
+    def devices():
+        return {r[0]: r[1] for r in sql(server, "select provider_device, status from device where tenant = %s", (a.id,))}
+
+    assert "warning" not in publish("sda", "sdb")
+    assert c.api(f"/tenants/{a.id}/quotas", {"devices": 3, "instances": 1}).status == 200
+    # What fits is taken, what does not is told, what is known goes on: also lost and found again.
+    said = publish("sda", "sdb", "sdc", "sdd", "sde")
+    assert said["type"] == "inventory" and "2 devices are not registered" in said["warning"], said
+    assert sorted(devices()) == ["sda", "sdb", "sdc"]
+    assert c.api(f"/tenants/{a.id}/quotas", {"devices": 1, "instances": 1}).status == 200
+    sql(server, "update device set configured = now(), status = 'configured' where tenant = %s and provider_device = 'sdb'", (a.id,))
+    assert "1 devices" in publish("sda", "new")["warning"] and devices()["sdb"] == "undetected"
+    assert "warning" not in publish("sda", "sdb", "sdc") and devices()["sdb"] == "configured"
+    assert c.api(f"/tenants/{a.id}/quotas", {}).status == 200
+    assert "warning" not in publish("sda", "sdb", "sdc", "sdd") and len(devices()) == 4
 
 
 def test_rate_of_one_tenant_is_nobody_elses(server):
