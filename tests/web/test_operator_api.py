@@ -183,9 +183,9 @@ def test_rate_of_one_tenant_is_nobody_elses(server):
     assert [a.client.api("/session").status for _ in range(12)] == [200] * 12
 
 
-def installation(mode):
+def installation(mode, name="mode"):
     from stack.installation import Installation, free_port
-    folder = scratch() / f"mode-{mode}"
+    folder = scratch() / f"{name}-{mode}"
     shutil.rmtree(folder, ignore_errors=True)
     return Installation(folder, "sanitize", free_port(), mode=mode, settings={"outside.local": "yes"})
 
