@@ -573,10 +573,11 @@ static int wrong_method(struct call *c)
 static int serve(struct call *c)
 {
 	json_t *doc = NULL;
-	int rc = read_fields(c);
+	/* Who asks comes first: what a stranger sends to where a session is needed is not even read. */
+	int rc = check_session(c);
 
 	if (rc == 0)
-		rc = check_session(c);
+		rc = read_fields(c);
 	if (rc == 0)
 		rc = check_origin(c);
 	if (rc == 0)
