@@ -1,4 +1,4 @@
-/* address.c - tells near addresses from those of others. */
+/* address.c - tells near and private addresses from those of others. */
 #include "base/address.h"
 
 #include <arpa/inet.h>
@@ -60,4 +60,45 @@ static int is_own(const struct sockaddr *a)
 int address_is_near(const struct sockaddr *a)
 {
 	return is_local(a) || is_own(a);
+}
+
+static const struct {
+	uint32_t net;
+	int bits;
+} private4[] = { { 0x0a000000, 8 }, { 0x64400000, 10 }, { 0xac100000, 12 }, { 0xc0000000, 24 }, { 0xc0a80000, 16 }, { 0xc6120000, 15 } };
+
+static int is_private4(uint32_t a)
+{
+	int found = is_local4(a);
+
+	for (size_t i = 0; i < sizeof private4 / sizeof *private4; i++)
+		found |= (a ^ private4[i].net) >> (32 - private4[i].bits) == 0;
+	return found;
+}
+
+static uint32_t four_at(const struct in6_addr *six, size_t at)
+{
+	uint32_t four;
+
+	memcpy(&four, six->s6_addr + at, sizeof four);
+	return ntohl(four);
+}
+
+/* Only what is given out for everybody (2000::/3), and of that not what carries a private address of IPv4 (6to4, Teredo); and NAT64. */
+static int is_private6(const struct in6_addr *six)
+{
+	static const uint8_t nat64[12] = { 0, 0x64, 0xff, 0x9b };
+
+	if (IN6_IS_ADDR_V4MAPPED(six) || memcmp(six, nat64, sizeof nat64) == 0)
+		return is_private4(four_at(six, 12));
+	if (six->s6_addr[0] == 0x20 && six->s6_addr[1] == 0x02)
+		return is_private4(four_at(six, 2));
+	return six->s6_addr[0] >> 5 != 1 || four_at(six, 0) == 0x20010000;
+}
+
+int address_is_private(const struct sockaddr *a)
+{
+	union { const struct sockaddr *any; const struct sockaddr_in *four; const struct sockaddr_in6 *six; } at = { a };
+
+	return address_is_near(a) || (a->sa_family == AF_INET ? is_private4(ntohl(at.four->sin_addr.s_addr)) : is_private6(&at.six->sin6_addr));
 }

@@ -8,4 +8,8 @@
  * told. */
 int address_is_near(const struct sockaddr *a);
 
+/* 1: an address of networks that are nobody's on the Internet (private, shared, reserved; also inside of one that translates to IPv4), or
+ * one that is near. What is reached there is reached only by who stands where this machine does. */
+int address_is_private(const struct sockaddr *a);
+
 #endif

@@ -2,6 +2,7 @@
 #include "outside/https.h"
 
 #include <curl/curl.h>
+#include <netdb.h>
 #include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -19,11 +20,13 @@ struct exchange {
 	CURL *easy;
 	struct curl_slist *headers;
 	struct buf answer;
+	size_t most;
 	char error[CURL_ERROR_SIZE];
-	int local, refused, too_large;
+	int local, distant, refused, too_large;
 };
 
-int https_check_url(const char *url)
+/* HOST and PORT of an address are the caller's, to be freed with curl_free; NULL: not asked. */
+static int check_url(const char *url, int query, char **host_out, char **port_out)
 {
 	CURLU *u = curl_url();
 	char *scheme = NULL, *host = NULL, *other = NULL;
@@ -32,14 +35,24 @@ int https_check_url(const char *url)
 		&& curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
 		&& curl_url_get(u, CURLUPART_USER, &other, 0) == CURLUE_NO_USER
 		&& curl_url_get(u, CURLUPART_PASSWORD, &other, 0) == CURLUE_NO_PASSWORD
-		&& curl_url_get(u, CURLUPART_QUERY, &other, 0) == CURLUE_NO_QUERY
+		&& (query || curl_url_get(u, CURLUPART_QUERY, &other, 0) == CURLUE_NO_QUERY)
 		&& curl_url_get(u, CURLUPART_FRAGMENT, &other, 0) == CURLUE_NO_FRAGMENT;
 
+	if (ok && host_out) {
+		*host_out = host;
+		host = NULL;
+		ok = curl_url_get(u, CURLUPART_PORT, port_out, CURLU_DEFAULT_PORT) == CURLUE_OK;
+	}
 	curl_free(scheme);
 	curl_free(host);
 	curl_free(other);
 	curl_url_cleanup(u);
-	return ok ? 0 : err_set(ERR_INVALID, "an address begins with https:// and has no user name, ? or #");
+	return ok ? 0 : err_set(ERR_INVALID, "an address begins with https:// and has no user name%s", query ? " and no #" : ", ? or #");
+}
+
+int https_check_url(const char *url)
+{
+	return check_url(url, 0, NULL, NULL);
 }
 
 int https_check_ca(const char *text)
@@ -60,7 +73,7 @@ static size_t take(char *data, size_t size, size_t count, void *ctx)
 {
 	struct exchange *x = ctx;
 
-	if (x->answer.len + size * count > HTTPS_ANSWER_MAX) {
+	if (x->answer.len + size * count > x->most) {
 		x->too_large = 1;
 		return 0;
 	}
@@ -74,7 +87,7 @@ static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_so
 	struct exchange *x = ctx;
 
 	(void)purpose;
-	if (!x->local && address_is_near(&a->addr)) {
+	if (!x->local && (x->distant ? address_is_private : address_is_near)(&a->addr)) {
 		x->refused = 1;
 		return CURL_SOCKET_BAD;
 	}
@@ -102,7 +115,7 @@ static void add_secret(struct exchange *x, const struct https_secret *secret)
 	secret_free(line);
 }
 
-static void set_options(struct exchange *x, const struct https_server *server, const char *url)
+static void set_options(struct exchange *x, const struct https_server *server, const char *url, int seconds)
 {
 	struct curl_blob ca = { .flags = CURL_BLOB_COPY };
 	CURL *e = x->easy;
@@ -115,7 +128,7 @@ static void set_options(struct exchange *x, const struct https_server *server, c
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)HTTPS_CONNECT_SECONDS);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)HTTPS_SECONDS);
+	curl_easy_setopt(e, CURLOPT_TIMEOUT, (long)seconds);
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->error);
 	curl_easy_setopt(e, CURLOPT_USERAGENT, "keyward");
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
@@ -136,10 +149,11 @@ static int transport_error(const struct exchange *x, CURLcode rc)
 	const char *why = x->error[0] ? x->error : curl_easy_strerror(rc);
 
 	if (x->refused)
-		return err_set(ERR_FORBIDDEN, "the address belongs to the server's own machine or link, which is not allowed");
+		return err_set(ERR_FORBIDDEN, x->distant ? "the address belongs to this machine or to a private network, which is not allowed"
+			: "the address belongs to the server's own machine or link, which is not allowed");
 	switch (rc) {
 	case CURLE_WRITE_ERROR:
-		return x->too_large ? err_set(ERR_TOO_LARGE, "the answer is larger than %d bytes", HTTPS_ANSWER_MAX)
+		return x->too_large ? err_set(ERR_TOO_LARGE, "the answer is larger than %zu bytes", x->most)
 			: err_set(ERR_IO, "%s", why);
 	case CURLE_OPERATION_TIMEDOUT:
 		return err_set(ERR_TIMEOUT, "no answer in time");
@@ -166,10 +180,12 @@ static int status_error(long status)
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (known[i].status == status)
 			return err_set(known[i].code, "%s (status %ld)", known[i].text, status);
+	if (status / 100 == 3)
+		return err_set(ERR_FORBIDDEN, "the server sends on to another address (status %ld), which is not followed: give that one", status);
 	return err_set(status >= 500 ? ERR_UNAVAILABLE : ERR_IO, "the server answers with status %ld", status);
 }
 
-static int exchange(struct exchange *x, json_t **answer)
+static int exchange(struct exchange *x)
 {
 	CURLcode done = curl_easy_perform(x->easy);
 	long status = 0;
@@ -177,11 +193,7 @@ static int exchange(struct exchange *x, json_t **answer)
 	if (done != CURLE_OK)
 		return transport_error(x, done);
 	curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status != 200)
-		return status_error(status);
-	if (json_parse_object(buf_str(&x->answer), x->answer.len, HTTPS_ANSWER_MAX, answer) < 0)
-		return err_set(ERR_INVALID, "the answer is no JSON object");
-	return 0;
+	return status == 200 ? 0 : status_error(status);
 }
 
 static void end(struct exchange *x)
@@ -196,7 +208,7 @@ static void end(struct exchange *x)
 int https_post(const struct https_server *server, const char *path, const char *const *headers, const struct https_secret *secret,
 	const json_t *body, json_t **answer)
 {
-	struct exchange x = { .local = server->local };
+	struct exchange x = { .local = server->local, .distant = server->distant, .most = HTTPS_ANSWER_MAX };
 	size_t len = strlen(server->url);
 	char *url, *text;
 	int rc = https_check_url(server->url);
@@ -214,11 +226,77 @@ int https_post(const struct https_server *server, const char *path, const char *
 		add_header(&x, *headers);
 	if (secret)
 		add_secret(&x, secret);
-	set_options(&x, server, url);
+	set_options(&x, server, url, HTTPS_SECONDS);
 	curl_easy_setopt(x.easy, CURLOPT_POSTFIELDS, text);
-	rc = exchange(&x, answer);
+	rc = exchange(&x);
+	if (rc == 0 && json_parse_object(buf_str(&x.answer), x.answer.len, HTTPS_ANSWER_MAX, answer) < 0)
+		rc = err_set(ERR_INVALID, "the answer is no JSON object");
 	end(&x);
 	free(text);
 	free(url);
+	return rc;
+}
+
+/* Without libcurl's thread for names: where HOST is, in the form that libcurl takes for known. */
+static int look_up(const char *host, const char *port, struct curl_slist **out)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	struct buf line = BUF_INIT;
+	struct addrinfo *found = NULL;
+	char text[NI_MAXHOST];
+	int rc = getaddrinfo(host, port, &hints, &found), count = 0;
+
+	if (rc != 0)
+		return err_set(ERR_UNAVAILABLE, "there is no address for the name %.100s (%s)", host, gai_strerror(rc));
+	buf_printf(&line, "%s:%s:", host, port);
+	for (const struct addrinfo *a = found; a; a = a->ai_next)
+		if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) == 0)
+			buf_printf(&line, a->ai_family == AF_INET6 ? "%s[%s]" : "%s%s", count++ ? "," : "", text);
+	freeaddrinfo(found);
+	*out = curl_slist_append(NULL, buf_str(&line));
+	buf_free(&line);
+	return *out && count ? 0 : err_set(ERR_UNAVAILABLE, "there is no address for the name %.100s", host);
+}
+
+int https_get(const struct https_server *server, size_t max, int seconds, struct buf *out)
+{
+	struct exchange x = { .local = server->local, .distant = server->distant, .most = max };
+	struct curl_slist *known = NULL;
+	char *host = NULL, *port = NULL;
+	int rc = check_url(server->url, 1, &host, &port);
+
+	/* An address needs no looking up; in brackets it would not be understood, either. */
+	if (rc == 0 && *host != '[')
+		rc = look_up(host, port, &known);
+	if (rc == 0) {
+		x.easy = curl_easy_init();
+		if (x.easy == NULL)
+			fatal("libcurl cannot start");
+		set_options(&x, server, server->url, seconds);
+		curl_easy_setopt(x.easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+		curl_easy_setopt(x.easy, CURLOPT_RESOLVE, known);
+		rc = exchange(&x);
+		if (rc == 0) {
+			buf_reset(out);
+			buf_add(out, x.answer.data, x.answer.len);
+		}
+		end(&x);
+	}
+	curl_slist_free_all(known);
+	curl_free(host);
+	curl_free(port);
+	return rc;
+}
+
+int https_rehearse(void)
+{
+	const struct https_server nobody = { .url = "https://127.0.0.1:9/" };
+	struct buf out = BUF_INIT;
+	int rc = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : err_set(ERR_INTERNAL, "libcurl cannot start");
+
+	/* As far as the refused address: with that it has all that it loads. */
+	if (rc == 0 && https_get(&nobody, 1, 1, &out) != ERR_FORBIDDEN)
+		rc = err_set(ERR_INTERNAL, "libcurl does not ask whether it may connect");
+	buf_free(&out);
 	return rc;
 }

@@ -1,12 +1,13 @@
-/* https.h - JSON over HTTPS to servers that a tenant or the operator names in a setting. Called by jobs only: it blocks.
+/* https.h - HTTPS to servers that a tenant or the operator names in a setting. It blocks: for jobs, and for processes of one question (ssod).
  *
  * The address is somebody else's choice, so: https only, certificate always checked, no redirects, no proxy from the environment,
- * and no connection to this machine itself or its link (loopback, link-local, unspecified, multicast) unless OUTSIDE_LOCAL. */
+ * and no connection to this machine itself or its link (loopback, link-local, unspecified, multicast) unless LOCAL. */
 #ifndef OUTSIDE_HTTPS_H
 #define OUTSIDE_HTTPS_H
 
 #include <jansson.h>
 
+#include "base/buf.h"
 #include "base/secret.h"
 
 #define HTTPS_ANSWER_MAX (4 * 1024 * 1024)       /* bytes of an answer */
@@ -17,6 +18,7 @@ struct https_server {
 	const char *url;             /* "https://host:port/path", without user, query and fragment */
 	const char *ca_pem;          /* only what these certificates vouch for is believed; NULL: the system's authorities */
 	int local;                   /* 1: addresses of this machine are fine */
+	int distant;                 /* 1: addresses of private networks are not, either */
 };
 
 /* A header whose value is a secret: wiped when the exchange is over. */
@@ -27,6 +29,11 @@ struct https_secret {
 
 /* 0, or ERR_INVALID with what is wrong with the address. */
 int https_check_url(const char *url);
+/* What is at the server's URL, which may have a query, into OUT: at most MAX bytes, within SECONDS; errors as of https_post. For a process that
+ * cannot make threads: the name is looked up here, and https_rehearse was called before. */
+int https_get(const struct https_server *server, size_t max, int seconds, struct buf *out);
+/* Has libcurl load what it needs, once, before a process is locked in. */
+int https_rehearse(void);
 /* 0, or ERR_INVALID: TEXT is not one or several certificates in PEM. */
 int https_check_ca(const char *text);
 /* Posts BODY to the server's URL followed by PATH. HEADERS ("name: value") ends with NULL. *ANSWER is the caller's, from a 200 alone.

@@ -14,6 +14,7 @@ int rehearse_directory(void);
 /* answer_saml.c */
 int answer_saml_metadata(struct sso_act *a), answer_saml_describe(struct sso_act *a), answer_saml_start(struct sso_act *a);
 int answer_saml_judge(struct sso_act *a), answer_saml_logout(struct sso_act *a), answer_saml_told(struct sso_act *a);
+int answer_saml_fetch(struct sso_act *a);
 int rehearse_saml(void);
 
 #endif

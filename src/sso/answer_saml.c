@@ -8,11 +8,14 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "identity/own_key.h"
+#include "outside/https.h"
 #include "saml/saml.h"
 #include "sso/answer.h"
 #include "sso/message.h"
 
 #define KEY_MAX 8192
+#define CA_MAX 30000
+#define FETCH_SECONDS 10
 
 struct question {
 	json_t *settings;
@@ -89,17 +92,42 @@ static int put_refused(struct sso_act *a, const struct saml_verdict *v)
 	return put(a, json_pack("{s:s, s:s}", "refused", saml_reason_name(v->reason), "text", v->text));
 }
 
+static int put_metadata(struct sso_act *a, const char *bytes, size_t len)
+{
+	struct saml_idp idp = { .entity = NULL };
+	struct saml_verdict verdict = { SAML_NONE, "" };
+	int rc = saml_metadata_read(bytes, len, clock_now(), &idp, &verdict);
+
+	rc = rc == 0 ? put(a, json_pack("{s:o}", "idp", saml_idp_json(&idp))) : verdict.reason ? put_refused(a, &verdict) : rc;
+	saml_idp_release(&idp);
+	return rc;
+}
+
 int answer_saml_metadata(struct sso_act *a)
 {
 	struct wire_view v = wire_get_bytes(&a->in, SSO_MESSAGE_MAX);
-	struct saml_idp idp = { .entity = NULL };
-	struct saml_verdict verdict = { SAML_NONE, "" };
 	int rc = wire_end(&a->in);
 
+	return rc == 0 ? put_metadata(a, (const char *)v.data, v.len) : rc;
+}
+
+int answer_saml_fetch(struct sso_act *a)
+{
+	char *url = wire_get_string(&a->in, SAML_URL_MAX), *ca = wire_get_string(&a->in, CA_MAX);
+	struct https_server server = { .url = url, .ca_pem = ca, .local = sso_options.local, .distant = !sso_options.private };
+	struct buf xml = BUF_INIT;
+	int rc = wire_end(&a->in), got = 0;
+
 	if (rc == 0)
-		rc = saml_metadata_read((const char *)v.data, v.len, clock_now(), &idp, &verdict);
-	rc = rc == 0 ? put(a, json_pack("{s:o}", "idp", saml_idp_json(&idp))) : verdict.reason ? put_refused(a, &verdict) : rc;
-	saml_idp_release(&idp);
+		got = *ca ? https_check_ca(ca) : 0;
+	if (rc == 0 && got == 0)
+		got = https_get(&server, SAML_METADATA_MAX, service_seconds(FETCH_SECONDS), &xml);
+	/* That it cannot be had is an answer: whoever typed the address reads why. */
+	if (rc == 0)
+		rc = got < 0 ? put(a, json_pack("{s:s, s:s}", "refused", err_name(got), "text", err_text())) : put_metadata(a, xml.data, xml.len);
+	buf_free(&xml);
+	free(url);
+	free(ca);
 	return rc;
 }
 

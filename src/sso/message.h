@@ -29,6 +29,8 @@
 	X(saml_start, 52, 5000)              /* SAML -> bytes {url, id} */ \
 	X(saml_judge, 53, 5000)              /* SAML, bytes response -> bytes {said} or REFUSED */ \
 	X(saml_logout, 54, 5000)             /* SAML -> bytes {url, field} */ \
+	X(saml_fetch, 56, 15000)             /* string address of metadata, string trusted certificates or "" -> as saml_metadata; REFUSED also by
+	                                      * the name of an error of base/err.h, where they cannot be had */ \
 	X(saml_told, 55, 5000)               /* SAML, u8 by post, bytes query or field -> bytes {logout, yes: {url, field}, no: {url, field}} or REFUSED */
 /* SAML: bytes {sp, idp, ask} (sso/answer_saml.c), bytes our private key, PEM
  * REFUSED: {refused, text}: a reason of saml/saml.h

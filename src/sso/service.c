@@ -8,10 +8,23 @@
 #include "base/ipc.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "outside/https.h"
 #include "sso/answer.h"
 #include "sso/message.h"
 
 struct sso_options sso_options;
+
+int service_ms(int ms)
+{
+	return sso_options.most_ms && sso_options.most_ms < ms ? sso_options.most_ms : ms;
+}
+
+int service_seconds(int seconds)
+{
+	int most = sso_options.most_ms / 1000 - 1;
+
+	return sso_options.most_ms == 0 || seconds <= most ? seconds : most > 1 ? most : 1;
+}
 
 #define answer_status NULL
 
@@ -96,5 +109,5 @@ int service_rehearse(void)
 	/* The C library's modules for names. */
 	if (getaddrinfo("localhost", "389", NULL, &found) == 0)
 		freeaddrinfo(found);
-	return rehearse_saml() < 0 ? ERR_INTERNAL : rehearse_directory();
+	return rehearse_saml() < 0 || https_rehearse() < 0 ? ERR_INTERNAL : rehearse_directory();
 }

@@ -24,8 +24,14 @@ struct sso_kind {
 /* What ssod was started with, for handlers. */
 struct sso_options {
 	int local;                   /* addresses that settings name may be this machine's own */
+	int private;                 /* metadata may be fetched from private networks */
+	int most_ms;                 /* no question takes or waits longer; 0: as long as its kind may */
 };
 extern struct sso_options sso_options;
+/* MS, or the most that there may be of anything. */
+int service_ms(int ms);
+/* The same of a limit inside of a question: in seconds, before the question's own time is over. */
+int service_seconds(int seconds);
 
 /* Reads the head of IN. ERR_TRUNCATED, ERR_VERSION; ERR_UNSUPPORTED with *REQUEST filled. */
 int service_head(const struct buf *in, const struct sso_kind **kind, struct uuid *request, struct uuid *tenant);

@@ -59,8 +59,11 @@ static struct {
 } d;
 
 static const char usage[] =
-	"usage: keyward-ssod --socket PATH --user NAME --allow USER[,USER...] [--socket-group GROUP] [--local]\n"
-	"  --local   servers that settings name may be this machine itself (setting outside.local)\n";
+	"usage: keyward-ssod --socket PATH --user NAME --allow USER[,USER...] [--socket-group GROUP] [--local] [--private]\n"
+	"         [--most SECONDS]\n"
+	"  --local   servers that settings name may be this machine itself (setting outside.local)\n"
+	"  --private metadata of identity providers may be fetched from private networks\n"
+	"  --most    no question waits or takes longer than this, whatever its kind may: 2 to 60\n";
 
 /* Starting */
 
@@ -72,6 +75,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = { { "socket", required_argument, NULL, 's' }, { "user", required_argument, NULL, 'u' },
 		{ "allow", required_argument, NULL, 'a' }, { "socket-group", required_argument, NULL, 'g' }, { "local", no_argument, NULL, 'l' },
+		{ "private", no_argument, NULL, 'p' }, { "most", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c;
 
@@ -82,11 +86,13 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 'a': o->allow = optarg; break;
 		case 'g': o->group = optarg; break;
 		case 'l': sso_options.local = 1; break;
+		case 'p': sso_options.private = 1; break;
+		case 'm': sso_options.most_ms = atoi(optarg) * 1000; break;
 		case 'h': fputs(usage, stdout); exit(0);
 		default: fputs(usage, stderr); exit(2);
 		}
 	}
-	if (optind != argc || !o->socket || !o->user || !o->allow) {
+	if (optind != argc || !o->socket || !o->user || !o->allow || (sso_options.most_ms && (sso_options.most_ms < 2000 || sso_options.most_ms > 60000))) {
 		fputs(usage, stderr);
 		exit(2);
 	}
@@ -139,7 +145,7 @@ static void child_main(struct peer *p, int result)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	confine_child(p->kind->limit_ms);
+	confine_child(service_ms(p->kind->limit_ms));
 	close(d.signals);
 	close(d.listener);
 	for (size_t i = 0; i < d.peer_count; i++) {
@@ -279,7 +285,7 @@ static void queue(struct peer *p)
 	}
 	buf_add(&p->in, d.in.data, d.in.len);
 	p->state = PEER_WAITING;
-	p->until = clock_ticks() + SSO_WAIT_MS * (CLOCK_SECOND / 1000);
+	p->until = clock_ticks() + service_ms(SSO_WAIT_MS) * (CLOCK_SECOND / 1000);
 	d.waiting++;
 }
 
@@ -324,7 +330,7 @@ static void start_waiting(clock_us now)
 		leave_state(p);
 		p->state = PEER_RUNNING;
 		d.running++;
-		p->until = now + p->kind->limit_ms * (CLOCK_SECOND / 1000);
+		p->until = now + service_ms(p->kind->limit_ms) * (CLOCK_SECOND / 1000);
 		service_wipe(&p->in);
 	}
 }
@@ -362,11 +368,11 @@ static void end_late(clock_us now)
 			continue;
 		d.late++;
 		if (p->state == PEER_WAITING) {
-			refuse(p, err_set(ERR_BUSY, "others of this account were still being answered after %d seconds", SSO_WAIT_MS / 1000));
+			refuse(p, err_set(ERR_BUSY, "others of this account were still being answered after %d seconds", service_ms(SSO_WAIT_MS) / 1000));
 		} else {
 			end_child(p);
 			note_slow(&p->tenant, now);
-			refuse(p, err_set(ERR_TIMEOUT, "no answer within %d seconds", p->kind->limit_ms / 1000));
+			refuse(p, err_set(ERR_TIMEOUT, "no answer within %d seconds", service_ms(p->kind->limit_ms) / 1000));
 		}
 	}
 }

@@ -20,7 +20,7 @@ static const char *const administrators[] = { "account-administrator", "msp-admi
 
 int saml_get(struct db *db, enum store_side side, json_t **out)
 {
-	static const char *const sql[] = TWO("select coalesce(s.mode, 'off') as mode, s.certificate, s.idp, s.proposed,"
+	static const char *const sql[] = TWO("select coalesce(s.mode, 'off') as mode, s.certificate, s.idp, s.proposed, s.source, s.proposed_source,"
 		" coalesce(s.settings, '{}') as settings, s.break_glass, s.test, s.tested from (select 1) one left join ", " s on true");
 
 	return db_get_row(db, out, sql[side], DB_NONE);
@@ -85,16 +85,38 @@ char *saml_digest(const json_t *idp)
 	return out;
 }
 
-int saml_propose(struct db *db, enum store_side side, const json_t *idp)
+int saml_propose(struct db *db, enum store_side side, const json_t *idp, const json_t *source)
 {
-	static const char *const sql[] = TWO("update ", " set proposed = $1");
+	static const char *const sql[] = TWO("update ", " set proposed = $1, proposed_source = $2");
 
-	return db_run_one(db, sql[side], DB_ARGS(db_json_arg(idp)));
+	return db_run_one(db, sql[side], DB_ARGS(db_json_arg(idp), db_json_arg(source)));
+}
+
+int saml_fetched(struct db *db, enum store_side side, const json_t *source)
+{
+	static const char *const sql[] = TWO("update ", " set source = $1, proposed = null, proposed_source = null");
+
+	return db_run_one(db, sql[side], DB_ARGS(db_json_arg(source)));
+}
+
+int saml_ends(struct db *db, enum store_side side, clock_us *at)
+{
+	static const char *const sql[] = TWO("select max(nullif(c ->> 'not_after', '')::timestamptz) from ",
+		" s, jsonb_array_elements(s.idp -> 'certificates') c where s.mode <> 'off'");
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql[side], DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*at = db_is_null(r, 0, 0) ? 0 : db_time(r, 0, 0);
+	db_result_free(r);
+	return 0;
 }
 
 /* What differs, without the certificates' text. */
-static json_t *brief(const json_t *idp)
+static json_t *brief(const json_t *kept, const char *name, const char *source)
 {
+	const json_t *idp = json_object_get(kept, name);
 	json_t *out, *prints = json_array(), *row;
 	size_t i;
 
@@ -106,6 +128,7 @@ static json_t *brief(const json_t *idp)
 	json_array_foreach(json_object_get(idp, "certificates"), i, row)
 		json_array_append(prints, json_object_get(row, "sha256"));
 	json_object_set_new(out, "certificates", prints);
+	json_set_string(out, "url", json_string_value(json_object_get(json_object_get(kept, source), "url")));
 	return out;
 }
 
@@ -120,7 +143,7 @@ static int log_changes(struct db *db, enum audit_event event, json_t *before, js
 
 int saml_confirm(struct db *db, enum store_side side, const char *digest)
 {
-	static const char *const sql[] = TWO("update ", " set idp = proposed, proposed = null, test = null, tested = null");
+	static const char *const sql[] = TWO("update ", " set idp = proposed, proposed = null, source = proposed_source, proposed_source = null, test = null, tested = null");
 	json_t *now = NULL;
 	const json_t *proposed;
 	char *is;
@@ -135,7 +158,7 @@ int saml_confirm(struct db *db, enum store_side side, const char *digest)
 	if (rc == 0)
 		rc = db_run_one(db, sql[side], DB_NONE);
 	if (rc == 0)
-		rc = log_changes(db, AUDIT_SSO_PROVIDER, brief(json_object_get(now, "idp")), brief(proposed));
+		rc = log_changes(db, AUDIT_SSO_PROVIDER, brief(now, "idp", "source"), brief(now, "proposed", "proposed_source"));
 	free(is);
 	json_decref(now);
 	return rc;

@@ -10,14 +10,20 @@
 #define SAML_REQUEST_LIFE (10 * CLOCK_MINUTE)
 #define SAML_TOLD_LIFE (30 * CLOCK_MINUTE)       /* by far longer than a message is good, with all that clocks may differ (saml/logout.c) */
 
-/* {mode, certificate, idp, proposed, settings, break_glass, test, tested}; "off" and nulls where nothing was set. */
+/* {mode, certificate, idp, proposed, source, proposed_source, settings, break_glass, test, tested}; "off" and nulls where nothing was set. A SOURCE is
+ * {url, ca, fetched}: where metadata were fetched, whom that server's certificate is of ("": anybody whom all believe), when; null: a file. */
 int saml_get(struct db *db, enum store_side side, json_t **out);
 /* The blob of the private key. ERR_NOT_FOUND. */
 int saml_key(struct db *db, enum store_side side, struct buf *blob);
 /* A key and its certificate, once; a second time they stay as they are. */
 int saml_set_key(struct db *db, enum store_side side, const char *certificate, const struct buf *blob);
-/* What was imported; NULL: nothing any more. */
-int saml_propose(struct db *db, enum store_side side, const json_t *idp);
+/* What was imported; NULL: nothing any more. SOURCE NULL: from a file. */
+int saml_propose(struct db *db, enum store_side side, const json_t *idp, const json_t *source);
+/* It was fetched again, and is what is believed already. */
+int saml_fetched(struct db *db, enum store_side side, const json_t *source);
+/* When the last of the identity provider's certificates ends, where people sign in by it; 0: nowhere. */
+int saml_ends(struct db *db, enum store_side side, clock_us *at);
+#define SAML_ENDS_SOON (30 * CLOCK_DAY)
 /* What was imported is believed from now on. ERR_CONFLICT: it is not DIGEST any more. */
 int saml_confirm(struct db *db, enum store_side side, const char *digest);
 /* SHA-256 of a description, in hexadecimal. The caller frees. */

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "store/closing.h"
 #include "store/licence.h"
+#include "store/saml.h"
 #include "web/state.h"
 
 #define NEAR_FOR (10 * CLOCK_SECOND)
@@ -70,6 +71,20 @@ static void of_operator(struct call *c, json_t *list)
 	count(c, list, row, "end", "Tenants whose licence ends soon", "/licences?near=end", "orange");
 }
 
+/* Once it has ended, or was replaced there, nobody signs in by the identity provider (IDN-3). */
+static void of_identity_provider(struct call *c, json_t *list)
+{
+	enum store_side side = c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT;
+	clock_us at = 0;
+
+	if (!call_may(c, side == STORE_OPERATOR ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT) || saml_ends(c->db, side, &at) < 0 || at == 0
+		|| at - c->now > SAML_ENDS_SOON)
+		return;
+	add(list, at < c->now ? "red" : "orange", "alert-triangle", call_translate(c, at < c->now ? "The identity provider's certificate has ended" :
+		"The identity provider's certificate ends soon"), json_string(call_translate(c, "Fetch or import its present metadata, so that people can sign in.")),
+		"/single-sign-on", call_translate(c, "Single Sign-On"));
+}
+
 /* When the account is to be destroyed, everybody in it is to know (TEN-7). */
 static void of_closing(struct call *c, json_t *list)
 {
@@ -96,4 +111,5 @@ void licence_bar(struct call *c, json_t *list)
 		of_closing(c, list);
 		of_tenant(c, list);
 	}
+	of_identity_provider(c, list);
 }

@@ -24,14 +24,16 @@
 	{ WEB_POST, "/single-sign-on", edit, NULL, saml_save, saml_fields }, \
 	{ WEB_POST, "/single-sign-on/begin", edit, NULL, saml_begin, NULL, ROUTE_NO_TRANSACTION, .form = "/single-sign-on" }, \
 	{ WEB_POST, "/single-sign-on/metadata", edit, NULL, saml_import, saml_import_fields, .form = "/single-sign-on" }, \
+	{ WEB_POST, "/single-sign-on/fetch", edit, NULL, saml_fetch, saml_fetch_fields, .form = "/single-sign-on" }, \
 	{ WEB_POST, "/single-sign-on/confirm", edit, NULL, saml_accept, saml_accept_fields, .form = "/single-sign-on" }, \
 	{ WEB_POST, "/single-sign-on/discard", edit, NULL, saml_discard, NULL, .form = "/single-sign-on" }, \
 	{ WEB_GET, "/single-sign-on/test", edit, "console/saml_go", saml_try, NULL, ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY }
 
 int saml_start(struct call *c), saml_metadata(struct call *c), saml_acs(struct call *c), saml_slo(struct call *c), saml_page(struct call *c);
 int saml_save(struct call *c), saml_begin(struct call *c), saml_import(struct call *c), saml_accept(struct call *c), saml_discard(struct call *c);
-int saml_try(struct call *c);
-extern const struct route_param saml_start_query[], saml_acs_fields[], saml_slo_query[], saml_fields[], saml_import_fields[], saml_accept_fields[];
+int saml_try(struct call *c), saml_fetch(struct call *c);
+extern const struct route_param saml_start_query[], saml_acs_fields[], saml_slo_query[], saml_fields[], saml_import_fields[], saml_accept_fields[],
+	saml_fetch_fields[];
 
 /* One side's settings and addresses, while a request is answered. */
 struct saml_side {

@@ -17,6 +17,8 @@
 #include "web/vault.h"
 
 #define METADATA_MAX 90000
+#define URL_MAX 1000
+#define CA_MAX 30000
 #define SKEW_MOST 300
 #define PERSISTENT "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 #define MAIL_FORMAT "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
@@ -41,6 +43,12 @@ const struct route_param saml_fields[] = {
 
 const struct route_param saml_import_fields[] = {
 	{ "metadata", "Metadata", PARAM_LINES, PARAM_REQUIRED, 1, METADATA_MAX, NULL },
+	PARAM_END
+};
+
+const struct route_param saml_fetch_fields[] = {
+	{ "url", "Address", PARAM_TEXT, PARAM_REQUIRED, 9, URL_MAX, NULL },
+	{ "ca", "Trusted certificates", PARAM_LINES, 0, 0, CA_MAX, NULL },
 	PARAM_END
 };
 
@@ -80,8 +88,9 @@ static json_t *certificates_of(const struct call *c, const json_t *idp)
 		clock_us until = 0;
 		int known = clock_parse(doc_text(row, "not_after"), &until) == 0;
 
-		json_array_append_new(out, json_pack("{s:s, s:s, s:o, s:o}", "subject", doc_text(row, "subject"), "sha256", doc_text(row, "sha256"),
-			"until", known ? call_when(c, until) : json_null(), "expired", json_boolean(known && until < c->now)));
+		json_array_append_new(out, json_pack("{s:s, s:s, s:o, s:o, s:o}", "subject", doc_text(row, "subject"), "sha256", doc_text(row, "sha256"),
+			"until", known ? call_when(c, until) : json_null(), "expired", json_boolean(known && until < c->now), "soon",
+			json_boolean(known && until >= c->now && until - c->now < SAML_ENDS_SOON)));
 	}
 	return out;
 }
@@ -113,8 +122,15 @@ static void add_change(const struct call *c, json_t *rows, const char *label, co
 			*now ? now : "–", "warning", *old && warning ? call_translate(c, warning) : NULL));
 }
 
-static json_t *show_proposal(const struct call *c, const json_t *idp, const json_t *proposed)
+/* Where it was fetched, and when. */
+static json_t *show_source(const struct call *c, const json_t *source)
 {
+	return json_is_object(source) ? json_pack("{s:s, s:o}", "url", doc_text(source, "url"), "at", doc_when(c, source, "fetched")) : json_null();
+}
+
+static json_t *show_proposal(const struct call *c, const json_t *row)
+{
+	const json_t *idp = json_object_get(row, "idp"), *proposed = json_object_get(row, "proposed");
 	json_t *rows, *out;
 	char *old, *now, *digest;
 
@@ -130,6 +146,8 @@ static json_t *show_proposal(const struct call *c, const json_t *idp, const json
 	now = prints_of(proposed);
 	add_change(c, rows, "Certificates (SHA-256)", old, now, "Whoever has the key of a new certificate can sign anybody in. Compare it with what the "
 		"identity provider shows.");
+	add_change(c, rows, "Address of the metadata", doc_text(json_object_get(row, "source"), "url"),
+		doc_text(json_object_get(row, "proposed_source"), "url"), NULL);
 	digest = saml_digest(proposed);
 	out = json_pack("{s:s, s:b, s:o, s:b, s:o}", "digest", digest, "is_new", !json_is_object(idp), "has_changes", json_boolean(json_array_size(rows)),
 		"same", json_array_size(rows) == 0, "changes", rows);
@@ -218,6 +236,14 @@ static int offer_break_glass(struct call *c, const struct saml_side *s)
 	return rc;
 }
 
+/* What was fetched last, confirmed or not. */
+static const json_t *source_of(const struct saml_side *s)
+{
+	const json_t *proposed = json_object_get(s->row, "proposed_source");
+
+	return json_is_object(proposed) ? proposed : json_object_get(s->row, "source");
+}
+
 static int set_form(struct call *c, const struct saml_side *s)
 {
 	static const char *const texts[] = { "subject", "name", "mail", "role" };
@@ -248,6 +274,8 @@ static int set_form(struct call *c, const struct saml_side *s)
 	call_form(c, "create", json_boolean(create == NULL || json_is_true(create)));
 	call_form(c, "skew", json_integer(json_object_get(settings, "skew") ? json_integer_value(json_object_get(settings, "skew")) : ARRIVAL_SKEW));
 	call_form(c, "metadata", json_string(""));
+	call_form(c, "url", json_string(doc_text(source_of(s), "url")));
+	call_form(c, "ca", json_string(doc_text(source_of(s), "ca")));
 	each_role(c, add_role_name, names);
 	call_set(c, "role_names", names);
 	free(lines);
@@ -277,7 +305,9 @@ int saml_page(struct call *c)
 	call_set(c, "ready", json_boolean(saml_side_ready(&s)));
 	call_set(c, "sp", json_pack("{s:s, s:s, s:s}", "entity", s.entity, "acs_url", s.acs_url, "slo_url", s.slo_url));
 	call_set(c, "provider", show_provider(c, idp));
-	call_set(c, "proposal", show_proposal(c, idp, json_object_get(s.row, "proposed")));
+	call_set(c, "ca_open", json_boolean(*doc_text(source_of(&s), "ca")));
+	call_set(c, "source", show_source(c, json_object_get(s.row, "source")));
+	call_set(c, "proposal", show_proposal(c, s.row));
 	call_set(c, "test", edit ? show_test(c, s.row) : json_null());
 	call_set(c, "can", json_pack("{s:b}", "edit", edit));
 	rc = set_form(c, &s);
@@ -319,27 +349,66 @@ int saml_begin(struct call *c)
 
 /* Metadata */
 
-static int take_import(struct call *c, enum store_side side)
+/* Proposed, or nothing to propose: 1. */
+static int keep_import(struct call *c, enum store_side side, const json_t *idp, const json_t *source)
+{
+	json_t *row = NULL;
+	int rc = saml_get(c->db, side, &row), same;
+
+	if (rc < 0)
+		return rc;
+	same = source && json_equal(json_object_get(row, "idp"), idp)
+		&& strcmp(doc_text(json_object_get(row, "source"), "url"), doc_text(source, "url")) == 0;
+	rc = same ? saml_fetched(c->db, side, source) : saml_propose(c->db, side, idp, source);
+	json_decref(row);
+	return rc < 0 ? rc : same;
+}
+
+/* FIELD has what was read from; SOURCE as store/saml.h has it, NULL for a file. */
+static int take_import(struct call *c, const char *field, const json_t *source)
 {
 	json_t *answer = NULL;
 	int rc = call_answer(c, &answer);
+	char *text = NULL;
 
-	if (rc == 0 && doc_optional(answer, "refused")) {
-		char *text = mem_printf("%s", doc_text(answer, "text"));
-
-		rc = call_field_error(c, "metadata", text);
-		free(text);
-	}
+	if (rc == 0 && doc_optional(answer, "refused"))
+		text = mem_strdup(doc_text(answer, "text"));
+	else if (source && rc == ERR_TIMEOUT)
+		text = mem_strdup(err_text());
+	if (text)
+		rc = call_field_error(c, field, text);
 	if (rc == 0)
-		rc = saml_propose(c->db, side, json_object_get(answer, "idp"));
+		rc = keep_import(c, sign_side(c), json_object_get(answer, "idp"), source);
+	free(text);
 	json_decref(answer);
 	if (rc == ERR_NOT_FOUND)
 		return call_refuse(c, ERR_CONFLICT, "Begin with this side first.");
 	if (rc < 0)
 		return rc;
-	call_notice(c, "info", "The metadata are read. Nothing is changed until you confirm it below.");
+	call_notice(c, rc ? "success" : "info", rc ? "Fetched: the metadata are what is believed already." :
+		"The metadata are read. Nothing is changed until you confirm it below.");
 	call_redirect(c, "/single-sign-on");
 	return 0;
+}
+
+int saml_fetch(struct call *c)
+{
+	struct buf question = BUF_INIT;
+	char at[CLOCK_TEXT_SIZE];
+	json_t *source;
+	int rc;
+
+	if (call_has_answer(c)) {
+		clock_text(c->now, at);
+		source = json_pack("{s:s, s:s, s:s}", "url", call_text(c, "url"), "ca", call_text(c, "ca"), "fetched", at);
+		rc = take_import(c, "url", source);
+		json_decref(source);
+		return rc;
+	}
+	sso_begin(&question, SSO_saml_fetch, &c->id, is_operator(c) ? NULL : &c->tenant);
+	wire_put_string(&question, call_text(c, "url"));
+	wire_put_string(&question, call_text(c, "ca"));
+	return call_ask(c, &question);
 }
 
 int saml_import(struct call *c)
@@ -347,7 +416,7 @@ int saml_import(struct call *c)
 	struct buf question = BUF_INIT;
 
 	if (call_has_answer(c))
-		return take_import(c, sign_side(c));
+		return take_import(c, "metadata", NULL);
 	sso_begin(&question, SSO_saml_metadata, &c->id, is_operator(c) ? NULL : &c->tenant);
 	wire_put_string(&question, call_text(c, "metadata"));
 	return call_ask(c, &question);
@@ -368,7 +437,7 @@ int saml_accept(struct call *c)
 
 int saml_discard(struct call *c)
 {
-	int rc = saml_propose(c->db, sign_side(c), NULL);
+	int rc = saml_propose(c->db, sign_side(c), NULL, NULL);
 
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
