@@ -1,5 +1,4 @@
-/* kmip_link.h - the connection to a KMIP server: TLS 1.2 or later, both certificates checked, a time limit on everything. One KMIP message
- * out, one in. Blocks, so only a child of keyd opens one (apart.h). */
+/* kmip_link.h - the connection to a KMIP server (tls/link.h): one KMIP message out, one in. Blocks, so only a child of keyd opens one (apart.h). */
 #ifndef KEYS_KMIP_LINK_H
 #define KEYS_KMIP_LINK_H
 
@@ -8,11 +7,12 @@
 #include "base/buf.h"
 #include "base/secret.h"
 #include "base/wire.h"
+#include "tls/link.h"
 
 #define KMIP_PORT 5696
-#define KMIP_HOST_MAX 255
-#define KMIP_PEM_MAX 12288       /* bytes of certificates of an authority, or of a client with its chain */
-#define KMIP_KEY_MAX 8192        /* of its private key */
+#define KMIP_HOST_MAX TLS_HOST_MAX
+#define KMIP_PEM_MAX TLS_PEM_MAX
+#define KMIP_KEY_MAX TLS_KEY_MAX
 
 /* Owner: whoever fills it; kmip_settings_free. */
 struct kmip_settings {
@@ -37,8 +37,7 @@ struct secret *kmip_settings_put(const struct kmip_settings *s);
 /* ERR_INVALID, ERR_TOO_LARGE. OUT is filled also then, for kmip_settings_free. */
 int kmip_settings_get(struct wire_view from, struct kmip_settings *out);
 
-/* Connects. ERR_UNAVAILABLE (no connection), ERR_TIMEOUT, ERR_CRYPTO (TLS, the server's certificate), ERR_FORBIDDEN (the server does not
- * take ours; an address that is refused), ERR_INVALID (settings). */
+/* Connects. Errors as of tls_link_open. */
 int kmip_link_open(const struct kmip_settings *s, int limit_ms, struct kmip_link **out);
 /* Sends OUT and replaces IN by one message within LIMIT_MS. After an error the link is of no use. As kmip_link_open, and ERR_TOO_LARGE,
  * ERR_INVALID (what comes is no KMIP). Both buffers may hold secrets; the caller wipes. */

@@ -1,0 +1,350 @@
+/* link.c - sockets and OpenSSL. */
+#include "tls/link.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/address.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define PIECE (1 << 20)          /* bytes that are given to OpenSSL at a time */
+
+struct tls_link {
+	const char *what;
+	int fd;
+	SSL_CTX *context;
+	SSL *tls;
+	clock_us until;
+};
+
+static int is_address(const char *host)
+{
+	struct in6_addr a;
+
+	return inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1;
+}
+
+/* OpenSSL asks for a passphrase otherwise, on whatever terminal there is. */
+static int no_passphrase(char *out, int size, int writing, void *ctx)
+{
+	return 0;
+}
+
+static int tls_error(const char *what)
+{
+	unsigned long e = ERR_get_error();
+	char text[160] = "no reason given";
+
+	if (e)
+		ERR_error_string_n(e, text, sizeof text);
+	ERR_clear_error();
+	return err_set(ERR_INVALID, "%s: %s", what, text);
+}
+
+static int add_authorities(SSL_CTX *context, const char *pem)
+{
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	X509_STORE *store = SSL_CTX_get_cert_store(context);
+	X509 *cert;
+	int count = 0;
+
+	while ((cert = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL) {
+		count += X509_STORE_add_cert(store, cert);
+		X509_free(cert);
+	}
+	BIO_free(in);
+	ERR_clear_error();
+	return count ? 0 : err_set(ERR_INVALID, "the authority's certificate is no certificate in PEM");
+}
+
+static int use_certificate(SSL_CTX *context, const char *pem)
+{
+	BIO *in = BIO_new_mem_buf(pem, -1);
+	X509 *cert = PEM_read_bio_X509(in, NULL, no_passphrase, NULL), *more;
+	int ok = cert && SSL_CTX_use_certificate(context, cert) == 1;
+
+	X509_free(cert);
+	while (ok && (more = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL) {
+		/* The context owns what it has taken. */
+		ok = SSL_CTX_add0_chain_cert(context, more) == 1;
+		if (!ok)
+			X509_free(more);
+	}
+	BIO_free(in);
+	ERR_clear_error();
+	return ok ? 0 : err_set(ERR_INVALID, "the client's certificate is no certificate in PEM");
+}
+
+static int use_key(SSL_CTX *context, const struct secret *pem)
+{
+	BIO *in = BIO_new_mem_buf(pem->data, (int)pem->len);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
+	int ok = key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
+	int rc = ok ? 0 : key ? err_set(ERR_INVALID, "the private key is not the client certificate's")
+		: err_set(ERR_INVALID, "the client's key is no private key in PEM, or is under a passphrase");
+
+	EVP_PKEY_free(key);
+	BIO_free(in);
+	ERR_clear_error();
+	return rc;
+}
+
+static int make_context(const struct tls_peer *p, SSL_CTX **out)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	int rc = context && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 ? 0 : tls_error("TLS");
+
+	if (rc == 0)
+		rc = p->ca && *p->ca ? add_authorities(context, p->ca) : SSL_CTX_set_default_verify_paths(context) == 1 ? 0 : tls_error("TLS");
+	if (rc == 0 && p->certificate)
+		rc = use_certificate(context, p->certificate);
+	if (rc == 0 && p->certificate)
+		rc = use_key(context, p->key);
+	if (rc == 0) {
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+		SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+		SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+		SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+		*out = context;
+	} else {
+		SSL_CTX_free(context);
+	}
+	return rc;
+}
+
+static int check_host(const char *what, const char *host)
+{
+	size_t len = host ? strlen(host) : 0;
+
+	if (len == 0 || len > TLS_HOST_MAX)
+		return err_set(ERR_INVALID, "%s's host name has %zu bytes", what, len);
+	if (!is_address(host) && strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != len)
+		return err_set(ERR_INVALID, "\"%s\" is neither a host name nor an address", host);
+	return 0;
+}
+
+static int is_long(const char *text, size_t most)
+{
+	return text && strlen(text) > most;
+}
+
+int tls_peer_check(const struct tls_peer *p)
+{
+	SSL_CTX *context = NULL;
+	int rc = check_host(p->what, p->host);
+
+	if (rc == 0 && (p->port == 0 || p->port > 65535))
+		rc = err_set(ERR_INVALID, "port %u", p->port);
+	if (rc == 0 && (is_long(p->ca, TLS_PEM_MAX) || is_long(p->certificate, TLS_PEM_MAX) || (p->key && p->key->len > TLS_KEY_MAX)))
+		rc = err_set(ERR_TOO_LARGE, "certificates are at most %d bytes, the key %d", TLS_PEM_MAX, TLS_KEY_MAX);
+	if (rc == 0)
+		rc = make_context(p, &context);
+	SSL_CTX_free(context);
+	return rc;
+}
+
+static int wait_for(struct tls_link *l, short events)
+{
+	struct pollfd one = { l->fd, events, 0 };
+	clock_us left = l->until - clock_ticks();
+
+	if (left <= 0 || poll(&one, 1, (int)(left / 1000 + 1)) == 0)
+		return err_set(ERR_TIMEOUT, "%s does not answer in time", l->what);
+	return 0;
+}
+
+static int connect_to(struct tls_link *l, const struct addrinfo *a)
+{
+	int problem = 0, one = 1;
+	socklen_t size = sizeof problem;
+
+	l->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (l->fd < 0)
+		return err_set(ERR_UNAVAILABLE, "socket: %s", strerror(errno));
+	setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (connect(l->fd, a->ai_addr, a->ai_addrlen) < 0) {
+		int rc = errno == EINPROGRESS ? wait_for(l, POLLOUT) : err_set(ERR_UNAVAILABLE, "no connection: %s", strerror(errno));
+
+		if (rc < 0)
+			return rc;
+	}
+	if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &problem, &size) < 0 || problem)
+		return err_set(ERR_UNAVAILABLE, "no connection: %s", strerror(problem ? problem : errno));
+	return 0;
+}
+
+/* The first address that takes the connection. The name's meaning is known only now: what is not allowed is refused here. */
+static int connect_any(struct tls_link *l, const struct tls_peer *p)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG }, *all = NULL;
+	char port[16];
+	int rc;
+
+	snprintf(port, sizeof port, "%u", p->port);
+	if (is_address(p->host))
+		hints.ai_flags = AI_NUMERICHOST;
+	rc = getaddrinfo(p->host, port, &hints, &all);
+	if (rc != 0)
+		return err_set(ERR_UNAVAILABLE, "%s: %s", p->host, gai_strerror(rc));
+	rc = err_set(ERR_UNAVAILABLE, "%s has no address", p->host);
+	for (const struct addrinfo *a = all; a && rc < 0 && rc != ERR_TIMEOUT; a = a->ai_next) {
+		if (l->fd >= 0)
+			close(l->fd);
+		l->fd = -1;
+		rc = p->local || !address_is_near(a->ai_addr) ? connect_to(l, a)
+			: err_set(ERR_FORBIDDEN, "the address belongs to the server's own machine or link, which is not allowed");
+	}
+	freeaddrinfo(all);
+	return rc;
+}
+
+/* 0: try again; else what the call RC of OpenSSL means. */
+static int judge(struct tls_link *l, int got)
+{
+	long verified = SSL_get_verify_result(l->tls);
+	int what = SSL_get_error(l->tls, got), reason;
+
+	if (what == SSL_ERROR_WANT_READ)
+		return wait_for(l, POLLIN);
+	if (what == SSL_ERROR_WANT_WRITE)
+		return wait_for(l, POLLOUT);
+	if (verified != X509_V_OK) {
+		ERR_clear_error();
+		return err_set(ERR_CRYPTO, "%s's certificate: %s", l->what, X509_verify_cert_error_string(verified));
+	}
+	if (what != SSL_ERROR_SSL) {
+		ERR_clear_error();
+		return err_set(ERR_UNAVAILABLE, "%s has closed the connection", l->what);
+	}
+	reason = ERR_GET_REASON(ERR_peek_error());
+	if (reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE || reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA
+		|| reason == SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED || reason == SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN
+		|| reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED || reason == SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED) {
+		ERR_clear_error();
+		return err_set(ERR_FORBIDDEN, "%s does not accept the client's certificate", l->what);
+	}
+	tls_error(l->what);
+	return ERR_CRYPTO;
+}
+
+static int start_tls(struct tls_link *l, const struct tls_peer *p)
+{
+	X509_VERIFY_PARAM *check;
+	int ok, got, rc = 0;
+
+	l->tls = SSL_new(l->context);
+	if (l->tls == NULL || SSL_set_fd(l->tls, l->fd) != 1)
+		return tls_error("TLS");
+	check = SSL_get0_param(l->tls);
+	ok = is_address(p->host) ? X509_VERIFY_PARAM_set1_ip_asc(check, p->host)
+		: X509_VERIFY_PARAM_set1_host(check, p->host, 0) && SSL_set_tlsext_host_name(l->tls, p->host);
+	if (!ok)
+		return tls_error("TLS");
+	while (rc == 0 && (got = SSL_connect(l->tls)) != 1)
+		rc = judge(l, got);
+	return rc;
+}
+
+int tls_link_write(struct tls_link *l, const void *data, size_t len)
+{
+	size_t done = 0;
+	int rc = 0;
+
+	while (rc == 0 && done < len) {
+		size_t left = len - done;
+		int got = SSL_write(l->tls, (const char *)data + done, left > PIECE ? PIECE : (int)left);
+
+		if (got > 0)
+			done += (size_t)got;
+		else
+			rc = judge(l, got);
+	}
+	return rc;
+}
+
+int tls_link_read(struct tls_link *l, void *data, size_t len)
+{
+	size_t done = 0;
+	int rc = 0;
+
+	while (rc == 0 && done < len) {
+		int got = SSL_read(l->tls, (char *)data + done, (int)(len - done));
+
+		if (got > 0)
+			done += (size_t)got;
+		else
+			rc = judge(l, got);
+	}
+	return rc;
+}
+
+int tls_link_finish(struct tls_link *l)
+{
+	char rest[256];
+	int rc = 0, got;
+
+	while (rc == 0 && (got = SSL_shutdown(l->tls)) < 0)
+		rc = judge(l, got);
+	if (rc == 0)
+		shutdown(l->fd, SHUT_WR);
+	while (rc == 0) {
+		got = SSL_read(l->tls, rest, sizeof rest);
+		if (got <= 0 && SSL_get_error(l->tls, got) == SSL_ERROR_ZERO_RETURN)
+			break;
+		rc = got > 0 ? 0 : judge(l, got);
+	}
+	return rc;
+}
+
+int tls_link_open(const struct tls_peer *p, clock_us limit, struct tls_link **out)
+{
+	struct tls_link *l = mem_alloc(sizeof *l);
+	int rc;
+
+	l->what = p->what;
+	l->fd = -1;
+	tls_link_limit(l, limit);
+	rc = make_context(p, &l->context);
+	if (rc == 0)
+		rc = connect_any(l, p);
+	if (rc == 0)
+		rc = start_tls(l, p);
+	if (rc == 0)
+		*out = l;
+	else
+		tls_link_close(l);
+	return rc;
+}
+
+void tls_link_limit(struct tls_link *l, clock_us limit)
+{
+	l->until = clock_ticks() + limit;
+	ERR_clear_error();
+}
+
+void tls_link_close(struct tls_link *l)
+{
+	if (l == NULL)
+		return;
+	if (l->tls && SSL_is_init_finished(l->tls))
+		SSL_shutdown(l->tls);
+	SSL_free(l->tls);
+	SSL_CTX_free(l->context);
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l);
+	ERR_clear_error();
+}
