@@ -3,6 +3,7 @@
 #include "web/directory.h"
 #include "web/invite.h"
 #include "web/key_server.h"
+#include "web/log_forward.h"
 #include "web/log_page.h"
 #include "web/people.h"
 #include "web/route.h"
@@ -61,6 +62,7 @@ const struct route central_routes[] = {
 		.form = "/key-server" },
 	WEB_SIGN_RULES_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	WEB_PEOPLE_ROWS("central", "/operators", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, operator),
+	WEB_LOG_FORWARD_ROWS("central", "/log-forwarding", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
 	ROUTE_END
 };
@@ -80,5 +82,6 @@ const struct route_menu central_menu[] = {
 	{ "Roles", "/roles", "id", NULL, NULL },
 	{ "Sign-in rules", "/sign-in-rules", "lock", NULL, NULL },
 	{ "System log", "/log", "list-details", NULL, NULL },
+	{ "Log forwarding", "/log-forwarding", "send", NULL, NULL },
 	ROUTE_MENU_END
 };

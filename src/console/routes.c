@@ -3,6 +3,7 @@
 #include "web/directory.h"
 #include "web/invite.h"
 #include "web/key_server.h"
+#include "web/log_forward.h"
 #include "web/log_page.h"
 #include "web/people.h"
 #include "web/route.h"
@@ -194,6 +195,7 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/reports/{id}/delete", PERMISSION_REPORTS_USE, NULL, report_delete_run },
 	WEB_KEY_SERVER_ROWS("console", "/account/key-server", key_server_page, PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	{ WEB_POST, "/account/key-server/place", PERMISSION_ACCOUNT_EDIT, NULL, key_place_save, key_place_fields, .form = "/account/key-server" },
+	WEB_LOG_FORWARD_ROWS("console", "/account/log-forwarding", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
 	ROUTE_END
 };
@@ -220,5 +222,6 @@ const struct route_menu console_menu[] = {
 	{ "Single Sign-On", "/single-sign-on", "login", "User Management", NULL },
 	{ "Reports", "/reports", "report-analytics", "Audit", NULL },
 	{ "Log", "/log", "list-details", "Audit", NULL },
+	{ "Log forwarding", "/account/log-forwarding", "send", "Audit", NULL },
 	ROUTE_MENU_END
 };

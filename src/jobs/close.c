@@ -239,7 +239,7 @@ static int write_log(struct export_run *x)
 	fputs("number,at,category,event,actor kind,actor,object kind,object id,object,detail,address,hash\r\n", x->file);
 	rc = work_begin(x->w);
 	if (rc == 0)
-		rc = audit_each(x->w->db, 0, write_entry, x);
+		rc = audit_each(x->w->db, 0, 0, write_entry, x);
 	db_rollback(x->w->db);
 	return close_file(x, rc);
 }

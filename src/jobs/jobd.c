@@ -159,6 +159,8 @@ int main(int argc, char **argv)
 	log_open("jobd", LOG_LEVEL_INFO);
 	if (conf_load(conf_path, &conf) < 0)
 		fatal("%s", err_text());
+	/* Of a peer that has gone the call itself tells. */
+	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, stop);
 	signal(SIGINT, stop);
 	lock_in(user);

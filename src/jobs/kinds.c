@@ -3,6 +3,7 @@
 #include "jobs/close.h"
 #include "jobs/deep_security.h"
 #include "jobs/key_server.h"
+#include "jobs/log_forward.h"
 #include "jobs/mail.h"
 #include "jobs/report.h"
 #include "jobs/rewrap.h"
@@ -12,6 +13,7 @@
 #include "store/closing.h"
 #include "store/deep_security.h"
 #include "store/key_server.h"
+#include "store/log_forward.h"
 #include "store/report.h"
 #include "store/rewrap.h"
 #include "store/what_if.h"
@@ -26,6 +28,7 @@ const struct work_kind work_kinds[] = {
 	{ CLOSING_JOB, CLOCK_MINUTE, 100000, CLOCK_SECOND, close_job },
 	{ CLOSING_EXPORT_JOB, CLOCK_MINUTE, 5, 5 * CLOCK_SECOND, close_job_export },
 	{ KEY_SERVER_JOB, CLOCK_MINUTE, 1, CLOCK_SECOND, key_server_job, 1 },
+	{ LOG_FORWARD_JOB, 2 * CLOCK_MINUTE, 1, CLOCK_SECOND, log_forward_job, 1 },
 	/* Until it is done: keys that nobody wraps again would keep the former one in use. */
 	{ ROTATION_ROOT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_root },
 	{ ROTATION_TENANT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_tenant },

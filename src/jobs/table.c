@@ -14,6 +14,7 @@
 #include "store/instance.h"
 #include "store/key_server.h"
 #include "store/licence.h"
+#include "store/log_forward.h"
 #include "store/notice.h"
 #include "store/order.h"
 #include "store/report.h"
@@ -118,9 +119,17 @@ static int look_at_key_servers(struct db *db, clock_us now)
 	return key_server_run(db);
 }
 
+static int send_log_on(struct db *db, clock_us now)
+{
+	(void)now;
+	return log_forward_run(db);
+}
+
 const struct task tasks[] = {
 	{ "look at the key server", CLOCK_SECOND, 0, look_at_key_servers },
 	{ "look at tenants' key servers", CLOCK_SECOND, 1, look_at_key_servers, key_server_tenants },
+	{ "send the log on", CLOCK_SECOND, 0, send_log_on },
+	{ "send tenants' logs on", CLOCK_SECOND, 1, send_log_on, log_forward_tenants },
 	{ "count keys in use", 10 * CLOCK_SECOND, 0, count_licences },
 	{ "warn of licences", 5 * CLOCK_SECOND, 1, licence_tell, licence_tenants },
 	{ "replace tenants' keys by age", CLOCK_HOUR, 1, rotate_tenant_key },

@@ -169,12 +169,11 @@ static struct uuid chain_of(const struct db *db)
 	return db_tenant(db) ? *db_tenant(db) : (struct uuid) { { 0 } };
 }
 
-int audit_each(struct db *db, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx)
+int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx)
 {
 	struct uuid tenant = chain_of(db);
 	struct audit_entry e;
 	struct db_result *r;
-	int64_t after = 0;
 	size_t count = EACH_STEP;
 	int rc = 0;
 
@@ -232,7 +231,7 @@ int audit_check(struct db *db, int64_t *count)
 		return rc;
 	audit_verify_begin(&v, &tenant);
 	if (seq > 0)
-		rc = audit_each(db, seq, step, &v);
+		rc = audit_each(db, 0, seq, step, &v);
 	if (rc == 0)
 		rc = audit_verify_end(&v, seq, hash);
 	*count = v.seq;

@@ -31,6 +31,10 @@ struct audit_entry;              /* audit/chain.h */
 	X(SETTING_CHANGED, "setting.changed", SYSTEM, "Setting changed") \
 	X(DIRECTORY, "directory.changed", SYSTEM, "Directory changed") \
 	X(DEEP_SECURITY, "deep-security.changed", SYSTEM, "Deep Security connection changed") \
+	X(LOG_FORWARD_CHANGED, "log-forward.changed", SYSTEM, "Forwarding of the log changed") \
+	X(LOG_FORWARD_REMOVED, "log-forward.removed", SYSTEM, "Forwarding of the log ended") \
+	X(LOG_FORWARD_AWAY, "log-forward.away", SYSTEM, "Receiver of the log is away") \
+	X(LOG_FORWARD_BACK, "log-forward.back", SYSTEM, "Receiver of the log is back") \
 	X(KEY_SERVER_CHANGED, "key-server.changed", SYSTEM, "Key server changed") \
 	X(KEY_SERVER_REMOVED, "key-server.removed", SYSTEM, "Key server removed") \
 	X(KEY_SERVER_AWAY, "key-server.away", SYSTEM, "Key server is away") \
@@ -236,9 +240,10 @@ json_t *audit_changes(const json_t *before, const json_t *after);
  * and details. A row: seq, at, category, event, label, actor, object, detail, address. */
 int audit_list(struct db *db, const struct list_query *query, json_t **page);
 
-/* Calls EACH for every entry of the bound chain up to number LAST (0: all) in order, in steps that hold little memory; a negative
- * result ends it. Needs a role that sees the chain: console, jobs, central for the installation's, owner for any. */
-int audit_each(struct db *db, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx);
+/* Calls EACH for every entry of the bound chain behind number AFTER (0: from the first that is at hand) up to number LAST (0: all) in order, in
+ * steps that hold little memory; a negative result ends it. Needs a role that sees the chain: console, jobs, central for the installation's, owner for
+ * any. */
+int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx);
 /* Verifies the bound chain (no tenant: the installation's). *COUNT: entries found whole. Errors as in audit/chain.h. */
 int audit_check(struct db *db, int64_t *count);
 

@@ -1,0 +1,61 @@
+"""A real receiver of syslog over TLS beside a test: rsyslog in a folder of its own. Keeps each message as it came, one to a line."""
+import contextlib
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+
+from fixtures import scratch
+from stack import certificates
+from stack.installation import free_port
+from stack.process import wait_until
+
+PATIENCE = 60
+NAME = "localhost"
+
+
+class Rsyslog:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rsyslog-", dir=scratch()))
+        self.port, self.process = free_port(), None
+        f = self.folder
+        self.ca = f / "ca.crt"
+        certificates.make_ca(f / "ca", self.ca)
+        certificates.make_certificate(f, f / "ca", self.ca, NAME)
+        (f / "rsyslog.conf").write_text(
+            f'global(defaultNetstreamDriver="ossl" defaultNetstreamDriverCAFile="{self.ca}" defaultNetstreamDriverCertFile="{f}/{NAME}.crt"'
+            f' defaultNetstreamDriverKeyFile="{f}/{NAME}.key" workDirectory="{f}" maxMessageSize="16k"'
+            ' parser.escapeControlCharactersOnReceive="on")\n'
+            'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon" maxSessions="50")\n'
+            'template(name="raw" type="string" string="%rawmsg%\\n")\n'
+            f'input(type="imtcp" address="127.0.0.1" port="{self.port}")\n'
+            f'action(type="omfile" file="{f}/messages" template="raw")\n')
+
+    def _listens(self):
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def start(self):
+        with open(self.folder / "out", "ab") as out:
+            self.process = subprocess.Popen(["/usr/sbin/rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.folder / "pid")],
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        wait_until(self._listens, PATIENCE, "rsyslog does not start", lambda: self.process.poll() is None)
+        return self
+
+    def stop(self, kill=False):
+        if self.process and self.process.poll() is None:
+            self.process.kill() if kill else self.process.terminate()
+            self.process.wait()
+
+    def messages(self):
+        with contextlib.suppress(FileNotFoundError):
+            return (self.folder / "messages").read_text().splitlines()
+        return []
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *exc):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
