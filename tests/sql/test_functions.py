@@ -20,6 +20,7 @@ DEFINERS = {
     "audit_months": {"keyward_jobs"},
     "audit_months_drop": {"keyward_jobs"},
     "audit_due": {"keyward_jobs"},
+    "log_forward_due": {"keyward_jobs"},
     "job_take": {"keyward_jobs"},
     "job_finish": {"keyward_jobs"},
     "job_fail": {"keyward_jobs"},

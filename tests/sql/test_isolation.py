@@ -85,6 +85,7 @@ def populate(pg, tenant):
          " (%s, %s, '2020-01-01', 1, 1, %s, %s, 1, %s, now(), %s, now())",
          (tenant, ids["export"], b"h" * 32, b"h" * 32, b"h" * 32, b"s" * 64)),
         ("insert into audit_archive_piece values (%s, %s, 0, 'x')", (tenant, ids["export"])),
+        ("insert into log_forward (tenant, host, port, ca, format, seq) values (%s, 'logs', 6514, '', 'json', 0)", (tenant,)),
         ("insert into key_request (tenant, id, device, instance, agent, status, access, recipient_key, signature)"
          " values (%s, %s, %s, %s, %s, 'approved', 'read-only', %s, %s)",
          (tenant, ids["request"], ids["device"], ids["instance"], ids["agent"], b"k" * 65, b"s" * 64)),
@@ -313,7 +314,7 @@ def test_operator_cannot_see_tenants_data(pg):
     tenant = pg.new_tenant()
     populate(pg, tenant)
     # What the operator bills by is his to see (docs/threat.md): what was granted, and how many keys are in use.
-    logs = ("audit_entry", "audit_head", "audit_checkpoint", "audit_archive", "audit_archive_piece")
+    logs = ("audit_entry", "audit_head", "audit_checkpoint", "audit_archive", "audit_archive_piece", "log_forward")
     hidden = [t for t in tables(pg) if t not in ("tenant", "job", "licence", "licence_use") + logs]
     assert {"policy", "device", "device_key", "key_request", "instance", "app_user", "provisioning"} <= set(hidden)
     for bound in (None, tenant):
@@ -341,12 +342,15 @@ def test_operator_cannot_see_tenants_data(pg):
             for table in logs:
                 cur.execute(f"select count(*) from {table} where tenant = %s", (tenant,))
                 assert cur.fetchone()[0] == 0
-            cur.execute("delete from audit_archive_piece where tenant = %s", (tenant,))
-            assert cur.rowcount == 0
+            for sql in ("delete from audit_archive_piece where tenant = %s", "update log_forward set host = 'x' where tenant = %s",
+                        "delete from log_forward where tenant = %s"):
+                cur.execute(sql, (tenant,))
+                assert cur.rowcount == 0
             cur.execute("select count(*) from job where tenant is not null")
             assert cur.fetchone()[0] == 0
         c.rollback()
         refused(c, "insert into job (id, tenant, kind) values (%s, %s, 'x')", (uuid.uuid4(), tenant))
+        refused(c, "insert into log_forward (tenant, host, port, ca, format, seq) values (%s, 'x', 1, '', 'json', 0)", (uuid.uuid4(),))
         c.close()
 
 
