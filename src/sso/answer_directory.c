@@ -104,6 +104,15 @@ static int check_person(struct asking *q, json_t *person, struct wire_view passw
 	return rc < 0 ? rc : ldap_person_groups(&q->link, &q->d, person);
 }
 
+/* Takes PERSON over. */
+static json_t *wrong_password(json_t *person)
+{
+	json_t *wrong = json_pack("{s:O, s:s}", "wrong", json_object_get(person, "id"), "why", err_text());
+
+	json_decref(person);
+	return wrong;
+}
+
 /* FIND by what is in the question. */
 static int prove_person(struct sso_act *a, int (*find)(struct ldap_link *l, const struct directory *d, const char *who, json_t **out))
 {
@@ -123,6 +132,10 @@ static int prove_person(struct sso_act *a, int (*find)(struct ldap_link *l, cons
 		rc = find(&q.link, &q.d, who, &person);
 	if (rc == 0)
 		rc = check_person(&q, person, password);
+	if (rc == ERR_UNAUTHENTICATED && person) {
+		person = wrong_password(person);
+		rc = 0;
+	}
 	free(who);
 	return finish(a, &q, rc, person);
 }

@@ -19,11 +19,11 @@
 	X(status, 1, 0)                      /* -> u32 running, u32 waiting, 4 x u64 since the start: done, failed, too late, refused as too
 	                                      * many. Answered by the service itself */ \
 	X(directory_test, 10, 10000)         /* DIRECTORY, string login or "" -> bytes TESTED */ \
-	X(directory_sign_in, 11, 10000)      /* DIRECTORY, string login, bytes password -> bytes PERSON */ \
+	X(directory_sign_in, 11, 10000)      /* DIRECTORY, string login, bytes password -> bytes PERSON or WRONG */ \
 	X(directory_find, 12, 10000)         /* DIRECTORY, string text, u8 most -> bytes {"people": [PERSON without groups]} */ \
 	X(directory_look, 13, 10000)         /* DIRECTORY, string id -> bytes PERSON */ \
 	X(directory_groups, 14, 10000)       /* DIRECTORY, u8 count, count x string DN -> bytes {"groups": [{id, dn} or {error}]} */ \
-	X(directory_prove, 15, 10000)        /* DIRECTORY, string id, bytes password -> bytes PERSON */ \
+	X(directory_prove, 15, 10000)        /* DIRECTORY, string id, bytes password -> bytes PERSON or WRONG */ \
 	X(saml_metadata, 50, 5000)           /* bytes metadata -> bytes {idp} or REFUSED */ \
 	X(saml_describe, 51, 5000)           /* SAML -> bytes {xml}: our own metadata */ \
 	X(saml_start, 52, 5000)              /* SAML -> bytes {url, id} */ \
@@ -35,7 +35,8 @@
 /* SAML: bytes {sp, idp, ask} (sso/answer_saml.c), bytes our private key, PEM
  * REFUSED: {refused, text}: a reason of saml/saml.h
  * DIRECTORY: bytes settings (identity/directory.h, JSON), bytes password of the bind DN
- * PERSON, TESTED: JSON, identity/directory.h */
+ * PERSON, TESTED: JSON, identity/directory.h
+ * WRONG: {wrong, why}: whose password it was not, by the id: it counts against that person, whatever name was typed */
 
 enum sso_type {
 #define X(name, type, ms) SSO_##name = (type),

@@ -9,6 +9,7 @@
 #include "store/user_outside.h"
 #include "web/ask.h"
 #include "web/directory.h"
+#include "web/doc.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -161,12 +162,35 @@ static int come_in(struct call *c, struct joining *j)
 	return rc < 0 ? rc : sign_accept(c, j->tenant, &j->user, HOW, call_text(c, "return_to"));
 }
 
+/* The answer; a wrong password is an error whose person *ANSWER names. */
+static int take_answer(struct call *c, json_t **answer)
+{
+	int rc = call_answer(c, answer);
+
+	return rc == 0 && doc_optional(*answer, "wrong") ? err_set(ERR_UNAUTHENTICATED, "%s", doc_text(*answer, "why")) : rc;
+}
+
+/* Whose password was wrong, where it is a user: by whatever name, it is the same door that closes. */
+static const struct user *find_wrong(struct call *c, struct joining *j, const json_t *answer)
+{
+	char *why = mem_strdup(err_text());
+
+	j->p.id = doc_text(answer, "wrong");
+	if (find_user(c, j) < 0)
+		j->known = 0;
+	err_set(ERR_UNAUTHENTICATED, "%s", why);
+	free(why);
+	return j->known ? &j->user : NULL;
+}
+
 /* The second run. */
 static int answered(struct call *c, struct joining *j, const struct user *known)
 {
 	json_t *person = NULL;
-	int rc = call_answer(c, &person);
+	int rc = take_answer(c, &person);
 
+	if (rc == ERR_UNAUTHENTICATED && person && known == NULL)
+		known = find_wrong(c, j, person);
 	if (rc == 0)
 		rc = directory_person(person, &j->p);
 	if (rc == ERR_SUSPENDED)
@@ -213,7 +237,7 @@ int directory_confirm(struct call *c, const struct user *u, const char *password
 	int rc;
 
 	if (call_has_answer(c)) {
-		rc = call_answer(c, &person);
+		rc = take_answer(c, &person);
 		json_decref(person);
 		if (rc == 0 || rc == ERR_UNAUTHENTICATED)
 			return rc == 0;

@@ -34,7 +34,11 @@ def start_of(settings, password=BIND_PASSWORD):
 
 def sign_in(sock, settings, login, password, bind_password=BIND_PASSWORD, tenant=None):
     code, answer = ask(sock, SIGN_IN, start_of(settings, bind_password) + text(login) + text(password), tenant)
-    return code, json.loads(answer[4:]) if code == 0 else answer
+    person = json.loads(answer[4:]) if code == 0 else {}
+    if "wrong" in person:
+        assert set(person) == {"wrong", "why"} and person["wrong"], person
+        return UNAUTHENTICATED, person["why"]
+    return code, person or answer
 
 
 def try_out(sock, settings, login="", bind_password=BIND_PASSWORD):
