@@ -364,7 +364,10 @@ int sign_confirm(struct call *c)
 	struct self s = { .closed = 0 };
 	int rc = read_self(c, &s), right = 0;
 
-	if (rc == 0 && strcmp(s.user.source, USER_OF_DIRECTORY) == 0 && !s.closed)
+	if (rc == 0 && strcmp(s.user.source, USER_OF_SAML) == 0)
+		rc = call_field_error(c, "current", "You have no password here: you sign in at your organisation's identity provider. What asks for a password "
+			"is for local users and people of a directory.");
+	else if (rc == 0 && strcmp(s.user.source, USER_OF_DIRECTORY) == 0 && !s.closed)
 		rc = right = directory_confirm(c, &s.user, call_text(c, "current"));
 	else if (rc == 0)
 		rc = right = sign_verify(s.closed ? NULL : s.user.password, call_text(c, "current"));

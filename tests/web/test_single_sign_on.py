@@ -100,6 +100,11 @@ def test_a_person_signs_in_and_becomes_a_user(account, server):
     assert answer.status == 303 and answer.header("location") == "/roles", answer.text[:3000]
     user = session(client)["user"]
     assert (user["email"], user["name"], user["role"]) == ("alice@idp.example", "Alice Ashdown", "account-administrator"), user
+    # There is no password to confirm anything with, and none is guessed.
+    client.csrf = session(client)["csrf"]
+    refused = client.post("/factor/new", current="Wrong-horse-7")
+    assert refused.status == 422 and "You have no password here" in html.unescape(refused.text), refused
+    assert count(server, "select failures from app_user where id = %s", user["id"]) == 0
     # Again: the same user, known by the identifier.
     again = Client(server, "console")
     assert account.post(again, account.answer(again)).status == 303
