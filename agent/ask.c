@@ -190,7 +190,7 @@ static int check_account(struct tool *t, const char *text)
 
 	return uuid_parse(text, &id) == 0 ? 0
 		: err_set(ERR_INVALID, "That is no account ID: it looks like 0190a5c4-7d10-7abc-8123-456789abcdef, and the console shows it under"
-			" User Management.");
+			" Account.");
 }
 
 /* 1 when the only thing between us and the server is a certificate, and a file that vouches for it was named; 0 when not. */
@@ -245,7 +245,8 @@ static int ask_registration(struct tool *t)
 	const char *present = t->o.url ? t->o.url : agent_conf_text(&t->g.conf, AGENT_URL);
 	int rc;
 
-	show_plugins(t);
+	printf("Where does this machine run?\n");
+	show_plugin_names(t);
 	rc = ask_text(t, "Provider plug-in", t->g.provider->name, check_provider, &t->o.csp);
 	if (rc == 0)
 		rc = ask_text(t, "Account ID", t->o.account ? t->o.account : agent_conf_text(&t->g.conf, AGENT_ACCOUNT), check_account,
@@ -255,7 +256,7 @@ static int ask_registration(struct tool *t)
 	while (rc == 0 && t->passphrase == NULL) {
 		rc = ask_passphrase("Provisioning passphrase: ", &t->passphrase);
 		if (rc == ERR_NOT_FOUND)
-			rc = 0;
+			rc = printf("  The console shows it under Account; nothing is shown while it is typed.\n") < 0 ? ERR_IO : 0;
 	}
 	return rc == 0 ? ask_credentials(t) : rc;
 }
@@ -288,7 +289,8 @@ static int confirm(struct tool *t)
 	if (t->o.publish)
 		printf("  tell the server which devices there are\n");
 	if (t->o.with_provisioning)
-		printf("  wait for devices to be encrypted in the console, and encrypt them, for at most %ld minutes\n", t->o.timeout);
+		printf("  wait for devices to be encrypted in the console, and encrypt them, for at most %ld minute%s\n", t->o.timeout,
+			t->o.timeout == 1 ? "" : "s");
 	if (t->o.mount)
 		printf("  ask for the keys and mount the volumes\n");
 	rc = ask_yes("Go on?", 1, &go);

@@ -160,7 +160,7 @@ static int ask_again(struct tool *t)
 
 	if (!t->asks || --left == 0)
 		return 0;
-	printf("The server does not take it: %s\n", err_text());
+	printf("The server does not take it: the passphrase is wrong, or the account ID. The console shows both under Account.\n");
 	secret_free(t->passphrase);
 	t->passphrase = NULL;
 	return ask_passphrase("Provisioning passphrase: ", &t->passphrase) == 0;

@@ -158,7 +158,7 @@ static const struct {
 	const char *advice;
 } meanings[] = {
 	{ ERR_UNAUTHENTICATED, TOOL_REFUSED,
-		"The account ID or the provisioning passphrase is wrong (User Management in the console shows"
+		"The account ID or the provisioning passphrase is wrong (Account in the console shows"
 		" both), or this machine's registration was removed: register again with --force." },
 	{ ERR_SUSPENDED, TOOL_REFUSED, "The account is suspended: ask your operator." },
 	{ ERR_FORBIDDEN, TOOL_REFUSED, "The server does not permit it." },

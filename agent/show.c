@@ -8,6 +8,7 @@
 #include "agent/tool.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/size.h"
 
 static void show_fields(const char *kind, const struct plugin_field *f, int count)
 {
@@ -23,6 +24,12 @@ static void show_plugin(void *arg, const char *name, const struct provider *p)
 		return;
 	show_fields("settings", p->about.settings, p->about.settings_count);
 	show_fields("credentials", p->about.credentials, p->about.credentials_count);
+}
+
+static void show_plugin_name(void *arg, const char *name, const struct provider *p)
+{
+	if (p)
+		printf("  %-12s %s\n", name, p->about.title);
 }
 
 static json_t *names_of(const struct plugin_field *f, int count)
@@ -57,6 +64,13 @@ static void add_plugin(void *arg, const char *name, const struct provider *p)
 	json_array_append_new(arg, o);
 }
 
+void show_plugin_names(const struct tool *t)
+{
+	struct provider_context ctx = { &t->g.conf, NULL, NULL };
+
+	provider_each(&ctx, show_plugin_name, NULL);
+}
+
 enum tool_exit show_plugins(struct tool *t)
 {
 	struct provider_context ctx = { &t->g.conf, NULL, NULL };
@@ -72,19 +86,6 @@ enum tool_exit show_plugins(struct tool *t)
 		provider_each(&ctx, add_plugin, list);
 	json_object_set_new(t->result, "plugins", list);
 	return TOOL_OK;
-}
-
-static void size_text(int64_t bytes, char out[static 32])
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
-	double n = (double)bytes;
-	size_t unit = 0;
-
-	while (n >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
-		n /= 1024;
-		unit++;
-	}
-	snprintf(out, 32, unit ? "%.1f %s" : "%.0f %s", n, units[unit]);
 }
 
 static const char *use_text(const struct tool *t, const struct proto_device *d)
@@ -127,7 +128,7 @@ enum tool_exit show_devices(struct tool *t)
 		printf("%-48s %-10s %10s  %-14s %-12s %s\n", "ID", "KIND", "SIZE", "USE", "CONTENT", "PATH");
 	for (int i = 0; i < t->g.found->devices_count; i++) {
 		const struct proto_device *d = &t->g.found->devices[i];
-		char size[32];
+		char size[SIZE_TEXT_MAX];
 
 		size_text(d->size_bytes, size);
 		json_array_append_new(list, device_json(t, d));

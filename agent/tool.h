@@ -113,6 +113,7 @@ enum tool_exit proxy_settings(struct tool *t);
 enum tool_exit show_devices(struct tool *t);
 enum tool_exit show_status(struct tool *t);
 enum tool_exit show_plugins(struct tool *t);
+void show_plugin_names(const struct tool *t);       /* a line for each that works, for who has to choose one */
 
 /* Fills in the options by asking. ERR_INVALID when the input ends, or nothing shall be done. */
 int ask_options(struct tool *t);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/size.h"
 #include "report/report.h"
 
 static void put_text(const char *text, char *out)
@@ -58,19 +59,6 @@ static void put_duration(int64_t us, char *out)
 		snprintf(out, 48, "%lld d %lld h", s / 86400, s % 86400 / 3600);
 }
 
-static void put_bytes(int64_t n, char *out)
-{
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
-	double size = (double)n;
-	size_t i = 0;
-
-	while (size >= 1024 && i + 1 < sizeof units / sizeof units[0]) {
-		size /= 1024;
-		i++;
-	}
-	snprintf(out, 32, i ? "%.1f %s" : "%.0f %s", size, units[i]);
-}
-
 void report_cell_text(enum column_kind kind, const struct report_cell *cell, char *out)
 {
 	if (cell->is_null || (kind == COLUMN_TEXT && (cell->text == NULL || *cell->text == '\0'))) {
@@ -91,7 +79,7 @@ void report_cell_text(enum column_kind kind, const struct report_cell *cell, cha
 		put_duration(cell->number, out);
 		break;
 	case COLUMN_BYTES:
-		put_bytes(cell->number, out);
+		size_text(cell->number, out);
 		break;
 	}
 }

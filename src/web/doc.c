@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/licence.h"
+#include "base/size.h"
 #include "store/list.h"
 #include "store/audit.h"
 #include "web/state.h"
@@ -63,16 +64,10 @@ json_t *doc_link(const char *folder, const char *id, const char *name)
 
 json_t *doc_size(int64_t bytes)
 {
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
-	double size = (double)bytes;
-	size_t unit = 0;
+	char text[SIZE_TEXT_MAX];
 
-	while (size >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
-		size /= 1024;
-		unit++;
-	}
-	/* A whole number needs no decimal. */
-	return json_sprintf(size - (double)(int64_t)size < 0.05 ? "%.0f %s" : "%.1f %s", size, units[unit]);
+	size_text(bytes, text);
+	return json_string(text);
 }
 
 /* { expected, value, error }: what was typed wrongly is not shown again. */

@@ -73,6 +73,8 @@ def hidden(t):
 def test_questions_lead_to_a_registration_and_each_answer_is_checked(server, tenant, guest):
     # covers: CFG-1
     t = Terminal(guest)
+    t.expect("Amazon EC2")
+    assert "secret_access_key" not in t.all, "settings of what nobody has chosen"
     t.answer("Provider plug-in [native]", "nothing-of-the-kind")
     t.answer("Provider plug-in [native]")
     t.answer("Account ID", "mine")
@@ -85,6 +87,8 @@ def test_questions_lead_to_a_registration_and_each_answer_is_checked(server, ten
     t.answer("Web Service URL", server.address("console"))
     t.expect("no Keyward agent service")
     t.answer("Web Service URL", guest.url)
+    t.answer("Provisioning passphrase: ")
+    t.expect("shows it under Account")
     t.expect("Provisioning passphrase: ")
     hidden(t)
     os.write(t.fd, b"Mis-typed-1\n")
@@ -98,7 +102,7 @@ def test_questions_lead_to_a_registration_and_each_answer_is_checked(server, ten
     assert not (guest.state / "identity.json").exists()
     t.expect(f"with account {tenant.account} at {guest.url}")
     t.answer("Go on? [Y/n]")
-    t.expect("The server does not take it")
+    t.expect("the passphrase is wrong, or the account ID")
     t.expect("Provisioning passphrase: ")
     hidden(t)
     os.write(t.fd, tenant.passphrase.encode() + b"\n")

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "base/size.h"
 #include "base/uuid.h"
 #include "base/wire.h"
 
@@ -227,6 +228,18 @@ TEST(conf_refuses_what_it_does_not_know, "OPS-5")
 	CHECK(strstr(err_text(), "is not set"));
 	unlink(path);
 	CHECK_INT(conf_load(path, &c), ERR_NOT_FOUND);
+}
+
+TEST(sizes_are_read_as_people_say_them, "DEV-1")
+{
+	static const struct { int64_t bytes; const char *text; } cases[] = { { 0, "0 bytes" }, { 1023, "1023 bytes" }, { 1024, "1 KiB" },
+		{ 1536, "1.5 KiB" }, { 268435456, "256 MiB" }, { 1649267441664, "1.5 TiB" }, { INT64_MAX, "8 EiB" } };
+	char text[SIZE_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_text(cases[i].bytes, text);
+		CHECK_STR(text, cases[i].text);
+	}
 }
 
 TEST_MAIN
