@@ -148,7 +148,8 @@ int array_open(struct guest *g, const struct device *d, const struct proto_key_a
 	}
 	if (rc == 0) {
 		struct volume_open_params params = { .path = m.at[0]->path, .name = d->name, .read_only = d->access == PROTO_ACCESS_READ_ONLY,
-			.more = more, .more_count = (size_t)m.count - 1, .chunk = m.chunk };
+			.more = more, .more_count = (size_t)m.count - 1, .chunk = m.chunk,
+			.expected = { answer->encryption, (unsigned)answer->key_bits } };
 
 		rc = volume_open(&g->env, g->engine, &params, keys[0], block);
 	}

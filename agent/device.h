@@ -74,6 +74,7 @@ struct device {
 	unsigned failures;                       /* in a row */
 	char found[PROTO_TEXT_MAX + 1];          /* what checking its file system found and repaired; not yet told */
 	char detail[PROTO_TEXT_MAX + 1];         /* why it is so, for people */
+	char trouble[PROTO_TEXT_MAX / 2 + 1];     /* why it was not opened when it was tried last; "": it was not, or it was */
 };
 
 /* The state after EVENT, or ERR_CONFLICT with a text. */

@@ -40,6 +40,7 @@ static void fail(struct device *d, const char *what)
 	d->failures++;
 	d->ask_reason = PROTO_REASON_FAILURE;
 	device_say(d, "%s: %s", what, err_text());
+	snprintf(d->trouble, sizeof d->trouble, "%s", d->detail);
 	log_error("a volume cannot be opened", "device", d->id, "reason", d->detail, NULL);
 	device_move(d, DEVICE_EVENT_FAIL);
 	d->untold_opened = 0;
@@ -104,7 +105,8 @@ static int mount_open(struct guest *g, struct device *d, const char *block)
 /* The key lives from here to the end of volume_open. */
 static int open_one(struct guest *g, struct device *d, const struct proto_key_answer *a, char block[static VOLUME_TEXT_MAX])
 {
-	struct volume_open_params params = { .path = d->path, .name = d->name, .read_only = d->access == PROTO_ACCESS_READ_ONLY };
+	struct volume_open_params params = { .path = d->path, .name = d->name, .read_only = d->access == PROTO_ACCESS_READ_ONLY,
+		.expected = { a->encryption, (unsigned)a->key_bits } };
 	struct secret *key = NULL;
 	int rc = unseal(g, d, a, &key);
 
@@ -134,6 +136,7 @@ static void open_with(struct guest *g, struct device *d, const struct proto_key_
 	}
 	device_move(d, DEVICE_EVENT_OPENED);
 	d->failures = 0;
+	d->trouble[0] = '\0';
 	d->untold_opened = 1;
 	d->untold_closed = 0;
 	d->wake = clock_ticks() + REQUEST_LOOK;
@@ -203,7 +206,9 @@ static void pending(struct device *d, const struct proto_key_answer *a)
 	int first = d->state == DEVICE_REQUESTING;
 
 	device_move(d, DEVICE_EVENT_PEND);
-	device_say(d, "%s%s%s", proto_key_status_names[a->status], a->reason[0] ? ": " : "", a->reason);
+	/* Whoever is to decide again wants to know what became of it the last time. */
+	device_say(d, "%s%s%s%s%s", proto_key_status_names[a->status], a->reason[0] ? ": " : "", a->reason, d->trouble[0] ? "; before that, " : "",
+		d->trouble);
 	if (first)
 		log_info("the key request waits for approval", "device", d->id, "reason", a->reason, NULL);
 	wake_in(d, a->retry_after_s > 0 ? a->retry_after_s : POLL_STANDARD);

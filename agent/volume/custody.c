@@ -70,13 +70,12 @@ static int count_slots(struct crypt_device *cd)
 
 static int describe(struct crypt_device *cd, struct custody_look *out)
 {
-	unsigned bits = (unsigned)crypt_get_volume_key_size(cd) * 8;
 	int id, rc;
 
 	snprintf(out->uuid, sizeof out->uuid, "%s", crypt_get_uuid(cd));
 	snprintf(out->cipher, sizeof out->cipher, "%s", crypt_get_cipher(cd));
 	snprintf(out->mode, sizeof out->mode, "%s", crypt_get_cipher_mode(cd));
-	out->key_bits = strncmp(out->mode, "xts", 3) == 0 ? bits / 2 : bits;
+	out->key_bits = header_key_bits(cd);
 	out->sector_size = (uint32_t)crypt_get_sector_size(cd);
 	out->slots = count_slots(cd);
 	rc = header_token_get(cd, &out->token, &id);

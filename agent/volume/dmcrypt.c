@@ -45,8 +45,11 @@ static int dmcrypt_find(const struct volume_state *state, char device[static VOL
 static int activate(struct crypt_device *cd, const struct volume_open_params *p, const char *name, const struct secret *key)
 {
 	uint32_t flags = (p->read_only ? CRYPT_ACTIVATE_READONLY : 0u) | (p->discards ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0u);
-	int rc, slot = header_find_slot(cd, key, LIMITS_DEVICE_KEY);
+	int slot, rc = header_expect(cd, &p->expected);
 
+	if (rc < 0)
+		return rc;
+	slot = header_find_slot(cd, key, LIMITS_DEVICE_KEY);
 	if (slot < 0)
 		return slot;
 	/* While it is encrypted anew two slots hold what it takes; a piece that was being moved when the power was cut is mended by this. */

@@ -461,6 +461,27 @@ int header_may_try_all(struct crypt_device *cd)
 	return rc;
 }
 
+unsigned header_key_bits(struct crypt_device *cd)
+{
+	unsigned bits = (unsigned)crypt_get_volume_key_size(cd) * 8;
+
+	return strncmp(crypt_get_cipher_mode(cd), "xts", 3) == 0 ? bits / 2 : bits;
+}
+
+int header_expect(struct crypt_device *cd, const struct volume_encryption *expected)
+{
+	unsigned bits = header_key_bits(cd);
+	char name[128];
+
+	if (expected->name == NULL || expected->name[0] == '\0')
+		return 0;
+	snprintf(name, sizeof name, "%s-%s", crypt_get_cipher(cd), crypt_get_cipher_mode(cd));
+	if (strcmp(name, expected->name) == 0 && (bits == expected->key_bits || bits == 0))
+		return 0;
+	return err_set(ERR_UNSUPPORTED, "the header says that the volume is encrypted with %s, %u bits; the server knows it with %s, %u bits",
+		name, bits, expected->name, expected->key_bits);
+}
+
 static int volume_key_of(struct crypt_device *cd, int slot, const struct secret *secret, size_t len, struct secret **out)
 {
 	struct secret *vk = secret_new(len);

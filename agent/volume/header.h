@@ -29,6 +29,10 @@ int header_write(int fd, uint64_t size, const struct volume_params *params, cons
 int header_find_slot(struct crypt_device *cd, const struct secret *secret, enum limits_secret kind);
 /* The slot that SECRET opens (SLOT: this one; CRYPT_ANY_SLOT), by a header read anew from the disk. ERR_FORBIDDEN. */
 int header_prove(const char *path, const struct secret *secret, enum limits_secret kind, int slot);
+/* Of the cipher: half of the volume key for XTS. 0 where libcryptsetup cannot tell, in the middle of a re-encryption. */
+unsigned header_key_bits(struct crypt_device *cd);
+/* ERR_UNSUPPORTED where the header names another encryption than EXPECTED. */
+int header_expect(struct crypt_device *cd, const struct volume_encryption *expected);
 /* Whether libcryptsetup may be left to try a key on all slots. ERR_UNSUPPORTED. */
 int header_may_try_all(struct crypt_device *cd);
 /* A slot for NEW, by OLD that opens one; its number. What it is stretched with is set before (header_set_pbkdf). ERR_FORBIDDEN. */

@@ -59,28 +59,30 @@ static int receive_key(struct secret **out)
 	return 0;
 }
 
-static int unlock(const char *path, uint64_t size, const struct secret *key, struct plain_segment *segment,
-	struct secret **volume_key)
+static int unlock(const char *path, const struct volume_encryption *expected, uint64_t size, const struct secret *key,
+	struct plain_segment *segment, struct secret **volume_key)
 {
 	struct crypt_device *cd = NULL;
 	int rc = header_load(path, &cd);
 
+	if (rc == 0)
+		rc = header_expect(cd, expected);
 	if (rc == 0)
 		rc = header_unlock(cd, size, key, segment, volume_key);
 	crypt_free(cd);
 	return rc;
 }
 
-static int open_plain(const char *path, int read_only, const struct secret *key, struct plain **out)
+static int open_plain(const char *path, const struct volume_open_params *p, const struct secret *key, struct plain **out)
 {
-	struct plain_segment segment = { .read_only = read_only };
+	struct plain_segment segment = { .read_only = p->read_only };
 	struct secret *volume_key = NULL;
 	struct backing backing;
-	int rc = backing_open(path, read_only, &backing);
+	int rc = backing_open(path, p->read_only, &backing);
 
 	if (rc < 0)
 		return rc;
-	rc = unlock(path, backing.size, key, &segment, &volume_key);
+	rc = unlock(path, &p->expected, backing.size, key, &segment, &volume_key);
 	/* libcryptsetup locks its secrets itself, and unlocks the pages that they were on: the ciphers' keys will lie there. */
 	harden_memory();
 	if (rc == 0)
@@ -103,7 +105,7 @@ static int open_all(struct server *s)
 	for (; rc == 0 && count < s->parts_count; count += rc == 0) {
 		rc = receive_key(&key);
 		if (rc == 0)
-			rc = open_plain(s->parts[count].path, s->params.read_only, key, &plains[count]);
+			rc = open_plain(s->parts[count].path, &s->params, key, &plains[count]);
 		if (rc < 0)
 			err_wrap(rc, "%s", s->parts[count].path);
 		secret_free(key);
@@ -228,7 +230,8 @@ static int begin(struct server *s, int argc, char **argv)
 	s->run_dir = argv[SERVE_RUN_DIR];
 	s->params = (struct volume_open_params){ .name = argv[SERVE_NAME], .path = argv[SERVE_PATH],
 		.read_only = argv[SERVE_ACCESS][0] == 'r', .discards = strchr(argv[SERVE_ACCESS], 'd') != NULL,
-		.chunk = (uint32_t)strtoul(argv[SERVE_CHUNK], NULL, 10) };
+		.chunk = (uint32_t)strtoul(argv[SERVE_CHUNK], NULL, 10),
+		.expected = { argv[SERVE_ENCRYPTION], (unsigned)strtoul(argv[SERVE_KEY_BITS], NULL, 10) } };
 	s->parts_count = (size_t)(argc - SERVE_PATH);
 	for (size_t i = 0; i < s->parts_count; i++)
 		s->parts[i].path = argv[SERVE_PATH + i];

@@ -48,6 +48,8 @@ static int start(const struct volume_env *env, const struct volume_open_params *
 	argv[SERVE_NAME] = mem_strdup(p->name);
 	argv[SERVE_ACCESS] = mem_printf("%s%s", p->read_only ? "r" : "w", p->discards ? "d" : "");
 	argv[SERVE_CHUNK] = mem_printf("%u", p->chunk);
+	argv[SERVE_ENCRYPTION] = mem_strdup(p->expected.name ? p->expected.name : "");
+	argv[SERVE_KEY_BITS] = mem_printf("%u", p->expected.key_bits);
 	argv[SERVE_PATH] = mem_strdup(p->path);
 	for (size_t i = 0; i < p->more_count; i++)
 		argv[SERVE_PATH + 1 + i] = mem_strdup(p->more[i].path);

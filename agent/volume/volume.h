@@ -133,6 +133,13 @@ struct volume_part {
 	const struct secret *key;
 };
 
+/* How whoever keeps the keys knows the volume (each member of an array) to be encrypted. A header that says otherwise was changed by
+ * somebody, and nothing is opened by it. */
+struct volume_encryption {
+	const char *name;         /* "aes-xts-plain64"; NULL or "": whatever the header says */
+	unsigned key_bits;        /* of the cipher: half of the volume key for XTS */
+};
+
 /* An array's plaintext is one block device: PATH and the key given with it are of its first member, MORE are the others in order. */
 struct volume_open_params {
 	const char *path, *name;
@@ -141,6 +148,7 @@ struct volume_open_params {
 	const struct volume_part *more;
 	size_t more_count;        /* at most VOLUME_PARTS_MAX - 1; 0: no array */
 	uint32_t chunk;           /* bytes, whole sectors; of an array only */
+	struct volume_encryption expected;
 };
 
 /* A volume that is open, as kept in the run directory. */
@@ -176,7 +184,7 @@ int volume_engine_find(const char *name, const struct volume_engine **out);
 
 /* Opens with the device key; the block device's path goes to DEVICE. ENGINE NULL: the best. What a killed predecessor of the
  * same name left behind is cleaned up first. ERR_FORBIDDEN: the key does not open it. ERR_BUSY: open already, or its disk
- * is in use. ERR_UNSUPPORTED: an engine or format that cannot be had here. */
+ * is in use. ERR_UNSUPPORTED: an engine or format that cannot be had here, or a header that is not to be trusted. */
 int volume_open(const struct volume_env *env, const struct volume_engine *engine, const struct volume_open_params *p,
 	const struct secret *device_key, char device[static VOLUME_TEXT_MAX]);
 /* Takes the key out of memory. ERR_BUSY while it is mounted or held, unless FORCE: then mounts are detached and those who

@@ -117,6 +117,8 @@ static int answer_case(struct agent_call *c, const struct request_case *k, const
 	snprintf(answer->device, sizeof answer->device, "%s", k->device.provider_device);
 	snprintf(answer->mount_point, sizeof answer->mount_point, "%s", k->device.mount_point);
 	snprintf(answer->filesystem, sizeof answer->filesystem, "%s", k->device.filesystem);
+	snprintf(answer->encryption, sizeof answer->encryption, "%s-%s", k->device.cipher, k->device.mode);
+	answer->key_bits = k->device.key_bits;
 	if (is_released(k))
 		return release(c, k, keys, answer);
 	answer->retry_after_s = poll_after(k, c->frame->now);

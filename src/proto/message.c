@@ -325,6 +325,8 @@ static const struct proto_field key_answer_rows[] = {
 	TEXT(T, mount_point, OPTIONAL),
 	NAME(T, access, OPTIONAL, proto_access_names),
 	TEXT(T, filesystem, OPTIONAL),
+	TEXT(T, encryption, OPTIONAL),
+	INT(T, key_bits, OPTIONAL, 8, 4096),
 	LIST(T, members, &key_member_fields),
 };
 FIELDS(key_answer);

@@ -352,6 +352,8 @@ struct proto_key_answer {
 	char mount_point[PROTO_PATH_MAX + 1];
 	int access;
 	char filesystem[PROTO_WORD_MAX + 1];
+	char encryption[2 * PROTO_WORD_MAX + 2]; /* as the server knows the volume: "aes-xts-plain64"; "": it does not say */
+	int64_t key_bits;                        /* of the cipher */
 	struct proto_key_member members[PROTO_RAID_MAX];     /* of an array, in place of sealed */
 	int members_count;
 };

@@ -225,11 +225,17 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 {
 	struct request_case c = { .id = *id };
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select key_fetch($1, $2)", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
+	int rc = db_query_row(db, &r, "select key_fetch($1, $2), d.cipher, d.mode, d.key_bits from key_request r join device d on d.tenant = r.tenant"
+		" and d.id = r.device where r.id = $1", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
 
 	if (rc < 0)
 		return rc;
 	rc = db_is_null(r, 0, 0) ? err_set(ERR_NOT_FOUND, "no such request") : take_fetched(db_bytes(r, 0, 0), &c, keys);
+	if (rc == 0) {
+		c.device.cipher = mem_strdup(db_text(r, 0, 1));
+		c.device.mode = mem_strdup(db_text(r, 0, 2));
+		c.device.key_bits = db_int(r, 0, 3);
+	}
 	db_result_free(r);
 	if (rc == 0)
 		rc = find_asked(db, &c);

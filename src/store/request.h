@@ -75,7 +75,8 @@ int request_open(struct db *db, const struct request_question *q, struct uuid *i
 int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 /* What the answer to an agent that asks again takes, locked, with the keys that may have to be sealed, in one question to the database.
  * The acting agent is the one whose state counts. Of *OUT just id, agent, instance, asked, asked_name, unplaced, status, closed, access, recipient_key, signature, requested, delivered_version,
- * agent_active, and of its device id, name, provider_device, filesystem, mount_point, access, is_raid and key_version are filled in. KEYS
+ * agent_active, and of its device id, name, provider_device, filesystem, mount_point, access, is_raid, key_version,
+ * cipher, mode and key_bits are filled in. KEYS
  * have a ticket where the key may go to that agent. */
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
 /* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */

@@ -100,6 +100,21 @@ def test_a_header_that_would_have_us_write_plaintext_is_refused(box):
     assert "linear" in box.refused("open", "unsupported", path=path, name="a")
 
 
+def test_a_header_that_names_another_encryption_than_the_server_is_refused(box):
+    # covers: VOL-1, DEV-8, SEC-7
+    path, h = volume(box)
+    good = {"expected": "aes-xts-plain64", "expected_bits": 256}
+    text = box.refused("open", "unsupported", path=path, name="a", expected="aes-xts-plain64", expected_bits=128)
+    assert "aes-xts-plain64, 256 bits; the server knows it with aes-xts-plain64, 128 bits" in text, text
+    h.json["segments"]["0"]["encryption"] = "aes-cbc-plain64"
+    h.write()
+    text = box.refused("open", "unsupported", path=path, name="a", **good)
+    assert "aes-cbc-plain64, 512 bits; the server knows it with aes-xts-plain64, 256 bits" in text, text
+    h.json["segments"]["0"]["encryption"] = "aes-xts-plain64"
+    h.write()
+    box.open(path, "a", **good)
+
+
 def test_tokens_that_make_no_sense_are_not_ours(box):
     # covers: VOL-5, SEC-5
     path, h = volume(box)

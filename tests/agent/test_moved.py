@@ -4,6 +4,7 @@ import shutil
 
 from fixtures import fixture
 from agents import MIB, Tenant, finish, has_line, mounts, new_guest, run, start, wait_for
+from luks2 import Header
 
 
 @fixture("file")
@@ -112,3 +113,42 @@ def test_another_accounts_volume_is_said_to_be_that(server, tenant, guests):
     wait_for(ours, lambda: tenant.instance(ours)["agent"]["last_heartbeat"], "no heartbeat")
     assert not ours.mounted() and tenant.requests(ours) == []
     assert ours.stop()
+
+
+def test_a_header_that_names_another_encryption_is_not_opened(tenant, guests):
+    # covers: VOL-1, DEV-8, SEC-7
+    guest = guests(tenant)
+    encrypt(tenant, guest)
+    good = Header(guest.disk)
+    bad = Header(guest.disk)
+    bad.json["segments"]["0"]["encryption"] = "aes-cbc-plain64"
+    bad.write()
+    start(guest)
+    tenant.approve(guest)
+    has_line(guest, "the server knows it with aes-xts-plain64, 256 bits")
+    assert not guest.mounted()
+    wait_for(guest, lambda: "the server knows it with" in tenant.device(guest)["said"], "the console does not say it")
+    assert guest.stop()
+    good.write()
+    run(guest, tenant)
+    assert (guest.mount_point / "whose").read_text() == guest.name
+    assert guest.stop()
+
+
+def test_one_disk_at_two_machines_is_open_at_one(tenant, guests):
+    # covers: VOL-5, VOL-6, SEC-7
+    first, second = guests(tenant), guests()
+    second.disk.unlink()
+    second.disk.symlink_to(first.disk)
+    second.register(tenant.account, tenant.passphrase)
+    encrypt(tenant, first)
+    # The other machine sees it first after a boot, and has no key of its own for it.
+    start(second)
+    has_line(second, "is a copy of device")
+    run(first, tenant)
+    assert second.config("--publish-inventory").returncode == 0
+    machine = tenant.instance(second)["id"]
+    assert [r for r in tenant.console("requests")["rows"] if r["instance"] == machine] == [] and not second.mounted()
+    assert second.stop()
+    assert (first.mount_point / "whose").read_text() == first.name
+    assert first.stop()

@@ -212,7 +212,8 @@ static struct volume_part more[VOLUME_PARTS_MAX];
 static struct volume_open_params open_params(void)
 {
 	struct volume_open_params p = { .path = need("path"), .name = need("name"), .read_only = number("ro", 0),
-		.discards = number("discards", 0), .more = more, .chunk = (uint32_t)number("chunk", VOLUME_CHUNK) };
+		.discards = number("discards", 0), .more = more, .chunk = (uint32_t)number("chunk", VOLUME_CHUNK),
+		.expected = { get("expected", NULL), (unsigned)number("expected_bits", 256) } };
 	char path[16], key[16];
 
 	for (;; p.more_count++) {
