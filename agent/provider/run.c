@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define CHUNK 16384
@@ -234,28 +235,13 @@ void run_result_free(struct run_result *r)
 	buf_free(&r->errors);
 }
 
-static int may(const char *path, mode_t type)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return err_set(ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
-	if ((st.st_mode & S_IFMT) != type)
-		return err_set(ERR_FORBIDDEN, "%s is not a %s", path, type == S_IFDIR ? "folder" : "regular file");
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(ERR_FORBIDDEN, "%s belongs to another user than root", path);
-	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return err_set(ERR_FORBIDDEN, "%s can be written by others than its owner", path);
-	return 0;
-}
-
 int run_may(const char *path)
 {
 	char *copy = mem_strdup(path);
-	int rc = may(path, S_IFREG);
+	int rc = file_trusted(path, S_IFREG);
 
 	if (rc == 0)
-		rc = may(dirname(copy), S_IFDIR);
+		rc = file_trusted(dirname(copy), S_IFDIR);
 	free(copy);
 	return rc;
 }

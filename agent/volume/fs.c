@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/volume/command.h"
+#include "agent/volume/point.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -129,42 +130,25 @@ int volume_check(const char *device, char found[static VOLUME_TEXT_MAX])
 	return rc < 0 ? rc : 0;
 }
 
-static int make_folder(const char *path)
-{
-	char part[VOLUME_PATH_MAX];
-	struct stat st;
-
-	if (path[0] != '/' || strlen(path) >= sizeof part)
-		return err_set(ERR_INVALID, "mount point %s", path);
-	for (const char *slash = path + 1; ; slash++) {
-		slash = slash + strcspn(slash, "/");
-		snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return err_set(ERR_IO, "%s: %s", part, strerror(errno));
-		if (*slash == '\0')
-			break;
-	}
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-		return err_set(ERR_INVALID, "%s is not a folder", path);
-	return 0;
-}
-
 int volume_mount(const char *device, const char *point, int read_only)
 {
 	unsigned long flags = MS_NOATIME | (read_only ? MS_RDONLY : 0);
 	const struct fs_kind *kind;
-	int failed, rc = probe_kind(device, &kind);
+	int failed, fd = -1, rc = probe_kind(device, &kind);
+	char target[32];
 
 	if (rc == 0)
-		rc = make_folder(point);
+		rc = point_open(point, &fd);
 	if (rc < 0)
 		return rc;
-	failed = mount(device, point, kind->name, flags, NULL);
+	snprintf(target, sizeof target, "/proc/self/fd/%d", fd);
+	failed = mount(device, target, kind->name, flags, NULL);
 	if (failed && read_only && (errno == EROFS || errno == EACCES))
-		failed = mount(device, point, kind->name, flags, kind->no_replay);
+		failed = mount(device, target, kind->name, flags, kind->no_replay);
 	if (failed)
-		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "mounting %s on %s: %s", device, point, strerror(errno));
-	return 0;
+		rc = err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "mounting %s on %s: %s", device, point, strerror(errno));
+	close(fd);
+	return rc;
 }
 
 int volume_unmount(const char *point, int force)

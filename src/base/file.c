@@ -98,3 +98,18 @@ int file_write(const char *path, const void *data, size_t len, mode_t mode)
 	free(beside);
 	return rc;
 }
+
+int file_trusted(const char *path, mode_t type)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_set(ERR_NOT_FOUND, "%s: %s", path, strerror(errno));
+	if ((st.st_mode & S_IFMT) != type)
+		return err_set(ERR_FORBIDDEN, "%s is not a %s", path, type == S_IFDIR ? "folder" : "regular file");
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(ERR_FORBIDDEN, "%s belongs to another user than root", path);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return err_set(ERR_FORBIDDEN, "%s can be written by others than its owner", path);
+	return 0;
+}

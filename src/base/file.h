@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "base/buf.h"
 
@@ -14,5 +14,9 @@ int file_read(const char *path, size_t max, struct buf *out);
 uint64_t file_stamp(const char *path);
 /* Writes beside PATH, syncs, renames over it, syncs the folder. */
 int file_write(const char *path, const void *data, size_t len, mode_t mode);
+
+/* Whether what PATH holds can be acted on by root: it is of TYPE (S_IFREG, S_IFDIR), belongs to root or to who runs this, and nobody else may
+ * write it. ERR_NOT_FOUND, ERR_FORBIDDEN with the reason. */
+int file_trusted(const char *path, mode_t type);
 
 #endif

@@ -7,16 +7,20 @@
 /* Where a data volume must not hide what the system runs from. */
 static int is_system_path(const char *path)
 {
-	static const char *const paths[] = { "/", "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/root", "/run",
-		"/sbin", "/sys", "/tmp", "/usr", "/var" };
-	static const char *const trees[] = { "/dev/", "/proc/", "/sys/", "/run/", "/boot/" };
+	static const char *const paths[] = { "/", "/root", "/tmp", "/usr", "/usr/local", "/usr/local/bin", "/usr/local/libexec", "/usr/local/sbin",
+		"/usr/share", "/var", "/var/lib", "/var/lib/dpkg", "/var/lib/keyward", "/var/lib/rpm", "/var/run" };
+	static const char *const trees[] = { "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin", "/sys", "/usr/bin",
+		"/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libexec", "/usr/sbin" };
+	size_t len;
 
 	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
 		if (strcmp(path, paths[i]) == 0)
 			return 1;
-	for (size_t i = 0; i < sizeof trees / sizeof trees[0]; i++)
-		if (strncmp(path, trees[i], strlen(trees[i])) == 0)
+	for (size_t i = 0; i < sizeof trees / sizeof trees[0]; i++) {
+		len = strlen(trees[i]);
+		if (strncmp(path, trees[i], len) == 0 && (path[len] == '\0' || path[len] == '/'))
 			return 1;
+	}
 	return 0;
 }
 
