@@ -82,16 +82,16 @@ static void add_command(json_t *list, const char *id, const char *title, char *t
 /* Text for a shell; never with the passphrase. The caller frees. */
 static char *register_command(const char *url, const char *account)
 {
-	return mem_printf("keyward-config --url %s --guid %s --register --publish-inventory --with-provisioning", url, account);
+	return mem_printf("keyward-config --url %s --guid %s --register --publish-inventory", url, account);
 }
 
 static void set_commands(struct call *c, const char *url, const char *account)
 {
 	json_t *list = json_array();
 
-	add_command(list, "command-register", call_translate(c, "1. Register this machine, publish its devices and wait for what is to be "
-		"encrypted (asks for the provisioning passphrase)"), register_command(url, account));
-	add_command(list, "command-start", call_translate(c, "2. Start the agent, now and at every boot"),
+	add_command(list, "command-register", call_translate(c, "1. Register this machine and publish its devices (asks for the provisioning "
+		"passphrase)"), register_command(url, account));
+	add_command(list, "command-start", call_translate(c, "2. Start the agent, now and at every boot: it encrypts what is chosen under Devices"),
 		mem_strdup("systemctl enable --now keyward-agent"));
 	call_set(c, "commands", list);
 }

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "console/pages.h"
 #include "store/raid.h"
+#include "store/request.h"
 #include "web/doc.h"
 
 #define DELETE_RAID_ONLY "Only a RAID that is Not configured, or whose device is missing, can be deleted."
@@ -31,6 +32,14 @@ const char *device_word(const char *name)
 		if (strcmp(words[i].name, name) == 0)
 			return words[i].label;
 	return *name ? name : NULL;
+}
+
+json_t *device_encryption(const struct call *c, const json_t *row)
+{
+	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0;
+
+	return json_sprintf("AES-%s, %d %s", xts ? "XTS" : "CBC-ESSIV", (int)json_integer_value(json_object_get(row, "key_bits")),
+		call_translate(c, "bits"));
 }
 
 json_t *device_progress_member(const struct call *c, const json_t *row)
@@ -133,8 +142,32 @@ static json_t *device_member(const struct call *c, const json_t *row, enum devic
 	json_object_set_new(out, "is_raid", json_boolean(is_raid(row)));
 	if (is_raid(row))
 		json_set_string(out, "provider_id", doc_text(row, "provider_device") + strlen(RAID_PREFIX));
+	json_set_string(out, "said", doc_optional(row, "said"));
 	json_object_set_new(out, "progress", device_progress_member(c, row));
+	/* Once there is a key, that says it. */
+	json_object_set_new(out, "encryption", configured && !json_is_true(json_object_get(row, "has_key")) ? device_encryption(c, row) :
+		json_null());
 	return out;
+}
+
+/* The newest open request for its key. */
+static int set_request(struct call *c, const json_t *row)
+{
+	struct list_query q = { .limit = 1, .filters = { { "device", doc_text(row, "id") } } };
+	json_t *page = NULL, *request, *out = json_null();
+	int shown = call_may(c, PERMISSION_INSTANCES_VIEW) && json_is_true(json_object_get(row, "has_key")) && *doc_text(row, "raid") == '\0';
+	int rc = shown ? request_list(c->db, &q, &page) : 0;
+
+	if (rc == 0 && shown) {
+		request = json_array_get(json_object_get(page, "rows"), 0);
+		out = request ? request_row(c, request) : json_null();
+		if (request)
+			json_set_bool(out, "waits", strcmp(doc_text(request, "status"), "pending") == 0);
+	}
+	json_decref(page);
+	call_set(c, "request", out);
+	call_set(c, "asks", json_boolean(rc == 0 && shown && json_is_null(out)));
+	return rc;
 }
 
 static int is_legal(const json_t *row, enum device_event event)
@@ -203,7 +236,8 @@ static void set_page(struct call *c, const json_t *row, enum device_state state)
 {
 	json_t *device = device_member(c, row, state);
 
-	call_set(c, "live", json_is_null(json_object_get(device, "progress")) ? json_null() : json_pack("{s:O, s:i}", "url",
+	/* Encrypted, its key is the next thing to come. */
+	call_set(c, "live", json_is_null(json_object_get(device, "progress")) && state != DEVICE_ENCRYPTED ? json_null() : json_pack("{s:O, s:i}", "url",
 		json_object_get(device, "url"), "seconds", DEVICE_REFRESH_S));
 	call_set(c, "device", device);
 	call_set(c, "key", key_member(c, row));
@@ -233,6 +267,8 @@ int device_page(struct call *c)
 		set_page(c, row, state);
 		rc = device_notices(c, &id, row);
 	}
+	if (rc == 0)
+		rc = set_request(c, row);
 	if (rc == 0) {
 		rc = destruction_member(c, &id, row, state);
 	}

@@ -22,7 +22,6 @@ static const char *found_on(const json_t *row, const json_t *members)
 static json_t *points(const struct call *c, const json_t *row, const json_t *members)
 {
 	json_t *size = doc_size(json_integer_value(json_object_get(row, "size_bytes"))), *out = json_array(), *member;
-	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0;
 	size_t i;
 
 	if (json_array_size(members))
@@ -33,8 +32,7 @@ static json_t *points(const struct call *c, const json_t *row, const json_t *mem
 	json_array_foreach(members, i, member)
 		json_array_append_new(out, json_sprintf("%s (%s)%s%s", doc_text(member, "name"), doc_text(member, "size"),
 			*doc_text(member, "found") ? ": " : "", doc_text(member, "found")));
-	json_array_append_new(out, json_sprintf("AES-%s, %d %s", xts ? "XTS" : "CBC-ESSIV",
-		(int)json_integer_value(json_object_get(row, "key_bits")), call_translate(c, "bits")));
+	json_array_append_new(out, device_encryption(c, row));
 	if (*found_on(row, NULL))
 		json_array_append_new(out, json_sprintf("%s: %s", call_translate(c, "Found on it"), found_on(row, NULL)));
 	if (json_is_object(json_object_get(row, "token_of")))

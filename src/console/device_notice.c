@@ -1,6 +1,7 @@
 /* device_notice.c - what a device's page says beyond its fields: what is in the way of encrypting it, and whose volume is on it. */
 #include "console/pages.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -37,6 +38,11 @@ static int failed(const json_t *row, enum device_state state)
 	return state == DEVICE_ERROR;
 }
 
+static int is_not_opened(const json_t *row, enum device_state state)
+{
+	return strcmp(doc_text(row, "said_status"), "failed") == 0 && *doc_text(row, "said") && (state == DEVICE_ENCRYPTED || state == DEVICE_IN_USE);
+}
+
 static int is_on_another_image(const json_t *row, enum device_state state)
 {
 	const char *image = doc_text(row, "image"), *instance_image = doc_text(row, "instance_image");
@@ -64,6 +70,8 @@ static const struct note {
 } notes[] = {
 	{ failed, "Encryption failed", "red", "alert-triangle", "Mend that in the guest, then choose Encrypt again: it begins anew, with a "
 		"new key.", NULL, NULL, "error" },
+	{ is_not_opened, "Its agent could not open it", "red", "alert-triangle", "Mend that in the guest. The agent tries again by itself; from the "
+		"key request's page it can be told to.", NULL, NULL, "said" },
 	{ is_system, "The system runs from this device", "blue", "info-circle", "It is never encrypted.", NULL, NULL, NULL },
 	{ is_on_another_image, "Attached to an instance of another image", "yellow", "alert-triangle", "Only instances of the image that "
 		"it is assigned to get its key. Reassign it, if it is meant to be there.", "reassign", "Reassign", "instance_image_name" },
@@ -107,6 +115,8 @@ static int add_origin(struct call *c, const struct uuid *id, json_t *notices)
 
 		device_origin_say(origin, &text);
 		buf_putc(&text, '.');
+		/* A sentence here; elsewhere a part of one. */
+		*text.data = (unsigned char)toupper(*text.data);
 		one = notice(c, k->title, k->colour, k->icon, buf_str(&text));
 		if (json_is_string(json_object_get(origin, "id")))
 			json_object_set_new(one, "link", doc_link("/devices", doc_text(origin, "id"), doc_text(origin, "name")));

@@ -62,12 +62,13 @@ int account_proposals(struct call *c)
 
 static json_t *words(const struct call *c, const json_t *o)
 {
-	int xts = strncmp(doc_text(o, "mode"), "xts", 3) == 0, read_only = strcmp(doc_text(o, "access"), "read-only") == 0;
-	json_t *out = json_array();
+	int read_only = strcmp(doc_text(o, "access"), "read-only") == 0;
+	json_t *out = json_array(), *encryption = device_encryption(c, o);
 
 	json_array_append_new(out, json_sprintf("%s, %s", doc_text(o, "filesystem"), doc_text(o, "mount_point")));
-	json_array_append_new(out, json_sprintf("%s; AES-%s, %d %s", call_translate(c, read_only ? "Read only" : "Read and write"),
-		xts ? "XTS" : "CBC-ESSIV", (int)json_integer_value(json_object_get(o, "key_bits")), call_translate(c, "bits")));
+	json_array_append_new(out, json_sprintf("%s; %s", call_translate(c, read_only ? "Read only" : "Read and write"),
+		json_string_value(encryption)));
+	json_decref(encryption);
 	return out;
 }
 

@@ -65,6 +65,9 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_object_set(out, "system", json_object_get(row, "is_system"));
 	json_object_set(out, "state", json_object_get(row, "status"));
 	json_object_set(out, "size_bytes", json_object_get(row, "size_bytes"));
+	json_object_set_new(out, "hint", strcmp(status, "not-configured") != 0 ? json_null() : json_is_true(json_object_get(row, "is_system")) ?
+		json_string(call_translate(c, "The system's, never encrypted")) : json_is_true(json_object_get(row, "is_busy")) ?
+		json_string(call_translate(c, "In use on its instance")) : json_null());
 	json_object_set_new(out, "progress", device_progress_member(c, row));
 	json_set_bool(out, "on_key_server", json_is_true(json_object_get(row, "has_key"))
 		&& strcmp(doc_text(row, "key_stored_on"), "key-server") == 0);

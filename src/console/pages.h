@@ -25,6 +25,8 @@ extern const struct route_param device_edit_fields[], device_typed[];
  * not legal now. */
 int device_ask(struct call *c, enum device_event event, json_t **row);
 const char *device_word(const char *name);               /* "Linux" for "linux", "XFS", ...; NULL for "" */
+/* "AES-XTS, 256 bits", as a device or a proposal ROW is or is to be encrypted. The caller's. */
+json_t *device_encryption(const struct call *c, const json_t *row);
 /* {percent, since, begun, text, label} of a row of device_list while its device waits for encryption, is encrypted or decrypted; else
  * null. */
 json_t *device_progress_member(const struct call *c, const json_t *row);

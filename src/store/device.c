@@ -162,6 +162,11 @@ int device_totals(struct db *db, json_t **out)
 	" coalesce(k.made_version, k.version)) and o.device <> k.device join device x on x.tenant = o.tenant and x.id = o.device" \
 	" where k.tenant = d.tenant and k.device = d.id and k.state = 'active')"
 
+/* What the machine's agent said of it last. */
+#define SAID "(select v ->> 'status' as status, v ->> 'detail' as detail from agent g, jsonb_array_elements((select h.volumes from heartbeat h" \
+	" where h.tenant = g.tenant and h.agent = g.id order by h.at desc limit 1)) v where g.tenant = d.tenant and g.instance = d.instance" \
+	" and g.state = 'active' and v ->> 'device' = d.provider_device limit 1)"
+
 int device_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, a_key.key_server, a_key.server_key, d.key_created, d.key_rotated, d.luks_uuid,"
@@ -169,7 +174,8 @@ int device_get(struct db *db, const struct uuid *id, json_t **out)
 		" provider_attaches(d.provider) as attaches,"
 		" " TOKEN_DEVICE " as token_device, " TOKEN_OF " as token_of, " MADE_FOR " as copy_of, " SHARED " as shared, i.image as instance_image,"
 		" (select coalesce(nullif(x.name, ''), x.provider_image) from image x where x.tenant = i.tenant and x.id = i.image)"
-		" as instance_image_name from " FROM " left join device_key a_key on a_key.tenant = d.tenant and a_key.device = d.id"
+		" as instance_image_name, said.status as said_status, coalesce(said.detail, '') as said from " FROM " left join lateral " SAID
+		" said on true left join device_key a_key on a_key.tenant = d.tenant and a_key.device = d.id"
 		" and a_key.state = 'active' where d.id = $1", DB_ARGS(db_uuid_arg(id)));
 }
 

@@ -1,4 +1,5 @@
 """Pages of devices: what is offered and done in which status, another image, the configuration of another device."""
+import json
 import pathlib
 import re
 import uuid
@@ -79,9 +80,45 @@ def test_the_system_and_what_the_guest_uses_say_why(server, world):
     assert document["device"]["error"] == "it holds <ext4>" and document["device"]["size_bytes"] == 5 << 30
 
 
+def test_the_key_request_and_what_the_agent_says_are_on_the_page(server, world):
+    # covers: DEV-1, RUN-2, WEB-3
+    c, m = world.console(), Machine(server, world.tenant, "says-1")
+    run(server, "update device set key_created = now() where id = %s", m.device)
+    page = c.get(f"/devices/{m.device}").text
+    assert "Its agent asks for the key when it runs" in page and "Open the key request" not in page
+    request = m.request("pending")
+    page = c.get(f"/devices/{m.device}").text
+    assert "Its key waits for a decision" in page and f'href="/requests/{request}"' in page
+    run(server, "update key_request set status = 'delivered' where id = %s", request)
+    says = [{"device": f"d-{m.device}", "status": "failed", "detail": "opening failed: a <b> key slot"}]
+    run(server, "insert into heartbeat (tenant, agent, at, volumes) values (%s, %s, now(), %s)", world.tenant, m.agent, json.dumps(says))
+    page = c.get(f"/devices/{m.device}").text
+    assert "Its agent could not open it: opening failed: a &lt;b&gt; key slot" in page and "Delivered" in page
+    assert "Its key waits for a decision" not in page
+    says[0] |= {"status": "open", "detail": "mounted on /srv/data"}
+    run(server, "insert into heartbeat (tenant, agent, at, volumes) values (%s, %s, now(), %s)", world.tenant, m.agent, json.dumps(says))
+    page = c.get(f"/devices/{m.device}").text
+    assert "could not open it" not in page and "mounted on /srv/data" in page
+
+
+def test_a_list_of_devices_says_what_cannot_be_encrypted(server, world):
+    # covers: DEV-1, DEV-3
+    c, m = world.console(), Machine(server, world.tenant, "hints-1")
+    m.disk("root disk", is_system=True)
+    m.disk("swap disk", is_busy=True)
+    m.disk("free disk")
+    rows = {r["name"]: r["hint"] for r in c.api(f"/devices?instance={m.instance}").json["list"]["rows"]}
+    assert rows == {"root disk": "The system's, never encrypted", "swap disk": "In use on its instance", "free disk": None, "hints-1 data": None}
+    run(server, "update device set status = 'configured', mode = 'cbc-essiv:sha256', key_bits = 192, configured = now() where id = %s", m.device)
+    page = c.get(f"/devices/{m.device}").text
+    assert "To be encrypted with" in page and "AES-CBC-ESSIV, 192 bits" in page
+
+
 def test_progress_is_shown_and_refreshes_itself(server, world):
     # covers: DEV-2, WEB-1
     c, m = world.console(), Machine(server, world.tenant, "progress-1")
+    assert c.api(f"/devices/{m.device}").json["live"]["url"] == f"/devices/{m.device}", "its key is the next thing to come"
+    run(server, "update device set status = 'in-use' where id = %s", m.device)
     assert c.api(f"/devices/{m.device}").json["live"] is None
     run(server, "update device set status = 'encrypting', progress = 42 where id = %s", m.device)
     document = c.api(f"/devices/{m.device}").json

@@ -263,6 +263,8 @@ def test_empty_lists_say_what_to_do(server):
     approver = client(server, world, "key-approver")
     assert "keyward-config" not in approver.get("/devices").text
     Machine(server, world.tenant)
+    page = c.get("/instances").text
+    assert "No key requests yet" in page and "No running instances" not in page and "keyward-config" not in page
     assert "keyward-config" not in c.get("/devices").text and "keyward-config" not in c.get("/images").text
 
 
