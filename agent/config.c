@@ -147,7 +147,7 @@ static int apply(struct tool *t)
 
 static int open_all(struct tool *t)
 {
-	const struct guest_wish wish = { t->o.csp, t->o.options };
+	const struct guest_wish wish = { t->o.csp, t->o.options, t->o.register_ && t->o.force };
 	int wake = t->g.wake_fd, rc = guest_open(&t->g, t->o.conf, t->o.state, &wish);
 
 	t->g.wake_fd = wake;

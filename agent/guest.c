@@ -51,6 +51,10 @@ static int load_state(struct guest *g)
 	g->proxy_stamp = proxy_stamp(g->state_dir);
 	rc = registration_load(g->state_dir, &g->reg);
 	g->registered = rc == 0;
+	if (rc < 0 && rc != ERR_NOT_FOUND && g->wish.anew) {
+		log_warning("the registration cannot be read, and is replaced", "reason", err_text(), NULL);
+		return 0;
+	}
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 

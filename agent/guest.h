@@ -18,6 +18,7 @@
 struct guest_wish {
 	const char *csp;                         /* name of the plug-in */
 	const char *options;                     /* its settings, "name=value,name=value" */
+	int anew;                    /* there will be another registration: one that cannot be read is as none */
 };
 
 struct guest {

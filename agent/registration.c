@@ -108,10 +108,10 @@ int registration_load(const char *dir, struct registration *out)
 		rc = json_parse_object(buf_str(&text), text.len, IDENTITY_MAX, &o);
 	if (rc == 0)
 		rc = read_members(o, &s);
-	if (rc < 0)
-		err_wrap(rc, "%s", path);
+	if (rc == ERR_NOT_FOUND || rc == 0)
+		rc = rc < 0 ? rc : load_key(dir, &s);
 	else
-		rc = load_key(dir, &s);
+		rc = err_wrap(ERR_IO, "the registration is damaged; restore it, or make another by keyward-config --register --force (%s)", path);
 	json_decref(o);
 	buf_free(&text);
 	free(path);
