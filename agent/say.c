@@ -174,6 +174,9 @@ static enum tool_exit meaning(const struct tool *t, int rc, const char **advice)
 		*advice = link_advice(t->g.link);
 		return TOOL_UNREACHABLE;
 	}
+	/* What this machine itself does not permit, its text says. */
+	if (rc == ERR_FORBIDDEN && t->g.client.refusal.code[0] == '\0')
+		return TOOL_FAILURE;
 	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
 		if (meanings[i].code == rc) {
 			*advice = meanings[i].advice;

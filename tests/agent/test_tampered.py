@@ -82,6 +82,17 @@ def test_state_that_is_cut_or_edited_is_explained_and_gives_nothing(encrypted, t
     assert encrypted.stop()
 
 
+def test_state_that_others_may_read_is_not_used(encrypted):  # noqa: F811
+    # covers: AGT-1, CFG-2, SEC-4
+    for file, mode, text in ((encrypted.state, 0o755, "mode 0700"), (next(encrypted.state.glob("agent-*.pem")), 0o640, "mode to 0600")):
+        good = file.stat().st_mode & 0o777
+        file.chmod(mode)
+        p = encrypted.config("--status", check=False)
+        file.chmod(good)
+        assert p.returncode == 1 and text in p.stderr and "The server" not in p.stderr, p
+    assert encrypted.config("--status").returncode == 0
+
+
 def test_two_agents_do_not_run_at_once(encrypted, tenant):  # noqa: F811
     # covers: AGT-1, VOL-6
     run(encrypted, tenant)
