@@ -285,6 +285,48 @@ static CURLcode run(struct link *l)
 	return message && message->msg == CURLMSG_DONE ? message->data.result : CURLE_FAILED_INIT;
 }
 
+/* Why OpenSSL does not accept the certificate that was shown: X509_V_... */
+static long verify_result(const struct link *l)
+{
+	long result = X509_V_OK;
+
+	curl_easy_getinfo(l->easy, CURLINFO_SSL_VERIFYRESULT, &result);
+	return result;
+}
+
+/* Another CA would not help: clock or name are wrong, here or there. */
+static int refuse_certificate(const struct link *l, const char *more)
+{
+	char now[CLOCK_TEXT_SIZE];
+
+	clock_text(clock_now(), now);
+	switch (verify_result(l)) {
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return err_set(ERR_UNAVAILABLE, "the certificate of %s is not valid yet: this machine's clock says %s; set it right", l->host, now);
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return err_set(ERR_UNAVAILABLE, "the certificate of %s has expired, unless this machine's clock is wrong, which says %s: tell the"
+			" operator", l->host, now);
+	/* libcurl looks at the name by itself, before it takes over what OpenSSL says. */
+	case X509_V_OK:
+	case X509_V_ERR_UNSPECIFIED:
+		return err_set(ERR_UNAVAILABLE, "the certificate that was shown is not for %s: check the URL (%s)", l->host, more);
+	default:
+		return err_set(ERR_UNAVAILABLE, "the certificate of %s is not trusted: give the CA that signed it (--ca-file or ca_file) (%s)",
+			l->host, more);
+	}
+}
+
+/* The result is the server's; of a proxy's certificate nothing is known but that it was refused. */
+static int may_want_ca(const struct link *l, enum link_stage stage, CURLcode code)
+{
+	long result = verify_result(l);
+
+	if (code != CURLE_PEER_FAILED_VERIFICATION)
+		return code == CURLE_SSL_ISSUER_ERROR;
+	return (l->proxy[0] && stage <= LINK_TUNNEL) || (result != X509_V_OK && result != X509_V_ERR_UNSPECIFIED &&
+		result != X509_V_ERR_CERT_NOT_YET_VALID && result != X509_V_ERR_CERT_HAS_EXPIRED);
+}
+
 static void advise_certificate(struct link *l)
 {
 	buf_reset(&l->advice);
@@ -370,7 +412,7 @@ static int explain(struct link *l, CURLcode code)
 	enum link_stage stage = stage_of(l, code);
 
 	l->failed_at = stage;
-	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_ISSUER_ERROR)
+	if (may_want_ca(l, stage, code))
 		advise_certificate(l);
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return err_set(ERR_TIMEOUT, "waiting was ended");
@@ -383,6 +425,7 @@ static int explain(struct link *l, CURLcode code)
 		return err_set(ERR_UNAVAILABLE, "nobody answers at %s port %s: check the URL, the server and firewalls (%s)",
 			l->host, l->port, more);
 	case CURLE_PEER_FAILED_VERIFICATION:
+		return refuse_certificate(l, more);
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_SSL_ISSUER_ERROR:
 		return err_set(ERR_UNAVAILABLE,

@@ -1,13 +1,20 @@
 """The guest's programs against a running server: registration, inventory, provisioning, copies of devices."""
+import datetime
 import json
 import os
 import pathlib
 import re
 import signal
 import socket
+import ssl
 import subprocess
+import threading
 import time
 import uuid
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from agents import MIB, SLOW, encrypted, engines, guest, has_line, mounts, run, start, tenant, tool, unused_port  # noqa: F401, F811
 from stack.process import wait_until
@@ -65,6 +72,39 @@ def test_what_is_wrong_comes_with_what_to_do(tenant, guest):
     assert "did you mean --register?" in guest.config("--regster", check=False).stderr
     result, text, _ = error("--mount")
     assert result == "failed" and "--register with --url, --guid and a passphrase" in text, text
+
+
+def certificate_from(folder, name, begin, end):
+    """A server's own certificate for NAME, valid from and until so many days from now; files of it and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now, who = datetime.datetime.utcnow(), x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key()).serial_number(1)
+            .not_valid_before(now + datetime.timedelta(days=begin)).not_valid_after(now + datetime.timedelta(days=end))
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False).sign(key, hashes.SHA256()))
+    files = folder / "odd.crt", folder / "odd.key"
+    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return files
+
+
+def test_a_wrong_clock_and_a_wrong_name_are_called_that(tenant, guest, folder):
+    # covers: AGT-1, CFG-2
+    for name, begin, end, text in (("agents.localhost", 300, 600, "is not valid yet: this machine's clock says"),
+                                   ("agents.localhost", -600, -300, "has expired, unless this machine's clock is wrong"),
+                                   ("other.localhost", -1, 30, "that was shown is not for agents.localhost")):
+        certificate, key = certificate_from(folder, name, begin, end)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            def serve():
+                try:
+                    context.wrap_socket(s.accept()[0], server_side=True)
+                except OSError:
+                    pass            # it hangs up: that is what it is here for
+            threading.Thread(target=serve, daemon=True).start()
+            p = guest.config("--register", "--url", f"https://agents.localhost:{s.getsockname()[1]}", "--guid", tenant.account,
+                             "--ca-file", str(certificate), passphrase="x", check=False)
+        assert p.returncode == 3 and text in p.stderr and "--ca-file" not in p.stderr, p
 
 
 def test_server_certificate_is_checked_unless_told_otherwise(server, tenant, guest):
