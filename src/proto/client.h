@@ -56,7 +56,7 @@ void proto_client_init(struct proto_client *c, const struct proto_transport *tra
 int proto_connect(struct proto_client *c);
 /* One message and its answer, with a session made when there is none, or once again when the server no longer knows it
  * or it has run out; so a request can arrive twice and every message is made to bear that. REQUEST and ANSWER are the
- * structs of TYPE's row (message.h); ANSWER is filled only on success and then cleared with proto_answer_clear. A
+ * structs of TYPE's row (message.h); ANSWER is filled only on success and then given back with proto_answer_free. A
  * refusal by the server comes back as its ERR_ code, with its words in c->refusal. */
 int proto_call(struct proto_client *c, enum proto_message type, const void *request, void *answer);
 /* Forgets the session and wipes its keys; the server's half runs out by itself. */

@@ -316,20 +316,25 @@ int proto_fields_decode(const struct proto_fields *f, const json_t *in, void *ou
 	return rc;
 }
 
-static void clear_row(const struct proto_field *row, void *s)
+static void release_row(const struct proto_field *row, void *s)
 {
 	if (row->kind == PROTO_FIELD_JSON)
 		json_decref(*(json_t **)at(row, s));
 	else if (row->kind == PROTO_FIELD_OBJECT)
-		proto_fields_clear(row->sub, at(row, s));
+		proto_fields_release(row->sub, at(row, s));
 	else if (row->kind == PROTO_FIELD_LIST)
 		for (size_t i = 0; i < row->max; i++)
-			proto_fields_clear(row->sub, (char *)at(row, s) + i * row->sub->size);
+			proto_fields_release(row->sub, (char *)at(row, s) + i * row->sub->size);
+}
+
+void proto_fields_release(const struct proto_fields *f, void *s)
+{
+	for (size_t i = 0; i < f->count; i++)
+		release_row(&f->rows[i], s);
 }
 
 void proto_fields_clear(const struct proto_fields *f, void *s)
 {
-	for (size_t i = 0; i < f->count; i++)
-		clear_row(&f->rows[i], s);
+	proto_fields_release(f, s);
 	memset(s, 0, f->size);
 }

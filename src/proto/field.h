@@ -51,7 +51,9 @@ struct proto_fields {
 int proto_fields_encode(const struct proto_fields *f, const void *in, json_t **out);
 /* Zeroes OUT, then fills it; on failure nothing is left in it to release. */
 int proto_fields_decode(const struct proto_fields *f, const json_t *in, void *out);
-/* Drops the references of JSON members and zeroes the struct. */
+/* Drops the references of JSON members: for a struct that ends with this. Some are large and hold little: not touched more than that. */
+void proto_fields_release(const struct proto_fields *f, void *s);
+/* The same, and zeroes the struct. */
 void proto_fields_clear(const struct proto_fields *f, void *s);
 
 #endif

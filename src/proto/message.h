@@ -461,9 +461,6 @@ extern const struct proto_fields proto_description_fields, proto_refusal_fields;
 /* A zeroed struct of the message's request or answer; the caller ends it with the matching _free. */
 void *proto_request_new(enum proto_message type);
 void *proto_answer_new(enum proto_message type);
-/* Releases what the struct refers to and zeroes it (structs not from the functions above). */
-void proto_request_clear(enum proto_message type, void *request);
-void proto_answer_clear(enum proto_message type, void *answer);
 void proto_request_free(enum proto_message type, void *request);     /* NULL is fine */
 void proto_answer_free(enum proto_message type, void *answer);
 

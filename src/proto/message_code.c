@@ -19,27 +19,17 @@ void *proto_answer_new(enum proto_message type)
 	return mem_alloc(proto_messages[type].answer->size);
 }
 
-void proto_request_clear(enum proto_message type, void *request)
-{
-	proto_fields_clear(proto_messages[type].request, request);
-}
-
-void proto_answer_clear(enum proto_message type, void *answer)
-{
-	proto_fields_clear(proto_messages[type].answer, answer);
-}
-
 void proto_request_free(enum proto_message type, void *request)
 {
 	if (request)
-		proto_request_clear(type, request);
+		proto_fields_release(proto_messages[type].request, request);
 	free(request);
 }
 
 void proto_answer_free(enum proto_message type, void *answer)
 {
 	if (answer)
-		proto_answer_clear(type, answer);
+		proto_fields_release(proto_messages[type].answer, answer);
 	free(answer);
 }
 
