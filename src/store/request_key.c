@@ -17,7 +17,6 @@ static int deliver(struct db *db, const struct request_held *h, int64_t version)
 	/* The answer was lost: the same key to the same one-time key is nothing new, but it is logged. */
 	int again = h->status == REQUEST_DELIVERED && h->version == version, rc;
 	int to = again ? REQUEST_DELIVERED : request_next(h->status, REQUEST_EVENT_DELIVER);
-	struct uuid decision = uuid_new();
 	json_t *detail;
 
 	if (to < 0)
@@ -27,10 +26,9 @@ static int deliver(struct db *db, const struct request_held *h, int64_t version)
 		json_set_bool(detail, "again", 1);
 		json_set_int(detail, "version", version);
 	}
-	rc = db_at_commit(db, "select key_deliver($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", DB_ARGS(db_uuid_arg(&h->id),
-		db_uuid_arg(&decision), db_int_arg(version), db_bool_arg(again), db_text_arg(db_actor_kind_name(a->kind)),
-		db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name), db_text_arg(h->name), db_json_arg(detail),
-		db_text_arg(a->address), db_text_arg(a->request)));
+	rc = db_at_commit(db, "select key_delivered($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", DB_ARGS(db_uuid_arg(&h->id), db_int_arg(version),
+		db_bool_arg(again), db_text_arg(db_actor_kind_name(a->kind)), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id),
+		db_text_arg(a->name), db_text_arg(h->name), db_json_arg(detail), db_text_arg(a->address), db_text_arg(a->request)));
 	json_decref(detail);
 	return rc;
 }

@@ -122,6 +122,8 @@ int request_get(struct db *db, const struct uuid *id, json_t **out)
 		" r.decided_by_name, r.policy_version, r.policy_name as judged_by, r.opened, r.key_version, r.agent,"
 		" (select coalesce(json_agg(json_build_object('decision', k.decision, 'at', to_char(k.at at time zone 'UTC',"
 		" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), 'by_kind', k.by_kind, 'by_name', k.by_name, 'comment', k.comment) order by k.at, k.id),"
-		" '[]') from key_decision k where k.tenant = r.tenant and k.request = r.id) as decisions"
+		" '[]') from (select id, decision, at, by_kind, by_name, comment from key_decision where tenant = r.tenant and request = r.id"
+		" union all select r.id, 'deliver', r.delivered, 'agent', null, null where r.delivered is not null and not exists (select 1 from"
+		" key_decision o where o.tenant = r.tenant and o.request = r.id and o.decision = 'deliver' and o.at = r.delivered)) k) as decisions"
 		" from " FROM " where r.id = $1", DB_ARGS(db_uuid_arg(id)));
 }

@@ -59,12 +59,49 @@ def test_a_delivery_touches_no_index(pg):
     c.autocommit = False
     with c.cursor() as cur:
         cur.execute("select set_config('keyward.tenant', %s, true)", (str(tenant),))
-        for again, hot in ((False, 1), (True, 2)):
-            cur.execute("select key_deliver(%s, %s, 1, %s, 'agent', %s, null, 'disk', '{}', '192.0.2.1', 'r')",
-                        (ids["request"], uuid.uuid4(), again, ids["agent"]))
-            cur.execute("select pg_stat_get_xact_tuples_hot_updated('key_request'::regclass)")
-            assert cur.fetchone()[0] == hot
+        # The same key again is logged, and nothing else.
+        for again in (False, True):
+            cur.execute("select key_delivered(%s, 1, %s, 'agent', %s, null, 'disk', '{}', '192.0.2.1', 'r')", (ids["request"], again, ids["agent"]))
+            cur.execute("select pg_stat_get_xact_tuples_hot_updated('key_request'::regclass), pg_stat_get_xact_tuples_updated('key_request'::regclass)")
+            assert cur.fetchone() == (1, 1)
     c.commit()
-    decisions = pg.run("postgres", "select count(*) from key_decision where request = %s and decision = 'deliver'", (ids["request"],))
     entries = pg.run("postgres", "select count(*) from audit_entry where object_id = %s and event = 'key.delivered'", (ids["request"],))
-    assert (decisions[0][0], entries[0][0]) == (1, 2)
+    assert (deliveries(pg, ids["request"]), entries[0][0]) == ([], 2)
+
+
+def deliveries(pg, request):
+    """What the history keeps of them; the last one is the request's own."""
+    return [r[0] for r in pg.run("postgres", "select at from key_decision where request = %s and decision = 'deliver' order by at", (request,))]
+
+
+def test_no_delivery_is_lost(pg):
+    # covers: RUN-2, LOG-3, INT-4
+    """One that gives way to another, or to a question anew, is in the history, whoever writes it away; one that a server of before has put there is
+    not put there again."""
+    tenant = pg.new_tenant()
+    request = populate(pg, tenant)["request"]
+    agent, jobs = (pg.connect_believed(r, tenant) for r in ("keyward_agent", "keyward_jobs"))
+    delivered = "select delivered from key_request where id = %s"
+
+    def step(c, change):
+        before = pg.run("postgres", delivered, (request,))[0][0]
+        with c.cursor() as cur:
+            cur.execute(f"update key_request set {change} where id = %s", (request,))
+            assert cur.rowcount == 1
+        return before
+
+    step(agent, "status = 'delivered', delivered = now(), key_version = 1")
+    kept = [step(agent, "status = 'delivered', delivered = now() + interval '1 hour', key_version = 2")]
+    assert deliveries(pg, request) == kept and kept[0]
+    step(jobs, "status = 'revoking', revoke_ordered = now()")
+    step(agent, "status = 'revoked'")
+    assert deliveries(pg, request) == kept
+    kept.append(step(agent, "status = 'pending'"))
+    assert deliveries(pg, request) == kept and pg.run("postgres", delivered, (request,))[0][0] is None
+    step(jobs, "status = 'approved'")
+    with agent.cursor() as cur:
+        cur.execute("begin")
+        cur.execute("select key_deliver(%s, %s, 2, false, 'agent', null, null, 'disk', '{}', '192.0.2.1', 'r')", (request, uuid.uuid4()))
+        cur.execute("commit")
+    kept.append(step(agent, "delivered = null"))
+    assert deliveries(pg, request) == sorted(kept) and len(set(kept)) == 3
