@@ -300,7 +300,10 @@
 		});
 	}
 	document.addEventListener("htmx:before:request", function (event) {
-		if (document.hidden)
+		var from = event.detail.ctx.sourceElement;
+
+		/* Who reads the details of a row would lose them. */
+		if (document.hidden || (from.hasAttribute("data-rests") && from.querySelector("details[open]")))
 			event.preventDefault();
 	});
 	/* Only the list itself is taken in: not a sign-in page that a redirect led to after the session ended. */

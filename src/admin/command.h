@@ -23,6 +23,7 @@ struct admin_command {
 	int least, most;             /* of arguments */
 	const char *help;
 	int (*run)(struct admin *a, int argc, char **argv);      /* 0, or ERR_ with err_text */
+	int bare;                    /* without a configuration */
 };
 
 extern const struct admin_command admin_commands[];          /* ends with a NULL name */
@@ -39,6 +40,9 @@ int admin_user_reset(struct admin *a, int argc, char **argv);
 int admin_user_factor(struct admin *a, int argc, char **argv);
 int admin_operator_factor(struct admin *a, int argc, char **argv);
 int admin_operator_reset(struct admin *a, int argc, char **argv);
+int admin_audit_verify_file(struct admin *a, int argc, char **argv);
+int admin_audit_export(struct admin *a, int argc, char **argv);
+int admin_audit_key(struct admin *a, int argc, char **argv);
 int admin_audit_verify(struct admin *a, int argc, char **argv);
 int admin_licence_issue(struct admin *a, int argc, char **argv);
 int admin_licence_list(struct admin *a, int argc, char **argv);

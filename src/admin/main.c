@@ -46,8 +46,11 @@ const struct admin_command admin_commands[] = {
 		admin_user_reset },
 	{ "operator factor", "EMAIL", 1, 1, "remove the second factor of an operator who has lost it", admin_operator_factor },
 	{ "user factor", "SLUG EMAIL", 2, 2, "remove the second factor of a tenant's user who has lost it", admin_user_factor },
-	{ "audit verify", "[SLUG]", 0, 1, "prove that a tenant's log (or the installation's) was not altered", admin_audit_verify },
-	{ "config", "", 0, 0, "explain the settings of the configuration file", admin_config },
+	{ "audit verify file", "EXPORT KEY", 2, 2, "the same with an exported log and its public key alone, anywhere", admin_audit_verify_file, 1 },
+	{ "audit verify", "[SLUG]", 0, 1, "prove that a tenant's log (or the installation's) was not altered or cut off", admin_audit_verify },
+	{ "audit export", "[SLUG]", 0, 1, "print a log with its signatures, to be verified elsewhere", admin_audit_export },
+	{ "audit key", "", 0, 0, "print the public key that logs of this installation are signed with", admin_audit_key },
+	{ "config", "", 0, 0, "explain the settings of the configuration file", admin_config, 1 },
 	{ NULL, NULL, 0, 0, NULL, NULL },
 };
 
@@ -93,7 +96,7 @@ static int run(const struct admin_command *c, const char *conf_path, int argc, c
 		fprintf(stderr, "usage: keyward %s %s\n", c->name, c->arguments);
 		return ADMIN_USAGE;
 	}
-	rc = c->run == admin_config ? 0 : conf_load(conf_path, &a.conf);
+	rc = c->bare ? 0 : conf_load(conf_path, &a.conf);
 	if (rc == 0)
 		rc = c->run(&a, argc, argv);
 	conf_free(&a.conf);

@@ -42,6 +42,9 @@
 	X(BACKUP_CERTIFICATE, "backup.certificate", "", "certificate in PEM that backups are encrypted to; its private key is kept elsewhere") \
 	X(BACKUP_KEEP, "backup.keep_days", "30", "backups older than this are removed after a new one was made") \
 	X(BACKUP_PIECE, "backup.piece_mib", "256", "a backup's files hold so much each, in MiB; restoring takes twice that in memory") \
+	X(LOG_ONLINE, "log.online_months", "12", "whole months that the log is at hand; older ones go into its archive") \
+	X(LOG_ARCHIVE, "log.archive_months", "12", "months that the archived ones are kept after that") \
+	X(LOG_CHECKPOINT, "log.checkpoint_minutes", "60", "how often the end of each log is signed, where something was added") \
 	X(SQL_FOLDER, "sql", NULL, "folder of the migrations")
 
 enum conf_setting {

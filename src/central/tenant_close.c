@@ -13,8 +13,6 @@
 #include "web/doc.h"
 
 #define STANDARD_DAYS 30
-/* An Ed25519 key as SubjectPublicKeyInfo (RFC 8410): these bytes, then the key. */
-static const uint8_t spki[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
 
 const struct route_param tenant_close_fields[] = {
 	{ "days", "Waiting period in days", PARAM_INT, PARAM_REQUIRED, 0, CLOSING_DAYS_MOST, NULL },
@@ -149,33 +147,15 @@ int tenant_certificate_signature(struct call *c)
 	return download(c, 1);
 }
 
-/* In PEM form, for openssl. */
-static void put_pem(const uint8_t *der, size_t len, struct buf *out)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-	buf_puts(out, "-----BEGIN PUBLIC KEY-----\n");
-	for (size_t i = 0; i < len; i += 3) {
-		uint32_t v = (uint32_t)der[i] << 16 | (i + 1 < len ? (uint32_t)der[i + 1] << 8 : 0) | (i + 2 < len ? der[i + 2] : 0);
-
-		buf_putc(out, letters[v >> 18]);
-		buf_putc(out, letters[v >> 12 & 63]);
-		buf_putc(out, i + 1 < len ? letters[v >> 6 & 63] : '=');
-		buf_putc(out, i + 2 < len ? letters[v & 63] : '=');
-	}
-	buf_puts(out, "\n-----END PUBLIC KEY-----\n");
-}
-
 int tenants_certificate_key(struct call *c)
 {
-	uint8_t der[sizeof spki + SIGNING_PUBLIC_SIZE];
+	uint8_t key[SIGNING_PUBLIC_SIZE];
 	struct buf pem = BUF_INIT;
-	int rc = signing_public(c->db, SIGNING_CERTIFICATE, der + sizeof spki);
+	int rc = signing_public(c->db, SIGNING_CERTIFICATE, key);
 
 	if (rc < 0)
 		return rc;
-	memcpy(der, spki, sizeof spki);
-	put_pem(der, sizeof der, &pem);
+	signing_pem(key, &pem);
 	call_download(c, "application/x-pem-file", "certificate-key.pem", &pem);
 	return 0;
 }

@@ -196,7 +196,7 @@ const struct route console_routes[] = {
 	WEB_KEY_SERVER_ROWS("console", "/account/key-server", key_server_page, PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	{ WEB_POST, "/account/key-server/place", PERMISSION_ACCOUNT_EDIT, NULL, key_place_save, key_place_fields, .form = "/account/key-server" },
 	WEB_LOG_FORWARD_ROWS("console", "/account/log-forwarding", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
-	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
+	WEB_LOG_ROWS("console", "console/log", PERMISSION_LOGS_VIEW, PERMISSION_LOGS_DELETE),
 	ROUTE_END
 };
 

@@ -50,13 +50,14 @@
 	X(OPERATORS_EDIT, "operators.edit", "Invite, edit and disable operators",        1, 0, 0, 0) \
 	X(SYSTEM_VIEW, "system.view", "See settings and health",                         1, 0, 1, 1) \
 	X(SYSTEM_EDIT, "system.edit", "Change settings",                                 1, 0, 1, 0) \
-	X(SYSTEM_LOG_VIEW, "system-log.view", "Query the system log",                    1, 0, 1, 1)
+	X(SYSTEM_LOG_VIEW, "system-log.view", "Query the system log",                    1, 0, 1, 1) \
+	X(SYSTEM_LOG_DELETE, "system-log.delete", "Delete archived months of the system log", 0, 0, 0, 1)
 
 #define OPERATOR_ROLES(X) \
 	X(MSP_ADMINISTRATOR, "msp-administrator", "MSP Administrator", "Everything in the Central Management Console") \
 	X(TENANT_MANAGER, "tenant-manager", "Tenant Manager", "Tenants and licences") \
 	X(SYSTEM_OPERATOR, "system-operator", "System Operator", "Settings, health and backups") \
-	X(OPERATOR_AUDITOR, "auditor", "Auditor", "Read-only")
+	X(OPERATOR_AUDITOR, "auditor", "Auditor", "Read-only, but for deleting archived logs")
 
 /* What a token of the operator's API may (LIC-4), and what it is called. Never: closing a tenant, operators, settings, tokens. */
 #define SCOPES(X) \

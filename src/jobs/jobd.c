@@ -19,10 +19,12 @@
 #include "base/secret.h"
 #include "jobs/drop.h"
 #include "jobs/due.h"
+#include "jobs/log_keep.h"
 #include "jobs/notice.h"
 #include "jobs/scratch.h"
 #include "jobs/table.h"
 #include "jobs/work.h"
+#include "store/audit.h"
 #include "store/tenant.h"
 #include "store/timer.h"
 
@@ -100,6 +102,15 @@ static void wait(struct db *db, int ran)
 		nanosleep(&pause_time, NULL);
 }
 
+static void note(struct db *db, int started)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	if (audit_server(db, "keyward-jobd", host, started) < 0)
+		log_warning("start or stop could not be logged", "why", err_text(), NULL);
+}
+
 static void work(struct db *db)
 {
 	clock_us due[TASKS_MOST] = { 0 };
@@ -110,10 +121,12 @@ static void work(struct db *db)
 	while (!stopping && db_ping(db) < 0)
 		nanosleep(&pause_time, NULL);
 	log_info("ready", NULL);
+	note(db, 1);
 	while (!stopping) {
 		run_due(db, due);
 		wait(db, stopping ? 0 : due_run(db));
 	}
+	note(db, 0);
 	log_info("stopped", NULL);
 }
 
@@ -166,7 +179,7 @@ int main(int argc, char **argv)
 	lock_in(user);
 	scratch_clean();
 	db = db_new(conf_get(&conf, CONF_DATABASE_JOBS));
-	if (notice_start(&conf) < 0)
+	if (log_keep_start(&conf) < 0 || notice_start(&conf) < 0)
 		fatal("%s", err_text());
 	if (work_start(&conf, &stopping) < 0)
 		fatal("%s", err_text());

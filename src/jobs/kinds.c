@@ -4,6 +4,7 @@
 #include "jobs/deep_security.h"
 #include "jobs/key_server.h"
 #include "jobs/log_forward.h"
+#include "jobs/log_keep.h"
 #include "jobs/mail.h"
 #include "jobs/report.h"
 #include "jobs/rewrap.h"
@@ -27,6 +28,8 @@ const struct work_kind work_kinds[] = {
 	/* Until it is done: an account whose key is gone must not stay half there. */
 	{ CLOSING_JOB, CLOCK_MINUTE, 100000, CLOCK_SECOND, close_job },
 	{ CLOSING_EXPORT_JOB, CLOCK_MINUTE, 5, 5 * CLOCK_SECOND, close_job_export },
+	/* Until it is done: entries that were altered stay where they are until somebody has looked at them. */
+	{ AUDIT_KEEP_JOB, CLOCK_MINUTE, 100000, 5 * CLOCK_SECOND, log_keep_job },
 	{ KEY_SERVER_JOB, CLOCK_MINUTE, 1, CLOCK_SECOND, key_server_job, 1 },
 	{ LOG_FORWARD_JOB, 2 * CLOCK_MINUTE, 1, CLOCK_SECOND, log_forward_job, 1 },
 	/* Until it is done: keys that nobody wraps again would keep the former one in use. */

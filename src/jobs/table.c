@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "jobs/licence.h"
+#include "jobs/log_keep.h"
 #include "jobs/notice.h"
 #include "store/bulk.h"
 #include "store/check.h"
@@ -148,6 +149,10 @@ const struct task tasks[] = {
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
 	{ "remove lists of many decisions", CLOCK_HOUR, 1, clean_bulk },
 	{ "remove old exports of accounts", CLOCK_HOUR, 1, clean_exports },
+	{ "look after the installation's log", 10 * CLOCK_SECOND, 0, log_keep_queue },
+	{ "look after tenants' logs", 10 * CLOCK_SECOND, 1, log_keep_queue, log_keep_tenants },
+	{ "make months of the log", CLOCK_HOUR, 0, log_keep_make },
+	{ "drop archived months of the log", CLOCK_HOUR, 0, log_keep_drop },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },
 	{ NULL },
 };

@@ -171,6 +171,7 @@ int keys_ticket_key(struct keys_client *c, const struct uuid *request, uint32_t 
 #define KEYS_SIGNING "signing-"
 #define KEYS_SIGNING_LICENCE "signing-licence"
 #define KEYS_SIGNING_CERTIFICATE "signing-certificate"
+#define KEYS_SIGNING_LOG "signing-log"
 #define KEYS_SIGNING_PUBLIC_SIZE 32
 #define KEYS_SIGNED_MAX 49152
 int keys_signing_create(struct keys_client *c, const struct uuid *request, const char *purpose, struct buf *blob,

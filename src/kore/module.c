@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <kore/kore.h>
 #include <kore/http.h>
@@ -21,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "store/audit.h"
 #include "web/pool.h"
 #include "web/web.h"
 
@@ -71,6 +73,8 @@ static struct web *web;                          /* set in the parent, then only
 static struct web_thread in_worker;              /* of the worker's own thread: agents */
 static struct pool *pages;                       /* its threads: consoles */
 
+static char host[256];                           /* a confined worker could not ask any more */
+
 static void pages_done(void *arg, int failed);
 
 /* Life of the processes */
@@ -94,6 +98,7 @@ void kore_parent_configure(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* No time zone file is found later, inside the chroot. */
 	tzset();
+	gethostname(host, sizeof host - 1);
 	secret_init();
 	log_open("web", LOG_LEVEL_INFO);
 	if (web_load(path ? path : CONFIG_STANDARD, &web) < 0)
@@ -136,6 +141,13 @@ static void start_pages(void)
 	kore_platform_event_level_read(fd, &event);
 }
 
+/* The first worker speaks for all of them. */
+static void note(int started)
+{
+	if (worker->id == 1 && audit_server(web_thread_db(&in_worker, WEB_CENTRAL), "keyward-web", host, started) < 0)
+		log_warning("start or stop could not be logged", "why", err_text(), NULL);
+}
+
 void kore_worker_configure(void)
 {
 	static const struct agentapi_hooks hooks = { wake, watch };
@@ -144,6 +156,7 @@ void kore_worker_configure(void)
 	start_pages();
 	agentapi_start(&in_worker, &hooks);
 	kore_timer_add(tick, TICK_MS, NULL, 0);
+	note(1);
 }
 
 void kore_worker_teardown(void)
@@ -151,6 +164,7 @@ void kore_worker_teardown(void)
 	agentapi_stop(&in_worker);
 	/* The loop is over: what was held goes out here. */
 	http_process();
+	note(0);
 	web_thread_free(&in_worker);
 }
 

@@ -86,6 +86,16 @@ int audit_log_both(struct db *db, enum audit_event event, const struct audit_obj
 	return rc;
 }
 
+int audit_server(struct db *db, const char *process, const char *host, int started)
+{
+	int rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = process });
+
+	if (rc == 0)
+		rc = audit_log(db, started ? AUDIT_SERVER_STARTED : AUDIT_SERVER_STOPPED, &(struct audit_object){ "server", NULL, process },
+			json_pack("{s:s}", "host", host));
+	return db_end(db, rc);
+}
+
 json_t *audit_changes(const json_t *before, const json_t *after)
 {
 	json_t *changes = json_object(), *detail = NULL;
@@ -106,7 +116,8 @@ json_t *audit_changes(const json_t *before, const json_t *after)
 }
 
 static const struct list_column sorts[] = {
-	{ "seq", "e.seq", "bigint", 1 },
+	{ "seq", "e.at", "timestamptz", 1 },      /* the same order, in which months need not be merged */
+	{ "number", "e.seq", "bigint", 1 },      /* as the index of objects has them */
 	{ NULL },
 };
 static const char *const searches[] = {
@@ -116,6 +127,7 @@ static const char *const searches[] = {
 static const struct list_filter filters[] = {
 	{ "from", "e.at >= $::timestamptz" },
 	{ "to", "e.at < $::timestamptz" },
+	{ "type", "e.category = $" },
 	{ "category", "e.category = any (string_to_array($, ','))" },   /* one or several, with commas */
 	{ "event", "e.event = $" },
 	{ "object", "e.object_id = $::uuid" },
@@ -196,18 +208,14 @@ int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx
 	return rc < 0 ? rc : 0;
 }
 
-static int step(void *ctx, const struct audit_entry *e)
-{
-	return audit_verify_step(ctx, e);
-}
-
 /* The head, and whether there are entries beyond it, in one snapshot: what is written meanwhile is not looked at. */
-static int take_head(struct db *db, const struct uuid *tenant, int64_t *seq, uint8_t hash[static AUDIT_HASH_SIZE])
+int audit_head(struct db *db, int64_t *seq, uint8_t hash[static AUDIT_HASH_SIZE])
 {
+	struct uuid tenant = chain_of(db);
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select coalesce(h.seq, 0), coalesce(h.hash, decode(repeat('00', 32), 'hex')), exists ("
 		"select 1 from audit_entry e where e.tenant = $1 and e.seq > coalesce(h.seq, 0))"
-		" from (select 1) one left join audit_head h on h.tenant = $1", DB_ARGS(db_uuid_arg(tenant)));
+		" from (select 1) one left join audit_head h on h.tenant = $1", DB_ARGS(db_uuid_arg(&tenant)));
 
 	if (rc < 0)
 		return rc;
@@ -216,24 +224,5 @@ static int take_head(struct db *db, const struct uuid *tenant, int64_t *seq, uin
 	if (rc == 0 && db_bool(r, 0, 2))
 		rc = err_set(ERR_TAMPERED, "there are entries beyond the head, %lld", (long long)*seq);
 	db_result_free(r);
-	return rc;
-}
-
-int audit_check(struct db *db, int64_t *count)
-{
-	struct uuid tenant = chain_of(db);
-	uint8_t hash[AUDIT_HASH_SIZE];
-	struct audit_verify v;
-	int64_t seq = 0;
-	int rc = take_head(db, &tenant, &seq, hash);
-
-	if (rc < 0)
-		return rc;
-	audit_verify_begin(&v, &tenant);
-	if (seq > 0)
-		rc = audit_each(db, 0, seq, step, &v);
-	if (rc == 0)
-		rc = audit_verify_end(&v, seq, hash);
-	*count = v.seq;
 	return rc;
 }

@@ -26,6 +26,10 @@ struct audit_entry;              /* audit/chain.h */
 #define AUDIT_EVENTS(X) \
 	X(SERVER_STARTED, "server.started", SYSTEM, "Server started") \
 	X(SERVER_STOPPED, "server.stopped", SYSTEM, "Server stopped") \
+	X(LOG_ARCHIVED, "log.archived", SYSTEM, "Month of the log put into the archive") \
+	X(LOG_ARCHIVE_READ, "log.archive-downloaded", SYSTEM, "Archived month of the log downloaded") \
+	X(LOG_ARCHIVE_DELETED, "log.archive-deleted", SYSTEM, "Archived month of the log deleted") \
+	X(LOG_ARCHIVE_EXPIRED, "log.archive-expired", SYSTEM, "Archived month of the log removed, its time was over") \
 	X(SETUP_DONE, "setup.done", SYSTEM, "Installation set up") \
 	X(SETUP_REFUSED, "setup.refused", SYSTEM, "Set-up code refused") \
 	X(SETTING_CHANGED, "setting.changed", SYSTEM, "Setting changed") \
@@ -233,6 +237,8 @@ int audit_log(struct db *db, enum audit_event event, const struct audit_object *
 /* The operator's side, about the tenant OBJECT: the same entry in the installation's log and in the tenant's own, so that a tenant sees what its
  * operator did to it. */
 int audit_log_both(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail);
+/* In a transaction of its own, in the installation's log: PROCESS ("keyward-jobd") of the machine HOST has started, or ends. */
+int audit_server(struct db *db, const char *process, const char *host, int started);
 /* {"changes": {name: {"old": ..., "new": ...}}} for the members of AFTER that differ in BEFORE; NULL when none does. */
 json_t *audit_changes(const json_t *before, const json_t *after);
 
@@ -244,7 +250,9 @@ int audit_list(struct db *db, const struct list_query *query, json_t **page);
  * steps that hold little memory; a negative result ends it. Needs a role that sees the chain: console, jobs, central for the installation's, owner for
  * any. */
 int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx);
-/* Verifies the bound chain (no tenant: the installation's). *COUNT: entries found whole. Errors as in audit/chain.h. */
+/* Number and hash of the bound chain's last entry; 0 when nothing was logged. ERR_TAMPERED: there are entries beyond it. */
+int audit_head(struct db *db, int64_t *seq, uint8_t hash[static 32]);
+/* The whole proof of the bound chain (audit_keep.h has it in parts). *COUNT: good entries. */
 int audit_check(struct db *db, int64_t *count);
 
 #endif

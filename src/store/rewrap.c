@@ -111,8 +111,9 @@ int root_max_days(struct db *db, int64_t *days)
 int root_since(struct db *db, const struct uuid *root, clock_us *since)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select coalesce((select min(started) from root_rotation where root = $1), (select e.at from audit_entry e"
-		" where e.tenant = '00000000-0000-0000-0000-000000000000' order by e.seq limit 1))", DB_ARGS(db_uuid_arg(root)));
+	int rc = db_query_row(db, &r, "select coalesce((select min(started) from root_rotation where root = $1), (select min(a.month)::timestamp at time"
+		" zone 'UTC' from audit_archive a where a.tenant = n.nil), (select e.at from audit_entry e where e.tenant = n.nil order by e.at limit 1)) from (select"
+		" '00000000-0000-0000-0000-000000000000'::uuid as nil) n", DB_ARGS(db_uuid_arg(root)));
 
 	if (rc < 0)
 		return rc;

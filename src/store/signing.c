@@ -1,6 +1,9 @@
 /* signing.c - signing keys among the settings. */
 #include "store/signing.h"
 
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +40,33 @@ int signing_public(struct db *db, const char *purpose, uint8_t public_key[static
 		memcpy(public_key, b.data, SIGNING_PUBLIC_SIZE);
 	buf_free(&b);
 	return rc;
+}
+
+void signing_pem(const uint8_t public_key[static SIGNING_PUBLIC_SIZE], struct buf *out)
+{
+	EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public_key, SIGNING_PUBLIC_SIZE);
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *text;
+	long len;
+
+	if (key == NULL || bio == NULL || PEM_write_bio_PUBKEY(bio, key) != 1)
+		fatal("a public key cannot be written");
+	len = BIO_get_mem_data(bio, &text);
+	buf_add(out, text, (size_t)len);
+	BIO_free(bio);
+	EVP_PKEY_free(key);
+}
+
+int signing_pem_read(const char *pem, uint8_t public_key[static SIGNING_PUBLIC_SIZE])
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+	size_t len = SIGNING_PUBLIC_SIZE;
+	int good = key && EVP_PKEY_is_a(key, "ED25519") && EVP_PKEY_get_raw_public_key(key, public_key, &len) == 1 && len == SIGNING_PUBLIC_SIZE;
+
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	return good ? 0 : err_set(ERR_INVALID, "not a public key of the kind that logs are signed with (Ed25519, PEM)");
 }
 
 static int keep(struct db *db, const char *purpose, const struct buf *blob, const uint8_t public_key[static SIGNING_PUBLIC_SIZE])

@@ -10,9 +10,13 @@
 #define SIGNING_SIZE 64
 #define SIGNING_LICENCE "signing-licence"
 #define SIGNING_CERTIFICATE "signing-certificate"
+#define SIGNING_LOG "signing-log"
 
 /* Any role. ERR_NOT_FOUND: none was made yet. */
 int signing_public(struct db *db, const char *purpose, uint8_t public_key[static SIGNING_PUBLIC_SIZE]);
+/* The public half in PEM form, for openssl; and read again: ERR_INVALID. */
+void signing_pem(const uint8_t public_key[static SIGNING_PUBLIC_SIZE], struct buf *out);
+int signing_pem_read(const char *pem, uint8_t public_key[static SIGNING_PUBLIC_SIZE]);
 /* Who makes and uses the keys: the key service, as its client has it (keys/client.h, struct keys_signer). */
 struct signing_by {
 	void *ctx;

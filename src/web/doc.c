@@ -139,7 +139,7 @@ static json_t *history_row(const struct call *c, const json_t *entry)
 
 int doc_history(struct call *c, const char *id)
 {
-	struct list_query q = { .limit = HISTORY_MAX, .filters = { { "object", id } } };
+	struct list_query q = { .limit = HISTORY_MAX, .sort = "number", .filters = { { "object", id } } };
 	json_t *page, *entry, *out;
 	size_t i;
 	int rc = audit_list(c->db, &q, &page);

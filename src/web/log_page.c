@@ -10,6 +10,8 @@
 #include "store/audit.h"
 #include "web/list.h"
 
+#define REFRESH_S 5
+
 const struct route_param log_query[] = {
 	LIST_PARAMS,
 	{ "from", "From", PARAM_TIME, 0, 0, 0, NULL },
@@ -168,7 +170,8 @@ static void read_query(const struct call *c, struct list_query *q, struct query_
 		snprintf(t->types + strlen(t->types), sizeof t->types - strlen(t->types), "%s%s", i ? "," : "", call_text_at(c, "type", i));
 	add_filter(q, "from", t->from);
 	add_filter(q, "to", t->to);
-	add_filter(q, "category", t->types);
+	/* One alone is found in its index in the order of the page. */
+	add_filter(q, call_count(c, "type") == 1 ? "type" : "category", t->types);
 }
 
 /* What the form holds: as the browser's date fields write it. */
@@ -191,6 +194,15 @@ static int is_selected(const struct call *c, const char *type)
 	return 0;
 }
 
+/* New entries come on the first page alone, and not behind the end of a period. */
+static void set_live(struct call *c)
+{
+	const char *query = c->request->query;
+
+	call_set(c, "live", call_has(c, "page") || call_has(c, "to") ? json_null() : json_pack("{s:o, s:i}", "url", query && *query ?
+		json_sprintf("/log?%s", query) : json_string("/log"), "seconds", REFRESH_S));
+}
+
 int log_page(struct call *c)
 {
 	struct query_texts t;
@@ -205,6 +217,8 @@ int log_page(struct call *c)
 	set_time_field(c, "from");
 	set_time_field(c, "to");
 	call_form(c, "text", json_string(call_text(c, "text")));
+	log_tabs(c, 0);
+	set_live(c);
 	for (int i = 0; i < AUDIT_CATEGORY_COUNT; i++)
 		call_form_option(c, "types", audit_category_name(i), call_translate(c, audit_category_label(i)), NULL,
 			is_selected(c, audit_category_name(i)));

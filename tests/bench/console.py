@@ -85,14 +85,19 @@ def sign_in_time(person):
     return time.monotonic() - began
 
 
-def fill_log(it, slug, count):
-    """So many entries that look like keys' deliveries. Their chain does not hold: this log is only searched."""
+def fill_log(it, slug, count, days=0):
+    """So many entries that look like keys' deliveries, one in a thousand a report, over so many DAYS (0: one a second). Their chain does not hold: this
+    log is only searched."""
+    step = days * 86400 / count if days else 1
     sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind, object_name, detail,
-        address, written_by, previous, hash) select t.id, 1000000 + n, now() - n * interval '1 second', 'key', 'key.delivered', 'agent',
+        address, written_by, previous, hash) select t.id, 1000000 + n, now() - ({count} - n) * {step} * interval '1 second',
+        case n % 1000 when 0 then 'report' else 'key' end, case n % 1000 when 0 then 'report.made' else 'key.delivered' end, 'agent',
         'agent-' || n, 'request', 'disk-' || n, '{{"device": "data", "version": 1}}', '192.0.2.1', 'keyward_agent',
         decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') from tenant t, generate_series(1, {count}) n
         where t.slug = '{slug}'""")
-    sql(it, "analyze audit_entry")
+    # As jobd does each day: what lies in months that have no partition yet gets one.
+    sql(it, "select audit_months()")
+    sql(it, "vacuum analyze audit_entry")
 
 
 class Connection(http.client.HTTPSConnection):

@@ -28,6 +28,11 @@ TENANT_PAGES = {"central": {"Tenants": "/tenants?limit=25", "a search for one te
                             "/tenants?limit=25&search=nothing+says+this", "Licences": "/licences?limit=25", "Licences by share":
                             "/licences?limit=25&sort=-share", "the operator's overview": "/"},
                 "console": {"the tenant's dashboard": "/", "Users": "/users?limit=25", "Product License": "/licence", "Devices": "/devices?limit=25"}}
+LOGS = (10_000, 1_000_000)   # entries over a year
+LOG_PAGES = {"newest": "/log?limit=25", "an hour half a year ago": "/log?limit=25&from={half}T10:00&to={half}T11:00", "until half a year ago":
+             "/log?limit=25&to={half}T10:00", "one type, one in a thousand": "/log?limit=25&type=report", "two types": "/log?limit=25&type=report&type=user",
+             "a text of many": "/log?limit=25&text=disk-77", "a text of none, in one day": "/log?limit=25&text=nothing+says+this&from={half}T00:00&to={half}T23:59",
+             "a text of none": SLOW}
 PENDING = 10_000
 STORM = 2_000
 ROTATED, ROTATED_ACCOUNTS = 100_000, 1_000
@@ -139,6 +144,19 @@ class Bench:
             rows.append((name, f"{small:.1f} ms", f"{large:.1f} ms", f"{large / small:.2f}"))
         table(self.pages.__doc__, ("", *(f"{s:,} devices" for s in SIZES), "ratio"), rows)
 
+    def log(self):
+        """The log's page of 25 rows, entries over a year, median time"""
+        half = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 182 * 86400))
+        times = {}
+        for size in LOGS:
+            person = console.account(self.it, f"log-{size}")
+            console.fill_log(self.it, f"log-{size}", size, 360)
+            reader = console.Reader(person)
+            for name, path in LOG_PAGES.items():
+                reader.median(path.format(half=half), 2)
+                times[name, size] = reader.median(path.format(half=half), 9) * 1000
+        table(self.log.__doc__, ("", *(f"{s:,} entries" for s in LOGS)), [(n, *(f"{times[n, s]:.1f} ms" for s in LOGS)) for n in LOG_PAGES])
+
     def tenants(self):
         """Tenants with 100 users each: pages of 25 rows of the operator and of one tenant, and signing in, median time"""
         person, times, have = console.account(self.it, "among-many"), {}, 0
@@ -249,7 +267,7 @@ class Bench:
                 *(f"{c:.0f} us" for n, c in cost.items() if opened[n].server))
 
 
-ALL = ("releases", "backend", "storm", "rotation", "heartbeats", "slow", "pages", "tenants", "pending", "policies", "volumes")
+ALL = ("releases", "backend", "storm", "rotation", "heartbeats", "slow", "pages", "log", "tenants", "pending", "policies", "volumes")
 # Rows that measure without an installation, and the programs that they measure with.
 SERVERLESS = {"policies": ("tests/bench/bench_policy",), "volumes": ("tests/bench/volume_tool", "agent/keyward-volume")}
 CPU = ("database", "web", "keyd", "load")
