@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "keys/client.h"
+#include "health/judge.h"
+#include "health/look.h"
 #include "sso/client.h"
 #include "store/backup.h"
 #include "store/key_server.h"
@@ -214,6 +216,31 @@ static void show_backup(struct admin *a)
 	free(s.error);
 }
 
+/* What the operator's pages show, too. Whoever asks is root on this machine, so what is asked above is asked directly. */
+static int show_health(struct admin *a)
+{
+	json_t *facts = NULL, *rows, *row;
+	struct db *db;
+	size_t i;
+	int bad = 0, rc = admin_begin(a, CONF_DATABASE_CENTRAL, NULL, &db);
+
+	if (rc == 0)
+		rc = admin_end(db, health_look(db, &facts));
+	if (rc < 0)
+		return show("health", rc, "");
+	rows = health_judge(facts);
+	json_array_foreach(rows, i, row) {
+		const char *advice = json_string_value(json_object_get(row, "advice"));
+
+		printf("  %-4s  %s: %s: %s%s%s\n", health_level_name(health_level_of(row)), json_string_value(json_object_get(row, "area_label")), json_string_value(
+			json_object_get(row, "name")), json_string_value(json_object_get(row, "value")), *advice ? "\n        " : "", advice);
+		bad += health_level_of(row) == HEALTH_BAD;
+	}
+	json_decref(rows);
+	json_decref(facts);
+	return bad;
+}
+
 static int show_database(struct admin *a, const char *what, enum conf_setting role)
 {
 	struct db *db = db_new(conf_get(&a->conf, role));
@@ -253,6 +280,8 @@ int admin_status(struct admin *a, int argc, char **argv)
 	bad += show_rotation(a);
 	show_backup(a);
 	bad += show_setup(a);
+	printf("health\n");
+	bad += show_health(a);
 	return bad ? err_set(ERR_UNAVAILABLE, "%d of the above %s not well", bad, bad == 1 ? "is" : "are") : 0;
 }
 

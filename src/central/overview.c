@@ -1,77 +1,41 @@
-/* overview.c - what an operator sees first: how many tenants, and whether the processes are well. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/clock.h"
+/* overview.c - what an operator sees first: how many tenants, and whether all is well. */
 #include "base/err.h"
 #include "base/json.h"
 #include "central/pages.h"
-#include "store/backup.h"
-#include "store/rewrap.h"
+#include "health/judge.h"
+#include "health/look.h"
 #include "store/tenant.h"
 #include "web/doc.h"
 #include "web/invite.h"
 
 #define NEWEST 5
 
-static int add_process(json_t *list, const struct call *c, const char *name, const char *detail, int well)
+/* What is not well, the worst first; and whether all is. */
+static int set_health(struct call *c)
 {
-	json_array_append_new(list, json_pack("{s:s, s:s, s:{s:s, s:s}, s:n}", "name", call_translate(c, name), "detail", detail,
-		"status", "name", call_translate(c, well ? "Running" : "Not available"), "colour", well ? "green" : "red", "since"));
-	return well;
-}
+	json_t *facts = NULL, *rows, *list = json_array(), *row;
+	enum health_level worst;
+	size_t i;
+	int rc = health_look(c->db, &facts);
 
-/* Old is more than two days: it is made daily. */
-static void add_backup(json_t *list, struct call *c)
-{
-	struct backup_state s;
-	clock_us age;
-	char detail[160];
-
-	if (backup_state(c->db, &s) < 0)
-		return;
-	age = (clock_now() - s.last) / CLOCK_HOUR;
-	if (s.error)
-		snprintf(detail, sizeof detail, "the newest has failed: %.100s", s.error);
-	else if (s.last)
-		snprintf(detail, sizeof detail, "%lld hours old", (long long)age);
-	else
-		snprintf(detail, sizeof detail, "never made: keyward backup on the server");
-	json_array_append_new(list, json_pack("{s:s, s:s, s:{s:s, s:s}, s:n}", "name", call_translate(c, "Last backup"), "detail", detail, "status",
-		"name", call_translate(c, s.error || !s.last ? "Missing" : age > 48 ? "Old" : "Well"), "colour", s.error || !s.last || age > 48 ? "orange" : "green", "since"));
-	free(s.error);
-}
-
-static int is_root_old(struct call *c, const struct uuid *root)
-{
-	clock_us since = 0;
-	int64_t days = 0;
-
-	return root_max_days(c->db, &days) == 0 && days && root_since(c->db, root, &since) == 0 && since && c->now - since > days * CLOCK_DAY;
-}
-
-static void set_processes(struct call *c)
-{
-	json_t *list = json_array();
-	struct keys_status status;
-	char detail[160];
-	int well, rc = keys_status(c->keys, &status);
-
-	if (rc < 0)
-		snprintf(detail, sizeof detail, "%s", err_text());
-	else
-		snprintf(detail, sizeof detail, !status.sealed ? "root key from %s, tenant keys in use: %u" : strcmp(status.provider, "file") == 0 ?
-			"sealed: no root key" : "sealed: waits for its passphrase or PIN (keyward unseal on the server), or for its token", status.provider, status.tenants);
-	well = add_process(list, c, "Key service", detail, rc == 0 && !status.sealed);
-	if (rc == 0 && !status.sealed && is_root_old(c, &status.root))
-		well &= add_process(list, c, "Root key", "older than it may be: keyward rotate root on the server", 0);
-	well &= add_process(list, c, "Web server", "answers this page", 1);
-	well &= add_process(list, c, "Database", "answers this page", 1);
-	add_backup(list, c);
-	call_set(c, "processes", list);
-	call_set(c, "health", json_pack("{s:s, s:s}", "name", call_translate(c, well ? "All running" : "Needs attention"), "colour",
-		well ? "green" : "red"));
+	if (rc < 0) {
+		json_decref(list);
+		return rc;
+	}
+	rows = health_judge(facts);
+	worst = health_worst(rows, NULL);
+	for (enum health_level l = HEALTH_BAD; l > HEALTH_GOOD; l--)
+		json_array_foreach(rows, i, row)
+			if (health_level_of(row) == l)
+				json_array_append_new(list, health_row_shown(c, row));
+	call_set(c, "health", json_pack("{s:s, s:s}", "name", call_translate(c, worst == HEALTH_GOOD ? "All well" : "Needs attention"), "colour",
+		health_level_colour(worst)));
+	call_set(c, "has_troubles", json_boolean(json_array_size(list)));
+	call_set(c, "troubles", list);
+	call_set(c, "areas", health_areas_shown(c, rows));
+	json_decref(rows);
+	json_decref(facts);
+	return 0;
 }
 
 static int set_newest(struct call *c)
@@ -104,9 +68,10 @@ int overview_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	call_set(c, "totals", totals);
-	call_set(c, "can", json_pack("{s:b}", "create_tenant", call_may(c, PERMISSION_TENANTS_EDIT)));
-	set_processes(c);
-	return set_newest(c);
+	call_set(c, "can", json_pack("{s:b, s:b}", "create_tenant", call_may(c, PERMISSION_TENANTS_EDIT), "health",
+		call_may(c, PERMISSION_SYSTEM_VIEW)));
+	rc = set_health(c);
+	return rc < 0 ? rc : set_newest(c);
 }
 
 int operator_invitation(struct call *c)

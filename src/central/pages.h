@@ -53,6 +53,13 @@ int overview_page(struct call *c);
 /* A link of `keyward operator reset`. */
 int operator_invitation(struct call *c);
 
+/* health.c */
+int health_page(struct call *c);
+/* A row of health/judge.h as pages show it; the caller's. */
+json_t *health_row_shown(const struct call *c, const json_t *row);
+/* [{ name, area, status }]: how each area does, at its worst. */
+json_t *health_areas_shown(const struct call *c, const json_t *rows);
+
 /* keys.c */
 int keys_page(struct call *c), keys_save(struct call *c);
 extern const struct route_param keys_fields[];

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "health/beat.h"
 #include "jobs/drop.h"
 #include "jobs/due.h"
 #include "jobs/log_keep.h"
@@ -155,6 +156,8 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	const char *conf_path = NULL, *user = NULL;
 	struct conf conf;
+	char host[BEAT_HOST_SIZE];
+	struct beat *beat;
 	struct db *db;
 	int option;
 
@@ -183,8 +186,12 @@ int main(int argc, char **argv)
 		fatal("%s", err_text());
 	if (work_start(&conf, &stopping) < 0)
 		fatal("%s", err_text());
+	beat_host(host);
+	beat = beat_start(&(struct beat_how){ .kind = "jobd", .host = host, .conninfo = conf_get(&conf, CONF_DATABASE_JOBS), .keyd_socket = conf_get(&conf, CONF_KEYD_SOCKET),
+		.state = conf_get(&conf, CONF_STATE) });
 	work(db);
 	work_join();
+	beat_stop(beat);
 	notice_stop();
 	db_free(db);
 	conf_free(&conf);

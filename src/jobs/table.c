@@ -11,6 +11,7 @@
 #include "store/closing.h"
 #include "store/destruction.h"
 #include "store/facts.h"
+#include "store/health.h"
 #include "store/heartbeat.h"
 #include "store/instance.h"
 #include "store/key_server.h"
@@ -131,6 +132,7 @@ const struct task tasks[] = {
 	{ "look at tenants' key servers", CLOCK_SECOND, 1, look_at_key_servers, key_server_tenants },
 	{ "send the log on", CLOCK_SECOND, 0, send_log_on },
 	{ "send tenants' logs on", CLOCK_SECOND, 1, send_log_on, log_forward_tenants },
+	{ "note how the queue is", CLOCK_MINUTE, 0, health_sample },
 	{ "count keys in use", 10 * CLOCK_SECOND, 0, count_licences },
 	{ "warn of licences", 5 * CLOCK_SECOND, 1, licence_tell, licence_tenants },
 	{ "replace tenants' keys by age", CLOCK_HOUR, 1, rotate_tenant_key },

@@ -44,6 +44,9 @@ int answer_status(struct act *a)
 	wire_put_u32(a->out, s->clients);
 	wire_put_u32(a->out, s->ticket_floor);
 	put_counts(a);
+	wire_put_u64(a->out, (uint64_t)s->started);
+	wire_put_u32(a->out, (uint32_t)s->pid);
+	wire_put_string(a->out, KEYWARD_VERSION);
 	return 0;
 }
 

@@ -196,7 +196,7 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	struct uuid id = uuid_new();
 	struct keys_status s = { 0 };
 	struct wire_reader r;
-	struct wire_view name;
+	struct wire_view name, version;
 	int rc;
 
 	client_begin(c, MESSAGE_status, &id);
@@ -216,10 +216,14 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	s.clients = wire_get_u32(&r);
 	s.ticket_generation = wire_get_u32(&r);
 	get_counts(&r, &s);
+	s.started = (clock_us)wire_get_u64(&r);
+	s.pid = (int)wire_get_u32(&r);
+	version = wire_get_bytes(&r, sizeof s.version - 1);
 	rc = client_end(&r);
 	if (rc < 0)
 		return client_finish(c, rc);
 	memcpy(s.provider, name.data, name.len);
+	memcpy(s.version, version.data, version.len);
 	*out = s;
 	return client_finish(c, 0);
 }

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/ipc.h"
 #include "base/secret.h"
 #include "base/uuid.h"
@@ -61,6 +62,9 @@ struct keys_status {
 	uint32_t clients;            /* connections now */
 	struct keys_count counts[KEYS_KINDS_MAX];
 	int kinds;
+	clock_us started;            /* 0: it does not say */
+	int pid;
+	char version[32];
 	uint32_t ticket_generation;  /* the latest of proofs of approval that it has seen since it started; 0: none */
 };
 

@@ -2,6 +2,7 @@
 #include "keys/service.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -293,6 +294,8 @@ int service_rehearse(struct service *s)
 	struct buf out = BUF_INIT;
 	int rc = rehearse_wrapping(plain, &out);
 
+	s->started = clock_now();
+	s->pid = getpid();
 	if (rc == 0)
 		rc = signer_rehearse(point);
 	if (rc == 0)

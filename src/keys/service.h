@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "keys/hierarchy.h"
 #include "keys/keyserver.h"
 #include "keys/limit.h"
@@ -26,6 +27,8 @@ struct service {
 	struct limits limits;
 	struct seen seen;
 	struct service_count counts[LIMIT_KINDS];
+	clock_us started;            /* by service_rehearse */
+	pid_t pid;
 	uint32_t ticket_floor;       /* the latest generation of proofs that was seen: no earlier one counts */
 	/* What needs a process that is not locked in (opener.h); NULL where there is none. */
 	int (*reload)(struct hierarchy *h, const struct secret *passphrase);

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "health/beat.h"
 #include "store/audit.h"
 #include "web/pool.h"
 #include "web/web.h"
@@ -71,9 +72,9 @@ KORE_SECCOMP_FILTER("keyward",
 
 static struct web *web;                          /* set in the parent, then only read */
 static struct web_thread in_worker;              /* of the worker's own thread: agents */
+static struct beat *beat;                        /* says that the worker is here */
+static char host[BEAT_HOST_SIZE];                /* set in the parent: a confined worker could not ask any more */
 static struct pool *pages;                       /* its threads: consoles */
-
-static char host[256];                           /* a confined worker could not ask any more */
 
 static void pages_done(void *arg, int failed);
 
@@ -98,7 +99,7 @@ void kore_parent_configure(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* No time zone file is found later, inside the chroot. */
 	tzset();
-	gethostname(host, sizeof host - 1);
+	beat_host(host);
 	secret_init();
 	log_open("web", LOG_LEVEL_INFO);
 	if (web_load(path ? path : CONFIG_STANDARD, &web) < 0)
@@ -148,12 +149,22 @@ static void note(int started)
 		log_warning("start or stop could not be logged", "why", err_text(), NULL);
 }
 
+static void start_beat(void)
+{
+	char *conninfo = web_conninfo(web, WEB_CENTRAL);
+
+	beat = beat_start(&(struct beat_how){ .kind = "web", .host = host, .conninfo = conninfo, .keyd_socket = web_inside(web, conf_get(&web->conf, CONF_KEYD_SOCKET)),
+		.sso_socket = web_inside(web, conf_get(&web->conf, CONF_SSO_SOCKET)) });
+	free(conninfo);
+}
+
 void kore_worker_configure(void)
 {
 	static const struct agentapi_hooks hooks = { wake, watch };
 
 	web_thread_init(&in_worker, web);
 	start_pages();
+	start_beat();
 	agentapi_start(&in_worker, &hooks);
 	kore_timer_add(tick, TICK_MS, NULL, 0);
 	note(1);
@@ -161,6 +172,7 @@ void kore_worker_configure(void)
 
 void kore_worker_teardown(void)
 {
+	beat_stop(beat);
 	agentapi_stop(&in_worker);
 	/* The loop is over: what was held goes out here. */
 	http_process();

@@ -96,14 +96,19 @@ int sso_result_json(const struct buf *question, const struct buf *answer, json_t
 static int read_status(struct wire_reader *r, struct sso_status *out)
 {
 	struct sso_status s = { .running = wire_get_u32(r) };
+	struct wire_view version;
 
 	s.waiting = wire_get_u32(r);
 	s.done = wire_get_u64(r);
 	s.failed = wire_get_u64(r);
 	s.late = wire_get_u64(r);
 	s.refused = wire_get_u64(r);
+	s.started = (clock_us)wire_get_u64(r);
+	s.pid = (int)wire_get_u32(r);
+	version = wire_get_bytes(r, sizeof s.version - 1);
 	if (wire_end(r) < 0)
 		return err_set(ERR_INTERNAL, "the sign-on service's answer makes no sense");
+	memcpy(s.version, version.data, version.len);
 	*out = s;
 	return 0;
 }

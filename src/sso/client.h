@@ -9,12 +9,16 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/uuid.h"
 #include "base/wire.h"
 #include "sso/message.h"
 
 struct sso_status {
 	uint32_t running, waiting;               /* questions now */
+	clock_us started;
+	int pid;
+	char version[32];
 	uint64_t done, failed, late, refused;    /* since it was started; LATE and REFUSED are among FAILED */
 };
 

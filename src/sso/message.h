@@ -17,7 +17,8 @@
 /* name, type, milliseconds that its process may take, fields -> results. SAML has the types from 50 on. */
 #define SSO_MESSAGES(X) \
 	X(status, 1, 0)                      /* -> u32 running, u32 waiting, 4 x u64 since the start: done, failed, too late, refused as too
-	                                      * many. Answered by the service itself */ \
+	                                      * many; u64 start, u32 process, string version. Answered by the
+	                                      * service itself */ \
 	X(directory_test, 10, 10000)         /* DIRECTORY, string login or "" -> bytes TESTED */ \
 	X(directory_sign_in, 11, 10000)      /* DIRECTORY, string login, bytes password -> bytes PERSON or WRONG */ \
 	X(directory_find, 12, 10000)         /* DIRECTORY, string text, u8 most -> bytes {"people": [PERSON without groups]} */ \

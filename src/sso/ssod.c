@@ -55,6 +55,8 @@ static struct {
 	size_t peer_count, running, waiting;
 	struct { struct uuid tenant; clock_us at; } slow[SLOW_MOST];
 	uint64_t done, failed, late, refused;
+	clock_us started;
+	pid_t pid;
 	struct buf in, out;
 } d;
 
@@ -273,6 +275,9 @@ static void answer_status(struct peer *p)
 	wire_put_u64(&d.out, d.failed);
 	wire_put_u64(&d.out, d.late);
 	wire_put_u64(&d.out, d.refused);
+	wire_put_u64(&d.out, (uint64_t)d.started);
+	wire_put_u32(&d.out, (uint32_t)d.pid);
+	wire_put_string(&d.out, KEYWARD_VERSION);
 	ipc_send_most(p->fd, &d.out, SSO_MESSAGE_MAX);
 }
 
@@ -432,6 +437,8 @@ int main(int argc, char **argv)
 	d.listener = daemon_listen(o.socket, o.group);
 	if (service_rehearse() < 0)
 		fatal("rehearsal: %s", err_text());
+	d.started = clock_now();
+	d.pid = getpid();
 	confine_user(o.user);
 	confine_calls();
 	log_info("ready", NULL);

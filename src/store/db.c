@@ -62,6 +62,13 @@ static void free_args(struct db_arg *args, size_t count)
 		free(args[i].owned);
 }
 
+int db_is_local(const struct db *db)
+{
+	const char *host = db->conn ? PQhost(db->conn) : NULL;
+
+	return host && (*host == '/' || *host == '@' || strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0);
+}
+
 int db_is_open(const struct db *db)
 {
 	return db->open;

@@ -75,6 +75,8 @@ int db_commit(struct db *db);
 void db_rollback(struct db *db);                             /* nothing open: does nothing; keeps err_text as it was */
 /* Ends what RC is the outcome of: rolled back when it is an error, else committed. RC, or why it could not be committed. */
 int db_end(struct db *db, int rc);
+/* Whether there is a connection, and it does not leave this machine. */
+int db_is_local(const struct db *db);
 int db_is_open(const struct db *db);
 const struct uuid *db_tenant(const struct db *db);           /* of the open transaction; NULL when bound to none */
 const struct db_actor *db_actor(const struct db *db);

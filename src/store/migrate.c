@@ -106,6 +106,9 @@ int migrate_prepare(const char *conninfo, const char *database)
 		rc = make_role(c, TICKETS, "nologin");
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(logins); i++)
 		rc = make_role(c, logins[i], "login");
+	/* Numbers of sessions and the folder of the database's files, for the health pages; of contents the owner knows all in any case. */
+	if (rc == 0)
+		rc = run(c, "grant statistics", "grant pg_read_all_stats, pg_read_all_settings to keyward_owner");
 	if (rc == 0)
 		rc = make_database(c, database);
 	PQfinish(c);

@@ -3,13 +3,19 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "render/chart.h"
 #include "render/template.h"
 #include "web/doc.h"
 
-#define LABEL_EVERY 5            /* days */
+/* What one column is. */
+struct column_kind {
+	const char *member, *per;        /* of the rows, its time; English */
+	size_t every;                    /* columns that share a label */
+	char *(*name)(const struct call *c, const char *text);   /* the caller frees */
+};
 
 /* "21 Nov" of "2026-11-21". */
 static char *day_text(const struct call *c, const char *day)
@@ -21,6 +27,16 @@ static char *day_text(const struct call *c, const char *day)
 		return mem_strdup(day);
 	return mem_printf("%d %s", number, call_translate(c, months[month - 1]));
 }
+
+/* "14:00" of "2026-11-21T14:00:00.000Z", in UTC as it is told. */
+static char *hour_text(const struct call *c, const char *at)
+{
+	(void)c;
+	return strlen(at) < 16 ? mem_strdup(at) : mem_printf("%.5s", at + 11);
+}
+
+static const struct column_kind per_day = { "day", "Per day", 5, day_text };
+static const struct column_kind per_hour = { "hour", "Per hour, UTC", 4, hour_text };
 
 static size_t count_of(const struct diagram_part *parts)
 {
@@ -70,38 +86,48 @@ static json_t *svg_of(struct chart *chart, const char *label)
 	return safe;
 }
 
-static json_t *draw(const struct call *c, const char *title, struct chart *chart, const struct diagram_part *parts)
+static json_t *draw(const struct call *c, const char *title, struct chart *chart, const struct diagram_part *parts, const char *per)
 {
 	char *summary = summary_of(c, title, chart, parts);
 	json_t *out = json_pack("{s:o, s:s, s:o, s:o}", "svg", svg_of(chart, summary), "summary", summary, "period",
-		json_sprintf("%s, %s %s %s", call_translate(c, "Per day"), chart->names[0], call_translate(c, "to"),
+		json_sprintf("%s, %s %s %s", call_translate(c, per), chart->names[0], call_translate(c, "to"),
 		chart->names[chart->columns - 1]), "legend", legend_of(c, parts, chart->series));
 
 	free(summary);
 	return out;
 }
 
-json_t *diagram_days(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts)
+static json_t *diagram(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts, const struct column_kind *kind)
 {
 	size_t columns = json_array_size(days), series = count_of(parts), i;
 	int64_t *values = mem_array(columns * series, sizeof *values);
 	char **names = mem_array(columns, sizeof *names);
 	int colours[CHART_SERIES_MAX];
 	struct chart chart = { .columns = columns, .series = series, .colours = colours, .names = (const char *const *)names,
-		.every = LABEL_EVERY, .values = values };
+		.every = kind->every, .values = values };
 	json_t *day, *out;
 
 	for (size_t s = 0; s < series; s++)
 		colours[s] = parts[s].colour;
 	json_array_foreach(days, i, day) {
-		names[i] = day_text(c, doc_text(day, "day"));
+		names[i] = kind->name(c, doc_text(day, kind->member));
 		for (size_t s = 0; s < series; s++)
 			values[i * series + s] = json_integer_value(json_object_get(day, parts[s].member));
 	}
-	out = draw(c, title, &chart, parts);
+	out = draw(c, title, &chart, parts, kind->per);
 	for (i = 0; i < columns; i++)
 		free(names[i]);
 	free(names);
 	free(values);
 	return out;
+}
+
+json_t *diagram_days(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts)
+{
+	return diagram(c, title, days, parts, &per_day);
+}
+
+json_t *diagram_hours(const struct call *c, const char *title, const json_t *hours, const struct diagram_part *parts)
+{
+	return diagram(c, title, hours, parts, &per_hour);
 }

@@ -14,5 +14,7 @@ struct diagram_part {
 /* One column per row of DAYS (borrowed), each { day: "2026-11-21", a number per part }, the oldest first; at least one row. Gives
  * { svg, summary, period, legend } for part/chart and part/legend, the caller's. TITLE is English, and begins the summary. */
 json_t *diagram_days(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts);
+/* The same of hours, whose rows have { hour: RFC 3339 }: for the operator, who reads UTC. */
+json_t *diagram_hours(const struct call *c, const char *title, const json_t *hours, const struct diagram_part *parts);
 
 #endif

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
+#include "health/judge.h"
+#include "health/look.h"
 #include "identity/token.h"
 
 #define SCHEME "Bearer "
@@ -23,6 +26,8 @@ static void one(struct buf *b, const char *name, const char *type, const char *h
 
 #define COUNTER "counter"
 #define GAUGE "gauge"
+
+static const char *const job_states[] = { "waiting", "later", "running", "failed" };
 
 /* By kind: "device_seal" are keys that went to agents. */
 static void messages(struct buf *b, const struct keys_status *s)
@@ -63,6 +68,32 @@ static void key_service(struct buf *b, const struct keys_status *s)
 	messages(b, s);
 }
 
+/* The operator's checks, the worst of each area, and the numbers that they come from. */
+static void health(struct web_thread *t, struct buf *b)
+{
+	static const char *const area_names[] = {
+#define X(id, name, label) name,
+		HEALTH_AREAS(X)
+#undef X
+	};
+	struct db *db = web_thread_db(t, WEB_CENTRAL);
+	json_t *facts = NULL, *rows;
+	int rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "metrics" });
+
+	if (db_end(db, rc < 0 ? rc : health_look(db, &facts)) < 0)
+		return;
+	rows = health_judge(facts);
+	head(b, "keyward_health", GAUGE, "How each part does at its worst: 0 well, 1 worth a look, 2 bad; the page Health says what to do.");
+	for (size_t i = 0; i < ARRAY_LEN(area_names); i++)
+		buf_printf(b, "keyward_health{area=\"%s\"} %d\n", area_names[i], (int)health_worst(rows, area_names[i]));
+	head(b, "keyward_jobs", GAUGE, "Jobs in the queue: waiting, for later, running, given up.");
+	for (size_t i = 0; i < ARRAY_LEN(job_states); i++)
+		buf_printf(b, "keyward_jobs{state=\"%s\"} %" PRId64 "\n", job_states[i], (int64_t)json_integer_value(json_object_get(json_object_get(facts, "queue"),
+			job_states[i])));
+	json_decref(rows);
+	json_decref(facts);
+}
+
 static void write_all(struct web_thread *t, struct buf *b)
 {
 	struct keys_status status;
@@ -72,6 +103,7 @@ static void write_all(struct web_thread *t, struct buf *b)
 	one(b, "keyward_keyd_up", GAUGE, "1: the key service answers.", (uint64_t)up);
 	if (up)
 		key_service(b, &status);
+	health(t, b);
 }
 
 static void say(struct web_response *out, int status, const char *text)

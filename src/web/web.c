@@ -206,17 +206,21 @@ void web_thread_free(struct web_thread *t)
 }
 
 /* A connection string names the socket's folder as "host=/path": the one path in it that the chroot moves. */
-static struct db *open_db(const struct web *web, enum web_site site)
+char *web_conninfo(const struct web *web, enum web_site site)
 {
 	const char *given = conf_get(&web->conf, databases[site]), *host = strstr(given, "host=/");
-	char *conninfo;
-	struct db *db;
 
 	if (host == NULL)
-		return db_new(given);
+		return mem_strdup(given);
 	host += strlen("host=");
-	conninfo = mem_printf("%.*s%s", (int)(host - given), given, web_inside(web, host));
-	db = db_new(conninfo);
+	return mem_printf("%.*s%s", (int)(host - given), given, web_inside(web, host));
+}
+
+static struct db *open_db(const struct web *web, enum web_site site)
+{
+	char *conninfo = web_conninfo(web, site);
+	struct db *db = db_new(conninfo);
+
 	free(conninfo);
 	return db;
 }

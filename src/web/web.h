@@ -55,6 +55,9 @@ void web_free(struct web *web);
 /* The site of a host name (any case, with or without port); WEB_SITES when it is none of ours. */
 enum web_site web_site_of(const struct web *web, const char *host);
 
+/* The connection string of the site's role as the confined worker must give it; the caller frees. */
+char *web_conninfo(const struct web *web, enum web_site site);
+
 void web_thread_init(struct web_thread *t, const struct web *web);
 void web_thread_free(struct web_thread *t);
 struct db *web_thread_db(struct web_thread *t, enum web_site site);

@@ -84,6 +84,12 @@ DEFINERS = {
     "key_server_tenants": {"keyward_jobs"},
     "installation_key_server_use": {"keyward_central"},
     "key_servers_away": {"keyward_central"},
+    "process_seen": {"keyward_central", "keyward_jobs"},
+    "process_away": {"keyward_central", "keyward_jobs"},
+    "process_gone": {"keyward_central", "keyward_jobs"},
+    "queue_state": {"keyward_central", "keyward_jobs"},
+    "database_sessions": {"keyward_central"},
+    "database_folder": {"keyward_jobs"},
     "mail_is_set": {"keyward_central", "keyward_console"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.

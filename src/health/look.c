@@ -1,0 +1,105 @@
+/* look.c - asks for it. */
+#include "health/look.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "store/backup.h"
+#include "store/health.h"
+#include "store/key_server.h"
+#include "store/mail.h"
+#include "store/rewrap.h"
+
+static int look_mail(struct db *db, json_t *facts)
+{
+	json_t *mail = NULL;
+	int set = mail_is_set(db), rc = set < 0 ? set : mail_queue(db, &mail);
+
+	if (rc == 0)
+		json_object_set_new(mail, "set", json_boolean(set));
+	return rc < 0 ? rc : json_object_set_new(facts, "mail", mail);
+}
+
+static int look_key_servers(struct db *db, json_t *facts)
+{
+	json_t *server = NULL, *away = NULL;
+	int rc = key_server_show(db, KEY_SERVER_INSTALLATION, &server);
+
+	if (rc == ERR_NOT_FOUND)
+		rc = 0;
+	if (rc == 0)
+		rc = key_servers_away(db, &away);
+	if (rc == 0)
+		json_object_set_new(facts, "key_servers_away", json_integer((json_int_t)json_array_size(away)));
+	json_object_set_new(facts, "key_server", server ? server : json_null());
+	json_decref(away);
+	return rc;
+}
+
+static void set_time(json_t *o, const char *name, clock_us at)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (at)
+		clock_text(at, text);
+	json_object_set_new(o, name, at ? json_string(text) : json_null());
+}
+
+static int look_backup(struct db *db, json_t *facts)
+{
+	struct backup_state s = { 0 };
+	json_t *backup;
+	int rc = backup_state(db, &s);
+
+	if (rc < 0)
+		return rc;
+	backup = json_pack("{s:b, s:s?}", "failed", s.failed, "error", s.error);
+	set_time(backup, "last", s.last);
+	json_object_set_new(facts, "backup", backup);
+	free(s.error);
+	return 0;
+}
+
+static int look_root(struct db *db, json_t *facts)
+{
+	int64_t days = 0;
+	int rc = root_max_days(db, &days);
+
+	if (rc == 0)
+		json_object_set_new(facts, "root", json_pack("{s:I}", "days", (json_int_t)days));
+	return rc;
+}
+
+static int look_at(struct db *db, json_t *facts, const char *name, int (*get)(struct db *db, json_t **out))
+{
+	json_t *value = NULL;
+	int rc = get(db, &value);
+
+	return rc < 0 ? rc : json_object_set_new(facts, name, value);
+}
+
+int health_look(struct db *db, json_t **out)
+{
+	json_t *facts = json_object();
+	int rc = look_at(db, facts, "processes", health_processes);
+
+	if (rc == 0)
+		rc = look_at(db, facts, "queue", health_queue);
+	if (rc == 0)
+		rc = look_at(db, facts, "database", health_database);
+	if (rc == 0)
+		rc = look_key_servers(db, facts);
+	if (rc == 0)
+		rc = look_mail(db, facts);
+	if (rc == 0)
+		rc = look_backup(db, facts);
+	if (rc == 0)
+		rc = look_root(db, facts);
+	set_time(facts, "now", clock_now());
+	if (rc < 0)
+		json_decref(facts);
+	else
+		*out = facts;
+	return rc;
+}
