@@ -22,8 +22,8 @@ static const struct diagram_part parts[] = {
 static const struct {
 	const char *area, *icon, *url;
 } places[] = {
-	{ "processes", "cpu", NULL }, { "queue", "stack-2", NULL }, { "database", "database", NULL }, { "disk", "server-2", NULL }, { "clock", "clock", NULL },
-	{ "keys", "key", "/keys" }, { "mail", "mail", "/mail" }, { "backup", "shield-check", "/keys" },
+	{ "processes", "cpu", NULL }, { "queue", "stack-2", "/jobs" }, { "database", "database", "/database" }, { "disk", "server-2", NULL }, { "clock", "clock", NULL },
+	{ "keys", "key", "/keys" }, { "certificates", "shield-check", "/certificates" }, { "mail", "mail", "/mail" }, { "backup", "shield-check", "/keys" },
 };
 
 static json_t *level_badge(const struct call *c, enum health_level l)

@@ -60,6 +60,16 @@ json_t *health_row_shown(const struct call *c, const json_t *row);
 /* [{ name, area, status }]: how each area does, at its worst. */
 json_t *health_areas_shown(const struct call *c, const json_t *rows);
 
+/* jobs.c */
+int jobs_page(struct call *c), job_retry_ask(struct call *c), job_retry(struct call *c), job_drop_ask(struct call *c), job_drop(struct call *c);
+extern const struct route_param jobs_query[];
+
+/* certificates.c */
+int certificates_page(struct call *c);
+
+/* database.c */
+int database_page(struct call *c);
+
 /* keys.c */
 int keys_page(struct call *c), keys_save(struct call *c);
 extern const struct route_param keys_fields[];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "health/certificates.h"
 
 /* Seconds, per cent, bytes from which on something is worth a look, or bad. */
 #define BEHIND_WARN 60
@@ -362,6 +363,29 @@ static void judge_keys(struct verdicts *v)
 			"%" PRId64 " do not answer", away);
 }
 
+/* One row for each that ends soon; else one for all. */
+static void judge_certificates(struct verdicts *v)
+{
+	const json_t *all = json_object_get(v->facts, "certificates"), *one;
+	int64_t least = 0;
+	int soon = 0, count = 0;
+	size_t i;
+
+	json_array_foreach(all, i, one) {
+		int64_t days = number(one, "days");
+
+		least = count++ == 0 || days < least ? days : least;
+		soon += days <= CERTIFICATE_SOON;
+		if (days < 0)
+			add(v, AREA_CERTIFICATES, text(one, "what"), HEALTH_BAD, text(one, "renew"), "%s has ended", text(one, "subject"));
+		else if (days <= CERTIFICATE_SOON)
+			add(v, AREA_CERTIFICATES, text(one, "what"), days <= CERTIFICATE_LATE ? HEALTH_BAD : HEALTH_WARN, text(one, "renew"), "%s: %" PRId64 " %s left", text(one, "subject"), days,
+				days == 1 ? "day" : "days");
+	}
+	if (!soon && count)
+		add(v, AREA_CERTIFICATES, "Certificates", HEALTH_GOOD, "", "%d, the first ends in %" PRId64 " days", count, least);
+}
+
 static void judge_mail(struct verdicts *v)
 {
 	const json_t *m = json_object_get(v->facts, "mail");
@@ -404,6 +428,7 @@ json_t *health_judge(const json_t *facts)
 	judge_machines(&v);
 	judge_clock(&v);
 	judge_keys(&v);
+	judge_certificates(&v);
 	judge_mail(&v);
 	judge_backup(&v);
 	return v.rows;

@@ -20,6 +20,7 @@ const char *health_level_colour(enum health_level l);    /* of a tag */
 	X(DISK, "disk", "Disks") \
 	X(CLOCK, "clock", "Clock") \
 	X(KEYS, "keys", "Keys and key servers") \
+	X(CERTIFICATES, "certificates", "Certificates") \
 	X(MAIL, "mail", "Mail") \
 	X(BACKUP, "backup", "Backup")
 

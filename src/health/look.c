@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "health/certificates.h"
 #include "store/backup.h"
 #include "store/health.h"
 #include "store/key_server.h"
@@ -35,6 +36,14 @@ static int look_key_servers(struct db *db, json_t *facts)
 	json_object_set_new(facts, "key_server", server ? server : json_null());
 	json_decref(away);
 	return rc;
+}
+
+static int look_certificates(struct db *db, json_t *facts)
+{
+	json_t *all = NULL;
+	int rc = health_certificates(db, clock_now(), &all);
+
+	return rc < 0 ? rc : json_object_set_new(facts, "certificates", all);
 }
 
 static void set_time(json_t *o, const char *name, clock_us at)
@@ -90,6 +99,8 @@ int health_look(struct db *db, json_t **out)
 		rc = look_at(db, facts, "database", health_database);
 	if (rc == 0)
 		rc = look_key_servers(db, facts);
+	if (rc == 0)
+		rc = look_certificates(db, facts);
 	if (rc == 0)
 		rc = look_mail(db, facts);
 	if (rc == 0)

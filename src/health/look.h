@@ -7,7 +7,7 @@
 #include "store/db.h"
 
 /* Role central, in an open transaction that is bound to no tenant. *FACTS, the caller's: { now, processes, queue, database, key_server (null: none is
- * set; away_since, error, host), key_servers_away, mail (set, waiting, failed, oldest, last_error), backup (last, failed, error), root (since, days) };
+ * set; away_since, error, host), key_servers_away, mail (set, waiting, failed, oldest, last_error), certificates (health/certificates.h), backup (last, failed, error), root (since, days) };
  * as store/ gives them. */
 int health_look(struct db *db, json_t **facts);
 

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "health/beat.h"
+#include "health/certificates.h"
 #include "jobs/drop.h"
 #include "jobs/due.h"
 #include "jobs/log_keep.h"
@@ -189,6 +190,7 @@ int main(int argc, char **argv)
 	beat_host(host);
 	beat = beat_start(&(struct beat_how){ .kind = "jobd", .host = host, .conninfo = conf_get(&conf, CONF_DATABASE_JOBS), .keyd_socket = conf_get(&conf, CONF_KEYD_SOCKET),
 		.state = conf_get(&conf, CONF_STATE) });
+	beat_note(beat, "certificates", health_certificate_files(&conf));
 	work(db);
 	work_join();
 	beat_stop(beat);

@@ -18,18 +18,6 @@ static const char *text_of(const json_t *o, const char *name)
 	return text ? text : "";
 }
 
-static int mail_all(struct db *db, const json_t *people, const char *subject, const char *text)
-{
-	const json_t *one;
-	size_t i;
-	int rc = 0;
-
-	json_array_foreach(people, i, one)
-		if (rc == 0)
-			rc = mail_add(db, text_of(one, "email"), subject, text, NULL);
-	return rc;
-}
-
 static int tell_operators(struct db *db, const json_t *tenant, const struct licence_state *s, enum licence_warning w)
 {
 	char until[CLOCK_TEXT_SIZE];
@@ -46,7 +34,7 @@ static int tell_operators(struct db *db, const json_t *tenant, const struct lice
 		notice_text(licence_warning_text(w)), "until", until, "used", (json_int_t)s->used, "keys", (json_int_t)s->keys);
 	rc = notice_render("mail/licence_operator", doc, &text);
 	if (rc == 0)
-		rc = mail_all(db, people, subject, buf_str(&text));
+		rc = mail_add_all(db, people, subject, buf_str(&text));
 	json_decref(doc);
 	json_decref(people);
 	free(subject);

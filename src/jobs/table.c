@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "jobs/expiry.h"
 #include "jobs/licence.h"
 #include "jobs/log_keep.h"
 #include "jobs/notice.h"
@@ -132,6 +133,7 @@ const struct task tasks[] = {
 	{ "look at tenants' key servers", CLOCK_SECOND, 1, look_at_key_servers, key_server_tenants },
 	{ "send the log on", CLOCK_SECOND, 0, send_log_on },
 	{ "send tenants' logs on", CLOCK_SECOND, 1, send_log_on, log_forward_tenants },
+	{ "warn of certificates", CLOCK_MINUTE, 0, expiry_tell },
 	{ "note how the queue is", CLOCK_MINUTE, 0, health_sample },
 	{ "count keys in use", 10 * CLOCK_SECOND, 0, count_licences },
 	{ "warn of licences", 5 * CLOCK_SECOND, 1, licence_tell, licence_tenants },

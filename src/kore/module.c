@@ -16,6 +16,7 @@
 #include <kore/kore.h>
 #include <kore/http.h>
 #include <kore/seccomp.h>
+#include <openssl/pem.h>
 
 #include "agentapi/agentapi.h"
 #include "base/err.h"
@@ -30,6 +31,7 @@
 #define CONFIG_VARIABLE "KEYWARD_CONFIG"
 #define CONFIG_STANDARD "/etc/keyward/keyward.conf"
 #define TICK_MS 1000
+#define SERVED_TICKS 10          /* between two looks at the certificates that are served */
 #define PAGES_PER_THREAD 16      /* that may wait; at 50 ms each, the last waits for less than a second */
 
 /* What Kore finds by name: hooks and handler; the filter's macro makes a hook as well. */
@@ -110,9 +112,35 @@ void kore_parent_configure(int argc, char **argv)
 	agentapi_init(shared_memory(agentapi_shared_size()));
 }
 
+/* Those that this worker really serves: the key manager gives it new ones while it runs. */
+static json_t *served;
+
+static void add_served(struct kore_domain *dom)
+{
+	X509 *x = dom->ssl_ctx ? SSL_CTX_get0_certificate(dom->ssl_ctx) : NULL;
+	BIO *out = BIO_new(BIO_s_mem());
+	char *pem = NULL;
+	long len;
+
+	if (x && PEM_write_bio_X509(out, x) == 1 && (len = BIO_get_mem_data(out, &pem)) > 0)
+		json_array_append_new(served, json_pack("{s:s, s:s, s:s%}", "place", "web", "name", dom->domain, "pem", pem, (size_t)len));
+	BIO_free(out);
+}
+
+static void tell_served(void)
+{
+	served = json_array();
+	kore_domain_callback(add_served);
+	beat_note(beat, "certificates", served);
+}
+
 static void tick(void *arg, uint64_t now)
 {
+	static unsigned ticks;
+
 	agentapi_tick(&in_worker);
+	if (ticks++ % SERVED_TICKS == 0)
+		tell_served();
 }
 
 static void wake(void *owner)

@@ -32,6 +32,8 @@ struct audit_entry;              /* audit/chain.h */
 	X(LOG_ARCHIVE_EXPIRED, "log.archive-expired", SYSTEM, "Archived month of the log removed, its time was over") \
 	X(SETUP_DONE, "setup.done", SYSTEM, "Installation set up") \
 	X(SETUP_REFUSED, "setup.refused", SYSTEM, "Set-up code refused") \
+	X(JOB_RETRIED, "job.retried", SYSTEM, "Job tried again by the operator") \
+	X(JOB_DROPPED, "job.removed", SYSTEM, "Job removed by the operator") \
 	X(SETTING_CHANGED, "setting.changed", SYSTEM, "Setting changed") \
 	X(DIRECTORY, "directory.changed", SYSTEM, "Directory changed") \
 	X(DEEP_SECURITY, "deep-security.changed", SYSTEM, "Deep Security connection changed") \

@@ -1,7 +1,9 @@
 /* health.c - processes, queue and database in numbers. */
 #include "store/health.h"
 
+#include <libpq-fe.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -84,4 +86,32 @@ int health_tables(struct db *db, int most, json_t **out)
 	return db_get_rows(db, out, "select coalesce(p.relname, c.relname)::text as name, sum(pg_total_relation_size(c.oid))::bigint as bytes,"
 		" sum(greatest(c.reltuples, 0))::bigint as rows from pg_class c left join pg_inherits i on i.inhrelid = c.oid left join pg_class p on p.oid = i.inhparent"
 		" where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' group by 1 order by 2 desc, 1 limit $1", DB_ARGS(db_int_arg(most)));
+}
+
+int health_requests(struct db *db, int days, json_t **out)
+{
+	return db_get_rows(db, out, "select day, by_policy, by_person, denied, pending from installation_requests($1::int)", DB_ARGS(db_int_arg(days)));
+}
+
+/* Everything else, passwords above all, stays in the file. */
+static int is_shown(const char *name)
+{
+	static const char *const shown[] = { "host", "hostaddr", "port", "dbname", "user", "sslmode", "sslrootcert", "sslcert", "channel_binding", "target_session_attrs", NULL };
+	size_t i = 0;
+
+	while (shown[i] && strcmp(shown[i], name) != 0)
+		i++;
+	return shown[i] != NULL;
+}
+
+json_t *health_conninfo(const char *conninfo)
+{
+	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+	json_t *list = json_array();
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++)
+		if (o->val && is_shown(o->keyword))
+			json_array_append_new(list, json_pack("{s:s, s:s}", "name", o->keyword, "value", o->val));
+	PQconninfoFree(all);
+	return list;
 }

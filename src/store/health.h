@@ -40,5 +40,9 @@ int health_history(struct db *db, int hours, json_t **out);
 int health_sessions(struct db *db, json_t **out);
 /* [{name, bytes, rows (about)}] of the MOST largest tables, partitions together. */
 int health_tables(struct db *db, int most, json_t **out);
+/* [{name, value}] of what may be shown of a connection string: no password. The caller's. */
+json_t *health_conninfo(const char *conninfo);
+/* [{day ("2026-11-21", UTC), by_policy, by_person, denied, pending}]: key requests of the whole installation, DAYS of them, the oldest first. */
+int health_requests(struct db *db, int days, json_t **out);
 
 #endif

@@ -61,8 +61,9 @@ static char *summary_of(const struct call *c, const char *title, const struct ch
 {
 	struct buf out = BUF_INIT;
 
-	buf_printf(&out, "%s, %s %s %s", call_translate(c, title), chart->names[0], call_translate(c, "to"),
-		chart->names[chart->columns - 1]);
+	buf_puts(&out, call_translate(c, title));
+	if (!chart->lying)
+		buf_printf(&out, ", %s %s %s", chart->names[0], call_translate(c, "to"), chart->names[chart->columns - 1]);
 	for (size_t s = 0; s < chart->series; s++) {
 		int64_t sum = 0;
 
@@ -97,6 +98,15 @@ static json_t *draw(const struct call *c, const char *title, struct chart *chart
 	return out;
 }
 
+/* A row's own name, as it is. */
+static char *own_name(const struct call *c, const char *text)
+{
+	(void)c;
+	return mem_strdup(text);
+}
+
+static const struct column_kind per_name = { "name", "By name", 1, own_name };
+
 static json_t *diagram(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts, const struct column_kind *kind)
 {
 	size_t columns = json_array_size(days), series = count_of(parts), i;
@@ -104,7 +114,7 @@ static json_t *diagram(const struct call *c, const char *title, const json_t *da
 	char **names = mem_array(columns, sizeof *names);
 	int colours[CHART_SERIES_MAX];
 	struct chart chart = { .columns = columns, .series = series, .colours = colours, .names = (const char *const *)names,
-		.every = kind->every, .values = values };
+		.every = kind->every, .values = values, .lying = kind == &per_name };
 	json_t *day, *out;
 
 	for (size_t s = 0; s < series; s++)
@@ -130,4 +140,9 @@ json_t *diagram_days(const struct call *c, const char *title, const json_t *days
 json_t *diagram_hours(const struct call *c, const char *title, const json_t *hours, const struct diagram_part *parts)
 {
 	return diagram(c, title, hours, parts, &per_hour);
+}
+
+json_t *diagram_rows(const struct call *c, const char *title, const json_t *rows, const struct diagram_part *parts)
+{
+	return diagram(c, title, rows, parts, &per_name);
 }

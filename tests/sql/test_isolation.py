@@ -169,7 +169,7 @@ def test_no_role_is_above_row_security(pg):
                   " where rolname like 'keyward%'")
     assert len(rows) == 6
     assert not any(any(r[1:]) for r in rows), rows
-    # The owner, as whom nobody signs in, sees numbers of sessions (sql/0049).
+    # The owner, as whom nobody signs in, sees numbers of sessions (the migration "health").
     assert set(pg.run("postgres", "select m.member::regrole::text, m.roleid::regrole::text from pg_auth_members m join pg_roles r on r.oid = m.member"
                       " where r.rolname like 'keyward%'")) <= {("keyward_owner", "pg_read_all_stats"), ("keyward_owner", "pg_read_all_settings")}
     assert pg.run("postgres", "select rolname from pg_roles where rolname like 'keyward%%' and not rolcanlogin order by 1") == [

@@ -27,9 +27,12 @@ def test_all_parts_are_there(server):
     wait_until(lambda: {p["kind"] for p in health(c)["processes"]} == {"web", "jobd", "keyd", "ssod"}, SECONDS, "not all processes say that they are here")
     wait_until(lambda: health(c)["has_disks"], SECONDS, "no disk is known")
     doc = health(c)
-    wait_until(lambda: len([p for p in health(c)["processes"] if p["kind"] == "web"]) == server.workers, SECONDS, "not all workers say that they are here")
+    wait_until(lambda: len([p for p in health(c)["processes"] if p["kind"] == "web" and p["level"] == "good"]) == server.workers, SECONDS, "not all workers say that they are here")
     doc = health(c)
-    assert all(p["level"] == "good" and p["version"] and p["started"] and p["seen"] and p["pid"] > 0 for p in doc["processes"]), doc["processes"]
+    # A test before may have killed one, of which is said that it is silent.
+    alive = [p for p in doc["processes"] if p["level"] == "good"]
+    assert {p["kind"] for p in alive} == {"web", "jobd", "keyd", "ssod"}
+    assert all(p["version"] and p["started"] and p["seen"] and p["pid"] > 0 for p in alive), doc["processes"]
     disk = doc["disks"][0]
     assert 0 < disk["free_bytes"] < disk["total_bytes"] and {d["name"] for d in doc["disks"]} == {"State folder", "Database"}
     with database(server).cursor() as q:
@@ -38,15 +41,15 @@ def test_all_parts_are_there(server):
     assert doc["database"]["version"] == version and doc["database"]["schema"] == schema
     # One machine: its clock is the database's.
     assert check(doc, "clock", "Against the database")["level"] == "good"
-    assert {a["area"] for a in doc["areas"]} == {"processes", "queue", "database", "disk", "clock", "keys", "mail", "backup"}
+    assert {a["area"] for a in doc["areas"]} == {"processes", "queue", "database", "disk", "clock", "keys", "certificates", "mail", "backup"}
     page = c.get("/health")
-    assert page.status == 200 and "<svg" in page.text and disk["free"] in page.text
+    assert page.status == 200 and "<svg" in page.text and disk["total"] in page.text
     # Everything that is not well says what to do; what is well needs nothing.
     assert all(bool(r["advice"]) == (r["level"] != "good") for r in doc["checks"])
     # The overview has the same, and the command too.
     overview = c.api("/").json
     assert {a["area"] for a in overview["areas"]} == {a["area"] for a in doc["areas"]}
-    assert "Job processes: 1 runs" in server.keyward("status", check=False).stdout
+    assert "Job processes: 1 run" in server.keyward("status", check=False).stdout
 
 
 def test_a_stopped_jobd_is_seen(server):
@@ -58,7 +61,7 @@ def test_a_stopped_jobd_is_seen(server):
     try:
         row = until(c, "processes", "Job processes", "bad")
         assert "keyward-jobd" in row["advice"]
-        assert not [p for p in health(c)["processes"] if p["kind"] == "jobd"]
+        assert not [p for p in health(c)["processes"] if p["kind"] == "jobd" and p["level"] == "good"]
         # What it would do waits, and that is seen as well.
         with database(server).cursor() as q:
             q.execute("insert into job (id, kind, payload, run_at) values (gen_random_uuid(), 'mail-test', '{\"to\": \"x\"}', now() - interval '20 minutes')")
@@ -85,14 +88,14 @@ def test_a_killed_jobd_is_seen(server):
         with database(server).cursor() as q:
             q.execute("update process set seen = seen - interval '31 seconds' where kind = 'jobd'")
         until(c, "processes", "Job processes", "bad")
-        gone, = [p for p in health(c)["processes"] if p["kind"] == "jobd"]
+        gone = [p for p in health(c)["processes"] if p["kind"] == "jobd"][-1]
         assert gone["status"]["name"] == "Silent"
     finally:
         server.start("jobd")
     # Another has taken its place; that one ended without a word is still said.
-    assert "1 silent" in until(c, "processes", "Job processes", "warn")["value"]
+    assert "silent" in until(c, "processes", "Job processes", "warn")["value"]
     with database(server).cursor() as q:
-        q.execute("update process set seen = now() - interval '11 minutes', started = now() - interval '1 hour' where pid = %s and kind = 'jobd'", (gone["pid"],))
+        q.execute("update process set seen = now() - interval '11 minutes', started = now() - interval '1 hour' where kind = 'jobd' and seen < now() - interval '20 seconds'")
     server.restart("jobd")
     until(c, "processes", "Job processes", "good")
 
