@@ -254,6 +254,22 @@
 		});
 	});
 
+	/* A button that puts its text where the cursor is, or was last, in one of the form's texts. */
+	var text_field = null;
+
+	document.addEventListener("focusin", function (event) {
+		if (event.target.matches("form[data-variables] textarea, form[data-variables] #f-subject"))
+			text_field = event.target;
+	});
+	on("click", "[data-insert]", function (event, button) {
+		var form = button.closest("form");
+		var field = text_field && form.contains(text_field) && !/^(recipients)$/.test(text_field.name) ? text_field : form.querySelector("#f-content");
+
+		field.focus();
+		field.setRangeText(button.getAttribute("data-insert"), field.selectionStart, field.selectionEnd, "end");
+		field.dispatchEvent(new Event("input", { bubbles: true }));
+	});
+
 	/* A list as a text file, or on paper. */
 	on("click", "[data-save]", function (event, button) {
 		var lines = all("li", document.getElementById(button.getAttribute("data-save"))).map(function (item) { return item.textContent; });

@@ -254,6 +254,16 @@ extern const struct route_param what_if_fields[], what_if_query[];
 int deep_security_page(struct call *c), deep_security_save(struct call *c), deep_security_test_run(struct call *c);
 extern const struct route_param deep_security_fields[];
 
+/* notifications.c */
+int notifications_page(struct call *c), notifications_csv(struct call *c), notification_events_page(struct call *c);
+int notification_new_page(struct call *c), notification_new(struct call *c), notification_page(struct call *c), notification_save(struct call *c);
+int notification_switch(struct call *c), notification_delete_ask(struct call *c), notification_delete(struct call *c);
+int notification_preview(struct call *c), notification_test(struct call *c);
+extern const struct route_param notifications_query[], notification_fields[], notification_switch_fields[];
+void notification_tabs(struct call *c, const char *here);        /* Groups, Webhooks, Events, above their pages */
+void notification_offer_events(struct call *c, const json_t *chosen);    /* the field "events", with what the user's role may see */
+json_t *notification_events(struct call *c);     /* what was ticked, the caller's; NULL: the field says what is wrong */
+
 /* reports.c */
 int reports_page(struct call *c), reports_many(struct call *c), report_page(struct call *c), report_file(struct call *c);
 int report_delete_ask(struct call *c), report_delete_run(struct call *c);

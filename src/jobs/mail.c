@@ -1,15 +1,18 @@
 /* mail.c - one mail to one recipient, by the mail server that the operator has set; its password is revealed by keyd for the moment. */
 #include "jobs/mail.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/secret.h"
+#include "notice/message.h"
 #include "notify/smtp.h"
 
 #define TEXT_MAX 65536
+#define HANDED "handed"          /* member of the job: the last of the mail was being handed over */
 
 /* The installation's settings, whosever the mail is. */
 static int begin(struct work *w)
@@ -60,12 +63,45 @@ static void put_link(const char *text, const struct secret *link, struct buf *ou
 	buf_puts(out, text);
 }
 
+/* The mail as HTML; at once, likewise. The caller wipes. */
+static void put_html(const char *text, struct buf *out)
+{
+	buf_extend(out, 16 * strlen(text) + 16384);
+	buf_reset(out);
+	message_html(text, out);
+}
+
+/* From here on the server may have it, whatever becomes of us. */
+static int note_ending(void *ctx)
+{
+	struct work *w = ctx;
+	json_t *more = json_pack("{s:b}", HANDED, 1);
+	int rc = begin(w);
+
+	if (rc == 0)
+		rc = job_note(w->db, &w->job->id, more);
+	json_decref(more);
+	return db_end(w->db, rc);
+}
+
+/* We are still there to hear how it went: if not well, it is tried again. */
+static int note_refused(struct work *w)
+{
+	json_t *more = json_pack("{s:b}", HANDED, 0);
+	int rc = begin(w);
+
+	if (rc == 0)
+		rc = job_note(w->db, &w->job->id, more);
+	json_decref(more);
+	return db_end(w->db, rc);
+}
+
 static int send_mail(struct work *w)
 {
-	struct smtp_mail mail = { .id = w->job->id };
+	struct smtp_mail mail = { .id = w->job->id, .ending = note_ending, .ctx = w };
 	struct mail_server server = { .port = 0 };
 	struct secret *password = NULL, *link = NULL;
-	struct buf text = BUF_INIT;
+	struct buf text = BUF_INIT, html = BUF_INIT;
 	int rc = json_get_string(w->job->payload, "to", TEXT_MAX, &mail.to);
 
 	if (rc == 0)
@@ -79,11 +115,15 @@ static int send_mail(struct work *w)
 	if (rc == 0) {
 		put_link(mail.text, link, &text);
 		mail.text = buf_str(&text);
+		put_html(mail.text, &html);
+		mail.html = buf_str(&html);
 		rc = smtp_send(&server, password, &mail);
 	}
 	secret_free(link);
 	secret_wipe(text.data, text.len);
 	buf_free(&text);
+	secret_wipe(html.data, html.len);
+	buf_free(&html);
 	secret_free(password);
 	mail_server_release(&server);
 	return rc;
@@ -91,8 +131,18 @@ static int send_mail(struct work *w)
 
 int mail_job(struct work *w)
 {
-	int rc = send_mail(w);
+	char why[256];
+	int rc;
 
+	/* A second one would be noticed by somebody; that it may be lost is shown to the operator. */
+	if (json_is_true(json_object_get(w->job->payload, HANDED)))
+		return err_set(ERR_INVALID, "the server ended while the mail was being handed over: the mail server may have it or not, and it is not sent twice");
+	rc = send_mail(w);
+	if (rc < 0) {
+		snprintf(why, sizeof why, "%s", err_text());
+		note_refused(w);
+		err_set(rc, "%s", why);
+	}
 	/* What the server refuses for good, it would refuse again. */
 	return rc == ERR_FORBIDDEN ? ERR_INVALID : rc;
 }

@@ -1,4 +1,4 @@
-/* notice.c - tells people by mail what happens to their keys. */
+/* notice.c - keeps what the logs have gained as notices, and tells by mail who hears of it by default. */
 #include "jobs/notice.h"
 
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "notice/event.h"
 #include "render/template.h"
 #include "store/mail.h"
 #include "store/notice.h"
@@ -14,49 +15,24 @@
 
 #define LISTED 25                /* in one mail; the others are counted */
 
-#define SECURITY "{account-administrator,security-administrator}"
-#define ADMINISTRATORS "{account-administrator}"
-#define APPROVERS "{account-administrator,key-approver}"
-
-/* One row per kind of mail. ONLY: a member of the entry's detail and what it must be; NULL: any entry. */
-static const struct kind {
-	const char *event, *only, *is;
-	const char *template, *subject, *roles;
-} kinds[] = {
-	{ "key.integrity", "integrity", "failed", "mail/integrity_failed", "Integrity check failed", SECURITY },
-	{ "key.revoke-announced", NULL, NULL, "mail/revocation_announced", "Key is going to be revoked", SECURITY },
-	{ "key.restored", NULL, NULL, "mail/revocation_cancelled", "Key revocation cancelled", SECURITY },
-	{ "key.revoke", NULL, NULL, "mail/revocation_ordered", "Key is being revoked", SECURITY },
-	{ "key.revoke-unanswered", NULL, NULL, "mail/revocation_unanswered", "Agent does not answer to a revocation", SECURITY },
-	{ "key.revoked", NULL, NULL, "mail/key_revoked", "Key revoked", SECURITY },
-	{ "key.granted-again", NULL, NULL, "mail/key_granted_again", "Revoked key may be given back", SECURITY },
-	{ "key.destroy", NULL, NULL, "mail/destroy_asked", "Destruction of keys asked for", SECURITY },
-	{ "key.destroy-confirmed", NULL, NULL, "mail/destroy_confirmed", "Destruction of keys confirmed", SECURITY },
-	{ "key.destroy-cancelled", NULL, NULL, "mail/destroy_cancelled", "Destruction of keys cancelled", SECURITY },
-	{ "key.destroyed", NULL, NULL, "mail/key_destroyed", "Keys destroyed", SECURITY },
-	{ "key.exported", NULL, NULL, "mail/key_exported", "Key exported", SECURITY },
-	{ "instance.not-checked", NULL, NULL, "mail/not_checked", "Machine was not checked", SECURITY },
-	{ "licence.warning", NULL, NULL, "mail/licence", "Licence", ADMINISTRATORS },
-	{ "key.pending", NULL, NULL, "mail/key_pending", "Key waits for approval", APPROVERS },
-	{ "key.approved-automatically", NULL, NULL, "mail/key_approved", "Key approved automatically", APPROVERS },
-	{ "key.denied-automatically", NULL, NULL, "mail/key_denied", "Key denied automatically", APPROVERS },
-};
-
 static struct template_set *templates;
-static char *console;            /* "https://console.example.net" */
-static char *events;             /* all of the table, as an array of SQL */
+static char *console, *central;  /* "https://console.example.net" */
+static char *entries_of[2];      /* what the tenants' rows of the table, and the operator's, look for in a log: arrays of SQL */
+
+static char *address_of(const struct conf *conf, enum conf_setting domain)
+{
+	const char *port = conf_get(conf, CONF_PORT);
+	int usual = strcmp(port, "443") == 0;
+
+	return mem_printf("https://%s%s%s", conf_get(conf, domain), usual ? "" : ":", usual ? "" : port);
+}
 
 int notice_start(const struct conf *conf)
 {
-	const char *port = conf_get(conf, CONF_PORT);
-	struct buf list = BUF_INIT;
-
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		buf_printf(&list, "%s%s", i ? "," : "{", kinds[i].event);
-	events = mem_printf("%s}", buf_str(&list));
-	buf_free(&list);
-	console = mem_printf("https://%s%s%s", conf_get(conf, CONF_DOMAIN_CONSOLE), strcmp(port, "443") == 0 ? "" : ":",
-		strcmp(port, "443") == 0 ? "" : port);
+	entries_of[0] = notice_event_entries(0);
+	entries_of[1] = notice_event_entries(1);
+	console = address_of(conf, CONF_DOMAIN_CONSOLE);
+	central = address_of(conf, CONF_DOMAIN_CENTRAL);
 	return template_set_load(conf_get(conf, CONF_WEB_TEMPLATES), NULL, &templates);
 }
 
@@ -64,7 +40,9 @@ void notice_stop(void)
 {
 	template_set_free(templates);
 	free(console);
-	free(events);
+	free(central);
+	free(entries_of[0]);
+	free(entries_of[1]);
 }
 
 static const char *text_of(const json_t *o, const char *name)
@@ -74,75 +52,115 @@ static const char *text_of(const json_t *o, const char *name)
 	return text ? text : "";
 }
 
-static int is_kind(const struct kind *k, const json_t *entry)
+const char *notice_console(void)
 {
-	return strcmp(text_of(entry, "event"), k->event) == 0 &&
-		(k->only == NULL || strcmp(text_of(json_object_get(entry, "detail"), k->only), k->is) == 0);
+	return console;
 }
 
-static json_t *item_of(const json_t *entry)
+static int is_operators(struct db *db)
 {
-	const char *request = text_of(entry, "policy"), *comment = text_of(json_object_get(entry, "detail"), "comment");
+	return db_tenant(db) == NULL;
+}
+
+/* Where the object of an entry has a page; entries of some kinds name none. */
+static char *path_of(const json_t *entry, int operator_side)
+{
+	const char *kind = text_of(entry, "object_kind"), *event = text_of(entry, "event");
+
+	if (strncmp(event, "key-server.", 11) == 0)
+		kind = operator_side ? "installation-key-server" : "key-server";
+	else if (operator_side && strcmp(kind, "user") == 0)
+		kind = "operator";
+	return notice_path(kind, text_of(entry, "object"));
+}
+
+static const char *reason_of(const json_t *entry)
+{
+	static const char *const names[] = { "comment", "reason", "error" };
+	const json_t *detail = json_object_get(entry, "detail");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (*text_of(detail, names[i]))
+			return text_of(detail, names[i]);
+	return "";
+}
+
+static void set_unless_empty(json_t *o, const char *name, const char *value)
+{
+	json_set_string(o, name, *value ? value : NULL);
+}
+
+/* What is said of an entry, in mails and by variable (notice/message.h). */
+static json_t *item_of(const json_t *entry, const struct notice_event *e)
+{
+	const char *request = text_of(entry, "policy"), *name = text_of(entry, "name");
 	const char *kind = text_of(entry, "object_kind"), *instance = text_of(entry, "instance");
-	int of_device = strcmp(kind, "device") == 0;
+	int of_device = strcmp(kind, "device") == 0, operators = notice_event_of_operator(e), of_machine = strcmp(kind, "instance") == 0;
+	char *path = path_of(entry, operators);
 	json_t *out = json_object();
 
-	json_set_string(out, "device", *request || of_device ? text_of(entry, "name") : NULL);
-	json_set_string(out, "instance", *instance ? instance : NULL);
-	json_set_string(out, "by", of_device ? text_of(entry, "by") : NULL);
-	json_set_string(out, "policy", *request ? request : NULL);
+	set_unless_empty(out, "device", *request || of_device ? name : "");
+	set_unless_empty(out, "instance", instance);
+	/* Whom the log names, but ourselves. */
+	set_unless_empty(out, "by", *request || strcmp(text_of(entry, "by"), "jobd") == 0 ? "" : text_of(entry, "by"));
+	set_unless_empty(out, "policy", request);
+	set_unless_empty(out, "about", *name ? name : of_machine ? instance : "");
+	/* For the mails' own templates: what is neither a device nor a machine. */
+	set_unless_empty(out, "what", *request || of_device || of_machine ? "" : name);
 	json_set_string(out, "at", text_of(entry, "at"));
+	json_set_string(out, "time", text_of(entry, "at"));
 	json_object_set(out, "revoke_at", json_object_get(entry, "revoke_at"));
-	json_set_string(out, "comment", *comment ? comment : NULL);
-	if (strcmp(kind, "licence") == 0)
-		json_object_set_new(out, "url", json_sprintf("%s/licence", console));
-	else
-		json_object_set_new(out, "url", json_sprintf("%s/%s/%s", console, of_device ? "devices" : *request ? "requests" : "instances",
-			text_of(entry, "object")));
+	set_unless_empty(out, "comment", reason_of(entry));
+	json_set_string(out, "event", template_text(templates, e->label));
+	json_set_string(out, "severity", template_text(templates, notice_severity_label(e->severity)));
+	json_set_string(out, "path", path);
+	json_object_set_new(out, "url", json_sprintf("%s%s", operators ? central : console, path));
+	json_object_set(out, "link", json_object_get(out, "url"));
+	free(path);
 	return out;
 }
 
-/* The entries of kind K; NULL when there is none. */
-static json_t *document_of(const struct kind *k, const json_t *entries)
+/* The entries that raise E; NULL when there is none. */
+static json_t *document_of(const struct notice_event *e, const json_t *entries)
 {
 	json_t *items = json_array(), *entry, *out;
 	size_t i, count = 0;
 
 	json_array_foreach(entries, i, entry) {
-		if (!is_kind(k, entry))
+		if (!notice_event_fits(e, entry))
 			continue;
 		if (count++ < LISTED)
-			json_array_append_new(items, item_of(entry));
+			json_array_append_new(items, item_of(entry, e));
 	}
 	if (count == 0) {
 		json_decref(items);
 		return NULL;
 	}
-	out = json_pack("{s:o, s:I, s:I, s:s, s:s}", "items", items, "count", (json_int_t)count, "more",
-		(json_int_t)(count > LISTED ? count - LISTED : 0), "console", console, "tenant",
-		text_of(json_array_get(entries, 0), "tenant"));
+	out = json_pack("{s:o, s:I, s:I, s:s, s:s, s:s, s:s}", "items", items, "count", (json_int_t)count, "more",
+		(json_int_t)(count > LISTED ? count - LISTED : 0), "console", notice_event_of_operator(e) ? central : console, "tenant",
+		text_of(json_array_get(entries, 0), "tenant"), "title", template_text(templates, e->label), "help", template_text(templates, e->help));
 	return out;
 }
 
 /* "Key revoked: data on db-4", or of how many. */
-static char *subject_of(const struct kind *k, const json_t *doc)
+static char *subject_of(const struct notice_event *e, const json_t *doc)
 {
 	const json_t *first = json_array_get(json_object_get(doc, "items"), 0);
-	const char *what = template_text(templates, k->subject), *device = text_of(first, "device");
-	const char *instance = text_of(first, "instance");
+	const char *what = template_text(templates, e->label), *about = text_of(first, "device"), *instance = text_of(first, "instance");
 	long long count = json_integer_value(json_object_get(doc, "count"));
 
 	if (count > 1)
 		return mem_printf("%s (%lld)", what, count);
-	return mem_printf("%s: %s%s%s", what, device, *device && *instance ? ", " : "", instance);
+	about = *about ? about : text_of(first, "what");
+	return mem_printf("%s%s%s%s%s", what, *about || *instance ? ": " : "", about, *about && *instance ? ", " : "", instance);
 }
 
-static int tell_all(struct db *db, const struct kind *k, const char *subject, const char *text)
+static int tell_all(struct db *db, const struct notice_event *e, const char *subject, const char *text)
 {
 	json_t *people = NULL;
 	const json_t *person;
 	size_t i;
-	int rc = notice_recipients(db, k->roles, &people);
+	int rc = notice_recipients(db, e->roles, e->name, &people);
 
 	json_array_foreach(people, i, person)
 		if (rc == 0)
@@ -151,22 +169,40 @@ static int tell_all(struct db *db, const struct kind *k, const char *subject, co
 	return rc;
 }
 
-static int tell_kind(struct db *db, const struct kind *k, const json_t *entries)
+/* By default, to whom the table names. */
+static int tell(struct db *db, const struct notice_event *e, const json_t *entries)
 {
-	json_t *doc = document_of(k, entries);
+	json_t *doc = strcmp(e->roles, NOTICE_NOBODY) == 0 ? NULL : document_of(e, entries);
 	struct buf text = BUF_INIT;
 	char *subject;
 	int rc;
 
 	if (doc == NULL)
 		return 0;
-	subject = subject_of(k, doc);
-	rc = template_render(templates, k->template, doc, &text);
+	subject = subject_of(e, doc);
+	rc = template_render(templates, e->template ? e->template : notice_event_of_operator(e) ? "mail/event_operator" : "mail/event", doc, &text);
 	if (rc == 0)
-		rc = tell_all(db, k, subject, buf_str(&text));
+		rc = tell_all(db, e, subject, buf_str(&text));
 	buf_free(&text);
 	free(subject);
 	json_decref(doc);
+	return rc;
+}
+
+/* For the bell, groups and webhooks. */
+static int keep(struct db *db, const json_t *entry)
+{
+	json_t *names = notice_event_names(entry, is_operators(db)), *item;
+	const struct notice_event *e = notice_event_find(json_string_value(json_array_get(names, 0)) ? json_string_value(json_array_get(names, 0)) : "",
+		is_operators(db));
+	int rc = 0;
+
+	if (e) {
+		item = item_of(entry, e);
+		rc = notice_add(db, entry, names, notice_severity_name(e->severity), item);
+		json_decref(item);
+	}
+	json_decref(names);
 	return rc;
 }
 
@@ -194,19 +230,22 @@ const char *notice_text(const char *english)
 
 int notice_tell(struct db *db, clock_us now)
 {
-	json_t *entries = NULL;
-	int rc = notice_take(db, events, &entries), can;
+	json_t *entries = NULL, *entry;
+	size_t i;
+	int rc = notice_take(db, entries_of[is_operators(db)], &entries), can = 0;
 
 	(void)now;
-	if (rc == 0 && json_array_size(entries) > 0) {
-		/* Without a mail server nobody is told, nor later of what is long past. */
-		can = notice_can_mail(db);
-		rc = can < 0 ? can : 0;
-		for (size_t i = 0; can > 0 && rc == 0 && i < ARRAY_LEN(kinds); i++)
-			rc = tell_kind(db, &kinds[i], entries);
-	}
+	json_array_foreach(entries, i, entry)
+		if (rc == 0)
+			rc = keep(db, entry);
+	/* Without a mail server nobody is mailed, nor later of what is long past. */
+	if (rc == 0 && json_array_size(entries) > 0)
+		rc = can = notice_can_mail(db);
+	for (const struct notice_event *e = notice_events; can > 0 && rc >= 0 && e->name; e++)
+		if (notice_event_of_operator(e) == is_operators(db))
+			rc = tell(db, e, entries);
 	json_decref(entries);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 static int mail_each(struct db *db, const char *recipients, const char *subject, const char *text)

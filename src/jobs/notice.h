@@ -1,4 +1,4 @@
-/* notice.h - tells people by mail what happens to their keys: which events, whom, with which words, is one table. */
+/* notice.h - keeps what the logs have gained as notices, and tells by mail who hears of it by default (notice/event.h). */
 #ifndef JOBS_NOTICE_H
 #define JOBS_NOTICE_H
 
@@ -12,11 +12,14 @@
 /* Reads the templates; once, before any task runs. */
 int notice_start(const struct conf *conf);
 void notice_stop(void);
-/* A task (table.h): queues mails for what the tenant's log has gained; several entries of one kind become one mail. */
+/* A task (table.h), for a tenant or, bound to none, the installation: notices of what the log has gained, and mails; several entries of one kind
+ * become one mail. */
 int notice_tell(struct db *db, clock_us now);
 /* In the transaction that keeps it: a mail with a link, to each recipient of a report (REPORT as report_take gives it). */
 int notice_report(struct db *db, const json_t *report, const char *period);
 
+/* "https://console.example.net". */
+const char *notice_console(void);
 /* For mails of other tasks: a template of templates/mail, a text in the mails' language, and whether a mail server is set (1, 0, error). */
 int notice_render(const char *template, const json_t *doc, struct buf *out);
 const char *notice_text(const char *english);

@@ -7,6 +7,7 @@
 #include "jobs/licence.h"
 #include "jobs/log_keep.h"
 #include "jobs/notice.h"
+#include "jobs/notice_group.h"
 #include "store/bulk.h"
 #include "store/check.h"
 #include "store/closing.h"
@@ -19,6 +20,7 @@
 #include "store/licence.h"
 #include "store/log_forward.h"
 #include "store/notice.h"
+#include "store/notice_group.h"
 #include "store/order.h"
 #include "store/report.h"
 #include "store/request.h"
@@ -99,6 +101,11 @@ static int clean_reports(struct db *db, clock_us now)
 	return report_clean(db, now);
 }
 
+static int clean_notices(struct db *db, clock_us now)
+{
+	return notice_clean(db, now - NOTICE_KEPT);
+}
+
 static int rotate_tenant_key(struct db *db, clock_us now)
 {
 	(void)now;
@@ -141,7 +148,11 @@ const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
 	{ "destroy keys", 10 * CLOCK_SECOND, 1, destroy_keys, destruction_tenants },
-	{ "tell people by mail", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
+	{ "notice what happened", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
+	{ "notice what happened to the installation", 5 * CLOCK_SECOND, 0, notice_tell },
+	{ "tell groups by mail", 5 * CLOCK_SECOND, 1, notice_group_tell, notice_group_tenants },
+	{ "remove old notices", CLOCK_HOUR, 1, clean_notices },
+	{ "remove old notices of the installation", CLOCK_HOUR, 0, clean_notices },
 	{ "make reports that are due", 5 * CLOCK_SECOND, 1, make_reports, report_tenants },
 	{ "remove old reports", CLOCK_HOUR, 1, clean_reports },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing, missing_tenants },

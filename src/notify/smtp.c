@@ -69,11 +69,11 @@ static int check_address(const char *address)
 }
 
 /* Whatever the text is, its lines are short and of plain letters. */
-static void put_text(struct buf *out, const char *text)
+static void put_part(struct buf *out, const char *type, const char *text)
 {
 	size_t left = strlen(text);
 
-	buf_printf(out, "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n");
+	buf_printf(out, "Content-Type: %s; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n", type);
 	while (left > 0) {
 		size_t n = left < LINE_BYTES ? left : LINE_BYTES;
 
@@ -82,6 +82,26 @@ static void put_text(struct buf *out, const char *text)
 		text += n;
 		left -= n;
 	}
+}
+
+/* No line of ours is like the boundary: parts are base64. */
+static void put_body(struct buf *out, const struct smtp_mail *mail, const char *id)
+{
+	char *document;
+
+	buf_puts(out, "MIME-Version: 1.0\r\n");
+	if (mail->html == NULL) {
+		put_part(out, "text/plain", mail->text);
+		return;
+	}
+	buf_printf(out, "Content-Type: multipart/alternative; boundary=\"=_%s\"\r\n\r\n--=_%s\r\n", id, id);
+	put_part(out, "text/plain", mail->text);
+	buf_printf(out, "\r\n--=_%s\r\n", id);
+	document = mem_printf("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"></head><body>\n%s</body></html>\n", mail->html);
+	put_part(out, "text/html", document);
+	buf_printf(out, "\r\n--=_%s--\r\n", id);
+	secret_wipe(document, strlen(document));
+	free(document);
 }
 
 /* RFC 5322; addresses are checked. */
@@ -99,7 +119,7 @@ static void compose(struct buf *out, const struct mail_server *server, const str
 	put_subject(out, mail->subject);
 	/* Nobody's holiday notice comes back (RFC 3834). */
 	buf_printf(out, "Message-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\n", id, strrchr(server->sender, '@') + 1);
-	put_text(out, mail->text);
+	put_body(out, mail, id);
 }
 
 /* The connection */
@@ -177,6 +197,8 @@ static void set_line(CURL *curl, const struct mail_server *s, const struct secre
 struct upload {
 	const char *data;
 	size_t left;
+	const struct smtp_mail *mail;
+	int stopped;
 };
 
 static size_t give(char *to, size_t size, size_t count, void *ctx)
@@ -184,6 +206,9 @@ static size_t give(char *to, size_t size, size_t count, void *ctx)
 	struct upload *u = ctx;
 	size_t n = u->left < size * count ? u->left : size * count;
 
+	/* The end of a mail is what makes it one. */
+	if (u->left == 0 && u->mail->ending && (u->stopped = u->mail->ending(u->mail->ctx)) < 0)
+		return CURL_READFUNC_ABORT;
 	memcpy(to, u->data, n);
 	u->data += n;
 	u->left -= n;
@@ -215,7 +240,7 @@ static int transfer(CURL *curl, const struct mail_server *s, const struct secret
 	int rc;
 
 	compose(&message, s, mail);
-	upload = (struct upload){ message.data, message.len };
+	upload = (struct upload){ message.data, message.len, mail, 0 };
 	set_line(curl, s, password, url);
 	curl_easy_setopt(curl, CURLOPT_MAIL_FROM, from);
 	curl_easy_setopt(curl, CURLOPT_MAIL_RCPT, recipients);
@@ -223,6 +248,7 @@ static int transfer(CURL *curl, const struct mail_server *s, const struct secret
 	curl_easy_setopt(curl, CURLOPT_READFUNCTION, give);
 	curl_easy_setopt(curl, CURLOPT_READDATA, &upload);
 	rc = perform(curl, s);
+	rc = upload.stopped < 0 ? upload.stopped : rc;
 	curl_slist_free_all(recipients);
 	buf_free(&message);
 	free(to);

@@ -1,4 +1,4 @@
-/* smtp.h - sending one text mail by SMTP (RFC 5321, 8314): libcurl speaks, this file says what.
+/* smtp.h - sending one mail by SMTP (RFC 5321, 8314): libcurl speaks, this file says what.
  *
  * Blocks, at most SMTP_SECONDS. What stands in a mail may come from anybody: no text can add a header or a recipient. */
 #ifndef NOTIFY_SMTP_H
@@ -17,6 +17,9 @@ struct smtp_mail {
 	const char *to;              /* one address */
 	const char *subject;         /* UTF-8, one line */
 	const char *text;            /* UTF-8 */
+	const char *html;            /* the same as the body of an HTML document; NULL: only the text is sent */
+	int (*ending)(void *ctx);    /* called before the last of the mail is handed over; an error ends it there. NULL: nothing is */
+	void *ctx;
 };
 
 /* curl_global_init has been called. PASSWORD may be NULL. 0 once the server has taken the mail, else what to tell people in err_text:

@@ -65,6 +65,18 @@ struct audit_entry;              /* audit/chain.h */
 	X(LICENCE_ASSIGNED, "licence.assigned", SYSTEM, "Licence put into force by the operator") \
 	X(LICENCE_ENTERED, "licence.entered", SYSTEM, "Activation code entered") \
 	X(LICENCE_WARNING, "licence.warning", SYSTEM, "Licence is near its limit or its end") \
+	X(NOTICE_GROUP_CREATED, "notice-group.created", SYSTEM, "Notification group created") \
+	X(NOTICE_GROUP_CHANGED, "notice-group.changed", SYSTEM, "Notification group changed") \
+	X(NOTICE_GROUP_DELETED, "notice-group.deleted", SYSTEM, "Notification group deleted") \
+	X(NOTICE_GROUP_TESTED, "notice-group.tested", SYSTEM, "Test of a notification group sent") \
+	X(WEBHOOK_CREATED, "webhook.created", SYSTEM, "Webhook created") \
+	X(WEBHOOK_CHANGED, "webhook.changed", SYSTEM, "Webhook changed") \
+	X(WEBHOOK_DELETED, "webhook.deleted", SYSTEM, "Webhook deleted") \
+	X(WEBHOOK_SECRET, "webhook.secret", SYSTEM, "New secret made for a webhook") \
+	X(WEBHOOK_TESTED, "webhook.tested", SYSTEM, "Test of a webhook sent") \
+	X(WEBHOOK_STOPPED, "webhook.stopped", SYSTEM, "Webhook switched off after failures") \
+	X(HEALTH_LOST, "health.lost", SYSTEM, "A part of the server is in trouble") \
+	X(HEALTH_BACK, "health.back", SYSTEM, "A part of the server is well again") \
 	X(PASSPHRASE_SET, "passphrase.set", SYSTEM, "Provisioning passphrase set") \
 	X(PASSPHRASE_SHOWN, "passphrase.shown", SYSTEM, "Provisioning passphrase shown") \
 	X(USER_CREATED, "user.created", USER, "User created") \
@@ -126,6 +138,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(DEVICE_STARTED, "device.started", DEVICE, "Encryption started") \
 	X(DEVICE_ENCRYPTED, "device.encrypted", DEVICE, "Device encrypted") \
 	X(DEVICE_FAILED, "device.failed", DEVICE, "Encryption failed") \
+	X(DEVICE_IDLE, "device.idle", DEVICE, "Encryption does not get on") \
 	X(DEVICE_OPENED, "device.opened", DEVICE, "Volume opened") \
 	X(DEVICE_CLOSED, "device.closed", DEVICE, "Volume closed") \
 	X(DEVICE_LOST, "device.lost", DEVICE, "Device is no longer detected") \

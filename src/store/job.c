@@ -60,6 +60,11 @@ int job_finish(struct db *db, const struct uuid *id)
 	return call(db, "select job_finish($1)", DB_ARGS(db_uuid_arg(id)));
 }
 
+int job_note(struct db *db, const struct uuid *id, const json_t *more)
+{
+	return call(db, "select job_note($1, $2::jsonb)", DB_ARGS(db_uuid_arg(id), db_json_arg(more)));
+}
+
 int job_keep(struct db *db, const struct uuid *id, clock_us lease)
 {
 	return db_queue(db, "select job_keep($1, $2 * interval '1 microsecond')", DB_ARGS(db_uuid_arg(id), db_int_arg(lease)));

@@ -26,6 +26,8 @@ int job_add(struct db *db, const char *kind, json_t *payload, clock_us run_at, c
 int job_take(struct db *db, clock_us lease, const char *leave, struct job *out);
 /* In a transaction of its tenant: it is still at work, and stays its jobd's for LEASE microseconds from now, longer or shorter than before. */
 int job_keep(struct db *db, const struct uuid *id, clock_us lease);
+/* Adds the members of MORE to its payload, as whoever takes it next will see it. */
+int job_note(struct db *db, const struct uuid *id, const json_t *more);
 int job_finish(struct db *db, const struct uuid *id);
 /* RETRY: when to try again; 0: never, it stays for people to see. ERROR must not hold a secret. */
 int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us retry);

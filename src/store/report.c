@@ -303,10 +303,16 @@ int report_add_piece(struct db *db, const struct uuid *id, const char *format, i
 
 int report_done(struct db *db, const struct uuid *id, const char *name, int64_t rows, int64_t bytes)
 {
-	int rc = db_run_one(db, "update report set state = 'done', finished = now(), rows = $2, bytes = $3, step = steps where id = $1 and state = 'running'",
-		DB_ARGS(db_uuid_arg(id), db_int_arg(rows), db_int_arg(bytes)));
+	struct db_result *r;
+	int keys, rc = db_query_row(db, &r, "update report set state = 'done', finished = now(), rows = $2, bytes = $3, step = steps where id = $1 and"
+		" state = 'running' returning has_keys", DB_ARGS(db_uuid_arg(id), db_int_arg(rows), db_int_arg(bytes)));
 
-	return rc < 0 ? rc : log_report(db, AUDIT_REPORT_MADE, id, name, json_pack("{s:I, s:I}", "rows", (json_int_t)rows, "bytes", (json_int_t)bytes));
+	if (rc < 0)
+		return rc;
+	keys = db_bool(r, 0, 0);
+	db_result_free(r);
+	return log_report(db, AUDIT_REPORT_MADE, id, name, json_pack("{s:I, s:I, s:s}", "rows", (json_int_t)rows, "bytes", (json_int_t)bytes, "keys",
+		keys ? "yes" : "no"));
 }
 
 int report_failed(struct db *db, const struct uuid *id, const char *name, const char *why, int stop)

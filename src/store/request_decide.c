@@ -72,7 +72,8 @@ int request_judge(struct db *db, const struct request_case *c, const struct verd
 	if (rc == 0 && (v->action == POLICY_ACTION_APPROVE || v->action == POLICY_ACTION_DENY))
 		rc = decide(db, c, v->action == POLICY_ACTION_APPROVE ? REQUEST_EVENT_APPROVE : REQUEST_EVENT_DENY, NULL);
 	else if (rc == 0 && !c->judged)
-		rc = request_log(db, AUDIT_KEY_PENDING, &h, json_pack("{s:s}", "integrity", integrity_name(v->integrity)));
+		rc = request_log(db, AUDIT_KEY_PENDING, &h, json_pack("{s:s, s:s*}", "integrity", integrity_name(v->integrity), "image",
+			c->image_in_policy || c->unplaced ? NULL : "not in the policy"));
 	return rc;
 }
 

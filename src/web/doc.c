@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "store/list.h"
 #include "store/audit.h"
+#include "render/template.h"
 #include "web/state.h"
 
 #define HISTORY_MAX 30
@@ -41,6 +42,11 @@ void doc_count(json_t *out, const char *name, int64_t count)
 	snprintf(more, sizeof more, "%s_more", name);
 	json_object_set_new(out, name, json_integer(count < LIST_COUNT_MAX ? count : LIST_COUNT_MAX));
 	json_object_set_new(out, more, json_boolean(count > LIST_COUNT_MAX));
+}
+
+json_t *doc_markup(const char *html)
+{
+	return template_safe(html);
 }
 
 json_t *doc_badge(const struct call *c, const char *label, const char *colour)

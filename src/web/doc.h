@@ -14,6 +14,8 @@ json_t *doc_when(const struct call *c, const json_t *row, const char *name);
 /* Sets the members NAME, a number of things as LIST_COUNT counts them, at most LIST_COUNT_MAX, and NAME_more: there are more. Templates show
  * both by part/count. */
 void doc_count(json_t *out, const char *name, int64_t count);
+/* A value that templates put out raw ({{{name}}}): HTML of our own making, never input. */
+json_t *doc_markup(const char *html);
 /* { name, colour }; LABEL is English. Colours: green, blue, yellow, orange, red, purple, gray. */
 json_t *doc_badge(const struct call *c, const char *label, const char *colour);
 /* The same of a licence's kind, by its name in the store; null for anything else. */

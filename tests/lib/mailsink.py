@@ -26,7 +26,11 @@ class Mail:
 
     @property
     def text(self):
-        return self.message.get_content()
+        return self.message.get_body(("plain",)).get_content()
+
+    @property
+    def html(self):
+        return self.message.get_body(("html",)).get_content()
 
 
 class _Handler:

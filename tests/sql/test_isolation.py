@@ -97,6 +97,11 @@ def populate(pg, tenant):
         ("insert into key_server_gone (tenant, device, version, key_server, server_key, wrapped) values (%s, %s, 1, 'tenant', '1', 'w')",
          (tenant, uuid.uuid4())),
         ("insert into notice_cursor (tenant, seq) values (%s, 0)", (tenant,)),
+        ("insert into notice (tenant, seq, at, events, severity, item) values (%s, 1, now(), '{key-pending}', 'info', '{}')", (tenant,)),
+        ("insert into notice_seen (tenant, person, seq) values (%s, %s, 0)", (tenant, ids["user"])),
+        ("insert into notice_read (tenant, person, seq) values (%s, %s, 1)", (tenant, ids["user"])),
+        ("insert into notice_group (tenant, id, name, recipients, events, subject, header, content, footer, told) values (%s, %s, 'G', '{a@example.com}',"
+         " '{key-pending}', 's', '', 'c', '', 0)", (tenant, uuid.uuid4())),
         ("insert into rotation (tenant, id, device, reason) values (%s, %s, %s, 'person')", (tenant, uuid.uuid4(), ids["device"])),
         ("insert into rotation_age (tenant, days) values (%s, 90)", (tenant,)),
         ("insert into destruction (tenant, id, device, people, asked_by, asked_by_name, due) values (%s, %s, %s, 2, %s, 'S', now())",
@@ -317,6 +322,9 @@ def test_operator_cannot_see_tenants_data(pg):
     # What the operator bills by is his to see (docs/threat.md): what was granted, and how many keys are in use.
     logs = ("audit_entry", "audit_head", "audit_checkpoint", "audit_archive", "audit_archive_piece", "log_forward")
     hidden = [t for t in tables(pg) if t not in ("tenant", "job", "licence", "licence_use") + logs]
+    logs = ("audit_entry", "audit_head", "audit_checkpoint", "audit_archive", "audit_archive_piece")
+    own = ("notice", "notice_seen", "notice_read")          # of the installation
+    hidden = [t for t in tables(pg) if t not in ("tenant", "job", "licence", "licence_use") + logs + own]
     assert {"policy", "device", "device_key", "key_request", "instance", "app_user", "provisioning"} <= set(hidden)
     for bound in (None, tenant):
         c = pg.connect("keyward_central", tenant=bound)
@@ -325,6 +333,13 @@ def test_operator_cannot_see_tenants_data(pg):
                         f"update {table} set tenant = tenant", f"insert into {table} default values", f"truncate {table}",
                         f"copy {table} to stdout", f"lock table {table}", f"create view v as select * from {table}"):
                 refused(c, sql)
+        with c.cursor() as cur:
+            for table in own:
+                cur.execute(f"select count(*) from {table} where tenant <> %s", (NIL,))
+                assert cur.fetchone()[0] == 0, table
+        c.rollback()
+        for table in ("notice_seen", "notice_read"):
+            refused(c, f"insert into {table} (tenant, person, seq) values ('{tenant}', '{tenant}', 1)")
         for table in ("licence", "licence_use"):
             for sql in (f"select * from {table}", f"delete from {table}", f"update {table} set tenant = tenant",
                         f"insert into {table} (tenant) values ('{tenant}')", f"lock table {table}"):

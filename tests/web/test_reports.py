@@ -219,10 +219,11 @@ def test_killed_in_the_middle_it_is_made_once_and_told_once(server, world):
         server.start("jobd")
         ready(server, report)
         assert not left & abandoned(), "files of the killed one are left"
-        wait_until(lambda: len(sink.mails) >= 2, SECONDS, "nobody is told")
+        told = lambda: [m for m in sink.mails if m.recipients[0].endswith("@example.net")]    # noqa: E731: administrators hear of other things
+        wait_until(lambda: len(told()) >= 2, SECONDS, "nobody is told")
         run(server, "update job set locked_until = now() where kind = 'report'")
-        assert sorted(m.recipients[0] for m in sink.mails) == ["one@example.net", "two@example.net"]
-        link = next(w for w in sink.mails[0].text.split() if w.startswith("https://"))
+        assert sorted(m.recipients[0] for m in told()) == ["one@example.net", "two@example.net"]
+        link = next(w for w in told()[0].text.split() if w.startswith("https://"))
         assert urllib.parse.urlsplit(link).path == f"/reports/{report}"
     assert events(server, world.tenant).count("report.made") >= 1
     assert count(server, "select count(*) from audit_entry where tenant = %s and event = 'report.made' and object_id = %s", world.tenant, report) == 1

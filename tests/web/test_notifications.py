@@ -1,0 +1,189 @@
+"""Notifications: groups from the form to the mail, consolidation, what is refused, rights; every event of the table; killed in the middle."""
+import json
+import pathlib
+import re
+
+from fixtures import fixture
+from inventory import Machine
+from mailsink import mail_of
+from stack.process import wait_until
+from web import database, make_user
+from world import World, count, run
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECONDS = 180
+FORM = {"name": "On duty", "description": "night shift", "enabled": "1", "recipients": "Duty@example.net; second@example.net", "events": ["key-pending"],
+        "frequency": "at-once", "at": "08:00", "subject": "{{event}}: {{device}}", "header": "In {{account}}, {{count}}:",
+        "content": "{{event}}\nDevice: {{device}}\nPolicy: {{policy}}\n{{link}}", "footer": "of {{account}}"}
+
+
+def table():
+    """(name, heading, severity, roles, permission, label, help, entry, member, value) of src/notice/event.h."""
+    text = (ROOT / "src/notice/event.h").read_text().replace("\\\n", " ")
+    rows = re.findall(r'X\("([a-z-]+)", "([^"]+)", ([A-Z]+), (NOTICE_[A-Z]+), ([A-Z_]+), "([^"]+)",\s+"([^"]+)",\s+"([a-z.-]+)", (NULL|"[^"]*"), +(NULL|"[^"]*"),',
+                      text)
+    assert len(rows) > 30, len(rows)
+    return rows
+
+
+@fixture("file")
+def world(server):
+    return World(server)
+
+
+def log(server, tenant, event, kind=None, object=None, name=None, **detail):
+    """An entry as the server's own processes write it."""
+    with database(server).cursor() as c:
+        c.execute("select set_config('keyward.tenant', %s, false), audit_append('key', %s, 'system', null, 'jobd', %s, %s, %s, %s, null, null)",
+                  (str(tenant or ""), event, kind, object, name, json.dumps(detail) if detail else None))
+
+
+def save(c, status=303, path="/notifications/new", **changes):
+    a = c.post(path, **{**FORM, **changes})
+    assert a.status == status, a.text[-3000:]
+    return a
+
+
+def group(server, world, name="On duty"):
+    return count(server, "select id from notice_group where tenant = %s and name = %s", world.tenant, name)
+
+
+def entries(server, world, event):
+    return count(server, "select json_agg(detail order by seq) from audit_entry where tenant = %s and event = %s", world.tenant, event) or []
+
+
+def test_a_group_gets_its_words(server, world):
+    # covers: NTF-1, NTF-2, LOG-2
+    c, machine = world.console(), Machine(server, world.tenant, "orders-db-7")
+    request = machine.request("pending")
+    save(c)
+    id = group(server, world)
+    with mail_of(server) as sink:
+        log(server, world.tenant, "key.pending", "request", request, "orders data", image="not in the policy")
+        mail = sink.wait("duty@example.net")
+        assert mail.subject == "Device and image are not in one policy: orders data"
+        assert mail.text.startswith(f"In Tenant {world.slug}, 1:") and "Device: orders data\nPolicy: Default policy\n" in mail.text, mail.text
+        assert f"/requests/{request}" in mail.text and f'/requests/{request}">' in mail.html and f"of Tenant {world.slug}" in mail.text
+        assert mail.message.get_content_type() == "multipart/alternative" and mail.message["Auto-Submitted"] == "auto-generated"
+        assert sink.wait("second@example.net").text == mail.text
+        # The administrator hears because of the role, but not when a group tells of it.
+        assert sink.wait(world.user, "waits for approval")
+        save(c, path=f"/notifications/{id}", recipients=world.user, header="For you")
+        log(server, world.tenant, "key.pending", "request", request, "other data")
+        wait_until(lambda: [m for m in sink.to(world.user) if "For you" in m.text], SECONDS, "the group's mail does not come")
+        assert len([m for m in sink.to(world.user) if "other data" in m.text]) == 1
+        # A line whose variables are all empty is not there.
+        save(c, path=f"/notifications/{id}", events=["key-exported"], recipients="bare@example.net")
+        log(server, world.tenant, "key.exported", "device", machine.device, "bare data")
+        assert "Policy:" not in sink.wait("bare@example.net").text
+        # A test, also while it is off.
+        assert c.post(f"/notifications/{id}/switch").status == 303 and c.post(f"/notifications/{id}/test").status == 303
+        assert "[Test]" in sink.wait("bare@example.net", "[Test]").subject
+    created, = entries(server, world, "notice-group.created")
+    assert created["recipients"] == ["duty@example.net", "second@example.net"] and created["subject"] == FORM["subject"]
+    changed = entries(server, world, "notice-group.changed")
+    assert changed[0]["changes"]["recipients"] == {"old": ["duty@example.net", "second@example.net"], "new": [world.user]}
+    assert changed[-1]["changes"]["enabled"] == {"old": True, "new": False}
+    assert c.post(f"/notifications/{id}/delete").status == 303 and c.get(f"/notifications/{id}").status == 404
+    assert entries(server, world, "notice-group.deleted") and entries(server, world, "notice-group.tested")
+
+
+def test_consolidated_by_the_hour_and_by_the_day(server, world):
+    # covers: NTF-1
+    c = world.console()
+    run(server, "update tenant set time_zone = 'Asia/Kolkata' where id = %s", world.tenant)
+    for name, frequency in (("Hourly", "hourly"), ("Daily", "daily")):
+        save(c, name=name, frequency=frequency, recipients=f"{frequency}@example.net", events=["key-exported", "keys-destroyed"], at="08:15")
+    local = "select to_char(due at time zone 'Asia/Kolkata', 'MI:SS') || ' ' || (due > now()) from notice_group where tenant = %s and name = %s"
+    assert count(server, local, world.tenant, "Hourly") == "00:00 true" and count(server, local, world.tenant, "Daily") == "15:00 true"
+    save(c, name="Off", enabled="", recipients="off@example.net", events=["key-exported"])
+    with mail_of(server) as sink:
+        for i in range(60):
+            log(server, world.tenant, "key.exported", "device", None, f"volume {i}")
+        head = count(server, "select max(seq) from audit_entry where tenant = %s and event = 'key.exported'", world.tenant)
+        wait_until(lambda: count(server, "select max(seq) from notice where tenant = %s", world.tenant) == head, SECONDS, "no notices")
+        assert not sink.to("hourly@example.net")
+        run(server, "update notice_group set due = now() where tenant = %s and due is not null", world.tenant)
+        for who in ("hourly", "daily"):
+            mail = sink.wait(f"{who}@example.net")
+            assert mail.subject == "Key exported" and ", 60:" in mail.text, (mail.subject, mail.text)
+            assert mail.text.count("Device: volume") == 50 and "and 10 more" in mail.text
+        # Nothing happened: nothing is sent, and the next time is noted.
+        run(server, "update notice_group set due = now() where tenant = %s and due is not null", world.tenant)
+        wait_until(lambda: count(server, "select bool_and(due > now()) from notice_group where tenant = %s and due is not null", world.tenant), SECONDS, "due")
+        # Switched on, a group is not told of what was before.
+        off = group(server, world, "Off")
+        assert c.post(f"/notifications/{off}/switch", enabled="1").status == 303
+        log(server, world.tenant, "key.exported", "device", None, "afterwards")
+        assert "afterwards" in sink.wait("off@example.net").text
+        assert [len(sink.to(f"{w}@example.net")) for w in ("hourly", "daily", "off")] == [1, 1, 1]
+
+
+def test_wrong_forms_say_so_at_the_field_and_keep_what_was_typed(server, world):
+    # covers: NTF-1, WEB-3
+    c = world.console()
+    for field, value, word in (("recipients", "a@example.net; nobody", "nobody: this is no e-mail"), ("recipients", " ; ", "To whom"), ("events", [], "at least one"),
+                               ("events", ["server-trouble"], "not there to choose"), ("events", ["key-report-ready"], "not there to choose"),
+                               ("subject", "{{evnt}}", "{{evnt}} is no variable"), ("content", "x {{device", "not closed"), ("header", "{{ }}", "no variable"),
+                               ("footer", "{{" + "ü" * 90 + "}}", "no variable"), ("at", "25:00", "Hours and minutes"), ("name", "", ""), ("frequency", "yearly", "")):
+        a = save(c, 422, **{"name": "Kept", field: value})
+        assert f'id="e-{field}"' in a.text and word in a.text.replace("&#39;", "'"), (field, value)
+    many = "; ".join(f"u{i}@example.net" for i in range(51))
+    assert "At most 50" in save(c, 422, recipients=many).text
+    save(c, name="Twice")
+    assert "of this name" in save(c, 422, name="tWICE").text
+    # Markup in any text stays text.
+    page = c.post("/notifications/preview", **{**FORM, "subject": "<b>{{device}}</b>", "header": "<script>alert(1)</script>"})
+    assert page.status == 200 and "<script>alert(1)" not in page.text and "&lt;script&gt;alert(1)" in page.text and "orders data" in page.text
+    assert "&lt;b&gt;orders data&lt;/b&gt;" in page.text
+
+
+def test_who_may_what_and_lists(server, world):
+    # covers: NTF-1, ROL-1, ROL-2, ROL-4, WEB-3, TEN-4
+    other = World(server)
+    a = other.console()
+    assert "No groups yet" in a.get("/notifications").text
+    save(a)
+    id = group(server, other)
+    for role in ("security-administrator", "auditor"):
+        c = other.console(make_user(server, other.tenant, role))
+        page = c.get(f"/notifications/{id}")
+        assert page.status == 200 and "disabled" in page.text and c.post(f"/notifications/{id}", **FORM).status == 403
+        assert c.get("/notifications").status == 200 and "/notifications/new" not in c.get("/notifications").text
+    assert other.console(make_user(server, other.tenant, "key-approver")).get("/notifications").status == 403
+    assert world.console().get(f"/notifications/{id}").status == 404
+    found = a.api("/notifications?search=night&sort=-name&state=on").json["list"]
+    assert [r["id"] for r in found["rows"]] == [str(id)] and "duty@example.net" in a.get("/notifications.csv").text
+    assert "Nothing" in a.get("/notifications?search=zzz").text or a.api("/notifications?search=zzz").json["list"]["no_match"]
+
+
+def test_every_event_of_the_table_reaches_a_group(server):
+    # covers: NTF-2
+    world = World(server)
+    rows = [r for r in table() if r[4] not in ("SYSTEM_VIEW", "OPERATORS_VIEW", "REPORTS_KEYS")]
+    c = world.console()
+    save(c, name="All", recipients="all@example.net", events=[r[0] for r in rows], subject="{{event}}", frequency="hourly")
+    with mail_of(server) as sink:
+        for name, _, _, _, _, label, _, entry, member, value in rows:
+            detail = {} if member == "NULL" or value == '""' else {member.strip('"'): value.strip('"')}
+            log(server, world.tenant, entry, "device", None, f"about {name}", **detail)
+        wait_until(lambda: count(server, "select count(distinct e) from notice n, unnest(events) e where tenant = %s", world.tenant) == len(rows), SECONDS,
+                   "not all events are noticed")
+        run(server, "update notice_group set due = now() where tenant = %s", world.tenant)
+        text = sink.wait("all@example.net").text
+        for row in rows:
+            assert row[5] in text and f"about {row[0]}" in text or row[0] in ("key-pending",), (row, text)
+        assert text.count("\nDevice: about") == len(rows)
+    # What each row looks for is an event that the log knows, and the page lists them all.
+    known = (ROOT / "src/store/audit.h").read_text()
+    page = c.get("/notifications/events").text
+    for row in table():
+        assert f'"{row[7]}"' in known, row
+        assert (f"<code>{row[0]}</code>" in page) == (row in rows), row
+
+
+def test_the_documentation_lists_every_event():
+    # covers: NTF-2
+    text = (ROOT / "docs/notifications.md").read_text()
+    listed = re.findall(r"^\| `([a-z-]+)` \| [^|]+ \| ([a-z]+) \| ([^:|]+): ", text, re.M)
+    assert listed == [(r[0], r[2].lower(), r[5]) for r in table()]
