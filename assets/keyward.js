@@ -334,6 +334,31 @@
 	document.addEventListener("htmx:error", function () { live(false); });
 	document.addEventListener("htmx:after:swap", tick);
 
+	/* The bell asks for itself: its own element, nothing else that an answer may hold. */
+	function ring() {
+		var bell = document.getElementById("bell");
+
+		if (!bell || document.hidden)
+			return;
+		fetch(bell.getAttribute("data-bell"), { headers: { Accept: "text/html" }, credentials: "same-origin" }).then(function (response) {
+			return response.ok && !response.redirected ? response.text() : "";
+		}).then(function (text) {
+			var next = new DOMParser().parseFromString(text, "text/html").getElementById("bell"), had = document.activeElement === bell;
+
+			if (!next || next.outerHTML === bell.outerHTML)
+				return;
+			next = document.importNode(next, true);
+			bell.replaceWith(next);
+			say(next.getAttribute("aria-label"));
+			if (had)
+				next.focus();
+		}).catch(function () {
+			/* The next time, then. */
+		});
+	}
+	setInterval(ring, 10000);
+	document.addEventListener("visibilitychange", ring);
+
 	function start() {
 		all("[data-strength]").forEach(watch_password);
 		watch_typed(document);

@@ -38,6 +38,7 @@
 	X(SESSION_ABSOLUTE, "session.absolute_hours", "12", "a session ends after so many hours in any case") \
 	X(METRICS_TOKEN, "metrics.token", "", "who sends it may read /metrics of the operator's host; 16 characters at least; empty: nobody") \
 	X(OUTSIDE_LOCAL, "outside.local", "no", "yes: addresses that tenants name in settings may be this machine's own") \
+	X(OUTSIDE_PRIVATE, "outside.private", "no", "yes: webhooks of tenants may go to addresses of private networks") \
 	X(BACKUP_FOLDER, "backup.folder", "", "where `keyward backup` puts backups; another disk than the database's") \
 	X(BACKUP_CERTIFICATE, "backup.certificate", "", "certificate in PEM that backups are encrypted to; its private key is kept elsewhere") \
 	X(BACKUP_KEEP, "backup.keep_days", "30", "backups older than this are removed after a new one was made") \

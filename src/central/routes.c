@@ -1,5 +1,6 @@
 /* routes.c - what the Central Management Console answers: one row per page, act and API call, and its menu. */
 #include "central/pages.h"
+#include "web/bell.h"
 #include "web/directory.h"
 #include "web/invite.h"
 #include "web/key_server.h"
@@ -72,6 +73,8 @@ const struct route central_routes[] = {
 	WEB_PEOPLE_ROWS("central", "/operators", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, operator),
 	WEB_LOG_FORWARD_ROWS("central", "/log-forwarding", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	WEB_LOG_ROWS("central", "central/system_log", PERMISSION_SYSTEM_LOG_VIEW, PERMISSION_SYSTEM_LOG_DELETE),
+	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
+	WEB_BELL_ROWS("central"),
 	ROUTE_END
 };
 

@@ -264,6 +264,13 @@ void notification_tabs(struct call *c, const char *here);        /* Groups, Webh
 void notification_offer_events(struct call *c, const json_t *chosen);    /* the field "events", with what the user's role may see */
 json_t *notification_events(struct call *c);     /* what was ticked, the caller's; NULL: the field says what is wrong */
 
+/* webhooks.c */
+int webhooks_page(struct call *c), webhooks_csv(struct call *c), webhook_new_page(struct call *c), webhook_new(struct call *c);
+int webhook_page(struct call *c), webhook_edit_page(struct call *c), webhook_edit(struct call *c), webhook_switch(struct call *c);
+int webhook_secret_ask(struct call *c), webhook_secret_run(struct call *c), webhook_delete_ask(struct call *c), webhook_delete_run(struct call *c);
+int webhook_test_run(struct call *c);
+extern const struct route_param webhooks_query[], webhook_query[], webhook_fields[];
+
 /* reports.c */
 int reports_page(struct call *c), reports_many(struct call *c), report_page(struct call *c), report_file(struct call *c);
 int report_delete_ask(struct call *c), report_delete_run(struct call *c);

@@ -1,5 +1,6 @@
 /* routes.c - what a tenant's console answers: one row per page, act and API call, and its menu. */
 #include "console/pages.h"
+#include "web/bell.h"
 #include "web/directory.h"
 #include "web/invite.h"
 #include "web/key_server.h"
@@ -207,10 +208,25 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/notifications/{id}/test", PERMISSION_ACCOUNT_EDIT, NULL, notification_test, .form = "/notifications/{id}" },
 	{ WEB_GET, "/notifications/{id}/delete", PERMISSION_ACCOUNT_EDIT, "console/confirm", notification_delete_ask },
 	{ WEB_POST, "/notifications/{id}/delete", PERMISSION_ACCOUNT_EDIT, NULL, notification_delete },
+	{ WEB_GET, "/webhooks", PERMISSION_ACCOUNT_VIEW, "console/webhooks", webhooks_page, webhooks_query },
+	{ WEB_GET, "/webhooks.csv", PERMISSION_ACCOUNT_VIEW, NULL, webhooks_csv, webhooks_query },
+	{ WEB_GET, "/webhooks/new", PERMISSION_ACCOUNT_EDIT, "console/webhook_edit", webhook_new_page },
+	{ WEB_POST, "/webhooks/new", PERMISSION_ACCOUNT_EDIT, "console/webhook_secret", webhook_new, webhook_fields },
+	{ WEB_GET, "/webhooks/{id}", PERMISSION_ACCOUNT_VIEW, "console/webhook", webhook_page, webhook_query, .fragment = "part/webhook_live" },
+	{ WEB_GET, "/webhooks/{id}/edit", PERMISSION_ACCOUNT_EDIT, "console/webhook_edit", webhook_edit_page },
+	{ WEB_POST, "/webhooks/{id}/edit", PERMISSION_ACCOUNT_EDIT, NULL, webhook_edit, webhook_fields },
+	{ WEB_POST, "/webhooks/{id}/switch", PERMISSION_ACCOUNT_EDIT, NULL, webhook_switch, notification_switch_fields, .form = "/webhooks/{id}" },
+	{ WEB_POST, "/webhooks/{id}/test", PERMISSION_ACCOUNT_EDIT, NULL, webhook_test_run, .form = "/webhooks/{id}" },
+	{ WEB_GET, "/webhooks/{id}/secret", PERMISSION_ACCOUNT_EDIT, "console/confirm", webhook_secret_ask },
+	{ WEB_POST, "/webhooks/{id}/secret", PERMISSION_ACCOUNT_EDIT, "console/webhook_secret", webhook_secret_run },
+	{ WEB_GET, "/webhooks/{id}/delete", PERMISSION_ACCOUNT_EDIT, "console/confirm", webhook_delete_ask },
+	{ WEB_POST, "/webhooks/{id}/delete", PERMISSION_ACCOUNT_EDIT, NULL, webhook_delete_run },
 	WEB_KEY_SERVER_ROWS("console", "/account/key-server", key_server_page, PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	{ WEB_POST, "/account/key-server/place", PERMISSION_ACCOUNT_EDIT, NULL, key_place_save, key_place_fields, .form = "/account/key-server" },
 	WEB_LOG_FORWARD_ROWS("console", "/account/log-forwarding", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	WEB_LOG_ROWS("console", "console/log", PERMISSION_LOGS_VIEW, PERMISSION_LOGS_DELETE),
+	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
+	WEB_BELL_ROWS("console"),
 	ROUTE_END
 };
 

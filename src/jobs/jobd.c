@@ -25,12 +25,13 @@
 #include "jobs/notice.h"
 #include "jobs/scratch.h"
 #include "jobs/table.h"
+#include "jobs/trouble.h"
 #include "jobs/work.h"
 #include "store/audit.h"
 #include "store/tenant.h"
 #include "store/timer.h"
 
-#define TASKS_MOST 32
+#define TASKS_MOST 64
 #define TICK_MS 500              /* a signal is heeded that soon */
 #define PAUSE_MS 50
 
@@ -185,6 +186,7 @@ int main(int argc, char **argv)
 	db = db_new(conf_get(&conf, CONF_DATABASE_JOBS));
 	if (log_keep_start(&conf) < 0 || notice_start(&conf) < 0)
 		fatal("%s", err_text());
+	trouble_start(&conf);
 	if (work_start(&conf, &stopping) < 0)
 		fatal("%s", err_text());
 	beat_host(host);
@@ -194,6 +196,7 @@ int main(int argc, char **argv)
 	work(db);
 	work_join();
 	beat_stop(beat);
+	trouble_stop();
 	notice_stop();
 	db_free(db);
 	conf_free(&conf);

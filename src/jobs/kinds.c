@@ -8,6 +8,7 @@
 #include "jobs/mail.h"
 #include "jobs/report.h"
 #include "jobs/rewrap.h"
+#include "jobs/webhook.h"
 #include "jobs/what_if.h"
 #include "jobs/work.h"
 #include "store/bulk.h"
@@ -17,6 +18,7 @@
 #include "store/log_forward.h"
 #include "store/report.h"
 #include "store/rewrap.h"
+#include "store/webhook.h"
 #include "store/what_if.h"
 
 const struct work_kind work_kinds[] = {
@@ -35,6 +37,8 @@ const struct work_kind work_kinds[] = {
 	/* Until it is done: keys that nobody wraps again would keep the former one in use. */
 	{ ROTATION_ROOT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_root },
 	{ ROTATION_TENANT_JOB, CLOCK_MINUTE, 1000, CLOCK_SECOND, rotation_job_tenant },
+	/* For about half an hour; then the next event is worth more. */
+	{ WEBHOOK_JOB, CLOCK_MINUTE, WEBHOOK_ATTEMPTS, 10 * CLOCK_SECOND, webhook_job, 1 },
 	/* For about a day and a half. */
 	{ "mail", 2 * CLOCK_MINUTE, 40, 30 * CLOCK_SECOND, mail_job, 1 },
 	{ "mail-test", 2 * CLOCK_MINUTE, 1, CLOCK_SECOND, mail_job_test },

@@ -8,10 +8,13 @@
 #include "jobs/log_keep.h"
 #include "jobs/notice.h"
 #include "jobs/notice_group.h"
+#include "jobs/trouble.h"
+#include "jobs/webhook.h"
 #include "store/bulk.h"
 #include "store/check.h"
 #include "store/closing.h"
 #include "store/destruction.h"
+#include "store/device_idle.h"
 #include "store/facts.h"
 #include "store/health.h"
 #include "store/heartbeat.h"
@@ -27,6 +30,7 @@
 #include "store/rewrap.h"
 #include "store/rotation.h"
 #include "store/session.h"
+#include "store/webhook.h"
 #include "store/what_if.h"
 
 static int find_missing(struct db *db, clock_us now)
@@ -106,6 +110,21 @@ static int clean_notices(struct db *db, clock_us now)
 	return notice_clean(db, now - NOTICE_KEPT);
 }
 
+static int clean_deliveries(struct db *db, clock_us now)
+{
+	return webhook_clean(db, now - WEBHOOK_KEPT);
+}
+
+static int find_idle(struct db *db, clock_us now)
+{
+	return device_idle_find(db, now - DEVICE_IDLE_AFTER, TASK_CHUNK);
+}
+
+static int idle_tenants(struct db *db, json_t **out)
+{
+	return device_idle_tenants(db, clock_now() - DEVICE_IDLE_AFTER, out);
+}
+
 static int rotate_tenant_key(struct db *db, clock_us now)
 {
 	(void)now;
@@ -148,13 +167,17 @@ const struct task tasks[] = {
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
 	{ "destroy keys", 10 * CLOCK_SECOND, 1, destroy_keys, destruction_tenants },
+	{ "look at the parts of the server", 15 * CLOCK_SECOND, 0, trouble_look },
 	{ "notice what happened", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
 	{ "notice what happened to the installation", 5 * CLOCK_SECOND, 0, notice_tell },
 	{ "tell groups by mail", 5 * CLOCK_SECOND, 1, notice_group_tell, notice_group_tenants },
+	{ "tell webhooks", 5 * CLOCK_SECOND, 1, webhook_tell, webhook_tenants },
+	{ "remove old deliveries of webhooks", CLOCK_HOUR, 1, clean_deliveries },
 	{ "remove old notices", CLOCK_HOUR, 1, clean_notices },
 	{ "remove old notices of the installation", CLOCK_HOUR, 0, clean_notices },
 	{ "make reports that are due", 5 * CLOCK_SECOND, 1, make_reports, report_tenants },
 	{ "remove old reports", CLOCK_HOUR, 1, clean_reports },
+	{ "find encryptions that do not get on", 30 * CLOCK_SECOND, 1, find_idle, idle_tenants },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing, missing_tenants },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "rotate device keys", CLOCK_MINUTE, 1, rotate_keys, rotation_tenants },

@@ -22,7 +22,7 @@ struct exchange {
 	struct buf answer;
 	size_t most;
 	char error[CURL_ERROR_SIZE];
-	int local, distant, refused, too_large;
+	int local, distant, cut, refused, too_large;     /* CUT: of an answer only the first MOST bytes matter */
 };
 
 /* HOST and PORT of an address are the caller's, to be freed with curl_free; NULL: not asked. */
@@ -55,6 +55,11 @@ int https_check_url(const char *url)
 	return check_url(url, 0, NULL, NULL);
 }
 
+int https_check_hook(const char *url)
+{
+	return check_url(url, 1, NULL, NULL);
+}
+
 int https_check_ca(const char *text)
 {
 	BIO *in = BIO_new_mem_buf(text, -1);
@@ -73,6 +78,12 @@ static size_t take(char *data, size_t size, size_t count, void *ctx)
 {
 	struct exchange *x = ctx;
 
+	if (x->cut) {
+		size_t left = x->most - x->answer.len;
+
+		buf_add(&x->answer, data, size * count < left ? size * count : left);
+		return size * count;
+	}
 	if (x->answer.len + size * count > x->most) {
 		x->too_large = 1;
 		return 0;
@@ -81,13 +92,20 @@ static size_t take(char *data, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
+static int may_reach(const struct exchange *x, const struct sockaddr *a)
+{
+	if (address_is_near(a))
+		return x->local;
+	return !x->distant || !address_is_private(a);
+}
+
 /* Looked at here and not in the name: what a name means is known only now, and may differ from one time to the next. */
 static curl_socket_t open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct exchange *x = ctx;
 
 	(void)purpose;
-	if (!x->local && (x->distant ? address_is_private : address_is_near)(&a->addr)) {
+	if (!may_reach(x, &a->addr)) {
 		x->refused = 1;
 		return CURL_SOCKET_BAD;
 	}
@@ -234,6 +252,37 @@ int https_post(const struct https_server *server, const char *path, const char *
 	end(&x);
 	free(text);
 	free(url);
+	return rc;
+}
+
+int https_deliver(const struct https_server *server, const char *const *headers, const char *body, struct https_reply *out)
+{
+	struct exchange x = { .local = server->local, .distant = server->distant, .most = HTTPS_REPLY_MAX, .cut = 1 };
+	curl_off_t took = 0;
+	CURLcode done;
+	int rc = https_check_hook(server->url);
+
+	*out = (struct https_reply){ .refused = rc < 0 };
+	if (rc < 0)
+		return rc;
+	x.easy = curl_easy_init();
+	if (x.easy == NULL)
+		fatal("libcurl cannot start");
+	for (; *headers; headers++)
+		add_header(&x, *headers);
+	set_options(&x, server, server->url, HTTPS_SECONDS);
+	curl_easy_setopt(x.easy, CURLOPT_POSTFIELDS, body);
+	done = curl_easy_perform(x.easy);
+	curl_easy_getinfo(x.easy, CURLINFO_RESPONSE_CODE, &out->status);
+	curl_easy_getinfo(x.easy, CURLINFO_TOTAL_TIME_T, &took);
+	out->took_ms = took / 1000;
+	out->text = x.answer.len ? mem_strdup(buf_str(&x.answer)) : NULL;
+	out->refused = x.refused;
+	if (done != CURLE_OK)
+		rc = transport_error(&x, done);
+	else if (out->status < 200 || out->status > 299)
+		rc = err_set(out->status >= 500 ? ERR_UNAVAILABLE : ERR_IO, "the receiver answers with status %ld", out->status);
+	end(&x);
 	return rc;
 }
 

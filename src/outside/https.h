@@ -42,4 +42,17 @@ int https_check_ca(const char *text);
 int https_post(const struct https_server *server, const char *path, const char *const *headers, const struct https_secret *secret,
 	const json_t *body, json_t **answer);
 
+/* A receiver of webhooks: as https_check_url, but it may have a query. */
+int https_check_hook(const char *url);
+/* What a receiver has answered. */
+struct https_reply {
+	long status;                 /* 0: nothing */
+	int64_t took_ms;
+	char *text;                  /* the beginning of its body, the caller's; NULL: none */
+	int refused;                 /* 1: its address is none that may be connected to */
+};
+#define HTTPS_REPLY_MAX 500      /* bytes of TEXT */
+/* Posts BODY as it is to the server's URL. 0 for any answer of the 200s; else an error as of https_post. *OUT is filled in any case. */
+int https_deliver(const struct https_server *server, const char *const *headers, const char *body, struct https_reply *out);
+
 #endif

@@ -19,6 +19,7 @@
 #include "store/saml.h"
 #include "store/setting.h"
 #include "store/signing.h"
+#include "store/webhook.h"
 
 #define KEY_AT 1                         /* of a blob: the id of the key that it is under */
 #define BLOB_LEAST 45
@@ -60,6 +61,11 @@ static const struct {
 		"select count(*) from second_factor where blob_key(secret) = $1",
 		"update second_factor t set secret = decode(u.a, 'hex') from json_to_recordset($1) as u(o uuid, b text, a text)"
 		" where t.user_id = u.o and t.secret = decode(u.b, 'hex')" },
+	{ "data/" WEBHOOK_PURPOSE,
+		"select id, 0, secret from webhook where id > $1 and $2 = 0 and blob_key(secret) = $3 order by id limit $4",
+		"select count(*) from webhook where blob_key(secret) = $1",
+		"update webhook t set secret = decode(u.a, 'hex') from json_to_recordset($1) as u(o uuid, b text, a text)"
+		" where t.id = u.o and t.secret = decode(u.b, 'hex')" },
 	ONE_OF_TENANT("data/provisioning-passphrase", "provisioning", "passphrase"),
 	ONE_OF_TENANT("data/spake2-verifier", "provisioning", "verifier"),
 	ONE_OF_TENANT("data/" DEEP_SECURITY_PURPOSE, "deep_security", "api_key"),

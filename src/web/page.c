@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "render/template.h"
 #include "store/key_server.h"
+#include "web/bell.h"
 #include "web/doc.h"
 #include "web/health.h"
 #include "web/licence_bar.h"
@@ -186,6 +187,7 @@ json_t *page_document(struct call *c)
 	set(doc, "user", user_member(c));
 	set(doc, "menu", menu_member(c));
 	set(doc, "notices", notices_member(c));
+	set(doc, "bell", bell_member(c));
 	set(doc, "csrf", json_string(c->state->csrf ? c->state->csrf : ""));
 	set(doc, "site", json_string(c->site == WEB_CENTRAL ? "central" : "console"));
 	set(doc, "path", json_string(c->request->path));

@@ -71,6 +71,7 @@ struct route_param {
 #define ROUTE_FROM_OUTSIDE 64u   /* a POST that comes from another site's page; what it brings is proven otherwise */
 #define ROUTE_CODE 128u          /* open to a sign-in that waits for the code of a second factor (sign_step.c) */
 #define ROUTE_ENROL 256u         /* open to one that waits for a second factor to be set up */
+#define ROUTE_QUIET 512u         /* asked for by a page on its own: it does not keep a session from ending */
 #define ROUTE_WRITES 32u         /* a GET that changes something harmless (marks read): a read-write transaction */
 
 struct route {

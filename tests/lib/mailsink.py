@@ -47,6 +47,8 @@ class _Handler:
         if self.sink.busy:
             return "451 try later"
         self.sink.mails.append(Mail(envelope, session.ssl is not None or self.sink.tls))
+        while self.sink.hold:
+            await asyncio.sleep(0.05)
         return "250 taken"
 
 
@@ -79,6 +81,7 @@ class Sink:
 
     def __init__(self, installation, folder, tls=None, login=None, name=NAME):
         self.mails, self.refused, self.busy, self.tls = [], set(), False, tls == "smtps"
+        self.hold = False        # mails are taken, but that is not said
         context, kw = None, {}
         if tls:
             certificates.make_certificate(folder, installation.state / "ca", installation.ca, name)

@@ -102,6 +102,9 @@ def populate(pg, tenant):
         ("insert into notice_read (tenant, person, seq) values (%s, %s, 1)", (tenant, ids["user"])),
         ("insert into notice_group (tenant, id, name, recipients, events, subject, header, content, footer, told) values (%s, %s, 'G', '{a@example.com}',"
          " '{key-pending}', 's', '', 'c', '', 0)", (tenant, uuid.uuid4())),
+        ("insert into webhook (tenant, id, name, url, events, secret, told) values (%s, %s, 'W', 'https://h', '{key-pending}', 's', 0)",
+         (tenant, ids["report"])),
+        ("insert into webhook_delivery (tenant, id, webhook, event, body) values (%s, %s, %s, 'test', '{}')", (tenant, uuid.uuid4(), ids["report"])),
         ("insert into rotation (tenant, id, device, reason) values (%s, %s, %s, 'person')", (tenant, uuid.uuid4(), ids["device"])),
         ("insert into rotation_age (tenant, days) values (%s, 90)", (tenant,)),
         ("insert into destruction (tenant, id, device, people, asked_by, asked_by_name, due) values (%s, %s, %s, 2, %s, 'S', now())",

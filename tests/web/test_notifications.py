@@ -1,20 +1,18 @@
 """Notifications: groups from the form to the mail, consolidation, what is refused, rights; every event of the table; killed in the middle."""
-import json
 import pathlib
 import re
+import subprocess
 
 from fixtures import fixture
 from inventory import Machine
 from mailsink import mail_of
+from notices import FORM, log
 from stack.process import wait_until
-from web import database, make_user
+from web import make_user
 from world import World, count, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 180
-FORM = {"name": "On duty", "description": "night shift", "enabled": "1", "recipients": "Duty@example.net; second@example.net", "events": ["key-pending"],
-        "frequency": "at-once", "at": "08:00", "subject": "{{event}}: {{device}}", "header": "In {{account}}, {{count}}:",
-        "content": "{{event}}\nDevice: {{device}}\nPolicy: {{policy}}\n{{link}}", "footer": "of {{account}}"}
 
 
 def table():
@@ -29,13 +27,6 @@ def table():
 @fixture("file")
 def world(server):
     return World(server)
-
-
-def log(server, tenant, event, kind=None, object=None, name=None, **detail):
-    """An entry as the server's own processes write it."""
-    with database(server).cursor() as c:
-        c.execute("select set_config('keyward.tenant', %s, false), audit_append('key', %s, 'system', null, 'jobd', %s, %s, %s, %s, null, null)",
-                  (str(tenant or ""), event, kind, object, name, json.dumps(detail) if detail else None))
 
 
 def save(c, status=303, path="/notifications/new", **changes):
@@ -155,6 +146,59 @@ def test_who_may_what_and_lists(server, world):
     found = a.api("/notifications?search=night&sort=-name&state=on").json["list"]
     assert [r["id"] for r in found["rows"]] == [str(id)] and "duty@example.net" in a.get("/notifications.csv").text
     assert "Nothing" in a.get("/notifications?search=zzz").text or a.api("/notifications?search=zzz").json["list"]["no_match"]
+
+
+def test_killed_while_a_mail_is_handed_over_nobody_gets_it_twice(server):
+    # covers: NTF-1, ADM-2
+    world = World(server)
+    c = world.console()
+    save(c, name="Once", events=["key-exported"], recipients="once@example.net")
+    with mail_of(server) as sink:
+        sink.hold = True
+        log(server, world.tenant, "key.exported", "device", None, "once")
+        sink.wait("once@example.net")
+        server.kill("jobd")
+        sink.hold = False
+        run(server, "update job set locked_until = now() where kind = 'mail' and tenant = %s", world.tenant)
+        server.start("jobd")
+        state = "select state from job where kind = 'mail' and payload ->> 'to' = 'once@example.net'"
+        wait_until(lambda: count(server, state) == "failed", SECONDS, "it is not shown")
+        assert len(sink.to("once@example.net")) == 1
+        assert "not sent twice" in count(server, state.replace("state from", "last_error from"))
+        run(server, "delete from job where kind = 'mail' and state = 'failed'")
+        # Two of them do no more than one.
+        second = subprocess.Popen(server.processes["jobd"].argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            for i in range(20):
+                log(server, world.tenant, "key.exported", "device", None, f"volume {i:02}.")
+            wait_until(lambda: all(any(f"volume {i:02}." in m.text for m in sink.to("once@example.net")) for i in range(20)), SECONDS, "not all are told")
+        finally:
+            second.kill()
+            second.wait()
+        assert sum(m.text.count("Device: volume") for m in sink.to("once@example.net")) == 20
+
+
+def test_a_recipient_that_is_refused_harms_nobody_else(server):
+    # covers: NTF-1
+    world = World(server)
+    c = world.console()
+    save(c, events=["key-exported"], recipients="refused@example.net; good@example.net")
+    with mail_of(server) as sink:
+        sink.refused.add("refused@example.net")
+        log(server, world.tenant, "key.exported", "device", None, "for both")
+        assert "for both" in sink.wait("good@example.net").text
+        state = "select state || ' ' || last_error from job where kind = 'mail' and payload ->> 'to' = 'refused@example.net'"
+        wait_until(lambda: (count(server, "select count(*) from job where kind = 'mail' and payload ->> 'to' = 'refused@example.net' and state = 'failed'")), SECONDS,
+                   "it is tried again and again")
+        assert "550" in count(server, state)
+        sink.busy = True
+        log(server, world.tenant, "key.exported", "device", None, "later")
+        waits = "select count(*) from job where kind = 'mail' and payload ->> 'to' = 'good@example.net' and last_error is not null"
+        wait_until(lambda: count(server, waits), SECONDS, "it was not tried")
+        sink.busy = False
+        run(server, "update job set run_at = now(), locked_until = null where kind = 'mail'")
+        wait_until(lambda: [m for m in sink.to("good@example.net") if "later" in m.text], SECONDS, "it is lost")
+        assert len([m for m in sink.to("good@example.net") if "later" in m.text]) == 1
 
 
 def test_every_event_of_the_table_reaches_a_group(server):

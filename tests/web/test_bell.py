@@ -1,0 +1,140 @@
+"""The bell of both consoles: what counts, who sees what, read by each for himself, where a notice leads, that it keeps no session alive."""
+from fixtures import fixture
+from inventory import Machine
+from notices import log, noticed
+from stack.process import wait_until
+from web import Client, make_operator, make_user, operator
+from world import World, count, run
+
+SECONDS = 180
+
+
+@fixture("file")
+def world(server):
+    return World(server)
+
+
+def unread(c):
+    return c.api("/notices/bell").json["bell"]["count"]
+
+
+def titles(c):
+    return [r["title"] for r in c.api("/notices?limit=200").json["list"]["rows"]]
+
+
+def test_each_reads_for_himself(server, world):
+    # covers: NTF-3, WEB-3
+    machine = Machine(server, world.tenant, "orders-db-9")
+    request = machine.request("pending")
+    a, b = world.console(), world.console(make_user(server, world.tenant))
+    assert "Nothing yet" in World(server).console().get("/notices").text
+    log(server, world.tenant, "key.pending", "request", request, "orders data")
+    log(server, world.tenant, "key.exported", "device", machine.device, "orders data")
+    log(server, world.tenant, "key.exported", "device", machine.device, "other data")
+    noticed(server, world.tenant)
+    assert unread(a) == unread(b) == 3 and 'kw-bell-count" aria-hidden="true">3<' in a.get("/devices").text
+    assert '>3<' in a.get("/notices/bell").text and "<html" not in a.get("/notices/bell").text
+    rows = a.api("/notices").json["list"]["rows"]
+    assert [r["title"] for r in rows] == ["Key exported", "Key exported", "Key waits for approval"] and all(r["unread"] for r in rows)
+    # Opening one leads to what it is about, and marks it for the one who opens it.
+    opened = a.get(rows[2]["url"])
+    assert opened.status == 303 and opened.header("location") == f"/requests/{request}"
+    assert unread(a) == 2 and unread(b) == 3
+    assert a.post(f"{rows[0]['url']}/read").status == 303 and unread(a) == 1
+    assert [r["about"] for r in a.api("/notices?state=unread").json["list"]["rows"]] == ["orders data"]
+    assert len(a.api("/notices?search=other").json["list"]["rows"]) == 1 and len(a.api("/notices?severity=warning").json["list"]["rows"]) == 1
+    assert "other data" in a.get("/notices.csv").text
+    assert a.post("/notices/read").status == 303 and unread(a) == 0 and unread(b) == 3
+    assert "kw-bell-count" not in a.get("/devices").text
+    log(server, world.tenant, "key.exported", "device", machine.device, "news")
+    noticed(server, world.tenant)
+    assert unread(a) == 1 and unread(b) == 4
+
+
+def test_nobody_sees_what_the_role_may_not(server, world):
+    # covers: NTF-3, ROL-1, ROL-2, ROL-3, ROL-5, TEN-4
+    other = World(server)
+    for event, kind in (("key.pending", "request"), ("key.exported", "device"), ("licence.warning", "licence"), ("user.locked", "user")):
+        log(server, other.tenant, event, kind, None, event)
+    log(server, other.tenant, "report.made", "report", None, "plain", keys="no")
+    log(server, other.tenant, "report.made", "report", None, "of keys", keys="yes")
+    noticed(server, other.tenant)
+    seen = {role: set(titles(other.console(make_user(server, other.tenant, role)))) for role in
+            ("account-administrator", "security-administrator", "data-analyst", "auditor", "key-approver")}
+    all_of = {"Key waits for approval", "Key exported", "Licence near its limit or its end", "User locked", "Report ready", "Report with key information ready"}
+    assert seen["security-administrator"] == all_of and seen["account-administrator"] == seen["auditor"] == all_of - {"Report with key information ready"}
+    assert seen["data-analyst"] == {"Report ready"} and seen["key-approver"] == {"Key waits for approval", "Key exported"}
+    # Nor by its number, nor from another account.
+    number = count(server, "select seq from notice where tenant = %s and events = '{key-exported}'", other.tenant)
+    analyst = other.console(make_user(server, other.tenant, "data-analyst"))
+    assert analyst.get(f"/notices/{number}").status == 404 and analyst.post(f"/notices/{number}/read").status == 404
+    assert "Key exported" not in analyst.get("/notices").text and unread(analyst) == 1
+    assert "key.exported" not in str(titles(world.console()))
+    # What happened to one's own user one sees whatever the role is.
+    email = make_user(server, other.tenant, "key-approver")
+    id = count(server, "select id from app_user where email = %s", email)
+    log(server, other.tenant, "user.new-place", "user", str(id), email)
+    noticed(server, other.tenant)
+    assert "Sign-in from a new place" in titles(other.console(email)) and "Sign-in from a new place" not in titles(analyst)
+
+
+def test_the_operators_own(server, world):
+    # covers: NTF-3, NTF-2, TEN-3
+    c = operator(server)
+    log(server, None, "key-server.away", None, None, None, reason="no answer")
+    nil = "00000000-0000-0000-0000-000000000000"
+    noticed(server, nil)
+    row = next(r for r in c.api("/notices").json["list"]["rows"] if r["title"] == "Key server is away")
+    assert row["comment"] == "no answer" and c.get(row["url"]).header("location") == "/key-server"
+    assert c.get("/notices").status == 200 and 'id="bell"' in c.get("/tenants").text
+    before = unread(c)
+    log(server, world.tenant, "key.exported", "device", None, "a tenant's")
+    noticed(server, world.tenant)
+    assert unread(c) == before and "Key exported" not in titles(c)
+    assert "Key server is away" not in titles(operator(server, "tenant-manager"))
+    assert c.post("/notices/read").status == 303 and unread(c) == 0
+
+
+def test_a_part_of_the_server_in_trouble(server):
+    # covers: NTF-2, OPS-2
+    c = operator(server)
+    server.stop("keyd")
+    try:
+        found = "select count(*) from trouble where part = 'key-service'"
+        wait_until(lambda: count(server, found), SECONDS, "jobd does not see it")
+        run(server, "update trouble set since = now() - interval '1 minute'")
+        wait_until(lambda: [r for r in c.api("/notices").json["list"]["rows"] if r["about"] == "Key service"], SECONDS, "nobody is told")
+    finally:
+        server.start("keyd")
+    wait_until(lambda: "A part of the server is well again" in titles(c), SECONDS, "its return is not told")
+    row = next(r for r in c.api("/notices").json["list"]["rows"] if r["title"] == "A part of the server is in trouble")
+    assert "does not answer" in row["comment"] and c.get(row["url"]).header("location") == "/keys"
+
+
+def test_the_bell_keeps_no_session_alive(server, world):
+    # covers: NTF-3, IDN-6
+    email = make_user(server, world.tenant)
+    c = Client(server, "console")
+    assert c.sign_in(email, account=world.slug).status == 303
+    session = "from user_session s join app_user u on u.id = s.user_id where u.email = %s"
+    run(server, "update user_session s set last_seen = now() - interval '10 minutes' from app_user u where u.id = s.user_id and u.email = %s", email)
+    for _ in range(3):
+        assert c.get("/notices/bell").status == 200
+    assert count(server, f"select s.last_seen < now() - interval '9 minutes' {session}", email)
+    assert c.get("/notices").status == 200
+    assert count(server, f"select s.last_seen > now() - interval '1 minute' {session}", email)
+
+
+def test_an_encryption_that_does_not_get_on(server, world):
+    # covers: NTF-2
+    machine = Machine(server, world.tenant, "idle-1")
+    slow = machine.disk("slow data", status="encryption-pending", status_since="2026-01-01", changed="2026-01-01")
+    machine.disk("busy data", status="encryption-pending")
+    told = "select count(*) from audit_entry where tenant = %s and event = 'device.idle'"
+    wait_until(lambda: count(server, told, world.tenant) == 1, SECONDS, "nobody notices")
+    noticed(server, world.tenant)
+    row = world.console().api("/notices?search=slow").json["list"]["rows"][0]
+    assert row["title"] == "Encryption does not get on" and "not begun" in row["comment"]
+    run(server, "update device set status = 'encrypting' where id = %s", slow)
+    assert count(server, "select idle_told from device where id = %s", slow) is False
+    assert make_operator(server)
