@@ -46,7 +46,7 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_t *out = json_pack("{s:I, s:o, s:s, s:s?, s:o, s:s?, s:s?, s:s?, s:s?, s:b}", "seq", json_integer_value(json_object_get(row, "seq")), "at",
 		doc_when(c, row, "at"), "title", e ? call_translate(c, e->label) : doc_text(item, "event"), "event", name, "severity", doc_badge(c,
 		notice_severity_label(severity), notice_severity_colour(severity)), "about", doc_optional(item, "about"), "instance",
-		strcmp(doc_text(item, "instance"), doc_text(item, "about")) ? doc_optional(item, "instance") : NULL, "by", doc_optional(item, "by"), "comment",
+		strcmp(doc_text(item, "instance"), doc_text(item, "about")) ? doc_optional(item, "instance") : NULL, "by", strcmp(doc_text(item, "by"), doc_text(item, "about")) ? doc_optional(item, "by") : NULL, "comment",
 		doc_optional(item, "comment"), "unread", json_is_true(json_object_get(row, "unread")));
 
 	json_object_set_new(out, "url", json_sprintf("/notices/%lld", (long long)json_integer_value(json_object_get(row, "seq"))));
