@@ -59,6 +59,7 @@ const struct route central_routes[] = {
 	{ WEB_GET, "/database", PERMISSION_SYSTEM_VIEW, "central/database", database_page },
 	{ WEB_GET, "/keys", PERMISSION_SYSTEM_VIEW, "central/keys", keys_page },
 	{ WEB_POST, "/keys", PERMISSION_SYSTEM_EDIT, NULL, keys_save, keys_fields },
+	WEB_BELL_ROWS("central"),
 	{ WEB_GET, "/mail", PERMISSION_SYSTEM_VIEW, "central/mail", mail_page },
 	{ WEB_POST, "/mail", PERMISSION_SYSTEM_EDIT, NULL, mail_save, mail_fields },
 	{ WEB_POST, "/mail/test", PERMISSION_SYSTEM_EDIT, NULL, mail_try, mail_test_fields, .form = "/mail" },
@@ -73,8 +74,6 @@ const struct route central_routes[] = {
 	WEB_PEOPLE_ROWS("central", "/operators", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, operator),
 	WEB_LOG_FORWARD_ROWS("central", "/log-forwarding", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	WEB_LOG_ROWS("central", "central/system_log", PERMISSION_SYSTEM_LOG_VIEW, PERMISSION_SYSTEM_LOG_DELETE),
-	WEB_LOG_ROWS(PERMISSION_SYSTEM_LOG_VIEW, "central/system_log"),
-	WEB_BELL_ROWS("central"),
 	ROUTE_END
 };
 

@@ -194,6 +194,7 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/reports/{id}/file", PERMISSION_REPORTS_USE, NULL, report_file, report_file_query, ROUTE_WRITES },
 	{ WEB_GET, "/reports/{id}/delete", PERMISSION_REPORTS_USE, "console/confirm", report_delete_ask },
 	{ WEB_POST, "/reports/{id}/delete", PERMISSION_REPORTS_USE, NULL, report_delete_run },
+	WEB_BELL_ROWS("console"),
 	{ WEB_GET, "/notifications", PERMISSION_ACCOUNT_VIEW, "console/notifications", notifications_page, notifications_query },
 	{ WEB_GET, "/notifications.csv", PERMISSION_ACCOUNT_VIEW, NULL, notifications_csv, notifications_query },
 	{ WEB_GET, "/notifications/events", PERMISSION_ACCOUNT_VIEW, "console/notification_events", notification_events_page },
@@ -225,8 +226,6 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/account/key-server/place", PERMISSION_ACCOUNT_EDIT, NULL, key_place_save, key_place_fields, .form = "/account/key-server" },
 	WEB_LOG_FORWARD_ROWS("console", "/account/log-forwarding", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	WEB_LOG_ROWS("console", "console/log", PERMISSION_LOGS_VIEW, PERMISSION_LOGS_DELETE),
-	WEB_LOG_ROWS(PERMISSION_LOGS_VIEW, "console/log"),
-	WEB_BELL_ROWS("console"),
 	ROUTE_END
 };
 
