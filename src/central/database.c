@@ -11,7 +11,7 @@
 #include "web/doc.h"
 
 #define TABLES_SHOWN 12
-#define MIB (1 << 20)
+#define KIB_MOST (10 << 20)      /* the largest one: smaller ones are told in KiB */
 
 static const struct {
 	enum conf_setting setting;
@@ -75,23 +75,24 @@ static json_t *connection_of(struct call *c, size_t i, const json_t *sessions)
 	return row;
 }
 
-static const struct diagram_part parts[] = { { "mib", "MiB", 1 }, { NULL, NULL, 0 } };
+static const struct diagram_part in_kib[] = { { "shown", "KiB", 1 }, { NULL, NULL, 0 } }, in_mib[] = { { "shown", "MiB", 1 }, { NULL, NULL, 0 } };
 
 static int set_tables(struct call *c)
 {
 	json_t *tables = NULL, *t;
 	size_t i;
-	int rc = health_tables(c->db, TABLES_SHOWN, &tables);
+	int rc = health_tables(c->db, TABLES_SHOWN, &tables), small;
 
 	if (rc < 0)
 		return rc;
+	small = json_integer_value(json_object_get(json_array_get(tables, 0), "bytes")) < KIB_MOST;
 	json_array_foreach(tables, i, t) {
 		int64_t bytes = json_integer_value(json_object_get(t, "bytes"));
 
-		json_object_set_new(t, "mib", json_integer((json_int_t)((bytes + MIB / 2) / MIB)));
+		json_object_set_new(t, "shown", json_integer((json_int_t)(bytes >> (small ? 10 : 20))));
 		json_object_set_new(t, "size", doc_size(bytes));
 	}
-	call_set(c, "chart", diagram_rows(c, "Largest tables, in MiB", tables, parts));
+	call_set(c, "chart", diagram_rows(c, "Largest tables", tables, small ? in_kib : in_mib));
 	call_set(c, "tables", tables);
 	return 0;
 }
