@@ -112,7 +112,7 @@ def test_what_agents_do(server, tenant, guest):              # noqa: F811
     mounts(guest)
     device = tenant.device(guest)
     for event, kind in (("device.created", "agent"), ("device.configured", "user"), ("key.requested", "agent"), ("key.pending", "agent"),
-                        ("key.approved", "user"), ("key.delivered", "agent"), ("agent.booted", "agent")):
+                        ("key.approved", "user"), ("key.delivered", "agent")):
         wait_for(guest, lambda event=event: rows(server, account, event, before), f"no entry {event}")
         e = found(server, account, event, before, kind, False)
         assert kind != "agent" or e["address"], e
