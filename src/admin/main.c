@@ -114,6 +114,9 @@ int main(int argc, char **argv)
 
 	log_open("keyward", LOG_LEVEL_INFO);
 	secret_init();
+	/* As store/link.c: for migrations, and for pg_dump and pg_restore. */
+	setenv("PGSSLMODE", "verify-full", 0);
+	setenv("PGGSSENCMODE", "disable", 0);
 	if (conf_path == NULL)
 		conf_path = CONF_STANDARD;
 	while ((option = getopt_long(argc, argv, "+c:h", options, NULL)) != -1) {

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "render/template.h"
+#include "store/conninfo.h"
 #include "web/route.h"
 
 #define KEYD_TIMEOUT_MS 10000
@@ -205,15 +206,14 @@ void web_thread_free(struct web_thread *t)
 	*t = (struct web_thread){ .web = NULL };
 }
 
-/* A connection string names the socket's folder as "host=/path": the one path in it that the chroot moves. */
+static const char *inside(const void *web, const char *path)
+{
+	return web_inside(web, path);
+}
+
 char *web_conninfo(const struct web *web, enum web_site site)
 {
-	const char *given = conf_get(&web->conf, databases[site]), *host = strstr(given, "host=/");
-
-	if (host == NULL)
-		return mem_strdup(given);
-	host += strlen("host=");
-	return mem_printf("%.*s%s", (int)(host - given), given, web_inside(web, host));
+	return conninfo_inside(conf_get(&web->conf, databases[site]), inside, web);
 }
 
 static struct db *open_db(const struct web *web, enum web_site site)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/secret.h"
 #include "check.h"
+#include "store/conninfo.h"
 #include "web/form.h"
 #include "web/gate.h"
 #include "web/guard.h"
@@ -66,6 +67,39 @@ static const char *path_of(enum web_method method, const char *path)
 	struct route_match m = match(method, path);
 
 	return m.row ? m.row->path : "";
+}
+
+static const char *in_jail(const void *jail, const char *path)
+{
+	size_t len = strlen(jail);
+
+	return strncmp(path, jail, len) == 0 ? path + len : path;
+}
+
+TEST(paths_of_a_connection_string_move, "TEN-6,OPS-3")
+{
+	static const struct {
+		const char *given, *seen;
+	} rows[] = {
+		{ "host=/jail/pg dbname=keyward user=k", "user='k' dbname='keyward' host='/pg'" },
+		{ "user=k host=db1.example,/jail/pg port=5432,5433", "user='k' host='db1.example,/pg' port='5432,5433'" },
+		{ "host=db sslrootcert=/jail/tls/ca.crt sslcert='/jail/it\\'s.crt' sslkey=/etc/k", NULL },
+		{ "password='/jail/is no \\\\ path'", "password='/jail/is no \\\\ path'" },
+		{ "postgresql://k@db.example/keyward?sslrootcert=/jail/ca", NULL },
+		{ "no string", "no string" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char *seen = conninfo_inside(rows[i].given, in_jail, "/jail");
+
+		if (rows[i].seen)
+			CHECK_STR(seen, rows[i].seen);
+		else
+			CHECK(strstr(seen, "/jail") == NULL && (strstr(seen, "sslrootcert='/tls/ca.crt'") || strstr(seen, "sslrootcert='/ca'")));
+		CHECK(i != 2 || (strstr(seen, "sslcert='/it\\'s.crt'") && strstr(seen, "sslkey='/etc/k'")));
+		free(seen);
+	}
 }
 
 TEST(routes_match_exactly, "API-1,SEC-5")
