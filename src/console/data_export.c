@@ -65,7 +65,13 @@ int data_export_download(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	struct buf zip = BUF_INIT;
-	int rc = closing_export_read(c->db, &id, &zip);
+	size_t bytes = 0;
+	int rc = closing_export_size(c->db, &id, &bytes);
+
+	if (rc == 0)
+		rc = call_large(c, bytes);
+	if (rc == 0)
+		rc = closing_export_read(c->db, &id, &zip);
 
 	if (rc == ERR_CONFLICT)
 		call_refuse(c, rc, "This export is not ready.");

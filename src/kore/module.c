@@ -268,13 +268,43 @@ static void copy_request(struct http_request *req, enum web_site site, struct we
 		buf_add(&out->body, req->http_body->data, req->http_body_length);
 }
 
-static void send_response(struct http_request *req, const struct web_response *r)
+/* A large body stays where it is while Kore sends it, and counts until its client has it, or is gone. */
+struct sending {
+	struct buf body;
+	struct large large;
+};
+
+static int sent(struct netbuf *nb)
+{
+	struct sending *s = nb->extra;
+
+	buf_free(&s->body);
+	large_give(&s->large);
+	free(s);
+	return KORE_RESULT_OK;
+}
+
+static void send_large(struct http_request *req, struct web_response *r)
+{
+	struct sending *s = mem_alloc(sizeof *s);
+
+	s->body = r->body;
+	s->large = r->large;
+	r->body = (struct buf)BUF_INIT;
+	r->large.bytes = 0;
+	http_response_stream(req, r->status, s->body.data, s->body.len, sent, s);
+}
+
+static void send_response(struct http_request *req, struct web_response *r)
 {
 	for (size_t i = 0; i < r->header_count; i++)
 		http_response_header(req, r->headers[i].name, r->headers[i].value);
 	if (r->last)
 		req->owner->flags |= CONN_CLOSE_EMPTY;
-	http_response(req, r->status, r->body.len ? r->body.data : NULL, r->body.len);
+	if (r->large.bytes && req->owner && req->method != HTTP_METHOD_HEAD)
+		send_large(req, r);
+	else
+		http_response(req, r->status, r->body.len ? r->body.data : NULL, r->body.len);
 }
 
 /* Answers that come later */

@@ -192,6 +192,19 @@ int closing_export_all(struct db *db, json_t **out)
 		" current_tenant() order by requested desc limit 20", DB_NONE);
 }
 
+int closing_export_size(struct db *db, const struct uuid *id, size_t *bytes)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select coalesce(sum(length(data)), 0)::bigint from tenant_export_part where tenant = current_tenant()"
+		" and export = $1", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	*bytes = (size_t)db_int(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
 int closing_export_read(struct db *db, const struct uuid *id, struct buf *out)
 {
 	struct db_result *r;

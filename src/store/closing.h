@@ -49,6 +49,8 @@ int closing_when(struct db *db, clock_us *at);
 int closing_export_ask(struct db *db);                               /* ERR_CONFLICT: one is being made */
 /* [{id, requested, requested_by, state, error, bytes, rows, finished}], the newest first. */
 int closing_export_all(struct db *db, json_t **out);
+/* Of the zip, as far as it is there. */
+int closing_export_size(struct db *db, const struct uuid *id, size_t *bytes);
 /* The whole zip; logged. ERR_NOT_FOUND, ERR_CONFLICT: not done. */
 int closing_export_read(struct db *db, const struct uuid *id, struct buf *out);
 

@@ -212,6 +212,11 @@ int call_refuse(struct call *c, int code, const char *text)
 	return code;
 }
 
+int call_large(struct call *c, size_t bytes)
+{
+	return large_take(&c->state->response->large, &c->tenant, bytes);
+}
+
 void call_download(struct call *c, const char *mime, const char *filename, struct buf *body)
 {
 	struct buf name = BUF_INIT;

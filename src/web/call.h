@@ -109,6 +109,8 @@ int call_field_error(struct call *c, const char *name, const char *text);
 int call_again(struct call *c);
 /* What the user is told of a failure, in place of the standard text for CODE; returns CODE. */
 int call_refuse(struct call *c, int code, const char *text);
+/* Before a large answer is read into memory: room for BYTES of it (large.h), given back when the client has it. ERR_BUSY. */
+int call_large(struct call *c, size_t bytes);
 /* Instead of a page: BODY (taken over) as a file. */
 void call_download(struct call *c, const char *mime, const char *filename, struct buf *body);
 /* Host-bound ("__Host-" is put before NAME), Secure, HttpOnly, Path=/. MAX_AGE in seconds; 0: until the browser closes; negative:

@@ -257,17 +257,22 @@ static void answer_json(struct call *c)
 	web_response_header(r, "content-type", "application/json");
 }
 
-static void answer_download(struct call *c)
+static int answer_download(struct call *c)
 {
 	struct web_response *r = c->state->response;
-	char *disposition = mem_printf("attachment; filename=\"%s\"", c->state->download.filename);
+	char *disposition;
+	int rc = call_large(c, c->state->download.body.len);
 
+	if (rc < 0)
+		return rc;
+	disposition = mem_printf("attachment; filename=\"%s\"", c->state->download.filename);
 	r->body = c->state->download.body;
 	c->state->download.body = (struct buf)BUF_INIT;
 	r->status = 200;
 	web_response_header(r, "content-type", c->state->download.mime);
 	web_response_header(r, "content-disposition", disposition);
 	free(disposition);
+	return 0;
 }
 
 static void answer_redirect(struct call *c)
@@ -292,7 +297,7 @@ static int answer(struct call *c, const json_t *doc)
 	const struct route *row = c->route;
 
 	if (c->state->download.set) {
-		answer_download(c);
+		return answer_download(c);
 	} else if (c->api) {
 		answer_json(c);
 	} else if (c->state->location) {

@@ -52,5 +52,6 @@ void web_response_free(struct web_response *r)
 	for (size_t i = 0; i < r->header_count; i++)
 		free(r->headers[i].value);
 	buf_free(&r->body);
+	large_give(&r->large);
 	*r = (struct web_response){ .body = BUF_INIT };
 }

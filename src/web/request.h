@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "web/large.h"
 
 #define WEB_ADDRESS_SIZE 46      /* of an IPv6 address as text, with the zero byte */
 #define WEB_BODY_MAX (1024 * 1024)
@@ -49,6 +50,7 @@ struct web_response {
 	struct web_header headers[WEB_HEADERS_MAX];
 	size_t header_count;
 	struct buf body;                 /* for HEAD too: the glue leaves it out */
+	struct large large;              /* the room that the body takes among large answers */
 	int last;                        /* the connection is closed after it */
 };
 

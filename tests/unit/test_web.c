@@ -11,6 +11,7 @@
 #include "web/form.h"
 #include "web/gate.h"
 #include "web/guard.h"
+#include "web/large.h"
 #include "web/param.h"
 #include "web/rate.h"
 #include "web/web.h"
@@ -67,6 +68,37 @@ static const char *path_of(enum web_method method, const char *path)
 	struct route_match m = match(method, path);
 
 	return m.row ? m.row->path : "";
+}
+
+TEST(large_answers_have_so_much_room, "TEN-7,SEC-5")
+{
+	const struct uuid a = uuid_new(), b = uuid_new();
+	struct large one = { .bytes = 0 }, two = { .bytes = 0 }, three = { .bytes = 0 };
+
+	CHECK_INT(large_take(&one, &a, LARGE_LEAST - 1), 0);
+	CHECK_INT(one.bytes, 0);
+	/* The same answer asks twice: once is counted. */
+	CHECK_INT(large_take(&one, &a, (size_t)500 << 20), 0);
+	CHECK_INT(large_take(&one, &a, (size_t)500 << 20), 0);
+	CHECK_INT(one.bytes, (size_t)500 << 20);
+	CHECK_INT(large_take(&two, &a, (size_t)101 << 20), ERR_BUSY);
+	CHECK_INT(two.bytes, 0);
+	/* Another account's is another's, within the worker's. */
+	CHECK_INT(large_take(&three, &b, (size_t)524 << 20), 0);
+	CHECK_INT(large_take(&two, &a, LARGE_LEAST), ERR_BUSY);
+	large_give(&one);
+	large_give(&one);
+	CHECK_INT(large_take(&two, &a, LARGE_EACH + 1), ERR_BUSY);
+	CHECK_INT(large_take(&two, &a, (size_t)500 << 20), 0);
+	large_give(&two);
+	large_give(&three);
+	for (int i = 0; i < 200; i++) {
+		struct large l = { .bytes = 0 };
+		const struct uuid other = uuid_new();
+
+		CHECK_INT(large_take(&l, &other, LARGE_MOST / 2), 0);
+		large_give(&l);
+	}
 }
 
 static const char *in_jail(const void *jail, const char *path)

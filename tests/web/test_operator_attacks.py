@@ -2,6 +2,7 @@
 many times at once, links of others, floods of mail."""
 import json
 import re
+import socket
 import threading
 import uuid
 
@@ -91,7 +92,9 @@ def test_bodies_that_are_too_much_or_cut(server):
         a = post(body)
         assert 400 <= a.status < 500 and a.status not in (401, 403, 404), (body[:60], a)
         assert a.header("content-type").startswith("application/problem+json"), (body[:60], a.headers)
-    assert post(good[:-1] + ', "note": "' + "x" * 1100000 + '"}').status == 413
+    # Told by its length alone: the server does not wait for it.
+    a = c.send("POST", "/api/v1/tenants/new", None, {"Content-Type": "application/json", "Content-Length": "1100000", "Authorization": f"Bearer {text}"})
+    assert a.status == 413, a
     assert post(good, kind="text/plain").status in (415, 422)
     # Whoever has no token learns nothing of how bodies are read.
     for body in (bad[2], bad[4], good):
@@ -338,3 +341,36 @@ def test_registration_under_attack(folder):
             register("last@nw.example")
             assert sql(it, "select array_agg(email) from signup") == [(["last@nw.example"],)]
             assert "token=" not in (it.state / "log" / "web.log").read_text(errors="replace")
+
+
+def test_large_downloads_of_one_account_do_not_fill_the_server(server):
+    # covers: TEN-7, TEN-4, SEC-5
+    a, id, parts = Account(server), str(uuid.uuid4()), 302
+    sql(server, "insert into tenant_export (tenant, id, requested_by, state, bytes, rows, finished) values (%s, %s, 'x', 'done', %s, 1, now())",
+        (a.id, id, parts << 20))
+    sql(server, "insert into tenant_export_part (tenant, export, part, data) select %s, %s, n, convert_to(repeat('k', 1 << 20), 'UTF8')"
+        " from generate_series(0, %s) n", (a.id, id, parts - 1))
+    path = f"/account/data/{id}"
+    cookie = "; ".join(f"{n}={v}" for n, v in a.client.cookies.items())
+
+    def fetch(i):
+        """A client that reads the head of the answer and no more; its status and connection."""
+        plain = socket.create_connection(("127.0.0.1", server.port), 120, (a.client.source, 0))
+        s = server.tls_context().wrap_socket(plain, server_hostname="console.localhost")
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: console.localhost:{server.port}\r\nCookie: {cookie}\r\n\r\n".encode())
+        return s.recv(16), s
+
+    # A worker holds one of them for an account, not two; others wait, and no page does.
+    held = at_once(server.workers + 2, fetch)
+    statuses = sorted(h[0][9:12] for h in held)
+    assert 1 <= statuses.count(b"200") <= server.workers and set(statuses) == {b"200", b"503"}, statuses
+    assert a.client.get("/devices").status == 200
+    # Clients that go away give their room back; who stays gets all of it.
+    for _, s in held:
+        s.close()
+    answers = []
+    wait_until(lambda: answers.append(a.client.get(path)) or answers[-1].status == 200, SECONDS, "no room comes back")
+    assert answers[-1].body == b"k" * (parts << 20), len(answers[-1].body)
+    again = [a.client.get(path).status for _ in range(3)]
+    assert again == [200] * 3, again
+    assert a.client.send("HEAD", path).status == 200
