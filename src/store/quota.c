@@ -46,7 +46,7 @@ int quota_set(struct db *db, const struct uuid *account, const struct quota *q)
 	if (detail == NULL)
 		return 0;
 	rc = db_run_one(db, "update tenant set quota_devices = nullif($2, 0)::int, quota_instances = nullif($3, 0)::int, quota_users ="
-		" nullif($4, 0)::int, quota_rate = nullif($5, 0)::int where id = $1 and state <> 'closed'", DB_ARGS(db_uuid_arg(account), db_int_arg(q->devices),
+		" nullif($4, 0)::int, quota_rate = nullif($5, 0)::int where id = $1 and state in ('active', 'suspended')", DB_ARGS(db_uuid_arg(account), db_int_arg(q->devices),
 		db_int_arg(q->instances), db_int_arg(q->users), db_int_arg(q->rate)));
 	if (rc == 0)
 		return audit_log_both(db, AUDIT_QUOTA_CHANGED, &(struct audit_object){ "tenant", account, NULL }, detail);

@@ -60,8 +60,6 @@ static const struct {
 	{ "suspended", "active", AUDIT_TENANT_RESUMED },
 	{ "active", "closing", AUDIT_TENANT_CLOSING },
 	{ "suspended", "closing", AUDIT_TENANT_CLOSING },
-	{ "closing", "active", AUDIT_TENANT_RESUMED },
-	{ "closing", "suspended", AUDIT_TENANT_SUSPENDED },
 	{ "closing", "closed", AUDIT_TENANT_CLOSED },
 };
 

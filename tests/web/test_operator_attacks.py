@@ -173,6 +173,23 @@ def test_tenants_that_are_suspended_or_closed(server):
     assert a.client.api("/devices").status == 403                   # a licence is no way around it
     system(f"/tenants/{a.id}/resume", {})
     assert a.client.api("/devices").status == 200
+    # Once its end has begun there is no way back, for no token, operator or role of the database: a half destroyed account never works again.
+    sql(server, "update tenant set state = 'closing' where id = %s", (a.id,))
+    for path in ("resume", "suspend", "quotas"):
+        for client in (system.client, c):
+            headers = {"Authorization": f"Bearer {system.token}"} if client is system.client else {}
+            answer = client.api(f"/tenants/{a.id}/{path}", {"users": 3} if path == "quotas" else {}, headers=headers)
+            assert answer.status == 409, (path, answer)
+    k = psycopg2.connect(server.conninfo("keyward_central"))
+    for state in ("active", "suspended"):
+        with k.cursor() as q:
+            try:
+                q.execute("update tenant set state = %s where id = %s", (state, a.id))
+            except psycopg2.errors.RestrictViolation:
+                k.rollback()
+            else:
+                raise AssertionError(state)
+    k.close()
     sql(server, "update tenant set state = 'closed' where id = %s", (a.id,))
     before = sql(server, "select count(*) from audit_entry where tenant = %s", (a.id,))
     for path, document in (("quotas", {"users": 1}), ("licences", {"kind": "full", "keys": 3, "until": day(9), "assign": True}), ("resume", {}),
