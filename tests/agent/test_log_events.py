@@ -120,6 +120,9 @@ def test_what_agents_do(server, tenant, guest):              # noqa: F811
     assert {e["category"] for e in rows(server, account, "key.delivered", before)} == {"key"}
     assert guest.stop()
     wait_until(lambda: rows(server, account, "agent.shut-down", before), SECONDS, "the stop is not logged")
+    start(guest)
+    wait_for(guest, lambda: rows(server, account, "agent.booted", before), "the start is not logged")
+    assert found(server, account, "agent.booted", before, "agent", False)["address"]
     # Nothing that is secret is in any of it.
     with database(server).cursor() as c:
         c.execute("select string_agg(detail::text, ' ') from audit_entry where tenant = %s", (account,))
