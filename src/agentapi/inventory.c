@@ -38,7 +38,7 @@ int message_inventory(struct agent_call *c)
 	if (rc == 0)
 		rc = inventory_publish(c->db, &agent.instance, &inventory, &left_out);
 	if (rc == 0)
-		rc = agent_is_up(c->db, &c->agent);
+		rc = agent_booted(c->db, &c->agent);
 	if (rc == 0 && left_out)
 		snprintf(answer->warning, sizeof answer->warning, "%zu devices are not registered: the account's quota of devices is used up; its provider"
 			" can raise it", left_out);

@@ -64,13 +64,6 @@ static int set_instance_state(struct db *db, const struct uuid *agent, const cha
 
 int agent_booted(struct db *db, const struct uuid *id)
 {
-	int rc = set_instance_state(db, id, "running");
-
-	return rc < 0 ? rc : log_agent(db, AUDIT_AGENT_BOOTED, id, db_actor(db)->name, NULL);
-}
-
-int agent_is_up(struct db *db, const struct uuid *id)
-{
 	int rc = db_run(db, "update instance i set state = 'running', last_seen = now() from agent a where a.id = $1 and i.tenant = a.tenant"
 		" and i.id = a.instance and i.state <> 'running'", DB_ARGS(db_uuid_arg(id)));
 

@@ -21,10 +21,8 @@ int agent_register(struct db *db, const struct uuid *id, const uint8_t public_ke
 	const struct inventory *description, const char *version, const char *address, struct uuid *instance);
 /* ERR_NOT_FOUND. The caller looks at both states. */
 int agent_find(struct db *db, const struct uuid *id, struct agent *out);
-/* Boot or shutdown as the agent reports it: instance state "running" or "stopped". */
+/* It publishes what it has: where its machine was stopped or missing it runs again, and has started, which is logged. And its farewell. */
 int agent_booted(struct db *db, const struct uuid *id);
-/* It publishes what it has: where its machine was stopped or missing it has started again, which is logged. */
-int agent_is_up(struct db *db, const struct uuid *id);
 int agent_stopped(struct db *db, const struct uuid *id, const char *reason);
 /* Console. The agent may do nothing more. */
 int agent_remove(struct db *db, const struct uuid *id);
