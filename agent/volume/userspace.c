@@ -134,6 +134,13 @@ static int talk(int socket, const struct volume_open_params *p, const struct sec
 	return parse_answer(answer, device);
 }
 
+static int wait_for_end(const struct volume_env *env, const char *name, int ms)
+{
+	for (; ms > 0 && state_holder(env->run_dir, name); ms -= POLL_MS)
+		usleep(POLL_MS * 1000);
+	return state_holder(env->run_dir, name) == 0;
+}
+
 /* What a killed process leaves: a loop device without its file, perhaps a mount of which nobody answers. */
 static void clean_up(const struct volume_env *env, const char *name, const char *file)
 {
@@ -167,14 +174,10 @@ static int userspace_open(const struct volume_env *env, const struct volume_open
 	if (rc == 0)
 		rc = talk(ends[0], p, device_key, device);
 	close(ends[0]);
+	/* It has said no and ends: whoever tries again at once, with the right key perhaps, must not find it busy. */
+	if (rc < 0)
+		wait_for_end(env, p->name, END_MS);
 	return rc;
-}
-
-static int wait_for_end(const struct volume_env *env, const char *name, int ms)
-{
-	for (; ms > 0 && state_holder(env->run_dir, name); ms -= POLL_MS)
-		usleep(POLL_MS * 1000);
-	return state_holder(env->run_dir, name) == 0;
 }
 
 /* Asked by signal it wipes its keys before it ends; killed it cannot. */

@@ -42,7 +42,8 @@ static json_t *protection_of(const struct call *c, const json_t *row)
 
 	if (*host == '\0' || *host == '/')
 		return doc_badge(c, "Socket on this machine", "green");
-	if (strcmp(mode, "verify-full") == 0)
+	/* What holds where nothing is said: store/link.c. */
+	if (*mode == '\0' || strcmp(mode, "verify-full") == 0)
 		return doc_badge(c, "TLS, certificate and name checked", "green");
 	if (strcmp(mode, "verify-ca") == 0)
 		return doc_badge(c, "TLS, certificate checked", "green");

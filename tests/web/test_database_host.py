@@ -105,6 +105,9 @@ def test_everything_works_over_tls_to_another_address(split, folder):
         assert t.post("/users/new", name="N", email="new@far.example", role="auditor").status in (200, 303)
         sink.wait("new@far.example")
     assert c.get("/readyz").status == 200
+    # The page says so, also where the setting leaves it to what holds anyway.
+    shown = c.api("/database").json["connections"]
+    assert {r["protection"]["name"] for r in shown} == {"TLS, certificate and name checked"}, shown
     # Whoever is connected is so by TLS, each process by its own certificate; by the socket only who sets this up.
     with psycopg2.connect(it.conninfo("postgres")) as k, k.cursor() as q:
         q.execute("select a.usename, a.client_addr is not null and s.ssl, s.version, s.client_dn from pg_stat_activity a join pg_stat_ssl s using (pid)"
