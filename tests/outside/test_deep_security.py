@@ -116,7 +116,7 @@ def test_answers_that_are_none(manager):
     for special, code in ((answering(200, b"{"), "invalid"), (answering(200, b"[]"), "invalid"), (answering(200, b"{}"), "invalid"),
                           (answering(200, {"computers": [computer("x")] * 11}), "invalid"), (answering(500, {}), "unavailable"),
                           (answering(403, {}), "forbidden"), (answering(429, {}), "too-many"), (answering(204, b""), "io"),
-                          (answering(302, b"", [("Location", "https://localhost:1/")]), "io"),
+                          (answering(302, b"", [("Location", "https://localhost:1/")]), "forbidden"),
                           (answering(200, b'{"computers": "' + b"x" * (5 << 20) + b'"}'), "too-large")):
         manager.special = special
         try:
