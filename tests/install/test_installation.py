@@ -34,7 +34,7 @@ def made(once):
 
 def key_service(it):
     """What the status says of it; without web server and jobd not all is well."""
-    return [line for line in it.keyward("status", check=False).stdout.splitlines() if line.startswith("key service")]
+    return [line for line in it.status().splitlines() if line.startswith("key service")]
 
 
 def test_first_start_prints_the_set_up_page(made):

@@ -20,7 +20,7 @@ def test_all_is_destroyed_and_comes_back(world):
     # covers: KEY-8, OPS-2
     it, key = world, str(world.apart / "backup.key")
     keys = Keys(it)
-    assert "never" in it.keyward("status")
+    assert "never" in it.status()
     tenant = str(make_tenant(it)[1])
     keys.devices(tenant, 20)
     # More than fits into one piece, however well it is packed.
@@ -29,7 +29,7 @@ def test_all_is_destroyed_and_comes_back(world):
                   " group by n / 64")
     identity = (it.state / "keys" / "identity").read_bytes()
     backup = it.keyward("backup").splitlines()[0]
-    assert "last backup" in it.keyward("status") and "never" not in it.keyward("status")
+    assert "last backup" in it.status() and "never" not in it.status()
     root = (it.state / "keys" / "root.key").read_bytes()[24:56]
     pieces = sorted(n for n in os.listdir(backup) if n.startswith("database."))
     assert len(pieces) > 2 and pieces[0] == "database.0000.cms", pieces
@@ -79,14 +79,14 @@ def test_the_operator_sees_root_keys_rotations_and_backups(world):
     assert "older than two days" in c.get("/keys").text
     # The root key: its provider, its age, and progress of what is replaced.
     root, = [r for r in c.api("/keys").json["roots"] if r["active"]]
-    assert root["provider"] == "file" and root["id"] in it.keyward("status")
+    assert root["provider"] == "file" and root["id"] in it.status()
     assert c.api("/keys", {"days": 30}).status == 200 and "older than it may be" not in c.get("/keys").text
     with database(it).cursor() as q:
         q.execute("insert into root_rotation (id, root, provider, state, total, started, started_by, finished) values (gen_random_uuid(), %s,"
                   " 'file', 'done', 1, now() - interval '31 days', 'x', now())", (root["id"],))
     assert "older than it may be" in c.get("/keys").text and "older than it may be" in c.get("/").text
-    assert "older than the 30 days" in it.keyward("status")
-    assert c.api("/keys", {"days": 0}).status == 200 and "older than" not in it.keyward("status")
+    assert "older than the 30 days" in it.status()
+    assert c.api("/keys", {"days": 0}).status == 200 and "older than the 30 days" not in it.status()
     with database(it).cursor() as q:
         tenant = make_tenant(it)[1]
         q.execute("insert into tenant_rotation (tenant, id, total, done, started_by) values (%s, gen_random_uuid(), 200, 50, 'x')", (str(tenant),))
@@ -126,7 +126,7 @@ def test_a_root_key_is_destroyed_only_when_a_backup_does_without_it(world):
     it = world
     keys = Keys(it)
     before = it.keyward("backup").splitlines()[0]
-    old = it.keyward("status").split("root key ")[1].split()[0]
+    old = it.status().split("root key ")[1].split()[0]
     it.keyward("rotate", "root")
     keys.wait_root()
     assert old in keys.listed()
@@ -147,7 +147,7 @@ def test_a_root_key_is_destroyed_only_when_a_backup_does_without_it(world):
     it.keyward("migrate")
     it.keyward("tickets", "renew")
     it.start()
-    assert keys.all_open() and old in it.keyward("status")
+    assert keys.all_open() and old in it.status()
 
 
 def test_the_timer_is_one_that_systemd_takes(folder):

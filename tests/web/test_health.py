@@ -49,7 +49,7 @@ def test_all_parts_are_there(server):
     # The overview has the same, and the command too.
     overview = c.api("/").json
     assert {a["area"] for a in overview["areas"]} == {a["area"] for a in doc["areas"]}
-    assert "Job processes: 1 run" in server.keyward("status", check=False).stdout
+    assert "Job processes: 1 run" in server.status()
 
 
 def test_a_stopped_jobd_is_seen(server):

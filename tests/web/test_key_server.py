@@ -244,7 +244,7 @@ def test_the_installations_server_and_what_a_tenant_chooses(server, kmip):
         assert other.key(other.device()[1]) == (None, None)
         assert central.api("/key-server").json["server"]["keys"] >= 1
         assert central.post("/key-server/remove").status == 409
-        assert "key server     well; keys on it: 1" in server.keyward("status")
+        assert "key server     well; keys on it: 1" in server.status()
         assert world.machine.want(name)["status"] == "delivered"
         # The operator sees nothing of tenants' own servers but that one is away; a tenant nothing of the operator's settings.
         assert "127.0.0.1" not in other.person.get(URL).text

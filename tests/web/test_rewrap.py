@@ -124,7 +124,7 @@ def test_root_key_is_replaced_while_all_goes_on(keys):
     assert key_of((keys.it.state / "keys" / "identity").read_bytes()) == new
     listed = keys.listed()
     assert "in use" in listed[new] and "it can be retired" in listed[old], listed
-    assert new in keys.it.keyward("status")
+    assert new in keys.it.status()
     # A restart finds both; the old one is needed for nothing.
     keys.it.restart("keyd")
     assert keys.all_open() == 20
@@ -256,7 +256,7 @@ def test_moved_to_a_passphrase_and_back(keys):
     passphrase_root, = keys.roots()
     assert "passphrase" in keys.listed()[passphrase_root] and keys.all_open()
     keys.it.restart("keyd")
-    assert "unseal" in keys.it.keyward("status", check=False).stdout
+    assert "unseal" in keys.it.status()
     keys.it.keyward("unseal", typed=PASSPHRASE)
     assert keys.all_open()
     keys.it.keyward("key", "move", "file")
@@ -312,7 +312,7 @@ def test_moved_to_a_token_while_all_goes_on_and_back(keys):
     root, = keys.roots()
     assert "pkcs11" in keys.listed()[root] and keys.all_open() == count
     assert "keyward-root" in token.objects() and key_of((keys.it.state / "keys" / "identity").read_bytes()) == root
-    assert keys.it.keyward("status").count("pkcs11")
+    assert keys.it.status().count("pkcs11")
     # It is there after a restart, and without the former root key.
     for other in set(keys.listed()) - {root}:
         keys.it.keyward("key", "retire", other, "destroy")
@@ -359,18 +359,18 @@ def test_two_root_keys_that_people_hold_are_both_asked_for(keys):
     keys.it.stop("jobd")
     keys.it.keyward("key", "move", "pkcs11", token.where(with_pin=False), typed=PIN)
     keys.it.restart("keyd")
-    assert "keyward unseal" in keys.it.keyward("status", check=False).stdout
+    assert "keyward unseal" in keys.it.status()
     # One word alone: keys are delivered again as far as they are under that key, and the rest is named.
     one = keys.it.keyward("unseal", typed=PIN, check=False)
     assert one.returncode == 1 and "the former one is sealed still" in one.stderr, one
-    assert "former root" in keys.it.keyward("status", check=False).stdout
+    assert "former root" in keys.it.status()
     keys.it.start("jobd")
     keys.it.keyward("unseal", typed=PASSPHRASE)
     keys.wait_root()
     # Both at once, in the order in which they are asked for.
     keys.it.restart("keyd")
     assert "unsealed" in keys.it.keyward("unseal", typed=f"{PIN}\n{PASSPHRASE}")
-    assert "former root" not in keys.it.keyward("status")
+    assert "former root" not in keys.it.status()
     assert keys.all_open()
     back_to_a_file(keys)
 

@@ -212,7 +212,7 @@ def test_status_and_readiness_show_it(server, env):
     # covers: OPS-2, IDN-2
     # What is started here belongs to the server, which outlives this file.
     env.pop("KEYWARD_TEST_SUITE", None)
-    assert "sign-on        well" in server.keyward("status")
+    assert "sign-on        well" in server.status()
     assert server.request("console", "/readyz") == (200, "ok\n")
     server.stop("ssod")
     try:

@@ -207,10 +207,10 @@ def test_what_was_denied_revoked_or_is_over_has_no_ticket(server, asker):
         run(server, f"update {table} set {back} where id = %s", id)
     assert as_web(gone, server, asker, request) > 0
     # The key of proofs is changed while the server runs: the next release has one of the new generation.
-    before = server.keyward("status")
+    before = server.status()
     assert "proofs of generation" in before
     server.keyward("tickets", "renew")
-    assert server.keyward("status") != before
+    assert server.status() != before
     assert asker.poll(request)["sealed"]
 
 

@@ -3,7 +3,7 @@
     with Installation("build/tests/one", build="sanitize", port=free_port()) as it:
         it.prepare()
         it.start()
-        print(it.address("console"), it.ca, it.keyward("status"))
+        print(it.address("console"), it.ca, it.status())
 
 Several may run at once, in different folders and on different ports. What is in the folder survives; a second start goes on.
 """
@@ -338,6 +338,10 @@ class Installation:
         if check and p.returncode != 0:
             raise Failed(f"keyward {' '.join(args)} failed:\n{p.stdout}{p.stderr}".strip())
         return p.stdout if check else p
+
+    def status(self):
+        """What `keyward status` says, whether all is well or not."""
+        return self.keyward("status", check=False).stdout
 
     def conninfo(self, role):
         return self.database.conninfo(role)
