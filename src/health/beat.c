@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "keys/client.h"
@@ -130,6 +131,8 @@ static int say_keyd(struct beat *b)
 	struct keys_status s = { .pid = 0 };
 	int rc = keys_status(&b->keys, &s), said;
 	json_t *says = json_pack("{s:b, s:s, s:I, s:I}", "sealed", s.sealed, "provider", s.provider, "clients", (json_int_t)s.clients, "failures", (json_int_t)s.failures);
+
+	json_set_uuid(says, "root", &s.root);
 
 	said = say_service(b, rc, &(struct health_process){ .kind = "keyd", .pid = s.pid, .started = s.started, .version = s.version, .says = says });
 	json_decref(says);

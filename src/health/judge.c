@@ -335,6 +335,16 @@ static void judge_clock(struct verdicts *v)
 
 /* Keys, mail, backup */
 
+static int is_root_old(const struct verdicts *v)
+{
+	const json_t *root = json_object_get(v->facts, "root");
+	clock_us since = 0, now = 0;
+	int64_t days = number(root, "days");
+
+	return days > 0 && !is_null(root, "since") && clock_parse(text(root, "since"), &since) == 0 && clock_parse(text(v->facts, "now"), &now) == 0
+		&& now - since > days * CLOCK_DAY;
+}
+
 static void judge_keys(struct verdicts *v)
 {
 	const json_t *processes = json_object_get(v->facts, "processes"), *p, *server = json_object_get(v->facts, "key_server");
@@ -353,6 +363,8 @@ static void judge_keys(struct verdicts *v)
 		else
 			add(v, AREA_KEYS, "Root key", HEALTH_GOOD, "", "open on %s (%s)", text(p, "host"), text(detail, "provider"));
 	}
+	if (is_root_old(v))
+		add(v, AREA_KEYS, "Age of the root key", HEALTH_WARN, "Replace it: keyward rotate root on the server. Nothing has to wait for that.", "older than it may be");
 	if (json_is_object(server) && !is_null(server, "away_since"))
 		add(v, AREA_KEYS, "Installation's key server", HEALTH_BAD, "Keys that are kept there cannot be given until it is back; the page Key server has a test.", "%s does not answer: %s",
 			text(server, "host"), text(server, "error"));

@@ -70,14 +70,33 @@ static int look_backup(struct db *db, json_t *facts)
 	return 0;
 }
 
+/* The one that the key services say they have: all have the same. */
+static int find_root(const json_t *processes, struct uuid *out)
+{
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach(processes, i, p)
+		if (json_get_uuid(json_object_get(p, "detail"), "root", out) == 0 && !uuid_is_nil(out))
+			return 1;
+	return 0;
+}
+
 static int look_root(struct db *db, json_t *facts)
 {
+	clock_us since = 0;
+	struct uuid id;
 	int64_t days = 0;
+	json_t *root;
 	int rc = root_max_days(db, &days);
 
-	if (rc == 0)
-		json_object_set_new(facts, "root", json_pack("{s:I}", "days", (json_int_t)days));
-	return rc;
+	if (rc == 0 && days && find_root(json_object_get(facts, "processes"), &id))
+		rc = root_since(db, &id, &since);
+	if (rc < 0)
+		return rc;
+	root = json_pack("{s:I}", "days", (json_int_t)days);
+	set_time(root, "since", since);
+	return json_object_set_new(facts, "root", root);
 }
 
 static int look_at(struct db *db, json_t *facts, const char *name, int (*get)(struct db *db, json_t **out))

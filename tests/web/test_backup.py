@@ -5,8 +5,11 @@ import subprocess
 
 from backups import backed_up
 from fixtures import ROOT, fixture
+from stack.process import wait_until
 from test_rewrap import Keys
 from web import database, make_tenant, operator
+
+SECONDS = 60
 
 
 @fixture("file")
@@ -84,7 +87,8 @@ def test_the_operator_sees_root_keys_rotations_and_backups(world):
     with database(it).cursor() as q:
         q.execute("insert into root_rotation (id, root, provider, state, total, started, started_by, finished) values (gen_random_uuid(), %s,"
                   " 'file', 'done', 1, now() - interval '31 days', 'x', now())", (root["id"],))
-    assert "older than it may be" in c.get("/keys").text and "older than it may be" in c.get("/").text
+    assert "older than it may be" in c.get("/keys").text
+    wait_until(lambda: "older than it may be" in c.get("/").text, SECONDS, "the overview does not say so")
     assert "older than the 30 days" in it.status()
     assert c.api("/keys", {"days": 0}).status == 200 and "older than the 30 days" not in it.status()
     with database(it).cursor() as q:

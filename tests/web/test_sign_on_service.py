@@ -156,7 +156,7 @@ def status(sock):
     import struct
     code, rest = ask(sock, STATUS, b"")
     assert code == 0
-    return dict(zip(("running", "waiting", "done", "failed", "late", "refused"), struct.unpack(">IIQQQQ", rest)))
+    return dict(zip(("running", "waiting", "done", "failed", "late", "refused"), struct.unpack_from(">IIQQQQ", rest)))
 
 
 def test_a_server_that_says_nothing_costs_its_own_tenant_time_and_nobody_else(server, sock, directory):
