@@ -193,10 +193,8 @@ int mail_try(struct call *c)
 
 int mail_remove_ask(struct call *c)
 {
-	call_set(c, "confirm", json_pack("{s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:b, s:n, s:n, s:n, s:s, s:s, s:s}", "title",
-		call_translate(c, "Remove the mail server?"), "text", call_translate(c, "No mail is sent any more, to nobody, until another is set. "
-		"Settings and password are forgotten."), "icon", "trash", "colour", "red", "danger", 1, "points", "warning", "comment", 0,
-		"choice", "typed", "fields", "button", call_translate(c, "Remove"), "action", "/mail/remove", "cancel", "/mail"));
+	doc_ask_remove(c, "/mail", "Remove the mail server?", "No mail is sent any more, to nobody, until another is set. Settings and password are forgotten.",
+		NULL, "Remove");
 	return 0;
 }
 

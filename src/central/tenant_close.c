@@ -149,13 +149,5 @@ int tenant_certificate_signature(struct call *c)
 
 int tenants_certificate_key(struct call *c)
 {
-	uint8_t key[SIGNING_PUBLIC_SIZE];
-	struct buf pem = BUF_INIT;
-	int rc = signing_public(c->db, SIGNING_CERTIFICATE, key);
-
-	if (rc < 0)
-		return rc;
-	signing_pem(key, &pem);
-	call_download(c, "application/x-pem-file", "certificate-key.pem", &pem);
-	return 0;
+	return doc_signing_key(c, SIGNING_CERTIFICATE, "certificate-key.pem");
 }

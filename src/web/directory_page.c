@@ -462,11 +462,9 @@ int directory_test_run(struct call *c)
 
 int directory_remove_ask(struct call *c)
 {
-	call_set(c, "confirm", json_pack("{s:s, s:s, s:s, s:s, s:b, s:{s:[s,s]}, s:n, s:b, s:n, s:n, s:n, s:s, s:s, s:s}", "title",
-		call_translate(c, "Remove the directory?"), "text", call_translate(c, "Its settings and the password of the account that searches are forgotten."),
-		"icon", "trash", "colour", "red", "danger", 1, "points", "items", call_translate(c, "People of the directory cannot sign in any more"),
-		call_translate(c, "Their users stay, and work again with the same directory"), "warning", "comment", 0, "choice", "typed", "fields", "button",
-		call_translate(c, "Remove"), "action", "/directory/remove", "cancel", "/directory"));
+	doc_ask_remove(c, "/directory", "Remove the directory?", "Its settings and the password of the account that searches are forgotten.",
+		json_pack("[s, s]", call_translate(c, "People of the directory cannot sign in any more"),
+			call_translate(c, "Their users stay, and work again with the same directory")), "Remove");
 	return 0;
 }
 

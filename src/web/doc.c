@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "store/list.h"
 #include "store/audit.h"
+#include "store/signing.h"
 #include "render/template.h"
 #include "web/state.h"
 
@@ -98,6 +99,28 @@ void doc_confirm(struct call *c, const struct doc_confirm *ask)
 	call_set(c, "confirm", confirm);
 	if (ask->comment)
 		call_form(c, "comment", json_string(""));
+}
+
+void doc_ask_remove(struct call *c, const char *url, const char *title, const char *text, json_t *points, const char *button)
+{
+	json_t *items = points ? json_pack("{s:o}", "items", points) : json_null();
+
+	call_set(c, "confirm", json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:n, s:b, s:n, s:n, s:n, s:s, s:o, s:s}", "title", call_translate(c, title),
+		"text", call_translate(c, text), "icon", "trash", "colour", "red", "danger", 1, "points", items, "warning", "comment", 0, "choice", "typed",
+		"fields", "button", call_translate(c, button), "action", json_sprintf("%s/remove", url), "cancel", url));
+}
+
+int doc_signing_key(struct call *c, const char *purpose, const char *name)
+{
+	uint8_t key[SIGNING_PUBLIC_SIZE];
+	struct buf pem = BUF_INIT;
+	int rc = signing_public(c->db, purpose, key);
+
+	if (rc < 0)
+		return rc;
+	signing_pem(key, &pem);
+	call_download(c, "application/x-pem-file", name, &pem);
+	return 0;
 }
 
 int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice)

@@ -37,6 +37,10 @@ struct doc_confirm {
 	json_t *points;              /* array of texts, taken over; NULL: none */
 };
 void doc_confirm(struct call *c, const struct doc_confirm *ask);
+/* The same where a setting at URL is to be forgotten: POST URL/remove does it. TITLE is the whole question; POINTS, taken over, may be NULL. */
+void doc_ask_remove(struct call *c, const char *url, const char *title, const char *text, json_t *points, const char *button);
+/* The public key of the signatures for PURPOSE (store/signing.h) as a download NAME, in PEM. ERR_NOT_FOUND: nothing was signed yet. */
+int doc_signing_key(struct call *c, const char *purpose, const char *name);
 /* After a change: NOTICE, and on to FOLDER/ID. Returns 0. */
 int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice);
 /* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }. */

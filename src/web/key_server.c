@@ -243,12 +243,8 @@ int key_server_test(struct call *c)
 
 int key_server_remove_ask(struct call *c)
 {
-	const char *url = url_of(c);
-
-	call_set(c, "confirm", json_pack("{s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:b, s:n, s:n, s:n, s:s, s:o, s:s}", "title",
-		call_translate(c, "Remove the key server?"), "text", call_translate(c, "Its address, certificates and private key are forgotten. That is "
-		"possible only while no key is kept there."), "icon", "trash", "colour", "red", "danger", 1, "points", "warning", "comment", 0,
-		"choice", "typed", "fields", "button", call_translate(c, "Remove"), "action", json_sprintf("%s/remove", url), "cancel", url));
+	doc_ask_remove(c, url_of(c), "Remove the key server?", "Its address, certificates and private key are forgotten. That is possible only while no key "
+		"is kept there.", NULL, "Remove");
 	return 0;
 }
 

@@ -131,15 +131,7 @@ int log_archive_signature(struct call *c)
 
 int log_key(struct call *c)
 {
-	uint8_t key[SIGNING_PUBLIC_SIZE];
-	struct buf pem = BUF_INIT;
-	int rc = signing_public(c->db, SIGNING_LOG, key);
-
-	if (rc < 0)
-		return rc;
-	signing_pem(key, &pem);
-	call_download(c, "application/x-pem-file", "log-key.pem", &pem);
-	return 0;
+	return doc_signing_key(c, SIGNING_LOG, "log-key.pem");
 }
 
 /* Deleting */

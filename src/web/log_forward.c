@@ -111,12 +111,8 @@ int log_forward_test(struct call *c)
 
 int log_forward_remove_ask(struct call *c)
 {
-	const char *url = url_of(c);
-
-	call_set(c, "confirm", json_pack("{s:s, s:s, s:s, s:s, s:b, s:n, s:n, s:b, s:n, s:n, s:n, s:s, s:o, s:s}", "title",
-		call_translate(c, "End the forwarding of the log?"), "text", call_translate(c, "Entries that the receiver does not have yet are not sent. The "
-		"log itself stays as it is."), "icon", "trash", "colour", "red", "danger", 1, "points", "warning", "comment", 0, "choice", "typed",
-		"fields", "button", call_translate(c, "End it"), "action", json_sprintf("%s/remove", url), "cancel", url));
+	doc_ask_remove(c, url_of(c), "End the forwarding of the log?", "Entries that the receiver does not have yet are not sent. The log itself stays as it "
+		"is.", NULL, "End it");
 	return 0;
 }
 
