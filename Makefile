@@ -3,6 +3,7 @@
 #   make        build                        make test    build with sanitizers and run all tests
 #   make run    an installation in var/      make bench   measure against limits and peers
 #   make demo   a guided tour, by itself     make clean   remove build/ (var/ holds keys and stays)
+#   make package   the agent's Debian package, in build/
 
 PORT ?= 8443
 
@@ -28,7 +29,10 @@ bench: release
 	@tools/install test bench
 	@tools/bench
 
+package: release
+	@tools/package
+
 clean:
 	rm -rf build node_modules
 
-.PHONY: all release run demo test bench clean
+.PHONY: all release run demo test bench package clean

@@ -36,7 +36,7 @@
 #define SLEEP_MOST (5 * CLOCK_SECOND)
 
 static int signal_pipe[2];
-static volatile sig_atomic_t got_stop, got_reload;
+static volatile sig_atomic_t got_stop, got_reload, got_renew;
 
 static void on_signal(int number)
 {
@@ -44,6 +44,8 @@ static void on_signal(int number)
 
 	if (number == SIGHUP)
 		got_reload = 1;
+	else if (number == SIGUSR2)
+		got_renew = 1;
 	else if (number != SIGCHLD)
 		got_stop = 1;
 	/* A full pipe is as good as one more byte. */
@@ -55,7 +57,7 @@ static void on_signal(int number)
 /* Handlers rather than a mask, which children would inherit. */
 static void catch_signals(struct daemon *a)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2, SIGCHLD };
 	struct sigaction act = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 
 	if (pipe2(signal_pipe, O_CLOEXEC | O_NONBLOCK) < 0)
@@ -75,7 +77,8 @@ int daemon_signals(struct daemon *a)
 		any = 1;
 	a->stop |= got_stop;
 	a->reload |= got_reload;
-	got_reload = 0;
+	a->renew |= got_renew;
+	got_reload = got_renew = 0;
 	return any;
 }
 
@@ -116,7 +119,8 @@ static void reload(struct daemon *a)
 
 	a->reload = 0;
 	a->refresh_at = 0;
-	/* Who sends the signal may also have changed what is to be encrypted. */
+	/* Who sends the signal may also have mended the way to the server, or changed what is to be encrypted. */
+	a->g.next_try = 0;
 	a->provision_due = 1;
 	a->provision_at = 0;
 	if (open_log(a) < 0)
@@ -168,10 +172,21 @@ static void refresh(struct daemon *a)
 	}
 }
 
+/* A server that was away may have come back as it was earlier, restored from a backup: it is told once more what there is. */
+static void begin_anew(struct daemon *a)
+{
+	if (a->outages == a->g.outages || a->g.offline)
+		return;
+	a->outages = a->g.outages;
+	a->inventory_due = 1;
+	a->scan_at = 0;
+}
+
 static void scan(struct daemon *a)
 {
 	uint64_t digest;
 
+	begin_anew(a);
 	if (hotplug_changed(a->hotplug_fd) && a->scan_at > clock_ticks() + SCAN_SOON)
 		a->scan_at = clock_ticks() + SCAN_SOON;
 	if (container_look_after(&a->g.conf, a->g.state_dir))
@@ -483,6 +498,22 @@ static int start(struct daemon *a, const struct daemon_options *o)
 	return rc;
 }
 
+/* Programs that run for it would be nobody's. */
+static int may_renew(const struct daemon *a)
+{
+	return a->renew && !a->reencrypt.pid && !a->mount_complete.pid;
+}
+
+/* The program on disk in place of this one, in the same process: a package was upgraded. Volumes stay open; what comes finds them, as
+ * after a kill. */
+static int renew(char **argv)
+{
+	log_info("begins anew with the program that is installed now; volumes stay open", NULL);
+	execvp(argv[0], argv);
+	log_error("cannot begin anew", "program", argv[0], "reason", strerror(errno), NULL);
+	return 1;
+}
+
 static int run(struct daemon *a, const struct daemon_options *o)
 {
 	int rc = start(a, o);
@@ -493,19 +524,29 @@ static int run(struct daemon *a, const struct daemon_options *o)
 	}
 	log_info("keyward-agent runs", "version", HOST_AGENT_VERSION, "provider", a->g.provider->name, "instance",
 		a->g.who.instance_id, NULL);
-	while (!a->stop)
+	while (!a->stop && !may_renew(a))
 		turn(a);
+	if (!a->stop)
+		return 0;
+	a->renew = 0;
 	notify("STOPPING=1");
 	return stop(a) < 0;
 }
 
-static void show_facts(const struct guest *g)
+static int show_facts(struct guest *g, const struct daemon_options *o)
 {
-	json_t *facts = guest_facts(g);
+	json_t *facts;
 
+	if (guest_open(g, o->conf, o->state, NULL) < 0) {
+		fprintf(stderr, "keyward-agent: %s\n", err_text());
+		return 1;
+	}
+	facts = guest_facts(g);
 	json_dumpf(facts, stdout, JSON_INDENT(1) | JSON_SORT_KEYS);
 	putchar('\n');
 	json_decref(facts);
+	guest_close(g);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -526,13 +567,15 @@ int main(int argc, char **argv)
 		puts("keyward-agent " HOST_AGENT_VERSION);
 	} else if (o.help) {
 		option_help(&daemon_table, &help);
-		printf("Usage: %s [OPTION]...\n%s\n\n%s", daemon_table.program, daemon_table.summary, buf_str(&help));
+		fputs(buf_str(&help), stdout);
 		buf_free(&help);
 	} else if (o.facts) {
-		show_facts(&a.g);
+		status = show_facts(&a.g, &o);
 	} else {
 		status = run(&a, &o);
 		guest_close(&a.g);
+		if (status == 0 && a.renew)
+			status = renew(argv);
 	}
 	return status;
 }

@@ -129,6 +129,13 @@ static int unseal(const struct guest *g, const struct device *d, const struct ar
 	return rc;
 }
 
+/* Each was of the place that it names, or nothing would have been tried. */
+static void explain(const struct array_members *m, const struct proto_key_answer *a)
+{
+	for (int i = 0; i < a->members_count; i++)
+		volume_rekey_explain(m->at[a->members[i].index]->path, a->members[i].key_version);
+}
+
 int array_open(struct guest *g, const struct device *d, const struct proto_key_answer *answer, char block[static VOLUME_TEXT_MAX])
 {
 	struct secret *keys[VOLUME_PARTS_MAX] = { NULL };
@@ -152,6 +159,8 @@ int array_open(struct guest *g, const struct device *d, const struct proto_key_a
 			.expected = { answer->encryption, (unsigned)answer->key_bits } };
 
 		rc = volume_open(&g->env, g->engine, &params, keys[0], block);
+		if (rc == ERR_FORBIDDEN)
+			explain(&m, answer);
 	}
 	for (int i = 0; i < m.count; i++)
 		secret_free(keys[i]);

@@ -1,5 +1,6 @@
 /* ask.c - the questions of keyward-config on a terminal (CFG-1). An empty answer takes what stands in brackets; each answer is checked at
  * once and asked for again with the reason. Nothing is done before the last question, which says what will be. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,19 @@
 #define LINE_MAX_BYTES 1024
 #define SECRET_MAX_BYTES 8192    /* a session token of a cloud has some thousand */
 
+/* Where a person sees it, also when what the program says goes into a file. 0, so that it can stand for a result. */
+static int put(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static int put(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfprintf(tool_screen(), fmt, ap);
+	va_end(ap);
+	fflush(tool_screen());
+	return 0;
+}
+
 /* The input's end is no answer; neither is Ctrl-C, which tool_failed knows. */
 static int ended(void)
 {
@@ -21,8 +35,14 @@ static int ended(void)
 
 static int read_line(char out[static LINE_MAX_BYTES])
 {
+	int c;
+
 	if (!tool_typed() || fgets(out, LINE_MAX_BYTES, stdin) == NULL || tool_interrupted())
 		return ended();
+	/* What does not fit is no answer to the next question. */
+	if (strchr(out, '\n') == NULL)
+		while ((c = getchar()) != '\n' && c != EOF)
+			;
 	out[strcspn(out, "\r\n")] = '\0';
 	return 0;
 }
@@ -38,8 +58,7 @@ static int ask_text(struct tool *t, const char *question, const char *standard, 
 
 	snprintf(usual, sizeof usual, "%s", standard ? standard : "");
 	for (;;) {
-		printf(*usual ? "%s [%s]: " : "%s: ", question, usual);
-		fflush(stdout);
+		put(*usual ? "%s [%s]: " : "%s: ", question, usual);
 		rc = read_line(line);
 		if (rc < 0)
 			return rc;
@@ -50,7 +69,7 @@ static int ask_text(struct tool *t, const char *question, const char *standard, 
 			return ended();
 		if (rc == 0)
 			break;
-		printf("  %s\n", err_text());
+		put("  %s\n", err_text());
 	}
 	*out = mem_strdup(line);
 	return 0;
@@ -70,14 +89,13 @@ static int ask_yes(const char *question, int standard, int *out)
 	int rc;
 
 	for (;;) {
-		printf("%s [%s]: ", question, standard ? "Y/n" : "y/N");
-		fflush(stdout);
+		put("%s [%s]: ", question, standard ? "Y/n" : "y/N");
 		rc = read_line(line);
 		if (rc < 0)
 			return rc;
 		if (strchr("yYnN", line[0]))
 			break;
-		printf("  Please answer y or n.\n");
+		put("  Please answer y or n.\n");
 	}
 	*out = line[0] ? line[0] == 'y' || line[0] == 'Y' : standard;
 	return 0;
@@ -96,15 +114,14 @@ int ask_passphrase(const char *prompt, struct secret **out)
 	/* Before the question, and without throwing away what was typed or pasted ahead. */
 	if (hidden)
 		tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
-	printf("%s", prompt);
-	fflush(stdout);
+	put("%s", prompt);
 	/* Not through stdio, whose buffer would keep it. */
 	while (len + 1 < s->len && tool_typed() && (n = read(STDIN_FILENO, s->data + len, 1)) == 1 && s->data[len] != '\n')
 		len++;
 	/* Also when Ctrl-C has ended it: nobody is left with a terminal that shows nothing. */
 	if (hidden)
 		tcsetattr(STDIN_FILENO, TCSANOW, &old);
-	putchar('\n');
+	put("\n");
 	s->data[len] = '\0';
 	if (tool_interrupted())
 		n = 0;
@@ -201,11 +218,11 @@ static int offer_ca(struct tool *t)
 
 	if (link_failed_at(t->g.link) != LINK_TLS || !link_advice(t->g.link))
 		return 0;
-	printf("  %s\n  %s\n", err_text(), link_advice(t->g.link));
+	put("  %s\n  %s\n", err_text(), link_advice(t->g.link));
 	if (ask_text(t, "CA file (PEM; empty: another URL)", NULL, NULL, &file) < 0)
 		return 0;
 	if (*file && (file[0] != '/' || access(file, R_OK) < 0))
-		printf("  %s cannot be read; its whole path from / is needed.\n", file);
+		put("  %s cannot be read; its whole path from / is needed.\n", file);
 	else if (*file)
 		taken = agent_conf_set(&t->g.conf, "ca_file", file) == 0;
 	forget(file);
@@ -245,7 +262,7 @@ static int ask_registration(struct tool *t)
 	const char *present = t->o.url ? t->o.url : agent_conf_text(&t->g.conf, AGENT_URL);
 	int rc;
 
-	printf("Where does this machine run?\n");
+	put("Where does this machine run?\n");
 	show_plugin_names(t);
 	rc = ask_text(t, "Provider plug-in", t->g.provider->name, check_provider, &t->o.csp);
 	if (rc == 0)
@@ -256,7 +273,7 @@ static int ask_registration(struct tool *t)
 	while (rc == 0 && t->passphrase == NULL) {
 		rc = ask_passphrase("Provisioning passphrase: ", &t->passphrase);
 		if (rc == ERR_NOT_FOUND)
-			rc = printf("  The console shows it under Account; nothing is shown while it is typed.\n") < 0 ? ERR_IO : 0;
+			rc = put("  The console shows it under Account; nothing is shown while it is typed.\n");
 	}
 	return rc == 0 ? ask_credentials(t) : rc;
 }
@@ -280,19 +297,19 @@ static int confirm(struct tool *t)
 {
 	int go = 1, rc;
 
-	printf("\nThis will be done:\n");
+	put("\nThis will be done:\n");
 	if (t->o.register_)
-		printf("  register this machine (%s) with account %s at %s, provider %s%s\n", t->g.who.instance_id, t->o.account, t->o.url,
+		put("  register this machine (%s) with account %s at %s, provider %s%s\n", t->g.who.instance_id, t->o.account, t->o.url,
 			t->g.provider->name, t->o.force ? "; its present identity is replaced" : "");
 	if (t->o.give_credentials)
-		printf("  have the provider check its credentials, and give them to the server for the machines of this image\n");
+		put("  have the provider check its credentials, and give them to the server for the machines of this image\n");
 	if (t->o.publish)
-		printf("  tell the server which devices there are\n");
+		put("  tell the server which devices there are\n");
 	if (t->o.with_provisioning)
-		printf("  wait for devices to be encrypted in the console, and encrypt them, for at most %ld minute%s\n", t->o.timeout,
+		put("  wait for devices to be encrypted in the console, and encrypt them, for at most %ld minute%s\n", t->o.timeout,
 			t->o.timeout == 1 ? "" : "s");
 	if (t->o.mount)
-		printf("  ask for the keys and mount the volumes\n");
+		put("  ask for the keys and mount the volumes\n");
 	rc = ask_yes("Go on?", 1, &go);
 	return rc < 0 ? rc : go ? 0 : err_set(ERR_INVALID, "nothing was done");
 }
@@ -304,7 +321,7 @@ int ask_options(struct tool *t)
 	setvbuf(stdin, NULL, _IONBF, 0);
 	t->asks = 1;
 	if (t->g.registered) {
-		printf("This machine is registered already (%s).\n", t->g.reg.url);
+		put("This machine is registered already (%s).\n", t->g.reg.url);
 		rc = ask_yes("Register anew, with a new identity?", 0, &t->o.force);
 	}
 	t->o.register_ = !t->g.registered || t->o.force;

@@ -79,7 +79,7 @@ static int watch_agent(struct tool *t, struct watch *w, int *over)
 	if (rc == 0)
 		inventory_scan(&t->g);
 	if (rc == 0 && a->tasks_count > 0 && !w->seen)
-		tool_say(t, "keyward-agent is at work on %d devices.", a->tasks_count);
+		tool_say(t, "keyward-agent is at work on %d device%s.", a->tasks_count, a->tasks_count == 1 ? "" : "s");
 	if (rc == 0) {
 		w->seen |= a->tasks_count > 0;
 		*over = a->tasks_count == 0 && (w->seen || t->g.devices_count > w->ours_at_first);
@@ -144,7 +144,7 @@ enum tool_exit await_provisioning(struct tool *t)
 		return tool_failed(t, rc, "the devices cannot be listed");
 	w.ours_at_first = t->g.devices_count;
 	if (t->batch == NULL)
-		tool_say(t, "Waiting for devices to be configured and encrypted in the console.");
+		tool_say(t, "Waiting for devices to be configured and encrypted in the console (Devices).");
 	while (!over) {
 		rc = agent_runs(&t->g) ? watch_agent(t, &w, &over) : work_here(t, &w, &over);
 		if (rc < 0 && is_lasting(t, &w, rc))
@@ -178,6 +178,7 @@ static void step(struct tool *t)
 {
 	for (int i = 0; i < t->g.devices_count; i++) {
 		struct device *d = &t->g.devices[i];
+		enum device_state before = d->state;
 
 		d->ask_reason = PROTO_REASON_USER;
 		if (d->wake > clock_ticks() || device_rests(d))
@@ -187,6 +188,9 @@ static void step(struct tool *t)
 		else if (d->state == DEVICE_PENDING)
 			request_poll(&t->g, d);
 		request_tell(&t->g, d);
+		/* Who waits for a person should know it. */
+		if (d->state == DEVICE_PENDING && before != DEVICE_PENDING)
+			tool_say(t, "%s: its key waits to be approved in the console (Running Instances).", d->id);
 	}
 }
 
@@ -210,7 +214,7 @@ enum tool_exit await_mounts(struct tool *t)
 {
 	enum tool_exit code = tool_link(t);
 	int open = 0, lost = 0, rc = code == TOOL_OK ? inventory_scan(&t->g) : 0;
-	int watches = 0;
+	int watches = 0, wanted = 0;
 
 	keep_stderr();
 	if (code != TOOL_OK)
@@ -220,8 +224,9 @@ enum tool_exit await_mounts(struct tool *t)
 	if (t->g.devices_count == 0)
 		return tool_complain(t, TOOL_FAILURE, "this machine has no encrypted device of this account");
 	watches = agent_runs(&t->g);
-	tool_say(t, watches ? "keyward-agent asks for the keys of %d devices; waiting for them to be mounted."
-		: "Asking for the keys of %d devices.", t->g.devices_count);
+	wanted = t->g.devices_count;
+	tool_say(t, watches ? "keyward-agent asks for the keys of %d device%s; what the policy does not release has to be approved in the console"
+		" (Running Instances)." : "Asking for the keys of %d device%s.", wanted, wanted == 1 ? "" : "s");
 	for (;;) {
 		/* It may be started meanwhile; then it asks, and two would take each other's answers. */
 		watches |= agent_runs(&t->g);
@@ -229,6 +234,10 @@ enum tool_exit await_mounts(struct tool *t)
 			inventory_scan(&t->g);
 		else
 			step(t);
+		/* A disk that was pulled meanwhile is not one that is mounted. */
+		if (t->g.devices_count < wanted)
+			return tool_complain(t, TOOL_FAILURE, "%d of %d encrypted devices %s not there any more", wanted - t->g.devices_count, wanted,
+				wanted - t->g.devices_count == 1 ? "is" : "are");
 		count(t, &open, &lost);
 		if (open + lost == t->g.devices_count)
 			break;

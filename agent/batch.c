@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/mount_point.h"
 #include "base/word.h"
@@ -208,8 +209,8 @@ int batch_parse(const char *text, size_t len, struct batch *out, struct buf *mis
 
 	memcpy(copy_of, text, len);
 	out->count = 0;
-	if (memchr(text, '\0', len))
-		mistake(&r, 1, "this is no text");
+	if (!json_is_text(text, len))
+		mistake(&r, 1, "this is no text (UTF-8)");
 	while (r.count == 0 || r.count <= MISTAKES_MAX) {
 		line = strsep(&rest, "\n");
 		if (line == NULL)

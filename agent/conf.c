@@ -9,6 +9,7 @@
 #include "agent/container.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
@@ -72,6 +73,9 @@ static int check(const struct setting *s, const char *value)
 
 	if (strlen(value) > VALUE_MAX)
 		return err_set(ERR_TOO_LARGE, "%s: longer than %d bytes", s->name, VALUE_MAX);
+	/* Much of it is sent as JSON. */
+	if (!json_is_text(value, strlen(value)))
+		return err_set(ERR_INVALID, "%s: its value is no text (UTF-8)", s->name);
 	switch (s->kind) {
 	case TEXT:
 		return 0;

@@ -58,7 +58,7 @@ static enum tool_exit publish(struct tool *t)
 		return tool_failed(t, rc, "the inventory was not published");
 	if (code != TOOL_OK)
 		return code;
-	tool_say(t, "Inventory published: %d devices.", t->g.found->devices_count);
+	tool_say(t, "Inventory published: %d device%s.", t->g.found->devices_count, t->g.found->devices_count == 1 ? "" : "s");
 	json_set_int(t->result, "published", t->g.found->devices_count);
 	return TOOL_OK;
 }
@@ -91,7 +91,8 @@ static int wants_nothing(const struct tool_options *o)
 	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
 		if (is_wanted(o, &actions[i]))
 			return 0;
-	return o->proxy == NULL && o->adopt == NULL && o->hand_over == NULL && o->decrypt == NULL;
+	return o->proxy == NULL && o->devices == NULL && o->new_credentials == NULL && o->new_credentials_file == NULL
+		&& !o->update_credentials && o->adopt == NULL && o->hand_over == NULL && o->decrypt == NULL;
 }
 
 static enum tool_exit act(struct tool *t)
@@ -166,10 +167,12 @@ static enum tool_exit run(struct tool *t)
 {
 	int rc = open_all(t);
 
+	if (geteuid() != 0 && (rc == ERR_FORBIDDEN || rc == ERR_IO))
+		return tool_complain(t, TOOL_FAILURE, "cannot begin: %s. Only root can do this: begin the command with sudo", err_text());
 	if (rc < 0)
 		return tool_failed(t, rc == ERR_NOT_FOUND ? ERR_INVALID : rc, "cannot begin");
 	if (wants_nothing(&t->o)) {
-		if (!isatty(STDIN_FILENO) || t->o.quiet || t->o.json)
+		if (!tool_may_ask(t))
 			return tool_complain(t, TOOL_USAGE, "nothing to do; --help shows the options");
 		rc = ask_options(t);
 		if (rc < 0)
@@ -196,23 +199,40 @@ static int wants_json(int argc, char **argv)
 	return 0;
 }
 
+/* What needs nothing of this machine comes first: the plug-in may be the one that the rest is to be done with. */
+static enum tool_exit plugins_and_rest(struct tool *t)
+{
+	enum tool_exit code = TOOL_OK;
+	int rc;
+
+	if (t->o.plugin || t->o.list_plugins) {
+		rc = guest_conf(&t->g, t->o.conf);
+		if (rc < 0)
+			code = tool_failed(t, rc == ERR_NOT_FOUND ? ERR_INVALID : rc, "the configuration file cannot be used");
+		if (code == TOOL_OK && t->o.plugin)
+			code = plugin_install(t);
+		if (code == TOOL_OK && t->o.list_plugins)
+			code = show_plugins(t);
+		agent_conf_free(&t->g.conf);
+		if (code != TOOL_OK || wants_nothing(&t->o))
+			return code;
+	}
+	return run(t);
+}
+
 static enum tool_exit begin(struct tool *t, int argc, char **argv)
 {
 	if (option_parse(&tool_table, argc, argv, &t->o) < 0) {
 		t->o.json = wants_json(argc, argv);
 		return tool_complain(t, TOOL_USAGE, "%s; --help shows the options", err_text());
 	}
-	log_open("config", t->o.quiet ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
+	log_open_for_people("keyward-config", t->o.quiet ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, tool_end_bar);
 	if (t->o.help)
 		tool_help();
 	else if (t->o.version)
 		puts("keyward-config " HOST_AGENT_VERSION);
-	else if (t->o.plugin)
-		return plugin_install(t);
-	else if (t->o.list_plugins)
-		return show_plugins(t);
 	else
-		return run(t);
+		return plugins_and_rest(t);
 	t->o.json = 0;
 	return TOOL_OK;
 }
@@ -228,7 +248,7 @@ int main(int argc, char **argv)
 	t.result = json_object();
 	tool_catch_signals(&t);
 	code = begin(&t, argc, argv);
-	tool_end(&t, code);
+	code = tool_end(&t, code);
 	secret_free(t.passphrase);
 	secret_free(t.o.passphrase);
 	secret_free(t.o.proxy);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/columns.h"
 #include "agent/inventory.h"
 #include "agent/tool.h"
 #include "base/err.h"
@@ -186,19 +187,26 @@ int batch_is_over(const struct tool *t)
 
 enum tool_exit batch_show(struct tool *t)
 {
+	struct columns c = { .count = 4 };
 	struct tool_batch *b = t->batch;
 	json_t *list = json_array();
 	int failed = count(b, FAILED);
 
-	tool_say(t, "%-16s %-13s %-24s %s", "SECTION", "RESULT", "MOUNT POINT", "DEVICE");
+	columns_add(&c, (const char *[]){ "SECTION", "RESULT", "MOUNT POINT", "DEVICE" });
 	for (int i = 0; i < b->file.count; i++) {
 		const struct batch_device *d = &b->file.devices[i];
 		const char *result = outcome_names[b->results[i].outcome], *detail = b->results[i].detail;
+		char *device = mem_printf("%s%s%s", d->want.device, *detail ? ": " : "", detail);
 
-		tool_say(t, "%-16s %-13s %-24s %s%s%s", d->section, result, d->want.mount_point, d->want.device, *detail ? ": " : "", detail);
+		columns_add(&c, (const char *[]){ d->section, result, d->want.mount_point, device });
+		free(device);
 		json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "section", d->section, "line", d->line, "device",
 			d->want.device, "mountpoint", d->want.mount_point, "result", result, "detail", detail));
 	}
+	tool_end_bar();
+	if (!t->o.quiet && !t->o.json)
+		columns_print(&c);
+	columns_free(&c);
 	json_object_set_new(t->result, "batch", list);
 	if (failed)
 		return tool_complain(t, TOOL_FAILURE, "%d of %d devices failed", failed, b->file.count);

@@ -103,12 +103,12 @@ static struct secret *without_end(struct secret *text)
 	return s;
 }
 
-static int ask(const char *prompt, int new, struct secret **out)
+static int ask(const struct tool *t, const char *prompt, int new, struct secret **out)
 {
 	struct secret *first = NULL, *second = NULL;
 	int rc;
 
-	if (!isatty(STDIN_FILENO))
+	if (!tool_may_ask(t))
 		return err_set(ERR_INVALID, "its passphrase is needed: --key-file, or KEYWARD_VOLUME_PASSPHRASE in the environment");
 	rc = ask_passphrase(prompt, &first);
 	if (rc == 0 && new)
@@ -133,7 +133,7 @@ int custody_passphrase(struct tool *t, const char *prompt, int new, struct secre
 		return read_key_file(t->o.key_file, out);
 	rc = private_secret("volume passphrase", NULL, NULL, "KEYWARD_VOLUME_PASSPHRASE", &text);
 	if (rc == 0 && text == NULL)
-		rc = ask(prompt, new, &text);
+		rc = ask(t, prompt, new, &text);
 	if (rc < 0)
 		return rc;
 	*out = without_end(text);
@@ -155,6 +155,8 @@ int custody_fetch_key(struct tool *t, struct custody *c, enum proto_message type
 
 enum tool_exit custody_complain(struct tool *t, int rc, const char *what)
 {
+	if (tool_interrupted())
+		return tool_failed(t, rc, what);
 	return tool_complain(t, rc == ERR_INVALID ? TOOL_USAGE : TOOL_FAILURE, "%s: %s", what, err_text());
 }
 

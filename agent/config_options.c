@@ -9,6 +9,7 @@
 
 static const struct option_row rows[] = {
 	{ .kind = OPTION_GROUP, .help = "What to do; several are done in this order" },
+	{ 'l', "list-plugins", FLAG(list_plugins), "list the provider plug-ins" },
 	{ 'y', "proxy-settings", SECRET(proxy, "WHAT"),
 		"the proxy on the way to the server: show, test or remove it; or its URL, to set it", .values = "show test remove" },
 	{ 'r', "register", FLAG(register_), "register this machine with the server" },
@@ -26,7 +27,6 @@ static const struct option_row rows[] = {
 		.values = OPTION_FILES },
 	{ 0, "decrypt", TEXT(decrypt, "DEVICE"), "decrypt a volume in place, once the console allows it; going on where it was",
 		.values = OPTION_FILES },
-	{ 'l', "list-plugins", FLAG(list_plugins), "list the provider plug-ins" },
 	{ 'h', "help", FLAG(help), "show this and end" },
 	{ 'V', "version", FLAG(version), "show the version and end" },
 

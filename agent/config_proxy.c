@@ -1,7 +1,6 @@
 /* config_proxy.c - keyward-config --proxy-settings: show, set, try and forget the proxy (AGT-7). */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/private.h"
 #include "agent/proxy.h"
@@ -116,17 +115,30 @@ static int take_password(struct tool *t, struct proxy *p)
 {
 	int rc = private_secret("proxy password", NULL, t->o.proxy_password_file, "KEYWARD_PROXY_PASSWORD", &p->password);
 
-	if (rc == 0 && p->user[0] && p->password == NULL && isatty(STDIN_FILENO) && !t->o.quiet && !t->o.json)
+	if (rc == 0 && p->user[0] && p->password == NULL && tool_may_ask(t))
 		rc = ask_passphrase("Password of the proxy's login: ", &p->password);
 	if (rc == 0 && p->password && !p->user[0])
 		rc = err_set(ERR_INVALID, "a password without a login's name (--proxy-user)");
 	return rc;
 }
 
+/* A word that was mistyped would be taken for the name of a proxy, and cut the machine off. */
+static int is_slip(const char *text)
+{
+	static const struct option_row words[] = { { .name = "show", .kind = OPTION_FLAG }, { .name = "test", .kind = OPTION_FLAG },
+		{ .name = "remove", .kind = OPTION_FLAG } };
+	static const struct option_table table = { .program = "proxy-settings", .rows = words, .count = ARRAY_LEN(words) };
+	const char *meant = strpbrk(text, ".:/@") ? NULL : option_nearest(&table, text);
+
+	if (meant)
+		err_set(ERR_INVALID, "\"%s\" is no proxy; did you mean %s? (one of that name: http://%s:3128)", text, meant, text);
+	return meant != NULL;
+}
+
 static enum tool_exit set(struct tool *t, const char *text)
 {
 	struct proxy p = { .password = NULL };
-	int rc = proxy_parse(text, &p);
+	int rc = is_slip(text) ? ERR_INVALID : proxy_parse(text, &p);
 
 	if (rc == 0 && p.password)
 		log_warning("a password in the URL can be seen by others with ps; --proxy-user with a file, the environment or a question"

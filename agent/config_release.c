@@ -36,9 +36,7 @@ static enum tool_exit fetch_key(struct tool *t, struct custody *c, const char *w
 		told = 1;
 		tool_nap(POLL_SECONDS);
 	}
-	if (rc < 0 && tool_interrupted())
-		return TOOL_INTERRUPTED;
-	if (rc == ERR_FORBIDDEN)
+	if (rc == ERR_FORBIDDEN && !tool_interrupted())
 		return tool_complain(t, TOOL_TIMED_OUT, "nobody has allowed it within %ld minutes (--timeout)", t->o.timeout);
 	return rc < 0 ? tool_failed(t, rc, "the server does not give the key for that") : TOOL_OK;
 }
@@ -127,13 +125,15 @@ static enum tool_exit confirm(struct tool *t, const struct custody *c)
 
 	if (t->o.force)
 		return TOOL_OK;
-	if (!isatty(STDIN_FILENO) || t->o.quiet || t->o.json)
+	if (!tool_may_ask(t))
 		return tool_complain(t, TOOL_USAGE, "this takes the encryption away from %s: say so with --force", c->device->id);
-	printf("This takes the encryption away from %s (%s). Whoever has the disk can read it then.\nType the device's id to confirm: ",
+	fprintf(tool_screen(), "This takes the encryption away from %s (%s). Whoever has the disk can read it then.\nType the device's id to confirm: ",
 		c->device->id, c->device->path);
-	fflush(stdout);
-	if (fgets(line, sizeof line, stdin) == NULL)
+	fflush(tool_screen());
+	if (!tool_typed() || fgets(line, sizeof line, stdin) == NULL)
 		line[0] = '\0';
+	if (tool_interrupted())
+		return tool_failed(t, ERR_CONFLICT, "it is not decrypted");
 	line[strcspn(line, "\n")] = '\0';
 	return strcmp(line, c->device->id) == 0 ? TOOL_OK : tool_complain(t, TOOL_FAILURE, "this is not its id; nothing was done");
 }
@@ -186,7 +186,11 @@ static enum tool_exit decrypt(struct tool *t, struct custody *c, const char *hea
 			header);
 	if (rc < 0)
 		return custody_complain(t, rc, "it is not decrypted; the same call goes on");
-	return code == TOOL_OK ? finish(t, c, "", "is decrypted: it can be mounted as it is.") : code;
+	if (code != TOOL_OK)
+		return code;
+	/* One that was killed at its very end. */
+	custody_decrypt_tidy(header);
+	return finish(t, c, "", "is decrypted: it can be mounted as it is.");
 }
 
 enum tool_exit decrypt_volume(struct tool *t)

@@ -22,13 +22,14 @@ struct daemon {
 	struct guest g;
 	int signal_fd;                           /* readable when a signal has come */
 	int hotplug_fd;                          /* hotplug.h; -1: none */
-	volatile int stop, reload;               /* set by daemon_signals */
+	volatile int stop, reload, renew;        /* set by daemon_signals */
 	struct script mount_complete;            /* runs beside everything else */
 	int complete;                            /* it has run, or runs, since the last teardown */
 
 	int inventory_due, provision_due, report_due, credentials_due;
 	clock_us provision_at, scan_at, refresh_at;      /* clock_ticks() */
 	uint64_t published;                      /* digest of the inventory the server has; 0: none */
+	unsigned outages;                        /* of guest's, after which it was published again */
 
 	clock_us beat_at;                        /* the next heartbeat no later than this */
 	int results_sent;                        /* of results, with the heartbeat under way */
@@ -48,7 +49,7 @@ struct daemon {
 	clock_us ready_until;                    /* tell it by then, whatever is mounted */
 };
 
-/* Reads the pipe of signals; sets stop and reload. 1 when there was one. */
+/* Reads the pipe of signals; sets stop, reload and renew. 1 when there was one. */
 int daemon_signals(struct daemon *a);
 /* Begins to close D: DEVICE_CLOSING, or DEVICE_CLOSED when there is nothing to close. REASON is an enum proto_reason. */
 void daemon_close_begin(struct daemon *a, struct device *d, int reason, int force);

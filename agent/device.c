@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/word.h"
 #include "proto/crypto.h"
 
 static const struct transition {
@@ -142,6 +143,8 @@ void device_say(struct device *d, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(d->detail, sizeof d->detail, fmt, ap);
 	va_end(ap);
+	/* It is sent with every heartbeat. */
+	word_readable(d->detail);
 }
 
 clock_us device_jitter(int64_t seconds)

@@ -30,7 +30,7 @@ static int collect(struct tool *t, struct registration *s)
 	const char *url = first(t->o.url, agent_conf_text(&t->g.conf, AGENT_URL));
 	const char *account = first(t->o.account, agent_conf_text(&t->g.conf, AGENT_ACCOUNT));
 
-	if (t->passphrase == NULL && isatty(STDIN_FILENO) && !t->o.quiet)
+	if (t->passphrase == NULL && tool_may_ask(t))
 		ask_passphrase("Provisioning passphrase: ", &t->passphrase);
 	if (!*url || !*account || t->passphrase == NULL)
 		return err_set(ERR_INVALID, "needed:%s%s%s", *url ? "" : " --url", *account ? "" : " --guid",
@@ -105,12 +105,13 @@ static char *pending_path(const struct tool *t)
 	return mem_printf("%s/pending.pem", t->g.state_dir);
 }
 
-static int take_key(const struct tool *t, struct registration *s)
+static int take_key(const struct tool *t, struct registration *s, int anew)
 {
 	char *path = pending_path(t);
-	int rc = pem_read(path, &s->key, s->public_key);
+	int rc = anew ? ERR_NOT_FOUND : pem_read(path, &s->key, s->public_key);
 
 	if (rc == ERR_NOT_FOUND || rc == ERR_INVALID) {
+		secret_free(s->key);
 		s->key = proto_key_new(s->public_key);
 		rc = s->key ? pem_write(path, s->key) : ERR_CRYPTO;
 	}
@@ -160,7 +161,7 @@ static int ask_again(struct tool *t)
 
 	if (!t->asks || --left == 0)
 		return 0;
-	printf("The server does not take it: the passphrase is wrong, or the account ID. The console shows both under Account.\n");
+	fprintf(tool_screen(), "The server does not take it: the passphrase is wrong, or the account ID. The console shows both under Account.\n");
 	secret_free(t->passphrase);
 	t->passphrase = NULL;
 	return ask_passphrase("Provisioning passphrase: ", &t->passphrase) == 0;
@@ -177,11 +178,16 @@ enum tool_exit enrol(struct tool *t)
 		return keep_old(t);
 	rc = collect(t, &s);
 	if (rc == 0)
-		rc = take_key(t, &s);
+		rc = take_key(t, &s, 0);
 	if (rc == 0)
 		do
 			rc = speak(t, &s);
 		while (rc == ERR_UNAUTHENTICATED && ask_again(t));
+	/* Whom a former attempt has registered with this key has been removed or replaced meanwhile. */
+	if (rc == ERR_CONFLICT) {
+		rc = take_key(t, &s, 1);
+		rc = rc == 0 ? speak(t, &s) : rc;
+	}
 	if (rc == 0)
 		rc = keep(t, &s);
 	if (rc < 0)

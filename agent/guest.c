@@ -214,9 +214,11 @@ int guest_connect(struct guest *g, const char *url, const char *ca_file, int ins
 	if (rc == 0 || rc == ERR_NOT_FOUND)
 		rc = link_open(&settings, &g->link);
 	proxy_clear(&proxy);
-	if (rc == 0 && insecure)
+	if (rc == 0 && insecure && !g->unchecked)
 		log_warning("CERTIFICATE CHECKS ARE SWITCHED OFF by a setting: anyone on the way can pose as the web server",
 			"url", url, NULL);
+	if (rc == 0)
+		g->unchecked = insecure;
 	return rc;
 }
 
@@ -317,6 +319,7 @@ static void went_offline(struct guest *g)
 		log_warning("the server cannot be reached; open volumes stay open", "url", g->reg.url, "reason", err_text(),
 			NULL);
 	log_debug("trying again", "in_seconds", text, "reason", err_text(), NULL);
+	g->outages += !g->offline;
 	g->offline = 1;
 }
 

@@ -38,6 +38,7 @@ struct guest {
 	char *user_data;                         /* of the provider; NULL: none, or not known */
 	struct link *link;
 	struct proto_client client;
+	int unchecked;                           /* the link does not check certificates, and that was said */
 	int has_client;                          /* the link has been opened for the registration, not for enrolment */
 	int wake_fd;                             /* a signal has come when it can be read; -1 for none */
 	struct volume_env env;
@@ -50,6 +51,7 @@ struct guest {
 	int watch_count;
 	int scanned;                             /* at least once: what cannot be looked at has been said */
 	int offline;                             /* the last call did not reach the server */
+	unsigned outages;                        /* how often that has begun */
 	clock_us backoff, next_try;              /* no call before next_try (clock_ticks) while offline */
 };
 

@@ -13,6 +13,7 @@
 #include "agent/pool.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/word.h"
 
 #define LOOK_AGAIN (5 * CLOCK_SECOND)
 
@@ -63,6 +64,7 @@ static int look(const struct guest *g, struct proto_device *d, struct volume_rep
 		(g->scanned ? log_debug : log_warning)("a device cannot be looked at", "device", d->id, "reason", err_text(),
 			NULL);
 		snprintf(d->unusable, sizeof d->unusable, "it cannot be looked at: %.*s", PROTO_TEXT_MAX - 32, err_text());
+		word_readable(d->unusable);
 		d->in_use = 1;
 		d->system = stat(d->path, &device) == 0 && stat("/", &root) == 0 && device.st_rdev == root.st_dev;
 		return 0;

@@ -55,21 +55,12 @@ static xmlNode *child(xmlNode *root, const char *name)
 	return n;
 }
 
-/* They are shown on terminals. */
-static int is_plain(const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			return 0;
-	return 1;
-}
-
 static int take_field(xmlNode *root, int i, char **out)
 {
 	const struct exported_name *n = &exported_names[i];
 	xmlNode *element = child(root, n->element);
 	xmlChar *text = element ? xmlGetNoNsProp(element, (const xmlChar *)n->attribute) : NULL;
-	int ok = text && strlen((const char *)text) <= n->most && is_plain((const char *)text);
+	int ok = text && strlen((const char *)text) <= n->most && exported_is_plain((const char *)text);
 
 	if (ok)
 		*out = mem_strdup((const char *)text);

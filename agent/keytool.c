@@ -254,7 +254,7 @@ int main(int argc, char **argv)
 
 	harden();
 	secret_init();
-	log_open("keytool", LOG_LEVEL_WARNING);
+	log_open_for_people("keyward-keytool", LOG_LEVEL_WARNING, NULL);
 	rc = option_parse(&keytool_table, argc, argv, &o);
 	if (rc == 0 && o.help) {
 		option_help(&keytool_table, &text);

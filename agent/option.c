@@ -5,13 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "agent/private.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #define LONG_BASE 256        /* above every letter */
 #define HELP_COLUMN 34
+#define NARROW_COLUMN 24     /* on a terminal of less than NARROW_WIDTH */
+#define NARROW_WIDTH 80
+#define WIDTH_LEAST 50
 #define WORD_MAX 32          /* longer words are nobody's slip of the finger */
 
 static int take_number(const struct option_row *row, const char *text, long *out)
@@ -26,13 +32,25 @@ static int take_number(const struct option_row *row, const char *text, long *out
 	return 0;
 }
 
+/* Sent to the server and kept as JSON, where nothing else has a place. An option of ours in its place means that it was forgotten. */
+static int take_text(const struct option_table *t, const struct option_row *row, const char *text, const char **out)
+{
+	for (size_t i = 0; strncmp(text, "--", 2) == 0 && i < t->count; i++)
+		if (t->rows[i].kind != OPTION_GROUP && strcmp(text + 2, t->rows[i].name) == 0)
+			return err_set(ERR_INVALID, "--%s needs a value: %s; %s is an option", row->name, row->argument, text);
+	if (!json_is_text(text, strlen(text)))
+		return err_set(ERR_INVALID, "--%s: its value is no text (UTF-8)", row->name);
+	*out = text;
+	return 0;
+}
+
 static void take_secret(char *text, struct secret **out)
 {
 	secret_free(*out);
 	*out = private_take(text);
 }
 
-static int take(const struct option_row *row, char *text, void *out)
+static int take(const struct option_table *t, const struct option_row *row, char *text, void *out)
 {
 	void *at = (char *)out + row->offset;
 
@@ -43,7 +61,7 @@ static int take(const struct option_row *row, char *text, void *out)
 	else if (row->kind == OPTION_SECRET)
 		take_secret(text, at);
 	else
-		*(const char **)at = text;
+		return take_text(t, row, text, at);
 	return 0;
 }
 
@@ -211,7 +229,7 @@ int option_parse(const struct option_table *t, int argc, char **argv, void *out)
 		size_t at = code == '?' || code == ':' ? t->count : row_of(t, code);
 
 		given[at] = 1;
-		rc = at < t->count ? take(&t->rows[at], optarg, out) : complain(t, code, argv[optind - 1]);
+		rc = at < t->count ? take(t, &t->rows[at], optarg, out) : complain(t, code, argv[optind - 1]);
 	}
 	if (rc == 0 && optind < argc)
 		rc = err_set(ERR_INVALID, "\"%s\" is not an option", argv[optind]);
@@ -223,20 +241,28 @@ int option_parse(const struct option_table *t, int argc, char **argv, void *out)
 	return rc;
 }
 
-/* TEXT from the present column on, broken between words; further lines begin at HELP_COLUMN. */
-static void fold(struct buf *out, const char *text)
+static size_t width(void)
 {
-	size_t column = HELP_COLUMN;
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 || size.ws_col > OPTION_WIDTH)
+		return OPTION_WIDTH;
+	return size.ws_col < WIDTH_LEAST ? WIDTH_LEAST : size.ws_col;
+}
+
+void option_fold(struct buf *out, size_t begin, const char *text)
+{
+	size_t column = begin, most = width();
 
 	while (*text) {
 		size_t len = strcspn(text, " ");
 
-		if (column > HELP_COLUMN && column + 1 + len > OPTION_WIDTH) {
-			buf_printf(out, "\n%*s", HELP_COLUMN, "");
-			column = HELP_COLUMN;
+		if (column > begin && column + 1 + len > most) {
+			buf_printf(out, "\n%*s", (int)begin, "");
+			column = begin;
 		}
-		buf_printf(out, "%s%.*s", column > HELP_COLUMN ? " " : "", (int)len, text);
-		column += len + (column > HELP_COLUMN);
+		buf_printf(out, "%s%.*s", column > begin ? " " : "", (int)len, text);
+		column += len + (column > begin);
 		text += len;
 		text += strspn(text, " ");
 	}
@@ -245,6 +271,11 @@ static void fold(struct buf *out, const char *text)
 
 void option_help(const struct option_table *t, struct buf *out)
 {
+	size_t column = width() < NARROW_WIDTH ? NARROW_COLUMN : HELP_COLUMN;
+
+	buf_printf(out, "Usage: %s [OPTION]...\n", t->program);
+	option_fold(out, 0, t->summary);
+	buf_putc(out, '\n');
 	for (size_t i = 0; i < t->count; i++) {
 		const struct option_row *row = &t->rows[i];
 		size_t start = out->len;
@@ -260,8 +291,12 @@ void option_help(const struct option_table *t, struct buf *out)
 		if (row->argument)
 			buf_printf(out, " %s", row->argument);
 		buf_putc(out, ' ');
-		while (out->len - start < HELP_COLUMN)
+		if (out->len - start > column) {
+			buf_putc(out, '\n');
+			start = out->len;
+		}
+		while (out->len - start < column)
 			buf_putc(out, ' ');
-		fold(out, row->help);
+		option_fold(out, column, row->help);
 	}
 }

@@ -47,8 +47,11 @@ struct option_table {
 /* Fills OUT, which holds the defaults. ERR_INVALID says which word is wrong and what was probably meant; words that are no
  * options are refused too. Secrets in OUT are the caller's, also after a failure. */
 int option_parse(const struct option_table *table, int argc, char **argv, void *out);
-/* One line or more per row, aligned, at most OPTION_WIDTH characters wide. */
+/* How it is called, what it is for, and one line or more per row, aligned; as wide as standard output's terminal is, but no wider than
+ * OPTION_WIDTH. */
 void option_help(const struct option_table *table, struct buf *out);
+/* TEXT and a line end, broken between words, from COLUMN on, where the present line stands already. */
+void option_fold(struct buf *out, size_t column, const char *text);
 /* The name of TABLE's row that WORD was probably meant to be, or NULL. */
 const char *option_nearest(const struct option_table *table, const char *word);
 

@@ -80,10 +80,8 @@ enum tool_exit plugin_install(struct tool *t)
 {
 	struct provider *p = NULL;
 	json_t *o;
-	int rc = t->g.provider ? 0 : guest_conf(&t->g, t->o.conf);
+	int rc = install(t, provider_folder(&t->g.conf), &p);
 
-	if (rc == 0)
-		rc = install(t, provider_folder(&t->g.conf), &p);
 	if (rc < 0)
 		return tool_failed(t, rc, "the plug-in was not installed");
 	tool_say(t, "Plug-in %s (%s, version %s) is installed; choose it with --csp %s.", p->name, p->about.title, p->about.version, p->name);

@@ -103,7 +103,7 @@ int main(int argc, char **argv)
 	if (!o.help)
 		return test(&o);
 	option_help(&table, &help);
-	printf("Usage: %s --plugin FILE [OPTION]...\n%s\n\n%s", table.program, table.summary, buf_str(&help));
+	fputs(buf_str(&help), stdout);
 	buf_free(&help);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/word.h"
 
 #define TELL_EVERY CLOCK_SECOND
 #define HEADER_PERCENT 5         /* of the whole work, without and with a wipe */
@@ -371,6 +372,7 @@ static void conclude(struct work *w, int rc)
 
 	if (rc < 0)
 		snprintf(reason, sizeof reason, "%.*s", PROTO_TEXT_MAX, err_text());
+	word_readable(reason);
 	if (rc == 0) {
 		rc = tell_done(w);
 		w->run->done++;

@@ -114,7 +114,7 @@ static int open_one(struct guest *g, struct device *d, const struct proto_key_an
 		return err_wrap(rc, "the key cannot be used");
 	rc = volume_open(&g->env, g->engine, &params, key, block);
 	secret_free(key);
-	return rc;
+	return rc == ERR_FORBIDDEN ? volume_rekey_explain(d->path, a->key_version) : rc;
 }
 
 static void open_with(struct guest *g, struct device *d, const struct proto_key_answer *a)

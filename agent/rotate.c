@@ -14,7 +14,7 @@ struct rotation {
 	const char *id, *path;
 	struct secret *old, *new;
 	struct uuid device;              /* the server's id, of both keys */
-	int64_t version;                 /* of the new one */
+	int64_t from, version;           /* of the old and of the new one */
 };
 
 /* By its own id: a device that was given in place of another has that other one's row. */
@@ -50,6 +50,7 @@ static int fetch(struct guest *g, struct rotation *r)
 	if (rc == 0 && !uuid_equal(&old.device, &new.device))
 		rc = err_set(ERR_TAMPERED, "the two keys are of different devices");
 	r->device = new.device;
+	r->from = a->key_version;
 	r->version = a->next_version;
 	r->old = old.key;
 	r->new = new.key;
@@ -77,6 +78,8 @@ static int change(struct guest *g, const struct rotation *r)
 	struct volume_rekey k = { .old = r->old, .new = r->new, .version = (uint32_t)r->version, .device = r->device };
 	int rc = volume_rekey_add(r->path, &k);
 
+	if (rc == ERR_FORBIDDEN)
+		rc = volume_rekey_explain(r->path, r->from);
 	if (rc == 0)
 		rc = rotate_tell(g, PROTO_ROTATE_ADDED, r->id, r->version);
 	if (rc == 0)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,8 +15,11 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/word.h"
 
 #define BAR_WIDTH 30
+#define BAR_LEAST 10
+#define EXIT_COLUMN 20
 
 static volatile sig_atomic_t interrupted;
 static int bar_open;             /* the cursor stands behind a bar */
@@ -68,16 +72,34 @@ void tool_nap(int64_t seconds)
 		nanosleep(&t, NULL);
 }
 
+int tool_may_ask(const struct tool *t)
+{
+	return isatty(STDIN_FILENO) && !t->o.quiet && !t->o.json;
+}
+
+FILE *tool_screen(void)
+{
+	return isatty(STDOUT_FILENO) || !isatty(STDERR_FILENO) ? stdout : stderr;
+}
+
+int tool_columns(int standard)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : standard;
+}
+
 static int is_silent(const struct tool *t)
 {
 	return t->o.quiet || t->o.json;
 }
 
-static void end_bar(void)
+void tool_end_bar(void)
 {
 	if (bar_open)
 		putchar('\n');
 	bar_open = 0;
+	fflush(stdout);
 }
 
 void tool_say(const struct tool *t, const char *fmt, ...)
@@ -86,7 +108,7 @@ void tool_say(const struct tool *t, const char *fmt, ...)
 
 	if (is_silent(t))
 		return;
-	end_bar();
+	tool_end_bar();
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
@@ -94,19 +116,29 @@ void tool_say(const struct tool *t, const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* In one line, since it can only be drawn again there: where the terminal is too narrow the bar gives way first, then the thing's beginning,
+ * which is the same for all of a kind. */
+static void draw_bar(const char *thing, const char *stage, int percent)
+{
+	int room = tool_columns(80) - 1 - (int)strlen(" [] 100 % ") - (int)strlen(stage), name = (int)strlen(thing);
+	int width = room - name < BAR_LEAST ? BAR_LEAST : room - name > BAR_WIDTH ? BAR_WIDTH : room - name;
+	char bar[BAR_WIDTH + 1];
+
+	name = room - width < 0 ? 0 : room - width < name ? room - width : name;
+	memset(bar, '.', sizeof bar);
+	memset(bar, '#', (size_t)(percent * width / 100));
+	printf("\r\033[K%s [%.*s] %3d %% %s", thing + strlen(thing) - name, width, bar, percent, stage);
+}
+
 void tool_progress(const struct tool *t, const char *thing, const char *stage, int percent)
 {
 	static char shown[PROTO_ID_MAX + 1];
 	static int at = -1;
-	char bar[BAR_WIDTH + 1];
 
 	if (is_silent(t) || (percent == at && strcmp(shown, thing) == 0))
 		return;
 	if (isatty(STDOUT_FILENO)) {
-		memset(bar, '.', BAR_WIDTH);
-		memset(bar, '#', (size_t)(percent * BAR_WIDTH / 100));
-		bar[BAR_WIDTH] = '\0';
-		printf("\r\033[K%s [%s] %3d %% %s", thing, bar, percent, stage);
+		draw_bar(thing, stage, percent);
 		bar_open = 1;
 	} else if (percent / 10 != at / 10 || strcmp(shown, thing) != 0) {
 		printf("%s: %s, %d %%\n", thing, stage, percent);
@@ -145,7 +177,9 @@ enum tool_exit tool_complain(struct tool *t, enum tool_exit code, const char *fm
 	if (vasprintf(&line, fmt, ap) < 0)
 		fatal("out of memory");
 	va_end(ap);
-	end_bar();
+	/* What was typed may be in it, and need not be text. */
+	word_readable(line);
+	tool_end_bar();
 	fprintf(stderr, "keyward-config: %s\n", line);
 	record(t, code, line, NULL);
 	free(line);
@@ -160,7 +194,7 @@ static const struct {
 	{ ERR_UNAUTHENTICATED, TOOL_REFUSED,
 		"The account ID or the provisioning passphrase is wrong (Account in the console shows"
 		" both), or this machine's registration was removed: register again with --force." },
-	{ ERR_SUSPENDED, TOOL_REFUSED, "The account is suspended: ask your operator." },
+	{ ERR_SUSPENDED, TOOL_REFUSED, "The account is not active: ask your operator." },
 	{ ERR_FORBIDDEN, TOOL_REFUSED, "The server does not permit it." },
 	{ ERR_TOO_MANY, TOOL_REFUSED, "Too many attempts: wait some minutes." },
 	{ ERR_VERSION, TOOL_FAILURE, "Server and agent do not speak the same version: update the older one." },
@@ -195,18 +229,27 @@ enum tool_exit tool_failed(struct tool *t, int rc, const char *what)
 		free(text);
 		return tool_complain(t, TOOL_INTERRUPTED, "interrupted; what was not finished can be begun again");
 	}
-	end_bar();
+	tool_end_bar();
 	fprintf(stderr, "keyward-config: %s\n%s%s", text, advice ? advice : "", advice ? "\n" : "");
 	record(t, code, text, advice);
 	free(text);
 	return code;
 }
 
-void tool_end(struct tool *t, enum tool_exit code)
+/* A list that a full disk has cut off is no success. */
+static enum tool_exit finish_output(enum tool_exit code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	fprintf(stderr, "keyward-config: not all of the output could be written\n");
+	return code == TOOL_OK ? TOOL_FAILURE : code;
+}
+
+enum tool_exit tool_end(struct tool *t, enum tool_exit code)
 {
 	char *text;
 
-	end_bar();
+	tool_end_bar();
 	json_set_string(t->result, "result", exit_name(code));
 	json_set_int(t->result, "exit", code);
 	if (t->o.json) {
@@ -216,6 +259,7 @@ void tool_end(struct tool *t, enum tool_exit code)
 	}
 	json_decref(t->result);
 	t->result = NULL;
+	return finish_output(code);
 }
 
 void tool_help(void)
@@ -223,9 +267,10 @@ void tool_help(void)
 	struct buf text = BUF_INIT;
 
 	option_help(&tool_table, &text);
-	printf("Usage: %s [OPTION]...\n%s\n\n%s\nExit codes:\n", tool_table.program, tool_table.summary, buf_str(&text));
-#define X(id, number, name, meaning) printf("  %3d  %-12s %s\n", number, name, meaning);
+	buf_puts(&text, "\nExit codes:\n");
+#define X(id, number, name, meaning) buf_printf(&text, "  %3d  %-12s ", number, name); option_fold(&text, EXIT_COLUMN, meaning);
 	TOOL_EXITS(X)
 #undef X
+	printf("%s", buf_str(&text));
 	buf_free(&text);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/columns.h"
 #include "agent/inventory.h"
 #include "agent/tool.h"
 #include "base/err.h"
@@ -29,7 +30,7 @@ static void show_plugin(void *arg, const char *name, const struct provider *p)
 static void show_plugin_name(void *arg, const char *name, const struct provider *p)
 {
 	if (p)
-		printf("  %-12s %s\n", name, p->about.title);
+		fprintf(arg, "  %-12s %s\n", name, p->about.title);
 }
 
 static json_t *names_of(const struct plugin_field *f, int count)
@@ -68,17 +69,14 @@ void show_plugin_names(const struct tool *t)
 {
 	struct provider_context ctx = { &t->g.conf, NULL, NULL };
 
-	provider_each(&ctx, show_plugin_name, NULL);
+	provider_each(&ctx, show_plugin_name, tool_screen());
 }
 
 enum tool_exit show_plugins(struct tool *t)
 {
 	struct provider_context ctx = { &t->g.conf, NULL, NULL };
 	json_t *list;
-	int rc = t->g.provider ? 0 : guest_conf(&t->g, t->o.conf);
 
-	if (rc < 0)
-		return tool_failed(t, rc, "the configuration file cannot be used");
 	if (!t->o.json)
 		provider_each(&ctx, show_plugin, NULL);
 	list = json_array();
@@ -116,6 +114,44 @@ static json_t *device_json(const struct tool *t, const struct proto_device *d)
 	return o;
 }
 
+static const char *content_text(const struct proto_device *d, const char *nothing)
+{
+	return d->filesystem[0] ? d->filesystem : nothing;
+}
+
+/* Where the terminal is too narrow for a table the id, which is wanted whole for a batch file, has a line of its own. */
+static void print_apart(const struct tool *t, const struct proto_device *d)
+{
+	char size[SIZE_TEXT_MAX];
+
+	size_text(d->size_bytes, size);
+	printf("%s\n    %s, %s, %s, %s, %s\n", d->id, proto_device_kind_names[d->kind], size, use_text(t, d), content_text(d, "empty"), d->path);
+}
+
+static void add_row(const struct tool *t, struct columns *c, const struct proto_device *d)
+{
+	char size[SIZE_TEXT_MAX];
+
+	size_text(d->size_bytes, size);
+	columns_add(c, (const char *[]){ d->id, proto_device_kind_names[d->kind], size, use_text(t, d), content_text(d, "-"), d->path });
+}
+
+static void print_devices(const struct tool *t)
+{
+	const struct proto_inventory *inv = t->g.found;
+	struct columns c = { .count = 6, .right = 1u << 2 };
+
+	columns_add(&c, (const char *[]){ "ID", "KIND", "SIZE", "USE", "CONTENT", "PATH" });
+	for (int i = 0; i < inv->devices_count; i++)
+		add_row(t, &c, &inv->devices[i]);
+	if (tool_columns(columns_width(&c)) >= columns_width(&c))
+		columns_print(&c);
+	else
+		for (int i = 0; i < inv->devices_count; i++)
+			print_apart(t, &inv->devices[i]);
+	columns_free(&c);
+}
+
 enum tool_exit show_devices(struct tool *t)
 {
 	int rc = inventory_scan(&t->g);
@@ -124,18 +160,10 @@ enum tool_exit show_devices(struct tool *t)
 	if (rc < 0)
 		return tool_failed(t, rc, "the devices cannot be listed");
 	list = json_array();
+	for (int i = 0; i < t->g.found->devices_count; i++)
+		json_array_append_new(list, device_json(t, &t->g.found->devices[i]));
 	if (!t->o.json)
-		printf("%-48s %-10s %10s  %-14s %-12s %s\n", "ID", "KIND", "SIZE", "USE", "CONTENT", "PATH");
-	for (int i = 0; i < t->g.found->devices_count; i++) {
-		const struct proto_device *d = &t->g.found->devices[i];
-		char size[SIZE_TEXT_MAX];
-
-		size_text(d->size_bytes, size);
-		json_array_append_new(list, device_json(t, d));
-		if (!t->o.json)
-			printf("%-48s %-10s %10s  %-14s %-12s %s\n", d->id, proto_device_kind_names[d->kind], size, use_text(t, d),
-				d->filesystem[0] ? d->filesystem : "-", d->path);
-	}
+		print_devices(t);
 	json_object_set_new(t->result, "devices", list);
 	return TOOL_OK;
 }
@@ -216,8 +244,11 @@ enum tool_exit show_status(struct tool *t)
 	json_set_string(o, "provider", t->g.provider->name);
 	json_set_string(o, "instance", t->g.who.instance_id);
 	json_set_bool(o, "agent_running", lock == ERR_BUSY);
-	if (t->g.registered)
-		code = add_registration(t);
+	if (t->g.registered) {
+		enum tool_exit answer = add_registration(t);
+
+		code = code == TOOL_OK ? answer : code;
+	}
 	json_object_set_new(o, "volumes", volumes_json(t));
 	if (!t->o.json)
 		print_status(t, o);

@@ -6,6 +6,7 @@
 #define AGENT_TOOL_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "agent/batch.h"
 #include "agent/guest.h"
@@ -62,11 +63,19 @@ enum tool_exit tool_complain(struct tool *t, enum tool_exit code, const char *fm
 enum tool_exit tool_failed(struct tool *t, int rc, const char *what);
 /* Progress of one thing: a bar in place on a terminal, else a line every ten per cent. */
 void tool_progress(const struct tool *t, const char *thing, const char *stage, int percent);
-/* Prints the result where a script wants it. */
-void tool_end(struct tool *t, enum tool_exit code);
+/* Prints the result where a script wants it. The exit code: another than CODE where the output could not be written. */
+enum tool_exit tool_end(struct tool *t, enum tool_exit code);
 void tool_help(void);
 /* Ctrl-C and SIGTERM from now on only set a flag. */
 void tool_catch_signals(struct tool *t);
+/* 1 when a person is there to be asked: a terminal, and nothing that says that this is a script. */
+int tool_may_ask(const struct tool *t);
+/* What a person looks at: questions go there also when standard output goes into a file. */
+FILE *tool_screen(void);
+/* Of the terminal that standard output is; STANDARD where it is none. */
+int tool_columns(int standard);
+/* What is printed next begins on a line of its own, also where a bar of progress is shown. */
+void tool_end_bar(void);
 int tool_interrupted(void);      /* 1 when one has come */
 int tool_typed(void);            /* waits until standard input can be read: 1; or a signal has come: 0 */
 /* Sleeps; less when a signal comes. */

@@ -1,5 +1,5 @@
 /* keyward.js - comfort on top of pages that work without it: theme switch, copy and reveal buttons, relative times, confirm
- * pages as dialogs, password strength, filters within a page, lists that refresh themselves. Adds no inline script or style. */
+ * pages as dialogs, password strength, filters within a page, keys, forms that are sent once and not lost, parts that refresh themselves. Adds no inline script or style. */
 (function () {
 	"use strict";
 
@@ -79,7 +79,16 @@
 			time.textContent = relative(new Date(time.dateTime));
 		});
 	}
-	setInterval(tick, 60000);
+	setInterval(tick, 20000);
+
+	/* The focus goes back to what had it, or to what has taken its place when its part refreshed meanwhile. */
+	function focus_back(opener) {
+		var same = document.contains(opener) ? opener : opener.id ? document.getElementById(opener.id) : all("a[data-dialog]").filter(function (link) {
+			return link.getAttribute("href") === opener.getAttribute("href");
+		})[0];
+
+		(same || document.getElementById("main")).focus();
+	}
 
 	/* Confirm pages as dialogs: the page's own form, shown here. Anything unexpected falls back to the page. */
 
@@ -102,7 +111,7 @@
 		});
 		dialog.addEventListener("close", function () {
 			dialog.remove();
-			opener.focus();
+			focus_back(opener);
 		});
 		document.body.appendChild(dialog);
 		watch_typed(dialog);
@@ -249,9 +258,22 @@
 
 	/* A file chosen is read into the text field below; it is sent as text. */
 	on("change", "[data-into]", function (event, field) {
+		var into = document.getElementById(field.getAttribute("data-into"));
+
+		if (field.files.length === 0)
+			return;
 		field.files[0].text().then(function (text) {
-			document.getElementById(field.getAttribute("data-into")).value = text;
+			into.value = text;
+			into.dispatchEvent(new Event("input", { bubbles: true }));
+			into.reportValidity();
 		});
+	});
+
+	/* Too long is said before it is sent: what is far too long would come to a page without the form. */
+	on("input", "[data-most]", function (event, field) {
+		var long = field.value.length > Number(field.getAttribute("data-most"));
+
+		field.setCustomValidity(long ? field.getAttribute("data-too-long") : "");
 	});
 
 	/* A button that puts its text where the cursor is, or was last, in one of the form's texts. */
@@ -297,71 +319,348 @@
 		});
 	});
 
-	/* "/" goes to the page's search box, as is usual. */
-	document.addEventListener("keydown", function (event) {
-		var box = document.querySelector("input[type=search]");
+	/* Keys: "/" to the page's search box, "?" to what keys there are; Esc is the browser's, of dialogs and popovers, and gives focus back. */
 
-		if (event.key === "/" && box && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName)) {
+	function is_typing() {
+		var at = document.activeElement;
+
+		return /^(INPUT|TEXTAREA|SELECT)$/.test(at.tagName) || at.isContentEditable;
+	}
+
+	function show_keys() {
+		var keys = document.getElementById("keys"), from = document.activeElement;
+
+		if (!keys || keys.open)
+			return;
+		keys.addEventListener("close", function () { focus_back(from); }, { once: true });
+		keys.showModal();
+	}
+	on("click", "[data-keys]", show_keys);
+	on("click", "dialog [data-close]", function (event, button) { button.closest("dialog").close(); });
+
+	document.addEventListener("keydown", function (event) {
+		var box = document.querySelector("main input[type=search]");
+
+		if (event.ctrlKey || event.metaKey || event.altKey || is_typing() || document.querySelector("dialog[open]"))
+			return;
+		if (event.key === "/" && box) {
 			event.preventDefault();
 			box.focus();
+			box.select();
+		} else if (event.key === "?") {
+			event.preventDefault();
+			show_keys();
+		}
+	});
+	/* A search box is left with Esc. */
+	document.addEventListener("keydown", function (event) {
+		if (event.key === "Escape" && event.target.matches && event.target.matches("input[type=search]")) {
+			event.target.blur();
+			document.getElementById("main").focus({ preventScroll: true });
 		}
 	});
 
-	/* Live lists. A failed refresh dims the sign; the next good one lights it again. Nothing refreshes in a hidden tab. */
+	/* A form is sent once, however often its button is pressed, until its answer is there; a page that comes back from the browser's history can be
+	 * sent again, and the server says what has changed meanwhile. */
+	document.addEventListener("submit", function (event) {
+		var form = event.target;
+
+		if (event.defaultPrevented || form.method !== "post")
+			return;
+		if (form.hasAttribute("data-sent")) {
+			event.preventDefault();
+			return;
+		}
+		form.setAttribute("data-sent", "");
+		/* A download leaves the page where it is. */
+		setTimeout(function () { form.removeAttribute("data-sent"); }, 5000);
+	});
+	addEventListener("pageshow", function () {
+		all("form[data-sent]").forEach(function (form) { form.removeAttribute("data-sent"); });
+	});
+
+	/* What was typed when the session ended, for the same form after the next sign-in: in this tab alone, for one try, never a secret. */
+	var KEPT_MS = 30 * 60000;
+
+	function worth_keeping(field) {
+		return field.name && field.name !== "csrf" && /^(text|search|email|url|number|date|time|textarea|select-one|checkbox|radio)$/.test(field.type) &&
+			!/secret|password|passphrase|code|token|private|^key$|_key$/.test(field.name);
+	}
+
+	/* [name, value, whether it is ticked, how many of its name come before it] of each, or of those that WANTED says. */
+	function kept_of(form, wanted) {
+		var seen = {};
+
+		return Array.prototype.filter.call(form.elements, worth_keeping).map(function (field) {
+			seen[field.name] = (seen[field.name] || 0) + 1;
+			return wanted && !wanted(field) ? null : [field.name, field.value, field.checked, seen[field.name] - 1];
+		}).filter(Boolean);
+	}
+
+	function keep(form) {
+		var kept = kept_of(form);
+
+		return kept.length && JSON.stringify({ action: form.getAttribute("action"), at: Date.now(), user: document.body.getAttribute("data-user"), fields: kept });
+	}
+
+	document.addEventListener("submit", function (event) {
+		if (event.defaultPrevented || event.target.method !== "post" || !document.body.hasAttribute("data-user"))
+			return;
+		try {
+			if (keep(event.target))
+				sessionStorage.setItem("form", keep(event.target));
+		} catch (e) {
+			/* Not kept, then. */
+		}
+	});
+
+	function fill(form, fields) {
+		fields.forEach(function (kept) {
+			all("[name=" + CSS.escape(kept[0]) + "]", form).filter(worth_keeping).forEach(function (field, n) {
+				if (field.type === "checkbox" || field.type === "radio")
+					field.checked = field.value === kept[1] ? kept[2] : field.checked;
+				else if (n === kept[3] && field.value !== kept[1])
+					field.value = kept[1];
+			});
+		});
+	}
+
+	/* A sign-in page after a form: the form was lost. Any page of somebody who is signed in: it has arrived, or its page is here again. */
+	function give_back() {
+		var user = document.body.getAttribute("data-user"), sent, kept, form;
+
+		try {
+			sent = sessionStorage.getItem("form");
+			sessionStorage.removeItem("form");
+			if (!user) {
+				if (sent)
+					sessionStorage.setItem("lost", sent);
+				return;
+			}
+			kept = JSON.parse(sessionStorage.getItem("lost"));
+			if (kept && (kept.user !== user || Date.now() - kept.at > KEPT_MS))
+				sessionStorage.removeItem("lost");
+			else if (kept)
+				form = all("form").filter(function (f) { return f.getAttribute("action") === kept.action && f.method === "post"; })[0];
+		} catch (e) {
+			return;
+		}
+		if (!form)
+			return;
+		sessionStorage.removeItem("lost");
+		fill(form, kept.fields);
+		form.before(document.getElementById("kw-given-back").content.firstElementChild.cloneNode(true));
+	}
+
+	/* Live: a page asks for its one part that changes every some seconds; with it come the bell and the menu's counts, which a page without such a part
+	 * asks for alone. One request at a time over one connection; what has not changed is not sent again. A failed one dims the sign, the next
+	 * good one lights it. Nothing asks in a hidden tab; one that is looked at again, or has a network again, asks at once. */
+
+	var looks = new Map();           /* by address: how its answer looked last */
+	var RING_MS = 10000, rung = 0;
 
 	function live(ok) {
 		all("[data-live]").forEach(function (sign) {
+			var text = sign.getAttribute(ok ? "data-live" : "data-stale");
+
+			/* Said once, when it changes. */
+			if (sign.classList.contains("is-stale") === ok)
+				say(text);
 			sign.classList.toggle("is-stale", !ok);
-			sign.querySelector("[data-live-text]").textContent = sign.getAttribute(ok ? "data-live" : "data-stale");
+			sign.querySelector("[data-live-text]").textContent = text;
 		});
 	}
+
+	/* The elements of the frame that PAGE has, in place of ours. */
+	function take_frame(page) {
+		all("[data-frame]", page).forEach(function (next) {
+			var present = document.querySelector("[data-frame=" + CSS.escape(next.getAttribute("data-frame")) + "]"), had;
+
+			if (!present || present.outerHTML === next.outerHTML)
+				return;
+			had = document.activeElement === present;
+			next = document.importNode(next, true);
+			present.replaceWith(next);
+			if (next.id === "bell")
+				say(next.getAttribute("aria-label"));
+			if (had)
+				next.focus();
+		});
+	}
+
+	document.addEventListener("htmx:config:request", function (event) {
+		var request = event.detail.ctx.request;
+
+		if (looks.has(request.action))
+			request.headers["If-None-Match"] = looks.get(request.action);
+	});
 	document.addEventListener("htmx:before:request", function (event) {
 		var from = event.detail.ctx.sourceElement;
 
-		/* Who reads the details of a row would lose them. */
-		if (document.hidden || (from.hasAttribute("data-rests") && from.querySelector("details[open]")))
+		/* Who reads the details of a row, or what is wrong with a form, would lose it. */
+		if (document.hidden || (from.hasAttribute("data-rests") && from.querySelector("details[open]"))) {
 			event.preventDefault();
+		} else if (from.querySelector("[role=alert], [aria-invalid=true]")) {
+			live(false);
+			event.preventDefault();
+		}
 	});
-	/* Only the list itself is taken in: not a sign-in page that a redirect led to after the session ended. */
+	/* Only the part itself is taken in: not a sign-in page that a redirect led to after the session ended. */
 	document.addEventListener("htmx:after:request", function (event) {
-		var ctx = event.detail.ctx;
-		var good = ctx.response.status === 200 && !ctx.response.raw.redirected && ctx.text.includes('id="' + ctx.sourceElement.id + '"');
+		var ctx = event.detail.ctx, page, part;
 
-		live(good);
-		if (!good)
+		if (ctx.response.status === 304) {
+			looks.set(ctx.request.action, ctx.response.headers.get("etag"));
+			live(true);
 			event.preventDefault();
+			return;
+		}
+		page = new DOMParser().parseFromString(ctx.text, "text/html");
+		part = page.getElementById(ctx.sourceElement.id);
+		if (ctx.response.status !== 200 || ctx.response.raw.redirected || !part) {
+			live(false);
+			/* A session that has ended is asked for by loading the page again. */
+			if (ctx.response.status !== 401)
+				event.preventDefault();
+			return;
+		}
+		live(true);
+		looks.set(ctx.request.action, ctx.response.headers.get("etag"));
+		take_frame(page);
+		ctx.text = part.outerHTML;
 	});
 	document.addEventListener("htmx:error", function () { live(false); });
-	document.addEventListener("htmx:after:swap", tick);
 
-	/* The bell asks for itself: its own element, nothing else that an answer may hold. */
-	function ring() {
-		var bell = document.getElementById("bell");
+	/* A part that takes another's place takes over what was typed and chosen there, and the focus. Where it has no such form any more, what was typed
+	 * is shown above it. */
 
-		if (!bell || document.hidden)
-			return;
-		fetch(bell.getAttribute("data-bell"), { headers: { Accept: "text/html" }, credentials: "same-origin" }).then(function (response) {
-			return response.ok && !response.redirected ? response.text() : "";
-		}).then(function (text) {
-			var next = new DOMParser().parseFromString(text, "text/html").getElementById("bell"), had = document.activeElement === bell;
+	var HOLD_MS = 1500;
+	var before = null, moved = new Set();    /* of the swap under way; forms by action whose data-basis has changed under somebody's eyes */
 
-			if (!next || next.outerHTML === bell.outerHTML)
+	function the_form(part, kept) {
+		return all("form", part).filter(function (form) { return form.getAttribute("action") === kept.action; })[kept.number];
+	}
+
+	function is_typed(field) {
+		return /^(text|email|url|number|textarea)$/.test(field.type) && worth_keeping(field) && is_changed(field);
+	}
+
+	function is_changed(field) {
+		if (field.options)
+			return Array.prototype.some.call(field.options, function (option) { return option.selected !== option.defaultSelected; });
+		return field.checked !== field.defaultChecked || field.value !== field.defaultValue;
+	}
+
+	/* What tells an element from others of its part. */
+	function sign_of(element) {
+		return element.id || [element.tagName, element.getAttribute("href"), element.name, element.value, element.textContent].join("|");
+	}
+
+	function remember(part) {
+		var seen = {};
+
+		return {
+			id: part.id,
+			focus: part.contains(document.activeElement) ? sign_of(document.activeElement) : null,
+			forms: all("form", part).map(function (form) {
+				var action = form.getAttribute("action");
+
+				seen[action] = (seen[action] || 0) + 1;
+				return { action: action, number: seen[action] - 1, basis: form.getAttribute("data-basis"), fields: kept_of(form, is_changed),
+					typed: Array.prototype.filter.call(form.elements, is_typed).map(function (field) { return field.value; }) };
+			})
+		};
+	}
+
+	/* The form is about something else than its user has seen: it says so, and is not sent by a click that was meant for the other. */
+	function basis_changed(form) {
+		form.setAttribute("data-held", Date.now() + HOLD_MS);
+		moved.add(form.getAttribute("action"));
+		say(form.querySelector("[data-changed]").textContent);
+	}
+
+	function show_lost(part, kept) {
+		var notice = document.getElementById("kw-lost").content.firstElementChild.cloneNode(true);
+
+		kept.typed.forEach(function (text) {
+			var quote = document.createElement("blockquote");
+
+			quote.textContent = text;
+			notice.lastElementChild.appendChild(quote);
+		});
+		part.before(notice);
+		say(notice.textContent);
+	}
+
+	function give_over(part) {
+		before.forms.forEach(function (kept) {
+			var form = the_form(part, kept), basis = form && form.getAttribute("data-basis");
+
+			if (!form && kept.typed.length)
+				show_lost(part, kept);
+			if (!form)
 				return;
-			next = document.importNode(next, true);
-			bell.replaceWith(next);
-			say(next.getAttribute("aria-label"));
-			if (had)
-				next.focus();
+			fill(form, kept.fields);
+			if (basis !== kept.basis)
+				basis_changed(form);
+			if (moved.has(kept.action))
+				all("[data-changed]", form).forEach(function (notice) { notice.hidden = false; });
+		});
+		if (before.focus && !part.contains(document.activeElement))
+			(all("a, button, input, select, textarea, summary", part).filter(function (e) { return sign_of(e) === before.focus; })[0] ||
+				document.getElementById("main")).focus({ preventScroll: true });
+	}
+
+	document.addEventListener("htmx:before:swap", function (event) { before = remember(event.detail.ctx.sourceElement); });
+	document.addEventListener("htmx:after:swap", function () {
+		var part = before && document.getElementById(before.id);
+
+		tick();
+		if (part)
+			give_over(part);
+		before = null;
+	});
+	document.addEventListener("submit", function (event) {
+		if (Date.now() < Number(event.target.getAttribute("data-held")))
+			event.preventDefault();
+	}, true);
+
+	function ring() {
+		var bell = document.getElementById("bell"), address, headers;
+
+		if (!bell || document.hidden || document.querySelector("[hx-get]"))
+			return;
+		rung = Date.now();
+		address = bell.getAttribute("data-bell");
+		headers = looks.has(address) ? { Accept: "text/html", "If-None-Match": looks.get(address) } : { Accept: "text/html" };
+		fetch(address, { headers: headers, credentials: "same-origin" }).then(function (response) {
+			if (response.status !== 200 || response.redirected)
+				return "";
+			looks.set(address, response.headers.get("etag"));
+			return response.text();
+		}).then(function (text) {
+			if (text)
+				take_frame(new DOMParser().parseFromString(text, "text/html"));
 		}).catch(function () {
 			/* The next time, then. */
 		});
 	}
-	setInterval(ring, 10000);
-	document.addEventListener("visibilitychange", ring);
+
+	function look() {
+		if (document.hidden)
+			return;
+		all("[hx-get]").forEach(function (part) { part.dispatchEvent(new CustomEvent("look")); });
+		if (Date.now() - rung > 1000)
+			ring();
+	}
+	setInterval(ring, RING_MS);
+	document.addEventListener("visibilitychange", look);
+	addEventListener("online", look);
 
 	function start() {
 		all("[data-strength]").forEach(watch_password);
 		watch_typed(document);
+		give_back();
 	}
 	if (document.readyState === "loading")
 		document.addEventListener("DOMContentLoaded", start);

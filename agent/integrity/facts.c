@@ -30,6 +30,7 @@ const struct fact facts_table[] = {
 	{ "os.pending_updates", fact_pending, READ_MS },
 	{ "os.pending_security_updates", fact_pending_security, READ_MS },
 	{ "os.updates_checked_at", fact_checked, QUICK_MS },
+	{ "secure_boot", fact_secure_boot, QUICK_MS },
 	{ "agent.version", fact_agent_version, QUICK_MS },
 	{ "instance.region", fact_region, QUICK_MS },
 	{ "instance.zone", fact_zone, QUICK_MS },

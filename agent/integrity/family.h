@@ -55,6 +55,11 @@ json_t *products_find(const char *root, const json_t *packages, const json_t *pr
 /* The header of a pattern file (512 bytes) into "pattern" and "pattern_date" of O. */
 void products_read_clamav(const char *header, size_t len, json_t *o);
 
+/* firmware.c: a variable as efivarfs shows it, 1, 0 or ERR_INVALID; "on", "off", or NULL where FOLDER's variables do not say. */
+json_t *fact_secure_boot(struct facts_run *run);
+int firmware_take_switch(const void *variable, size_t len);
+const char *firmware_secure_boot(const char *folder);
+
 /* files.c */
 json_t *fact_files(struct facts_run *run);
 

@@ -16,7 +16,9 @@
 #include "agent/volume/dmstripe.h"
 #include "base/encode.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
+#include "base/word.h"
 #include "proto/crypto.h"
 
 #define SYS "/sys/class/block"
@@ -70,7 +72,7 @@ static enum proto_device_kind kind_of(const char *name)
 	return begins(name, "loop") ? PROTO_DEVICE_OTHER : PROTO_DEVICE_DISK;
 }
 
-/* Ids that do not fit are named by their digest. Blanks inside serial numbers are not kept. */
+/* Ids that do not fit, or are no text, are named by their digest. Blanks inside serial numbers are not kept. */
 static void set_id(char out[static PROTO_ID_MAX + 1], const char *scheme, const char *text)
 {
 	uint8_t digest[PROTO_DIGEST_SIZE];
@@ -81,7 +83,7 @@ static void set_id(char out[static PROTO_ID_MAX + 1], const char *scheme, const 
 		if ((unsigned char)*at > ' ' && *at != ',')
 			out[n++] = *at;
 	out[n] = '\0';
-	if (*at && proto_sha256(text, strlen(text), digest) == 0) {
+	if ((*at || !json_is_text(text, strlen(text))) && proto_sha256(text, strlen(text), digest) == 0) {
 		char *hex = encode_hex(digest, 16);
 
 		snprintf(out, PROTO_ID_MAX + 1, "%s:sha256-%s", scheme, hex);
@@ -222,6 +224,7 @@ static void describe(const char *name, const char *path, struct proto_device *ou
 	if (!attribute(name, "dm/name", out->name, sizeof out->name)
 		&& !attribute(name, "device/model", out->name, sizeof out->name))
 		snprintf(out->name, sizeof out->name, "%s", name);
+	word_readable(out->name);
 	if (out->kind != PROTO_DEVICE_PARTITION)
 		id_of_disk(name, out->id);
 	else if (!id_of_partition(path, out->id))
@@ -275,8 +278,8 @@ static int describe_file(const char *path, const struct stat *st, struct proto_d
 {
 	char real[PATH_MAX];
 
-	if (realpath(path, real) == NULL || strlen(real) > PROTO_TEXT_MAX)
-		return err_set(ERR_INVALID, "%s: the path is too long", path);
+	if (realpath(path, real) == NULL || strlen(real) > PROTO_TEXT_MAX || !json_is_text(real, strlen(real)))
+		return err_set(ERR_INVALID, "%s: the path is too long, or no text (UTF-8)", path);
 	memset(out, 0, sizeof *out);
 	snprintf(out->path, sizeof out->path, "%s", real);
 	snprintf(out->name, sizeof out->name, "%s", strrchr(real, '/') + 1);

@@ -42,5 +42,7 @@ int custody_hand_over(const char *path, const struct secret *key, const struct s
 int custody_decrypt(const char *path, const char *header, const struct secret *key, volume_progress progress, void *ctx);
 /* 1 when HEADER is there: a decryption has begun. */
 int custody_decrypt_begun(const char *header);
+/* Removes what a decryption that was killed at its very end has left beside HEADER; nothing while that is there. */
+void custody_decrypt_tidy(const char *header);
 
 #endif

@@ -276,6 +276,18 @@ static int end(const char *header, const char *note)
 	return 0;
 }
 
+void custody_decrypt_tidy(const char *header)
+{
+	static const char *const names[] = { "note", "part" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0] && !custody_decrypt_begun(header); i++) {
+		char *left = mem_printf("%s.%s", header, names[i]);
+
+		unlink(left);
+		free(left);
+	}
+}
+
 int custody_decrypt(const char *path, const char *header, const struct secret *key, volume_progress progress, void *ctx)
 {
 	char *note = mem_printf("%s.note", header);

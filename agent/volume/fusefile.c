@@ -8,6 +8,7 @@
 #include <fuse_lowlevel.h>
 #include <linux/falloc.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "agent/volume/harden.h"
+#include "agent/volume/ioqueue.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -30,6 +32,7 @@
 #define FOREVER 1e9               /* seconds: neither name nor size of the file ever changes */
 #define REQUESTS_MAX 256          /* under way at once, as many as a deep device queue sends */
 #define WAKE_SIGNAL SIGUSR1
+#define FRONTS_MOST 4             /* each is woken up by every request */
 #define COMPLAINTS_MAX 100        /* a broken disk must not fill the log */
 
 /* The answer to OPEN as the kernel defines it (struct fuse_open_out of <linux/fuse.h>): this libfuse has no name yet for the
@@ -49,7 +52,18 @@ struct worker {
 	int started;
 };
 
+/* Of a disk: who has one takes requests, those that the queue takes without waiting for the disk. With any other request the thread
+ * steps aside first, and another takes its place. */
+struct front {
+	struct ioqueue *queue;
+	int taken;
+};
+
 struct fusefile {
+	struct front fronts[FRONTS_MOST];
+	int fronts_count;             /* 0: each thread takes a request and waits for what is below */
+	sem_t turns;                  /* fronts that are not taken */
+	pthread_mutex_t fronts_lock;
 	struct stripe *stripe;
 	const char *name;
 	struct fuse_session *session;
@@ -62,6 +76,7 @@ struct fusefile {
 
 /* Of the thread that serves a request. */
 static __thread struct stripe_lane *lane;
+static __thread struct front *front;
 
 static struct fusefile *file_of(fuse_req_t req)
 {
@@ -138,16 +153,52 @@ static void on_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *fi)
 		fuse_reply_buf(req, (const char *)&answer, sizeof answer);
 }
 
+static void answer(void *req, int rc, const unsigned char *data, size_t len)
+{
+	if (rc < 0)
+		fuse_reply_err(req, error_number(file_of(req), rc));
+	else if (data)
+		fuse_reply_buf(req, (const char *)data, len);
+	else
+		fuse_reply_write(req, len);
+}
+
+/* A turn; without one when a signal came. */
+static void step_forward(struct fusefile *f)
+{
+	if (sem_wait(&f->turns) < 0)
+		return;
+	pthread_mutex_lock(&f->fronts_lock);
+	for (int i = 0; front == NULL && i < f->fronts_count; i++)
+		if (!f->fronts[i].taken)
+			front = &f->fronts[i];
+	front->taken = 1;
+	pthread_mutex_unlock(&f->fronts_lock);
+}
+
+/* Before whatever takes long: what is under way is done first, as it is this thread that may write. */
+static void step_aside(struct fusefile *f)
+{
+	if (front == NULL)
+		return;
+	ioqueue_drain(front->queue);
+	pthread_mutex_lock(&f->fronts_lock);
+	front->taken = 0;
+	front = NULL;
+	pthread_mutex_unlock(&f->fronts_lock);
+	sem_post(&f->turns);
+}
+
 static void on_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t at, struct fuse_file_info *fi)
 {
-	struct fusefile *f = file_of(req);
 	const unsigned char *data = NULL;
-	ssize_t n = stripe_read(lane, (uint64_t)at, size, &data);
+	ssize_t n;
 
-	if (n < 0)
-		fuse_reply_err(req, error_number(f, (int)n));
-	else
-		fuse_reply_buf(req, (const char *)data, (size_t)n);
+	if (front && ioqueue_read(front->queue, (uint64_t)at, size, req))
+		return;
+	step_aside(file_of(req));
+	n = stripe_read(lane, (uint64_t)at, size, &data);
+	answer(req, n < 0 ? (int)n : 0, data ? data : stripe_lane_data(lane), n < 0 ? 0 : (size_t)n);
 }
 
 static void on_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t size, off_t at, struct fuse_file_info *fi)
@@ -157,19 +208,22 @@ static void on_write(fuse_req_t req, fuse_ino_t inode, const char *data, size_t 
 	unsigned char *received = stripe_lane_data(lane) + (data - (const char *)stripe_lane_data(lane));
 	int rc = 0;
 
-	if (!atomic_load_explicit(&f->dropping, memory_order_relaxed))
+	if (!atomic_load_explicit(&f->dropping, memory_order_relaxed)) {
+		if (front && ioqueue_write(front->queue, (uint64_t)at, received, size, req))
+			return;
+		step_aside(f);
 		rc = stripe_write(lane, (uint64_t)at, received, size);
-	if (rc < 0)
-		fuse_reply_err(req, error_number(f, rc));
-	else
-		fuse_reply_write(req, size);
+	}
+	answer(req, rc, NULL, size);
 }
 
 static void on_fsync(fuse_req_t req, fuse_ino_t inode, int datasync, struct fuse_file_info *fi)
 {
 	struct fusefile *f = file_of(req);
-	int rc = stripe_flush(f->stripe);
+	int rc;
 
+	step_aside(f);
+	rc = stripe_flush(f->stripe);
 	fuse_reply_err(req, rc < 0 ? error_number(f, rc) : 0);
 }
 
@@ -186,6 +240,7 @@ static void on_fallocate(fuse_req_t req, fuse_ino_t inode, int mode, off_t at, o
 	struct fusefile *f = file_of(req);
 	int rc = ERR_UNSUPPORTED;
 
+	step_aside(f);
 	if (mode == (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
 		rc = stripe_discard(f->stripe, (uint64_t)at, (uint64_t)len);
 	fuse_reply_err(req, rc < 0 ? error_number(f, rc) : 0);
@@ -238,6 +293,50 @@ static void leave(struct fusefile *f)
 		ended();
 }
 
+/* Takes what there is; 0 when the kernel has let go. */
+static int take_requests(struct fusefile *f, struct fuse_buf *buf)
+{
+	int n;
+
+	do {
+		n = fuse_session_receive_buf(f->session, buf);
+		if (n == -EINTR || n == -EAGAIN)
+			return 1;
+		if (n <= 0)
+			return 0;
+		fuse_session_process_buf(f->session, buf);
+	} while (front && !ioqueue_is_full(front->queue));
+	return 1;
+}
+
+/* One look at what the kernel wants and what the disk has answered. */
+static int serve_front(struct fusefile *f, struct fuse_buf *buf)
+{
+	struct ioqueue *q = front->queue;
+	struct pollfd fds[] = { { .fd = ioqueue_event(q), .events = POLLIN },
+		{ .fd = fuse_session_fd(f->session), .events = ioqueue_is_full(q) ? 0 : POLLIN } };
+	int more = 1;
+
+	if (poll(fds, ARRAY_LEN(fds), -1) < 0)
+		return 1;
+	if (fds[0].revents)
+		ioqueue_reap(q);
+	if (fds[1].revents && !ioqueue_is_full(q))
+		more = take_requests(f, buf);
+	if (front)
+		ioqueue_submit(front->queue);
+	return more;
+}
+
+static int serve_once(struct fusefile *f, struct fuse_buf *buf)
+{
+	if (f->fronts_count == 0)
+		return take_requests(f, buf);
+	if (front == NULL)
+		step_forward(f);
+	return front ? serve_front(f, buf) : 1;
+}
+
 static void *serve(void *data)
 {
 	struct worker *w = data;
@@ -245,7 +344,6 @@ static void *serve(void *data)
 	/* Received so that what is to be written begins on a page: the kernel copies page by page, and disks want it, too. */
 	struct fuse_buf buf = { .mem = stripe_lane_data(w->lane) - WRITE_HEADERS };
 	sigset_t wake;
-	int n;
 
 	pthread_setname_np(pthread_self(), "keyward-io");
 	harden_drop_capabilities();
@@ -254,14 +352,9 @@ static void *serve(void *data)
 	sigaddset(&wake, WAKE_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &wake, NULL);
 	sem_post(&f->begun);
-	while (!atomic_load_explicit(&f->stopping, memory_order_relaxed)) {
-		n = fuse_session_receive_buf(f->session, &buf);
-		if (n == -EINTR || n == -EAGAIN)
-			continue;
-		if (n <= 0)
-			break;
-		fuse_session_process_buf(f->session, &buf);
-	}
+	while (!atomic_load_explicit(&f->stopping, memory_order_relaxed) && serve_once(f, &buf))
+		;
+	step_aside(f);
 	leave(f);
 	return NULL;
 }
@@ -301,6 +394,25 @@ static int make_lanes(struct fusefile *f)
 	return rc;
 }
 
+/* Without asynchronous I/O of the kernel a disk is served like a file. */
+static int make_fronts(struct fusefile *f)
+{
+	int wanted = (int)sysconf(_SC_NPROCESSORS_ONLN), fd = fuse_session_fd(f->session);
+
+	if (wanted > FRONTS_MOST)
+		wanted = FRONTS_MOST;
+	for (; f->fronts_count < wanted; f->fronts_count++)
+		if (ioqueue_new(f->stripe, answer, &f->fronts[f->fronts_count].queue) < 0)
+			break;
+	if (f->fronts_count < wanted)
+		log_warning("no asynchronous I/O", "volume", f->name, "reason", err_text(), NULL);
+	for (int i = 0; i < f->fronts_count; i++)
+		sem_post(&f->turns);
+	if (f->fronts_count == 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0)
+		return 0;
+	return err_set(ERR_IO, "FUSE session: %s", strerror(errno));
+}
+
 /* Mounts by the system call itself: libfuse's own way would need its helper to unmount again. */
 static int mount_on(struct fusefile *f, const char *point)
 {
@@ -336,11 +448,15 @@ int fusefile_start(struct stripe *stripe, const char *name, const char *point, i
 	f->name = name;
 	f->count = threads;
 	sem_init(&f->begun, 0, 0);
+	sem_init(&f->turns, 0, 0);
+	pthread_mutex_init(&f->fronts_lock, NULL);
 	f->session = fuse_session_new(&args, &operations, sizeof operations, f);
 	fuse_opt_free_args(&args);
 	rc = f->session ? mount_on(f, point) : err_set(ERR_IO, "FUSE session");
 	if (rc == 0)
 		rc = make_lanes(f);
+	if (rc == 0 && stripe_is_device(stripe))
+		rc = make_fronts(f);
 	if (rc == 0)
 		rc = start_threads(f);
 	if (rc < 0) {
@@ -387,6 +503,10 @@ void fusefile_stop(struct fusefile *f)
 	}
 	if (f->session)
 		fuse_session_destroy(f->session);
+	for (int i = 0; i < FRONTS_MOST; i++)
+		ioqueue_free(f->fronts[i].queue);
+	pthread_mutex_destroy(&f->fronts_lock);
+	sem_destroy(&f->turns);
 	sem_destroy(&f->begun);
 	free(f);
 }

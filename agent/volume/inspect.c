@@ -17,6 +17,7 @@
 #include "agent/volume/use.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/word.h"
 
 #define LUKS2_COPY_MAX (4u << 20)
 #define COPY_PIECE (64u << 10)
@@ -170,6 +171,9 @@ static int inspect(const char *path, enum use_claim claimed, struct volume_repor
 	close(fd);
 	if (rc == 0)
 		rc = use_find(path, claimed, &found.use, found.use_text);
+	/* Labels, and names of mount points, are whatever somebody has written. */
+	word_readable(found.content_text);
+	word_readable(found.use_text);
 	if (rc < 0)
 		return err_wrap(rc, "%s", path);
 	*out = found;

@@ -21,6 +21,7 @@ struct plain {
 	atomic_int discards;
 	/* Writes of whole units share it. A write that must read first excludes them all: it would put back old bytes. */
 	pthread_rwlock_t units;
+	atomic_int parts;             /* such writes, waiting or under way: claims, which never end, would keep them waiting */
 };
 
 struct plain_lane {
@@ -78,23 +79,41 @@ int plain_is_device(const struct plain *p)
 	return p->backing.is_device;
 }
 
+unsigned char *plain_memory_new(size_t size)
+{
+	/* Only what is used of it takes memory. */
+	unsigned char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		err_set(ERR_IO, "memory: %s", strerror(errno));
+		return NULL;
+	}
+	madvise(memory, size, MADV_DONTDUMP);
+	return memory;
+}
+
+void plain_memory_free(unsigned char *memory, size_t size, size_t used)
+{
+	if (memory == NULL)
+		return;
+	secret_wipe(memory, used);
+	munmap(memory, size);
+}
+
 int plain_lane_new(struct plain *p, struct plain_lane **out)
 {
 	struct plain_lane *l = mem_alloc(sizeof *l);
 	int rc = cipher_new(&p->segment.cipher, p->key, &l->cipher);
 
 	l->plain = p;
-	/* Only what is used of it takes memory. */
-	l->memory = mmap(NULL, LANE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (l->memory == MAP_FAILED) {
-		l->memory = NULL;
-		rc = err_set(ERR_IO, "memory: %s", strerror(errno));
+	if (rc == 0) {
+		l->memory = plain_memory_new(LANE_BYTES);
+		rc = l->memory ? 0 : ERR_IO;
 	}
 	if (rc < 0) {
 		plain_lane_free(l);
 		return rc;
 	}
-	madvise(l->memory, LANE_BYTES, MADV_DONTDUMP);
 	*out = l;
 	return 0;
 }
@@ -104,10 +123,7 @@ void plain_lane_free(struct plain_lane *l)
 	if (l == NULL)
 		return;
 	cipher_free(l->cipher);
-	if (l->memory) {
-		secret_wipe(l->memory, LANE_USED);
-		munmap(l->memory, LANE_BYTES);
-	}
+	plain_memory_free(l->memory, LANE_BYTES, LANE_USED);
 	free(l);
 }
 
@@ -183,13 +199,38 @@ int plain_write(struct plain_lane *l, uint64_t at, unsigned char *data, size_t l
 		return err_set(ERR_FORBIDDEN, "opened read-only");
 	if (len > PLAIN_MAX || at > p->segment.size || len > p->segment.size - at)
 		return err_set(ERR_INVALID, "write of %zu bytes at %llu", len, (unsigned long long)at);
-	if (whole)
+	if (whole) {
 		pthread_rwlock_rdlock(&p->units);
-	else
+	} else {
+		atomic_fetch_add(&p->parts, 1);
 		pthread_rwlock_wrlock(&p->units);
+	}
 	rc = whole ? write_units(l, at, data, len) : write_parts(l, at, data, len);
 	pthread_rwlock_unlock(&p->units);
+	if (!whole)
+		atomic_fetch_sub(&p->parts, 1);
 	return rc;
+}
+
+int plain_claim(struct plain *p, uint64_t at, size_t len, int writing, struct plain_claim *out)
+{
+	if (!p->backing.is_device || at % p->unit || len % p->unit || len == 0 || at > p->segment.size || len > p->segment.size - at)
+		return 0;
+	if (writing && (p->segment.read_only || atomic_load(&p->parts) > 0 || pthread_rwlock_tryrdlock(&p->units) != 0))
+		return 0;
+	*out = (struct plain_claim){ p, &p->backing, p->segment.offset + at, at >> 9, writing, 0 };
+	return 1;
+}
+
+void plain_unclaim(const struct plain_claim *c)
+{
+	if (c->writing)
+		pthread_rwlock_unlock(&c->plain->units);
+}
+
+int plain_lane_cipher(struct plain_lane *l, const struct plain_claim *c, unsigned char *data, size_t len)
+{
+	return c->writing ? cipher_encrypt(l->cipher, c->sector, data, data, len) : cipher_decrypt(l->cipher, c->sector, data, data, len);
 }
 
 int plain_flush(struct plain *p)

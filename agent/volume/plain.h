@@ -33,6 +33,10 @@ uint64_t plain_size(const struct plain *p);
 uint32_t plain_unit(const struct plain *p);
 int plain_is_device(const struct plain *p);
 
+/* Memory for plaintext: in no dump, wiped when it is freed (USED: bytes that ever held any). NULL with ERR_IO's text; freeing NULL is fine. */
+unsigned char *plain_memory_new(size_t size);
+void plain_memory_free(unsigned char *memory, size_t size, size_t used);
+
 /* What one thread works with: a cipher context, and memory that is wiped when the lane is freed. ERR_CRYPTO, ERR_IO. */
 int plain_lane_new(struct plain *p, struct plain_lane **out);
 void plain_lane_free(struct plain_lane *l);
@@ -47,6 +51,22 @@ ssize_t plain_read(struct plain_lane *l, uint64_t at, size_t len, const unsigned
  * enciphered where it lies, which is fastest in the lane. Not durable before plain_flush. */
 int plain_write(struct plain_lane *l, uint64_t at, unsigned char *data, size_t len);
 int plain_flush(struct plain *p);
+
+/* What may be read from or written to the disk as it is, enciphered, by somebody who does not wait for it: see ioqueue.h. */
+struct plain_claim {
+	struct plain *plain;
+	const struct backing *backing;
+	uint64_t at, sector;          /* bytes within the backing; the cipher's number */
+	int writing;
+	size_t part;                  /* of an array */
+};
+/* Whether it is: whole units of a disk, and nobody waits to write less than one. A claim to write is given back by the same thread,
+ * before it waits for anything else of this plaintext. */
+int plain_claim(struct plain *p, uint64_t at, size_t len, int writing, struct plain_claim *out);
+void plain_unclaim(const struct plain_claim *c);
+/* Enciphers what is to be written, deciphers what was read, where it lies. ERR_CRYPTO. */
+int plain_lane_cipher(struct plain_lane *l, const struct plain_claim *c, unsigned char *data, size_t len);
+
 /* Afterwards the range reads as anything. ERR_UNSUPPORTED until discards are allowed. */
 void plain_allow_discards(struct plain *p);
 int plain_discard(struct plain *p, uint64_t at, uint64_t len);

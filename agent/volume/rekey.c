@@ -1,6 +1,8 @@
 /* rekey.c - another device key for a volume (KEY-6): a key slot comes, a key slot goes; what is encrypted stays as it is. */
 #include "agent/volume/volume.h"
 
+#include <stdio.h>
+
 #include "agent/volume/header.h"
 #include "base/err.h"
 
@@ -81,4 +83,16 @@ void volume_rekey_choose(const char *path, struct secret **key, struct secret *o
 		other = first;
 	}
 	secret_free(other);
+}
+
+int volume_rekey_explain(const char *path, int64_t version)
+{
+	struct volume_report found;
+	char said[VOLUME_TEXT_MAX];
+
+	snprintf(said, sizeof said, "%s", err_text());
+	if (volume_inspect(path, &found) == 0 && found.content == VOLUME_OURS && (int64_t)found.token.key_version > version)
+		return err_set(ERR_FORBIDDEN, "the volume has version %u of its key, the server only %lld: its database is from before that rotation",
+			found.token.key_version, (long long)version);
+	return err_set(ERR_FORBIDDEN, "%s", said);
 }

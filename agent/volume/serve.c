@@ -25,8 +25,8 @@
 #include "base/ipc.h"
 #include "base/log.h"
 
-/* A disk works on as many requests at once as threads wait for it; the page cache answers at once. More than both where there are
- * more cores to encipher with. */
+/* A disk works on as many large requests at once as threads wait for it (small ones: ioqueue.h); the page cache answers at once. More than both
+ * where there are more cores to encipher with. */
 #define THREADS_DISK 32
 #define THREADS_FILE 16
 #define THREADS_MOST 64

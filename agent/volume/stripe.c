@@ -1,10 +1,8 @@
 /* stripe.c - see stripe.h. Chunk N of the whole is chunk N / COUNT of part N % COUNT. */
 #include "agent/volume/stripe.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -108,13 +106,8 @@ int stripe_lane_new(struct stripe *s, struct stripe_lane **out)
 	for (size_t i = 0; rc == 0 && i < s->count; i++)
 		rc = plain_lane_new(s->parts[i], &l->parts[i]);
 	if (rc == 0 && s->count > 1) {
-		l->joined = mmap(NULL, PLAIN_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (l->joined == MAP_FAILED) {
-			l->joined = NULL;
-			rc = err_set(ERR_IO, "memory: %s", strerror(errno));
-		} else {
-			madvise(l->joined, PLAIN_MAX, MADV_DONTDUMP);
-		}
+		l->joined = plain_memory_new(PLAIN_MAX);
+		rc = l->joined ? 0 : ERR_IO;
 	}
 	if (rc < 0)
 		stripe_lane_free(l);
@@ -129,10 +122,7 @@ void stripe_lane_free(struct stripe_lane *l)
 		return;
 	for (size_t i = 0; i < l->stripe->count; i++)
 		plain_lane_free(l->parts[i]);
-	if (l->joined) {
-		secret_wipe(l->joined, PLAIN_MAX);
-		munmap(l->joined, PLAIN_MAX);
-	}
+	plain_memory_free(l->joined, PLAIN_MAX, PLAIN_MAX);
 	free(l);
 }
 
@@ -200,6 +190,26 @@ int stripe_write(struct stripe_lane *l, uint64_t at, unsigned char *data, size_t
 		len -= p.len;
 	}
 	return rc;
+}
+
+int stripe_claim(struct stripe *s, uint64_t at, size_t len, int writing, struct plain_claim *out)
+{
+	struct piece p = { 0, at, len };
+	int rc;
+
+	if (len > s->size || at > s->size - len)
+		return 0;
+	if (s->count > 1)
+		p = first_piece(s, at, len);
+	rc = p.len == len && plain_claim(s->parts[p.part], p.at, len, writing, out);
+	if (rc)
+		out->part = p.part;
+	return rc;
+}
+
+int stripe_lane_cipher(struct stripe_lane *l, const struct plain_claim *c, unsigned char *data, size_t len)
+{
+	return plain_lane_cipher(l->parts[c->part], c, data, len);
 }
 
 /* All are tried, whatever becomes of one: less is lost. */

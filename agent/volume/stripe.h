@@ -24,6 +24,8 @@ unsigned char *stripe_lane_data(struct stripe_lane *l);
 ssize_t stripe_read(struct stripe_lane *l, uint64_t at, size_t len, const unsigned char **data);
 int stripe_write(struct stripe_lane *l, uint64_t at, unsigned char *data, size_t len);
 int stripe_flush(struct stripe *s);
+int stripe_claim(struct stripe *s, uint64_t at, size_t len, int writing, struct plain_claim *out);
+int stripe_lane_cipher(struct stripe_lane *l, const struct plain_claim *c, unsigned char *data, size_t len);
 void stripe_allow_discards(struct stripe *s);
 int stripe_discard(struct stripe *s, uint64_t at, uint64_t len);
 

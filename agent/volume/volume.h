@@ -123,6 +123,10 @@ int volume_rekey_drop(const char *path, const struct volume_rekey *r);
  * freed. */
 void volume_rekey_choose(const char *path, struct secret **key, struct secret *other);
 
+/* After a key of VERSION did not open PATH (the error is set): says so where the token names a later one, as after a server's database was restored from
+ * before a rotation; else leaves the error as it is. ERR_FORBIDDEN. */
+int volume_rekey_explain(const char *path, int64_t version);
+
 /* Another volume key for the volume on PATH, which is open as the mapped device NAME (dm-crypt alone): all of its data are encrypted anew while
  * it is in use; it takes the disk's time. Interrupted, by PROGRESS ("reencrypt", per cent; ERR_CONFLICT then) or anything else, the volume
  * opens as it is, by the same device key, and calling this again goes on. Key slots that KEY does not open are gone at the end. */

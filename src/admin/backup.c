@@ -1,7 +1,8 @@
 /* backup.c - `keyward backup`, `backup verify`, `restore` (KEY-8): database and key files, each encrypted to a certificate whose private key is
  * kept elsewhere.
  *
- * A backup is a folder keyward-TIME: database.NNNN.cms (pg_dump's custom format, in pieces), keys.0000.cms (a tar of the key files), each CMS
+ * A backup is a folder keyward-TIME: database.NNNN.cms (pg_dump's custom format, in pieces), log.NNNN.cms likewise where the log has a database of its own,
+ * keys.0000.cms (a tar of the key files), each CMS
  * (RFC 5652, 5083: AES-256-GCM), SHA256SUMS. In pieces, because openssl decrypts a whole file in memory. Made under another name and renamed when
  * it is whole. PostgreSQL's, OpenSSL's and the system's own programs do the work, so that they can undo it without us. */
 #include <dirent.h>
@@ -105,15 +106,29 @@ static int run_in(const struct program *p, const char *folder, const char *outpu
 }
 
 /* The database as somebody who sees all of it: row security holds for its owner, too. */
-static char *whole_database(const struct admin *a)
+static char *all_of(const char *superuser, const char *owner)
 {
-	const char *superuser = conf_get(&a->conf, CONF_DATABASE_SUPERUSER), *owner = conf_get(&a->conf, CONF_DATABASE_OWNER);
 	char *name = NULL, *out;
 
 	if (*superuser == '\0' || admin_database_of(owner, &name) < 0)
 		return mem_strdup(owner);
 	out = mem_printf("%s dbname=%s", superuser, name);
 	free(name);
+	return out;
+}
+
+static char *whole_database(const struct admin *a)
+{
+	return all_of(conf_get(&a->conf, CONF_DATABASE_SUPERUSER), conf_get(&a->conf, CONF_DATABASE_OWNER));
+}
+
+static char *whole_log(const struct admin *a)
+{
+	char *superuser = *conf_get(&a->conf, CONF_DATABASE_SUPERUSER) ? admin_log_of(a, CONF_DATABASE_SUPERUSER) : mem_strdup("");
+	char *owner = admin_log_of(a, CONF_DATABASE_OWNER), *out = all_of(superuser, owner);
+
+	free(superuser);
+	free(owner);
 	return out;
 }
 
@@ -166,15 +181,38 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+static int encrypt_log(const struct admin *a, long piece, const char *folder)
+{
+	char *log = whole_log(a);
+	struct program dump = { { "pg_dump", "-Fc", "--no-password", "-d", log } };
+	int rc = encrypt_to(conf_get(&a->conf, CONF_BACKUP_CERTIFICATE), piece, folder, "log", &dump);
+
+	free(log);
+	return rc;
+}
+
+/* Whether the backup has a log database. */
+static int has_log(const char *folder)
+{
+	char *first = mem_printf("%s/log.0000.cms", folder);
+	int has = access(first, F_OK) == 0;
+
+	free(first);
+	return has;
+}
+
 static int fill(const struct admin *a, const char *folder)
 {
 	const char *certificate = conf_get(&a->conf, CONF_BACKUP_CERTIFICATE);
 	char *database = whole_database(a), *keys = admin_keys_path(a, "");
 	struct program dump = { { "pg_dump", "-Fc", "--no-password", "-d", database } }, tar = { { "tar", "-C", keys, "-cf", "-", "." } };
-	struct program sums = { { "sh", "-c", "exec sha256sum database.*.cms keys.*.cms" } }, sync = { { "sync", "-f", folder } };
+	struct program sums = { { "sh", "-c", "exec sha256sum *.cms" } }, sync = { { "sync", "-f", folder } };
 	long piece = 0;
 	int rc = conf_int(&a->conf, CONF_BACKUP_PIECE, 1, 1024, &piece);
 
+	/* The log database first: what came later is in the main one, too, and is copied again. */
+	if (rc == 0 && admin_has_log(a))
+		rc = encrypt_log(a, piece, folder);
 	if (rc == 0)
 		rc = encrypt_to(certificate, piece, folder, "database", &dump);
 	if (rc == 0)
@@ -315,6 +353,8 @@ static int verify(const char *folder, const char *key)
 		rc = decrypt_into(key, folder, "keys", &tar);
 	if (key && rc == 0)
 		rc = decrypt_into(key, folder, "database", &list);
+	if (key && rc == 0 && has_log(folder))
+		rc = decrypt_into(key, folder, "log", &list);
 	return rc;
 }
 
@@ -389,7 +429,19 @@ int admin_backup_verify(struct admin *a, int argc, char **argv)
 	return rc;
 }
 
-/* The database first: key files that are there stop a second try. */
+static int restore_log(struct admin *a, const char *folder, const char *key)
+{
+	char *log = whole_log(a);
+	struct program db = { { "pg_restore", "--exit-on-error", "--single-transaction", "--no-password", "-d", log } };
+	int rc = admin_log_prepare(a);
+
+	if (rc == 0)
+		rc = decrypt_into(key, folder, "log", &db);
+	free(log);
+	return rc;
+}
+
+/* The databases first: key files that are there stop a second try. */
 static int restore(struct admin *a, const char *folder, const char *key, const char *keys)
 {
 	char *database = whole_database(a), *name = NULL;
@@ -401,6 +453,8 @@ static int restore(struct admin *a, const char *folder, const char *key, const c
 		rc = migrate_prepare(conf_get(&a->conf, CONF_DATABASE_SUPERUSER), name);
 	if (rc == 0)
 		rc = decrypt_into(key, folder, "database", &db);
+	if (rc == 0 && has_log(folder))
+		rc = restore_log(a, folder, key);
 	if (rc == 0 && mkdir(keys, 0700) < 0 && errno != EEXIST)
 		rc = err_set(ERR_IO, "%s: %s", keys, strerror(errno));
 	if (rc == 0)
@@ -410,19 +464,43 @@ static int restore(struct admin *a, const char *folder, const char *key, const c
 	return rc;
 }
 
+/* Any key that is there would be replaced by one of the backup's, and may be the only one of its kind. */
+static int check_empty(const char *keys)
+{
+	DIR *d = opendir(keys);
+	const struct dirent *e;
+	int rc = 0;
+
+	while (rc == 0 && d && (e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strcmp(e->d_name, "lost+found") != 0)
+			rc = err_set(ERR_CONFLICT, "%s has %s: a backup is restored onto an empty installation", keys, e->d_name);
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+static void say_what_is_lost(void)
+{
+	puts("Keys that were made or rotated after this backup are not in it. A device whose volume has such a key says so on its page: it opens with the key of a "
+		"later backup or a WAL archive, or with one that was exported since (docs/operations.md, \"What a restored database does not know\").");
+}
+
 int admin_restore(struct admin *a, int argc, char **argv)
 {
-	char *keys = admin_keys_path(a, ""), *identity = admin_keys_path(a, "identity");
+	char *keys = admin_keys_path(a, "");
 	int rc = verify(argv[0], argv[1]);
 
 	(void)argc;
-	if (rc == 0 && access(identity, F_OK) == 0)
-		rc = err_set(ERR_CONFLICT, "%s is there: a backup is restored onto an empty installation", identity);
+	if (rc == 0)
+		rc = check_empty(keys);
+	if (rc == 0 && has_log(argv[0]) && !admin_has_log(a))
+		rc = err_set(ERR_CONFLICT, "the backup has a log database: set database.log first, to where it is to be");
 	if (rc == 0)
 		rc = restore(a, argv[0], argv[1], keys);
-	if (rc == 0)
+	if (rc == 0) {
 		puts("restored: start the key service, then `keyward migrate`, `keyward tickets renew`, then the others");
+		say_what_is_lost();
+	}
 	free(keys);
-	free(identity);
 	return rc;
 }

@@ -59,7 +59,18 @@ int admin_key_retire(struct admin *a, int argc, char **argv);
 int admin_backup(struct admin *a, int argc, char **argv);
 int admin_backup_verify(struct admin *a, int argc, char **argv);
 int admin_restore(struct admin *a, int argc, char **argv);
+int admin_certificate_list(struct admin *a, int argc, char **argv);
+int admin_certificate_request(struct admin *a, int argc, char **argv);
+int admin_certificate_install(struct admin *a, int argc, char **argv);
+int admin_log_return(struct admin *a, int argc, char **argv);
 int admin_config(struct admin *a, int argc, char **argv);
+
+/* The log database, where there is one (setting database.log): its connection string for a role, the caller's; roles and database made where there is a
+ * superuser; migrated. */
+int admin_has_log(const struct admin *a);
+char *admin_log_of(const struct admin *a, enum conf_setting role);
+int admin_log_prepare(const struct admin *a);
+int admin_log_migrate(const struct admin *a, json_t **applied);
 
 /* A connection of role SETTING (CONF_DATABASE_...), in a transaction of the administrator's bound to TENANT (NULL: none). */
 int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tenant, struct db **out);

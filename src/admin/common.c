@@ -20,6 +20,7 @@ int admin_begin(struct admin *a, enum conf_setting role, const struct uuid *tena
 	struct db *db = db_new(conf_get(&a->conf, role));
 	int rc;
 
+	db_set_log(db, conf_get(&a->conf, CONF_DATABASE_LOG));
 	snprintf(name, sizeof name, "keyward command (%s)", who ? who->pw_name : "administrator");
 	rc = db_begin(db, tenant, &actor);
 

@@ -41,25 +41,40 @@ static int prepare(struct admin *a)
 	if (rc == 0 && *superuser)
 		rc = migrate_prepare(superuser, database);
 	free(database);
-	return rc;
+	return rc == 0 && admin_has_log(a) ? admin_log_prepare(a) : rc;
+}
+
+static void say_applied(json_t *applied, const char *which)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(applied, i, name)
+		printf("applied %s%s\n", json_string_value(name), which);
+	if (json_array_size(applied) == 0)
+		printf("the %sdatabase is up to date\n", *which ? "log " : "");
+	json_decref(applied);
 }
 
 int admin_migrate(struct admin *a, int argc, char **argv)
 {
 	json_t *applied = NULL;
-	const json_t *name;
-	size_t i;
 	int rc = migrate_run(conf_get(&a->conf, CONF_DATABASE_OWNER), conf_get(&a->conf, CONF_SQL_FOLDER), &applied);
 
 	(void)argc;
 	(void)argv;
 	if (rc < 0)
 		return rc;
-	json_array_foreach(applied, i, name)
-		printf("applied %s\n", json_string_value(name));
-	if (json_array_size(applied) == 0)
-		printf("the database is up to date\n");
-	json_decref(applied);
+	say_applied(applied, "");
+	/* Before any server of this version: they copy to it. */
+	if (admin_has_log(a)) {
+		rc = admin_log_prepare(a);
+		if (rc == 0)
+			rc = admin_log_migrate(a, &applied);
+		if (rc < 0)
+			return rc;
+		say_applied(applied, " to the log database");
+	}
 	return admin_tickets_give(a);
 }
 

@@ -50,6 +50,11 @@ const struct admin_command admin_commands[] = {
 	{ "audit verify", "[SLUG]", 0, 1, "prove that a tenant's log (or the installation's) was not altered or cut off", admin_audit_verify },
 	{ "audit export", "[SLUG]", 0, 1, "print a log with its signatures, to be verified elsewhere", admin_audit_export },
 	{ "audit key", "", 0, 0, "print the public key that logs of this installation are signed with", admin_audit_key },
+	{ "certificate list", "", 0, 0, "show the certificates in use, those that end first at the top", admin_certificate_list },
+	{ "certificate request", "NAME", 1, 1, "make a new key for a host name of the web server, and print the request to be signed", admin_certificate_request },
+	{ "certificate install", "NAME FILE", 2, 2, "put the new certificate, and what is between it and its authority, in place; the web server goes on",
+		admin_certificate_install },
+	{ "log return", "", 0, 0, "bring everything that the log database has back into the main one", admin_log_return },
 	{ "config", "", 0, 0, "explain the settings of the configuration file", admin_config, 1 },
 	{ NULL, NULL, 0, 0, NULL, NULL },
 };

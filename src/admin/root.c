@@ -3,9 +3,11 @@
  *
  * keyward-keyd itself, as a program of root's, makes root keys and keeps their list; the running key service reads it when it is told. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,8 +118,8 @@ static int look(struct admin *a, struct change *c)
 		keys_client_init(&c->keys, conf_get(&a->conf, CONF_KEYD_SOCKET), TIMEOUT_MS);
 	c->a = a;
 	rc = keys_roots(&c->keys, &c->roots);
-	if (rc == 0 && c->roots.count == 0)
-		rc = err_set(ERR_SEALED, "the key service has no root key");
+	if (rc == 0 && (c->roots.count == 0 || !c->roots.roots[c->roots.count - 1].active))
+		rc = err_set(ERR_SEALED, "the key service does not have the root key in use: see keyward status");
 	if (rc < 0)
 		return rc;
 	c->active = &c->roots.roots[c->roots.count - 1];
@@ -211,8 +213,35 @@ static int is_left_over(struct admin *a, const struct change *c)
 	return rc < 0 ? rc : c->roots.count > 1 && left > 0;
 }
 
+/* Of two at once each would make a root key, and the list would know one of them. *FD is the caller's to close. */
+static int lock(const struct admin *a, int *fd)
+{
+	char *path = admin_keys_path(a, "roots.lock");
+	int rc = 0;
+
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd < 0)
+		rc = err_set(ERR_IO, "%s: %s", path, strerror(errno));
+	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+		rc = err_set(ERR_BUSY, "another keyward is making or retiring a root key at this moment: wait until it has ended");
+	free(path);
+	return rc;
+}
+
+/* ACT while nobody else changes root keys. */
+static int alone(struct admin *a, int argc, char **argv, int (*act)(struct admin *a, int argc, char **argv))
+{
+	int fd, rc = lock(a, &fd);
+
+	if (rc == 0)
+		rc = act(a, argc, argv);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 /* Twice in a row does no harm: what is under way goes on. */
-int admin_rotate_root(struct admin *a, int argc, char **argv)
+static int rotate_root(struct admin *a, int argc, char **argv)
 {
 	const struct uuid request = uuid_new();
 	struct change c = { .a = NULL };
@@ -240,6 +269,11 @@ int admin_rotate_root(struct admin *a, int argc, char **argv)
 	free(where);
 	keys_client_close(&c.keys);
 	return rc;
+}
+
+int admin_rotate_root(struct admin *a, int argc, char **argv)
+{
+	return alone(a, argc, argv, rotate_root);
 }
 
 static void show_rotation(const json_t *row)
@@ -356,7 +390,7 @@ static int may_destroy(struct db *db, const struct admin *a, int anyway)
 }
 
 /* With the log entry's transaction open, so that nobody retires what is not noted. */
-int admin_key_retire(struct admin *a, int argc, char **argv)
+static int retire(struct admin *a, int argc, char **argv)
 {
 	const struct uuid request = uuid_new();
 	int destroy = argc > 1, anyway = argc > 2, rc;
@@ -387,6 +421,11 @@ int admin_key_retire(struct admin *a, int argc, char **argv)
 		rc = admin_end(db, rc);
 	keys_client_close(&c.keys);
 	return rc;
+}
+
+int admin_key_retire(struct admin *a, int argc, char **argv)
+{
+	return alone(a, argc, argv, retire);
 }
 
 int admin_rotate_tenant(struct admin *a, int argc, char **argv)

@@ -73,7 +73,9 @@ int admin_unseal(struct admin *a, int argc, char **argv)
 	}
 	if (rc < 0 && done)
 		rc = err_wrap(rc, "the root key in use is unsealed and keys are delivered; the former one is sealed still");
-	else if (rc == 0 && roots.count && roots.roots[roots.count - 1].sealed)
+	else if (rc == 0 && (roots.count == 0 || !roots.roots[roots.count - 1].active))
+		rc = err_set(ERR_SEALED, "the root key in use is not there, and no passphrase brings it back: see keyward status");
+	else if (rc == 0 && roots.roots[roots.count - 1].sealed)
 		rc = err_set(ERR_SEALED, "no passphrase opens the root key of provider %s: see keyward status",
 			roots.roots[roots.count - 1].provider);
 	else if (rc == 0)

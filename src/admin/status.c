@@ -7,8 +7,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "keys/client.h"
+#include "health/cause.h"
 #include "health/judge.h"
 #include "health/look.h"
+#include "render/words.h"
 #include "sso/client.h"
 #include "store/backup.h"
 #include "store/key_server.h"
@@ -93,6 +95,30 @@ static int show_former(struct keys_client *keys)
 	return bad;
 }
 
+/* As after a restore of the database from one backup and of the key files from another. */
+static int show_unknown(struct admin *a, struct keys_client *keys)
+{
+	struct keys_roots roots = { .count = 0 };
+	struct db *db = NULL;
+	int64_t all = 0, under, left;
+	int rc = keys_roots(keys, &roots);
+
+	if (rc == 0 && roots.count)
+		rc = admin_begin(a, CONF_DATABASE_JOBS, NULL, &db);
+	if (rc == 0 && db)
+		rc = root_rotation_left(db, &roots.roots[0].id, &left, &all);
+	for (size_t i = 0; rc == 0 && i < roots.count; i++) {
+		rc = root_rotation_under(db, &roots.roots[i].id, &under);
+		all -= under;
+	}
+	if (db)
+		rc = admin_end(db, rc);
+	if (rc == 0 && all <= 0)
+		return 0;
+	return show("root keys", rc < 0 ? rc : err_set(ERR_NOT_FOUND, "%lld secrets of the database are under a root key that the key service does not have: key "
+		"files and database belong together, restore both from the same backup", (long long)all), "");
+}
+
 static int show_keyd(struct admin *a)
 {
 	struct keys_client keys;
@@ -103,8 +129,8 @@ static int show_keyd(struct admin *a)
 	admin_keys(a, &keys);
 	rc = keys_status(&keys, &status);
 	if (rc == 0 && status.sealed)
-		rc = err_set(ERR_SEALED, strcmp(status.provider, "file") == 0 ? "sealed: it has no root key"
-			: "sealed: tell it the passphrase or PIN (keyward unseal), or bring its token back");
+		rc = err_set(ERR_SEALED, "sealed, %s: %s.\n               %s", health_cause(status.cause)->briefly, status.why,
+			health_cause(status.cause)->advice);
 	if (rc == 0) {
 		uuid_text(&status.root, id);
 		snprintf(text, sizeof text, "well; root key %s (%s)", id, status.provider);
@@ -114,6 +140,8 @@ static int show_keyd(struct admin *a)
 		show_counts(&status);
 	if (rc == 0)
 		show_age(a, &status.root);
+	if (rc == 0)
+		rc = show_unknown(a, &keys);
 	rc += show_former(&keys);
 	keys_client_close(&keys);
 	return rc;
@@ -231,9 +259,12 @@ static int show_health(struct admin *a)
 	rows = health_judge(facts);
 	json_array_foreach(rows, i, row) {
 		const char *advice = json_string_value(json_object_get(row, "advice"));
+		char *name = words_phrase_text(NULL, json_object_get(row, "name")), *value = words_phrase_text(NULL, json_object_get(row, "value"));
 
-		printf("  %-4s  %s: %s: %s%s%s\n", health_level_name(health_level_of(row)), json_string_value(json_object_get(row, "area_label")), json_string_value(
-			json_object_get(row, "name")), json_string_value(json_object_get(row, "value")), *advice ? "\n        " : "", advice);
+		printf("  %-4s  %s: %s: %s%s%s\n", health_level_name(health_level_of(row)), json_string_value(json_object_get(row, "area_label")), name, value,
+			*advice ? "\n        " : "", advice);
+		free(name);
+		free(value);
 		bad += health_level_of(row) == HEALTH_BAD;
 	}
 	json_decref(rows);

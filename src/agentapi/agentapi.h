@@ -17,6 +17,7 @@ void agentapi_init(void *shared);
 struct agentapi_hooks {
 	void (*wake)(void *owner);       /* agentapi_finish is to be called for it, in the worker's own time */
 	void (*watch)(int fd);           /* agentapi_notified is to be called whenever FD can be read or has failed, until it is closed */
+	void (*soon)(void);              /* agentapi_together is to be called once, as soon as what has come in until now is read */
 };
 
 /* In each worker, before its first request. */
@@ -24,7 +25,7 @@ void agentapi_start(struct web_thread *t, const struct agentapi_hooks *hooks);
 /* At its end: writes what is gathered, and wakes all that is held. */
 void agentapi_stop(struct web_thread *t);
 
-/* An answer that is held back: a heartbeat's, until there is an order. */
+/* An answer that is held back: a heartbeat's, until there is an order; one to a poll for a key, to be answered with others'. */
 struct agentapi_held;
 
 /* Answers POST PROTO_PATH; anything else is 404 or 405. *OUT starts empty. NULL, or the answer comes later: then *OUT means nothing,
@@ -34,6 +35,8 @@ void agentapi_finish(struct web_thread *t, struct agentapi_held *h, struct web_r
 void agentapi_drop(struct agentapi_held *h);     /* its client has gone; NULL is fine */
 
 void agentapi_notified(void);
+/* Answers those that wait for keys, many in one transaction, and wakes their owners. */
+void agentapi_together(struct web_thread *t);
 /* Called by a timer of each worker, about once a second: writes the heartbeats gathered since, ends waits that are over. */
 void agentapi_tick(struct web_thread *t);
 

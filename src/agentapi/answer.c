@@ -105,15 +105,21 @@ struct agentapi_held *agentapi_answer(struct web_thread *t, const struct web_req
 	return c.held;
 }
 
+void frame_of_held(struct frame_call *c, struct web_thread *t, const struct agentapi_held *h, struct web_request *request)
+{
+	*request = (struct web_request){ .site = WEB_AGENTS, .id = h->request, .received = clock_now(), .body = BUF_INIT };
+	memcpy(request->address, h->address, sizeof request->address);
+	frame_open(c, t, request);
+}
+
 void agentapi_finish(struct web_thread *t, struct agentapi_held *h, struct web_response *out)
 {
-	struct web_request request = { .site = WEB_AGENTS, .id = h->request, .received = clock_now(), .body = BUF_INIT };
+	struct web_request request;
 	struct frame_call c;
 
-	memcpy(request.address, h->address, sizeof request.address);
 	web_security_headers(out);
 	out->status = 200;
-	frame_open(&c, t, &request);
+	frame_of_held(&c, t, h, &request);
 	frame_close(&c, frame_held(&c, h, &out->body), out);
 	agentapi_drop(h);
 }

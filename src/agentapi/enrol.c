@@ -1,5 +1,7 @@
 /* enrol.c - enrolment (docs/protocol.md, section 4): a machine that knows the account's provisioning passphrase becomes an agent
- * of that account. A wrong passphrase and an account that does not exist look the same from outside. */
+ * of that account. A wrong passphrase and an account that does not exist look the same from outside; that an account is suspended is told
+ * to who knows its passphrase, inside the enrolment. */
+#include <stdio.h>
 #include <string.h>
 
 #include "agentapi/service.h"
@@ -20,7 +22,7 @@ static int load_verifier(struct frame_call *c, const struct uuid *account, struc
 
 	*out = NULL;
 	if (rc == 0)
-		rc = tenant_key(c->db, &wrapped);
+		rc = tenant_key_to_sign_in(c->db, &wrapped);
 	if (rc == 0)
 		rc = provisioning_verifier(c->db, &blob);
 	if (rc == 0) {
@@ -32,8 +34,7 @@ static int load_verifier(struct frame_call *c, const struct uuid *account, struc
 	db_rollback(c->db);
 	buf_free(&blob);
 	buf_free(&wrapped);
-	/* Suspended accounts enrol nobody; that too is not for strangers to know. */
-	return rc == ERR_NOT_FOUND || rc == ERR_SUSPENDED ? 0 : rc;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 int frame_enrol_start(struct frame_call *c, struct buf *answer)
@@ -59,14 +60,14 @@ int frame_enrol_start(struct frame_call *c, struct buf *answer)
 	return rc;
 }
 
-/* Each wrong passphrase is one guess, and the tenant should see it. */
-static void note_refusal(struct frame_call *c, const struct uuid *account)
+/* Each wrong passphrase is one guess, and the tenant should see it; as it should see machines that come while it is suspended. */
+static void note_refusal(struct frame_call *c, const struct uuid *account, const char *reason)
 {
 	struct audit_object object = { "account", account, NULL };
 	int rc = frame_begin(c, account, NULL);
 
 	if (rc == 0)
-		rc = audit_log(c->db, AUDIT_AGENT_REFUSED, &object, json_pack("{s:s}", "reason", "wrong provisioning passphrase"));
+		rc = audit_log(c->db, AUDIT_AGENT_REFUSED, &object, json_pack("{s:s}", "reason", reason));
 	if (rc == 0)
 		rc = db_commit(c->db);
 	db_rollback(c->db);
@@ -88,12 +89,25 @@ static int grant(struct frame_call *c, struct proto_server_enrolment *e, const s
 	if (rc == 0)
 		rc = frame_begin(c, &wanted->account, &agent);
 	if (rc == 0)
+		rc = tenant_is_active(c->db);
+	if (rc == 0)
 		rc = agent_register(c->db, &agent, wanted->public_key, &description, d->host.agent_version, c->request->address, &instance);
 	if (rc == 0)
 		rc = proto_enrol_grant(e, &agent, identity, c->now, answer);
 	if (rc == 0)
 		rc = db_commit(c->db);
 	return rc;
+}
+
+/* Whoever has got here knows the passphrase: he may know what is the matter. */
+static int refuse(struct frame_call *c, struct proto_server_enrolment *e, const struct uuid *account, struct buf *answer)
+{
+	char reason[64];
+
+	snprintf(reason, sizeof reason, "%s", err_text());
+	db_rollback(c->db);
+	note_refusal(c, account, reason);
+	return proto_enrol_refuse(e, ERR_SUSPENDED, reason, c->now, answer);
 }
 
 int frame_enrol_finish(struct frame_call *c, struct buf *answer)
@@ -111,9 +125,11 @@ int frame_enrol_finish(struct frame_call *c, struct buf *answer)
 	account = e.account;             /* a failure wipes the enrolment */
 	rc = proto_enrol_open(&e, c->data, c->len, c->now, &wanted);
 	if (rc == ERR_UNAUTHENTICATED)
-		note_refusal(c, &account);
+		note_refusal(c, &account, "wrong provisioning passphrase");
 	if (rc == 0)
 		rc = grant(c, &e, &wanted, answer);
+	if (rc == ERR_SUSPENDED)
+		rc = refuse(c, &e, &account, answer);
 	if (rc == 0)
 		rate_give(c->thread->web->sign_ins, c->request->address, clock_ticks());
 	proto_enrol_wipe(&e);

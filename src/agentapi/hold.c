@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agentapi/agentapi.h"
+#include "agentapi/together.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,7 +16,7 @@
 
 static struct agentapi_held *buckets[BUCKETS];
 static unsigned held_count;
-static struct agentapi_hooks hooks;
+struct agentapi_hooks hold_hooks;
 
 static struct web_thread ear;            /* has but the connection that listens */
 static int listens, ever_listened, stopped;
@@ -51,7 +51,7 @@ static void end_at(struct agentapi_held **at, enum hold_end why)
 	*at = h->next;
 	held_count--;
 	h->end = why;
-	hooks.wake(h->owner);
+	hold_hooks.wake(h->owner);
 }
 
 /* Those that were to be answered by UNTIL; 0: all. */
@@ -86,18 +86,24 @@ void hold_tick(void)
 	end_all(clock_ticks(), HOLD_OVER);
 }
 
-void agentapi_drop(struct agentapi_held *h)
+static void forget(struct agentapi_held *h)
 {
-	struct agentapi_held **at;
+	struct agentapi_held **at = find(&h->agent);
 
-	if (h == NULL)
-		return;
-	at = find(&h->agent);
-	if (h->end == HOLD_NOT_YET && *at == h) {
+	if (*at == h) {
 		*at = h->next;
 		held_count--;
 	}
+}
+
+void agentapi_drop(struct agentapi_held *h)
+{
+	if (h == NULL)
+		return;
+	if (h->end == HOLD_NOT_YET)
+		(h->is_poll ? together_forget : forget)(h);
 	proto_reply_wipe(&h->reply);
+	buf_free(&h->text);
 	free(h);
 }
 
@@ -105,13 +111,14 @@ void agentapi_drop(struct agentapi_held *h)
 
 void agentapi_start(struct web_thread *t, const struct agentapi_hooks *given)
 {
-	hooks = *given;
+	hold_hooks = *given;
 	web_thread_init(&ear, t->web);
 }
 
 void agentapi_stop(struct web_thread *t)
 {
 	agentapi_tick(t);
+	together_stop(t);
 	end_all(0, HOLD_STOP);
 	web_thread_free(&ear);
 	listens = 0;
@@ -166,7 +173,7 @@ static void listen_again(void)
 	}
 	retry = retry_at = 0;
 	listens = 1;
-	hooks.watch(db_socket(db));
+	hold_hooks.watch(db_socket(db));
 }
 
 enum hold_answer hold_ready(struct web_thread *t)

@@ -8,6 +8,7 @@
 #ifndef AGENTAPI_HOLD_H
 #define AGENTAPI_HOLD_H
 
+#include "agentapi/agentapi.h"
 #include "proto/server.h"
 #include "web/web.h"
 
@@ -27,7 +28,8 @@ enum hold_end {
 	HOLD_NOTIFIED,           /* there is an order, or a decision */
 	HOLD_REPLACED,           /* by a newer heartbeat of the same agent */
 	HOLD_LOST,               /* the connection that listens */
-	HOLD_STOP                /* this worker ends */
+	HOLD_STOP,               /* this worker ends */
+	HOLD_ANSWERED            /* not a heartbeat: its answer is in TEXT (together.h) */
 };
 
 struct agentapi_held {
@@ -38,6 +40,9 @@ struct agentapi_held {
 	clock_us until;                  /* clock_ticks() */
 	enum hold_end end;
 	void *owner;
+	int is_poll;                     /* for the key request ASKED; 0: a heartbeat */
+	struct uuid asked;
+	struct buf text;
 };
 
 /* Connects the worker's listening connection where that is due: outside a transaction, before orders are looked for. */
@@ -47,5 +52,7 @@ struct agentapi_held *hold_begin(const struct uuid *account, const struct uuid *
 	void *owner);
 /* Ends those whose time is over. */
 void hold_tick(void);
+/* What the worker gave to agentapi_start; all zero before. */
+extern struct agentapi_hooks hold_hooks;
 
 #endif

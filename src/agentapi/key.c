@@ -1,13 +1,15 @@
 /* key.c - key requests: judged by the policy, decided by it or by people, answered with the sealed key once approved.
  *
- * The order is fixed: decision and log entry are queued in the transaction, keyd seals, record.c commits, and only then does the
- * answer leave. A commit that fails takes the sealed key with it; an answer that is lost can be asked for again, under the
+ * The order is fixed: decision and log entry are queued in the transaction, keyd seals, record.c (or, for several, together.c) commits, and only then
+ * does the answer leave. A commit that fails takes the sealed key with it; an answer that is lost can be asked for again, under the
  * same one-time key. */
 #include <stdio.h>
 #include <string.h>
 
 #include "agentapi/raid.h"
+#include "agentapi/together.h"
 #include "base/err.h"
+#include "keys/client_server.h"
 #include "store/device_origin.h"
 #include "store/facts.h"
 #include "store/key.h"
@@ -60,20 +62,13 @@ static int judge(struct agent_call *c, const struct request_case *k)
 	return rc;
 }
 
-static int deliver(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
+/* What a delivered key is sealed and described with. */
+static int seal(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
 {
 	const struct agent_recipient recipient = { k->asked_name, k->recipient_key, k->signature };
-	int rc = k->unplaced ? err_set(ERR_CONFLICT, "%s", REQUEST_NO_DEVICE) : 0;
+	int rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, &keys->ticket, &recipient,
+		answer->sealed);
 
-	if (rc == 0 && k->device.is_raid)
-		return agent_deliver_raid(c, k, answer);
-	if (rc == 0)
-		rc = device_key_check(keys);
-	if (rc == 0)
-		rc = request_deliver_case(c->db, k, keys->version);
-	if (rc == 0)
-		rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, &keys->ticket, &recipient,
-			answer->sealed);
 	if (rc == 0 && keys->other)
 		rc = agent_give_other(c, &k->id, &(struct agent_other){ .device = &k->device.id, .name = k->device.name, .version = keys->other,
 			.tenant = &keys->tenant, .recipient = &recipient, .sealed = answer->other_sealed });
@@ -84,6 +79,19 @@ static int deliver(struct agent_call *c, const struct request_case *k, const str
 		answer->status = PROTO_KEY_DELIVERED;
 	}
 	return rc;
+}
+
+static int deliver(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
+{
+	int rc = k->unplaced ? err_set(ERR_CONFLICT, "%s", REQUEST_NO_DEVICE) : 0;
+
+	if (rc == 0 && k->device.is_raid)
+		return agent_deliver_raid(c, k, answer);
+	if (rc == 0)
+		rc = device_key_check(keys);
+	if (rc == 0)
+		rc = request_deliver_case(c->db, k, keys->version);
+	return rc < 0 ? rc : seal(c, k, keys, answer);
 }
 
 static int is_released(const struct request_case *k)
@@ -104,9 +112,8 @@ static int release(struct agent_call *c, const struct request_case *k, const str
 	return 0;
 }
 
-/* KEYS: of the device; looked at only when the key is released. */
-static int answer_case(struct agent_call *c, const struct request_case *k, const struct key_pair *keys,
-	struct proto_key_answer *answer)
+/* All but the key. */
+static void describe(struct agent_call *c, const struct request_case *k, struct proto_key_answer *answer)
 {
 	int read_only = strcmp(k->access, "read-only") == 0 || strcmp(k->device.access, "read-only") == 0;
 
@@ -119,10 +126,33 @@ static int answer_case(struct agent_call *c, const struct request_case *k, const
 	snprintf(answer->filesystem, sizeof answer->filesystem, "%s", k->device.filesystem);
 	snprintf(answer->encryption, sizeof answer->encryption, "%s-%s", k->device.cipher, k->device.mode);
 	answer->key_bits = k->device.key_bits;
-	if (is_released(k))
-		return release(c, k, keys, answer);
-	answer->retry_after_s = poll_after(k, c->frame->now);
-	return 0;
+	if (!is_released(k))
+		answer->retry_after_s = poll_after(k, c->frame->now);
+}
+
+/* KEYS: of the device; looked at only when the key is released. */
+static int answer_case(struct agent_call *c, const struct request_case *k, const struct key_pair *keys,
+	struct proto_key_answer *answer)
+{
+	describe(c, k, answer);
+	return is_released(k) ? release(c, k, keys, answer) : 0;
+}
+
+int key_is_plain(const struct agent_call *c, const struct request_case *k, const struct key_pair *keys)
+{
+	return uuid_equal(&k->agent, &c->agent) && !k->closed && k->agent_active && !k->unplaced && (!is_released(k) || (!k->device.is_raid
+		&& keys->other == 0 && !keys_is_elsewhere(wire_view_of(&keys->wrapped))));
+}
+
+int key_answer_plain(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
+{
+	int rc;
+
+	describe(c, k, answer);
+	if (!is_released(k))
+		return 0;
+	rc = device_key_check(keys);
+	return rc < 0 ? rc : seal(c, k, keys, answer);
 }
 
 /* Where the disk bears another device's volume, that is the reason (VOL-5). */
@@ -230,8 +260,13 @@ int message_key_poll(struct agent_call *c)
 	const struct proto_key_poll *m = c->message;
 	struct request_case k = { 0 };
 	struct key_pair keys = { 0 };
-	int rc = request_load_poll(c->db, &m->request, &k, &keys);
+	int rc;
 
+	if (!c->waited && together_takes()) {
+		c->join = &m->request;
+		return 0;
+	}
+	rc = request_load_poll(c->db, &m->request, &k, &keys);
 	if (rc == ERR_NOT_FOUND || (rc == 0 && (!uuid_equal(&k.agent, &c->agent) || k.closed)))
 		rc = err_set(ERR_NOT_FOUND, "this request is over; ask anew");
 	/* Its session may be older than that. */

@@ -5,6 +5,7 @@
 
 #include "agentapi/service.h"
 #include "agentapi/quota.h"
+#include "agentapi/together.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -64,7 +65,7 @@ static int handle(struct agent_call *c, enum proto_message type)
 {
 	int rc = frame_begin(c->frame, &c->account, &c->agent);
 
-	if (rc == 0)
+	if (rc == 0 && !c->waited)
 		rc = quota_take(c->frame, &c->account);
 	if (rc == 0)
 		rc = agent_messages[type](c);
@@ -85,46 +86,61 @@ static void refuse(const struct frame_call *c, enum proto_message type, int rc, 
 	proto_refusal_encode(rc, ours ? c->request_text : err_text(), later ? RETRY_AFTER_S : 0, text);
 }
 
-/* TEXT, or the seconds for which it is to be held back. */
-static int64_t answer_message(struct frame_call *c, const struct uuid *account, const struct uuid *agent, const struct buf *plain,
-	struct buf *text)
+void message_encode(const struct agent_call *c, enum proto_message type, int rc, const void *answer, struct buf *text)
 {
-	struct agent_call call = { .frame = c, .db = c->db, .account = *account, .agent = *agent };
+	if (rc == 0)
+		rc = proto_answer_encode(type, answer, text);
+	if (rc < 0)
+		refuse(c->frame, type, rc, text);
+}
+
+void message_answer(struct agent_call *c, enum proto_message type, struct buf *text)
+{
+	int rc;
+
+	c->answer = proto_answer_new(type);
+	rc = handle(c, type);
+	if (rc < 0)
+		c->hold_s = 0, c->join = NULL;
+	if (c->hold_s == 0 && c->join == NULL)
+		message_encode(c, type, rc, c->answer, text);
+	proto_answer_free(type, c->answer);
+}
+
+/* TEXT, or what is held until there is one. */
+static struct agentapi_held *answer_plain(struct agent_call *c, const struct buf *plain, struct proto_reply *reply, struct buf *text)
+{
 	enum proto_message type = 0;
+	struct agentapi_held *held = NULL;
 	void *message = NULL;
 	int rc = proto_request_decode(plain->data, plain->len, &type, &message);
 
-	if (rc == 0) {
-		call.message = message;
-		call.answer = proto_answer_new(type);
-		rc = handle(&call, type);
+	if (rc < 0) {
+		refuse(c->frame, type, rc, text);
+		return NULL;
 	}
-	if (rc == 0 && call.hold_s == 0)
-		rc = proto_answer_encode(type, call.answer, text);
-	if (rc < 0)
-		refuse(c, type, rc, text);
-	if (call.answer)
-		proto_answer_free(type, call.answer);
-	if (message)
-		proto_request_free(type, message);
-	return rc < 0 ? 0 : call.hold_s;
+	c->message = message;
+	message_answer(c, type, text);
+	if (c->join)
+		held = together_add(&c->account, &c->agent, c->join, reply, c->frame->owner);
+	else if (c->hold_s > 0)
+		held = hold_begin(&c->account, &c->agent, reply, c->hold_s, c->frame->owner);
+	proto_request_free(type, message);
+	return held;
 }
 
 int frame_record(struct frame_call *c, struct buf *answer)
 {
+	struct agent_call call = { .frame = c, .db = c->db };
 	struct buf plain = BUF_INIT, text = BUF_INIT;
 	struct proto_reply reply = { 0 };
-	struct uuid account, agent;
-	int64_t hold_s = 0;
-	int rc = open_record(c, &plain, &reply, &account, &agent);
+	int rc = open_record(c, &plain, &reply, &call.account, &call.agent);
 
 	if (rc == 0) {
 		heartbeat_make_room(c);
-		hold_s = answer_message(c, &account, &agent, &plain, &text);
+		c->held = answer_plain(&call, &plain, &reply, &text);
 	}
-	if (hold_s > 0)
-		c->held = hold_begin(&account, &agent, &reply, hold_s, c->owner);
-	else if (rc == 0)
+	if (rc == 0 && c->held == NULL)
 		rc = proto_record_seal(&reply, text.data, text.len, answer);
 	proto_reply_wipe(&reply);
 	buf_free(&plain);
@@ -138,6 +154,8 @@ int frame_held(struct frame_call *c, struct agentapi_held *h, struct buf *answer
 	struct buf text = BUF_INIT;
 	int rc;
 
+	if (h->end == HOLD_ANSWERED)
+		return proto_record_seal(&h->reply, h->text.data, h->text.len, answer);
 	call.answer = proto_answer_new(PROTO_HEARTBEAT);
 	heartbeat_resume(&call, h->end);
 	rc = proto_answer_encode(PROTO_HEARTBEAT, call.answer, &text);

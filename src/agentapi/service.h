@@ -10,6 +10,7 @@
 #include "store/agent.h"
 #include "store/device.h"
 #include "store/key.h"
+#include "store/request.h"
 
 /* One frame being answered. */
 struct frame_call {
@@ -35,6 +36,8 @@ struct agent_call {
 	const void *message;             /* the request struct of the type */
 	void *answer;                    /* zeroed answer struct of the type, to be filled */
 	int64_t hold_s;                  /* set by the handler: hold the answer back so many seconds; 0: it goes out */
+	const struct uuid *join;         /* set by the handler: answer this key request together with others (together.h) */
+	int waited;                      /* it has been with others, and its account's quota is taken */
 };
 
 /* The handler of each message: 0, or ERR_: then err_text becomes a refusal's text. */
@@ -47,8 +50,15 @@ int frame_hello(struct frame_call *c, struct buf *answer);
 int frame_finish(struct frame_call *c, struct buf *answer);
 int frame_record(struct frame_call *c, struct buf *answer);
 
-/* The answer to a heartbeat that was held back. */
+/* The answer that was held back. */
 int frame_held(struct frame_call *c, struct agentapi_held *h, struct buf *answer);
+/* A frame for what is still to be done for H; REQUEST, filled in here, has to live as long. */
+void frame_of_held(struct frame_call *c, struct web_thread *t, const struct agentapi_held *h, struct web_request *request);
+
+/* C's message handled in a transaction of its own, and the answer or the refusal in TEXT; nothing there when C->hold_s or C->join is set. */
+void message_answer(struct agent_call *c, enum proto_message type, struct buf *text);
+/* ANSWER, or the refusal that RC and err_text() are. */
+void message_encode(const struct agent_call *c, enum proto_message type, int rc, const void *answer, struct buf *text);
 
 /* A transaction of this frame, bound to ACCOUNT, in the name of AGENT (NULL: not known yet). */
 int frame_begin(struct frame_call *c, const struct uuid *account, const struct uuid *agent);
@@ -111,6 +121,11 @@ int agent_key_waits(struct agent_call *c, const struct device *device, const str
 
 /* The files whose hashes this agent is to report: into an answer's watch_files, PROTO_WATCH_MAX at most. */
 int agent_watch(struct agent_call *c, struct proto_watch *files, int *count);
+
+/* key.c: whether all that the answer to K takes is K and KEYS: it is C's agent's, nothing has to be looked up for it, and no server asked. */
+int key_is_plain(const struct agent_call *c, const struct request_case *k, const struct key_pair *keys);
+/* The answer to a plain one. "Delivered": the key is sealed, and the caller has the delivery written and committed before it leaves. */
+int key_answer_plain(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer);
 
 /* Outside a transaction, before a message is handled: there is room for one more heartbeat then. */
 void heartbeat_make_room(struct frame_call *c);

@@ -10,10 +10,20 @@ enum column_kind {
 	COLUMN_BYTES
 };
 
+/* What texts of a column are in the reader's language. */
+enum column_said {
+	COLUMN_AS_IT_IS,
+	COLUMN_WORD,                     /* a word of ours */
+	COLUMN_EVENT,                    /* the name of an event of the log */
+	COLUMN_REASON,                   /* why something happened (notice/entry.h) */
+	COLUMN_COMMENT                   /* what a person wrote, or what stands in its place */
+};
+
 struct column {
 	const char *label;
 	enum column_kind kind;
 	int width;                       /* beside the other columns' */
+	enum column_said said;           /* of texts */
 };
 
 #endif

@@ -23,6 +23,7 @@
 	X(DATABASE_CONSOLE, "database.console", NULL, "connection string of role keyward_console") \
 	X(DATABASE_AGENT, "database.agent", NULL, "connection string of role keyward_agent") \
 	X(DATABASE_JOBS, "database.jobs", NULL, "connection string of role keyward_jobs") \
+	X(DATABASE_LOG, "database.log", "", "where the log has a database of its own: what is other in its connection strings, as host=... dbname=...") \
 	X(KEYD_SOCKET, "keyd.socket", NULL, "socket of the key service") \
 	X(KEYD_PROGRAM, "keyd.program", "/usr/sbin/keyward-keyd", "the key service's program, with which root keys are made") \
 	X(KEYD_USER, "keyd.user", "keyward-keys", "user that the key service becomes: keys in tokens are made as that user") \
@@ -32,6 +33,8 @@
 	X(WEB_CHROOT, "web.chroot", "", "folder that the web workers are confined to; sockets must lie inside") \
 	X(WEB_TEMPLATES, "web.templates", NULL, "folder of the pages' templates") \
 	X(WEB_ASSETS, "web.assets", NULL, "folder of what browsers load, with manifest.json") \
+	X(WEB_TLS, "web.tls", "", "folder of the web server's NAME.crt and NAME.key; empty: tls in the state folder") \
+	X(WEB_PID, "web.pid", "", "file with the number of Kore's parent process; empty: pid/kore in the state folder") \
 	X(WEB_THREADS, "web.threads", "8", "pages that a web worker answers at once; each thread connects to the database") \
 	X(WEB_LOG_LEVEL, "web.log_level", "info", "debug, info, warning or error") \
 	X(SESSION_IDLE, "session.idle_minutes", "30", "a session ends after so many minutes without a request") \
@@ -45,7 +48,9 @@
 	X(BACKUP_PIECE, "backup.piece_mib", "256", "a backup's files hold so much each, in MiB; restoring takes twice that in memory") \
 	X(LOG_ONLINE, "log.online_months", "12", "whole months that the log is at hand; older ones go into its archive") \
 	X(LOG_ARCHIVE, "log.archive_months", "12", "months that the archived ones are kept after that") \
+	X(LOG_MAIN, "log.main_months", "2", "whole months that entries stay in the main database where the log has its own") \
 	X(LOG_CHECKPOINT, "log.checkpoint_minutes", "60", "how often the end of each log is signed, where something was added") \
+	X(JOBS_PACE, "jobs.pace", "1", "jobd looks so many times as often as usual for what is to be done: 1 to 60, for trials") \
 	X(SQL_FOLDER, "sql", NULL, "folder of the migrations")
 
 enum conf_setting {

@@ -1,4 +1,4 @@
-/* daemon.c - how our services begin: users who may ask, the socket, the signals to stop. */
+/* daemon.c - how our services begin: users who may ask, the socket, who they become, the signals to stop. */
 #include "base/daemon.h"
 
 #include <errno.h>
@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +55,32 @@ int daemon_listen(const char *path, const char *group)
 	if (found && chown(path, (uid_t)-1, found->gr_gid) < 0)
 		fatal("%s: %s", path, strerror(errno));
 	return fd;
+}
+
+static void hide(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		fatal("core dumps: %s", strerror(errno));
+}
+
+void daemon_become(const char *user)
+{
+	const struct passwd *pw = user ? getpwnam(user) : getpwuid(geteuid());
+
+	if (pw == NULL)
+		fatal("no user %s", user ? user : "of this number");
+	if (pw->pw_uid == 0)
+		fatal("this service must not run as root");
+	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0
+			|| setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0))
+		fatal("cannot become %s: %s", pw->pw_name, strerror(errno));
+	if (geteuid() != pw->pw_uid || setuid(0) == 0)
+		fatal("is not, or not only, user %s", pw->pw_name);
+	hide();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fatal("PR_SET_NO_NEW_PRIVS: %s", strerror(errno));
 }
 
 int daemon_signals(void)

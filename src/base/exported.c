@@ -55,6 +55,37 @@ void exported_info(const struct exported_label *label, struct buf *out)
 	wire_put_u32(out, label->version);
 }
 
+/* How many bytes the character at S has that no field may hold; 0: it may. */
+static size_t unfit(const unsigned char *s)
+{
+	if (*s < ' ' || *s == 0x7f)
+		return 1;
+	if (*s == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f)
+		return 2;
+	return *s == 0xef && s[1] == 0xbf && s[2] >= 0xbe ? 3 : 0;
+}
+
+int exported_is_plain(const char *text)
+{
+	for (const unsigned char *s = (const unsigned char *)text; *s; s++)
+		if (unfit(s))
+			return 0;
+	return 1;
+}
+
+void exported_make_plain(char *text)
+{
+	unsigned char *to = (unsigned char *)text;
+
+	for (const unsigned char *s = to; *s;) {
+		size_t n = unfit(s);
+
+		*to++ = n ? '?' : *s;
+		s += n ? n : 1;
+	}
+	*to = '\0';
+}
+
 void exported_put_fields(const char *const fields[static EXPORTED_FIELD_COUNT], struct buf *out)
 {
 	for (int i = 0; i < EXPORTED_FIELD_COUNT; i++)

@@ -98,6 +98,10 @@ int exported_derive(const struct secret *passphrase, const struct exported_cost 
 void exported_digest(const uint8_t key[static EXPORTED_KEY_SIZE], uint8_t out[static EXPORTED_DIGEST_SIZE]);
 /* Appends what a file key and its ciphertext are bound to: "keyward export", u8 format, tenant, device, u32 version of the key. */
 void exported_info(const struct exported_label *label, struct buf *out);
+/* 1 when TEXT, UTF-8, may be a field: no control characters (C1 either: terminals obey them), nothing that XML does not have. */
+int exported_is_plain(const char *text);
+/* Puts '?' in the place of whatever it may not hold. */
+void exported_make_plain(char *text);
 /* Appends all fields in order, each as u32 length and bytes. NULL is an empty one. */
 void exported_put_fields(const char *const fields[static EXPORTED_FIELD_COUNT], struct buf *out);
 

@@ -112,6 +112,14 @@ int json_get_object(const json_t *o, const char *name, json_t **out)
 	return 0;
 }
 
+int json_is_text(const char *text, size_t len)
+{
+	json_t *probe = json_stringn(text, len);
+
+	json_decref(probe);
+	return probe != NULL && memchr(text, '\0', len) == NULL;
+}
+
 static void set(json_t *o, const char *name, json_t *value)
 {
 	if (value == NULL || json_object_set_new(o, name, value) < 0)

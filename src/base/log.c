@@ -17,7 +17,8 @@ static enum log_level threshold = LOG_LEVEL_INFO;
 static const char *const level_names[] = { "debug", "info", "warning", "error" };
 /* As syslog(3) and the journal count them. */
 static const char level_numbers[] = { '7', '6', '4', '3' };
-static int to_journal;
+static int to_journal, to_people;
+static void (*before_line)(void);
 
 /* systemd says which stream is the journal's: standard error may have gone elsewhere since (systemd.exec(5)). */
 static int is_journal(void)
@@ -35,6 +36,14 @@ void log_open(const char *name, enum log_level least)
 	process = name;
 	threshold = least;
 	to_journal = is_journal();
+	to_people = 0;
+}
+
+void log_open_for_people(const char *name, enum log_level least, void (*before)(void))
+{
+	log_open(name, least);
+	to_people = 1;
+	before_line = before;
 }
 
 void log_set_level(enum log_level least)
@@ -87,23 +96,36 @@ static void add_value(struct buf *line, const char *value)
 	buf_putc(line, '"');
 }
 
+static void add_members(struct buf *line, va_list ap)
+{
+	const char *between = to_people ? " (" : " ", *name;
+
+	while ((name = va_arg(ap, const char *)) != NULL) {
+		buf_printf(line, "%s%s%c", between, name, to_people ? ' ' : '=');
+		add_value(line, va_arg(ap, const char *));
+		between = to_people ? ", " : " ";
+	}
+	if (strcmp(between, ", ") == 0)
+		buf_putc(line, ')');
+}
+
 static void write_line(enum log_level level, const char *event, va_list ap)
 {
 	struct buf line = BUF_INIT;
 	char now[CLOCK_TEXT_SIZE];
-	const char *name;
 
 	clock_text(clock_now(), now);
 	/* The journal keeps time and level by itself. */
-	if (to_journal)
+	if (to_people)
+		buf_printf(&line, "%s: %s", process, event);
+	else if (to_journal)
 		buf_printf(&line, "<%c>%s %s", level_numbers[level], process, event);
 	else
 		buf_printf(&line, "%s %s %s %s", now, process, level_names[level], event);
-	while ((name = va_arg(ap, const char *)) != NULL) {
-		buf_printf(&line, " %s=", name);
-		add_value(&line, va_arg(ap, const char *));
-	}
+	add_members(&line, ap);
 	buf_putc(&line, '\n');
+	if (to_people && before_line)
+		before_line();
 	/* One write per line keeps lines whole when several processes share the pipe. Nobody is left to tell if it fails. */
 	ssize_t ignored = write(STDERR_FILENO, line.data, line.len);
 

@@ -13,6 +13,9 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_E
 
 /* NAME of the process, shown in each line; it must live as long as the process. To be called again when standard error goes elsewhere. */
 void log_open(const char *name, enum log_level least);
+/* For a program that somebody has called by hand: "NAME: event (name value, name value)", without time and level. BEFORE is called before
+ * each line, to end what the cursor stands behind; NULL: nothing. */
+void log_open_for_people(const char *name, enum log_level least, void (*before)(void));
 void log_set_level(enum log_level least);
 int log_level_parse(const char *name, enum log_level *out);  /* "debug", "info", "warning", "error" */
 

@@ -1,4 +1,4 @@
-/* word.c - looking a word up. */
+/* word.c - looking a word up; what text may hold. */
 #include "base/word.h"
 
 #include <ctype.h>
@@ -12,6 +12,45 @@ int word_find(const char *const *words, size_t count, const char *name, const ch
 		if (strcmp(words[i], name) == 0)
 			return (int)i;
 	return err_set(ERR_INVALID, "no such %s: %s", what, name);
+}
+
+size_t word_character(const char *text, size_t left)
+{
+	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
+	unsigned c;
+
+	if (len <= 1)
+		return len;
+	if (len > left)
+		return 0;
+	c = s[0] & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if (s[i] >> 6 != 2)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
+}
+
+/* Also those above 127, which a terminal takes for the beginning of a command. */
+static int is_control(const char *s, size_t len)
+{
+	return len == 1 ? iscntrl((unsigned char)*s) && *s != '\n' && *s != '\t' : len == 2 && s[0] == '\xc2' && (unsigned char)s[1] < 0xa0;
+}
+
+void word_readable(char *s)
+{
+	size_t left = strlen(s), step;
+
+	for (; left > 0; s += step, left -= step) {
+		step = word_character(s, left);
+		if (step == 0 || is_control(s, step)) {
+			*s = '?';
+			step = 1;
+		}
+	}
 }
 
 char *word_trim(char *s)

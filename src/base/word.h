@@ -7,6 +7,13 @@
 /* The place of NAME among COUNT words; ERR_INVALID "no such WHAT: NAME" when it is none. */
 int word_find(const char *const *words, size_t count, const char *name, const char *what);
 
+/* Bytes of the UTF-8 character that S begins with, LEFT (not 0) of them being there; 0 when it is none. */
+size_t word_character(const char *s, size_t left);
+
+/* Puts "?" for each byte that belongs to no character of UTF-8, and for control characters but tab and line end: for what comes from disks
+ * and file names, or was cut off, before it is shown or sent. */
+void word_readable(char *s);
+
 /* S without white space at its ends: the end is cut off in place, the result points into S. */
 char *word_trim(char *s);
 

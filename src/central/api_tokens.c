@@ -10,6 +10,7 @@
 #include "identity/token.h"
 #include "store/operator_token.h"
 #include "web/doc.h"
+#include "web/list.h"
 
 #define STANDARD_DAYS 365
 
@@ -27,13 +28,27 @@ const struct route_param api_token_fields[] = {
 	PARAM_END
 };
 
+static const char *const states[] = { "active", "expired", "revoked", NULL }, *const filters[] = { "state", NULL };
+static const char *const sorts[] = { "present", "created", "name", "state", "scope", "expires", "used", NULL };
+static const struct list_chip chips[] = { { "active", "In force" }, { "expired", "Expired" }, { "revoked", "Revoked" }, { NULL, NULL } };
+static const struct list_csv columns[] = { { "ID", "id" }, { "Token", "name" }, { "State", "state" }, { "Scope", "scope" }, { "Created", "created" }, { "By", "by" },
+	{ "Expires", "expires" }, { "Last used", "last_used" }, { "Address", "last_address" }, { NULL, NULL } };
+static const struct list_view view = { .url = "/api-tokens", .filters = filters, .chip = "state", .chips = chips, .sorts = sorts, .columns = columns, .file =
+	"api-tokens.csv" };
+
+const struct route_param api_tokens_query[] = {
+	LIST_PARAMS_CSV,
+	{ "state", "State", PARAM_ENUM, 0, 0, 0, states },
+	PARAM_END
+};
+
 static json_t *state_badge(const struct call *c, const char *state)
 {
 	return strcmp(state, "active") == 0 ? doc_badge(c, "In force", "green") : strcmp(state, "expired") == 0 ? doc_badge(c, "Expired", "red") :
 		doc_badge(c, "Revoked", "gray");
 }
 
-static json_t *token_row(struct call *c, const json_t *row)
+static json_t *token_row(struct call *c, json_t *row)
 {
 	enum scope scope = SCOPE_NONE;
 	json_t *out = json_pack("{s:s, s:s, s:o, s:s, s:o, s:o, s:s?, s:o}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "created",
@@ -47,21 +62,17 @@ static json_t *token_row(struct call *c, const json_t *row)
 	return out;
 }
 
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	return operator_token_list(c->db, q, page);
+}
+
 int api_tokens_page(struct call *c)
 {
-	json_t *rows = NULL, *list;
-	const json_t *row;
-	size_t i;
-	int rc = operator_token_list(c->db, &rows);
+	int rc = list_answer(c, &view, fetch, token_row);
 
 	if (rc < 0)
 		return rc;
-	list = json_array();
-	json_array_foreach(rows, i, row)
-		json_array_append_new(list, token_row(c, row));
-	json_decref(rows);
-	call_set(c, "has_tokens", json_boolean(json_array_size(list)));
-	call_set(c, "tokens", list);
 	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_OPERATORS_EDIT)));
 	if (json_object_get(c->doc, "made") == NULL)
 		call_set(c, "made", json_null());
@@ -95,13 +106,36 @@ int api_token_new(struct call *c)
 	return rc;
 }
 
+#define REVOKED "This token is revoked already."
+
+int api_token_revoke_ask(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	char text[UUID_TEXT_SIZE];
+	json_t *row = NULL;
+	int rc = operator_token_get(c->db, &id, &row);
+
+	if (rc == 0 && strcmp(doc_text(row, "state"), "revoked") == 0)
+		rc = call_refuse(c, err_set(ERR_CONFLICT, "revoked"), REVOKED);
+	if (rc == 0) {
+		uuid_text(&id, text);
+		doc_confirm(c, &(struct doc_confirm){ .folder = "/api-tokens", .id = text, .act = "revoke", .title = "Revoke the token", .name =
+			doc_text(row, "name"), .icon = "key-off", .colour = "red", .danger = 1, .button = "Revoke token", .text = call_translate(c,
+			"Whatever uses it is refused from now on. It cannot be made valid again; another one can be made.") });
+		/* There is no page of one. */
+		json_set_string(json_object_get(c->doc, "confirm"), "cancel", "/api-tokens");
+	}
+	json_decref(row);
+	return rc;
+}
+
 int api_token_revoke(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	int rc = operator_token_revoke(c->db, &id);
 
 	if (rc == ERR_CONFLICT)
-		return call_refuse(c, rc, "This token is revoked already.");
+		return call_refuse(c, rc, REVOKED);
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "The token is revoked. It is refused from now on.");

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/say.h"
 #include "central/pages.h"
 #include "health/certificates.h"
 #include "web/diagram.h"
@@ -10,7 +11,7 @@
 
 #define DAYS_SHOWN 400           /* longer bars tell nothing more */
 
-static const struct diagram_part parts[] = { { "good", "More than 30 days", 2 }, { "soon", "30 days or less", 4 }, { "late", "7 days or less", 3 }, { NULL, NULL, 0 } };
+static const struct diagram_part parts[] = { { "good", "More than 30 days", 2 }, { "soon", N_("30 days or less"), 4 }, { "late", N_("7 days or less"), 3 }, { NULL, NULL, 0 } };
 
 static const char *part_of(json_int_t days)
 {
@@ -30,19 +31,19 @@ static json_t *shown(const struct call *c, const json_t *one)
 {
 	json_int_t days = json_integer_value(json_object_get(one, "days"));
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:b, s:o, s:s?, s:b}", "what", call_translate(c, doc_text(one, "what")), "where", doc_text(one, "where"),
+	return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:b, s:o, s:o, s:b}", "what", call_translate(c, doc_text(one, "what")), "where", doc_reason(c, doc_text(one, "where")),
 		"subject", doc_text(one, "subject"), "issuer", doc_text(one, "issuer"), "names", doc_text(one, "names"), "fingerprint", doc_text(one, "fingerprint"), "renew",
 		call_translate(c, doc_text(one, "renew")), "begins", doc_when(c, one, "not_before"), "ends", doc_when(c, one, "not_after"), "days", days, "self_signed",
-		json_is_true(json_object_get(one, "self_signed")), "state", state_of(c, one, days), "error", doc_optional(one, "error"), "warn", days <= CERTIFICATE_SOON);
+		json_is_true(json_object_get(one, "self_signed")), "state", state_of(c, one, days), "error", doc_reason(c, doc_text(one, "error")), "warn", days <= CERTIFICATE_SOON);
 }
 
-static json_t *bar_of(const json_t *one)
+static json_t *bar_of(const struct call *c, const json_t *one)
 {
 	json_int_t days = json_integer_value(json_object_get(one, "days"));
 	json_t *bar = json_pack("{s:i, s:i, s:i}", "good", 0, "soon", 0, "late", 0);
 	const char *where = doc_text(one, "where");
 
-	json_object_set_new(bar, "name", json_string(*where ? where : doc_text(one, "what")));
+	json_object_set_new(bar, "name", doc_reason(c, *where ? where : doc_text(one, "what")));
 	json_object_set_new(bar, part_of(days), json_integer(days < 0 ? 0 : days < DAYS_SHOWN ? days : DAYS_SHOWN));
 	return bar;
 }
@@ -55,7 +56,7 @@ int certificates_page(struct call *c)
 
 	json_array_foreach(all, i, one) {
 		json_array_append_new(list, shown(c, one));
-		json_array_append_new(bars, bar_of(one));
+		json_array_append_new(bars, bar_of(c, one));
 		soon += json_integer_value(json_object_get(one, "days")) <= CERTIFICATE_SOON;
 	}
 	call_set(c, "chart", json_array_size(bars) ? diagram_rows(c, "Days left, at most 400 shown", bars, parts) : json_null());

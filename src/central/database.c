@@ -91,7 +91,7 @@ static int set_tables(struct call *c)
 		int64_t bytes = json_integer_value(json_object_get(t, "bytes"));
 
 		json_object_set_new(t, "shown", json_integer((json_int_t)(bytes >> (small ? 10 : 20))));
-		json_object_set_new(t, "size", doc_size(bytes));
+		json_object_set_new(t, "size", doc_size(c, bytes));
 	}
 	call_set(c, "chart", diagram_rows(c, "Largest tables", tables, small ? in_kib : in_mib));
 	call_set(c, "tables", tables);
@@ -119,7 +119,7 @@ int database_page(struct call *c)
 		return rc;
 	tls = json_is_true(json_object_get(d, "tls"));
 	shown_row = json_pack("{s:s, s:s, s:o, s:o, s:O, s:O, s:b, s:b, s:s?, s:s?, s:s?, s:O}", "version", doc_text(d, "version"), "schema", doc_text(d, "schema"), "size",
-		doc_size(json_integer_value(json_object_get(d, "size"))), "started", doc_when(c, d, "started"), "connections", json_object_get(d, "connections"), "most",
+		doc_size(c, json_integer_value(json_object_get(d, "size"))), "started", doc_when(c, d, "started"), "connections", json_object_get(d, "connections"), "most",
 		json_object_get(d, "most"), "standby", json_is_true(json_object_get(d, "standby")), "tls", tls, "tls_version", doc_optional(d, "tls_version"), "cipher",
 		doc_optional(d, "cipher"), "address", doc_optional(d, "address"), "longest", json_object_get(d, "uncommitted"));
 	json_object_set_new(shown_row, "line", tls ? doc_badge(c, "TLS", "green") : doc_optional(d, "address") ? doc_badge(c, "Without TLS", "red") : doc_badge(c, "Socket", "green"));

@@ -35,8 +35,8 @@ json_t *health_row_shown(const struct call *c, const json_t *row)
 {
 	enum health_level l = health_level_of(row);
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o, s:s, s:s}", "area", call_translate(c, doc_text(row, "area_label")), "area_name", doc_text(row, "area"), "name",
-		call_translate(c, doc_text(row, "name")), "level", health_level_name(l), "value", doc_text(row, "value"), "advice", doc_optional(row, "advice") ?
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s?, s:o, s:s, s:s}", "area", call_translate(c, doc_text(row, "area_label")), "area_name", doc_text(row, "area"), "name",
+		call_phrase(c, json_object_get(row, "name")), "level", health_level_name(l), "value", call_phrase(c, json_object_get(row, "value")), "advice", doc_optional(row, "advice") ?
 		call_translate(c, doc_text(row, "advice")) : NULL, "status", level_badge(c, l), "colour", health_level_colour(l), "icon", l == HEALTH_BAD ? "alert-circle" :
 		"alert-triangle");
 }
@@ -62,8 +62,8 @@ json_t *health_areas_shown(const struct call *c, const json_t *rows)
 		enum health_level l = row ? health_level_of(row) : HEALTH_GOOD;
 
 		if (row)
-			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:o}", "area", places[i].area, "name", call_translate(c, doc_text(row, "area_label")),
-				"icon", places[i].icon, "colour", health_level_colour(l), "value", doc_text(row, "value"), "url", places[i].url, "status", level_badge(c, l)));
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s?, s:o}", "area", places[i].area, "name", call_translate(c, doc_text(row, "area_label")),
+				"icon", places[i].icon, "colour", health_level_colour(l), "value", call_phrase(c, json_object_get(row, "value")), "url", places[i].url, "status", level_badge(c, l)));
 	}
 	return list;
 }
@@ -101,10 +101,10 @@ static json_t *process_of(const struct call *c, const json_t *p)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(kind, names[i][0]) == 0)
 			label = names[i][1];
-	return json_pack("{s:s, s:s, s:s, s:O, s:s, s:s, s:o, s:o, s:o, s:s?}", "kind", kind, "name", call_translate(c, label), "host", doc_text(p, "host"), "pid",
+	return json_pack("{s:s, s:s, s:s, s:O, s:s, s:s, s:o, s:o, s:o, s:o}", "kind", kind, "name", call_translate(c, label), "host", doc_text(p, "host"), "pid",
 		json_object_get(p, "pid"), "version", doc_text(p, "version"), "level", health_level_name(l), "status", doc_badge(c, l == HEALTH_GOOD ? "Running" :
 		away ? "Does not answer" : silent ? "Silent" : sealed ? "Sealed" : "Running", health_level_colour(l)), "started", doc_when(c, p, "started"), "seen",
-		doc_when(c, p, "seen"), "error", doc_optional(p, "error"));
+		doc_when(c, p, "seen"), "error", doc_reason(c, doc_text(p, "error")));
 }
 
 static void set_processes(struct call *c, const json_t *facts)
@@ -127,7 +127,7 @@ static void add_disk(struct call *c, json_t *list, const char *host, const char 
 	if (disk == NULL)
 		return;
 	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:s}", "name", call_translate(c, what), "host", host, "folder", doc_text(disk, "folder"),
-		"percent", (json_int_t)percent, "used", doc_size(used), "free", doc_size(left), "total", doc_size(total), "free_bytes", (json_int_t)left, "total_bytes",
+		"percent", (json_int_t)percent, "used", doc_size(c, used), "free", doc_size(c, left), "total", doc_size(c, total), "free_bytes", (json_int_t)left, "total_bytes",
 		(json_int_t)total, "colour", percent >= 95 ? "red" : percent >= 80 ? "yellow" : "green"));
 }
 
@@ -169,7 +169,7 @@ static void set_database(struct call *c, const json_t *facts)
 {
 	const json_t *d = json_object_get(facts, "database");
 
-	call_set(c, "database", json_pack("{s:s, s:o, s:o, s:O, s:O, s:O, s:s, s:b}", "version", doc_text(d, "version"), "size", doc_size(json_integer_value(
+	call_set(c, "database", json_pack("{s:s, s:o, s:o, s:O, s:O, s:O, s:s, s:b}", "version", doc_text(d, "version"), "size", doc_size(c, json_integer_value(
 		json_object_get(d, "size"))), "started", doc_when(c, d, "started"), "connections", json_object_get(d, "connections"), "most", json_object_get(d, "most"), "tls",
 		json_object_get(d, "tls"), "schema", doc_text(d, "schema"), "standby", json_is_true(json_object_get(d, "standby"))));
 }

@@ -15,10 +15,13 @@ static const char *const sorts[] = { "created", "run_at", "attempts", "kind", "a
 static const struct list_chip chips[] = { { "failed", "Given up" }, { "again", "Tried again" }, { "waiting", "Waiting" }, { "running", "Running" }, { "later", "For later" },
 	{ NULL, NULL } };
 static const char *const states[] = { "failed", "again", "waiting", "running", "later", NULL };
-static const struct list_view view = { .url = "/jobs", .filters = filters, .chip = "state", .chips = chips, .sorts = sorts };
+static const struct list_csv columns[] = { { "Job", "name" }, { "Tenant", "account" }, { "State", "status" }, { "Attempts", "attempts" }, { "Added", "created" },
+	{ "Next attempt", "next" }, { "Error", "error" }, { NULL, NULL } };
+static const struct list_view view = { .url = "/jobs", .filters = filters, .chip = "state", .chips = chips, .sorts = sorts, .columns = columns, .file =
+	"jobs.csv" };
 
 const struct route_param jobs_query[] = {
-	LIST_PARAMS,
+	LIST_PARAMS_CSV,
 	{ "state", "State", PARAM_ENUM, 0, 0, 0, states },
 	{ "kind", "Kind", PARAM_TEXT, 0, 0, 100, NULL },
 	PARAM_END
@@ -39,9 +42,9 @@ static json_t *show_row(struct call *c, json_t *row)
 {
 	const char *state = doc_text(row, "state"), *kind = doc_text(row, "kind"), *id = doc_text(row, "id");
 	int edit = call_may(c, PERMISSION_SYSTEM_EDIT);
-	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:o, s:O, s:o, s:o, s:s?, s:b, s:b}", "id", id, "kind", kind, "name", call_translate(c, job_kind_label(kind)), "state", state,
+	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:o, s:O, s:o, s:o, s:o, s:b, s:b}", "id", id, "kind", kind, "name", call_translate(c, job_kind_label(kind)), "state", state,
 		"status", state_badge(c, state), "attempts", json_object_get(row, "attempts"), "created", doc_when(c, row, "created"), "next", strcmp(state, "failed") == 0 ?
-		json_null() : doc_when(c, row, "run_at"), "error", doc_optional(row, "last_error"), "may_retry", edit && job_may_retry(state), "may_drop", edit &&
+		json_null() : doc_when(c, row, "run_at"), "error", doc_reason(c, doc_text(row, "last_error")), "may_retry", edit && job_may_retry(state), "may_drop", edit &&
 		job_may_drop(kind, state));
 
 	json_object_set_new(out, "account", doc_link("/tenants", doc_optional(row, "account"), doc_text(row, "account_name")));
@@ -68,18 +71,16 @@ static int set_chart(struct call *c)
 	return 0;
 }
 
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	return job_seen_list(c->db, q, page);
+}
+
 int jobs_page(struct call *c)
 {
-	struct list_query q;
-	json_t *page = NULL;
-	int rc;
+	int rc = list_answer(c, &view, fetch, show_row);
 
-	list_read(c, &view, &q);
-	rc = job_seen_list(c->db, &q, &page);
-	if (rc < 0)
-		return rc;
-	list_show(c, &view, page, show_row);
-	return set_chart(c);
+	return rc < 0 ? rc : set_chart(c);
 }
 
 static int ask(struct call *c, struct doc_confirm ask_for, const char *running)
@@ -111,7 +112,7 @@ static int ask(struct call *c, struct doc_confirm ask_for, const char *running)
 int job_retry_ask(struct call *c)
 {
 	return ask(c, (struct doc_confirm){ .act = "retry", .title = "Try again", .icon = "refresh", .colour = "blue", .button = "Try again",
-		.text = call_translate(c, "A job process takes it at once, and gives it as many attempts as at first.") }, NOT_RETRY);
+		.text = call_translate(c, "A job process takes it at once, and gives it as many attempts as at first. A mail whose handing over broke off may reach its recipient twice.") }, NOT_RETRY);
 }
 
 int job_drop_ask(struct call *c)

@@ -27,8 +27,8 @@ static json_t *progress_of(const struct call *c, const json_t *row)
 {
 	int64_t done = json_integer_value(json_object_get(row, "done")), total = json_integer_value(json_object_get(row, "total"));
 
-	return json_pack("{s:b, s:I, s:I, s:I, s:O?, s:o, s:o}", "running", strcmp(doc_text(row, "state"), "running") == 0, "done", (json_int_t)done,
-		"total", (json_int_t)total, "percent", (json_int_t)(total ? 100 * done / total : 0), "error", json_object_get(row, "error"), "started",
+	return json_pack("{s:b, s:I, s:I, s:I, s:o, s:o, s:o}", "running", strcmp(doc_text(row, "state"), "running") == 0, "done", (json_int_t)done,
+		"total", (json_int_t)total, "percent", (json_int_t)(total ? 100 * done / total : 0), "error", doc_reason(c, doc_text(row, "error")), "started",
 		doc_when(c, row, "started"), "finished", doc_when(c, row, "finished"));
 }
 
@@ -55,7 +55,7 @@ static void show_roots(struct call *c, struct uuid *active)
 			*active = roots.roots[i].id;
 	}
 	call_set(c, "roots", list);
-	call_set(c, "away", rc < 0 ? json_string(err_text()) : json_null());
+	call_set(c, "away", rc < 0 ? doc_reason(c, err_text()) : json_null());
 }
 
 static int show_rotations(struct call *c)
@@ -106,10 +106,10 @@ static json_t *backup_of(struct call *c, const json_t *row)
 		damaged = !json_is_null(json_object_get(row, "verify_error"));
 	const char *name = !json_is_null(json_object_get(row, "removed")) ? "Removed" : running ? "Under way or broken off" : bad ? "Failed" : damaged ? "Damaged" : "Whole";
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:O?}", "started", doc_when(c, row, "started"), "place", doc_text(row, "place"), "size",
-		bad || running ? json_null() : doc_size(json_integer_value(json_object_get(row, "bytes"))), "state", doc_badge(c, name,
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "started", doc_when(c, row, "started"), "place", doc_text(row, "place"), "size",
+		bad || running ? json_null() : doc_size(c, json_integer_value(json_object_get(row, "bytes"))), "state", doc_badge(c, name,
 		running || *name == 'R' ? "gray" : bad || damaged ? "red" : "green"), "verified", doc_when(c, row, "verified"), "decrypted",
-		doc_when(c, row, "decrypted"), "error", json_object_get(row, bad ? "error" : "verify_error"));
+		doc_when(c, row, "decrypted"), "error", doc_reason(c, doc_text(row, bad ? "error" : "verify_error")));
 }
 
 static int show_backups(struct call *c)

@@ -12,6 +12,8 @@
 #include "web/doc.h"
 
 #define STANDARD_PORT 587
+#define TEST_LATE CLOCK_MINUTE   /* longer than a mail server is waited for */
+#define TEST_LOOK_S 2            /* between two looks at a test mail that is being sent */
 
 static const char *const securities[] = {
 #define X(id, name, label) name,
@@ -27,7 +29,7 @@ const struct route_param mail_fields[] = {
 	{ "sender", "Sender", PARAM_EMAIL, PARAM_REQUIRED, 0, 0, NULL },
 	{ "user", "User", PARAM_TEXT, 0, 0, 254, NULL },
 	{ "password", "Password", PARAM_PASSWORD, 0, 0, 0, NULL },
-	{ "ca", "Trusted certificates", PARAM_LINES, 0, 0, 20000, NULL },
+	{ "ca", "Trusted certificates", PARAM_CERTIFICATES, 0, 0, 20000, NULL },
 	PARAM_END
 };
 
@@ -55,20 +57,24 @@ static void show_form(struct call *c, const struct mail_server *s, int has_passw
 static int show_test(struct call *c)
 {
 	json_t *row = NULL, *out;
+	clock_us asked = 0;
 	int rc = mail_test_last(c->db, &row), done;
 
 	if (rc < 0)
 		return rc;
 	if (json_is_null(row)) {
 		call_set(c, "test", row);
+		call_set(c, "live", json_null());
 		return 0;
 	}
 	done = !json_is_null(json_object_get(row, "finished"));
-	out = json_pack("{s:s, s:o, s:o, s:b, s:b, s:O}", "to", doc_text(row, "recipient"), "at", doc_when(c, row, "requested"), "finished",
-		doc_when(c, row, "finished"), "running", !done, "sent", done && json_is_null(json_object_get(row, "error")), "error",
-		json_object_get(row, "error"));
+	clock_parse(doc_text(row, "requested"), &asked);
+	out = json_pack("{s:s, s:o, s:o, s:b, s:b, s:b, s:o}", "to", doc_text(row, "recipient"), "at", doc_when(c, row, "requested"), "finished",
+		doc_when(c, row, "finished"), "running", !done, "late", !done && c->now - asked > TEST_LATE, "sent", done && json_is_null(json_object_get(row, "error")), "error",
+		doc_reason(c, doc_text(row, "error")));
 	json_decref(row);
 	call_set(c, "test", out);
+	call_set(c, "live", done ? json_null() : json_pack("{s:s, s:i}", "url", "/mail?fragment=1", "seconds", TEST_LOOK_S));
 	return 0;
 }
 
@@ -120,8 +126,6 @@ static int check(struct call *c, const struct mail_server *s, int has_password)
 			"empty.");
 	if (*s->user && !has_password)
 		rc = call_field_error(c, "password", "A password is needed to sign in with.");
-	if (*s->ca && strstr(s->ca, "-----BEGIN CERTIFICATE-----") == NULL)
-		rc = call_field_error(c, "ca", "Paste the certificate in PEM form: it begins with -----BEGIN CERTIFICATE-----.");
 	return rc;
 }
 
@@ -193,9 +197,16 @@ int mail_try(struct call *c)
 
 int mail_remove_ask(struct call *c)
 {
-	doc_ask_remove(c, "/mail", "Remove the mail server?", "No mail is sent any more, to nobody, until another is set. Settings and password are forgotten.",
-		NULL, "Remove");
-	return 0;
+	struct mail_server s = { .security = MAIL_STARTTLS };
+	struct buf password = BUF_INIT;
+	int rc = mail_server_get(c->db, &s, &password);
+
+	if (rc == 0)
+		doc_ask_remove(c, "/mail", "Remove the mail server “%{name}”?", s.host, "No mail is sent any more, to nobody, until another is set. "
+			"Settings and password are forgotten.", NULL, "Remove");
+	mail_server_release(&s);
+	buf_free(&password);
+	return rc;
 }
 
 int mail_remove(struct call *c)

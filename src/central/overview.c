@@ -1,4 +1,7 @@
 /* overview.c - what an operator sees first: what can be left on a wall: tenants, whether all is well, key requests and licences in numbers. */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -11,10 +14,60 @@
 #include "web/diagram.h"
 #include "web/doc.h"
 #include "web/invite.h"
+#include "web/steps.h"
 
 #define NEWEST 5
 #define DAYS 30
+#define LIVE_S 15                /* seconds between two looks */
 #define LICENCES_SHOWN 8
+#define ACCOUNT_URL (sizeof "/tenants/" + UUID_TEXT_SIZE)
+
+/* From a server that runs to a customer who can sign in; for as long as there is none. */
+static const struct step steps[] = {
+	{ "Set the mail server", "Then invitations, warnings and reports reach people by mail.", "/mail", "Mail", PERMISSION_SYSTEM_EDIT },
+	{ "Have a backup made", "Without one a lost disk loses the keys of every customer. The command is keyward backup, once a day; this page says when it has worked.",
+		"/keys", "Keys and backups", PERMISSION_SYSTEM_VIEW },
+	{ "Create the first tenant", "A customer with a console, users and keys of its own; its administrator is invited with it.", "/tenants/new", "New tenant",
+		PERMISSION_TENANTS_EDIT },
+};
+
+/* On-premise the one account is made with the first operator: what is left is its first administrator. 1: somebody has joined. */
+static int own_account(struct call *c, struct step *last, char url[static ACCOUNT_URL])
+{
+	struct list_query q = { .limit = 1, .sort = "created" };
+	json_t *page = NULL;
+	const json_t *row;
+	struct uuid id;
+	int rc = tenant_list(c->db, &q, &page);
+
+	row = json_array_get(json_object_get(page, "rows"), 0);
+	if (rc == 0 && json_get_uuid(row, "id", &id) == 0) {
+		snprintf(url, ACCOUNT_URL, "/tenants/%s", doc_text(row, "id"));
+		*last = (struct step){ "Invite the account's first administrator", "That person invites the others, sets the provisioning passphrase and connects machines.", url,
+			"Account", PERMISSION_TENANTS_EDIT };
+		rc = strcmp(doc_text(row, "state"), "active") == 0 ? tenant_joined(c->db, &id) : 1;
+	}
+	json_decref(page);
+	return rc;
+}
+
+static int set_steps(struct call *c, const json_t *rows)
+{
+	enum { LAST = ARRAY_LEN(steps) - 1 };
+	const json_t *totals = json_object_get(c->doc, "totals"), *count;
+	struct step shown[ARRAY_LEN(steps)];
+	char url[ACCOUNT_URL];
+	int done[ARRAY_LEN(steps)] = { health_worst(rows, "mail") == HEALTH_GOOD, health_worst(rows, "backup") == HEALTH_GOOD, 0 }, rc = 0;
+	const char *name;
+
+	memcpy(shown, steps, sizeof steps);
+	json_object_foreach((json_t *)(uintptr_t)totals, name, count)
+		done[LAST] |= json_integer_value(count) > 0;
+	if (done[LAST] && strcmp(conf_get(c->conf, CONF_MODE), "on-premise") == 0)
+		rc = done[LAST] = own_account(c, &shown[LAST], url);
+	call_set(c, "steps", done[LAST] ? json_null() : steps_shown(c, shown, ARRAY_LEN(steps), done));
+	return rc < 0 ? rc : 0;
+}
 
 /* What is not well, the worst first; and whether all is. */
 static int set_health(struct call *c)
@@ -39,9 +92,10 @@ static int set_health(struct call *c)
 	call_set(c, "has_troubles", json_boolean(json_array_size(list)));
 	call_set(c, "troubles", list);
 	call_set(c, "areas", health_areas_shown(c, rows));
+	rc = set_steps(c, rows);
 	json_decref(rows);
 	json_decref(facts);
-	return 0;
+	return rc;
 }
 
 static int set_newest(struct call *c)
@@ -114,7 +168,7 @@ static int set_licences(struct call *c)
 	return rc;
 }
 
-int overview_page(struct call *c)
+int overview_numbers(struct call *c, const char *url)
 {
 	json_t *totals = NULL;
 	int rc = tenant_totals(c->db, &totals);
@@ -123,11 +177,17 @@ int overview_page(struct call *c)
 		return rc;
 	set_states(c, totals);
 	call_set(c, "totals", totals);
+	call_set(c, "live", json_pack("{s:s, s:i}", "url", url, "seconds", LIVE_S));
+	rc = set_health(c);
+	return rc < 0 ? rc : set_requests(c);
+}
+
+int overview_page(struct call *c)
+{
+	int rc = overview_numbers(c, "/");
+
 	call_set(c, "can", json_pack("{s:b, s:b}", "create_tenant", call_may(c, PERMISSION_TENANTS_EDIT), "health",
 		call_may(c, PERMISSION_SYSTEM_VIEW)));
-	rc = set_health(c);
-	if (rc == 0)
-		rc = set_requests(c);
 	if (rc == 0)
 		rc = set_licences(c);
 	return rc < 0 ? rc : set_newest(c);

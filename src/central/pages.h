@@ -15,12 +15,13 @@ extern const struct route_param tenants_query[], tenant_new_fields[];
 /* tenant.c */
 int tenant_page(struct call *c), tenant_suspend_ask(struct call *c), tenant_suspend(struct call *c);
 int tenant_resume_ask(struct call *c), tenant_resume(struct call *c), tenant_invite(struct call *c);
-extern const struct route_param tenant_comment[], tenant_invite_fields[];
+int tenant_edit_page(struct call *c), tenant_edit(struct call *c);
+extern const struct route_param tenant_comment[], tenant_invite_fields[], tenant_edit_fields[];
 /* {"name", "colour"} of a state's name. */
 json_t *tenant_state_badge(const struct call *c, const char *state);
-/* A link for the first administrator, and the tenant's page with it, which shows it this once. ERR_CONFLICT once somebody has
- * joined. */
-int tenant_new_invitation(struct call *c, const struct uuid *tenant, const char *slug, const char *name, const char *email);
+/* A link for the first administrator, by mail where mails are sent, and the tenant's page with it, which shows it this once. ERR_CONFLICT once
+ * somebody has joined. */
+int tenant_new_invitation(struct call *c, const struct uuid *tenant, const char *name, const char *email);
 
 /* licences.c */
 int licences_page(struct call *c), licences_csv(struct call *c), licences_trial(struct call *c);
@@ -41,15 +42,20 @@ int tenant_quota_page(struct call *c), tenant_quota_save(struct call *c);
 extern const struct route_param tenant_quota_fields[];
 
 /* api_tokens.c */
-int api_tokens_page(struct call *c), api_token_new(struct call *c), api_token_revoke(struct call *c);
-extern const struct route_param api_token_fields[];
+int api_tokens_page(struct call *c), api_token_new(struct call *c), api_token_revoke_ask(struct call *c), api_token_revoke(struct call *c);
+extern const struct route_param api_tokens_query[], api_token_fields[];
 
 /* tenant_licence.c */
 int tenant_licences_page(struct call *c), tenant_licence_issue(struct call *c);
-extern const struct route_param tenant_licence_fields[];
+extern const struct route_param tenant_licences_query[], tenant_licence_fields[];
 
 /* overview.c */
 int overview_page(struct call *c);
+/* What of it is numbers and nobody's name: states, health, areas, troubles, steps, chart; it refreshes itself from URL. */
+int overview_numbers(struct call *c, const char *url);
+
+/* wall.c */
+int wall_page(struct call *c), wall_ask(struct call *c), wall_start(struct call *c);
 /* A link of `keyward operator reset`. */
 int operator_invitation(struct call *c);
 

@@ -58,8 +58,8 @@ static int refuse(struct call *c)
 	if (rc == 0)
 		rc = audit_log(c->db, AUDIT_SETUP_REFUSED, &object, NULL);
 	rc = call_end(c, rc);
-	return rc < 0 ? rc : call_field_error(c, "code", "This is not the code that the server printed, or it has expired. "
-		"“keyward setup-code” prints a new one.");
+	return rc < 0 ? rc : call_field_error(c, "code", "This is not the code that was printed on the server last, or it has expired. "
+		"“keyward setup-code” prints a new one there.");
 }
 
 /* ACCOUNT stays nil where there is none to be made. */
@@ -79,7 +79,7 @@ static int create_account(struct call *c, const struct uuid *account, const stru
 	return rc == ERR_INVALID ? call_field_error(c, "account", "Only small letters a to z, digits and hyphens; a letter or digit at both ends.") : rc;
 }
 
-static int prepare_account(struct call *c, struct uuid *account, struct buf *wrapped)
+static int check_account(struct call *c)
 {
 	int rc = 0;
 
@@ -89,8 +89,15 @@ static int prepare_account(struct call *c, struct uuid *account, struct buf *wra
 		rc = call_field_error(c, "company", "This is needed.");
 	if (strlen(call_text(c, "account")) < 3)
 		rc = call_field_error(c, "account", "At least 3 characters are needed.");
+	return rc;
+}
+
+static int prepare_account(struct call *c, struct uuid *account, struct buf *wrapped)
+{
+	if (!is_on_premise(c))
+		return 0;
 	*account = uuid_new();
-	return rc < 0 ? rc : keys_tenant_create(c->keys, &c->id, account, wrapped);
+	return keys_tenant_create(c->keys, &c->id, account, wrapped);
 }
 
 static int create_operator(struct call *c, const char *hash, const struct uuid *account, const struct buf *wrapped)
@@ -121,8 +128,11 @@ int setup_run(struct call *c)
 	char hash[PASSWORD_HASH_SIZE], id[UUID_TEXT_SIZE];
 	struct uuid account = { { 0 } };
 	struct buf wrapped = BUF_INIT;
-	int rc = sign_new_password(c, call_text(c, "name"), call_text(c, "email"), hash);
+	int wrong = check_account(c), rc = sign_new_password(c, call_text(c, "name"), call_text(c, "email"), hash);
 
+	/* Both, so that all that is wrong is said at once. */
+	if (rc == 0)
+		rc = wrong;
 	if (rc == 0)
 		rc = prepare_account(c, &account, &wrapped);
 	if (rc == 0)

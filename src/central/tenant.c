@@ -9,6 +9,7 @@
 #include "identity/token.h"
 #include "store/tenant.h"
 #include "web/doc.h"
+#include "web/letter.h"
 
 #define INVITATION_LIFE (7 * CLOCK_DAY)
 
@@ -20,6 +21,11 @@ const struct route_param tenant_comment[] = {
 const struct route_param tenant_invite_fields[] = {
 	{ "name", "Name", PARAM_TEXT, PARAM_REQUIRED, 1, 200, NULL },
 	{ "email", "E-mail address", PARAM_EMAIL, PARAM_REQUIRED, 0, 0, NULL },
+	PARAM_END
+};
+
+const struct route_param tenant_edit_fields[] = {
+	{ "name", "Display name", PARAM_TEXT, PARAM_REQUIRED, 1, 200, NULL },
 	PARAM_END
 };
 
@@ -66,16 +72,24 @@ static int show(struct call *c, const struct uuid *id)
 	char id_text[UUID_TEXT_SIZE];
 	json_t *row = NULL, *closing;
 	const char *state;
-	int rc = tenant_get(c->db, id, &row), edit = call_may(c, PERMISSION_TENANTS_EDIT);
+	int rc = tenant_get(c->db, id, &row), edit = call_may(c, PERMISSION_TENANTS_EDIT), joined, active, ends;
 
 	if (rc < 0)
 		return rc;
 	state = doc_text(row, "state");
+	active = strcmp(state, "active") == 0;
+	ends = strncmp(state, "clos", 4) == 0;
+	joined = ends ? 1 : tenant_joined(c->db, id);
+	if (joined < 0) {
+		json_decref(row);
+		return joined;
+	}
 	uuid_text(id, id_text);
 	closing = tenant_closing(c, id);
-	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "close", call_may(c, PERMISSION_TENANTS_CLOSE) && strncmp(state, "clos", 4) != 0
-		&& json_is_null(closing), "keep", call_may(c, PERMISSION_TENANTS_CLOSE) && json_is_true(json_object_get(closing, "waits")), "licences", call_may(c, PERMISSION_LICENCES_VIEW), "suspend", edit && strcmp(state, "active") == 0, "resume",
-		edit && strcmp(state, "suspended") == 0, "invite", edit && strcmp(state, "active") == 0));
+	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b, s:b, s:b, s:b}", "close", call_may(c, PERMISSION_TENANTS_CLOSE) && !ends && json_is_null(closing), "keep",
+		call_may(c, PERMISSION_TENANTS_CLOSE) && json_is_true(json_object_get(closing, "waits")), "licences", call_may(c, PERMISSION_LICENCES_VIEW), "suspend",
+		edit && active, "resume", edit && strcmp(state, "suspended") == 0, "invite", edit && active && !joined, "edit", edit && !ends));
+	call_set(c, "alone", json_boolean(active && !joined));
 	call_set(c, "account", account_member(c, row));
 	call_set(c, "closing", closing);
 	if (json_object_get(c->doc, "invitation") == NULL)
@@ -91,41 +105,76 @@ int tenant_page(struct call *c)
 	return show(c, &id);
 }
 
-int tenant_new_invitation(struct call *c, const struct uuid *tenant, const char *slug, const char *name, const char *email)
+/* The link goes out by mail where there is a mail server, and stands on the answer itself, once. ROW: the tenant. */
+static int send_link(struct call *c, const json_t *row, const struct user *u, const char *token, clock_us expires)
 {
-	char token[TOKEN_TEXT_SIZE];
-	uint8_t hash[TOKEN_HASH_SIZE];
-	struct uuid user = uuid_new();
-	clock_us expires = c->now + INVITATION_LIFE;
-	json_t *invitation;
-	char *path;
-	int rc;
+	char *path = mem_printf("/invitation?account=%s&token=%s", doc_text(row, "slug"), token);
+	int rc = letter_invite_first(c, u, doc_text(row, "name"), path);
+	json_t *invitation = json_pack("{s:s, s:s, s:o, s:b}", "name", u->name, "email", u->email, "expires", call_when(c, expires), "mailed", rc > 0);
 
-	token_new(token);
-	token_hash(token, hash);
-	rc = tenant_invite_admin(c->db, tenant, &user, email, name, hash, expires);
-	if (rc == ERR_FORBIDDEN)
-		return call_refuse(c, ERR_CONFLICT, "Somebody of this tenant has joined already. From now on its own administrators invite.");
-	if (rc < 0)
-		return rc;
-	path = mem_printf("/invitation?account=%s&token=%s", slug, token);
-	invitation = json_pack("{s:s, s:s, s:o}", "name", name, "email", email, "expires", call_when(c, expires));
 	set_address(c, invitation, "link", WEB_CONSOLE, path);
 	call_set(c, "invitation", invitation);
 	free(path);
-	return show(c, tenant);
+	return rc < 0 ? rc : 0;
+}
+
+int tenant_new_invitation(struct call *c, const struct uuid *tenant, const char *name, const char *email)
+{
+	char token[TOKEN_TEXT_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE];
+	/* Only read by who gets it. */
+	struct user u = { .id = uuid_new(), .name = (char *)(uintptr_t)name, .email = (char *)(uintptr_t)email };
+	clock_us expires = c->now + INVITATION_LIFE;
+	json_t *row = NULL;
+	int rc = tenant_get(c->db, tenant, &row);
+
+	token_new(token);
+	token_hash(token, hash);
+	if (rc == 0)
+		rc = tenant_invite_admin(c->db, tenant, &u.id, email, name, hash, expires);
+	if (rc == ERR_FORBIDDEN)
+		rc = call_refuse(c, ERR_CONFLICT, "Somebody of this tenant has joined already. From now on its own administrators invite.");
+	if (rc == 0)
+		rc = send_link(c, row, &u, token, expires);
+	json_decref(row);
+	return rc < 0 ? rc : show(c, tenant);
 }
 
 int tenant_invite(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
+
+	return tenant_new_invitation(c, &id, call_text(c, "name"), call_text(c, "email"));
+}
+
+/* Its name */
+
+int tenant_edit_page(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
 	int rc = tenant_get(c->db, &id, &row);
 
-	if (rc == 0)
-		rc = tenant_new_invitation(c, &id, doc_text(row, "slug"), call_text(c, "name"), call_text(c, "email"));
+	if (rc == 0) {
+		call_set(c, "account", account_member(c, row));
+		call_form(c, "name", json_string(doc_text(row, "name")));
+	}
 	json_decref(row);
 	return rc;
+}
+
+int tenant_edit(struct call *c)
+{
+	struct uuid id = call_uuid(c, "id");
+	json_t *row = NULL;
+	int rc = tenant_get(c->db, &id, &row);
+
+	json_decref(row);
+	if (rc == 0)
+		rc = tenant_rename(c->db, &id, call_text(c, "name"));
+	if (rc == ERR_CONFLICT)
+		return call_refuse(c, rc, "The tenant is closed: its record stays as it is.");
+	return rc < 0 ? rc : doc_done(c, "/tenants", &id, "The tenant is saved.");
 }
 
 /* Suspend and resume */

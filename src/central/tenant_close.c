@@ -63,24 +63,45 @@ int tenant_close_page(struct call *c)
 	return 0;
 }
 
+static json_t *when_text(struct call *c, int64_t days)
+{
+	json_t *at = call_when(c, c->now + days * CLOCK_DAY), *text;
+
+	text = days ? call_say(c, "On %{date} all its keys and all its data are destroyed. Nobody can bring them back.",
+		CALL_VALUES({ "date", doc_text(at, "text") })) : json_string(call_translate(c, "At once all its keys and all its data are destroyed. Nobody can bring "
+		"them back."));
+	json_decref(at);
+	return text;
+}
+
+static json_t *points_of(const struct call *c, int64_t days)
+{
+	if (days == 0)
+		return json_pack("[s, s]", call_translate(c, "Its people are not told before, and can take nothing with them"),
+			call_translate(c, "It cannot be cancelled"));
+	return json_pack("[s, s, s]", call_translate(c, "Until then it works as ever, and its people are told on every page"),
+		call_translate(c, "Its administrators can take its data with them: an export, with the log"),
+		call_translate(c, "You can cancel it until the last moment"));
+}
+
 /* The second: the name, typed. */
 int tenant_close_confirm(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL, *fields;
+	json_t *row = NULL, *fields, *text;
+	int64_t wait = call_int(c, "days", STANDARD_DAYS);
 	char days[24];
 	int rc = tenant_get(c->db, &id, &row);
 
 	if (rc < 0)
 		return rc;
-	snprintf(days, sizeof days, "%lld", (long long)call_int(c, "days", STANDARD_DAYS));
+	snprintf(days, sizeof days, "%lld", (long long)wait);
+	text = when_text(c, wait);
 	doc_confirm(c, &(struct doc_confirm){ .folder = "/tenants", .id = doc_text(row, "id"), .act = "close/confirm", .title = "Close", .name =
-		doc_text(row, "name"), .text = call_translate(c, "After the waiting period all its keys and all its data are destroyed. Nobody can bring "
-		"them back."), .icon = "trash", .colour = "red", .danger = 1, .button = "Announce the end", .typed = doc_text(row, "slug"), .warning =
-		"Whatever is encrypted and was not moved by then is lost.", .points = json_pack("[s, s, s]",
-		call_translate(c, "Until then it works as ever, and its people are told on every page"),
-		call_translate(c, "Its administrators can take its data with them: an export, with the log"),
-		call_translate(c, "You can cancel it until the last moment")) });
+		doc_text(row, "name"), .text = json_string_value(text), .icon = "trash", .colour = "red", .danger = 1, .button = wait ? "Announce the end" :
+		"Destroy at once", .typed = doc_text(row, "slug"), .warning = wait ? "Whatever is encrypted and was not moved by then is lost." :
+		"Whatever is encrypted is lost.", .points = points_of(c, wait) });
+	json_decref(text);
 	fields = json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", "days", "value", days, "name", "comment", "value", call_text(c, "comment"));
 	json_object_set_new(json_object_get(c->doc, "confirm"), "fields", fields);
 	json_decref(row);
@@ -107,7 +128,8 @@ int tenant_close_run(struct call *c)
 		rc = closing_announce(c->db, &id, c->now + call_int(c, "days", STANDARD_DAYS) * CLOCK_DAY, call_text(c, "comment"));
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "The tenant is closed, or its end is announced already.");
-	return rc < 0 ? rc : doc_done(c, "/tenants", &id, "The tenant's end is announced. It can be cancelled until then.");
+	return rc < 0 ? rc : doc_done(c, "/tenants", &id, call_int(c, "days", STANDARD_DAYS) ? "The tenant's end is announced. It can be cancelled until then." :
+		"The tenant's keys and data are being destroyed.");
 }
 
 int tenant_close_cancel(struct call *c)

@@ -11,10 +11,24 @@
 #include "store/licence.h"
 #include "store/tenant.h"
 #include "web/doc.h"
+#include "web/list.h"
 
 #define STANDARD_YEAR (365 * CLOCK_DAY)
 #define DATE_LENGTH 10           /* of "2026-11-21T..." */
 
+static const char *const states[] = { "issued", "in-force", "replaced", "expired", NULL }, *const filters[] = { "state", NULL };
+static const char *const sorts[] = { "serial", "state", "kind", "keys", "until", "issued", NULL };
+static const struct list_chip chips[] = { { "issued", "Issued, not entered" }, { "in-force", "In force" }, { "replaced", "Replaced" },
+	{ "expired", "Expired" }, { NULL, NULL } };
+static const struct list_csv columns[] = { { "Number", "serial" }, { "State", "state" }, { "Kind", "kind" }, { "Keys", "keys" }, { "Until", "until" }, { "Issued", "issued" },
+	{ "By", "by" }, { "Note", "note" }, { "Activation code", "code" }, { NULL, NULL } };
+static const struct list_view view = { .of = "account", .filters = filters, .chip = "state", .chips = chips, .sorts = sorts, .columns = columns, .file = "licences.csv" };
+
+const struct route_param tenant_licences_query[] = {
+	LIST_PARAMS_CSV,
+	{ "state", "State", PARAM_ENUM, 0, 0, 0, states },
+	PARAM_END
+};
 const struct route_param tenant_licence_fields[] = {
 	{ "kind", "Kind", PARAM_ENUM, PARAM_REQUIRED, 0, 0, licence_kinds },
 	{ "keys", "Keys", PARAM_INT, PARAM_REQUIRED, 1, LICENCE_KEYS_MAX, NULL },
@@ -28,18 +42,18 @@ static json_t *state_badge(const struct call *c, const char *state)
 {
 	static const struct {
 		const char *name, *label, *colour;
-	} states[] = {
+	} looks[] = {
 		{ "issued", "Issued, not entered", "yellow" }, { "in-force", "In force", "green" }, { "replaced", "Replaced", "gray" },
 		{ "expired", "Expired", "red" },
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(states); i++)
-		if (strcmp(states[i].name, state) == 0)
-			return doc_badge(c, states[i].label, states[i].colour);
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		if (strcmp(looks[i].name, state) == 0)
+			return doc_badge(c, looks[i].label, looks[i].colour);
 	return json_null();
 }
 
-static json_t *code_row(struct call *c, const json_t *row)
+static json_t *code_row(struct call *c, json_t *row)
 {
 	return json_pack("{s:s, s:O, s:O, s:o, s:o, s:s, s:s?, s:s, s:o, s:o}", "id", doc_text(row, "id"), "serial", json_object_get(row, "serial"),
 		"keys", json_object_get(row, "keys"), "until", doc_when(c, row, "until"), "issued", doc_when(c, row, "issued"), "by",
@@ -47,22 +61,9 @@ static json_t *code_row(struct call *c, const json_t *row)
 		state_badge(c, doc_text(row, "state")), "kind", doc_licence_kind(c, doc_text(row, "kind")));
 }
 
-static int show_codes(struct call *c, const struct uuid *id)
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
 {
-	json_t *rows = NULL, *list;
-	const json_t *row;
-	size_t i;
-	int rc = licence_issued(c->db, id, &rows);
-
-	if (rc < 0)
-		return rc;
-	list = json_array();
-	json_array_foreach(rows, i, row)
-		json_array_append_new(list, code_row(c, row));
-	json_decref(rows);
-	call_set(c, "has_codes", json_boolean(json_array_size(list)));
-	call_set(c, "codes", list);
-	return 0;
+	return licence_issued(c->db, q, page);
 }
 
 /* As the one in force, and a year longer. */
@@ -87,7 +88,7 @@ static int show(struct call *c, const struct uuid *id)
 	int rc = licence_of(c->db, id, &row);
 
 	if (rc == 0)
-		rc = show_codes(c, id);
+		rc = list_answer(c, &view, fetch, code_row);
 	if (rc == 0) {
 		show_form(c, row);
 		call_set(c, "account", licence_row(c, row));

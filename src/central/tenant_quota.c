@@ -11,6 +11,7 @@ const struct route_param tenant_quota_fields[] = {
 	{ "instances", "Instances", PARAM_INT, 0, 0, QUOTA_ROWS_MOST, NULL },
 	{ "users", "Users", PARAM_INT, 0, 0, QUOTA_ROWS_MOST, NULL },
 	{ "rate", "Requests per second", PARAM_INT, 0, 0, QUOTA_RATE_MOST, NULL },
+	{ "reports", "Storage of reports", PARAM_INT, 0, 0, QUOTA_REPORTS_MOST, NULL },
 	PARAM_END
 };
 
@@ -33,15 +34,16 @@ int tenant_quota_page(struct call *c)
 	if (rc == 0) {
 		call_set(c, "account", json_pack("{s:s, s:s, s:o}", "name", doc_text(row, "name"), "account", doc_text(row, "slug"), "url",
 			json_sprintf("/tenants/%s", doc_text(row, "id"))));
-		call_set(c, "used", json_pack("{s:I, s:I, s:I}", "devices", (json_int_t)used.devices, "instances", (json_int_t)used.instances, "users",
-			(json_int_t)used.users));
-		call_set(c, "quota", json_pack("{s:I, s:I, s:I, s:I}", "devices", (json_int_t)q.devices, "instances", (json_int_t)q.instances, "users",
-			(json_int_t)q.users, "rate", (json_int_t)q.rate));
+		call_set(c, "used", json_pack("{s:I, s:I, s:I, s:I}", "devices", (json_int_t)used.devices, "instances", (json_int_t)used.instances, "users",
+			(json_int_t)used.users, "reports", (json_int_t)used.reports));
+		call_set(c, "quota", json_pack("{s:I, s:I, s:I, s:I, s:I}", "devices", (json_int_t)q.devices, "instances", (json_int_t)q.instances, "users",
+			(json_int_t)q.users, "rate", (json_int_t)q.rate, "reports", (json_int_t)q.reports));
 		call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_TENANTS_EDIT)));
 		show(c, "devices", q.devices);
 		show(c, "instances", q.instances);
 		show(c, "users", q.users);
 		show(c, "rate", q.rate);
+		show(c, "reports", q.reports);
 	}
 	json_decref(row);
 	return rc;
@@ -50,7 +52,8 @@ int tenant_quota_page(struct call *c)
 int tenant_quota_save(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	const struct quota q = { call_int(c, "devices", 0), call_int(c, "instances", 0), call_int(c, "users", 0), call_int(c, "rate", 0) };
+	const struct quota q = { call_int(c, "devices", 0), call_int(c, "instances", 0), call_int(c, "users", 0), call_int(c, "rate", 0),
+		call_int(c, "reports", 0) };
 	int rc = quota_set(c->db, &id, &q);
 
 	if (rc == ERR_CONFLICT)

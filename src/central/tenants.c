@@ -38,6 +38,7 @@ static json_t *show_row(struct call *c, json_t *row)
 
 	json_object_set_new(out, "url", json_sprintf("/tenants/%s", doc_text(row, "id")));
 	json_object_set_new(out, "created", doc_when(c, row, "created"));
+	json_object_set_new(out, "ends", doc_when(c, row, "close_at"));
 	return out;
 }
 
@@ -63,7 +64,7 @@ int tenants_page(struct call *c)
 int tenants_csv(struct call *c)
 {
 	static const struct list_csv columns[] = { { "Account ID", "id" }, { "Account name", "account" }, { "Display name", "name" },
-		{ "State", "state" }, { "Created", "created" }, { NULL, NULL } };
+		{ "State", "state" }, { "Ends", "ends" }, { "Created", "created" }, { NULL, NULL } };
 
 	return list_export(c, &view, fetch, show_row, columns, "tenants.csv");
 }
@@ -108,7 +109,7 @@ int tenant_new(struct call *c)
 		rc = create(c, &id, &wrapped);
 	/* The link is shown once, so the tenant's page is the answer itself, not one to be led to. */
 	if (rc == 0)
-		rc = tenant_new_invitation(c, &id, call_text(c, "account"), call_text(c, "admin_name"), call_text(c, "admin_email"));
+		rc = tenant_new_invitation(c, &id, call_text(c, "admin_name"), call_text(c, "admin_email"));
 	buf_free(&wrapped);
 	return rc;
 }

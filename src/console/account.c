@@ -123,8 +123,8 @@ int account_page(struct call *c)
 	uuid_text(&c->tenant, id);
 	rc = provisioning_changed(c->db, &changed);
 	if (rc == 0) {
-		call_set(c, "account", json_pack("{s:s, s:s, s:s, s:s, s:o}", "account", c->tenant_slug, "name", c->tenant_name, "id", id,
-			"web_service", url, "passphrase_set", call_when(c, changed)));
+		call_set(c, "account", json_pack("{s:s, s:s, s:s, s:s, s:o, s:s}", "account", c->tenant_slug, "name", c->tenant_name, "id", id,
+			"web_service", url, "passphrase_set", call_when(c, changed), "time_zone", c->time_zone));
 		call_set(c, "can", json_pack("{s:b, s:b}", "reveal", edit && changed, "set_passphrase", edit));
 		if (json_object_get(c->doc, "passphrase") == NULL)
 			call_set(c, "passphrase", json_null());

@@ -60,10 +60,13 @@ static const struct list_chip outcome_chips[] = {
 static const char *const booleans[] = { "false", "true", NULL };
 static const char *const row_filters[] = { "outcome", "doubtful", NULL };
 static const char *const row_sorts[] = { "device", NULL };
-static const struct list_view rows_view = { .filters = row_filters, .chip = "outcome", .chips = outcome_chips, .sorts = row_sorts };
+static const struct list_csv row_columns[] = { { "Device", "device" }, { "Integrity", "integrity" }, { "Instance", "instance" }, { "Policy", "policy" },
+	{ "Failed rules", "failed" }, { "Requested", "requested" }, { "Outcome", "outcome" }, { "Reason", "reason" }, { NULL, NULL } };
+static const struct list_view rows_view = { .of = "bulk", .filters = row_filters, .chip = "outcome", .chips = outcome_chips, .sorts = row_sorts, .columns = row_columns,
+	.file = "requests.csv" };
 
 const struct route_param bulk_list_query[] = {
-	LIST_PARAMS,
+	LIST_PARAMS_CSV,
 	{ "outcome", "Outcome", PARAM_ENUM, 0, 0, 0, outcomes },
 	{ "doubtful", "Rules failed", PARAM_ENUM, 0, 0, 0, booleans },
 	PARAM_END
@@ -132,10 +135,10 @@ static json_t *row_of(struct call *c, const json_t *row)
 		{ "refused", "Refused", "red" }, { "left", "Left out", "gray" },
 	};
 	const char *outcome = doc_text(row, "outcome");
-	json_t *out = json_pack("{s:o, s:s, s:s, s:o, s:o, s:O, s:n, s:s?}", "device", doc_link("/requests", doc_text(row, "request"),
+	json_t *out = json_pack("{s:o, s:s, s:s, s:o, s:o, s:O, s:n, s:o}", "device", doc_link("/requests", doc_text(row, "request"),
 		doc_text(row, "device_name")), "instance", doc_text(row, "instance_name"), "policy", doc_text(row, "policy_name"), "integrity",
 		integrity_badge(c, doc_text(row, "integrity")), "requested", doc_when(c, row, "requested"), "failed",
-		json_object_get(row, "failed"), "outcome", "reason", *doc_text(row, "reason") ? doc_text(row, "reason") : NULL);
+		json_object_get(row, "failed"), "outcome", "reason", doc_reason(c, doc_text(row, "reason")));
 
 	for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
 		if (strcmp(looks[i].outcome, outcome) == 0)
@@ -219,29 +222,22 @@ int bulk_page(struct call *c)
 	return rc;
 }
 
+static int fetch_rows(struct call *c, const struct list_query *q, json_t **page)
+{
+	return bulk_rows(c->db, q, page);
+}
+
 int bulk_list_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	struct list_query q;
-	char text[UUID_TEXT_SIZE];
-	json_t *row = NULL, *page = NULL;
-	int i = 0, rc = bulk_get(c->db, &id, &row);
+	json_t *row = NULL;
+	int rc = bulk_get(c->db, &id, &row);
 
 	if (rc < 0)
 		return rc;
-	uuid_text(&id, text);
-	list_read(c, &rows_view, &q);
-	while (q.filters[i].name)
-		i++;
-	q.filters[i].name = "bulk";
-	q.filters[i].value = text;
-	rc = bulk_rows(c->db, &q, &page);
-	if (rc == 0) {
-		call_set(c, "bulk", bulk_member(c, row));
-		rc = list_show(c, &rows_view, page, shown_row);
-	}
+	call_set(c, "bulk", bulk_member(c, row));
 	json_decref(row);
-	return rc;
+	return list_answer(c, &rows_view, fetch_rows, shown_row);
 }
 
 int bulk_confirm(struct call *c)

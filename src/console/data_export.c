@@ -1,4 +1,6 @@
 /* data_export.c - an account's data for its own administrators: asked for, made by jobd, downloaded; and when the account ends (TEN-7). */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -11,9 +13,9 @@ static json_t *show_row(struct call *c, const json_t *row)
 {
 	const char *state = doc_text(row, "state");
 	int done = strcmp(state, "done") == 0, failed = strcmp(state, "failed") == 0;
-	json_t *out = json_pack("{s:s, s:o, s:s, s:o, s:s?, s:o, s:O, s:b, s:b}", "id", doc_text(row, "id"), "requested", doc_when(c, row, "requested"),
+	json_t *out = json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:O, s:b, s:b}", "id", doc_text(row, "id"), "requested", doc_when(c, row, "requested"),
 		"by", doc_text(row, "requested_by"), "state", doc_badge(c, done ? "Ready" : failed ? "Failed" : "Being made", done ? "green" : failed ? "red" :
-		"blue"), "error", doc_optional(row, "error"), "size", doc_size(json_integer_value(json_object_get(row, "bytes"))), "rows",
+		"blue"), "error", doc_reason(c, doc_text(row, "error")), "size", doc_size(c, json_integer_value(json_object_get(row, "bytes"))), "rows",
 		json_object_get(row, "rows"), "ready", done, "running", !done && !failed);
 
 	json_object_set_new(out, "url", json_sprintf("/account/data/%s", doc_text(row, "id")));
@@ -64,20 +66,16 @@ int data_export_ask(struct call *c)
 int data_export_download(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
+	int64_t part = c->request->resume ? strtoll(c->request->resume, NULL, 10) : 0;
 	struct buf zip = BUF_INIT;
-	size_t bytes = 0;
-	int rc = closing_export_size(c->db, &id, &bytes);
+	char next[24];
+	int rc = closing_export_part(c->db, &id, part, &zip);
 
-	if (rc == 0)
-		rc = call_large(c, bytes);
-	if (rc == 0)
-		rc = closing_export_read(c->db, &id, &zip);
-
+	snprintf(next, sizeof next, "%lld", (long long)part + 1);
 	if (rc == ERR_CONFLICT)
 		call_refuse(c, rc, "This export is not ready.");
-	if (rc < 0)
-		buf_free(&zip);
-	else
-		call_download(c, "application/zip", "keyward-account.zip", &zip);
-	return rc;
+	if (rc >= 0)
+		call_download_part(c, "application/zip", "keyward-account.zip", &zip, rc ? next : NULL);
+	buf_free(&zip);
+	return rc < 0 ? rc : 0;
 }

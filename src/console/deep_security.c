@@ -16,7 +16,7 @@ const struct route_param deep_security_fields[] = {
 	{ "enabled", "Enable connection", PARAM_BOOL, 0, 0, 0, NULL },
 	{ "url", "Address", PARAM_TEXT, 0, 0, 1000, NULL },
 	{ "api_key", "API key", PARAM_PASSWORD, 0, 0, 1000, NULL },
-	{ "ca", "Certificate", PARAM_LINES, 0, 0, 65536, NULL },
+	{ "ca", "Certificate", PARAM_CERTIFICATES, 0, 0, 65536, NULL },
 	{ "keep_minutes", "Keep answers", PARAM_INT, PARAM_REQUIRED, 1, 1440, NULL },
 	PARAM_END
 };
@@ -81,15 +81,13 @@ int deep_security_page(struct call *c)
 
 static int check(struct call *c)
 {
-	const char *url = call_text(c, "url"), *ca = call_text(c, "ca");
+	const char *url = call_text(c, "url");
 	int rc = 0;
 
 	if (call_bool(c, "enabled") && *url == '\0')
 		rc = call_field_error(c, "url", "Without an address there is nothing to connect to.");
 	else if (*url && https_check_url(url) < 0)
 		rc = call_field_error(c, "url", "An address like https://dsm.example.com:4119, without user name, ? or #.");
-	if (*ca && https_check_ca(ca) < 0)
-		rc = call_field_error(c, "ca", "Not a certificate in PEM: it begins with -----BEGIN CERTIFICATE-----.");
 	return rc;
 }
 

@@ -74,7 +74,7 @@ static json_t *show(struct call *c, const json_t *row)
 	json_set_string(out, "finished_by", doc_optional(row, "finished_by_name"));
 	json_set_string(out, "confirmed_by", doc_optional(row, "confirmed_by_name"));
 	json_object_set(out, "keys", json_object_get(row, "keys"));
-	json_set_bool(out, "may_confirm", may && unconfirmed && !is_own(c, row));
+	json_set_bool(out, "may_confirm", may && unconfirmed && !is_own(c, row) && json_is_true(json_object_get(row, "stands")));
 	json_set_bool(out, "may_cancel", may);
 	return out;
 }
@@ -267,6 +267,8 @@ static int done(struct call *c, int rc, const char *notice)
 		return call_refuse(c, rc, OVER);
 	if (rc == ERR_FORBIDDEN)
 		return call_refuse(c, rc, "Nobody confirms what he has asked for.");
+	if (rc == ERR_EXPIRED)
+		return call_refuse(c, ERR_CONFLICT, "Who asked for it was removed since, or has another role: cancel it, and have it asked for anew.");
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", notice);

@@ -135,14 +135,14 @@ static json_t *device_member(const struct call *c, const json_t *row, enum devic
 	json_object_set(out, "size_bytes", json_object_get(row, "size_bytes"));
 	json_object_set(out, "attaches", json_object_get(row, "attaches"));
 	json_object_set_new(out, "url", json_sprintf("/devices/%s", doc_text(row, "id")));
-	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))));
+	json_object_set_new(out, "size", doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))));
 	json_object_set_new(out, "since", doc_when(c, row, "status_since"));
 	json_object_set_new(out, "reported", doc_when(c, row, "last_detected"));
-	json_object_set_new(out, "error", state == DEVICE_ERROR ? json_string(doc_text(row, "error")) : json_null());
+	json_object_set_new(out, "error", state == DEVICE_ERROR ? doc_reason(c, doc_text(row, "error")) : json_null());
 	json_object_set_new(out, "is_raid", json_boolean(is_raid(row)));
 	if (is_raid(row))
 		json_set_string(out, "provider_id", doc_text(row, "provider_device") + strlen(RAID_PREFIX));
-	json_set_string(out, "said", doc_optional(row, "said"));
+	json_object_set_new(out, "said", doc_reason(c, doc_text(row, "said")));
 	json_object_set_new(out, "progress", device_progress_member(c, row));
 	/* Once there is a key, that says it. */
 	json_object_set_new(out, "encryption", configured && !json_is_true(json_object_get(row, "has_key")) ? device_encryption(c, row) :

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mount_point.h"
+#include "base/say.h"
 #include "console/pages.h"
 #include "store/device.h"
 #include "store/image.h"
@@ -25,8 +26,8 @@ static const struct choice accesses[] = { { "rw", "read-write", "Read and write"
 	{ "ro", "read-only", "Read only", "The agent mounts the volume read-only." }, { NULL } };
 static const struct choice modes[] = { { "xts", "xts-plain64", "XTS", NULL }, { "cbc-essiv", "cbc-essiv:sha256", "CBC-ESSIV", NULL },
 	{ NULL } };
-static const struct choice key_sizes[] = { { "256", "256", "256 bits", NULL }, { "192", "192", "192 bits", NULL },
-	{ "128", "128", "128 bits", NULL }, { NULL } };
+static const struct choice key_sizes[] = { { "256", "256", N_("256 bits"), NULL }, { "192", "192", N_("192 bits"), NULL },
+	{ "128", "128", N_("128 bits"), NULL }, { NULL } };
 
 const char *const device_systems[] = { "linux", NULL }, *const device_filesystems[] = { "ext4", "ext3", "xfs", NULL },
 	*const device_accesses[] = { "rw", "ro", NULL }, *const device_modes[] = { "xts", "cbc-essiv", NULL },
@@ -165,7 +166,7 @@ int device_configure_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	call_set(c, "device", json_pack("{s:s, s:o, s:o, s:s, s:s?, s:O}", "name", doc_text(row, "name"), "url",
-		json_sprintf("/devices/%s", doc_text(row, "id")), "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))),
+		json_sprintf("/devices/%s", doc_text(row, "id")), "size", doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))),
 		"provider_id", doc_text(row, "provider_device"), "image", doc_optional(row, "image_name"), "attaches",
 		json_object_get(row, "attaches")));
 	device_offer(c, row);
@@ -248,7 +249,7 @@ int device_unconfigure_ask(struct call *c)
 	doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "unconfigure",
 		.title = "Unconfigure", .name = doc_text(row, "name"), .typed = doc_text(row, "name"), .icon = "arrow-back-up",
 		.colour = "red", .danger = 1, .button = has_key ? "Unconfigure and destroy its keys" : "Unconfigure",
-		.text = call_translate(c, "The device goes back to Not configured."), .warning = has_key ?
+		.text = call_translate(c, "The device goes back to Not configured. Its mount point, file system and the rest of its configuration are lost."), .warning = has_key ?
 		"All its keys are destroyed, and with them everything on the device. Nobody can bring it back." : NULL, .points = points });
 	json_decref(row);
 	return 0;

@@ -21,7 +21,7 @@ static const char *found_on(const json_t *row, const json_t *members)
 
 static json_t *points(const struct call *c, const json_t *row, const json_t *members)
 {
-	json_t *size = doc_size(json_integer_value(json_object_get(row, "size_bytes"))), *out = json_array(), *member;
+	json_t *size = doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))), *out = json_array(), *member;
 	size_t i;
 
 	if (json_array_size(members))

@@ -38,17 +38,24 @@ static int failed(const json_t *row, enum device_state state)
 	return state == DEVICE_ERROR;
 }
 
+static int has_newer_key(const json_t *row, enum device_state state)
+{
+	(void)state;
+	return json_is_true(json_object_get(row, "key_is_newer"));
+}
+
 static int is_not_opened(const json_t *row, enum device_state state)
 {
-	return strcmp(doc_text(row, "said_status"), "failed") == 0 && *doc_text(row, "said") && (state == DEVICE_ENCRYPTED || state == DEVICE_IN_USE);
+	return !has_newer_key(row, state) && strcmp(doc_text(row, "said_status"), "failed") == 0 && *doc_text(row, "said") && (state == DEVICE_ENCRYPTED || state == DEVICE_IN_USE);
 }
 
 static int is_on_another_image(const json_t *row, enum device_state state)
 {
 	const char *image = doc_text(row, "image"), *instance_image = doc_text(row, "instance_image");
 
-	return json_is_true(json_object_get(row, "attaches")) && state == DEVICE_ENCRYPTED && *image && *instance_image &&
-		strcmp(image, instance_image) != 0;
+	/* A pool is for all images of its policy. */
+	return json_is_true(json_object_get(row, "attaches")) && !json_is_true(json_object_get(row, "pooling")) && state == DEVICE_ENCRYPTED
+		&& *image && *instance_image && strcmp(image, instance_image) != 0;
 }
 
 static int is_undetected(const json_t *row, enum device_state state)
@@ -70,6 +77,9 @@ static const struct note {
 } notes[] = {
 	{ failed, "Encryption failed", "red", "alert-triangle", "Mend that in the guest, then choose Encrypt again: it begins anew, with a "
 		"new key.", NULL, NULL, "error" },
+	{ has_newer_key, "The server does not have the key of its volume", "red", "alert-triangle", "The volume was encrypted, or its key rotated, after the "
+		"moment that the server's database was restored to. While it is open, copy what is on it and do not restart its instance: nothing that the server has "
+		"opens it again. The operator can restore the database to a later moment, and a key that was exported since opens it.", NULL, NULL, NULL },
 	{ is_not_opened, "Its agent could not open it", "red", "alert-triangle", "Mend that in the guest. The agent tries again by itself; from the "
 		"key request's page it can be told to.", NULL, NULL, "said" },
 	{ is_system, "The system runs from this device", "blue", "info-circle", "It is never encrypted.", NULL, NULL, NULL },
@@ -94,7 +104,7 @@ static void add_notes(const struct call *c, const json_t *row, json_t *notices)
 		if (!n->holds(row, state))
 			continue;
 		one = notice(c, n->title, n->colour, n->icon, call_translate(c, n->text));
-		json_set_string(one, "detail", n->detail ? doc_optional(row, n->detail) : NULL);
+		json_object_set_new(one, "detail", n->detail == NULL ? json_null() : n->act ? json_string(doc_text(row, n->detail)) : doc_reason(c, doc_text(row, n->detail)));
 		if (n->act && call_may(c, PERMISSION_DEVICES_EDIT))
 			json_object_set_new(one, "link", json_pack("{s:s, s:o}", "name", call_translate(c, n->link), "url",
 				json_sprintf("/devices/%s/%s", doc_text(row, "id"), n->act)));

@@ -10,6 +10,10 @@
 
 #define REFUSED "The key cannot be rotated now: the device has none that is in use, it is to be released, or a rotation is under way already."
 
+#define BROUGHT_BACK "brought-back"
+#define BROUGHT_BACK_TEXT "The disk was brought back to how it was before its key was rotated. The former key, which is kept for that, is given too; once the " \
+	"volume is open, its agent puts the current key in its place."
+
 /* What a person sees of a rotation's state. */
 static const struct {
 	const char *state, *label, *colour, *text;
@@ -42,16 +46,26 @@ static json_t *versions(const json_t *row)
 		(int)json_integer_value(to)) : json_null();
 }
 
+/* Who or what has wanted it. */
+static const char *wanted_by(const struct call *c, const json_t *row)
+{
+	const char *reason = doc_text(row, "reason");
+
+	return strcmp(reason, "age") == 0 ? call_translate(c, "the maximum key age") : strcmp(reason, BROUGHT_BACK) == 0 ?
+		call_translate(c, "an older state of the disk") : doc_text(row, "by_name");
+}
+
 static json_t *show(const struct call *c, const json_t *row)
 {
 	size_t look = look_of(row);
-	int by_age = strcmp(doc_text(row, "reason"), "age") == 0, volume = strcmp(doc_text(row, "kind"), "volume-key") == 0;
-	const char *text = volume && looks[look].volume_text ? looks[look].volume_text : looks[look].text;
-	json_t *out = json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:s?, s:s, s:b}", "name", doc_text(row, "name"), "id",
+	int volume = strcmp(doc_text(row, "kind"), "volume-key") == 0;
+	const char *text = volume && looks[look].volume_text ? looks[look].volume_text : looks[look].open && strcmp(doc_text(row, "reason"),
+		BROUGHT_BACK) == 0 ? BROUGHT_BACK_TEXT : looks[look].text;
+	json_t *out = json_pack("{s:s, s:s, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:s, s:b}", "name", doc_text(row, "name"), "id",
 		doc_text(row, "device"), "status", doc_badge(c, looks[look].label, looks[look].colour), "text", *text ?
 		call_translate(c, text) : NULL, "versions", versions(row), "wanted", doc_when(c, row, "wanted"), "finished",
-		doc_when(c, row, "finished"), "tried", doc_when(c, row, "tried"), "error", doc_optional(row, "error"), "by", by_age ?
-		call_translate(c, "the maximum key age") : doc_text(row, "by_name"), "open", looks[look].open);
+		doc_when(c, row, "finished"), "tried", doc_when(c, row, "tried"), "error", doc_reason(c, doc_text(row, "error")), "by", wanted_by(c, row), "open",
+		looks[look].open);
 
 	json_set_bool(out, "volume", volume);
 	json_set_bool(out, "works", volume && strcmp(looks[look].state, "adding") == 0);

@@ -56,7 +56,7 @@ static json_t *show_row(struct call *c, json_t *row)
 		doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
 
 	json_object_set_new(out, "url", json_sprintf("/devices/%s", doc_text(row, "id")));
-	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))));
+	json_object_set_new(out, "size", doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))));
 	json_object_set(out, "provider", json_object_get(row, "provider"));
 	json_object_set(out, "members", json_object_get(row, "members"));
 	json_object_set_new(out, "raid", *doc_text(row, "raid") ? doc_link("/devices", doc_text(row, "raid"), doc_text(row, "raid_name")) :

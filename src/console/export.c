@@ -28,7 +28,7 @@ static const char *const sorts[] = { "name", "status", "size", "policy", "image"
 static const struct list_view view = { .sorts = sorts };
 
 #define SECRETS \
-	{ "current", "Your own password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL }, \
+	{ "current", "Your own password", PARAM_PASSWORD, 0, 0, 0, NULL }, \
 	SIGN_CODE_FIELD, \
 	{ "passphrase", "Passphrase of the export", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL }, \
 	{ "repeat", "The passphrase again", PARAM_PASSWORD, PARAM_REQUIRED, 0, 512, NULL }, \
@@ -67,7 +67,7 @@ static json_t *show_row(struct call *c, json_t *row)
 {
 	json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "url",
 		json_sprintf("/devices/%s", doc_text(row, "id")), "status", device_badge(c, doc_text(row, "status")), "size",
-		doc_size(json_integer_value(json_object_get(row, "size_bytes"))), "policy", doc_link("/policies", doc_text(row, "policy"),
+		doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))), "policy", doc_link("/policies", doc_text(row, "policy"),
 		doc_text(row, "policy_name")), "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")),
 		"ticked", is_ticked(c, doc_text(row, "id")));
 
@@ -180,9 +180,16 @@ static void describe(struct export *e)
 	e->salt = encode_hex(e->cost.salt, sizeof e->cost.salt);
 }
 
-static void fill(const struct export *e, const struct export_key *k, const char *fields[static EXPORTED_FIELD_COUNT])
+/* Some are a guest's words: one that holds what XML does not would make the whole export unreadable. */
+static void fill(const struct export *e, const struct export_key *k, char *own[static EXPORTED_FIELD_COUNT],
+	const char *fields[static EXPORTED_FIELD_COUNT])
 {
-	memcpy(fields, k->fields, sizeof k->fields);
+	for (int i = 0; i < EXPORTED_FIELD_COUNT; i++) {
+		own[i] = k->fields[i] ? mem_strdup(k->fields[i]) : NULL;
+		if (own[i])
+			exported_make_plain(own[i]);
+		fields[i] = own[i];
+	}
 	fields[EXPORTED_EXPORT] = e->id_text;
 	fields[EXPORTED_EXPORTED_AT] = e->at;
 	fields[EXPORTED_EXPORTED_BY] = e->call->user_email;
@@ -198,15 +205,18 @@ static int export_one(void *ctx, const struct export_key *k)
 	struct keys_device device = { .tenant = k->label.tenant, .wrapped_tenant = k->wrapped_tenant, .device = k->label.device,
 		.version = k->label.version };
 	const char *fields[EXPORTED_FIELD_COUNT];
+	char *own[EXPORTED_FIELD_COUNT];
 	struct buf context = BUF_INIT, sealed = BUF_INIT;
 	int rc;
 
-	fill(e, k, fields);
+	fill(e, k, own, fields);
 	exported_put_fields(fields, &context);
 	rc = keys_device_export(e->call->keys, &e->call->id, &device, k->wrapped, e->key, &context,
 		&(struct keys_asked) { e->call->user, k->ticket }, &sealed);
 	if (rc == 0)
 		rc = export_zip_add(e->zip, fields, &sealed);
+	for (int i = 0; i < EXPORTED_FIELD_COUNT; i++)
+		free(own[i]);
 	buf_free(&context);
 	buf_free(&sealed);
 	return rc;

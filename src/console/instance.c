@@ -11,6 +11,7 @@
 #include "web/doc.h"
 
 #define HISTORY_SHOWN 15
+#define REFRESH_S 10
 
 static json_t *state_badge(const struct call *c, const char *state)
 {
@@ -50,6 +51,7 @@ static void set_instance(struct call *c, const json_t *row)
 	json_object_set_new(out, "url", json_sprintf("/instances/%s", doc_text(row, "id")));
 	json_object_set_new(out, "insecure", json_boolean(json_is_true(json_object_get(agent, "insecure_tls"))));
 	call_set(c, "instance", out);
+	call_set(c, "live", json_pack("{s:O, s:i}", "url", json_object_get(out, "url"), "seconds", REFRESH_S));
 	call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
 	call_set(c, "can", json_pack("{s:b}", "check", call_may(c, PERMISSION_REQUESTS_DECIDE) &&
 		strcmp(doc_text(row, "state"), "running") == 0 && strcmp(doc_text(agent, "state"), "active") == 0));
@@ -74,8 +76,9 @@ static json_t *device_row(const struct call *c, const json_t *row, const json_t 
 	json_t *out = doc_link("/devices", doc_text(device, "id"), doc_text(device, "name"));
 
 	json_object_set_new(out, "status", device_badge(c, doc_text(device, "status")));
-	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(device, "size_bytes"))));
+	json_object_set_new(out, "size", doc_size(c, json_integer_value(json_object_get(device, "size_bytes"))));
 	json_object_set_new(out, "mount", doc_optional(device, "mount_point") ? json_string(doc_text(device, "mount_point")) : json_null());
+	json_object_set_new(out, "said", doc_reason(c, doc_text(device, "said")));
 	json_object_set_new(out, "policy", doc_link("/policies", doc_text(device, "policy"), doc_text(device, "policy_name")));
 	json_object_set_new(out, "revocation", request ? request_revocation(c, request) : json_null());
 	json_object_set_new(out, "key", request ? request_badge(c, doc_text(request, "status")) : json_null());
@@ -100,9 +103,9 @@ static json_t *request_item(const struct call *c, const json_t *request)
 {
 	json_t *badge = request_badge(c, doc_text(request, "status")), *out;
 
-	out = json_pack("{s:o, s:s, s:s?, s:o, s:n, s:s?}", "title", json_sprintf("%s %s: %s", call_translate(c, "Key of"),
+	out = json_pack("{s:o, s:s, s:s?, s:o, s:n, s:o}", "title", json_sprintf("%s %s: %s", call_translate(c, "Key of"),
 		doc_text(request, "device_name"), doc_text(badge, "name")), "colour", doc_text(badge, "colour"), "by",
-		doc_optional(request, "policy_name"), "at", doc_when(c, request, "requested"), "comment", "detail", doc_optional(request, "closed_reason"));
+		doc_optional(request, "policy_name"), "at", doc_when(c, request, "requested"), "comment", "detail", doc_reason(c, doc_text(request, "closed_reason")));
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(request, "id")));
 	json_decref(badge);
 	return out;

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/phrase.h"
 #include "console/pages.h"
 #include "policy/facts.h"
 #include "store/facts.h"
@@ -77,12 +78,15 @@ const char *fact_label(const struct call *c, const char *fact)
 
 /* Values */
 
-static json_t *duration(int64_t seconds)
+/* "3 days, 4 hours": the two greatest units. */
+static json_t *duration(const struct call *c, int64_t seconds)
 {
 	int64_t minutes = seconds / 60, hours = minutes / 60;
+	json_t *parts = hours >= 48 ? json_pack("[o, o]", phrase_units(hours / 24, 'd'), phrase_units(hours % 24, 'h')) :
+		json_pack("[o, o]", phrase_units(hours, 'h'), phrase_units(minutes % 60, 'm')), *text = call_phrase(c, parts);
 
-	return hours >= 48 ? json_sprintf("%lld d %lld h", (long long)(hours / 24), (long long)(hours % 24)) :
-		json_sprintf("%lld h %lld min", (long long)hours, (long long)(minutes % 60));
+	json_decref(parts);
+	return text;
 }
 
 static json_t *joined(const json_t *list)
@@ -129,7 +133,7 @@ json_t *fact_text(const struct call *c, const char *fact, const json_t *value)
 	json_t *out, *when;
 
 	if (json_is_integer(value) && len > 2 && strcmp(fact + len - 2, "_s") == 0)
-		return duration(json_integer_value(value));
+		return duration(c, json_integer_value(value));
 	if (json_is_string(value) && is_time(json_string_value(value), &at)) {
 		when = call_when(c, at);
 		out = json_incref(json_object_get(when, "text"));
@@ -142,6 +146,8 @@ json_t *fact_text(const struct call *c, const char *fact, const json_t *value)
 		return json_string(call_translate(c, json_is_true(value) ? "Yes" : "No"));
 	if (json_is_array(value))
 		return joined(value);
+	if (json_is_integer(value))
+		return call_phrase(c, value);
 	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 	out = json_string(text ? text : "");
 	free(text);
@@ -173,7 +179,7 @@ static json_t *product_text(const struct call *c, const json_t *detail)
 	if (json_is_object(date))
 		buf_printf(&out, " · %s %s", call_translate(c, "patterns of"), doc_text(date, "text"));
 	if (json_is_boolean(running))
-		buf_printf(&out, " · %s", call_translate(c, json_is_true(running) ? "running" : "not running"));
+		buf_printf(&out, " · %s", call_translate(c, json_is_true(running) ? "running" : N_("not running")));
 	text = json_string(out.len ? buf_str(&out) + strlen(" · ") : "");
 	buf_free(&out);
 	json_decref(date);
@@ -228,7 +234,8 @@ static json_t *item(const struct call *c, const struct row *r, const char *insta
 		call_translate(c, fact_source_label(r->source)), "at", value ? doc_when(c, part, "at") : json_null());
 
 	json_object_set_new(out, "url", rest_url(r, instance, value));
-	json_object_set_new(out, "all", set ? json_sprintf("%s (%zu)", call_translate(c, "Show all"), json_object_size(value)) : json_null());
+	json_object_set_new(out, "all", set ? call_counted(c, (int64_t)json_object_size(value), "Show all (%{n})",
+		"Show all (%{n})") : json_null());
 	return out;
 }
 
@@ -290,10 +297,11 @@ static const struct list_chip chips[] = { { "network.services", "Listening ports
 	{ "processes", "Processes" }, { "files", "Watched files" }, { "security.products", "Products" }, { NULL, NULL } };
 static const char *const sets[] = { "network.services", "network.addresses", "network.networks", "packages", "processes", "files",
 	"security.products", NULL };
-static const struct list_view view = { .filters = filters, .chip = "fact", .chips = chips, .sorts = sorts };
+static const struct list_csv columns[] = { { "Name", "name" }, { "Detail", "detail" }, { "Fact", "fact" }, { NULL, NULL } };
+static const struct list_view view = { .of = "instance", .filters = filters, .chip = "fact", .chips = chips, .sorts = sorts, .columns = columns, .file = "facts.csv" };
 
 const struct route_param instance_facts_query[] = {
-	LIST_PARAMS,
+	LIST_PARAMS_CSV,
 	{ "fact", "Fact", PARAM_ENUM, 0, 0, 0, sets },
 	PARAM_END
 };
@@ -306,15 +314,12 @@ static json_t *member_row(struct call *c, json_t *row)
 		"detail", fact_member_text(c, fact, json_object_get(row, "detail")));
 }
 
+static int fetch_members(struct call *c, const struct list_query *q, json_t **page)
+{
+	return instance_fetch(c, q, "facts", fact_member_list, page);
+}
+
 int instance_facts_page(struct call *c)
 {
-	struct list_query q;
-	json_t *page;
-	int rc;
-
-	list_read(c, &view, &q);
-	rc = instance_list_of(c, &q, "facts");
-	if (rc == 0)
-		rc = fact_member_list(c->db, &q, &page);
-	return rc < 0 ? rc : list_show(c, &view, page, member_row);
+	return list_answer(c, &view, fetch_members, member_row);
 }

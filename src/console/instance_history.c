@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/phrase.h"
 #include "console/pages.h"
 #include "store/check.h"
 #include "store/facts.h"
@@ -33,7 +34,8 @@ void instance_tabs(struct call *c, const char *id, const char *active)
 	call_set(c, "tabs", out);
 }
 
-int instance_list_of(struct call *c, struct list_query *q, const char *tab)
+int instance_fetch(struct call *c, const struct list_query *q, const char *tab,
+	int (*list)(struct db *db, const struct list_query *query, json_t **page), json_t **page)
 {
 	struct uuid id = call_uuid(c, "id");
 	char text[UUID_TEXT_SIZE];
@@ -46,23 +48,18 @@ int instance_list_of(struct call *c, struct list_query *q, const char *tab)
 	instance = json_pack("{s:s,s:o,s:o}", "id", text, "name", name, "url", json_sprintf("/instances/%s", text));
 	call_set(c, "instance", instance);
 	instance_tabs(c, text, tab);
-	for (int i = 0; i < LIST_FILTERS_MAX; i++) {
-		if (q->filters[i].name)
-			continue;
-		q->filters[i].name = "instance";
-		q->filters[i].value = doc_text(instance, "id");
-		break;
-	}
-	return 0;
+	return list(c->db, q, page);
 }
 
 /* Changes of facts */
 
 static const char *const change_filters[] = { "fact", NULL };
-static const struct list_view change_view = { .filters = change_filters };
+static const struct list_csv change_columns[] = { { "Seen", "at" }, { "Fact", "fact" }, { "Name", "subject" }, { "Change", "kind" }, { "Before", "old" },
+	{ "After", "new" }, { NULL, NULL } };
+static const struct list_view change_view = { .of = "instance", .filters = change_filters, .columns = change_columns, .file = "changes.csv" };
 
 const struct route_param instance_changes_query[] = {
-	LIST_PARAMS,
+	LIST_PARAMS_CSV,
 	{ "fact", "Fact", PARAM_TEXT, 0, 0, 100, NULL },
 	PARAM_END
 };
@@ -91,9 +88,12 @@ static json_t *kind_badge(const struct call *c, const char *kind)
 
 static json_t *many_text(const struct call *c, const json_t *new)
 {
-	return json_sprintf("%lld %s, %lld %s, %lld %s", json_integer_value(json_object_get(new, "added")), call_translate(c, "new"),
-		json_integer_value(json_object_get(new, "removed")), call_translate(c, "gone"),
-		json_integer_value(json_object_get(new, "changed")), call_translate(c, "changed"));
+	json_t *said = phrase_say("%{added} new, %{removed} gone, %{changed} changed", "added", json_incref(json_object_get(new, "added")), "removed",
+		json_incref(json_object_get(new, "removed")), "changed", json_incref(json_object_get(new, "changed")), NULL);
+	json_t *text = call_phrase(c, said);
+
+	json_decref(said);
+	return text;
 }
 
 static json_t *change_row(struct call *c, json_t *row)
@@ -128,41 +128,60 @@ static int add_chips(struct call *c)
 	return 0;
 }
 
+static int fetch_changes(struct call *c, const struct list_query *q, json_t **page)
+{
+	return instance_fetch(c, q, "changes", fact_change_list, page);
+}
+
 int instance_changes_page(struct call *c)
 {
-	struct list_query q;
-	json_t *page;
-	int rc;
+	int rc = list_answer(c, &change_view, fetch_changes, change_row);
 
-	list_read(c, &change_view, &q);
-	rc = instance_list_of(c, &q, "changes");
-	if (rc == 0)
-		rc = fact_change_list(c->db, &q, &page);
-	if (rc == 0)
-		rc = list_show(c, &change_view, page, change_row);
-	return rc < 0 ? rc : add_chips(c);
+	return rc < 0 || json_object_get(c->doc, "list") == NULL ? rc : add_chips(c);
 }
 
 /* Key requests */
 
-static const struct list_view plain_view = { .filters = NULL };
+static const char *const request_states[] = { "pending", "approved", "delivered", "denied", "revoking", "revoked", NULL };
+static const char *const request_filters[] = { "status", NULL }, *const request_sorts[] = { "requested", "status", "integrity", "device", "policy", NULL };
+static const struct list_chip request_chips[] = { { "pending", "Pending" }, { "delivered", "Delivered" }, { "denied", "Denied" }, { "revoked", "Revoked" },
+	{ NULL, NULL } };
+static const struct list_csv request_columns[] = { { "Device", "device" }, { "Key status", "status" }, { "Integrity", "integrity" }, { "Policy", "policy" },
+	{ "Requested", "requested" }, { NULL, NULL } };
+static const struct list_view request_view = { .of = "instance", .filters = request_filters, .chip = "status", .chips = request_chips, .sorts = request_sorts, .columns =
+	request_columns, .file = "requests.csv" };
 
-const struct route_param instance_history_query[] = { LIST_PARAMS, PARAM_END };
+const struct route_param instance_requests_query[] = {
+	LIST_PARAMS_CSV,
+	{ "status", "Key status", PARAM_ENUM, 0, 0, 0, request_states },
+	PARAM_END
+};
+
+static int fetch_requests(struct call *c, const struct list_query *q, json_t **page)
+{
+	return instance_fetch(c, q, "requests", request_history, page);
+}
 
 int instance_requests_page(struct call *c)
 {
-	struct list_query q;
-	json_t *page;
-	int rc;
-
-	list_read(c, &plain_view, &q);
-	rc = instance_list_of(c, &q, "requests");
-	if (rc == 0)
-		rc = request_history(c->db, &q, &page);
-	return rc < 0 ? rc : list_show(c, &plain_view, page, request_row);
+	return list_answer(c, &request_view, fetch_requests, request_row);
 }
 
 /* Checks */
+
+static const char *const check_results[] = { "good", "failed", "not-checked", NULL };
+static const char *const check_filters[] = { "result", NULL }, *const check_sorts[] = { "due", "result", "reason", "answered", NULL };
+static const struct list_chip check_chips[] = { { "good", "Good" }, { "failed", "Failed" }, { "not-checked", "Not checked" }, { NULL, NULL } };
+static const struct list_csv check_columns[] = { { "Asked", "at" }, { "Result", "result" }, { "Detail", "summary" }, { "Reason", "reason" }, { "By", "by" },
+	{ "Answered", "answered" }, { NULL, NULL } };
+static const struct list_view check_view = { .of = "instance", .filters = check_filters, .chip = "result", .chips = check_chips, .sorts = check_sorts, .columns =
+	check_columns, .file = "checks.csv" };
+
+const struct route_param instance_checks_query[] = {
+	LIST_PARAMS_CSV,
+	{ "result", "Result", PARAM_ENUM, 0, 0, 0, check_results },
+	PARAM_END
+};
 
 static json_t *result_badge(const struct call *c, const char *result)
 {
@@ -192,18 +211,15 @@ static json_t *check_row(struct call *c, json_t *row)
 
 	return json_pack("{s:s,s:o,s:o,s:s,s:s?,s:s?,s:o}", "id", doc_text(row, "id"), "at", doc_when(c, row, "due"), "result",
 		result_badge(c, doc_text(row, "result")), "reason", reason_label(c, doc_text(row, "reason")), "by", *by ? by : NULL, "summary",
-		*summary ? summary : NULL, "answered", doc_when(c, row, "answered"));
+		*summary ? call_translate(c, summary) : NULL, "answered", doc_when(c, row, "answered"));
+}
+
+static int fetch_checks(struct call *c, const struct list_query *q, json_t **page)
+{
+	return instance_fetch(c, q, "checks", check_list, page);
 }
 
 int instance_checks_page(struct call *c)
 {
-	struct list_query q;
-	json_t *page;
-	int rc;
-
-	list_read(c, &plain_view, &q);
-	rc = instance_list_of(c, &q, "checks");
-	if (rc == 0)
-		rc = check_list(c->db, &q, &page);
-	return rc < 0 ? rc : list_show(c, &plain_view, page, check_row);
+	return list_answer(c, &check_view, fetch_checks, check_row);
 }

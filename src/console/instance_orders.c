@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/say.h"
 #include "console/pages.h"
 #include "store/instance.h"
 #include "store/order.h"
@@ -18,12 +19,14 @@
 
 static const char *const filters[] = { "show", NULL }, *const shows[] = { "open", "done", "failed", NULL };
 static const struct list_chip chips[] = { { "open", "Open" }, { "done", "Done" }, { "failed", "Not done" }, { NULL, NULL } };
-static const struct list_view view = { .filters = filters, .chip = "show", .chips = chips };
+static const struct list_csv columns[] = { { "Order", "name" }, { "Argument", "argument" }, { "Device", "device" }, { "State", "state" }, { "Detail", "detail" },
+	{ "Ordered", "ordered" }, { "By", "by" }, { "Answered", "finished" }, { NULL, NULL } };
+static const struct list_view view = { .of = "instance", .filters = filters, .chip = "show", .chips = chips, .columns = columns, .file = "orders.csv" };
 static const char *const levels[] = { "debug", "info", "warning", "error", NULL };
 static const char *const lengths[] = { "1", "4", "24", "168", "0", NULL };
 
 const struct route_param instance_orders_query[] = {
-	LIST_PARAMS,
+	LIST_PARAMS_CSV,
 	{ "show", "Result", PARAM_ENUM, 0, 0, 0, shows },
 	PARAM_END
 };
@@ -105,7 +108,7 @@ static void offer_levels(struct call *c, const char *present)
 
 static void offer_lengths(struct call *c)
 {
-	static const char *const texts[] = { "1 hour", "4 hours", "1 day", "7 days", "Until its next start" };
+	static const char *const texts[] = { N_("1 hour"), N_("4 hours"), N_("1 day"), N_("7 days"), "Until its next start" };
 
 	call_form(c, "hours", json_string(lengths[0]));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -136,19 +139,16 @@ static int show_agent(struct call *c, const struct uuid *id)
 	return 0;
 }
 
+static int fetch_orders(struct call *c, const struct list_query *q, json_t **page)
+{
+	return instance_fetch(c, q, "orders", order_list, page);
+}
+
 int instance_orders_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	struct list_query q;
-	json_t *page;
-	int rc;
+	int rc = list_answer(c, &view, fetch_orders, order_row);
 
-	list_read(c, &view, &q);
-	rc = instance_list_of(c, &q, "orders");
-	if (rc == 0)
-		rc = order_list(c->db, &q, &page);
-	if (rc == 0)
-		rc = list_show(c, &view, page, order_row);
 	return rc < 0 ? rc : show_agent(c, &id);
 }
 

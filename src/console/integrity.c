@@ -12,7 +12,6 @@
 #define HOURS_MOST 8760
 
 static const char *const kind_values[] = { "off", "daily", "weekly", NULL };
-const char *const schedule_weekdays[] = { "1", "2", "3", "4", "5", "6", "7", NULL };
 
 const struct route_param integrity_fields[] = {
 	{ "kind", "Scheduled checks", PARAM_ENUM, PARAM_REQUIRED, 0, 0, kind_values },
@@ -35,15 +34,6 @@ static void offer_kinds(struct call *c, const char *chosen)
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		call_form_option(c, "kind", kinds[i].value, call_translate(c, kinds[i].text), call_translate(c, kinds[i].hint),
 			strcmp(kinds[i].value, chosen) == 0);
-}
-
-void schedule_offer_weekdays(struct call *c, const char *field, int64_t chosen)
-{
-	static const char *const names[] = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday" };
-
-	call_form(c, field, json_sprintf("%d", (int)chosen));
-	for (int i = 0; i < 7; i++)
-		call_form_option(c, field, schedule_weekdays[i], call_translate(c, names[i]), NULL, i + 1 == chosen);
 }
 
 static int offer_zones(struct call *c, const char *chosen)

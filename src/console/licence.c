@@ -8,7 +8,14 @@
 #include "console/pages.h"
 #include "store/licence.h"
 #include "web/doc.h"
+#include "web/list.h"
 
+static const char *const sorts[] = { "entered", "serial", "kind", "keys", "until", NULL };
+static const struct list_csv columns[] = { { "Number", "serial" }, { "State", "state" }, { "Kind", "kind" }, { "Keys", "keys" }, { "Until", "until" }, { "Entered", "entered" },
+	{ "By", "by" }, { NULL, NULL } };
+static const struct list_view view = { .url = "/licence", .sorts = sorts, .columns = columns, .file = "licence.csv" };
+
+const struct route_param licence_query[] = { LIST_PARAMS_CSV, PARAM_END };
 const struct route_param licence_fields[] = {
 	{ "code", "Activation code", PARAM_LINES, PARAM_REQUIRED, 0, LICENCE_TEXT_MAX, NULL },
 	PARAM_END
@@ -41,7 +48,7 @@ static void show_present(struct call *c, const struct licence_state *s)
 	call_set(c, "licence", o);
 }
 
-static json_t *history_row(struct call *c, const json_t *row)
+static json_t *history_row(struct call *c, json_t *row)
 {
 	int replaced = !json_is_null(json_object_get(row, "replaced")), ended = json_is_true(json_object_get(row, "ended"));
 	json_t *out = json_pack("{s:O, s:O, s:o, s:o, s:s, s:o, s:o}", "serial", json_object_get(row, "serial"), "keys",
@@ -53,26 +60,21 @@ static json_t *history_row(struct call *c, const json_t *row)
 	return out;
 }
 
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	return licence_history(c->db, q, page);
+}
+
 int licence_page(struct call *c)
 {
 	struct licence_state s;
-	json_t *rows = NULL, *list = json_array();
-	const json_t *row;
-	size_t i;
 	int rc = licence_get(c->db, &s);
 
 	if (rc == 0)
-		rc = licence_history(c->db, &rows);
-	json_array_foreach(rows, i, row)
-		json_array_append_new(list, history_row(c, row));
-	json_decref(rows);
-	if (rc < 0) {
-		json_decref(list);
+		rc = list_answer(c, &view, fetch, history_row);
+	if (rc < 0)
 		return rc;
-	}
 	show_present(c, &s);
-	call_set(c, "has_history", json_boolean(json_array_size(list)));
-	call_set(c, "codes", list);
 	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_ACCOUNT_EDIT)));
 	call_form(c, "code", json_string(""));
 	return 0;

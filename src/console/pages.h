@@ -143,6 +143,9 @@ int instance_orders_page(struct call *c), instance_inventory(struct call *c), in
 	instance_settings(struct call *c);
 extern const struct route_param instance_orders_query[], instance_log_level_fields[], instance_settings_fields[];
 
+/* instance_agent.c */
+int instance_agent_ask(struct call *c), instance_agent_remove(struct call *c);
+
 /* instance_facts.c */
 int instance_facts_page(struct call *c);
 extern const struct route_param instance_facts_query[];
@@ -156,12 +159,13 @@ json_t *fact_member_text(const struct call *c, const char *fact, const json_t *d
 
 /* instance_history.c */
 int instance_changes_page(struct call *c), instance_requests_page(struct call *c), instance_checks_page(struct call *c);
-extern const struct route_param instance_changes_query[], instance_history_query[];
+extern const struct route_param instance_changes_query[], instance_requests_query[], instance_checks_query[];
 /* Member `tabs`; ACTIVE: the last part of the tab's path, "" for the overview. */
 void instance_tabs(struct call *c, const char *id, const char *active);
-/* For a list of the instance that the path names: members `instance` and `tabs`, the filter of *Q. */
+/* A page of LIST for the instance that the path names; sets the members `instance` and `tabs` too. */
 struct list_query;
-int instance_list_of(struct call *c, struct list_query *q, const char *tab);
+int instance_fetch(struct call *c, const struct list_query *q, const char *tab,
+	int (*list)(struct db *db, const struct list_query *query, json_t **page), json_t **page);
 
 /* images.c */
 int images_page(struct call *c), images_csv(struct call *c), image_page(struct call *c), image_edit(struct call *c),
@@ -222,16 +226,13 @@ int dashboard_page(struct call *c);
 /* integrity.c */
 int integrity_page(struct call *c), integrity_save(struct call *c);
 extern const struct route_param integrity_fields[];
-/* The days of a week as choices, "1" for Monday to "7", for whatever runs by a schedule. */
-extern const char *const schedule_weekdays[];
-void schedule_offer_weekdays(struct call *c, const char *field, int64_t chosen);
 
 /* data_export.c */
 int data_export_page(struct call *c), data_export_ask(struct call *c), data_export_download(struct call *c);
 
 /* licence.c */
 int licence_page(struct call *c), licence_enter_run(struct call *c);
-extern const struct route_param licence_fields[];
+extern const struct route_param licence_query[], licence_fields[];
 /* 0 where the licence has keys for DEVICE (an array: for its members); else ERR_INVALID, and the page says why. */
 int licence_room(struct call *c, const struct uuid *device);
 
@@ -253,48 +254,6 @@ extern const struct route_param what_if_fields[], what_if_query[];
 /* deep_security.c */
 int deep_security_page(struct call *c), deep_security_save(struct call *c), deep_security_test_run(struct call *c);
 extern const struct route_param deep_security_fields[];
-
-/* notifications.c */
-int notifications_page(struct call *c), notifications_csv(struct call *c), notification_events_page(struct call *c);
-int notification_new_page(struct call *c), notification_new(struct call *c), notification_page(struct call *c), notification_save(struct call *c);
-int notification_switch(struct call *c), notification_delete_ask(struct call *c), notification_delete(struct call *c);
-int notification_preview(struct call *c), notification_test(struct call *c);
-extern const struct route_param notifications_query[], notification_fields[], notification_switch_fields[];
-void notification_tabs(struct call *c, const char *here);        /* Groups, Webhooks, Events, above their pages */
-void notification_offer_events(struct call *c, const json_t *chosen);    /* the field "events", with what the user's role may see */
-json_t *notification_events(struct call *c);     /* what was ticked, the caller's; NULL: the field says what is wrong */
-
-/* webhooks.c */
-int webhooks_page(struct call *c), webhooks_csv(struct call *c), webhook_new_page(struct call *c), webhook_new(struct call *c);
-int webhook_page(struct call *c), webhook_edit_page(struct call *c), webhook_edit(struct call *c), webhook_switch(struct call *c);
-int webhook_secret_ask(struct call *c), webhook_secret_run(struct call *c), webhook_delete_ask(struct call *c), webhook_delete_run(struct call *c);
-int webhook_test_run(struct call *c);
-extern const struct route_param webhooks_query[], webhook_query[], webhook_fields[];
-
-/* reports.c */
-int reports_page(struct call *c), reports_many(struct call *c), report_page(struct call *c), report_file(struct call *c);
-int report_delete_ask(struct call *c), report_delete_run(struct call *c);
-extern const struct route_param reports_query[], report_file_query[], reports_many_fields[];
-
-/* What a report and its template have in common: key information is there for nobody else than who may have it (RPT-2), and both can go. */
-struct list_query;
-struct report_thing {
-	const char *folder;
-	int (*get)(struct db *db, const struct uuid *id, json_t **out);
-	int (*remove)(struct db *db, const struct uuid *id);
-	const char *button, *text, *gone;        /* of the page that asks; what is said afterwards */
-};
-int report_fetch(struct call *c, const struct report_thing *thing, const struct uuid *id, json_t **row);
-int report_remove_ask(struct call *c, const struct report_thing *thing), report_remove(struct call *c, const struct report_thing *thing);
-void report_hide_keys(const struct call *c, struct list_query *q, size_t filter);
-
-/* report_template.c */
-int report_templates_page(struct call *c), report_template_new_page(struct call *c), report_template_new(struct call *c);
-int report_template_page(struct call *c), report_template_save_run(struct call *c), report_template_make(struct call *c);
-int report_template_delete_ask(struct call *c), report_template_delete_run(struct call *c), report_template_preview(struct call *c);
-extern const struct route_param report_templates_query[], report_template_fields[];
-void report_tabs(struct call *c, int templates);         /* Archive and Templates, above their lists */
-int report_make_now(struct call *c, const struct uuid *template);        /* and on to its page */
 
 /* key_server.c */
 int key_server_page(struct call *c), key_place_save(struct call *c);

@@ -148,13 +148,13 @@ static void set_policy(struct call *c, const json_t *row)
 static void set_words(struct call *c, const json_t *row)
 {
 	static const char *const parts[] = { "action/", "approvals/", "check/", "pooling" };
-	json_t *nothing = json_object(), *all = policy_changes(nothing, json_object_get(row, "document")), *one, *out = json_array();
+	json_t *nothing = json_object(), *all = policy_changes(c, nothing, json_object_get(row, "document")), *one, *out = json_array();
 	size_t i;
 
 	json_array_foreach(all, i, one)
 		for (size_t p = 0; p < ARRAY_LEN(parts); p++)
 			if (strncmp(doc_text(one, "at"), parts[p], strlen(parts[p])) == 0 && json_is_string(json_object_get(one, "new")))
-				json_array_append_new(out, json_pack("{s:s, s:s, s:b}", "label", call_translate(c, doc_text(one, "label")), "value",
+				json_array_append_new(out, json_pack("{s:s, s:s, s:b}", "label", doc_text(one, "label"), "value",
 					doc_text(one, "new"), "wide", strcmp(doc_text(one, "at"), "approvals/of") == 0));
 	call_set(c, "words", out);
 	json_decref(all);
@@ -167,11 +167,12 @@ static void set_rules(struct call *c, const json_t *row)
 	size_t i;
 
 	json_array_foreach(json_object_get(row, "rules"), i, rule) {
-		char *name = rule_label(rule), *text = rule_text(rule);
+		json_t *name = rule_label(rule), *words = rule_words(rule);
 
-		json_array_append_new(rules, json_pack("{s:i, s:s, s:s}", "number", (int)i + 1, "name", name, "condition", text));
-		free(name);
-		free(text);
+		json_array_append_new(rules, json_pack("{s:i, s:o, s:o}", "number", (int)i + 1, "name", call_phrase(c, name), "condition",
+			call_phrase(c, words)));
+		json_decref(name);
+		json_decref(words);
 	}
 	call_set(c, "has_rules", json_boolean(json_array_size(rules)));
 	call_set(c, "rules", rules);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "console/pages.h"
 #include "policy/document.h"
+#include "policy/faults.h"
 #include "web/doc.h"
 
 /* FAULTS are those whose places begin so, with commas between. */
@@ -156,18 +157,38 @@ const char *policy_edit_fault(const struct policy_edit *e, const char *at)
 	return NULL;
 }
 
-char *policy_fault_text(const char *text)
+static json_t *fault_said(const struct call *c, const char *text)
 {
-	char *out = mem_strdup(text);
+	json_t *known = policy_fault_phrase(text), *said = call_phrase(c, known);
 
+	json_decref(known);
+	return said;
+}
+
+char *policy_fault_text(const struct call *c, const char *text)
+{
+	json_t *said = fault_said(c, text);
+	char *out = mem_strdup(json_is_string(said) ? json_string_value(said) : "");
+
+	json_decref(said);
 	*out = (char)toupper((unsigned char)*out);
+	return out;
+}
+
+json_t *policy_faults_said(const struct call *c, const json_t *faults)
+{
+	json_t *out = json_array(), *fault;
+	size_t i;
+
+	json_array_foreach(faults, i, fault)
+		json_array_append_new(out, json_pack("{s:s, s:o}", "at", doc_text(fault, "at"), "text", fault_said(c, doc_text(fault, "text"))));
 	return out;
 }
 
 void policy_edit_show_fault(struct call *c, const struct policy_edit *e, const char *field, const char *at)
 {
 	const char *fault = policy_edit_fault(e, at);
-	char *text = fault ? policy_fault_text(fault) : NULL;
+	char *text = fault ? policy_fault_text(c, fault) : NULL;
 
 	if (text)
 		call_form_error(c, field, text);
@@ -176,9 +197,16 @@ void policy_edit_show_fault(struct call *c, const struct policy_edit *e, const c
 
 /* The frame */
 
-json_t *policy_changes(const json_t *before, const json_t *after)
+json_t *policy_changes(const struct call *c, const json_t *before, const json_t *after)
 {
-	return policy_document_diff(before, after);
+	static const char *const said[] = { "label", "old", "new" };
+	json_t *out = policy_document_diff(before, after), *one;
+	size_t i;
+
+	json_array_foreach(out, i, one)
+		for (size_t n = 0; n < ARRAY_LEN(said); n++)
+			json_object_set_new(one, said[n], call_phrase(c, json_object_get(one, said[n])));
+	return out;
 }
 
 /* What somebody else has saved since this draft was begun: null, or who, when, and what differs. */
@@ -199,7 +227,7 @@ static int set_conflict(struct call *c, const struct policy_edit *e)
 	if (rc < 0)
 		return rc;
 	conflict = json_pack("{s:s, s:o, s:O, s:I, s:o}", "by", doc_text(e->draft, "changed_by"), "at", doc_when(c, e->draft,
-		"policy_changed"), "version", now, "base", base, "changes", policy_changes(json_object_get(before, "document"),
+		"policy_changed"), "version", now, "base", base, "changes", policy_changes(c, json_object_get(before, "document"),
 		json_object_get(e->draft, "saved")));
 	call_set(c, "conflict", conflict);
 	json_decref(before);
@@ -253,7 +281,8 @@ static void set_other_faults(struct call *c, const struct policy_edit *e)
 			json_array_append(out, fault);
 	}
 	call_set(c, "has_other_faults", json_boolean(json_array_size(out)));
-	call_set(c, "other_faults", out);
+	call_set(c, "other_faults", policy_faults_said(c, out));
+	json_decref(out);
 }
 
 int policy_edit_frame(struct call *c, struct policy_edit *e, enum policy_step step)
@@ -419,7 +448,7 @@ static int next(struct call *c, struct policy_edit *e, enum policy_step step)
 /* Whether the draft would change anything. */
 static int is_idle(struct call *c, struct policy_edit *e, int *idle)
 {
-	json_t *changes = policy_changes(json_object_get(e->draft, "saved"), e->document);
+	json_t *changes = policy_changes(c, json_object_get(e->draft, "saved"), e->document);
 	int rc = 0;
 
 	*idle = json_array_size(changes) == 0;
@@ -529,7 +558,7 @@ int policy_discard_ask(struct call *c)
 	doc_confirm(c, &(struct doc_confirm){ .folder = "/policies/drafts", .id = e.id_text, .act = "discard",
 		.title = e.is_new ? "Discard the new policy" : "Discard your changes to", .name = *name ? name : call_translate(c, "unnamed"),
 		.icon = "trash", .colour = "red", .danger = 1, .button = "Discard", .text = call_translate(c, e.is_new ?
-			"What you have entered is lost. No policy is made." : "The policy stays as it was last saved.") });
+			"What you have entered is lost. No policy is made." : "What you have changed since is lost. The policy stays as it was last saved.") });
 	json_object_set_new(json_object_get(c->doc, "confirm"), "cancel", json_sprintf("/policies/drafts/%s/general", e.id_text));
 	policy_edit_release(&e);
 	return 0;

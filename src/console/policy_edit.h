@@ -38,8 +38,10 @@ const char *policy_edit_fault(const struct policy_edit *e, const char *at);
 
 /* Puts it at the form's field FIELD, where there is one. */
 void policy_edit_show_fault(struct call *c, const struct policy_edit *e, const char *field, const char *at);
-/* As a sentence; the caller frees. */
-char *policy_fault_text(const char *text);
+/* As a sentence in the page's language; the caller frees. */
+char *policy_fault_text(const struct call *c, const char *text);
+/* FAULTS ([{at, text}]) in the page's language, the caller's. */
+json_t *policy_faults_said(const struct call *c, const json_t *faults);
 
 /* For a form: loads and locks the draft; where it is gone because another window, or the same form sent twice, has saved it, a new one of
  * the policy as it is saved now, so that what this form says is not lost. 1, or an error. */
@@ -55,6 +57,6 @@ const char *const *policy_deciders(void);
  * its canonical form; NULL with faults. */
 int policy_check_document(struct call *c, const struct uuid *id, const json_t *document, json_t *faults, json_t **canonical);
 /* The differences between two documents as pages show them: [{label, old, new}]. The caller's. */
-json_t *policy_changes(const json_t *before, const json_t *after);
+json_t *policy_changes(const struct call *c, const json_t *before, const json_t *after);
 
 #endif

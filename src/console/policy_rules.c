@@ -11,6 +11,7 @@
 #include "console/policy_value.h"
 #include "policy/catalogue.h"
 #include "policy/document.h"
+#include "store/facts.h"
 #include "web/doc.h"
 
 #define JSON_TEXT_MOST (4 * DOCUMENT_SIZE_MAX)       /* white space included */
@@ -50,7 +51,7 @@ static json_t *option(const char *value, const char *text, int selected)
 }
 
 /* The first fault at AT itself, or with DEEP also of what is in it; null where there is none. */
-static json_t *fault_at(const struct policy_edit *e, const char *at, int deep)
+static json_t *fault_at(const struct call *c, const struct policy_edit *e, const char *at, int deep)
 {
 	size_t len = strlen(at), i;
 	json_t *fault, *out = NULL;
@@ -61,7 +62,7 @@ static json_t *fault_at(const struct policy_edit *e, const char *at, int deep)
 
 		if (out || strncmp(where, at, len) != 0 || (where[len] != '\0' && !(deep && where[len] == '/')))
 			continue;
-		sentence = policy_fault_text(doc_text(fault, "text"));
+		sentence = policy_fault_text(c, doc_text(fault, "text"));
 		out = json_string(sentence);
 		free(sentence);
 	}
@@ -69,17 +70,17 @@ static json_t *fault_at(const struct policy_edit *e, const char *at, int deep)
 }
 
 /* The same for the member of that name, and what is in it. */
-static json_t *fault_in(const struct policy_edit *e, const char *at, const char *member)
+static json_t *fault_in(const struct call *c, const struct policy_edit *e, const char *at, const char *member)
 {
 	char *place = mem_printf("%s/%s", at, member);
-	json_t *out = fault_at(e, place, 1);
+	json_t *out = fault_at(c, e, place, 1);
 
 	free(place);
 	return out;
 }
 
 /* A fault of a line that is none of its conditions'. */
-static json_t *line_fault(const struct policy_edit *e, const json_t *line)
+static json_t *line_fault(const struct call *c, const struct policy_edit *e, const json_t *line)
 {
 	static const char *const members[] = { "", "/type", "/join", "/name", "/conditions", "/all", "/any", "/not", "/not/all" };
 	json_t *out = json_null();
@@ -87,7 +88,7 @@ static json_t *line_fault(const struct policy_edit *e, const json_t *line)
 	for (size_t i = 0; i < ARRAY_LEN(members) && json_is_null(out); i++) {
 		char *place = mem_printf("%s%s", doc_text(line, "at"), members[i]);
 
-		out = fault_at(e, place, 0);
+		out = fault_at(c, e, place, 0);
 		free(place);
 	}
 	return out;
@@ -228,10 +229,10 @@ static json_t *condition_member(struct call *c, const struct policy_edit *e, con
 	json_object_set_new(out, "units", unit_options(c, doc_text(out, "unit")));
 	json_object_set_new(out, "weekdays", day_options(c, json_object_get(out, "days")));
 	json_set_string(out, "placeholder", placeholder_of(type, op));
-	json_object_set_new(out, "error_operator", fault_in(e, at, "operator"));
-	json_object_set_new(out, "error_subject", fault_in(e, at, "subject"));
-	json_object_set_new(out, "error_value", fault_in(e, at, "value"));
-	json_object_set_new(out, "error", fault_at(e, at, 1));
+	json_object_set_new(out, "error_operator", fault_in(c, e, at, "operator"));
+	json_object_set_new(out, "error_subject", fault_in(c, e, at, "subject"));
+	json_object_set_new(out, "error_value", fault_in(c, e, at, "value"));
+	json_object_set_new(out, "error", fault_at(c, e, at, 1));
 	free(at);
 	return out;
 }
@@ -272,14 +273,14 @@ static void set_group(struct call *c, const json_t *line, json_t *out)
 }
 
 /* A rule in words, for its card; null as long as it is not sound: then the fields say why. */
-static json_t *words_of(const json_t *line)
+static json_t *words_of(const struct call *c, const json_t *line)
 {
 	json_t *one = json_pack("[O]", line), *rules = policy_form_rules(one), *out;
 	struct rules *compiled = rules_compile(rules, "", NULL);
-	char *text = rules_faulty(compiled) ? NULL : rule_text(json_array_get(rules, 0));
+	json_t *words = rules_faulty(compiled) ? NULL : rule_words(json_array_get(rules, 0));
 
-	out = text ? json_string(text) : json_null();
-	free(text);
+	out = call_phrase(c, words);
+	json_decref(words);
 	rules_free(compiled);
 	json_decref(rules);
 	json_decref(one);
@@ -308,9 +309,40 @@ static json_t *line_member(struct call *c, const struct policy_edit *e, const js
 	else
 		set_group(c, line, out);
 	if (is_rule)
-		json_object_set_new(out, "words", words_of(line));
-	json_object_set_new(out, "error", line_fault(e, line));
+		json_object_set_new(out, "words", words_of(c, line));
+	json_object_set_new(out, "error", line_fault(c, e, line));
 	return out;
+}
+
+/* What own machines say tells how a value is written. Not what may hold secrets, and nothing that differs at each report. */
+static const char *asked_fact(const json_t *line)
+{
+	const struct rule_type *t = rule_type_find(doc_text(line, "type"));
+
+	return t && t->source == FACT_AGENT && t->subject == NULL && t->subjects == NULL && (t->data == DATA_STRING || t->data == DATA_NUMBER ||
+		t->data == DATA_VERSION) && strcmp(t->fact, "instance.user_data") != 0 && strcmp(t->fact, "os.uptime_s") != 0 ? t->fact : NULL;
+}
+
+static int add_seen(struct call *c, const json_t *lines, json_t *shown)
+{
+	json_t *facts = json_array(), *seen = NULL, *line;
+	int rc = 0;
+	size_t n;
+
+	json_array_foreach(lines, n, line)
+		if (asked_fact(line))
+			json_array_append_new(facts, json_string(asked_fact(line)));
+	if (json_array_size(facts))
+		rc = facts_seen(c->db, facts, &seen);
+	json_array_foreach(lines, n, line) {
+		json_t *values = asked_fact(line) ? json_object_get(seen, asked_fact(line)) : NULL, *out = json_array_get(shown, n);
+
+		json_set_bool(out, "has_seen", values != NULL);
+		json_object_set_new(out, "seen", values ? json_incref(values) : json_array());
+	}
+	json_decref(seen);
+	json_decref(facts);
+	return rc;
 }
 
 int policy_rules_page(struct call *c)
@@ -325,9 +357,11 @@ int policy_rules_page(struct call *c)
 	lines = policy_form_lines(json_object_get(e.document, "rules"));
 	for (size_t n = 0; n < json_array_size(lines); n++)
 		json_array_append_new(out, line_member(c, &e, lines, n));
+	if (rc == 0)
+		rc = add_seen(c, lines, out);
 	call_set(c, "has_lines", json_boolean(json_array_size(out)));
 	call_set(c, "lines", out);
-	call_set(c, "rules_error", fault_at(&e, "rules", 0));
+	call_set(c, "rules_error", fault_at(c, &e, "rules", 0));
 	json_decref(lines);
 	policy_edit_release(&e);
 	return rc;
@@ -453,7 +487,7 @@ int policy_json_page(struct call *c)
 	rc = policy_edit_frame(c, &e, STEP_RULES);
 	text = json_dumps(e.document, JSON_INDENT(2));
 	call_form(c, "json", json_string(text));
-	call_set(c, "faults", e.faults ? json_incref(e.faults) : json_array());
+	call_set(c, "faults", policy_faults_said(c, e.faults));
 	call_set(c, "has_faults", json_boolean(json_array_size(e.faults)));
 	free(text);
 	policy_edit_release(&e);

@@ -145,7 +145,7 @@ static int tell_faults(struct call *c, const struct import *i)
 
 	json_array_foreach(i->faults, n, fault) {
 		char *at = mem_printf("document%s%s", *doc_text(fault, "at") ? "/" : "", doc_text(fault, "at"));
-		char *text = policy_fault_text(doc_text(fault, "text"));
+		char *text = policy_fault_text(c, doc_text(fault, "text"));
 
 		call_field_error(c, at, text);
 		free(at);
@@ -208,7 +208,7 @@ static int preview(struct call *c, const struct import *i)
 	for (enum policy_member kind = POLICY_IMAGE; kind <= POLICY_DEVICE; kind++)
 		if (json_object_get(i->document, kinds[kind]) == NULL)
 			json_object_del(before, kinds[kind]);
-	changes = policy_changes(before, i->document);
+	changes = policy_changes(c, before, i->document);
 	call_set(c, "preview", json_pack("{s:s, s:b, s:s, s:I, s:b, s:o}", "name", doc_text(i->document, "name"), "is_new", i->row == NULL,
 		"url", "", "version", (json_int_t)json_integer_value(json_object_get(i->row, "version")), "has_changes",
 		json_array_size(changes) > 0, "changes", changes));

@@ -11,10 +11,11 @@
 #include "web/list.h"
 
 static const char *const sorts[] = { "version", NULL };
-static const struct list_view view = { .sorts = sorts };
+static const struct list_csv columns[] = { { "Version", "version" }, { "Saved", "at" }, { "By", "by" }, { "Reason", "why" }, { NULL, NULL } };
+static const struct list_view view = { .of = "policy", .sorts = sorts, .columns = columns, .file = "versions.csv" };
 
 const struct route_param policy_versions_query[] = {
-	LIST_PARAMS,
+	LIST_PARAMS_CSV,
 	{ "from", "Earlier version", PARAM_INT, 0, 1, INT32_MAX, NULL },
 	{ "to", "Later version", PARAM_INT, 0, 1, INT32_MAX, NULL },
 	PARAM_END
@@ -49,7 +50,7 @@ static int set_comparison(struct call *c, const struct uuid *id, int64_t newest)
 		return rc;
 	rc = policy_version_get(c->db, id, to, &after);
 	if (rc == 0) {
-		json_t *changes = policy_changes(json_object_get(before, "document"), json_object_get(after, "document"));
+		json_t *changes = policy_changes(c, json_object_get(before, "document"), json_object_get(after, "document"));
 
 		out = json_pack("{s:I, s:I, s:b, s:b, s:o, s:o}", "from", (json_int_t)from, "to", (json_int_t)to, "has_changes",
 			json_array_size(changes) > 0, "is_same", from == to, "before", version_row(c, before), "after", version_row(c, after));
@@ -76,11 +77,15 @@ static void mark_rows(struct call *c, const char *url, int64_t newest)
 	}
 }
 
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	return policy_versions(c->db, q, page);
+}
+
 int policy_versions_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	struct list_query q;
-	json_t *row, *page;
+	json_t *row;
 	char *url;
 	int64_t newest;
 	int rc = policy_get(c->db, &id, &row);
@@ -89,12 +94,8 @@ int policy_versions_page(struct call *c)
 		return rc;
 	newest = json_integer_value(json_object_get(row, "version"));
 	url = mem_printf("/policies/%s", doc_text(row, "id"));
-	list_read(c, &view, &q);
-	q.filters[0].name = "policy";
-	q.filters[0].value = doc_text(row, "id");
-	rc = policy_versions(c->db, &q, &page);
+	rc = list_answer(c, &view, fetch, version_row);
 	if (rc == 0) {
-		list_show(c, &view, page, version_row);
 		rc = set_comparison(c, &id, newest);
 		mark_rows(c, url, newest);
 	}
@@ -132,7 +133,7 @@ int policy_version_page(struct call *c)
 			json_object_get(now, "version"))));
 		json_object_set_new(shown, "title", json_sprintf("%s %lld", call_translate(c, "Version"), (long long)call_int(c, "version", 0)));
 		call_set(c, "version", shown);
-		call_set(c, "words", policy_changes(nothing, json_object_get(version, "document")));
+		call_set(c, "words", policy_changes(c, nothing, json_object_get(version, "document")));
 		call_set(c, "document", json_incref(json_object_get(version, "document")));
 		call_set(c, "policy", json_pack("{s:s, s:o}", "name", doc_text(now, "name"), "url", json_sprintf("/policies/%s",
 			doc_text(now, "id"))));
@@ -146,13 +147,13 @@ int policy_version_page(struct call *c)
 
 static json_t *change_points(const struct call *c, const json_t *now, const json_t *then)
 {
-	json_t *changes = policy_changes(now, then), *change, *points = json_array();
+	json_t *changes = policy_changes(c, now, then), *change, *points = json_array();
 	size_t i;
 
 	json_array_foreach(changes, i, change) {
 		const char *old = json_string_value(json_object_get(change, "old")), *new = json_string_value(json_object_get(change, "new"));
 
-		json_array_append_new(points, json_sprintf("%s: %s → %s", call_translate(c, doc_text(change, "label")), old ? old : "–",
+		json_array_append_new(points, json_sprintf("%s: %s → %s", doc_text(change, "label"), old ? old : "–",
 			new ? new : "–"));
 	}
 	if (json_array_size(points) == 0)
@@ -187,7 +188,7 @@ int policy_restore_ask(struct call *c)
 /* What was sound then may not be now: an approver may have left. */
 static int refuse(struct call *c, const json_t *faults)
 {
-	char *text = policy_fault_text(doc_text(json_array_get(faults, 0), "text"));
+	char *text = policy_fault_text(c, doc_text(json_array_get(faults, 0), "text"));
 	int rc = call_refuse(c, err_set(ERR_INVALID, "the version has faults today"), text);
 
 	free(text);

@@ -57,7 +57,7 @@ static json_t *candidate(const struct call *c, const json_t *row)
 
 	for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++)
 		json_object_set(out, copied[i], json_object_get(row, copied[i]));
-	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))));
+	json_object_set_new(out, "size", doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))));
 	json_set_string(out, "image", doc_text(row, "image_name"));
 	json_set_string(out, "instance", doc_text(row, "instance_name"));
 	json_object_set_new(out, "reason", why(c, row));
@@ -217,7 +217,7 @@ static json_t *member(const struct call *c, const json_t *row)
 
 	json_object_set(out, "id", json_object_get(row, "id"));
 	json_object_set(out, "state", json_object_get(row, "status"));
-	json_object_set_new(out, "size", doc_size(json_integer_value(json_object_get(row, "size_bytes"))));
+	json_object_set_new(out, "size", doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))));
 	json_object_set_new(out, "progress", strcmp(status, "encrypting") == 0 ?
 		json_pack("{s:O}", "percent", json_object_get(row, "progress")) : json_null());
 	json_object_set_new(out, "key_version", json_is_true(json_object_get(row, "has_key")) ?

@@ -11,6 +11,8 @@
 #include "store/request.h"
 #include "web/doc.h"
 
+#define REFRESH_S 5
+
 const struct route_param request_query[] = {
 	{ "show", "Show", PARAM_ENUM, 0, 0, 0, request_shows },
 	{ "search", "Search", PARAM_TEXT, 0, 0, 200, NULL },
@@ -72,8 +74,8 @@ static json_t *history_row(const struct call *c, const json_t *decision)
 	}
 	if (*by == '\0')
 		by = call_translate(c, strcmp(doc_text(decision, "by_kind"), "agent") == 0 ? "Agent" : "Policy");
-	return json_pack("{s:s, s:s, s:s, s:o, s:s?, s:n}", "title", title, "colour", colour, "by", by, "at",
-		doc_when(c, decision, "at"), "comment", doc_optional(decision, "comment"), "detail");
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n}", "title", title, "colour", colour, "by", by, "at",
+		doc_when(c, decision, "at"), "comment", doc_reason(c, doc_text(decision, "comment")), "detail");
 }
 
 static void set_history(struct call *c, const json_t *row)
@@ -85,17 +87,27 @@ static void set_history(struct call *c, const json_t *row)
 		json_array_append_new(out, history_row(c, json_array_get(all, i)));
 	json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:o, s:n, s:o}", "title", call_translate(c, "Requested"), "colour", "blue",
 		"by", doc_text(row, "instance_name"), "at", doc_when(c, row, "requested"), "comment", "detail",
-		json_sprintf("%s %s", call_translate(c, "From"), doc_text(row, "address"))));
+		*doc_text(row, "address") ? json_sprintf("%s %s", call_translate(c, "From"), doc_text(row, "address")) : json_null()));
 	call_set(c, "history", out);
+}
+
+/* What the policy says of a request as this one is; after its rules are shown. */
+static json_t *action_text(const struct call *c, const struct request_case *k)
+{
+	int matches = json_integer_value(json_object_get(json_object_get(c->doc, "counts"), "unmatched")) == 0;
+
+	if (json_array_size(k->policy_rules) == 0)
+		return json_string(call_translate(c, policy_action_label(POLICY_ACTION_MANUAL)));
+	return json_sprintf("%s: %s", call_translate(c, matches ? "If all rules match" : "If a rule does not match"),
+		call_translate(c, policy_action_label(matches ? k->policy.on_match : k->policy.on_mismatch)));
 }
 
 static void set_policy(struct call *c, const struct request_case *k)
 {
-	enum policy_action action = json_array_size(k->policy_rules) ? k->policy.on_match : POLICY_ACTION_MANUAL;
 	int stale = !k->closed && k->status == REQUEST_PENDING && k->judged && k->judged_version != k->policy_version;
-	json_t *policy = json_pack("{s:s, s:I, s:s, s:b, s:n}", "name", k->policy_name, "version",
+	json_t *policy = json_pack("{s:s, s:I, s:o, s:b, s:b, s:n}", "name", k->policy_name, "version",
 		(json_int_t)(k->judged_version ? k->judged_version : k->policy_version), "action",
-		call_translate(c, policy_action_label(action)), "stale", stale, "url");
+		action_text(c, k), "stale", stale, "has_rules", json_array_size(k->policy_rules) > 0, "url");
 	char id[UUID_TEXT_SIZE];
 
 	uuid_text(&k->device.policy, id);
@@ -103,14 +115,15 @@ static void set_policy(struct call *c, const struct request_case *k)
 	call_set(c, "policy", policy);
 }
 
+
 static json_t *request_member(const struct call *c, const json_t *row, const struct request_case *k)
 {
 	char *version = request_version(k);
-	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:s?, s:s?, s:o}", "id", doc_text(row, "id"), "status",
+	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:o, s:o, s:o}", "id", doc_text(row, "id"), "status",
 		request_badge(c, doc_text(row, "status")), "integrity", integrity_badge(c, doc_text(row, "integrity")), "requested",
 		doc_when(c, row, "requested"), "delivered", k->status == REQUEST_DELIVERED && !k->closed, "version", version, "state",
-		doc_text(row, "status"), "closed", k->closed, "closed_reason", doc_optional(row, "closed_reason"), "waits",
-		doc_optional(row, "waits"), "approve_at", doc_when(c, row, "approve_at"));
+		doc_text(row, "status"), "closed", k->closed, "closed_reason", doc_reason(c, doc_text(row, "closed_reason")), "waits",
+		doc_reason(c, doc_text(row, "waits")), "approve_at", doc_when(c, row, "approve_at"));
 
 	free(version);
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
@@ -118,27 +131,22 @@ static json_t *request_member(const struct call *c, const json_t *row, const str
 	return out;
 }
 
-/* "Network services, Host name · Devices: 3" */
-static char *policy_hint(const struct call *c, const json_t *policy)
+/* "Network services, Host name · 3 devices"; the caller's. */
+static json_t *policy_hint(const struct call *c, const json_t *policy)
 {
-	char *out = mem_strdup("");
+	json_t *labels = json_array(), *devices = call_counted(c, json_integer_value(json_object_get(policy, "devices")), "%{n} device", "%{n} devices");
+	json_t *said, *out;
 	const json_t *rule;
 	size_t i;
 
-	json_array_foreach(json_object_get(policy, "rules"), i, rule) {
-		char *label = rule_label(rule), *longer = mem_printf("%s%s%s", out, i ? ", " : "", label);
-
-		free(label);
-		free(out);
-		out = longer;
-	}
-	{
-		char *whole = mem_printf("%s · %s: %d", out, call_translate(c, "Devices"),
-			(int)json_integer_value(json_object_get(policy, "devices")));
-
-		free(out);
-		return whole;
-	}
+	json_array_foreach(json_object_get(policy, "rules"), i, rule)
+		json_array_append_new(labels, rule_label(rule));
+	said = call_phrase(c, labels);
+	out = json_sprintf("%s · %s", json_is_string(said) ? json_string_value(said) : "", json_string_value(devices));
+	json_decref(labels);
+	json_decref(devices);
+	json_decref(said);
+	return out;
 }
 
 /* RUN-4: which policy, before anybody decides. */
@@ -155,10 +163,10 @@ static int set_assign(struct call *c, const struct request_case *k, int *decidab
 		rc = request_policies(c->db, NULL, &all);
 	if (rc == 0 && json_array_size(all)) {
 		json_array_foreach(policies, i, row) {
-			char *hint = policy_hint(c, row);
+			json_t *hint = policy_hint(c, row);
 
-			call_form_option(c, "policy", doc_text(row, "id"), doc_text(row, "name"), hint, 0);
-			free(hint);
+			call_form_option(c, "policy", doc_text(row, "id"), doc_text(row, "name"), json_string_value(hint), 0);
+			json_decref(hint);
 		}
 		call_set(c, "assign", json_pack("{s:s, s:b, s:s, s:b, s:b}", "reason", call_translate(c, json_array_size(k->policy_rules) ?
 			"The device is in a policy that does not have the image of this instance, so nobody can say which rules hold." :
@@ -169,6 +177,23 @@ static int set_assign(struct call *c, const struct request_case *k, int *decidab
 	json_decref(policies);
 	json_decref(all);
 	return rc;
+}
+
+/* In a sentence, why nobody but a person gives this key; null where it does not wait, or a policy comes first. */
+static void set_why(struct call *c, const struct request_case *k)
+{
+	const json_t *counts = json_object_get(c->doc, "counts");
+	const char *why = "All rules match, but the policy leaves the decision to a person in any case.";
+
+	if (k->closed || k->status != REQUEST_PENDING || !json_is_null(json_object_get(c->doc, "assign"))) {
+		call_set(c, "why", json_null());
+		return;
+	}
+	if (json_array_size(k->policy_rules) == 0)
+		why = "The policy has no rules. Without rules a person decides on every key.";
+	else if (json_integer_value(json_object_get(counts, "unmatched")) > 0)
+		why = "Not all rules of the policy match, and for that case it asks a person. What does not match stands first below.";
+	call_set(c, "why", json_string(call_translate(c, why)));
 }
 
 static json_t *vote_rows(const struct call *c, const json_t *votes)
@@ -204,9 +229,18 @@ static int set_approvals(struct call *c, const struct request_case *k, int *may)
 		json_object_set(shown, "voted", json_object_get(a, "voted"));
 	}
 	call_set(c, "approvals", shown);
-	call_set(c, "why_not", *may ? json_null() : json_incref(json_object_get(a, "why_not")));
+	call_set(c, "why_not", *may ? json_null() : json_string(call_translate(c, doc_text(a, "why_not"))));
 	json_decref(a);
 	return 0;
+}
+
+/* The rest of the address says what is shown of it. One that is over may be opened again when its agent is back. */
+static void set_live(struct call *c, const json_t *row)
+{
+	const char *query = c->request->query ? c->request->query : call_bool(c, "anyway") ? "anyway=1" : "";
+
+	call_set(c, "live", json_pack("{s:o, s:i}", "url", json_sprintf("/requests/%s%s%s", doc_text(row, "id"), *query ? "?" : "", query),
+		"seconds", REFRESH_S));
 }
 
 static int show(struct call *c, const json_t *row, const json_t *members, const struct request_case *k)
@@ -222,8 +256,10 @@ static int show(struct call *c, const json_t *row, const json_t *members, const 
 	call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
 	call_set(c, "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
 	call_set(c, "revocation", request_revocation(c, row));
-	set_policy(c, k);
+	set_live(c, row);
 	request_set_rules(c, k, json_object_get(row, "verdict"));
+	set_policy(c, k);
+	set_why(c, k);
 	set_history(c, row);
 	call_form(c, "comment", json_string(""));
 	decidable = decidable && open && call_may(c, PERMISSION_REQUESTS_DECIDE);

@@ -18,6 +18,7 @@ const struct route_param request_decision_fields[] = {
 	{ "comment", "Comment", PARAM_LINES, 0, 0, 1000, NULL },
 	{ "version", NULL, PARAM_TEXT, 0, 0, 100, NULL },
 	{ "unassigned", NULL, PARAM_BOOL, 0, 0, 0, NULL },
+	{ "anyway", NULL, PARAM_BOOL, 0, 0, 0, NULL },           /* of the page, should it be drawn again */
 	PARAM_END
 };
 

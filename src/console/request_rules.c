@@ -66,8 +66,8 @@ static json_t *condition_rows(const struct call *c, const json_t *row)
 	json_array_foreach(json_object_get(row, "conditions"), i, one) {
 		const struct look *l = &looks[look_of(one)];
 
-		json_array_append_new(out, json_pack("{s:s, s:s?, s:s?, s:o}", "condition", doc_text(one, "condition"), "actual",
-			doc_optional(one, "actual"), "reason", doc_optional(one, "reason"), "status",
+		json_array_append_new(out, json_pack("{s:o, s:o, s:o, s:o}", "condition", call_phrase(c, json_object_get(one, "condition")), "actual",
+			call_phrase(c, json_object_get(one, "actual")), "reason", call_phrase(c, json_object_get(one, "reason")), "status",
 			doc_badge(c, l->label, is_harmless(row, one) ? "gray" : l->colour)));
 	}
 	return out;
@@ -103,11 +103,11 @@ static void add_row(struct call *c, struct rules_view *v, const json_t *parent, 
 	if (*v->show && (group || strcmp(v->show, counted->status) != 0))
 		return;
 	note = note_of(c, parent, row);
-	out = json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?, s:s?}", "kind", counted->status, "name",
-		doc_text(row, "rule"), "condition", doc_optional(row, "condition"), "actual", doc_optional(row, "actual"), "reason",
-		doc_optional(row, "reason"), "status", doc_badge(c, group && is_passed(row) ? "Satisfied" : l->label,
+	out = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?, s:s?}", "kind", counted->status, "name",
+		call_phrase(c, json_object_get(row, "rule")), "condition", call_phrase(c, json_object_get(row, "condition")), "actual",
+		call_phrase(c, json_object_get(row, "actual")), "reason", call_phrase(c, json_object_get(row, "reason")), "status", doc_badge(c, group && is_passed(row) ? "Satisfied" : l->label,
 		harmless ? "gray" : l->colour), "icon", l->icon, "source",
-		doc_optional(row, "source"), "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
+		*doc_text(row, "source") ? call_translate(c, doc_text(row, "source")) : NULL, "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
 		*v->show ? 0 : depth < DEPTH_SHOWN ? depth : DEPTH_SHOWN, "group", group, "join",
 		group ? call_translate(c, group_words(join)) : NULL, "note", note);
 	free(note);
@@ -127,6 +127,19 @@ static void add_rows(struct call *c, struct rules_view *v, const json_t *parent,
 		add_row(c, v, parent, row, depth, harmless);
 		add_rows(c, v, row, json_object_get(row, "rows"), depth + 1, harmless);
 	}
+}
+
+/* All of them are joined by AND, so their order says nothing: what does not match comes first, the rest stays as the policy has it. */
+static json_t *unmatched_first(const json_t *rules)
+{
+	json_t *out = json_array(), *row;
+	size_t i;
+
+	for (int passed = 0; passed < 2; passed++)
+		json_array_foreach(rules, i, row)
+			if (is_passed(row) == passed)
+				json_array_append(out, row);
+	return out;
 }
 
 /* Links, not scripts: they work everywhere, and the address says what is shown. */
@@ -152,13 +165,13 @@ static json_t *chips(struct call *c, const struct rules_view *v, const char *url
 void request_set_rules(struct call *c, const struct request_case *k, const json_t *verdict)
 {
 	struct rules_view v = { .show = call_text(c, "show"), .rows = json_array() };
-	json_t *info = json_array(), *counts = json_object();
+	json_t *info = json_array(), *counts = json_object(), *rules = unmatched_first(json_object_get(verdict, "rules"));
 	char id[UUID_TEXT_SIZE], url[sizeof "/requests/" + UUID_TEXT_SIZE] = "/requests/";
 	struct facts facts;
 
 	uuid_text(&k->id, id);
 	strcat(url, id);
-	add_rows(c, &v, NULL, json_object_get(verdict, "rules"), 0, 0);
+	add_rows(c, &v, NULL, rules, 0, 0);
 	if (facts_read(k->facts, &facts) == 0)
 		policy_informational(&k->policy, &facts, info);
 	add_rows(c, &v, NULL, info, 0, 0);
@@ -167,10 +180,11 @@ void request_set_rules(struct call *c, const struct request_case *k, const json_
 	/* Unknown is not satisfied (RUL-24): who decides counts it among those that do not match. */
 	json_set_int(counts, "unmatched", v.counts[1] + v.counts[2]);
 	call_set(c, "counts", counts);
-	call_set(c, "has_chips", json_boolean(json_array_size(json_object_get(verdict, "rules")) + json_array_size(info)));
+	call_set(c, "has_chips", json_boolean(json_array_size(rules) + json_array_size(info)));
 	call_set(c, "chips", chips(c, &v, url));
-	call_set(c, "has_rules", json_boolean(json_array_size(json_object_get(verdict, "rules"))));
+	call_set(c, "has_rules", json_boolean(json_array_size(rules)));
 	call_set(c, "has_rows", json_boolean(json_array_size(v.rows)));
 	call_set(c, "rules", v.rows);
+	json_decref(rules);
 	json_decref(info);
 }

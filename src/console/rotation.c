@@ -98,8 +98,8 @@ static int show_account_key(struct call *c)
 		rc = tenant_rotation_last(c->db, &last);
 	if (rc == 0) {
 		running = strcmp(doc_text(last, "state"), "running") == 0;
-		call_set(c, "account_key", json_pack("{s:o, s:b, s:O?, s:O?, s:O?}", "since", doc_when(c, row, "since"), "running", running, "done",
-			json_object_get(last, "done"), "total", json_object_get(last, "total"), "error", json_object_get(last, "error")));
+		call_set(c, "account_key", json_pack("{s:o, s:b, s:O?, s:O?, s:o}", "since", doc_when(c, row, "since"), "running", running, "done",
+			json_object_get(last, "done"), "total", json_object_get(last, "total"), "error", doc_reason(c, doc_text(last, "error"))));
 	}
 	json_decref(row);
 	json_decref(last);

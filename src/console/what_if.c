@@ -22,9 +22,9 @@ const struct route_param what_if_fields[] = {
 };
 
 static const char *const filters[] = { "change", NULL };
-static const char *const sorts[] = { "requested", NULL };
+static const char *const sorts[] = { "requested", "device", NULL };
 const struct route_param what_if_query[] = {
-	LIST_PARAMS,
+	LIST_PARAMS_CSV,
 	{ "change", "Change", PARAM_TEXT, 0, 0, 64, NULL },
 	PARAM_END
 };
@@ -171,8 +171,8 @@ static void set_run(struct call *c, const json_t *row)
 	json_int_t total = json_integer_value(json_object_get(row, "total")), done = json_integer_value(json_object_get(row, "done"));
 	const char *state = doc_text(row, "state"), *error = doc_text(row, "error");
 	int live = strcmp(state, "waiting") == 0 || strcmp(state, "running") == 0;
-	json_t *run = json_pack("{s:s, s:s, s:O, s:o, s:s?, s:I, s:I, s:O, s:I, s:s, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name",
-		doc_text(row, "name"), "days", json_object_get(row, "days"), "state", state_badge(c, state), "error", *error ? error : NULL,
+	json_t *run = json_pack("{s:s, s:s, s:O, s:o, s:o, s:I, s:I, s:O, s:I, s:s, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name",
+		doc_text(row, "name"), "days", json_object_get(row, "days"), "state", state_badge(c, state), "error", doc_reason(c, error),
 		"total", total, "done", done, "unknown", json_object_get(row, "unknown"), "percent", total ? done * 100 / total : 0, "by",
 		doc_text(row, "created_by_name"), "created", doc_when(c, row, "created"), "finished", doc_when(c, row, "finished"), "live", live);
 
@@ -185,9 +185,9 @@ static void set_run(struct call *c, const json_t *row)
 
 static json_t *change_row(struct call *c, json_t *row)
 {
-	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:s?, s:o, s:s?}", "id", doc_text(row, "id"), "requested", doc_when(c, row, "requested"),
+	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s?}", "id", doc_text(row, "id"), "requested", doc_when(c, row, "requested"),
 		"was", policy_action_badge(c, doc_text(row, "was")), "would", policy_action_badge(c, doc_text(row, "would")), "reason",
-		json_string_value(json_object_get(row, "reason")), "status", request_badge(c, doc_text(row, "status")), "by",
+		call_phrase(c, json_object_get(row, "reason")), "status", request_badge(c, doc_text(row, "status")), "by",
 		json_string_value(json_object_get(row, "decided_by_name")));
 
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
@@ -196,18 +196,18 @@ static json_t *change_row(struct call *c, json_t *row)
 	return out;
 }
 
-static int show_list(struct call *c, const char *id, const char *url)
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
 {
-	const struct list_view view = { .url = url, .filters = filters, .sorts = sorts };
-	struct list_query q;
-	json_t *page;
-	int rc;
+	return what_if_changes(c->db, q, page);
+}
 
-	list_read(c, &view, &q);
-	q.filters[ARRAY_LEN(filters) - 1].name = "run";
-	q.filters[ARRAY_LEN(filters) - 1].value = id;
-	rc = what_if_changes(c->db, &q, &page);
-	return rc < 0 ? rc : list_show(c, &view, page, change_row);
+static int show_list(struct call *c, const char *url)
+{
+	static const struct list_csv columns[] = { { "Request", "id" }, { "Device", "device" }, { "Instance", "instance" }, { "Requested", "requested" }, { "Was", "was" },
+		{ "Would be", "would" }, { "Because", "reason" }, { "Key status", "status" }, { "Decided by", "by" }, { NULL, NULL } };
+	const struct list_view view = { .url = url, .of = "run", .filters = filters, .sorts = sorts, .columns = columns, .file = "what-if.csv" };
+
+	return list_answer(c, &view, fetch, change_row);
 }
 
 int what_if_page(struct call *c)
@@ -222,7 +222,7 @@ int what_if_page(struct call *c)
 	url = mem_printf("/what-if/%s", doc_text(row, "id"));
 	set_run(c, row);
 	set_changes(c, row, url);
-	rc = show_list(c, doc_text(row, "id"), url);
+	rc = show_list(c, url);
 	free(url);
 	json_decref(row);
 	return rc;

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "health/cause.h"
 #include "keys/client.h"
 #include "sso/client.h"
 #include "store/health.h"
@@ -130,7 +131,8 @@ static int say_keyd(struct beat *b)
 {
 	struct keys_status s = { .pid = 0 };
 	int rc = keys_status(&b->keys, &s), said;
-	json_t *says = json_pack("{s:b, s:s, s:I, s:I}", "sealed", s.sealed, "provider", s.provider, "clients", (json_int_t)s.clients, "failures", (json_int_t)s.failures);
+	json_t *says = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I}", "sealed", s.sealed, "why", s.why, "cause",
+		health_cause(s.cause)->name, "provider", s.provider, "clients", (json_int_t)s.clients, "failures", (json_int_t)s.failures);
 
 	json_set_uuid(says, "root", &s.root);
 

@@ -16,12 +16,16 @@
 static const struct {
 	const char *place, *what, *renew;
 } places[] = {
-	{ "web", "Web server", "Put the new certificate and key in place of the files NAME.crt and NAME.key on that machine and send the web server's parent SIGUSR1: it takes "
-		"them without losing a connection." },
+	{ "web", "Web server", "On that machine: keyward certificate request NAME prints a request; have it signed, then keyward certificate install NAME FILE. The web server takes it "
+		"without losing a connection." },
 	{ "file", "File on the server", "Put the new file in the old one's place and restart what uses it." },
-	{ "saml", "Single sign-on, our own", "It is made by Keyward and given to the identity provider: remove and set up single sign-on again, then import the new metadata there." },
+	{ "saml", "Single sign-on, our own", "Make a new key on the page Single Sign-On and give the identity provider the metadata, which hold both; the new one takes over at the time that you say." },
 	{ "key-server", "Key server, our client certificate", "Have the key server's administrator issue a new one and enter it on the page Key server." },
 	{ "key-server-ca", "Key server, its CA", "Enter the new CA on the page Key server." },
+	{ "saml-idp", "Single sign-on, the identity provider's", "Import its new metadata on the page Single Sign-On." },
+	{ "directory-ca", "Directory, its CA", "Enter the new CA on the page Directory." },
+	{ "log", "Receiver of the log, our client certificate", "Have the receiver's administrator issue a new one and enter it on the page Log forwarding." },
+	{ "log-ca", "Receiver of the log, its CA", "Enter the new CA on the page Log forwarding." },
 	{ "mail-ca", "Mail server, its CA", "Enter the new CA on the page Mail." },
 };
 

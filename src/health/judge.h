@@ -16,6 +16,7 @@ const char *health_level_colour(enum health_level l);    /* of a tag */
 #define HEALTH_AREAS(X) \
 	X(PROCESSES, "processes", "Processes") \
 	X(QUEUE, "queue", "Job queue") \
+	X(WEBHOOKS, "webhooks", "Webhooks") \
 	X(DATABASE, "database", "Database") \
 	X(DISK, "disk", "Disks") \
 	X(CLOCK, "clock", "Clock") \
@@ -27,8 +28,9 @@ const char *health_level_colour(enum health_level l);    /* of a tag */
 /* One that is silent for longer does not run any more, as far as anybody knows. */
 #define HEALTH_SILENT_S 30
 
-/* The rows, the caller's: { area, area_label, name, level, value, advice }: texts in English; ADVICE is "" where nothing is to be done. The worst
- * first within an area; areas in their order. */
+/* The rows, the caller's: { area, area_label, name, level, value, advice, given_up (where something can be: so much of it) }: name and value are
+ * phrases (base/phrase.h), the others texts in English; ADVICE is "" where nothing is to be done. The worst first within an area; areas in
+ * their order. */
 json_t *health_judge(const json_t *facts);
 enum health_level health_level_of(const json_t *row);
 /* The worst of all rows, or of one AREA (NULL: all). */

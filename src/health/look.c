@@ -6,11 +6,13 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "health/certificates.h"
+#include "store/audit_copy.h"
 #include "store/backup.h"
 #include "store/health.h"
 #include "store/key_server.h"
 #include "store/mail.h"
 #include "store/rewrap.h"
+#include "store/webhook.h"
 
 static int look_mail(struct db *db, json_t *facts)
 {
@@ -107,13 +109,58 @@ static int look_at(struct db *db, json_t *facts, const char *name, int (*get)(st
 	return rc < 0 ? rc : json_object_set_new(facts, name, value);
 }
 
-int health_look(struct db *db, json_t **out)
+/* A log database of its own: entries on their way there, and why it cannot be reached. */
+static int look_log(struct db *db, json_t *facts)
 {
-	json_t *facts = json_object();
+	json_t *state = NULL;
+	struct db *log;
+	int rc = audit_copy_state(db, &state);
+
+	if (rc < 0)
+		return rc;
+	json_object_set_new(state, "own", json_boolean(db_has_log(db)));
+	json_object_set_new(state, "away", db_log(db, &log) == 0 && (log == db || db_ping(log) == 0) ? json_null() : json_string(err_text()));
+	return json_object_set_new(facts, "log", state);
+}
+
+/* Takes FACTS over. */
+static int looked(int rc, json_t *facts, json_t **out)
+{
+	set_time(facts, "now", clock_now());
+	if (rc < 0)
+		json_decref(facts);
+	else
+		*out = facts;
+	return rc;
+}
+
+static int look_main(struct db *db, json_t *facts)
+{
 	int rc = look_at(db, facts, "processes", health_processes);
 
 	if (rc == 0)
 		rc = look_at(db, facts, "queue", health_queue);
+	if (rc == 0)
+		rc = look_mail(db, facts);
+	if (rc == 0)
+		rc = look_at(db, facts, "webhooks", webhook_given_up);
+	if (rc == 0)
+		rc = look_at(db, facts, "altered", health_altered_logs);
+	return rc < 0 ? rc : look_backup(db, facts);
+}
+
+int health_look_here(struct db *db, json_t **out)
+{
+	json_t *facts = json_object();
+
+	return looked(look_main(db, facts), facts, out);
+}
+
+int health_look(struct db *db, json_t **out)
+{
+	json_t *facts = json_object();
+	int rc = look_main(db, facts);
+
 	if (rc == 0)
 		rc = look_at(db, facts, "database", health_database);
 	if (rc == 0)
@@ -121,15 +168,8 @@ int health_look(struct db *db, json_t **out)
 	if (rc == 0)
 		rc = look_certificates(db, facts);
 	if (rc == 0)
-		rc = look_mail(db, facts);
-	if (rc == 0)
-		rc = look_backup(db, facts);
-	if (rc == 0)
 		rc = look_root(db, facts);
-	set_time(facts, "now", clock_now());
-	if (rc < 0)
-		json_decref(facts);
-	else
-		*out = facts;
-	return rc;
+	if (rc == 0)
+		rc = look_log(db, facts);
+	return looked(rc, facts, out);
 }

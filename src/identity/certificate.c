@@ -2,14 +2,18 @@
 #include "identity/certificate.h"
 
 #include <arpa/inet.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 static void put_name(const X509_NAME *name, char *out, size_t size)
 {
@@ -118,4 +122,89 @@ int certificate_read(const char *pem, size_t len, struct certificate *out)
 	if (rc == 0)
 		*out = c;
 	return rc;
+}
+
+static char *tidy_lines(const char *text)
+{
+	static const char blank[] = " \t\r";
+	struct buf out = BUF_INIT;
+
+	for (size_t len; *text; text += len + (text[len] == '\n')) {
+		size_t skip = strspn(text, blank), end;
+
+		len = end = strcspn(text, "\n");
+		while (end > skip && strchr(blank, text[end - 1]))
+			end--;
+		if (end > skip) {
+			buf_add(&out, text + skip, end - skip);
+			buf_putc(&out, '\n');
+		}
+	}
+	return out.len ? buf_take(&out) : mem_strdup("");
+}
+
+static enum certificate_fault judge_block(const char *name, const unsigned char *data, long len)
+{
+	X509 *x = NULL;
+	int good;
+
+	if (strstr(name, "PRIVATE KEY"))
+		return CERTIFICATE_PRIVATE;
+	if (strcmp(name, PEM_STRING_X509) != 0 && strcmp(name, PEM_STRING_X509_OLD) != 0)
+		return CERTIFICATE_OTHER;
+	x = d2i_X509(NULL, &data, len);
+	good = x != NULL;
+	X509_free(x);
+	return good ? CERTIFICATE_GOOD : CERTIFICATE_BROKEN;
+}
+
+/* COUNT of blocks that were read; the first that is wrong decides. */
+static enum certificate_fault judge_all(const char *text, int *count)
+{
+	enum certificate_fault f = CERTIFICATE_GOOD;
+	BIO *in = BIO_new_mem_buf(text, -1);
+	char *name = NULL, *header = NULL;
+	unsigned char *data = NULL;
+	long len = 0;
+
+	while (f == CERTIFICATE_GOOD && PEM_read_bio(in, &name, &header, &data, &len) == 1) {
+		f = judge_block(name, data, len);
+		++*count;
+		OPENSSL_free(name);
+		OPENSSL_free(header);
+		OPENSSL_clear_free(data, (size_t)len);
+	}
+	BIO_free(in);
+	ERR_clear_error();
+	return f;
+}
+
+static int blocks_begun(const char *text)
+{
+	int n = 0;
+
+	while ((text = strstr(text, "-----BEGIN ")) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+enum certificate_fault certificate_tidy(const char *text, char **out)
+{
+	char *tidy = tidy_lines(text);
+	int count = 0;
+	enum certificate_fault f = judge_all(tidy, &count);
+
+	if (f == CERTIFICATE_GOOD && strstr(tidy, "PRIVATE KEY-----"))
+		f = CERTIFICATE_PRIVATE;
+	else if (f == CERTIFICATE_GOOD && count < blocks_begun(tidy))
+		f = CERTIFICATE_BROKEN;
+	else if (f == CERTIFICATE_GOOD && count == 0)
+		f = CERTIFICATE_NONE;
+	if (f == CERTIFICATE_GOOD)
+		*out = tidy;
+	else
+		free(tidy);
+	return f;
 }

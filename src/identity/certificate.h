@@ -20,4 +20,15 @@ struct certificate {
 /* The first one of PEM (LEN bytes). ERR_INVALID, ERR_TOO_LARGE. */
 int certificate_read(const char *pem, size_t len, struct certificate *out);
 
+/* Certificates as somebody has pasted them. */
+enum certificate_fault {
+	CERTIFICATE_GOOD,
+	CERTIFICATE_NONE,                /* there is none in PEM */
+	CERTIFICATE_BROKEN,              /* one that cannot be read, or has no end */
+	CERTIFICATE_PRIVATE,             /* a private key stands among them */
+	CERTIFICATE_OTHER                /* something else in PEM does: a request, a public key */
+};
+/* OUT, the caller's where it is good: the same, a line for each, without spaces around them and without empty ones. Text before and after a certificate stays. */
+enum certificate_fault certificate_tidy(const char *text, char **out);
+
 #endif

@@ -65,7 +65,7 @@ const char *directory_state_text(enum directory_state s)
 
 static int bad_server(const char *url)
 {
-	return err_set(ERR_INVALID, "\"%.100s\": an address is ldap://host or ldaps://host, with a port if it is not the usual one", url);
+	return err_set(ERR_INVALID, "\"%.100s\": an address is ldap://host or ldaps://host, with a port from 1 to 65535 if it is not the usual one, and nothing else", url);
 }
 
 int directory_server(const char *url, struct directory_server *out)
@@ -114,7 +114,7 @@ static int read_servers(const json_t *settings, struct directory *d)
 	if (rc < 0)
 		return err_set(ERR_INVALID, "at most %d servers", DIRECTORY_SERVERS_MAX);
 	if (json_array_size(list) == 0)
-		return err_set(ERR_INVALID, "at least one server's address, such as ldaps://dc1.example.com");
+		return err_set(ERR_INVALID, "At least one server's address, such as ldaps://dc1.example.com");
 	json_array_foreach(list, i, url) {
 		if (!json_is_string(url))
 			return err_set(ERR_INVALID, "an address is a text");
@@ -130,7 +130,7 @@ static int read_servers(const json_t *settings, struct directory *d)
 static int check_attribute(const char *text)
 {
 	if (*text == '\0' || strspn(text, ATTRIBUTE_CHARS) != strlen(text))
-		return err_set(ERR_INVALID, "the name of one attribute, such as mail");
+		return err_set(ERR_INVALID, "The name of one attribute, such as mail");
 	return 0;
 }
 
@@ -144,7 +144,9 @@ static int check_brackets(const char *text)
 		if (depth < 0 || (depth == 0 && p[1]))
 			depth = INT32_MIN / 2;
 	}
-	return *text == '(' && depth == 0 ? 0 : err_set(ERR_INVALID, "a filter in parentheses, such as (objectClass=person)");
+	if (*text != '(')
+		return err_set(ERR_INVALID, "A filter in parentheses, such as (objectClass=person)");
+	return depth == 0 ? 0 : err_set(ERR_INVALID, "Parentheses that fit: one is missing here, or too many, or something stands outside of them");
 }
 
 static int check_filter(const char *text)
@@ -158,7 +160,7 @@ static int check_filter(const char *text)
 
 static int check_base(const char *text)
 {
-	return strchr(text, '=') ? 0 : err_set(ERR_INVALID, "a distinguished name, such as ou=people,dc=example,dc=com");
+	return strchr(text, '=') ? 0 : err_set(ERR_INVALID, "A distinguished name, such as ou=people,dc=example,dc=com");
 }
 
 static int check_base_or_none(const char *text)

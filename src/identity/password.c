@@ -35,9 +35,14 @@ int password_check(const char *password)
 	}
 	if (length < PASSWORD_LEAST || length > PASSWORD_MOST)
 		return err_set(ERR_INVALID, "The password must have %d to %d characters.", PASSWORD_LEAST, PASSWORD_MOST);
-	if (!upper || !lower || !digit || !special)
-		return err_set(ERR_INVALID, "The password needs %s.", !upper ? "an upper case letter" : !lower ? "a lower case letter" :
-			!digit ? "a numeral" : "a special character");
+	if (!upper)
+		return err_set(ERR_INVALID, "The password needs an upper case letter.");
+	if (!lower)
+		return err_set(ERR_INVALID, "The password needs a lower case letter.");
+	if (!digit)
+		return err_set(ERR_INVALID, "The password needs a numeral.");
+	if (!special)
+		return err_set(ERR_INVALID, "The password needs a special character.");
 	return 0;
 }
 

@@ -51,6 +51,14 @@ int role_may(enum role role, enum permission permission)
 	return (permissions[permission].holders & BIT(role)) != 0;
 }
 
+int role_may_named(enum role role, const char *permission)
+{
+	for (int p = PERMISSION_SIGNED_IN + 1; p < PERMISSION_COUNT; p++)
+		if (strcmp(permissions[p].name, permission) == 0)
+			return role_may(role, (enum permission)p);
+	return 0;
+}
+
 const char *role_name(enum role role)
 {
 	return roles[role].name;

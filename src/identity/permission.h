@@ -42,7 +42,7 @@
 #define OPERATOR_PERMISSIONS(X) \
 	/*                                                                              M  T  S  A */ \
 	X(TENANTS_VIEW, "tenants.view", "See tenants",                                   1, 1, 1, 1) \
-	X(TENANTS_EDIT, "tenants.edit", "Create, suspend and resume tenants; invite their first administrator", 1, 1, 0, 0) \
+	X(TENANTS_EDIT, "tenants.edit", "Create, rename, suspend and resume tenants; invite their first administrator", 1, 1, 0, 0) \
 	X(TENANTS_CLOSE, "tenants.close", "Close tenants: destroy their keys and data",   1, 0, 0, 0) \
 	X(LICENCES_VIEW, "licences.view", "See licences and what is used of them",       1, 1, 0, 1) \
 	X(LICENCES_EDIT, "licences.edit", "Issue activation codes, and put them into force", 1, 1, 0, 0) \
@@ -51,7 +51,8 @@
 	X(SYSTEM_VIEW, "system.view", "See settings and health",                         1, 0, 1, 1) \
 	X(SYSTEM_EDIT, "system.edit", "Change settings",                                 1, 0, 1, 0) \
 	X(SYSTEM_LOG_VIEW, "system-log.view", "Query the system log",                    1, 0, 1, 1) \
-	X(SYSTEM_LOG_DELETE, "system-log.delete", "Delete archived months of the system log", 0, 0, 0, 1)
+	X(SYSTEM_LOG_DELETE, "system-log.delete", "Delete archived months of the system log", 0, 0, 0, 1) \
+	X(SUMMARIES_USE, "operator-reports.use", "Create and read reports of what one may see", 1, 1, 1, 1)
 
 #define OPERATOR_ROLES(X) \
 	X(MSP_ADMINISTRATOR, "msp-administrator", "MSP Administrator", "Everything in the Central Management Console") \
@@ -63,7 +64,7 @@
 #define SCOPES(X) \
 	X(METER, "meter", "See tenants, licences and what is used of them") \
 	X(LICENCES, "licences", "The same, and issue licences and put them into force") \
-	X(TENANTS, "tenants", "The same, and create, suspend and resume tenants, and set their quotas")
+	X(TENANTS, "tenants", "The same, and create, rename, suspend and resume tenants, and set their quotas")
 
 enum scope {
 	SCOPE_NONE,
@@ -97,6 +98,7 @@ const char *scope_name(enum scope scope);
 const char *scope_label(enum scope scope);
 /* A role of one side never holds a permission of the other. */
 int role_may(enum role role, enum permission permission);
+int role_may_named(enum role role, const char *permission);      /* 0 for a name that there is not */
 const char *role_name(enum role role);
 const char *role_label(enum role role);
 const char *role_text(enum role role);

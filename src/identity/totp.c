@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "identity/token.h"
 
 #define DIGITS 6
@@ -79,6 +80,17 @@ int totp_address(const struct secret *s, const char *issuer, const char *account
 	return 0;
 }
 
+/* What stands between the digits where people copy a code: bytes to leave out, or 0. */
+static size_t blank(const char *at)
+{
+	static const char *const blanks[] = { " ", "-", "\t", "\xc2\xa0" };
+
+	for (size_t i = 0; i < ARRAY_LEN(blanks); i++)
+		if (strncmp(at, blanks[i], strlen(blanks[i])) == 0)
+			return strlen(blanks[i]);
+	return 0;
+}
+
 int totp_check(const struct secret *s, const char *code, clock_us now, int64_t after, int64_t *step)
 {
 	char digits[DIGITS + 1] = "";
@@ -86,8 +98,9 @@ int totp_check(const struct secret *s, const char *code, clock_us now, int64_t a
 	size_t n = 0;
 	int found;
 
-	for (; *code; code++) {
-		if (*code == ' ')
+	for (size_t skip; *code; code += skip ? skip : 1) {
+		skip = blank(code);
+		if (skip)
 			continue;
 		if (!isdigit((unsigned char)*code) || n == DIGITS)
 			return 0;
@@ -108,8 +121,9 @@ int totp_recovery_hash(const char *typed, uint8_t hash[static TOTP_CODE_HASH])
 	char plain[RECOVERY_CHARACTERS + 1] = "";
 	size_t n = 0;
 
-	for (; *typed; typed++) {
-		if (*typed == ' ' || *typed == '-')
+	for (size_t skip; *typed; typed += skip ? skip : 1) {
+		skip = blank(typed);
+		if (skip)
 			continue;
 		if (!isalnum((unsigned char)*typed) || n == RECOVERY_CHARACTERS)
 			return 0;

@@ -19,6 +19,7 @@
 #include "jobs/certificate.h"
 #include "jobs/scratch.h"
 #include "store/audit.h"
+#include "store/audit_copy.h"
 #include "store/closing.h"
 #include "store/signing.h"
 
@@ -63,6 +64,25 @@ static int remove_rows(struct work *w, const struct uuid *closure)
 		rc = db_end(w->db, rc);
 	}
 	return rc;
+}
+
+/* Where the log has a database of its own. */
+static int forget_log(struct work *w, const struct uuid *closure)
+{
+	static const struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
+	struct uuid account;
+	json_t *facts = NULL;
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = closing_facts(w->db, closure, &facts);
+	if (rc == 0)
+		rc = json_get_uuid(facts, "account", &account);
+	rc = db_end(w->db, rc);
+	json_decref(facts);
+	if (rc == 0)
+		rc = db_begin(w->db, &account, &actor);
+	return db_end(w->db, rc < 0 ? rc : audit_copy_forget(w->db));
 }
 
 /* What says whose key it is, in the certificate and beside it. */
@@ -112,8 +132,7 @@ static int certify(struct work *w, const struct uuid *closure)
 	rc = db_end(w->db, rc);
 	json_decref(facts);
 	buf_free(&pdf);
-	/* Done already, by a run whose last word was lost. */
-	return rc == ERR_NOT_FOUND ? 0 : rc;
+	return rc;
 }
 
 int close_job(struct work *w)
@@ -129,7 +148,12 @@ int close_job(struct work *w)
 	if (rc <= 0)
 		return rc;
 	rc = remove_rows(w, &closure);
-	return rc < 0 ? rc : certify(w, &closure);
+	if (rc == 0)
+		rc = forget_log(w, &closure);
+	if (rc == 0)
+		rc = certify(w, &closure);
+	/* Done already, by a run whose last word was lost. */
+	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 /* The export */
@@ -287,7 +311,7 @@ static int keep_parts(struct export_run *x, int64_t *bytes)
 		if (ferror(f))
 			rc = err_set(ERR_IO, "the packed export cannot be read");
 		else if (*bytes > CLOSING_EXPORT_MOST)
-			rc = err_set(ERR_TOO_LARGE, "the account's data are more than 512 MiB even when packed: take them by the API, list by list");
+			rc = err_set(ERR_TOO_LARGE, "the account's data are more than 16 GiB even when packed: take them by the API, list by list");
 		if (rc == 0 && n > 0) {
 			rc = work_begin(x->w);
 			if (rc == 0)

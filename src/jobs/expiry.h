@@ -1,4 +1,4 @@
-/* expiry.h - certificates that end: operators are told by mail, once at each threshold. */
+/* expiry.h - certificates that end: operators are told by mail, administrators of accounts by way of the log, once at each threshold. */
 #ifndef JOBS_EXPIRY_H
 #define JOBS_EXPIRY_H
 
@@ -6,5 +6,7 @@
 
 /* A task (table.h), bound to no tenant. */
 int expiry_tell(struct db *db, clock_us now);
+/* A task, bound to a tenant. */
+int expiry_tell_tenant(struct db *db, clock_us now);
 
 #endif

@@ -7,25 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/daemon.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "health/beat.h"
 #include "health/certificates.h"
-#include "jobs/drop.h"
 #include "jobs/due.h"
 #include "jobs/log_keep.h"
 #include "jobs/notice.h"
 #include "jobs/scratch.h"
 #include "jobs/table.h"
-#include "jobs/trouble.h"
 #include "jobs/work.h"
 #include "store/audit.h"
 #include "store/tenant.h"
@@ -76,14 +73,22 @@ static void run_for_all(struct db *db, const struct task *task, clock_us now)
 	json_decref(tenants);
 }
 
-static void run_due(struct db *db, clock_us due[static TASKS_MOST])
+/* Once a second is enough at any pace. */
+static clock_us period(const struct task *task, long pace)
+{
+	clock_us every = task->every / pace;
+
+	return every < CLOCK_SECOND ? CLOCK_SECOND : every;
+}
+
+static void run_due(struct db *db, clock_us due[static TASKS_MOST], long pace)
 {
 	clock_us now = clock_now(), ticks = clock_ticks();
 
 	for (int i = 0; tasks[i].name && !stopping; i++) {
 		if (due[i] > ticks)
 			continue;
-		due[i] = ticks + tasks[i].every;
+		due[i] = ticks + period(&tasks[i], pace);
 		if (tasks[i].per_tenant)
 			run_for_all(db, &tasks[i], now);
 		else
@@ -114,7 +119,7 @@ static void note(struct db *db, int started)
 		log_warning("start or stop could not be logged", "why", err_text(), NULL);
 }
 
-static void work(struct db *db)
+static void work(struct db *db, long pace)
 {
 	clock_us due[TASKS_MOST] = { 0 };
 
@@ -126,22 +131,11 @@ static void work(struct db *db)
 	log_info("ready", NULL);
 	note(db, 1);
 	while (!stopping) {
-		run_due(db, due);
+		run_due(db, due, pace);
 		wait(db, stopping ? 0 : due_run(db));
 	}
 	note(db, 0);
 	log_info("stopped", NULL);
-}
-
-static void lock_in(const char *user)
-{
-	struct rlimit none = { 0, 0 };
-
-	setrlimit(RLIMIT_CORE, &none);
-	if (user && drop_to(user) < 0)
-		fatal("%s", err_text());
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		fatal("no_new_privs refused");
 }
 
 static int usage(int status)
@@ -161,6 +155,7 @@ int main(int argc, char **argv)
 	char host[BEAT_HOST_SIZE];
 	struct beat *beat;
 	struct db *db;
+	long pace;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:u:h", options, NULL)) != -1) {
@@ -181,22 +176,21 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGTERM, stop);
 	signal(SIGINT, stop);
-	lock_in(user);
+	daemon_become(user);
 	scratch_clean();
 	db = db_new(conf_get(&conf, CONF_DATABASE_JOBS));
-	if (log_keep_start(&conf) < 0 || notice_start(&conf) < 0)
+	db_set_log(db, conf_get(&conf, CONF_DATABASE_LOG));
+	if (conf_int(&conf, CONF_JOBS_PACE, 1, 60, &pace) < 0 || log_keep_start(&conf) < 0 || notice_start(&conf) < 0)
 		fatal("%s", err_text());
-	trouble_start(&conf);
 	if (work_start(&conf, &stopping) < 0)
 		fatal("%s", err_text());
 	beat_host(host);
 	beat = beat_start(&(struct beat_how){ .kind = "jobd", .host = host, .conninfo = conf_get(&conf, CONF_DATABASE_JOBS), .keyd_socket = conf_get(&conf, CONF_KEYD_SOCKET),
 		.state = conf_get(&conf, CONF_STATE) });
 	beat_note(beat, "certificates", health_certificate_files(&conf));
-	work(db);
+	work(db, pace);
 	work_join();
 	beat_stop(beat);
-	trouble_stop();
 	notice_stop();
 	db_free(db);
 	conf_free(&conf);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "store/audit.h"
 #include "store/log_forward.h"
+#include "store/tenant.h"
 #include "tls/link.h"
 
 #define BATCH 500                /* entries */
@@ -45,12 +46,19 @@ static void add_test(struct work *w, struct batch *b)
 static int begin(struct work *w, struct log_forward *f, struct batch *b)
 {
 	int rc = work_begin(w), due = rc == 0 ? log_forward_claim(w->db, f) : rc;
+	int64_t first = 0;
 
 	rc = due < 0 ? due : 0;
 	if (due > 0) {
 		b->format = (enum syslog_format)syslog_format_find(f->format);
 		b->last = f->seq;
-		rc = audit_each(w->db, f->seq, f->seq + BATCH, add, b);
+		rc = audit_first(w->db, f->seq, &first);
+		if (rc == 0 && first > f->seq + 1) {
+			rc = log_forward_skip(w->db, f, first);
+			f->seq = b->last = first - 1;
+		}
+		if (rc == 0)
+			rc = audit_each(w->db, f->seq, f->seq + BATCH, add, b);
 		if (rc == 0 && b->last == f->seq && f->test)
 			add_test(w, b);
 	}
@@ -58,10 +66,30 @@ static int begin(struct work *w, struct log_forward *f, struct batch *b)
 	return rc < 0 ? rc : due;
 }
 
-static int send(struct work *w, const struct log_forward *f, const struct buf *frames)
+/* Of our certificate. */
+static int open_key(struct work *w, const struct log_forward *f, struct secret **out)
+{
+	struct keys_object object = { .tenant = w->job->tenant, .purpose = LOG_FORWARD_PURPOSE, .object = w->job->tenant };
+	struct buf wrapped = BUF_INIT;
+	int rc;
+
+	if (!w->job->has_tenant)
+		return keys_system_reveal(w->keys, &w->job->id, LOG_FORWARD_PURPOSE, wire_view_of(&f->key), out);
+	rc = work_begin(w);
+	if (rc == 0)
+		rc = tenant_key(w->db, &wrapped);
+	db_rollback(w->db);
+	object.wrapped_tenant = wire_view_of(&wrapped);
+	if (rc == 0)
+		rc = keys_reveal(w->keys, &w->job->id, &object, wire_view_of(&f->key), out);
+	buf_free(&wrapped);
+	return rc;
+}
+
+static int send_with(struct work *w, const struct log_forward *f, const struct secret *key, const struct buf *frames)
 {
 	/* The operator names its own as it likes. */
-	struct tls_peer p = { .what = "the receiver", .host = f->host, .port = (uint32_t)f->port, .ca = f->ca,
+	struct tls_peer p = { .what = "the receiver", .host = f->host, .port = (uint32_t)f->port, .ca = f->ca, .certificate = key ? f->certificate : NULL, .key = key,
 		.local = !w->job->has_tenant || strcmp(conf_get(w->conf, CONF_OUTSIDE_LOCAL), "yes") == 0 };
 	struct tls_link *link = NULL;
 	int rc = tls_link_open(&p, SEND_TIME, &link);
@@ -71,6 +99,17 @@ static int send(struct work *w, const struct log_forward *f, const struct buf *f
 	if (rc == 0)
 		rc = tls_link_finish(link);
 	tls_link_close(link);
+	return rc;
+}
+
+static int send(struct work *w, const struct log_forward *f, const struct buf *frames)
+{
+	struct secret *key = NULL;
+	int rc = f->key.len ? open_key(w, f, &key) : 0;
+
+	if (rc == 0)
+		rc = send_with(w, f, key, frames);
+	secret_free(key);
 	return rc;
 }
 

@@ -2,6 +2,7 @@
  * in the archive with its signed record, or not there at all. */
 #include "jobs/log_keep.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -13,24 +14,29 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "jobs/table.h"
 #include "store/audit.h"
+#include "store/audit_copy.h"
 #include "store/signing.h"
 
 #define GZIP 16                  /* added to the window's bits: gzip's frame */
+#define INDEX_LEASE (30 * CLOCK_MINUTE)
 #define LEASE_ROWS 3000          /* entries that are archived in a second at the least */
 
 static struct audit_rules rules;
 
 int log_keep_start(const struct conf *conf)
 {
-	long online = 0, archive = 0, minutes = 0;
+	long online = 0, archive = 0, minutes = 0, main = 0;
 	int rc = conf_int(conf, CONF_LOG_ONLINE, 1, 120, &online);
 
 	if (rc == 0)
 		rc = conf_int(conf, CONF_LOG_ARCHIVE, 1, 240, &archive);
 	if (rc == 0)
 		rc = conf_int(conf, CONF_LOG_CHECKPOINT, 1, 10080, &minutes);
-	rules = (struct audit_rules){ online, archive, minutes };
+	if (rc == 0)
+		rc = conf_int(conf, CONF_LOG_MAIN, 1, 120, &main);
+	rules = (struct audit_rules){ online, archive, main < online ? main : online, minutes };
 	return rc;
 }
 
@@ -46,9 +52,26 @@ int log_keep_queue(struct db *db, clock_us now)
 	return rc <= 0 ? rc : job_add(db, AUDIT_KEEP_JOB, NULL, 0, AUDIT_KEEP_JOB);
 }
 
+int log_keep_copy_tenants(struct db *db, json_t **out)
+{
+	return audit_copy_tenants(db, out);
+}
+
+int log_keep_copy(struct db *db, clock_us now)
+{
+	int rc = audit_copy(db);
+
+	return rc == AUDIT_COPY_STEP ? TASK_CHUNK : rc < 0 ? rc : 0;
+}
+
 int log_keep_make(struct db *db, clock_us now)
 {
-	return audit_months_make(db);
+	int rc = audit_months_make(db);
+
+	if (rc == 0)
+		rc = audit_keep_waits(db);
+	/* A month that is over may want its index. */
+	return rc != 0 ? (rc < 0 ? rc : 0) : job_add(db, AUDIT_KEEP_JOB, NULL, 0, AUDIT_KEEP_JOB);
 }
 
 int log_keep_drop(struct db *db, clock_us now)
@@ -305,15 +328,65 @@ static int expire(struct work *w)
 	return db_end(w->db, rc < 0 ? rc : 0);
 }
 
+/* Indexes of texts, of one month after the other: over a connection of its own, whose statements may take as long as they do. */
+static int make_indexes(struct work *w)
+{
+	struct db *db = db_new(conf_get(w->conf, CONF_DATABASE_JOBS));
+	int rc = 1;
+
+	db_set_log(db, conf_get(w->conf, CONF_DATABASE_LOG));
+	db_limits(db, 0, DB_LOCK_MS);
+	while (rc > 0) {
+		rc = work_begin(w);
+		if (rc == 0)
+			rc = job_keep(w->db, &w->job->id, INDEX_LEASE);
+		rc = db_end(w->db, rc);
+		if (rc == 0)
+			rc = audit_search_make(db);
+	}
+	db_free(db);
+	return rc;
+}
+
+/* The operator and the account are told once: the job is the same until somebody has seen to it. */
+static int note_altered(struct work *w, const char *why)
+{
+	int rc = work_begin(w);
+
+	if (rc == 0)
+		rc = audit_altered_note(w->db, &w->job->id, why);
+	return db_end(w->db, rc);
+}
+
+static int archive_all(struct work *w)
+{
+	char why[256];
+	int rc = 1;
+
+	while (rc > 0)
+		rc = archive(w);
+	if (rc != ERR_TAMPERED && rc != ERR_TRUNCATED && rc != ERR_REORDERED)
+		return rc;
+	snprintf(why, sizeof why, "%s", err_text());
+	if (json_object_get(w->job->payload, "altered") == NULL && note_altered(w, why) < 0)
+		log_warning("that entries of the log were altered could not be logged", "why", err_text(), NULL);
+	return err_set(rc, "%s", why);
+}
+
+/* What cannot be archived keeps nothing else waiting. */
 int log_keep_job(struct work *w)
 {
-	int rc = make_key(w), more = 1;
+	char why[256] = "";
+	int rc = make_key(w), archived, rest;
 
 	if (rc == 0)
 		rc = checkpoint(w);
-	while (rc == 0 && more) {
-		rc = more = archive(w);
-		rc = rc < 0 ? rc : 0;
-	}
-	return rc < 0 ? rc : expire(w);
+	if (rc < 0)
+		return rc;
+	archived = archive_all(w);
+	snprintf(why, sizeof why, "%s", archived < 0 ? err_text() : "");
+	rest = expire(w);
+	if (rest == 0 && !w->job->has_tenant)
+		rest = make_indexes(w);
+	return archived < 0 ? err_set(archived, "%s", why) : rest;
 }

@@ -12,6 +12,9 @@ int log_keep_start(const struct conf *conf);
 /* Tasks: queues the job below where there is something to do; for the bound tenant, or for the installation. */
 int log_keep_tenants(struct db *db, json_t **out);
 int log_keep_queue(struct db *db, clock_us now);
+/* Copies what is new to the log database (store/audit_copy.h). */
+int log_keep_copy_tenants(struct db *db, json_t **out);
+int log_keep_copy(struct db *db, clock_us now);
 int log_keep_make(struct db *db, clock_us now);
 int log_keep_drop(struct db *db, clock_us now);
 

@@ -7,15 +7,17 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "notice/entry.h"
 #include "notice/event.h"
-#include "render/template.h"
+#include "render/languages.h"
+#include "render/words.h"
 #include "store/mail.h"
 #include "store/notice.h"
 #include "store/report.h"
 
 #define LISTED 25                /* in one mail; the others are counted */
 
-static struct template_set *templates;
+static struct languages languages;
 static char *console, *central;  /* "https://console.example.net" */
 static char *entries_of[2];      /* what the tenants' rows of the table, and the operator's, look for in a log: arrays of SQL */
 
@@ -33,12 +35,12 @@ int notice_start(const struct conf *conf)
 	entries_of[1] = notice_event_entries(1);
 	console = address_of(conf, CONF_DOMAIN_CONSOLE);
 	central = address_of(conf, CONF_DOMAIN_CENTRAL);
-	return template_set_load(conf_get(conf, CONF_WEB_TEMPLATES), NULL, &templates);
+	return languages_load(conf_get(conf, CONF_WEB_TEMPLATES), &languages);
 }
 
 void notice_stop(void)
 {
-	template_set_free(templates);
+	languages_free(&languages);
 	free(console);
 	free(central);
 	free(entries_of[0]);
@@ -52,14 +54,14 @@ static const char *text_of(const json_t *o, const char *name)
 	return text ? text : "";
 }
 
-const char *notice_console(void)
-{
-	return console;
-}
-
 static int is_operators(struct db *db)
 {
 	return db_tenant(db) == NULL;
+}
+
+const char *notice_console(struct db *db)
+{
+	return is_operators(db) ? central : console;
 }
 
 /* Where the object of an entry has a page; entries of some kinds name none. */
@@ -71,6 +73,8 @@ static char *path_of(const json_t *entry, int operator_side)
 		kind = operator_side ? "installation-key-server" : "key-server";
 	else if (operator_side && strcmp(kind, "user") == 0)
 		kind = "operator";
+	else if (strcmp(event, "health.given-up") == 0 && strcmp(kind, "webhooks") != 0)
+		kind = "failed-jobs";
 	return notice_path(kind, text_of(entry, "object"));
 }
 
@@ -90,13 +94,38 @@ static void set_unless_empty(json_t *o, const char *name, const char *value)
 	json_set_string(o, name, *value ? value : NULL);
 }
 
+/* Where no one person is spoken to: groups, webhooks, what the bell keeps and translates when it shows it. */
+static const struct template_set *english(void)
+{
+	return languages_find(&languages, NULL)->set;
+}
+
+static const struct template_set *set_of(const json_t *person)
+{
+	return languages_find(&languages, text_of(person, "language"))->set;
+}
+
+const struct words *notice_words(const char *language)
+{
+	return template_words(languages_find(&languages, language)->set);
+}
+
+/* Takes PHRASE over. */
+static char *said(const struct template_set *templates, json_t *phrase)
+{
+	char *text = words_phrase_text(template_words(templates), phrase);
+
+	json_decref(phrase);
+	return text;
+}
+
 /* What is said of an entry, in mails and by variable (notice/message.h). */
-static json_t *item_of(const json_t *entry, const struct notice_event *e)
+static json_t *item_of(const struct template_set *templates, const json_t *entry, const struct notice_event *e)
 {
 	const char *request = text_of(entry, "policy"), *name = text_of(entry, "name");
 	const char *kind = text_of(entry, "object_kind"), *instance = text_of(entry, "instance");
 	int of_device = strcmp(kind, "device") == 0, operators = notice_event_of_operator(e), of_machine = strcmp(kind, "instance") == 0;
-	char *path = path_of(entry, operators);
+	char *path = path_of(entry, operators), *called = said(templates, entry_object(kind, name)), *comment = said(templates, entry_reason(reason_of(entry)));
 	json_t *out = json_object();
 
 	set_unless_empty(out, "device", *request || of_device ? name : "");
@@ -104,24 +133,28 @@ static json_t *item_of(const json_t *entry, const struct notice_event *e)
 	/* Whom the log names, but ourselves. */
 	set_unless_empty(out, "by", *request || strcmp(text_of(entry, "by"), "jobd") == 0 ? "" : text_of(entry, "by"));
 	set_unless_empty(out, "policy", request);
-	set_unless_empty(out, "about", *name ? name : of_machine ? instance : "");
+	set_unless_empty(out, "about", *name ? called : of_machine ? instance : "");
 	/* For the mails' own templates: what is neither a device nor a machine. */
-	set_unless_empty(out, "what", *request || of_device || of_machine ? "" : name);
+	set_unless_empty(out, "what", *request || of_device || of_machine ? "" : called);
 	json_set_string(out, "at", text_of(entry, "at"));
 	json_set_string(out, "time", text_of(entry, "at"));
 	json_object_set(out, "revoke_at", json_object_get(entry, "revoke_at"));
-	set_unless_empty(out, "comment", reason_of(entry));
+	set_unless_empty(out, "comment", comment);
 	json_set_string(out, "event", template_text(templates, e->label));
 	json_set_string(out, "severity", template_text(templates, notice_severity_label(e->severity)));
 	json_set_string(out, "path", path);
 	json_object_set_new(out, "url", json_sprintf("%s%s", operators ? central : console, path));
 	json_object_set(out, "link", json_object_get(out, "url"));
+	if (entry_is_own(kind))
+		json_set_bool(out, "own", 1);
+	free(called);
+	free(comment);
 	free(path);
 	return out;
 }
 
 /* The entries that raise E; NULL when there is none. */
-static json_t *document_of(const struct notice_event *e, const json_t *entries)
+static json_t *document_of(const struct template_set *templates, const struct notice_event *e, const json_t *entries)
 {
 	json_t *items = json_array(), *entry, *out;
 	size_t i, count = 0;
@@ -130,7 +163,7 @@ static json_t *document_of(const struct notice_event *e, const json_t *entries)
 		if (!notice_event_fits(e, entry))
 			continue;
 		if (count++ < LISTED)
-			json_array_append_new(items, item_of(entry, e));
+			json_array_append_new(items, item_of(templates, entry, e));
 	}
 	if (count == 0) {
 		json_decref(items);
@@ -143,7 +176,7 @@ static json_t *document_of(const struct notice_event *e, const json_t *entries)
 }
 
 /* "Key revoked: data on db-4", or of how many. */
-static char *subject_of(const struct notice_event *e, const json_t *doc)
+static char *subject_of(const struct template_set *templates, const struct notice_event *e, const json_t *doc)
 {
 	const json_t *first = json_array_get(json_object_get(doc, "items"), 0);
 	const char *what = template_text(templates, e->label), *about = text_of(first, "device"), *instance = text_of(first, "instance");
@@ -155,37 +188,52 @@ static char *subject_of(const struct notice_event *e, const json_t *doc)
 	return mem_printf("%s%s%s%s%s", what, *about || *instance ? ": " : "", about, *about && *instance ? ", " : "", instance);
 }
 
-static int tell_all(struct db *db, const struct notice_event *e, const char *subject, const char *text)
+static int write_to(struct db *db, const json_t *person, const struct notice_event *e, const json_t *entries)
 {
-	json_t *people = NULL;
-	const json_t *person;
-	size_t i;
-	int rc = notice_recipients(db, e->roles, e->name, &people);
-
-	json_array_foreach(people, i, person)
-		if (rc == 0)
-			rc = mail_add(db, text_of(person, "email"), subject, text, NULL);
-	json_decref(people);
-	return rc;
-}
-
-/* By default, to whom the table names. */
-static int tell(struct db *db, const struct notice_event *e, const json_t *entries)
-{
-	json_t *doc = strcmp(e->roles, NOTICE_NOBODY) == 0 ? NULL : document_of(e, entries);
+	const struct template_set *templates = set_of(person);
+	json_t *doc = document_of(templates, e, entries);
 	struct buf text = BUF_INIT;
 	char *subject;
 	int rc;
 
 	if (doc == NULL)
 		return 0;
-	subject = subject_of(e, doc);
+	subject = subject_of(templates, e, doc);
 	rc = template_render(templates, e->template ? e->template : notice_event_of_operator(e) ? "mail/event_operator" : "mail/event", doc, &text);
 	if (rc == 0)
-		rc = tell_all(db, e, subject, buf_str(&text));
+		rc = mail_add(db, text_of(person, "email"), subject, buf_str(&text), NULL);
 	buf_free(&text);
 	free(subject);
 	json_decref(doc);
+	return rc;
+}
+
+static int is_raised(const struct notice_event *e, const json_t *entries)
+{
+	const json_t *entry;
+	size_t i;
+
+	json_array_foreach(entries, i, entry)
+		if (notice_event_fits(e, entry))
+			return 1;
+	return 0;
+}
+
+/* By default, to whom the table names, each in the own language. */
+static int tell(struct db *db, const struct notice_event *e, const json_t *entries)
+{
+	json_t *people = NULL;
+	const json_t *person;
+	size_t i;
+	int rc;
+
+	if (strcmp(e->roles, NOTICE_NOBODY) == 0 || !is_raised(e, entries))
+		return 0;
+	rc = notice_recipients(db, e->roles, e->name, &people);
+	json_array_foreach(people, i, person)
+		if (rc == 0)
+			rc = write_to(db, person, e, entries);
+	json_decref(people);
 	return rc;
 }
 
@@ -198,7 +246,8 @@ static int keep(struct db *db, const json_t *entry)
 	int rc = 0;
 
 	if (e) {
-		item = item_of(entry, e);
+		item = item_of(english(), entry, e);
+		set_unless_empty(item, "comment", reason_of(entry));
 		rc = notice_add(db, entry, names, notice_severity_name(e->severity), item);
 		json_decref(item);
 	}
@@ -218,14 +267,25 @@ int notice_can_mail(struct db *db)
 	return rc == ERR_NOT_FOUND ? 0 : rc < 0 ? rc : 1;
 }
 
-int notice_render(const char *template, const json_t *doc, struct buf *out)
+int notice_mail(struct db *db, const json_t *people, const json_t *subject, const char *template, const json_t *doc)
 {
-	return template_render(templates, template, doc, out);
-}
+	struct buf text = BUF_INIT;
+	const json_t *person;
+	size_t i;
+	int rc = 0;
 
-const char *notice_text(const char *english)
-{
-	return template_text(templates, english);
+	json_array_foreach(people, i, person) {
+		char *said = words_phrase_text(template_words(set_of(person)), subject);
+
+		buf_reset(&text);
+		if (rc == 0)
+			rc = template_render(set_of(person), template, doc, &text);
+		if (rc == 0)
+			rc = mail_add(db, text_of(person, "email"), said, buf_str(&text), NULL);
+		free(said);
+	}
+	buf_free(&text);
+	return rc;
 }
 
 int notice_tell(struct db *db, clock_us now)
@@ -261,8 +321,10 @@ static int mail_each(struct db *db, const char *recipients, const char *subject,
 
 int notice_report(struct db *db, const json_t *report, const char *period)
 {
-	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", text_of(report, "name"), "period", period, "tenant", text_of(report, "tenant_name"),
-		"console", console, "url", json_sprintf("%s/reports/%s", console, text_of(report, "id")));
+	const char *site = notice_console(db);
+	json_t *doc = json_pack("{s:s, s:s, s:s, s:s, s:o}", "name", text_of(report, "name"), "period", period, "tenant", is_operators(db) ? "" : text_of(report, "tenant_name"),
+		"console", site, "url", json_sprintf("%s/reports/%s", site, text_of(report, "id")));
+	const struct template_set *templates = set_of(report);
 	char *subject = mem_printf("%s: %s", template_text(templates, "Report ready"), text_of(report, "name"));
 	struct buf text = BUF_INIT;
 	int can = notice_can_mail(db), rc = can > 0 ? template_render(templates, "mail/report_ready", doc, &text) : can;

@@ -18,11 +18,15 @@ int notice_tell(struct db *db, clock_us now);
 /* In the transaction that keeps it: a mail with a link, to each recipient of a report (REPORT as report_take gives it). */
 int notice_report(struct db *db, const json_t *report, const char *period);
 
-/* "https://console.example.net". */
-const char *notice_console(void);
-/* For mails of other tasks: a template of templates/mail, a text in the mails' language, and whether a mail server is set (1, 0, error). */
-int notice_render(const char *template, const json_t *doc, struct buf *out);
-const char *notice_text(const char *english);
+/* The words of a language (store/language.h); "", or one that there is not: English. */
+struct words;
+const struct words *notice_words(const char *language);
+/* "https://console.example.net", of who is bound. */
+const char *notice_console(struct db *db);
+/* For mails of other tasks: one to each of PEOPLE ([{email, language}]), of a template of templates/mail; DOC and SUBJECT hold phrases, put into
+ * words for each. */
+int notice_mail(struct db *db, const json_t *people, const json_t *subject, const char *template, const json_t *doc);
+/* Whether a mail server is set: 1, 0, or an error. */
 int notice_can_mail(struct db *db);
 
 #endif

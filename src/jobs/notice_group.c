@@ -9,8 +9,10 @@
 #include "base/json.h"
 #include "jobs/notice.h"
 #include "jobs/table.h"
+#include "notice/entry.h"
 #include "notice/event.h"
 #include "notice/message.h"
+#include "render/words.h"
 #include "store/mail.h"
 #include "store/notice_group.h"
 
@@ -21,26 +23,28 @@ static const char *text_of(const json_t *o, const char *name)
 	return text ? text : "";
 }
 
-static json_t *items_of(const json_t *group)
+static json_t *items_of(const json_t *group, const struct words *w)
 {
 	json_t *out = json_array(), *notice;
 	size_t i;
 
 	json_array_foreach(json_object_get(group, "notices"), i, notice)
-		json_array_append(out, json_object_get(notice, "item"));
+		json_array_append_new(out, entry_item(w, json_object_get(notice, "item")));
 	return out;
 }
 
+/* In the language of the account: nobody knows which one the recipients speak. */
 static int mail_group(struct db *db, const json_t *group)
 {
 	const struct message_texts texts = { text_of(group, "subject"), text_of(group, "header"), text_of(group, "content"), text_of(group, "footer") };
-	json_t *items = items_of(group), *common = json_pack("{s:s, s:s}", "account", text_of(group, "tenant"), "console", notice_console()), *to;
+	const struct words *w = notice_words(text_of(group, "language"));
+	json_t *items = items_of(group, w), *common = json_pack("{s:s, s:s}", "account", db_tenant(db) ? text_of(group, "tenant") : words_text(w, "Central Management"), "console", notice_console(db)), *to;
 	struct buf text = BUF_INIT;
 	char *subject;
 	size_t i;
 	int rc = 0;
 
-	message_compose(&texts, items, (size_t)json_integer_value(json_object_get(group, "count")), common, &subject, &text);
+	message_compose(&texts, items, (size_t)json_integer_value(json_object_get(group, "count")), common, w, &subject, &text);
 	json_array_foreach(json_object_get(group, "recipients"), i, to)
 		if (rc == 0)
 			rc = mail_add(db, json_string_value(to), subject, buf_str(&text), NULL);

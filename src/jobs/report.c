@@ -12,23 +12,29 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/phrase.h"
 #include "identity/permission.h"
 #include "jobs/notice.h"
 #include "jobs/scratch.h"
+#include "render/words.h"
 #include "report/section.h"
+#include "store/audit_copy.h"
 #include "store/mail.h"
 #include "store/report.h"
+#include "store/report_storage.h"
 #include "store/zone.h"
 
 #define LEASE (20 * CLOCK_MINUTE)        /* for one criterion */
 
 struct making {
 	struct uuid id;
+	enum store_side side;
 	json_t *row;                     /* of report_take */
 	const char *name;
 	struct scratch scratch;
 	struct report_head head;
-	char made[40], period[80];
+	const struct words *words;       /* its owner's language */
+	char made[40], *period;
 	struct report_part parts[REPORT_FORMS_MAX];
 	char *paths[REPORT_FORMS_MAX];
 	size_t formats;
@@ -52,6 +58,7 @@ static void release(struct making *m)
 	}
 	scratch_remove(&m->scratch);
 	zone_release(&m->zone);
+	free(m->period);
 	json_decref(m->row);
 }
 
@@ -63,17 +70,30 @@ static void local_text(const struct making *m, clock_us at, char out[static 40])
 	snprintf(out, 40, "%.10s %.5s", text, text + 11);
 }
 
+static const struct report_criterion *criterion_at(const struct making *m, size_t i)
+{
+	const char *name = json_string_value(json_array_get(json_object_get(m->row, "criteria"), i));
+
+	return name ? report_criterion_find(m->side, name) : NULL;
+}
+
 /* NULL: the owner may have it; else why not. */
 static const char *forbidden(const struct making *m)
 {
 	enum role role = ROLE_NONE;
+	enum permission use = m->side == STORE_OPERATOR ? PERMISSION_SUMMARIES_USE : PERMISSION_REPORTS_USE;
 
 	if (strcmp(text_of(m->row, "user_state"), "active") != 0)
 		return "The user for whom it is made has no active account any more.";
-	if (role_parse(text_of(m->row, "user_role"), 0, &role) < 0 || !role_may(role, PERMISSION_REPORTS_USE))
+	if (role_parse(text_of(m->row, "user_role"), m->side == STORE_OPERATOR, &role) < 0 || !role_may(role, use))
 		return "The user for whom it is made may not have reports any more.";
-	if (json_is_true(json_object_get(m->row, "has_keys")) && !role_may(role, PERMISSION_REPORTS_KEYS))
-		return "It has key information, which the user for whom it is made may not have.";
+	for (size_t i = 0; i < json_array_size(json_object_get(m->row, "criteria")); i++) {
+		const struct report_criterion *k = criterion_at(m, i);
+
+		if (k && k->needs && !role_may_named(role, k->needs))
+			return report_criterion_is_keys(k) ? "It has key information, which the user for whom it is made may not have."
+				: "It has a part that the user for whom it is made may not see any more.";
+	}
 	return NULL;
 }
 
@@ -91,19 +111,23 @@ static int take(struct work *w, struct making *m)
 	if (rc == 0)
 		rc = zone_load(w->db, text_of(m->row, "zone"), w->now, &m->zone);
 	m->span.zone = &m->zone;
+	m->words = notice_words(text_of(m->row, "language"));
 	return db_end(w->db, rc);
 }
 
 static void set_head(struct making *m, clock_us now)
 {
 	char from[40], to[40];
+	json_t *said;
 
 	local_text(m, m->span.since, from);
 	local_text(m, m->span.until, to);
 	local_text(m, now, m->made);
-	snprintf(m->period, sizeof m->period, "%s to %s", from, to);
-	m->head = (struct report_head){ m->name, text_of(m->row, "tenant_name"), m->period, m->zone.name, text_of(m->row, "owner_name"), m->made, "Keyward",
-		json_array_size(json_object_get(m->row, "criteria")) };
+	said = phrase_say("%{from} to %{to}", "from", json_string(from), "to", json_string(to), NULL);
+	m->period = words_phrase_text(m->words, said);
+	json_decref(said);
+	m->head = (struct report_head){ m->name, *text_of(m->row, "tenant_name") ? text_of(m->row, "tenant_name") : words_text(m->words, "All accounts"), m->period, m->zone.name, text_of(m->row, "owner_name"), m->made, "Keyward",
+		json_array_size(json_object_get(m->row, "criteria")), m->words };
 }
 
 static int begin_files(struct making *m)
@@ -127,13 +151,12 @@ static int begin_files(struct making *m)
 /* One criterion, in a transaction of its own. */
 static int add_section(struct work *w, struct making *m, size_t i)
 {
-	const char *name = json_string_value(json_array_get(json_object_get(m->row, "criteria"), i));
-	const struct report_criterion *k = name ? report_criterion_find(name) : NULL;
-	struct report_source source = { w->db, k, &m->span, 0 };
+	const struct report_criterion *k = criterion_at(m, i);
+	struct report_source source = { w->db, m->side, k, &m->span, 0, m->words };
 	int rc;
 
 	if (k == NULL)
-		return err_set(ERR_INVALID, "this version knows no criterion %s", name ? name : "");
+		return err_set(ERR_INVALID, "this version does not know one of its parts");
 	rc = work_begin(w);
 	if (rc == 0)
 		rc = job_keep(w->db, &w->job->id, LEASE);
@@ -193,18 +216,32 @@ static int keep(struct work *w, struct making *m)
 	for (size_t i = 0; rc == 0 && i < m->formats; i++)
 		rc = keep_file(w, m, i);
 	if (rc == 0)
+		rc = report_storage_take(w->db, m->bytes);
+	if (rc == 0)
 		rc = report_done(w->db, &m->id, m->name, m->rows, m->bytes);
 	if (rc == 0 && json_is_true(json_object_get(m->row, "mail")))
 		rc = notice_report(w->db, m->row, m->period);
 	return db_end(w->db, rc);
 }
 
+/* Before it costs anything; once it is made there may be none for all of it. */
+static int check_room(struct work *w)
+{
+	int rc = work_begin(w);
+
+	return db_end(w->db, rc < 0 ? rc : report_storage_check(w->db));
+}
+
 static int make(struct work *w, struct making *m)
 {
-	int rc;
+	int rc = check_room(w);
 
 	set_head(m, w->now);
-	rc = begin_files(m);
+	/* The period is over, but its last entries may be on their way. */
+	if (rc == 0)
+		rc = audit_copy_all(w->db, w->job->has_tenant ? &w->job->tenant : NULL);
+	if (rc == 0)
+		rc = begin_files(m);
 	for (size_t i = 0; rc == 0 && i < m->head.sections; i++)
 		rc = add_section(w, m, i);
 	if (rc == 0)
@@ -226,7 +263,7 @@ static int give_up(struct work *w, struct making *m, const char *why, int stop)
 
 int report_job(struct work *w)
 {
-	struct making m = { .scratch = { .lock = -1 } };
+	struct making m = { .side = w->job->has_tenant ? STORE_TENANT : STORE_OPERATOR, .scratch = { .lock = -1 } };
 	int rc = json_get_uuid(w->job->payload, "report", &m.id);
 	const char *why = NULL;
 

@@ -2,6 +2,7 @@
  * nobody has changed them meanwhile. No state but the rows themselves. */
 #include "jobs/rewrap.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,6 @@
 
 #define TENANTS 50                       /* that the root key's job asks for at a time */
 #define CHUNK 250                        /* of a tenant's blobs per transaction */
-#define LEASE (20 * CLOCK_SECOND)        /* from chunk to chunk */
 #define TURN (20 * CLOCK_SECOND)         /* then another job gets the thread */
 
 static const struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
@@ -34,6 +34,9 @@ static struct uuid key_of(const struct buf *blob)
 struct root_run {
 	struct uuid id, root;
 	json_t *row;
+	size_t failures;             /* tenants' keys that could not be wrapped again this turn, and why the first of them */
+	int failed;
+	char *why;
 };
 
 /* What keyd has wrapped is under the root key that this rotation is for, or the key service has another list than the database. */
@@ -101,7 +104,7 @@ static int note_root(struct work *w, const struct root_run *run, int64_t *left, 
 	int rc = db_begin(w->db, NULL, &actor);
 
 	if (rc == 0)
-		rc = job_keep(w->db, &w->job->id, LEASE);
+		rc = job_keep(w->db, &w->job->id, ROTATION_LEASE);
 	if (rc == 0)
 		rc = root_rotation_left(w->db, &run->root, left, &all);
 	if (rc == 0)
@@ -124,11 +127,32 @@ static int is_for_all(int rc)
 	return rc == ERR_UNAVAILABLE || rc == ERR_SEALED || rc == ERR_TIMEOUT || rc == ERR_CONFLICT;
 }
 
+/* The text of an error lasts until the next one. */
+static void note_failure(struct root_run *run, int rc)
+{
+	if (run->failures++)
+		return;
+	run->failed = rc;
+	run->why = mem_strdup(err_text());
+}
+
+/* One line for all of them: they can be as many as there are tenants. */
+static int tell_failures(const struct root_run *run)
+{
+	char count[24];
+
+	if (run->failures == 0)
+		return 0;
+	snprintf(count, sizeof count, "%zu", run->failures);
+	log_warning("tenants' keys cannot be wrapped again", "count", count, "why", run->why, NULL);
+	return err_set(run->failed, "%s", run->why);
+}
+
 /* One tenant's key that does not open is not in the others' way; its reason is what the job fails with in the end. */
-static int move_tenants(struct work *w, const struct root_run *run, clock_us end, int *more)
+static int move_tenants(struct work *w, struct root_run *run, clock_us end, int *more)
 {
 	struct uuid after = nil;
-	int failed = 0, rc = 0;
+	int rc = 0;
 	size_t count = 1;
 
 	while (rc == 0 && count && clock_ticks() < end) {
@@ -145,8 +169,7 @@ static int move_tenants(struct work *w, const struct root_run *run, clock_us end
 			if (one == 0)
 				one = move_tenant(w, run, &after);
 			if (one < 0)
-				log_warning("a tenant's key cannot be wrapped again", "why", err_text(), NULL);
-			failed = one < 0 ? one : failed;
+				note_failure(run, one);
 			if (is_for_all(one)) {
 				rc = one;
 				break;
@@ -154,10 +177,10 @@ static int move_tenants(struct work *w, const struct root_run *run, clock_us end
 		}
 		json_decref(rows);
 		if (rc == 0)
-			rc = note_root(w, run, &left, failed ? err_text() : NULL);
+			rc = note_root(w, run, &left, run->why);
 	}
 	*more = count > 0;
-	return rc < 0 ? rc : failed;
+	return rc < 0 ? rc : tell_failures(run);
 }
 
 static int open_root_run(struct work *w, struct root_run *run)
@@ -213,6 +236,7 @@ int rotation_job_root(struct work *w)
 		free(why);
 	}
 	json_decref(run.row);
+	free(run.why);
 	/* Done by another jobd. */
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
@@ -317,7 +341,7 @@ static int step(struct work *w, struct tenant_run *run)
 	int rc = work_begin(w), count;
 
 	if (rc == 0)
-		rc = job_keep(w->db, &w->job->id, LEASE);
+		rc = job_keep(w->db, &w->job->id, ROTATION_LEASE);
 	count = db_end(w->db, rc < 0 ? rc : wrap_some(w, run));
 	if (count < 0)
 		return count;

@@ -5,6 +5,8 @@
 
 #include "jobs/work.h"
 
+#define ROTATION_LEASE (20 * CLOCK_SECOND)       /* from chunk to chunk */
+
 int rotation_job_root(struct work *w);
 int rotation_job_tenant(struct work *w);
 

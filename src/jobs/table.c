@@ -4,10 +4,10 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "jobs/expiry.h"
-#include "jobs/licence.h"
 #include "jobs/log_keep.h"
 #include "jobs/notice.h"
 #include "jobs/notice_group.h"
+#include "jobs/saml_key.h"
 #include "jobs/trouble.h"
 #include "jobs/webhook.h"
 #include "store/bulk.h"
@@ -29,6 +29,7 @@
 #include "store/request.h"
 #include "store/rewrap.h"
 #include "store/rotation.h"
+#include "store/saml.h"
 #include "store/session.h"
 #include "store/webhook.h"
 #include "store/what_if.h"
@@ -136,6 +137,12 @@ static int clean_exports(struct db *db, clock_us now)
 	return closing_export_clean(db, now - CLOSING_EXPORT_KEPT);
 }
 
+static int warn_of_licence(struct db *db, clock_us now)
+{
+	(void)now;
+	return licence_tell(db);
+}
+
 static int count_licences(struct db *db, clock_us now)
 {
 	(void)now;
@@ -160,9 +167,10 @@ const struct task tasks[] = {
 	{ "send the log on", CLOCK_SECOND, 0, send_log_on },
 	{ "send tenants' logs on", CLOCK_SECOND, 1, send_log_on, log_forward_tenants },
 	{ "warn of certificates", CLOCK_MINUTE, 0, expiry_tell },
+	{ "warn of tenants' certificates", CLOCK_HOUR, 1, expiry_tell_tenant },
 	{ "note how the queue is", CLOCK_MINUTE, 0, health_sample },
 	{ "count keys in use", 10 * CLOCK_SECOND, 0, count_licences },
-	{ "warn of licences", 5 * CLOCK_SECOND, 1, licence_tell, licence_tenants },
+	{ "warn of licences", 5 * CLOCK_SECOND, 1, warn_of_licence, licence_tenants },
 	{ "replace tenants' keys by age", CLOCK_HOUR, 1, rotate_tenant_key },
 	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
@@ -171,22 +179,31 @@ const struct task tasks[] = {
 	{ "notice what happened", 5 * CLOCK_SECOND, 1, notice_tell, notice_tenants },
 	{ "notice what happened to the installation", 5 * CLOCK_SECOND, 0, notice_tell },
 	{ "tell groups by mail", 5 * CLOCK_SECOND, 1, notice_group_tell, notice_group_tenants },
+	{ "tell the operator's groups by mail", 5 * CLOCK_SECOND, 0, notice_group_tell },
 	{ "tell webhooks", 5 * CLOCK_SECOND, 1, webhook_tell, webhook_tenants },
+	{ "tell the operator's webhooks", 5 * CLOCK_SECOND, 0, webhook_tell },
+	{ "remove old deliveries of the operator's webhooks", CLOCK_HOUR, 0, clean_deliveries },
 	{ "remove old deliveries of webhooks", CLOCK_HOUR, 1, clean_deliveries },
 	{ "remove old notices", CLOCK_HOUR, 1, clean_notices },
 	{ "remove old notices of the installation", CLOCK_HOUR, 0, clean_notices },
 	{ "make reports that are due", 5 * CLOCK_SECOND, 1, make_reports, report_tenants },
+	{ "make the installation's reports that are due", 5 * CLOCK_SECOND, 0, make_reports },
 	{ "remove old reports", CLOCK_HOUR, 1, clean_reports },
+	{ "remove old reports of the installation", CLOCK_HOUR, 0, clean_reports },
 	{ "find encryptions that do not get on", 30 * CLOCK_SECOND, 1, find_idle, idle_tenants },
 	{ "find missing instances", 10 * CLOCK_SECOND, 1, find_missing, missing_tenants },
 	{ "expire instances", CLOCK_HOUR, 1, expire_instances },
 	{ "rotate device keys", CLOCK_MINUTE, 1, rotate_keys, rotation_tenants },
+	{ "renew the key of single sign-on", 5 * CLOCK_SECOND, 0, saml_key_due },
+	{ "renew tenants' keys of single sign-on", 5 * CLOCK_SECOND, 1, saml_key_due, saml_second_tenants },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
 	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },
 	{ "remove old orders to agents", CLOCK_HOUR, 1, clean_orders },
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
 	{ "remove lists of many decisions", CLOCK_HOUR, 1, clean_bulk },
 	{ "remove old exports of accounts", CLOCK_HOUR, 1, clean_exports },
+	{ "copy the installation's log", 2 * CLOCK_SECOND, 0, log_keep_copy },
+	{ "copy tenants' logs", 2 * CLOCK_SECOND, 1, log_keep_copy, log_keep_copy_tenants },
 	{ "look after the installation's log", 10 * CLOCK_SECOND, 0, log_keep_queue },
 	{ "look after tenants' logs", 10 * CLOCK_SECOND, 1, log_keep_queue, log_keep_tenants },
 	{ "make months of the log", CLOCK_HOUR, 0, log_keep_make },

@@ -1,94 +1,64 @@
-/* trouble.c - looks at the parts of the server. */
+/* trouble.c - tells what the health of the installation (health/judge.h) says is bad, and what was given up: the same rows as on the page Health. */
 #include "jobs/trouble.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
-#include "keys/client.h"
-#include "store/backup.h"
-#include "store/mail.h"
+#include "base/mem.h"
+#include "health/judge.h"
+#include "health/look.h"
+#include "render/words.h"
 #include "store/trouble.h"
 
-#define KEYD_MS 5000
-#define MAIL_WAITS_MOST (10 * CLOCK_MINUTE)
-
-static struct keys_client keys;
-
-void trouble_start(const struct conf *conf)
+static const char *text_of(const json_t *o, const char *name)
 {
-	keys_client_init(&keys, conf_get(conf, CONF_KEYD_SOCKET), KEYD_MS);
+	const char *text = json_string_value(json_object_get(o, name));
+
+	return text ? text : "";
 }
 
-void trouble_stop(void)
+/* Of certificates people are told in good time by expiry.c, of the key server by the log's own events. */
+static int is_told(const json_t *row)
 {
-	keys_client_close(&keys);
+	return health_level_of(row) == HEALTH_BAD && strcmp(text_of(row, "area"), "certificates") != 0;
 }
 
-/* What is the matter into OUT; empty: nothing. An error: it cannot be told. */
-
-static int look_at_keys(struct db *db, clock_us now, struct buf *out)
+/* As the log has it: in English. ROW's name becomes what it is called there. */
+static int note(struct db *db, json_t *row)
 {
-	struct keys_status status;
-	int rc = keys_status(&keys, &status);
+	char *name = words_phrase_text(NULL, json_object_get(row, "name")), *value = words_phrase_text(NULL, json_object_get(row, "value"));
+	char *reason = mem_printf("%s. %s", value, text_of(row, "advice"));
+	const json_t *given_up = json_object_get(row, "given_up");
+	int rc = is_told(row) ? trouble_note(db, text_of(row, "area"), name, reason) : 0;
 
-	(void)db;
-	(void)now;
-	if (rc < 0)
-		buf_puts(out, "the key service does not answer; agents get no keys, open volumes stay open");
-	else if (status.sealed)
-		buf_puts(out, "the key service is sealed; agents get no keys until its passphrase is given");
-	return 0;
-}
+	/* Also when there are none any more. */
+	if (rc == 0 && given_up)
+		rc = trouble_given_up(db, text_of(row, "area"), name, json_integer_value(given_up), reason);
 
-static int look_at_mail(struct db *db, clock_us now, struct buf *out)
-{
-	json_t *queue = NULL;
-	clock_us oldest = 0;
-	int rc = mail_queue(db, &queue);
-	const char *at = json_string_value(json_object_get(queue, "oldest")), *why = json_string_value(json_object_get(queue, "last_error"));
-
-	if (rc == 0 && at && clock_parse(at, &oldest) == 0 && now - oldest > MAIL_WAITS_MOST)
-		buf_printf(out, "mails wait for more than ten minutes: %s", why ? why : "they were not tried");
-	json_decref(queue);
+	json_set_string(row, "name", name);
+	free(name);
+	free(value);
+	free(reason);
 	return rc;
 }
-
-static int look_at_backups(struct db *db, clock_us now, struct buf *out)
-{
-	struct backup_state s = { 0 };
-	int rc = backup_state(db, &s);
-
-	(void)now;
-	if (rc == 0 && s.failed)
-		buf_printf(out, "the newest backup has failed or is damaged%s%s", s.error ? ": " : "", s.error ? s.error : "");
-	free(s.error);
-	return rc;
-}
-
-/* PART: kind of the log's object, which has a page (notice/event.h). */
-static const struct {
-	const char *part, *label;
-	int (*look)(struct db *db, clock_us now, struct buf *out);
-} parts[] = {
-	{ "key-service", "Key service", look_at_keys },
-	{ "mail", "Mail", look_at_mail },
-	{ "backups", "Backups", look_at_backups },
-};
 
 int trouble_look(struct db *db, clock_us now)
 {
-	int rc = 0;
+	json_t *facts = NULL, *rows, *bad = json_array(), *row;
+	size_t i;
+	int rc = health_look_here(db, &facts);
 
-	for (size_t i = 0; rc == 0 && i < sizeof parts / sizeof parts[0]; i++) {
-		struct buf why = BUF_INIT;
-
-		rc = parts[i].look(db, now, &why);
-		if (rc == 0)
-			rc = trouble_note(db, parts[i].part, parts[i].label, why.len ? buf_str(&why) : NULL);
-		buf_free(&why);
-	}
+	(void)now;
+	rows = rc == 0 ? health_judge(facts) : NULL;
+	json_array_foreach(rows, i, row)
+		if (rc == 0 && (rc = note(db, row)) == 0 && is_told(row))
+			json_array_append(bad, row);
+	if (rc == 0)
+		rc = trouble_over(db, bad);
+	json_decref(bad);
+	json_decref(rows);
+	json_decref(facts);
 	return rc;
 }

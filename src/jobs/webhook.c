@@ -52,8 +52,9 @@ static int deliver(struct db *db, const json_t *hook, const json_t *notice)
 		json_object_del(item, "url");
 		json_object_del(item, "path");
 		json_object_del(item, "what");
-		body = hook_body(hook_format_of(text_of(hook, "format")), text, event, text_of(notice, "severity"), text_of(notice, "at"), item);
-		rc = webhook_deliver(db, &webhook, &id, event, body);
+		body = hook_body(hook_format_of(text_of(hook, "format")), text, event, text_of(notice, "severity"), text_of(notice, "at"), item,
+			notice_words(text_of(hook, "language")));
+		rc = webhook_deliver(db, &webhook, &id, event, body, json_is_true(json_object_get(hook, "away")));
 		free(body);
 	}
 	json_decref(item);
@@ -87,24 +88,34 @@ struct delivery {
 	struct secret *secret;
 };
 
+/* The operator's are under the root key. */
+static int reveal(struct work *w, const struct uuid *webhook, const struct buf *wrapped, const struct buf *blob, struct secret **out)
+{
+	struct keys_object object = { .tenant = w->job->tenant, .wrapped_tenant = wire_view_of(wrapped), .purpose = WEBHOOK_PURPOSE, .object = *webhook };
+	char purpose[WEBHOOK_SYSTEM_PURPOSE_SIZE];
+
+	webhook_system_purpose(webhook, purpose);
+	return w->job->has_tenant ? keys_reveal(w->keys, &w->job->id, &object, wire_view_of(blob), out)
+		: keys_system_reveal(w->keys, &w->job->id, purpose, wire_view_of(blob), out);
+}
+
 static int load(struct work *w, struct delivery *d)
 {
 	struct buf blob = BUF_INIT, wrapped = BUF_INIT;
-	struct keys_object object = { .tenant = w->job->tenant, .purpose = WEBHOOK_PURPOSE };
+	struct uuid webhook;
 	int rc = json_get_uuid(w->job->payload, "delivery", &d->id);
 
 	if (rc == 0)
 		rc = work_begin(w);
 	if (rc == 0)
 		rc = webhook_delivery_get(w->db, &d->id, &d->row, &blob);
-	if (rc == 0)
+	if (rc == 0 && w->job->has_tenant)
 		rc = tenant_key(w->db, &wrapped);
 	db_rollback(w->db);
 	if (rc == 0)
-		rc = json_get_uuid(d->row, "webhook", &object.object);
-	object.wrapped_tenant = wire_view_of(&wrapped);
+		rc = json_get_uuid(d->row, "webhook", &webhook);
 	if (rc == 0)
-		rc = keys_reveal(w->keys, &w->job->id, &object, wire_view_of(&blob), &d->secret);
+		rc = reveal(w, &webhook, &wrapped, &blob, &d->secret);
 	buf_free(&blob);
 	buf_free(&wrapped);
 	return rc;
@@ -121,7 +132,9 @@ static void make_plain(char *text)
 static int post(struct work *w, const struct delivery *d, struct https_reply *reply)
 {
 	const struct https_server server = { .url = text_of(d->row, "url"), .ca_pem = text_of(d->row, "ca"),
-		.local = strcmp(conf_get(w->conf, CONF_OUTSIDE_LOCAL), "yes") == 0, .distant = strcmp(conf_get(w->conf, CONF_OUTSIDE_PRIVATE), "yes") != 0 };
+		/* The operator names its own as it likes. */
+		.local = !w->job->has_tenant || strcmp(conf_get(w->conf, CONF_OUTSIDE_LOCAL), "yes") == 0,
+		.distant = w->job->has_tenant && strcmp(conf_get(w->conf, CONF_OUTSIDE_PRIVATE), "yes") != 0 };
 	char id[UUID_TEXT_SIZE], signature[HOOK_SIGNATURE_SIZE], *lines[3];
 	const char *headers[5] = { "Content-Type: application/json" };
 	int rc;

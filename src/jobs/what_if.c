@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/phrase.h"
 #include "policy/document.h"
 #include "store/what_if.h"
 
@@ -35,19 +36,18 @@ static void count(json_t *counts, const char *was, const char *would)
 	free(name);
 }
 
-/* The first rule that does not pass, in words. */
+/* The first rule that does not pass, and why: a phrase; null. */
 static json_t *reason(const struct run *run, const struct facts *facts, clock_us at)
 {
 	json_t *rows = rules_explain(run->rules, facts, at), *row, *out = NULL;
 	size_t i;
 
 	json_array_foreach(rows, i, row) {
-		const char *status = json_string_value(json_object_get(row, "status")), *why = json_string_value(json_object_get(row, "reason"));
-		const char *rule = json_string_value(json_object_get(row, "rule"));
+		const char *status = json_string_value(json_object_get(row, "status"));
 
 		if (strcmp(status, "failed") != 0 && strcmp(status, "unknown") != 0)
 			continue;
-		out = json_sprintf("%s: %s", rule ? rule : "", why ? why : status);
+		out = phrase_say("%{rule}: %{why}", "rule", json_incref(json_object_get(row, "rule")), "why", json_incref(json_object_get(row, "reason")), NULL);
 		break;
 	}
 	json_decref(rows);

@@ -14,13 +14,24 @@
 #define PAUSE_MOST CLOCK_HOUR
 #define KEYD_TIMEOUT_MS 12000     /* key servers have some seconds */
 
-static pthread_t threads[WORK_THREADS];
-static int started;
+/* What each thread takes: of a lane with peers outside one leaves those that did not answer last time to the other, so that however many are
+ * away, who is there is served. */
+static const struct seat {
+	enum work_lane lane;
+	int with_away;
+} seats[] = {
+	{ WORK_OURS, 1 }, { WORK_OURS, 1 }, { WORK_MAIL, 1 }, { WORK_MAIL, 0 }, { WORK_WEBHOOK, 1 }, { WORK_WEBHOOK, 0 }, { WORK_LOG, 1 }, { WORK_LOG, 0 },
+	{ WORK_KEY_SERVER, 1 }, { WORK_KEY_SERVER, 0 }, { WORK_DEEP_SECURITY, 1 }, { WORK_DEEP_SECURITY, 0 },
+};
+#define SEATS (sizeof seats / sizeof seats[0])
+
+static pthread_t threads[SEATS];
+static size_t started;
 
 struct worker {
 	const struct conf *conf;
 	const atomic_int *stopping;
-	atomic_int begun;            /* threads */
+	atomic_size_t begun;         /* threads */
 };
 
 static const struct db_actor actor = { .kind = DB_ACTOR_SYSTEM, .name = "jobd" };
@@ -57,21 +68,26 @@ static clock_us lease(void)
 	return most;
 }
 
-static int take(struct db *db, int every, struct job *job)
+/* Kinds of other lanes. One that no jobd has is anybody's. */
+static void choose(const struct seat *seat, struct buf *leave)
 {
-	struct buf leave = BUF_INIT;
+	buf_puts(leave, "{");
+	for (const struct work_kind *k = work_kinds; k->kind; k++)
+		if (k->lane != seat->lane)
+			buf_printf(leave, "%s%s", leave->len > 1 ? "," : "", k->kind);
+	buf_puts(leave, "}");
+}
+
+static int take(struct db *db, const struct job_choice *choice, struct job *job)
+{
 	int rc = db_begin(db, NULL, &actor);
 
-	buf_puts(&leave, "{");
-	for (const struct work_kind *k = work_kinds; k->kind; k++)
-		if (k->half && !every)
-			buf_printf(&leave, "%s%s", leave.len > 1 ? "," : "", k->kind);
-	buf_puts(&leave, "}");
 	if (rc == 0)
-		rc = job_take(db, lease(), buf_str(&leave), job);
-	rc = db_end(db, rc);
-	buf_free(&leave);
-	return rc;
+		rc = job_take(db, lease(), choice, job);
+	/* Of one that dies over it, others take it up when the time of its own kind is over. */
+	if (rc == 0 && find(job->kind))
+		rc = job_keep(db, &job->id, find(job->kind)->lease);
+	return db_end(db, rc);
 }
 
 static clock_us retry_at(const struct work_kind *k, const struct job *job, int rc, clock_us now)
@@ -115,13 +131,12 @@ static void run(struct work *w, const struct job *job)
 	settle(w->db, k ? k : &none, job, rc);
 }
 
-/* Who leaves some jobs to others would find those due, again and again. */
-static void rest(struct db *db, int every)
+static void rest(struct db *db, const struct job_choice *choice)
 {
 	clock_us next = 0, now = clock_now();
 	int ms = WAIT_MS;
 
-	if (every && db_begin(db, NULL, &actor) == 0 && job_next(db, &next) == 0 && next && next < now + WAIT_MS * INT64_C(1000))
+	if (db_begin(db, NULL, &actor) == 0 && job_next(db, choice, &next) == 0 && next && next < now + WAIT_MS * INT64_C(1000))
 		ms = next > now ? (int)((next - now) / 1000) + 1 : 1;
 	db_rollback(db);
 	if (db_wait(db, ms) < 0)
@@ -131,27 +146,32 @@ static void rest(struct db *db, int every)
 static void *work(void *ctx)
 {
 	struct worker *self = ctx;
-	int every = self->begun++ % 2 == 0;
+	const struct seat *seat = &seats[self->begun++];
+	struct buf leave = BUF_INIT;
+	struct job_choice choice;
 	struct keys_client keys;
 	struct work w = { .db = db_new(conf_get(self->conf, CONF_DATABASE_JOBS)), .keys = &keys, .conf = self->conf };
 
+	choose(seat, &leave);
+	choice = (struct job_choice){ buf_str(&leave), seat->with_away };
+	db_set_log(w.db, conf_get(self->conf, CONF_DATABASE_LOG));
 	keys_client_init(&keys, conf_get(self->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
 	db_listen(w.db, JOB_CHANNEL);
 	while (!*self->stopping) {
 		struct job job = { .attempts = 0 };
-
-		int rc = take(w.db, every, &job);
+		int rc = take(w.db, &choice, &job);
 
 		if (rc == 0)
 			run(&w, &job);
 		else
-			rest(w.db, every);
+			rest(w.db, &choice);
 		if (rc < 0 && rc != ERR_NOT_FOUND)
 			log_warning("the queue cannot be read", "code", err_name(rc), NULL);
 		job_release(&job);
 	}
 	keys_client_close(&keys);
 	db_free(w.db);
+	buf_free(&leave);
 	return NULL;
 }
 
@@ -164,7 +184,7 @@ int work_start(const struct conf *conf, const atomic_int *stopping)
 		return err_set(ERR_INTERNAL, "libcurl cannot start");
 	self.conf = conf;
 	self.stopping = stopping;
-	for (; started < WORK_THREADS; started++)
+	for (; started < SEATS; started++)
 		if (pthread_create(&threads[started], NULL, work, &self) != 0)
 			return err_set(ERR_INTERNAL, "no thread for jobs");
 	return 0;

@@ -11,8 +11,6 @@
 #include "store/db.h"
 #include "store/job.h"
 
-#define WORK_THREADS 4
-
 /* One job under way. */
 struct work {
 	struct db *db;               /* role keyward_jobs; nothing open */
@@ -22,14 +20,24 @@ struct work {
 	clock_us now;
 };
 
+/* Whom a job waits for. Each has threads of its own: a peer that stalls holds up no other kind. */
+enum work_lane {
+	WORK_OURS,
+	WORK_MAIL,
+	WORK_WEBHOOK,
+	WORK_LOG,
+	WORK_KEY_SERVER,
+	WORK_DEEP_SECURITY,
+};
+
 struct work_kind {
 	const char *kind;
+	enum work_lane lane;
 	clock_us lease;              /* another jobd takes it over when it is not done by then */
 	int attempts;                /* so often at the most; then it stays as failed, for people to see */
 	clock_us pause;              /* before the second attempt; doubled each time */
 	/* 0: done. An error is tried again, but for ERR_INVALID and ERR_NOT_FOUND: those would only come again. It can be run twice. */
 	int (*run)(struct work *w);
-	int half;                    /* its peer may be slow and its jobs many: half of the threads leave them to the others */
 };
 
 extern const struct work_kind work_kinds[];              /* ends with a NULL kind */

@@ -47,6 +47,8 @@ int answer_status(struct act *a)
 	wire_put_u64(a->out, (uint64_t)s->started);
 	wire_put_u32(a->out, (uint32_t)s->pid);
 	wire_put_string(a->out, KEYWARD_VERSION);
+	wire_put_string(a->out, hierarchy_is_sealed(&s->keys) ? hierarchy_why(&s->keys) : "");
+	wire_put_u8(a->out, (uint8_t)(hierarchy_is_sealed(&s->keys) ? hierarchy_cause(&s->keys) : KEYS_CAUSE_NONE));
 	return 0;
 }
 
@@ -76,7 +78,8 @@ static int unseal(struct service *s, const struct secret *passphrase)
 		else
 			log_warning("the identity key does not open yet", "reason", err_text(), NULL);
 	}
-	if (rc < 0 && s->signer == NULL && s->keys.root && s->keys.provider->seal)
+	/* One that takes no word stays as it is, and says why. */
+	if (rc < 0 && s->signer == NULL && s->keys.provider->seal && !hierarchy_is_sealed(&s->keys))
 		s->keys.provider->seal(s->keys.root);
 	if (rc == 0 && s->signer && service_move_identity(s) < 0)
 		log_warning("the identity key stays where it is", "reason", err_text(), NULL);

@@ -196,7 +196,8 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	struct uuid id = uuid_new();
 	struct keys_status s = { 0 };
 	struct wire_reader r;
-	struct wire_view name, version;
+	struct wire_view name, version, why;
+	uint8_t cause;
 	int rc;
 
 	client_begin(c, MESSAGE_status, &id);
@@ -219,11 +220,15 @@ int keys_status(struct keys_client *c, struct keys_status *out)
 	s.started = (clock_us)wire_get_u64(&r);
 	s.pid = (int)wire_get_u32(&r);
 	version = wire_get_bytes(&r, sizeof s.version - 1);
+	why = wire_get_bytes(&r, sizeof s.why - 1);
+	cause = wire_get_u8(&r);
 	rc = client_end(&r);
 	if (rc < 0)
 		return client_finish(c, rc);
 	memcpy(s.provider, name.data, name.len);
 	memcpy(s.version, version.data, version.len);
+	memcpy(s.why, why.data, why.len);
+	s.cause = cause < KEYS_CAUSE_COUNT ? (enum keys_cause)cause : KEYS_CAUSE_NONE;
 	*out = s;
 	return client_finish(c, 0);
 }

@@ -21,6 +21,7 @@
 #include "base/secret.h"
 #include "base/uuid.h"
 #include "base/wire.h"
+#include "keys/cause.h"
 
 #define KEYS_POINT_SIZE 65       /* P-256 point, uncompressed: 04, x, y (SEC 1, 2.3.3) */
 #define KEYS_DIGEST_SIZE 32
@@ -65,6 +66,8 @@ struct keys_status {
 	clock_us started;            /* 0: it does not say */
 	int pid;
 	char version[32];
+	char why[256];               /* while it is sealed: what keeps it so, in words, and for programs */
+	enum keys_cause cause;
 	uint32_t ticket_generation;  /* the latest of proofs of approval that it has seen since it started; 0: none */
 };
 

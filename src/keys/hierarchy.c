@@ -5,6 +5,7 @@
  * wraps, both unwrap, and callers pass one blob as ever. */
 #include "keys/hierarchy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -26,11 +27,33 @@ int hierarchy_is_sealed(const struct hierarchy *h)
 	return h->root == NULL || (h->provider->is_sealed && h->provider->is_sealed(h->root));
 }
 
+const char *hierarchy_why(const struct hierarchy *h)
+{
+	const char *why = h->root && h->provider->why ? h->provider->why(h->root) : "";
+
+	if (h->root == NULL)
+		return *h->why ? h->why : "it has no root key";
+	return *why ? why : "nobody has told the passphrase yet";
+}
+
+enum keys_cause hierarchy_cause(const struct hierarchy *h)
+{
+	if (h->root == NULL)
+		return h->cause;
+	return h->provider->cause ? h->provider->cause(h->root) : KEYS_CAUSE_NONE;
+}
+
+void hierarchy_lacks_root(struct hierarchy *h, int code)
+{
+	h->cause = code == ERR_CONFLICT ? KEYS_CAUSE_OTHER_KEY : KEYS_CAUSE_FILE;
+	snprintf(h->why, sizeof h->why, "%s", err_text());
+}
+
 static int need_root(const struct hierarchy *h)
 {
 	if (!hierarchy_is_sealed(h))
 		return 0;
-	return err_set(ERR_SEALED, h->root ? "sealed: nobody has told the passphrase yet" : "sealed: no root key");
+	return err_set(ERR_SEALED, "sealed: %s", hierarchy_why(h));
 }
 
 /* The root key that a blob says it is under; the active one for a stranger, which then refuses it. */
@@ -299,7 +322,9 @@ int hierarchy_unseal(struct hierarchy *h, const struct secret *passphrase)
 		to = h->older[i];
 	if (!waits_for_word(&to))
 		to = active;
-	if (to.root == NULL || to.provider->unseal == NULL)
+	if (to.root == NULL)
+		return need_root(h);
+	if (to.provider->unseal == NULL)
 		return err_set(ERR_UNSUPPORTED, "the root key of provider %s is not unsealed by a passphrase", to.provider->name);
 	return to.provider->unseal(to.root, passphrase);
 }

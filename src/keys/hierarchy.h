@@ -28,6 +28,10 @@ struct hierarchy {
 	struct provider_root *root;          /* NULL: not at hand */
 	struct hierarchy_older older[HIERARCHY_OLDER_MAX];
 	size_t older_count;
+	size_t missing;                      /* roots that there are, and that are not at hand */
+	struct uuid wanted;                  /* the root in use, where no list of roots says which it is; nil: not known either */
+	enum keys_cause cause;               /* why ROOT is NULL, and in words */
+	char why[PROVIDER_WHY_SIZE];
 	struct cache cache;
 	uint64_t wraps, unwraps, tenant_hits;
 };
@@ -64,6 +68,11 @@ int hierarchy_rewrap(struct hierarchy *h, const struct hierarchy_tenant *tenant,
 struct uuid hierarchy_key_of(struct wire_view blob);
 /* 1 while the root key is not at hand: all of the above fails with ERR_SEALED. */
 int hierarchy_is_sealed(const struct hierarchy *h);
+/* Of a sealed one: what keeps it so, in words and for programs. */
+const char *hierarchy_why(const struct hierarchy *h);
+enum keys_cause hierarchy_cause(const struct hierarchy *h);
+/* There is no root key: CODE, with the thread's error text, is why. */
+void hierarchy_lacks_root(struct hierarchy *h, int code);
 /* Tells PASSPHRASE to the active root key, or, once that is unsealed or where no passphrase opens it, to the first older one that waits for one. As provider.unseal;
  * ERR_UNSUPPORTED where none takes one. */
 int hierarchy_unseal(struct hierarchy *h, const struct secret *passphrase);

@@ -1,12 +1,14 @@
 /* keeper.c - both ends of the socket pair.
  *
  *     request   u32 number, u8 what, its fields
- *     answer    u32 number, u8 status (an ERR_ code without its sign), u8 sealed, uuid root, then bytes result or string reason
+ *     answer    u32 number, u8 status (an ERR_ code without its sign), u8 sealed, uuid root, string what keeps it sealed, u8 the same as an
+ *               enum keys_cause, then bytes result or string reason
  *
  * Number 0 is news without a request: the token was found again, or lost. An answer that comes too late is known by its number. */
 #include "keys/keeper.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,6 +36,8 @@ struct provider_root {
 	int fd;
 	uint32_t number;
 	int sealed, gone;
+	char why[PROVIDER_WHY_SIZE];
+	enum keys_cause cause;
 	struct uuid id;
 	clock_us away_until;
 	struct buf in, out;
@@ -131,6 +135,11 @@ static int act(struct kept *k, struct wire_reader *r, uint8_t what)
 	return err_set(ERR_UNSUPPORTED, "no such request");
 }
 
+static const char *why(const struct kept *k)
+{
+	return k->root && k->inner->why && k->inner->is_sealed(k->root) ? k->inner->why(k->root) : "";
+}
+
 /* NUMBER 0: news. */
 static void tell(struct kept *k, uint32_t number, int rc)
 {
@@ -143,6 +152,8 @@ static void tell(struct kept *k, uint32_t number, int rc)
 	wire_put_u8(&k->out, (uint8_t)-rc);
 	wire_put_u8(&k->out, (uint8_t)(k->root == NULL || k->inner->is_sealed(k->root)));
 	wire_put_uuid(&k->out, &id);
+	wire_put_string(&k->out, why(k));
+	wire_put_u8(&k->out, (uint8_t)(k->root && k->inner->cause ? k->inner->cause(k->root) : KEYS_CAUSE_NONE));
 	if (rc < 0)
 		wire_put_string(&k->out, err_text());
 	else
@@ -157,7 +168,9 @@ static void serve(struct kept *k)
 {
 	struct pollfd p = { k->fd, POLLIN, 0 };
 	int sealed = k->inner->is_sealed(k->root);
+	char said[PROVIDER_WHY_SIZE];
 
+	snprintf(said, sizeof said, "%s", why(k));
 	for (;;) {
 		if (poll(&p, 1, RETRY_MS) == 0) {
 			if (k->inner->retry)
@@ -179,7 +192,10 @@ static void serve(struct kept *k)
 			sealed = !sealed;
 			log_info(sealed ? "root key is away" : "root key is at hand", "provider", k->inner->name, NULL);
 			tell(k, 0, 0);
+		} else if (strcmp(why(k), said) != 0) {
+			tell(k, 0, 0);
 		}
+		snprintf(said, sizeof said, "%s", why(k));
 	}
 }
 
@@ -204,13 +220,16 @@ static void run_child(int fd, void *ctx, const char *user)
 static int gone(struct provider_root *r)
 {
 	r->gone = r->sealed = 1;
-	return err_set(ERR_UNAVAILABLE, "the process that holds the root key has ended");
+	snprintf(r->why, sizeof r->why, "the process that holds the root key has ended");
+	return err_set(ERR_UNAVAILABLE, "%s", r->why);
 }
 
 /* Reads one message; what it says of the root key counts. *READER is left at the result. *NUMBER is whose it is. */
 static int take(struct provider_root *r, int wait_ms, uint32_t *number, uint8_t *status, struct wire_reader *reader)
 {
 	struct pollfd p = { r->fd, POLLIN, 0 };
+	struct wire_view says;
+	uint8_t cause;
 
 	if (poll(&p, 1, wait_ms) <= 0)
 		return ERR_TIMEOUT;
@@ -222,6 +241,12 @@ static int take(struct provider_root *r, int wait_ms, uint32_t *number, uint8_t 
 	*status = wire_get_u8(reader);
 	r->sealed = wire_get_u8(reader);
 	r->id = wire_get_uuid(reader);
+	says = wire_get_bytes(reader, sizeof r->why - 1);
+	cause = wire_get_u8(reader);
+	if (!reader->error) {
+		snprintf(r->why, sizeof r->why, "%.*s", (int)says.len, (const char *)says.data);
+		r->cause = cause < KEYS_CAUSE_COUNT ? (enum keys_cause)cause : KEYS_CAUSE_NONE;
+	}
 	return reader->error ? gone(r) : 0;
 }
 
@@ -357,6 +382,16 @@ static int keeper_is_sealed(struct provider_root *r)
 	return r->sealed;
 }
 
+static const char *keeper_why(const struct provider_root *r)
+{
+	return r->why;
+}
+
+static enum keys_cause keeper_cause(const struct provider_root *r)
+{
+	return r->cause;
+}
+
 static void keeper_describe(const struct provider_root *r, struct uuid *id)
 {
 	*id = r->id;
@@ -399,7 +434,8 @@ int keeper_start(const struct provider *inner, const struct provider_options *op
 
 int keeper_attach(const struct provider *inner, int fd, const struct provider **provider, struct provider_root **out)
 {
-	static const struct provider kept = { .is_sealed = keeper_is_sealed, .wrap = keeper_wrap, .unwrap = keeper_unwrap, .describe = keeper_describe, .close = keeper_close, .is_gone = keeper_is_gone };
+	static const struct provider kept = { .is_sealed = keeper_is_sealed, .why = keeper_why, .cause = keeper_cause, .wrap = keeper_wrap, .unwrap = keeper_unwrap,
+		.describe = keeper_describe, .close = keeper_close, .is_gone = keeper_is_gone };
 	struct provider_root *r = mem_alloc(sizeof *r);
 	int rc;
 

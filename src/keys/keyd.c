@@ -27,6 +27,7 @@
 #include "keys/roots.h"
 #include "keys/service.h"
 #include "keys/setup.h"
+#include "keys/slowfile.h"
 #include "keys/wipe.h"
 
 #define PEERS_MAX 512
@@ -35,8 +36,10 @@
 #define PARKED_LOOK_MS 200           /* how often it is looked whether they have waited long enough */
 #define FIRST 3                      /* of the peers in fds */
 #define STACK_USED 65536             /* more than a handler reaches down to; ciphers leave blocks of plaintext there */
+#define ROOT_FILE_MAX 4096           /* bytes: more than any root key's file has */
 #define SWEEP_MS 30000               /* how often old tenant keys are looked for */
 #define SEALED_MS 1000               /* and a root key that is away */
+#define MISSING_MS 5000              /* and an older one */
 
 struct options {
 	const char *socket, *provider, *root_key, *identity, *user, *allow, *socket_group;
@@ -75,8 +78,8 @@ struct keyd {
 static const char usage[] =
 	"usage: keyward-keyd --socket PATH --root-key FILE --identity FILE --user NAME --allow USER[,USER...]\n"
 	"                    [--provider file|passphrase|pkcs11|kmip] [--socket-group GROUP] [--roots FILE]\n"
-	"       keyward-keyd --create --provider passphrase --root-key FILE --identity FILE\n"
-	"           makes both files; the passphrase is the first line of standard input\n"
+	"       keyward-keyd --create --provider passphrase|pkcs11 --root-key WHERE --identity FILE [--user NAME]\n"
+	"           makes root key and identity file; passphrase or PIN, unless that is in a file, is the first line of standard input\n"
 	"       keyward-keyd --change-passphrase --root-key FILE\n"
 	"           the old one and the new one are the first two lines of standard input\n"
 	"       keyward-keyd --new-root --provider NAME --location WHERE --roots FILE --root-key FILE --present NAME:ID [--user NAME]\n"
@@ -140,6 +143,21 @@ static void parse_options(int argc, char **argv, struct options *o)
 	}
 }
 
+/* In a file. One whose file system hangs is not at hand now, as one that is missing; what else is wrong with it the provider says itself. */
+static int open_in_file(const struct provider *provider, const struct provider_options *options, struct provider_root **root)
+{
+	struct provider_options with_file = *options;
+	struct secret *file = NULL;
+	int rc = options->may_create ? 0 : slowfile_read(options->location, ROOT_FILE_MAX, &file);
+
+	if (rc == ERR_TIMEOUT)
+		return err_wrap(ERR_SEALED, "root key");
+	with_file.file = file;
+	rc = provider->open(&with_file, root);
+	secret_free(file);
+	return rc;
+}
+
 static int open_root(const char *name, const struct provider_options *options, const char *user, const struct provider **provider,
 	struct provider_root **root)
 {
@@ -147,60 +165,62 @@ static int open_root(const char *name, const struct provider_options *options, c
 
 	if (rc < 0)
 		return rc;
-	return (*provider)->apart ? keeper_open(*provider, options, user, provider, root) : (*provider)->open(options, root);
+	return (*provider)->apart ? keeper_open(*provider, options, user, provider, root) : open_in_file(*provider, options, root);
 }
 
 /* One that does not open keeps closed what is under it still; nothing else. */
 static void open_older(struct hierarchy *h, const struct roots *roots, const char *user)
 {
 	for (size_t i = 0; i + 1 < roots->count; i++) {
-		struct provider_options options = { .location = roots->rows[i].location };
+		struct provider_options options = { .location = roots->rows[i].location, .wanted = roots->rows[i].id };
 		struct hierarchy_older *at = &h->older[h->older_count];
 
-		if (open_root(roots->rows[i].provider, &options, user, &at->provider, &at->root) < 0)
-			log_error("an older root key is not at hand", "place", options.location, "reason", err_text(), NULL);
-		else
+		if (open_root(roots->rows[i].provider, &options, user, &at->provider, &at->root) == 0) {
 			h->older_count++;
+			continue;
+		}
+		log_error("an older root key is not at hand", "place", options.location, "reason", err_text(), NULL);
+		h->missing++;
 	}
-}
-
-/* The list, or what the command line says while there is none. */
-static void find_roots(const struct options *o, struct roots *out)
-{
-	static const struct uuid unknown;
-	int rc = roots_read(o->roots, out);
-
-	if (rc == ERR_NOT_FOUND)
-		rc = roots_add(out, &unknown, o->provider, o->root_key);
-	if (rc < 0)
-		fatal("%s", err_text());
 }
 
 /* A new root key is made only where nothing can have been wrapped yet: the identity is wrapped in every first start. */
 static void open_keys(struct keyd *k, const struct options *o)
 {
 	struct roots roots = { .count = 0 };
-	struct provider_options options = { .may_create = !signer_exists(o->identity) };
+	struct provider_options options = { .location = NULL };
 	struct service *s = &k->service;
 	const struct roots_row *active;
-	int rc;
+	int rc = roots_find(o->roots, o->provider, o->root_key, &roots);
 
-	find_roots(o, &roots);
+	/* It lies beside the list of root keys: where that folder's file system hangs, the list was not read. */
+	if (rc == 0)
+		options.may_create = !signer_exists(o->identity);
+	if (rc == 0 && !options.may_create)
+		rc = signer_read(o->identity, &s->identity);
+	if (rc < 0)
+		fatal("%s", err_text());
 	active = &roots.rows[roots.count - 1];
 	options.location = active->location;
+	if (s->identity)
+		s->keys.wanted = hierarchy_key_of((struct wire_view){ s->identity->data, s->identity->len });
+	options.wanted = uuid_is_nil(&active->id) ? s->keys.wanted : active->id;
 	open_older(&s->keys, &roots, o->user);
 	rc = open_root(active->provider, &options, o->user, &s->keys.provider, &s->keys.root);
 	roots_free(&roots);
-	if (rc == ERR_SEALED) {
+	/* It is looked for from now on (service_heal). */
+	if (rc == ERR_SEALED || (rc == ERR_CONFLICT && !options.may_create)) {
+		hierarchy_lacks_root(&s->keys, rc);
+		s->keys.missing++;
 		log_warning("sealed", "reason", err_text(), NULL);
 		return;
 	}
-	if (rc == 0 && !signer_exists(o->identity)) {
+	if (rc == 0 && options.may_create) {
 		rc = signer_create(&s->keys, o->identity);
 		log_info("identity key made", "file", o->identity, NULL);
+		if (rc == 0)
+			rc = signer_read(o->identity, &s->identity);
 	}
-	if (rc == 0)
-		rc = signer_read(o->identity, &s->identity);
 	if (rc == 0 && !hierarchy_is_sealed(&s->keys) && service_open(s) < 0) {
 		if (s->keys.older_count == 0)
 			fatal("%s", err_text());
@@ -370,7 +390,7 @@ static int answer_peer(struct keyd *k, int fd, const struct peer *p)
 
 static void turn(struct keyd *k)
 {
-	int n, wait_ms = k->service.signer ? SWEEP_MS : SEALED_MS;
+	int n, wait_ms = k->service.signer == NULL ? SEALED_MS : k->service.keys.missing ? MISSING_MS : SWEEP_MS;
 	nfds_t count;
 
 	/* A peer that is lost by that moves others: before anything is counted. */
@@ -433,7 +453,7 @@ int main(int argc, char **argv)
 	secret_init();
 	confine_memory();
 	if (o.create || o.change_passphrase)
-		return (o.create ? setup_create(o.provider, o.root_key, o.identity) : setup_change_passphrase(o.root_key)) < 0;
+		return (o.create ? setup_create(o.provider, o.root_key, o.identity, o.user) : setup_change_passphrase(o.root_key)) < 0;
 	if (o.new_root)
 		return setup_new_root(&(struct setup_root){ o.roots, o.provider, o.location, o.root_key, o.present, o.user }) < 0;
 	if (o.drop_root)
@@ -443,7 +463,7 @@ int main(int argc, char **argv)
 	if (keyserver_start(&k.service.servers, o.user) < 0)
 		fatal("%s", err_text());
 	place_roots(&o);
-	if (opener_start(o.roots, o.identity, o.user) < 0)
+	if (opener_start(&(struct opener_files){ o.roots, o.identity, o.provider, o.root_key }, o.user) < 0)
 		fatal("%s", err_text());
 	k.service.reload = opener_reload;
 	k.service.keep_identity = opener_identity;

@@ -16,7 +16,7 @@
 #define MESSAGES(X) \
 	X(status, 1)              /* -> u8 sealed, string provider, uuid root, 6 x u64 and 2 x u32 counts, u32 generation of proofs,
 	                           * u8 n, n x (string message, u64 done, u64 failed, u64 refused as too many), then who
-	                           * answers: u64 start, u32 process, string version */ \
+	                           * answers: u64 start, u32 process, string version, string what keeps it sealed, u8 cause.h of that */ \
 	X(tenant_create, 2)       /* uuid tenant -> bytes wrapped */ \
 	X(device_create, 3)       /* DEVICE, u16 bytes -> bytes wrapped */ \
 	X(device_seal, 4)         /* DEVICE, bytes wrapped, uuid agent, raw 65 recipient, PROOF -> bytes jwe */ \

@@ -4,12 +4,13 @@
  *                                                                         uuid, string provider, u8 how, bytes file
  *     request   u8 IDENTITY, bytes blob                          answer   u8 status (string reason)
  *
- * HOW: KNOWN, keyd has it; FILE, the bytes of the root key's file; KEEPER, a socket comes with the message. */
+ * HOW: KNOWN, keyd has it; FILE, the bytes of the root key's file; KEEPER, a socket comes with the message; FAILED, why it cannot be opened. */
 #include "keys/opener.h"
 
 #include <cap-ng.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,16 +26,16 @@
 #include "keys/apart.h"
 #include "keys/client.h"
 #include "keys/keeper.h"
-#include "keys/keyfile.h"
 #include "keys/message.h"
 #include "keys/roots.h"
+#include "keys/slowfile.h"
 
 #define FILE_MAX 4096
 #define REASON_MAX 512
 #define PROVIDER_NAME_MAX 31
 
 enum what { RELOAD = 1, IDENTITY };
-enum how { KNOWN = 1, FILE_BYTES, KEEPER };
+enum how { KNOWN = 1, FILE_BYTES, KEEPER, FAILED };
 
 static int fd = -1;              /* keyd's end */
 
@@ -88,9 +89,11 @@ static int receive_with(int from, struct buf *b, int *passed)
 /* The child */
 
 struct opener {
-	const char *roots_path, *identity, *user;
+	struct opener_files files;
+	const char *user;
 	int fd;
 	struct buf in, out;
+	char said[ROOTS_MAX][REASON_MAX];    /* why each was not opened last: logged once */
 };
 
 static void begin_answer(struct opener *o, int rc)
@@ -110,10 +113,20 @@ static int is_known(const struct uuid *known, size_t count, const struct uuid *i
 	return 0;
 }
 
-/* Fills OUT with what keyd needs to use the root; *PASSED is a descriptor to go with it, or -1. */
+static void put_one(struct opener *o, const struct roots_row *row, enum how how, const void *bytes, size_t len)
+{
+	message_wipe(&o->out);
+	message_begin(&o->out);
+	wire_put_uuid(&o->out, &row->id);
+	wire_put_string(&o->out, row->provider);
+	wire_put_u8(&o->out, (uint8_t)how);
+	wire_put_bytes(&o->out, bytes, len);
+}
+
+/* Fills OUT with what keyd needs to use the root, or with the reason why it cannot; *PASSED is a descriptor to go with it, or -1. */
 static int open_one(struct opener *o, const struct roots_row *row, int known, int *passed)
 {
-	struct provider_options options = { .location = row->location };
+	struct provider_options options = { .location = row->location, .wanted = row->id };
 	const struct provider *provider;
 	struct secret *file = NULL;
 	int rc = provider_find(row->provider, &provider);
@@ -122,17 +135,22 @@ static int open_one(struct opener *o, const struct roots_row *row, int known, in
 	if (rc == 0 && !known && provider->apart)
 		rc = keeper_start(provider, &options, o->user, passed);
 	else if (rc == 0 && !known)
-		rc = keyfile_read(row->location, FILE_MAX, &file);
-	if (rc < 0)
-		return rc;
-	message_wipe(&o->out);
-	message_begin(&o->out);
-	wire_put_uuid(&o->out, &row->id);
-	wire_put_string(&o->out, row->provider);
-	wire_put_u8(&o->out, known ? KNOWN : file ? FILE_BYTES : KEEPER);
-	wire_put_bytes(&o->out, file ? file->data : NULL, file ? file->len : 0);
+		rc = slowfile_read(row->location, FILE_MAX, &file);
+	if (rc == 0)
+		put_one(o, row, known ? KNOWN : file ? FILE_BYTES : KEEPER, file ? file->data : NULL, file ? file->len : 0);
+	else
+		put_one(o, row, FAILED, err_text(), strlen(err_text()));
 	secret_free(file);
-	return 0;
+	return rc;
+}
+
+static void note(struct opener *o, size_t i, const struct roots_row *row, int rc)
+{
+	const char *why = rc < 0 ? err_text() : "";
+
+	if (rc < 0 && strcmp(o->said[i], why) != 0)
+		log_error("root key not opened", "provider", row->provider, "reason", why, NULL);
+	snprintf(o->said[i], sizeof o->said[i], "%s", why);
 }
 
 /* One that cannot be opened is left out; the others serve. */
@@ -147,7 +165,7 @@ static void reload(struct opener *o, struct wire_reader *r)
 		known[i] = wire_get_uuid(r);
 	rc = wire_end(r);
 	if (rc == 0)
-		rc = roots_read(o->roots_path, &roots);
+		rc = count ? roots_read(o->files.roots, &roots) : roots_find(o->files.roots, o->files.provider, o->files.location, &roots);
 	begin_answer(o, rc);
 	if (rc == 0)
 		wire_put_u8(&o->out, (uint8_t)roots.count);
@@ -155,12 +173,7 @@ static void reload(struct opener *o, struct wire_reader *r)
 	for (size_t i = 0; rc == 0 && i < roots.count; i++) {
 		int passed = -1;
 
-		if (open_one(o, &roots.rows[i], is_known(known, count, &roots.rows[i].id), &passed) < 0) {
-			log_error("root key not opened", "provider", roots.rows[i].provider, "reason", err_text(), NULL);
-			message_wipe(&o->out);
-			message_begin(&o->out);
-			wire_put_u8(&o->out, 0);
-		}
+		note(o, i, &roots.rows[i], open_one(o, &roots.rows[i], is_known(known, count, &roots.rows[i].id), &passed));
 		send_with(o->fd, &o->out, passed);
 		if (passed >= 0)
 			close(passed);
@@ -174,7 +187,7 @@ static void replace_identity(struct opener *o, struct wire_reader *r)
 	int rc = wire_end(r);
 
 	if (rc == 0)
-		rc = file_write(o->identity, blob.data, blob.len, 0600);
+		rc = file_write(o->files.identity, blob.data, blob.len, 0600);
 	begin_answer(o, rc);
 	send_with(o->fd, &o->out, -1);
 }
@@ -220,9 +233,12 @@ static void run_child(int end, void *ctx, const char *user)
 	serve(o);
 }
 
-int opener_start(const char *roots_path, const char *identity, const char *user)
+int opener_start(const struct opener_files *files, const char *user)
 {
-	return apart_start("keyd-opener", run_child, &(struct opener){ .roots_path = roots_path, .identity = identity }, user, &fd);
+	static struct opener o;
+
+	o.files = *files;
+	return apart_start("keyd-opener", run_child, &o, user, &fd);
 }
 
 /* The side of keyd */
@@ -251,10 +267,10 @@ static int status_of(struct wire_reader *r)
 	return code;
 }
 
-static int open_bytes(const struct provider *provider, struct wire_view bytes, struct provider_root **out)
+static int open_bytes(const struct provider *provider, struct wire_view bytes, const struct uuid *wanted, struct provider_root **out)
 {
 	struct secret *file = secret_new(bytes.len);
-	struct provider_options options = { .location = "the new root key's file", .file = file };
+	struct provider_options options = { .location = "the root key's file", .file = file, .wanted = *wanted };
 	int rc;
 
 	if (bytes.len)
@@ -264,8 +280,8 @@ static int open_bytes(const struct provider *provider, struct wire_view bytes, s
 	return rc;
 }
 
-/* The next of the answer: 1 a root that H has already, 0 a new one, which is the caller's, or an error. */
-static int take_one(struct buf *in, const struct hierarchy_older *have, size_t have_count, struct hierarchy_older *out)
+/* The next of the answer: 1 a root that H has already, 0 a new one, which is the caller's, or an error. WANTED: its id where the list has none. */
+static int take_one(struct buf *in, const struct hierarchy_older *have, size_t have_count, const struct uuid *wanted, struct hierarchy_older *out)
 {
 	int passed, rc = receive_with(fd, in, &passed);
 	struct wire_reader r = wire_read(in->data, in->len);
@@ -274,8 +290,10 @@ static int take_one(struct buf *in, const struct hierarchy_older *have, size_t h
 	uint8_t how = wire_get_u8(&r);
 	struct wire_view bytes = wire_get_bytes(&r, FILE_MAX);
 
-	if (rc == 0)
-		rc = wire_end(&r) < 0 ? err_set(ERR_UNAVAILABLE, "a root key of the list cannot be opened: see the log") : 0;
+	if (rc == 0 && wire_end(&r) < 0)
+		rc = err_set(ERR_UNAVAILABLE, "a root key of the list cannot be opened: see the log");
+	if (rc == 0 && how == FAILED)
+		rc = err_set(ERR_UNAVAILABLE, "%.*s", (int)bytes.len, (const char *)bytes.data);
 	for (size_t i = 0; rc == 0 && how == KNOWN && i < have_count; i++) {
 		struct uuid known = id_of(&have[i]);
 
@@ -287,7 +305,7 @@ static int take_one(struct buf *in, const struct hierarchy_older *have, size_t h
 	if (rc == 0)
 		rc = provider_find(name, &out->provider);
 	if (rc == 0 && how == FILE_BYTES)
-		rc = open_bytes(out->provider, bytes, &out->root);
+		rc = open_bytes(out->provider, bytes, uuid_is_nil(&id) ? wanted : &id, &out->root);
 	else if (rc == 0 && how == KEEPER && passed >= 0)
 		rc = keeper_attach(out->provider, passed, &out->provider, &out->root);
 	else if (rc == 0)
@@ -300,34 +318,37 @@ static int take_one(struct buf *in, const struct hierarchy_older *have, size_t h
 struct set {
 	struct hierarchy_older roots[ROOTS_MAX];
 	int fresh[ROOTS_MAX];
-	size_t count;
+	size_t count, missing;
+	char why[PROVIDER_WHY_SIZE];         /* the last of these is missing */
 };
 
-static int take_all(struct buf *in, const struct hierarchy_older *have, size_t have_count, size_t count, struct set *s)
+static int take_all(struct buf *in, const struct hierarchy_older *have, size_t have_count, const struct uuid *wanted, size_t count, struct set *s)
 {
 	int rc = 0, one = 0;
 
 	/* Every message of the answer is taken, whatever comes of it. */
 	for (size_t i = 0; i < count; i++) {
-		one = take_one(in, have, have_count, &s->roots[s->count]);
-		if (one >= 0)
+		one = take_one(in, have, have_count, wanted, &s->roots[s->count]);
+		if (one >= 0) {
 			s->fresh[s->count++] = one == 0;
-		else if (one == ERR_UNAVAILABLE && i + 1 < count)
-			log_error("an older root key is left out", "reason", err_text(), NULL);
-		else
+		} else if (i + 1 < count) {
+			s->missing++;
+			snprintf(s->why, sizeof s->why, "%s", err_text());
+		} else {
 			rc = one;
+		}
 	}
 	return rc;
 }
 
-/* PASSPHRASE may be for one only; whether all are open is for their owner to see. The last one must be. */
-static int wake(struct set *s, const struct secret *passphrase)
+/* PASSPHRASE may be for one only; whether all are open is for their owner to see. The last one must be, unless there was NONE. */
+static int wake(struct set *s, const struct secret *passphrase, int none)
 {
 	for (size_t i = 0; i < s->count; i++)
 		if (passphrase && passphrase->len && s->fresh[i] && is_sealed(&s->roots[i]) && s->roots[i].provider->unseal
 			&& s->roots[i].provider->unseal(s->roots[i].root, passphrase) < 0)
 			log_warning("a root key stays sealed", "reason", err_text(), NULL);
-	return is_sealed(&s->roots[s->count - 1]) ? err_set(ERR_SEALED, "the new root key is not at hand: %s", err_text()) : 0;
+	return !none && is_sealed(&s->roots[s->count - 1]) ? err_set(ERR_SEALED, "the new root key is not at hand: %s", err_text()) : 0;
 }
 
 static void close_those(struct hierarchy_older *roots, size_t count, const struct set *keep)
@@ -348,6 +369,9 @@ static void adopt(struct hierarchy *h, const struct set *s)
 	h->root = s->roots[s->count - 1].root;
 	h->older_count = s->count - 1;
 	memcpy(h->older, s->roots, h->older_count * sizeof h->older[0]);
+	if (s->missing > h->missing)
+		log_error("an older root key is left out", "reason", s->why, NULL);
+	h->missing = s->missing;
 }
 
 static int ask_roots(struct buf *b, const struct hierarchy_older *have, size_t count, size_t *coming)
@@ -387,9 +411,9 @@ int opener_reload(struct hierarchy *h, const struct secret *passphrase)
 		have[have_count++] = (struct hierarchy_older){ h->provider, h->root };
 	rc = ask_roots(&b, have, have_count, &coming);
 	if (rc == 0)
-		rc = take_all(&b, have, have_count, coming, &s);
+		rc = take_all(&b, have, have_count, &h->wanted, coming, &s);
 	if (rc == 0)
-		rc = wake(&s, passphrase);
+		rc = wake(&s, passphrase, h->root == NULL);
 	if (rc == 0) {
 		close_those(have, have_count, &s);
 		adopt(h, &s);

@@ -9,14 +9,18 @@
 #include "base/uuid.h"
 #include "base/wire.h"
 #include "keys/blob.h"
+#include "keys/cause.h"
 
 #define PROVIDER_PASSPHRASE_MIN 12   /* bytes */
 #define PROVIDER_PASSPHRASE_MAX 1024
+#define PROVIDER_WHY_SIZE 256
 
 struct provider_options {
 	const char *location;        /* the provider's own words for where: a path, a URI */
 	const struct secret *file;   /* what is in the file at LOCATION, where who opens may not read it; NULL: it is read */
 	int may_create;              /* 1 at an installation's first start: nothing was ever wrapped */
+	int by_person;               /* 1: somebody has asked for it and sees what comes of it, so a PIN may be tried that a start must not try */
+	struct uuid wanted;          /* the root key's id, where that is known: another one is not opened (ERR_CONFLICT). nil: any */
 	const struct secret *passphrase;     /* to create with; NULL: none */
 };
 
@@ -32,6 +36,8 @@ struct provider {
 
 	/* Where people hold the key; all NULL elsewhere. Until unseal has succeeded wrap and unwrap fail with ERR_SEALED. */
 	int (*is_sealed)(struct provider_root *root);
+	const char *(*why)(const struct provider_root *root);    /* what keeps it sealed, in words, as far as it knows; may be NULL */
+	enum keys_cause (*cause)(const struct provider_root *root);      /* the same for programs; NULL where it is never sealed */
 	int (*unseal)(struct provider_root *root, const struct secret *passphrase);      /* ERR_FORBIDDEN: it is the wrong one */
 	void (*seal)(struct provider_root *root);        /* wipes */
 	void (*retry)(struct provider_root *root);       /* now and then: looks whether what was away is back; may be NULL */
@@ -50,6 +56,8 @@ struct provider {
 
 extern const struct provider provider_file, provider_passphrase, provider_pkcs11, provider_kmip;
 
+/* ERR_CONFLICT unless FOUND is the root key that is WANTED (nil: any). */
+int provider_check(const struct uuid *wanted, const struct uuid *found);
 /* ERR_NOT_FOUND names those that there are. */
 int provider_find(const char *name, const struct provider **out);
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/keyfile.h"
 #include "base/mem.h"
-#include "keys/keyfile.h"
 #include "keys/provider.h"
 
 #define MAGIC "KWROOT1\n"
@@ -61,6 +61,7 @@ static int file_open(const struct provider_options *options, struct provider_roo
 {
 	const char *path = options->location;
 	struct secret *file = NULL;
+	struct uuid id;
 	int rc = keyfile_get(options->file, path, FILE_SIZE, &file);
 
 	if (rc == ERR_NOT_FOUND && !options->may_create)
@@ -72,13 +73,17 @@ static int file_open(const struct provider_options *options, struct provider_roo
 	}
 	if (rc == 0)
 		rc = check(file, path);
+	if (rc == 0) {
+		memcpy(id.bytes, file->data + ID_AT, sizeof id.bytes);
+		rc = provider_check(&options->wanted, &id);
+	}
 	if (rc < 0) {
 		secret_free(file);
 		return rc;
 	}
 	*out = mem_alloc(sizeof **out);
 	(*out)->file = file;
-	memcpy((*out)->id.bytes, file->data + ID_AT, sizeof (*out)->id.bytes);
+	(*out)->id = id;
 	return 0;
 }
 

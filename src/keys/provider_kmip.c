@@ -10,9 +10,9 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/keyfile.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "keys/keyfile.h"
 #include "keys/kmip.h"
 #include "keys/provider.h"
 
@@ -32,8 +32,10 @@ struct provider_root {
 	struct kmip *k;                  /* NULL: away */
 	struct secret *held;             /* with hold=yes */
 	char key[KMIP_ID_MAX + 1];       /* the server's name for it; "" until it was found */
-	struct uuid id;
+	struct uuid id;                  /* nil while it is not known */
 	int may_create;
+	char why[PROVIDER_WHY_SIZE];     /* it is sealed */
+	enum keys_cause cause;
 };
 
 /* Read before the child becomes keyd's user. */
@@ -201,10 +203,16 @@ static int find_key(struct provider_root *r, char key[static KMIP_ID_MAX + 1])
 		return rc;
 	rc = kmip_create(r->k, r->at.name, KMIP_USE_ENCRYPT | KMIP_USE_DECRYPT, key);
 	if (rc == 0)
-		rc = kmip_activate(r->k, key);
-	if (rc == 0)
 		log_info("root key made on the key server", "key", key, NULL);
 	return rc;
+}
+
+/* One that was made by a start that ended before it was active would never encrypt. One that is active already cannot be activated, which is
+ * no harm: whether it works is tried. */
+static void activate_first(struct provider_root *r, const char *key)
+{
+	if (r->may_create && kmip_activate(r->k, key) < 0)
+		log_debug("the root key on the key server is not activated", "reason", err_text(), NULL);
 }
 
 static int fetch(struct provider_root *r, const char *key)
@@ -249,28 +257,61 @@ static int try_key(struct provider_root *r, const char *key)
 	return rc;
 }
 
-static int connect_server(struct provider_root *r)
+static int check_id(struct provider_root *r, const struct uuid *id)
+{
+	int rc = provider_check(&r->id, id);
+
+	if (rc < 0)
+		r->cause = KEYS_CAUSE_OTHER_KEY;
+	return rc < 0 ? err_wrap(rc, "key server") : 0;
+}
+
+static int connect_once(struct provider_root *r)
 {
 	char key[KMIP_ID_MAX + 1] = "";
+	struct uuid id = { { 0 } };
 	int rc = kmip_open(&r->at.server, LIMIT_MS, &r->k);
 
+	r->cause = KEYS_CAUSE_SERVER;
 	if (rc == 0)
 		rc = find_key(r, key);
-	if (rc == 0)
+	if (rc == 0) {
+		id = id_of(key);
+		rc = check_id(r, &id);
+	}
+	if (rc == 0) {
+		activate_first(r, key);
 		rc = try_key(r, key);
-	if (rc == 0 && *r->key && strcmp(r->key, key) != 0)
-		rc = err_set(ERR_CONFLICT, "the key server has another key of that name now");
+	}
 	if (rc < 0) {
 		lose(r);
 		return rc;
 	}
 	memcpy(r->key, key, sizeof r->key);
-	r->id = id_of(key);
+	r->id = id;
 	r->may_create = 0;
 	/* With the key at hand nothing more is asked of the server. */
 	if (r->held)
 		lose(r);
 	return 0;
+}
+
+static int connect_server(struct provider_root *r)
+{
+	int rc = connect_once(r);
+
+	snprintf(r->why, sizeof r->why, "%s", rc < 0 ? err_text() : "");
+	return rc;
+}
+
+static const char *kmip_root_why(const struct provider_root *r)
+{
+	return r->why;
+}
+
+static enum keys_cause kmip_root_cause(const struct provider_root *r)
+{
+	return r->k == NULL && r->held == NULL ? r->cause : KEYS_CAUSE_NONE;
 }
 
 static void kmip_root_close(struct provider_root *r)
@@ -296,6 +337,7 @@ static int kmip_root_open(const struct provider_options *options, struct provide
 		r->at.server = file_settings;
 		file_settings = (struct kmip_settings){ NULL };
 		r->may_create = options->may_create;
+		r->id = options->wanted;
 		rc = connect_server(r);
 		if (rc < 0 && !options->may_create) {
 			log_warning("sealed", "reason", err_text(), NULL);
@@ -428,6 +470,8 @@ const struct provider provider_kmip = {
 	.prepare = prepare,
 	.open = kmip_root_open,
 	.is_sealed = kmip_root_is_sealed,
+	.why = kmip_root_why,
+	.cause = kmip_root_cause,
 	.retry = kmip_root_retry,
 	.wrap = kmip_root_wrap,
 	.unwrap = kmip_root_unwrap,

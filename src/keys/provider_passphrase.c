@@ -11,8 +11,8 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/keyfile.h"
 #include "base/mem.h"
-#include "keys/keyfile.h"
 #include "keys/provider.h"
 
 #define MAGIC "KWPASS1\n"
@@ -146,6 +146,8 @@ static int passphrase_open(const struct provider_options *options, struct provid
 		rc = err_set(ERR_SEALED, "root key file %s is missing, and a new one would not open what exists", options->location);
 	secret_free(file);
 	if (rc == 0)
+		rc = provider_check(&options->wanted, &r->id);
+	if (rc == 0)
 		*out = r;
 	else
 		passphrase_close(r);
@@ -155,6 +157,11 @@ static int passphrase_open(const struct provider_options *options, struct provid
 static int passphrase_is_sealed(struct provider_root *r)
 {
 	return r->key == NULL;
+}
+
+static enum keys_cause passphrase_cause(const struct provider_root *r)
+{
+	return r->key ? KEYS_CAUSE_NONE : KEYS_CAUSE_PASSPHRASE;
 }
 
 static int passphrase_unseal(struct provider_root *r, const struct secret *passphrase)
@@ -225,6 +232,7 @@ const struct provider provider_passphrase = {
 	.name = "passphrase",
 	.open = passphrase_open,
 	.is_sealed = passphrase_is_sealed,
+	.cause = passphrase_cause,
 	.unseal = passphrase_unseal,
 	.seal = passphrase_seal,
 	.change = passphrase_change,

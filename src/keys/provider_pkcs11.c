@@ -2,18 +2,22 @@
  * unwraps by CKM_AES_GCM. Runs in a child of keyd (keeper.h).
  *
  * Where: an RFC 7512 URI, "pkcs11:token=NAME;object=LABEL?module-path=FILE&pin-source=FILE". object: "keyward-root" when it is not
- * said. Without pin-source keyd starts sealed and `keyward unseal` takes the PIN. The key's CKA_ID is the root key's id. */
+ * said. Without pin-source keyd starts sealed and `keyward unseal` takes the PIN. The key's CKA_ID is the root key's id.
+ *
+ * Tokens count wrong PINs and lock. So one that was refused is forgotten and none is tried until a person tells one; and as a restart forgets
+ * that, one from a file is not tried either while the token says that a wrong one was the last. */
 #include <dlfcn.h>
 #include <openssl/rand.h>
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/keyfile.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "keys/keyfile.h"
 #include "keys/provider.h"
 
 #define KEY_LABEL "keyward-root"
@@ -35,9 +39,12 @@ struct provider_root {
 	CK_FUNCTION_LIST *f;
 	CK_SESSION_HANDLE session;       /* 0: none */
 	CK_OBJECT_HANDLE key;
-	struct uuid id;
-	struct secret *pin;              /* NULL: nobody has told it, or it was wrong */
+	struct uuid id;                  /* nil while it is not known */
+	struct secret *pin;              /* NULL: nobody has told it, or it was refused */
+	int pin_by_person;               /* who sees what comes of it; or it has opened before */
 	int may_create;
+	char why[PROVIDER_WHY_SIZE];     /* there is no session */
+	enum keys_cause cause;
 };
 
 /* Read before the child becomes keyd's user. */
@@ -105,6 +112,15 @@ static const struct {
 	{ CKR_MECHANISM_INVALID, ERR_UNSUPPORTED, 0, "the token cannot do AES-GCM" },
 };
 
+/* What the token says when it or the session is away: it may work later. */
+static int is_passing(CK_RV rv)
+{
+	for (size_t i = 0; i < ARRAY_LEN(meanings); i++)
+		if (meanings[i].rv == rv)
+			return meanings[i].code == ERR_UNAVAILABLE;
+	return 0;
+}
+
 static void lose(struct provider_root *r)
 {
 	if (r->session) {
@@ -137,21 +153,30 @@ static int load_module(struct provider_root *r)
 
 	r->module = dlopen(r->module_path, RTLD_NOW | RTLD_LOCAL);
 	*(void **)&list = r->module ? dlsym(r->module, "C_GetFunctionList") : NULL;
-	if (list == NULL || list(&r->f) != CKR_OK)
-		return err_set(ERR_UNAVAILABLE, "%s is no PKCS #11 module: %s", r->module_path, r->module ? "no C_GetFunctionList" : dlerror());
+	if (list == NULL || list(&r->f) != CKR_OK) {
+		err_set(ERR_UNAVAILABLE, "%s is no PKCS #11 module: %s", r->module_path, r->module ? "no C_GetFunctionList" : dlerror());
+		if (r->module)
+			dlclose(r->module);
+		r->module = NULL;
+		r->f = NULL;
+		return ERR_UNAVAILABLE;
+	}
 	rv = r->f->C_Initialize(NULL);
 	return rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? 0 : check(r, rv, "C_Initialize");
 }
 
-/* A token that was put back is seen by some modules only when they start anew. */
+/* A token that was put back is seen by some modules only when they start anew; where their folder is missing, they do not start at all. */
 static int restart_module(struct provider_root *r)
 {
+	if (r->f == NULL)
+		return load_module(r);
 	r->session = 0;
 	r->f->C_Finalize(NULL);
 	return check(r, r->f->C_Initialize(NULL), "C_Initialize");
 }
 
-static int find_slot(struct provider_root *r, CK_SLOT_ID *out)
+/* *FLAGS: what the token says of itself. */
+static int find_slot(struct provider_root *r, CK_SLOT_ID *out, CK_FLAGS *flags)
 {
 	CK_SLOT_ID slots[SLOTS_MAX];
 	CK_ULONG count = SLOTS_MAX;
@@ -162,6 +187,7 @@ static int find_slot(struct provider_root *r, CK_SLOT_ID *out)
 		if (r->f->C_GetTokenInfo(slots[i], &info) == CKR_OK && (info.flags & CKF_TOKEN_INITIALIZED)
 			&& p11_kit_uri_match_token_info(r->uri, &info)) {
 			*out = slots[i];
+			*flags = info.flags;
 			return 0;
 		}
 	}
@@ -177,11 +203,24 @@ static CK_ATTRIBUTE label_of(const struct provider_root *r)
 	return given ? *given : (CK_ATTRIBUTE){ CKA_LABEL, standard, strlen(standard) };
 }
 
+/* Another key of that name, or another token, is not the one in use: what it wrapped nobody would open later. */
+static int take_id(struct provider_root *r, const struct uuid *has)
+{
+	int rc = provider_check(&r->id, has);
+
+	if (rc < 0)
+		r->cause = KEYS_CAUSE_OTHER_KEY;
+	else
+		r->id = *has;
+	return rc < 0 ? err_wrap(rc, "token") : 0;
+}
+
 static int find_key(struct provider_root *r)
 {
 	CK_OBJECT_CLASS class = CKO_SECRET_KEY;
 	CK_ATTRIBUTE which[] = { { CKA_CLASS, &class, sizeof class }, label_of(r) };
-	CK_ATTRIBUTE id = { CKA_ID, r->id.bytes, sizeof r->id.bytes };
+	struct uuid has;
+	CK_ATTRIBUTE id = { CKA_ID, has.bytes, sizeof has.bytes };
 	CK_OBJECT_HANDLE found[2];
 	CK_ULONG count = 0;
 	int rc;
@@ -199,8 +238,9 @@ static int find_key(struct provider_root *r)
 		return err_set(ERR_CONFLICT, "the token has more than one key of that name");
 	r->key = found[0];
 	rc = check(r, r->f->C_GetAttributeValue(r->session, r->key, &id, 1), "the root key's id");
-	return rc == 0 && id.ulValueLen != sizeof r->id.bytes ? err_set(ERR_INVALID, "the key's CKA_ID is not 16 bytes: it was not made by "
-		"Keyward") : rc;
+	if (rc == 0 && id.ulValueLen != sizeof has.bytes)
+		return err_set(ERR_INVALID, "the key's CKA_ID is not 16 bytes: it was not made by Keyward");
+	return rc < 0 ? rc : take_id(r, &has);
 }
 
 static int make_key(struct provider_root *r)
@@ -216,28 +256,72 @@ static int make_key(struct provider_root *r)
 	return check(r, r->f->C_GenerateKey(r->session, &mechanism, wanted, ARRAY_LEN(wanted), &r->key), "making the root key");
 }
 
-/* A session, logged in, with the key. A wrong PIN is tried once only: tokens count. */
-static int connect_token(struct provider_root *r)
+static void forget_pin(struct provider_root *r, enum keys_cause cause)
 {
-	CK_SLOT_ID slot;
-	CK_RV rv;
-	int rc;
+	secret_free(r->pin);
+	r->pin = NULL;
+	r->pin_by_person = 0;
+	r->cause = cause;
+}
 
+/* Whether the PIN may be tried at a token that says FLAGS of itself. */
+static int may_try_pin(struct provider_root *r, CK_FLAGS flags)
+{
+	if (flags & CKF_USER_PIN_LOCKED) {
+		forget_pin(r, KEYS_CAUSE_PIN_LOCKED);
+		return err_set(ERR_FORBIDDEN, "the PIN is locked after too many wrong ones: the token's security officer can reset it");
+	}
 	if (r->pin == NULL)
 		return err_set(ERR_SEALED, "nobody has told the PIN");
-	rc = find_slot(r, &slot);
+	if (!r->pin_by_person && flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY)) {
+		forget_pin(r, KEYS_CAUSE_PIN_REFUSED);
+		return err_set(ERR_FORBIDDEN, "the last PIN that the token was given was wrong%s, so the one in the file is not tried: a person tells "
+			"the right one", flags & CKF_USER_PIN_FINAL_TRY ? ", and the next wrong one locks it" : "");
+	}
+	return 0;
+}
+
+/* What the token said to the PIN. Only where it was plainly away the same PIN is tried again later; a general failure counts as that for
+ * a PIN that has opened before. */
+static int judge_login(struct provider_root *r, CK_SLOT_ID slot, CK_RV rv)
+{
+	int passing = is_passing(rv) || (r->pin_by_person && (rv == CKR_GENERAL_ERROR || rv == CKR_FUNCTION_FAILED));
+	CK_TOKEN_INFO info = { .flags = 0 };
+	char said[PROVIDER_WHY_SIZE];
+	int rc;
+
+	if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+		return 0;
+	rc = check(r, rv, "logging in");
+	lose(r);
+	snprintf(said, sizeof said, "%s", err_text());
+	if (r->f->C_GetTokenInfo(slot, &info) != CKR_OK)
+		info.flags = 0;
+	if (passing && !(info.flags & (CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY | CKF_USER_PIN_LOCKED)))
+		return rc;
+	forget_pin(r, rv == CKR_PIN_LOCKED || info.flags & CKF_USER_PIN_LOCKED ? KEYS_CAUSE_PIN_LOCKED : KEYS_CAUSE_PIN_REFUSED);
+	return err_set(ERR_FORBIDDEN, "%s%s", said, info.flags & CKF_USER_PIN_LOCKED ? "; it is locked now" : info.flags & CKF_USER_PIN_FINAL_TRY ?
+		"; the next wrong one locks it" : "");
+}
+
+/* A session, logged in, with the key. */
+static int log_in(struct provider_root *r)
+{
+	CK_SLOT_ID slot;
+	CK_FLAGS flags = 0;
+	int rc = find_slot(r, &slot, &flags);
+
+	/* Without a PIN nothing is tried; but that it is locked is to be known before people are asked for it. */
+	if (rc == 0 || r->pin == NULL)
+		rc = may_try_pin(r, flags);
 	if (rc == 0)
 		rc = check(r, r->f->C_OpenSession(slot, CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &r->session), "session");
+	if (rc == 0)
+		rc = judge_login(r, slot, r->f->C_Login(r->session, CKU_USER, r->pin->data, r->pin->len));
 	if (rc < 0)
 		return rc;
-	rv = r->f->C_Login(r->session, CKU_USER, r->pin->data, r->pin->len);
-	rc = rv == CKR_USER_ALREADY_LOGGED_IN ? 0 : check(r, rv, "logging in");
-	if (rc == ERR_FORBIDDEN) {
-		secret_free(r->pin);
-		r->pin = NULL;
-	}
-	if (rc == 0)
-		rc = find_key(r);
+	r->pin_by_person = 1;
+	rc = find_key(r);
 	if (rc == ERR_NOT_FOUND && r->may_create) {
 		rc = make_key(r);
 		if (rc == 0)
@@ -247,6 +331,19 @@ static int connect_token(struct provider_root *r)
 		lose(r);
 	else
 		r->may_create = 0;
+	return rc;
+}
+
+/* From whatever state it is in. */
+static int connect_token(struct provider_root *r)
+{
+	int rc;
+
+	r->cause = r->pin ? KEYS_CAUSE_TOKEN : KEYS_CAUSE_PIN;
+	rc = restart_module(r);
+	if (rc == 0)
+		rc = log_in(r);
+	snprintf(r->why, sizeof r->why, "%s", rc < 0 ? err_text() : "");
 	return rc;
 }
 
@@ -263,7 +360,15 @@ static void pkcs11_close(struct provider_root *r)
 	free(r);
 }
 
-/* What a token does not give now it may give later; but a first start that makes no key would leave nothing to come back to. */
+static void take_pin(struct provider_root *r, const struct secret *pin)
+{
+	secret_free(r->pin);
+	r->pin = secret_new(pin->len);
+	memcpy(r->pin->data, pin->data, pin->len);
+	r->pin_by_person = 1;
+}
+
+/* What a token or its module does not give now it may give later; but a first start that makes no key would leave nothing to come back to. */
 static int pkcs11_open(const struct provider_options *options, struct provider_root **out)
 {
 	struct provider_root *r = mem_alloc(sizeof *r);
@@ -272,16 +377,12 @@ static int pkcs11_open(const struct provider_options *options, struct provider_r
 	if (rc == 0) {
 		r->module_path = mem_strdup(p11_kit_uri_get_module_path(r->uri));
 		r->may_create = options->may_create;
-		rc = load_module(r);
-	}
-	if (rc == 0) {
+		r->id = options->wanted;
 		r->pin = file_pin;
 		file_pin = NULL;
-		if (options->passphrase) {
-			secret_free(r->pin);
-			r->pin = secret_new(options->passphrase->len);
-			memcpy(r->pin->data, options->passphrase->data, r->pin->len);
-		}
+		r->pin_by_person = options->by_person;
+		if (options->passphrase)
+			take_pin(r, options->passphrase);
 		rc = connect_token(r);
 		if (rc < 0 && !options->may_create) {
 			log_warning("sealed", "reason", err_text(), NULL);
@@ -305,28 +406,33 @@ static void pkcs11_retry(struct provider_root *r)
 {
 	if (r->session || r->pin == NULL)
 		return;
-	if (restart_module(r) < 0 || connect_token(r) < 0)
+	if (connect_token(r) < 0)
 		log_debug("the token is not back", "reason", err_text(), NULL);
 }
 
 static int pkcs11_unseal(struct provider_root *r, const struct secret *pin)
 {
-	int rc;
-
 	if (r->session)
 		return 0;
-	secret_free(r->pin);
-	r->pin = secret_new(pin->len);
-	memcpy(r->pin->data, pin->data, pin->len);
-	rc = restart_module(r);
-	return rc == 0 ? connect_token(r) : rc;
+	take_pin(r, pin);
+	return connect_token(r);
 }
 
 static void pkcs11_seal(struct provider_root *r)
 {
-	secret_free(r->pin);
-	r->pin = NULL;
+	forget_pin(r, KEYS_CAUSE_PIN);
 	lose(r);
+	snprintf(r->why, sizeof r->why, "it was sealed");
+}
+
+static enum keys_cause pkcs11_cause(const struct provider_root *r)
+{
+	return r->session ? KEYS_CAUSE_NONE : r->cause;
+}
+
+static const char *pkcs11_why(const struct provider_root *r)
+{
+	return r->why;
 }
 
 /* Tag included. OUT has room for LEN + BLOB_TAG_SIZE. */
@@ -433,6 +539,8 @@ const struct provider provider_pkcs11 = {
 	.prepare = prepare,
 	.open = pkcs11_open,
 	.is_sealed = pkcs11_is_sealed,
+	.why = pkcs11_why,
+	.cause = pkcs11_cause,
 	.unseal = pkcs11_unseal,
 	.seal = pkcs11_seal,
 	.retry = pkcs11_retry,

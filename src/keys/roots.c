@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "keys/keyfile.h"
+#include "keys/slowfile.h"
 
 #define FIRST "keyward roots 1"
 
@@ -49,12 +49,20 @@ int roots_parse(const uint8_t *data, size_t len, const char *path, struct roots 
 int roots_read(const char *path, struct roots *out)
 {
 	struct secret *file = NULL;
-	int rc = keyfile_read(path, ROOTS_FILE_MAX, &file);
+	int rc = slowfile_read(path, ROOTS_FILE_MAX, &file);
 
 	if (rc == 0)
 		rc = roots_parse(file->data, file->len, path, out);
 	secret_free(file);
 	return rc;
+}
+
+int roots_find(const char *path, const char *provider, const char *location, struct roots *out)
+{
+	static const struct uuid unknown;
+	int rc = roots_read(path, out);
+
+	return rc == ERR_NOT_FOUND ? roots_add(out, &unknown, provider, location) : rc;
 }
 
 void roots_print(const struct roots *r, struct buf *out)

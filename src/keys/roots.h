@@ -32,6 +32,8 @@ int roots_parse(const uint8_t *data, size_t len, const char *path, struct roots 
 void roots_print(const struct roots *r, struct buf *out);
 /* ERR_NOT_FOUND; ERR_TAMPERED for what is not such a file; what keyfile_read says. */
 int roots_read(const char *path, struct roots *out);
+/* The same, or, while there is no such file, the one root key at LOCATION, whose id is not known (nil). */
+int roots_find(const char *path, const char *provider, const char *location, struct roots *out);
 int roots_write(const char *path, const struct roots *r);
 /* Copies PROVIDER and LOCATION. ERR_CONFLICT: that id is there; ERR_BUSY: there are ROOTS_MAX. */
 int roots_add(struct roots *r, const struct uuid *id, const char *provider, const char *location);

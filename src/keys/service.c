@@ -2,6 +2,7 @@
 #include "keys/service.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -12,6 +13,9 @@
 #include "keys/export.h"
 #include "keys/jwe.h"
 #include "proto/evidence.h"
+
+#define LOOK_FOR_ACTIVE CLOCK_SECOND
+#define LOOK_FOR_OLDER (5 * CLOCK_SECOND)
 
 int service_open(struct service *s)
 {
@@ -46,14 +50,41 @@ int service_move_identity(struct service *s)
 	return rc < 0 ? err_wrap(rc, "identity key") : 0;
 }
 
+/* Files may have been mounted, or brought back. While the one in use is missing nothing can be done, so it is looked for often. */
+static void look_for_roots(struct service *s)
+{
+	struct hierarchy *h = &s->keys;
+	char before[PROVIDER_WHY_SIZE];
+	int rc;
+
+	if (s->reload == NULL || h->missing == 0 || clock_ticks() < s->look_at)
+		return;
+	memcpy(before, h->why, sizeof before);
+	rc = s->reload(h, NULL);
+	s->look_at = clock_ticks() + (h->root ? LOOK_FOR_OLDER : LOOK_FOR_ACTIVE);
+	if (rc == 0 && h->missing == 0)
+		log_info("the root key that was missing is there", NULL);
+	if (rc == 0 || h->root)
+		return;
+	hierarchy_lacks_root(h, rc);
+	if (strcmp(before, h->why) != 0)
+		log_warning("sealed", "reason", h->why, NULL);
+}
+
 void service_heal(struct service *s)
 {
+	look_for_roots(s);
 	if (s->signer || s->identity == NULL || hierarchy_is_sealed(&s->keys))
 		return;
-	if (service_open(s) < 0)
-		log_error("the identity key cannot be opened", "reason", err_text(), NULL);
-	else
-		log_info("unsealed", NULL);
+	if (service_open(s) < 0) {
+		if (!s->identity_said++)
+			log_error("the identity key cannot be opened", "reason", err_text(), NULL);
+		return;
+	}
+	s->identity_said = 0;
+	log_info("unsealed", NULL);
+	if (service_move_identity(s) < 0)
+		log_warning("the identity key stays where it is", "reason", err_text(), NULL);
 }
 
 static const struct message {

@@ -30,6 +30,8 @@ struct service {
 	clock_us started;            /* by service_rehearse */
 	pid_t pid;
 	uint32_t ticket_floor;       /* the latest generation of proofs that was seen: no earlier one counts */
+	clock_us look_at;            /* the next look for root keys that are missing (clock_ticks) */
+	int identity_said;           /* that it does not open has been logged */
 	/* What needs a process that is not locked in (opener.h); NULL where there is none. */
 	int (*reload)(struct hierarchy *h, const struct secret *passphrase);
 	int (*keep_identity)(const void *blob, size_t len);
@@ -58,7 +60,7 @@ int service_rehearse(struct service *s);
 int service_open(struct service *s);
 /* Wraps the identity under the active root key where it is under an older one, in memory and on disk. */
 int service_move_identity(struct service *s);
-/* The same, if the root key has come back by itself meanwhile. */
+/* The same, if the root key has come back by itself meanwhile; looks for those that are missing. To be called often. */
 void service_heal(struct service *s);
 /* The name of the kind at PLACE, from 0; NULL at their end. */
 const char *service_kind(int place);

@@ -1,6 +1,7 @@
 /* setup.c - the key service's own files, made and changed while it does not run. */
 #include "keys/setup.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,21 +30,41 @@ static int read_new(struct secret **out)
 	return rc;
 }
 
-static int make(struct service *s, const char *root_key, const char *identity)
+/* A token whose PIN is in a file needs none from here. */
+static int takes_passphrase(const struct provider *p, const char *location)
 {
-	struct provider_options options = { .location = root_key, .may_create = 1 };
+	return p->unseal && strstr(location, "pin-source=") == NULL;
+}
+
+static int open_here(const struct provider *p, const struct provider_options *options, struct provider_root **out)
+{
+	int rc = p->prepare ? p->prepare(options) : 0;
+
+	return rc < 0 ? rc : p->open(options, out);
+}
+
+/* *P becomes the one by which the key is used then. USER: keyd's, may be NULL. */
+static int make_root(const struct provider **p, const char *location, const char *user, struct secret **passphrase, struct provider_root **out)
+{
+	struct provider_options options = { .location = location, .may_create = 1, .by_person = 1 };
+	int rc = takes_passphrase(*p, location) ? read_new(passphrase) : 0;
+
+	options.passphrase = *passphrase;
+	if (rc < 0)
+		return rc;
+	return (*p)->apart && user ? keeper_open(*p, &options, user, p, out) : open_here(*p, &options, out);
+}
+
+static int make(struct service *s, const char *root_key, const char *identity, const char *user)
+{
 	struct secret *passphrase = NULL;
-	int rc = 0;
+	int rc;
 
 	if (signer_exists(identity))
 		return err_set(ERR_CONFLICT, "%s exists already: what it belongs to would be lost", identity);
-	if (s->keys.provider->unseal)
-		rc = read_new(&passphrase);
-	options.passphrase = passphrase;
-	if (rc == 0)
-		rc = s->keys.provider->open(&options, &s->keys.root);
+	rc = make_root(&s->keys.provider, root_key, user, &passphrase, &s->keys.root);
 	/* Ended half-way before: the root key is there, and goes on if it is under this passphrase. */
-	if (rc == 0 && hierarchy_is_sealed(&s->keys))
+	if (rc == 0 && passphrase && hierarchy_is_sealed(&s->keys))
 		rc = s->keys.provider->unseal(s->keys.root, passphrase);
 	if (rc == 0)
 		rc = signer_create(&s->keys, identity);
@@ -61,14 +82,15 @@ static int finish(struct service *s, int rc, const char *done)
 	return rc;
 }
 
-int setup_create(const char *provider, const char *root_key, const char *identity)
+int setup_create(const char *provider, const char *root_key, const char *identity, const char *user)
 {
 	struct service s = { .clients = 0 };
 	int rc = provider_find(provider, &s.keys.provider);
 
 	if (rc == 0)
-		rc = make(&s, root_key, identity);
-	return finish(&s, rc, "Root key and identity key made. Without the passphrase nobody can use them: keep it in two places.");
+		rc = make(&s, root_key, identity, user);
+	return finish(&s, rc, strcmp(provider, "passphrase") != 0 ? "Root key and identity key made."
+		: "Root key and identity key made. Without the passphrase nobody can use them: keep it in two places.");
 }
 
 int setup_change_passphrase(const char *root_key)
@@ -108,35 +130,6 @@ static int begin_list(const struct setup_root *s, struct roots *out)
 	return rc;
 }
 
-/* A token whose PIN is in a file needs none from here. */
-static int takes_passphrase(const struct provider *p, const char *location)
-{
-	return p->unseal && strstr(location, "pin-source=") == NULL;
-}
-
-static int open_here(const struct provider *p, const struct provider_options *options, struct provider_root **out)
-{
-	int rc = p->prepare ? p->prepare(options) : 0;
-
-	return rc < 0 ? rc : p->open(options, out);
-}
-
-/* *P becomes the one by which the key is used then. */
-static int make_root(const struct provider **p, const char *location, const char *user, struct provider_root **out)
-{
-	struct provider_options options = { .location = location, .may_create = 1 };
-	struct secret *passphrase = NULL;
-	int rc = takes_passphrase(*p, location) ? read_new(&passphrase) : 0;
-
-	options.passphrase = passphrase;
-	if (rc == 0 && (*p)->apart && user)
-		rc = keeper_open(*p, &options, user, p, out);
-	else if (rc == 0)
-		rc = open_here(*p, &options, out);
-	secret_free(passphrase);
-	return rc;
-}
-
 /* What wraps, unwraps: before anything relies on it. */
 static int try_root(const struct provider *p, struct provider_root *root)
 {
@@ -158,11 +151,13 @@ static int try_root(const struct provider *p, struct provider_root *root)
 static int add_root(const struct setup_root *s, struct roots *list, struct uuid *id)
 {
 	struct provider_root *root = NULL;
+	struct secret *passphrase = NULL;
 	const struct provider *p;
 	int rc = provider_find(s->provider, &p);
 
 	if (rc == 0)
-		rc = make_root(&p, s->location, s->user, &root);
+		rc = make_root(&p, s->location, s->user, &passphrase, &root);
+	secret_free(passphrase);
 	if (rc < 0)
 		return rc;
 	p->describe(root, id);
@@ -198,12 +193,15 @@ int setup_new_root(const struct setup_root *s)
 	return 0;
 }
 
-/* Overwriting reaches the old blocks where the file system writes in place; copies and backups are for their owners to destroy. */
+/* Overwriting reaches the old blocks where the file system writes in place; copies and backups are for their owners to destroy. One that is
+ * gone already, by a run that was ended, is as wanted. */
 static int destroy_file(const char *path)
 {
 	struct stat st;
 	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
 
+	if (fd < 0 && errno == ENOENT)
+		return 0;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		rc = err_set(ERR_IO, "%s cannot be opened", path);
 	for (off_t at = 0; rc == 0 && at < st.st_size; at++)
@@ -216,33 +214,50 @@ static int destroy_file(const char *path)
 	return rc;
 }
 
-int setup_drop_root(const char *roots, const char *id, int destroy)
+static const struct roots_row *find_row(const struct roots *list, const struct uuid *id)
 {
-	struct roots list = { .count = 0 };
-	char *location = NULL;
-	struct uuid parsed;
-	int is_file = 0, rc = uuid_parse(id, &parsed);
+	for (size_t i = 0; i < list->count; i++)
+		if (uuid_equal(&list->rows[i].id, id))
+			return &list->rows[i];
+	return NULL;
+}
 
-	if (rc == 0)
-		rc = roots_read(roots, &list);
-	for (size_t i = 0; rc == 0 && i < list.count; i++) {
-		if (!uuid_equal(&list.rows[i].id, &parsed))
-			continue;
-		location = mem_strdup(list.rows[i].location);
-		is_file = *location == '/';
+/* The file first: a run that is ended in between finds its place in the list once more. */
+static int drop(const char *path, struct roots *list, const struct uuid *id, int destroy)
+{
+	const struct roots_row *row = find_row(list, id);
+	int is_file = row && *row->location == '/', rc;
+	char *location;
+
+	if (row == NULL) {
+		puts("it is out of the list already; its file, if it is still there, is for you to destroy");
+		return 0;
 	}
-	if (rc == 0)
-		rc = roots_remove(&list, &parsed);
-	if (rc == 0)
-		rc = roots_write(roots, &list);
+	location = mem_strdup(row->location);
+	rc = roots_remove(list, id);
 	if (rc == 0 && destroy && is_file)
 		rc = destroy_file(location);
 	if (rc == 0)
+		rc = roots_write(path, list);
+	if (rc == 0)
 		printf("%s %s\n", location, destroy && is_file ? "is destroyed" : is_file ? "is not used any more: destroy it and its copies "
 			"when no backup from before is needed" : "is not used any more: destroy the key there by that provider's own tools");
-	else
+	free(location);
+	return rc;
+}
+
+int setup_drop_root(const char *roots, const char *id, int destroy)
+{
+	struct roots list = { .count = 0 };
+	struct uuid parsed;
+	int rc = uuid_parse(id, &parsed);
+
+	if (rc == 0)
+		rc = roots_read(roots, &list);
+	if (rc == 0)
+		rc = drop(roots, &list, &parsed, destroy);
+	if (rc < 0)
 		fprintf(stderr, "keyward-keyd: %s\n", err_text());
 	roots_free(&list);
-	free(location);
 	return rc;
 }

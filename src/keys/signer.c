@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/keyfile.h"
 #include "base/mem.h"
-#include "keys/keyfile.h"
 #include "proto/crypto.h"
 
 #define SCALAR_SIZE 32

@@ -32,6 +32,7 @@
 #define CONFIG_STANDARD "/etc/keyward/keyward.conf"
 #define TICK_MS 1000
 #define SERVED_TICKS 10          /* between two looks at the certificates that are served */
+#define STALLED_MS 120000        /* a client that has not taken a part of its answer for so long is gone */
 #define PAGES_PER_THREAD 16      /* that may wait; at 50 ms each, the last waits for less than a second */
 
 /* What Kore finds by name: hooks and handler; the filter's macro makes a hook as well. */
@@ -79,6 +80,7 @@ static char host[BEAT_HOST_SIZE];                /* set in the parent: a confine
 static struct pool *pages;                       /* its threads: consoles */
 
 static void pages_done(void *arg, int failed);
+static void drop_stalled(uint64_t now);
 
 /* Life of the processes */
 
@@ -139,6 +141,7 @@ static void tick(void *arg, uint64_t now)
 	static unsigned ticks;
 
 	agentapi_tick(&in_worker);
+	drop_stalled(now);
 	if (ticks++ % SERVED_TICKS == 0)
 		tell_served();
 }
@@ -159,6 +162,17 @@ static void watch(int fd)
 	static struct kore_event event = { .handle = notified };
 
 	kore_platform_event_level_read(fd, &event);
+}
+
+static void together(void *arg, uint64_t now)
+{
+	agentapi_together(&in_worker);
+}
+
+/* A timer that is due at once runs after what has come in was read, and before any of that is handled. */
+static void soon(void)
+{
+	kore_timer_add(together, 0, NULL, KORE_TIMER_ONESHOT);
 }
 
 static void start_pages(void)
@@ -188,7 +202,7 @@ static void start_beat(void)
 
 void kore_worker_configure(void)
 {
-	static const struct agentapi_hooks hooks = { wake, watch };
+	static const struct agentapi_hooks hooks = { wake, watch, soon };
 
 	web_thread_init(&in_worker, web);
 	start_pages();
@@ -313,7 +327,13 @@ static void send_response(struct http_request *req, struct web_response *r)
 struct later {
 	struct pool_job *job;
 	struct agentapi_held *held;
+	/* Of an answer in parts, from its second one on: */
+	struct http_request *req;
+	uint64_t since;                  /* when the part was given to Kore that the client has not got yet, kore_time_ms(); 0: a thread is at it */
+	LIST_ENTRY(later) in_parts;
 };
+
+static LIST_HEAD(, later) parts = LIST_HEAD_INITIALIZER(parts);
 
 /* Kore frees the request: answered, or its client has gone. A job that a thread is at is freed when it is done. */
 static void later_free(struct http_request *req)
@@ -321,6 +341,8 @@ static void later_free(struct http_request *req)
 	struct later *later = http_state_get(req);
 
 	agentapi_drop(later->held);
+	if (later->req)
+		LIST_REMOVE(later, in_parts);
 	if (later->job && later->job->done)
 		pool_job_free(later->job);
 	else if (later->job)
@@ -329,9 +351,108 @@ static void later_free(struct http_request *req)
 
 static int sleep_until(struct http_request *req, struct pool_job *job, struct agentapi_held *held)
 {
-	*(struct later *)http_state_create(req, sizeof(struct later), later_free) = (struct later){ job, held };
+	*(struct later *)http_state_create(req, sizeof(struct later), later_free) = (struct later){ .job = job, .held = held };
 	http_request_sleep(req);
 	return KORE_RESULT_RETRY;
+}
+
+/* Answers in parts */
+
+/* A part on its way. LATER: who goes on when it is there; NULL: it is the last. */
+struct part {
+	struct buf body;
+	struct later *later;
+};
+
+/* Kore calls it when the part is there, and when its client has gone: then the request was freed before, and its job with it. */
+static int part_sent(struct netbuf *nb)
+{
+	struct part *part = nb->extra;
+
+	if (part->later && nb->owner->state != CONN_STATE_DISCONNECTING) {
+		part->later->since = 0;
+		pool_more(pages, part->later->job);
+	}
+	buf_free(&part->body);
+	free(part);
+	return KORE_RESULT_OK;
+}
+
+/* The chunk of HTTP/1.1 around it; behind the last one the empty one that ends the answer. */
+static void send_part(struct http_request *req, struct later *later, int last)
+{
+	struct part *part = mem_alloc(sizeof *part);
+	struct netbuf *nb;
+	char head[24];
+
+	*part = (struct part){ later->job->response.body, last ? NULL : later };
+	later->job->response.body = (struct buf)BUF_INIT;
+	snprintf(head, sizeof head, "%zx\r\n", part->body.len);
+	if (part->body.len) {
+		net_send_queue(req->owner, head, strlen(head));
+		buf_puts(&part->body, "\r\n");
+	}
+	if (last)
+		buf_puts(&part->body, "0\r\n\r\n");
+	later->since = kore_time_ms();
+	net_send_stream(req->owner, part->body.data, part->body.len, part_sent, &nb);
+	nb->extra = part;
+}
+
+/* Nothing else comes on this connection: Kore would read the next request while this answer is still being sent. */
+static void begin_parts(struct http_request *req, struct later *later)
+{
+	struct web_response *r = &later->job->response;
+
+	for (size_t i = 0; i < r->header_count; i++)
+		http_response_header(req, r->headers[i].name, r->headers[i].value);
+	http_response_header(req, "transfer-encoding", "chunked");
+	req->flags |= HTTP_REQUEST_NO_CONTENT_LENGTH;
+	req->owner->flags |= CONN_CLOSE_EMPTY;
+	http_response(req, r->status, NULL, 0);
+	if (req->method != HTTP_METHOD_HEAD)
+		req->owner->flags &= ~CONN_CLOSE_EMPTY;
+	later->req = req;
+	LIST_INSERT_HEAD(&parts, later, in_parts);
+}
+
+/* A part that could not be made ends the connection before the last chunk: so the client knows that something is missing. */
+static int go_on(struct http_request *req, struct later *later)
+{
+	const struct web_response *r = &later->job->response;
+	int last = r->next == NULL;
+
+	if (later->req && r->status != HTTP_STATUS_OK)
+		return KORE_RESULT_ERROR;
+	if (!(req->flags & HTTP_VERSION_1_1)) {
+		http_response(req, HTTP_STATUS_BAD_VERSION, NULL, 0);
+		return KORE_RESULT_OK;
+	}
+	if (later->req == NULL)
+		begin_parts(req, later);
+	if (req->method == HTTP_METHOD_HEAD)
+		return KORE_RESULT_OK;
+	send_part(req, later, last);
+	if (last) {
+		req->owner->flags |= CONN_CLOSE_EMPTY;
+		return KORE_RESULT_OK;
+	}
+	if (!net_send_flush(req->owner))
+		return KORE_RESULT_ERROR;
+	http_request_sleep(req);
+	return KORE_RESULT_RETRY;
+}
+
+/* Kore has no time limit of its own while a request is there. */
+static void drop_stalled(uint64_t now)
+{
+	struct later *later, *next;
+
+	for (later = LIST_FIRST(&parts); later; later = next) {
+		next = LIST_NEXT(later, in_parts);
+		if (later->since && now > later->since + STALLED_MS)
+			kore_connection_disconnect(later->req->owner);
+	}
 }
 
 static int end_later(struct http_request *req, struct later *later)
@@ -342,6 +463,8 @@ static int end_later(struct http_request *req, struct later *later)
 		http_request_sleep(req);
 		return KORE_RESULT_RETRY;
 	}
+	if (later->job && (later->req || later->job->response.next))
+		return go_on(req, later);
 	if (later->held) {
 		agentapi_finish(&in_worker, later->held, &response);
 		later->held = NULL;

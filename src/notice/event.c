@@ -115,8 +115,9 @@ char *notice_path(const char *kind, const char *id)
 	static const struct { const char *kind, *path; int of_one; } pages[] = {
 		{ "device", "/devices", 1 }, { "request", "/requests", 1 }, { "instance", "/instances", 1 }, { "image", "/images", 1 },
 		{ "policy", "/policies", 1 }, { "user", "/users", 1 }, { "report", "/reports", 1 }, { "webhook", "/webhooks", 1 },
-		{ "licence", "/licence", 0 }, { "key-server", "/account/key-server", 0 }, { "installation-key-server", "/key-server", 0 },
-		{ "operator", "/operators", 1 }, { "mail", "/mail", 0 }, { "backups", "/keys", 0 }, { "key-service", "/keys", 0 },
+		{ "licence", "/licence", 0 }, { "tenant", "/tenants", 1 }, { "key-server", "/account/key-server", 0 }, { "installation-key-server", "/key-server", 0 },
+		{ "operator", "/operators", 1 }, { "mail", "/mail", 0 }, { "backup", "/keys", 0 }, { "keys", "/keys", 0 }, { "processes", "/health", 0 },
+		{ "queue", "/jobs", 0 }, { "failed-jobs", "/jobs?state=failed", 0 }, { "webhooks", "/health", 0 }, { "disk", "/health", 0 }, { "clock", "/health", 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(pages); i++)

@@ -12,6 +12,7 @@
 #define NOTICE_ADMINISTRATORS "{account-administrator}"
 #define NOTICE_APPROVERS "{account-administrator,key-approver}"
 #define NOTICE_OPERATORS "{msp-administrator,system-operator}"
+#define NOTICE_MANAGERS "{msp-administrator,tenant-manager}"
 #define NOTICE_NOBODY "{}"
 
 /* name, heading, severity, who hears by mail by default, who may see it; label, help;
@@ -73,6 +74,8 @@
 		"The reason stands beside the report in the archive.", "report.failed", NULL, NULL, NULL) \
 	X("report-stopped", "Reports", WARNING, NOTICE_ADMINISTRATORS, REPORTS_USE, "Report is no longer made", \
 		"Its owner may not have such reports any more; somebody who may has to save it anew.", "report.stopped", NULL, NULL, NULL) \
+	X("report-storage", "Reports", WARNING, NOTICE_ADMINISTRATORS, REPORTS_USE, "Storage of reports is nearly used up", \
+		"When it is full no further report is made. Those that are there stay until their time is over or somebody deletes them.", "report.storage", NULL, NULL, NULL) \
 	X("licence", "Account", WARNING, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Licence near its limit or its end", \
 		"Keys in use come near the licensed number, or the licence near its end.", "licence.warning", NULL, NULL, "mail/licence") \
 	X("new-place", "Account", WARNING, NOTICE_NOBODY, USERS_VIEW, "Sign-in from a new place", \
@@ -85,18 +88,33 @@
 		"Keys that are kept there cannot be given out; open volumes stay open.", "key-server.away", NULL, NULL, NULL) \
 	X("key-server-back", "Servers", INFO, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Key server is back", \
 		"Requests that waited for it go on by themselves.", "key-server.back", NULL, NULL, NULL) \
+	X("certificate-ends", "Servers", WARNING, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Certificate ends", \
+		"One that single sign-on, a directory, a key server or the log's receiver is known by. What needs it fails then.", "certificate.ends", NULL, NULL, NULL) \
 	X("installation-key-server-away", "Servers", CRITICAL, NOTICE_OPERATORS, SYSTEM_VIEW, "Key server is away", \
 		"Keys that are kept there cannot be given out; open volumes stay open.", "key-server.away", NULL, NULL, NULL) \
 	X("installation-key-server-back", "Servers", INFO, NOTICE_OPERATORS, SYSTEM_VIEW, "Key server is back", \
 		"Requests that waited for it go on by themselves.", "key-server.back", NULL, NULL, NULL) \
 	X("server-trouble", "Servers", CRITICAL, NOTICE_OPERATORS, SYSTEM_VIEW, "A part of the server is in trouble", \
-		"The key service, the mail server or the backups: which, and why, is said.", "health.lost", NULL, NULL, NULL) \
+		"Processes, job queue, disks, clocks, keys, mail or backups: which, why, and what to do is said.", "health.lost", NULL, NULL, NULL) \
 	X("server-well", "Servers", INFO, NOTICE_OPERATORS, SYSTEM_VIEW, "A part of the server is well again", \
 		"What was in trouble works again.", "health.back", NULL, NULL, NULL) \
+	X("operator-webhook-stopped", "Servers", WARNING, NOTICE_OPERATORS, SYSTEM_VIEW, "Webhook switched off", \
+		"Its receiver did not take what was sent, several times running.", "webhook.stopped", NULL, NULL, NULL) \
+	X("given-up", "Servers", WARNING, NOTICE_OPERATORS, SYSTEM_VIEW, "Something was given up", \
+		"Mails, deliveries of webhooks or jobs that were tried as often as they may be. Told again daily while there are more.", "health.given-up", NULL, NULL, NULL) \
 	X("server-started", "Servers", INFO, NOTICE_NOBODY, SYSTEM_VIEW, "Server started", \
 		"The web service was started.", "server.started", NULL, NULL, NULL) \
+	X("tenant-licence", "Tenants", WARNING, NOTICE_MANAGERS, LICENCES_VIEW, "Licence of a tenant near its limit or its end", \
+		"Its keys in use come near the licensed number, or the licence near its end: a new activation code is issued under Licences.", \
+		"licence.warning", NULL, NULL, NULL) \
 	X("operator-new-place", "Operators", WARNING, NOTICE_NOBODY, OPERATORS_VIEW, "Operator signed in from a new place", \
-		"With a browser that was not known for that operator, who is told in any case.", "user.new-place", NULL, NULL, NULL)
+		"With a browser that was not known for that operator, who is told in any case.", "user.new-place", NULL, NULL, NULL) \
+	X("operator-report-ready", "Reports", INFO, NOTICE_NOBODY, SUMMARIES_USE, "Report ready", \
+		"A report has been made. Recipients of the report itself are told in any case.", "report.made", NULL, NULL, NULL) \
+	X("operator-report-failed", "Reports", WARNING, NOTICE_NOBODY, SUMMARIES_USE, "Report could not be made", \
+		"The reason stands beside the report in the archive.", "report.failed", NULL, NULL, NULL) \
+	X("operator-report-stopped", "Reports", WARNING, NOTICE_OPERATORS, SUMMARIES_USE, "Report is no longer made", \
+		"Its owner may not have such reports any more; somebody who may has to save it anew.", "report.stopped", NULL, NULL, NULL)
 
 /* name in the database and for webhooks, what pages call it, its colour there */
 #define NOTICE_SEVERITIES(X) \

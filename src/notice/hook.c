@@ -9,7 +9,10 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/phrase.h"
+#include "notice/entry.h"
 #include "notice/event.h"
+#include "render/words.h"
 
 #define PREFIX "kwhook_"
 #define RANDOM_BYTES 30          /* 40 characters of base64url */
@@ -66,13 +69,29 @@ static const char *text_of(const json_t *o, const char *name)
 	return text ? text : "";
 }
 
-/* "Key waits for approval: orders data on db-4" */
-static char *sentence(const json_t *item)
+/* "orders data on db-4" */
+static char *place(const struct words *w, const char *about, const char *instance)
 {
-	const char *about = text_of(item, "about"), *instance = text_of(item, "instance"), *comment = text_of(item, "comment");
+	json_t *both;
+	char *out;
 
-	return mem_printf("%s%s%s%s%s%s%s", text_of(item, "event"), *about ? ": " : "", about, *instance && strcmp(about, instance) != 0 ? " on " : "",
-		strcmp(about, instance) != 0 ? instance : "", *comment ? " - " : "", comment);
+	if (*about == '\0' || *instance == '\0' || strcmp(about, instance) == 0)
+		return mem_strdup(*about ? about : instance);
+	both = phrase_say("%{about} on %{instance}", "about", json_string(about), "instance", json_string(instance), NULL);
+	out = words_phrase_text(w, both);
+	json_decref(both);
+	return out;
+}
+
+/* "Key waits for approval: orders data on db-4" */
+static char *sentence(const struct words *w, const json_t *item)
+{
+	const char *comment = text_of(item, "comment");
+	char *where = place(w, text_of(item, "about"), text_of(item, "instance"));
+	char *out = mem_printf("%s%s%s%s%s", text_of(item, "event"), *where ? ": " : "", where, *comment ? " - " : "", comment);
+
+	free(where);
+	return out;
 }
 
 /* What Slack and those that follow it read as markup; Google Chat and Mattermost show the entities as the characters. */
@@ -89,10 +108,10 @@ static char *slack_text(const char *text)
 	return buf_take(&out);
 }
 
-static json_t *slack(const char *severity, const json_t *item)
+static json_t *slack(const struct words *w, const char *severity, const json_t *item)
 {
-	char *words = sentence(item), *safe = slack_text(words);
-	json_t *out = json_pack("{s:o}", "text", json_sprintf("[%s] %s\n%s", notice_severity_label(notice_severity_of(severity)), safe ? safe : "",
+	char *words = sentence(w, item), *safe = slack_text(words);
+	json_t *out = json_pack("{s:o}", "text", json_sprintf("[%s] %s\n%s", words_text(w, notice_severity_label(notice_severity_of(severity))), safe ? safe : "",
 		text_of(item, "link")));
 
 	free(safe);
@@ -105,7 +124,7 @@ static json_t *fact(const char *title, const char *value)
 	return json_pack("{s:s, s:s}", "title", title, "value", value);
 }
 
-static json_t *facts(const json_t *item)
+static json_t *facts(const struct words *w, const json_t *item)
 {
 	static const struct { const char *name, *title; } shown[] = { { "device", "Device" }, { "instance", "Instance" }, { "policy", "Policy" },
 		{ "by", "By" }, { "time", "When" }, { "comment", "Reason" } };
@@ -113,17 +132,17 @@ static json_t *facts(const json_t *item)
 
 	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
 		if (*text_of(item, shown[i].name))
-			json_array_append_new(out, fact(shown[i].title, text_of(item, shown[i].name)));
+			json_array_append_new(out, fact(words_text(w, shown[i].title), text_of(item, shown[i].name)));
 	return out;
 }
 
-static json_t *teams(const char *severity, const json_t *item)
+static json_t *teams(const struct words *w, const char *severity, const json_t *item)
 {
 	static const char *const colours[] = { [NOTICE_INFO] = "Accent", [NOTICE_WARNING] = "Warning", [NOTICE_CRITICAL] = "Attention" };
 	json_t *body = json_pack("[{s:s, s:s, s:s, s:s, s:s, s:b}, {s:s, s:o}]", "type", "TextBlock", "text", text_of(item, "event"), "weight", "Bolder",
-		"size", "Medium", "color", colours[notice_severity_of(severity)], "wrap", 1, "type", "FactSet", "facts", facts(item));
+		"size", "Medium", "color", colours[notice_severity_of(severity)], "wrap", 1, "type", "FactSet", "facts", facts(w, item));
 	json_t *card = json_pack("{s:s, s:s, s:s, s:o, s:[{s:s, s:s, s:s}]}", "$schema", "http://adaptivecards.io/schemas/adaptive-card.json", "type",
-		"AdaptiveCard", "version", "1.4", "body", body, "actions", "type", "Action.OpenUrl", "title", "Open", "url", text_of(item, "link"));
+		"AdaptiveCard", "version", "1.4", "body", body, "actions", "type", "Action.OpenUrl", "title", words_text(w, "Open"), "url", text_of(item, "link"));
 
 	return json_pack("{s:s, s:[{s:s, s:o}]}", "type", "message", "attachments", "contentType", "application/vnd.microsoft.card.adaptive", "content",
 		card);
@@ -137,16 +156,20 @@ static json_t *plain(const char *delivery, const char *event, const char *severi
 	json_object_del(data, "event");
 	json_object_del(data, "severity");
 	json_object_del(data, "time");
+	json_object_del(data, "own");
 	json_set_string(out, "title", text_of(item, "event"));
 	json_object_set_new(out, "data", data);
 	return out;
 }
 
-char *hook_body(enum hook_format f, const char *delivery, const char *event, const char *severity, const char *at, const json_t *item)
+char *hook_body(enum hook_format f, const char *delivery, const char *event, const char *severity, const char *at, const json_t *item,
+	const struct words *w)
 {
-	json_t *body = f == HOOK_SLACK ? slack(severity, item) : f == HOOK_TEAMS ? teams(severity, item) : plain(delivery, event, severity, at, item);
+	json_t *spoken = entry_item(w, item);
+	json_t *body = f == HOOK_SLACK ? slack(w, severity, spoken) : f == HOOK_TEAMS ? teams(w, severity, spoken) : plain(delivery, event, severity, at, item);
 	char *text = json_text(body);
 
+	json_decref(spoken);
 	json_decref(body);
 	return text;
 }

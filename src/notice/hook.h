@@ -7,6 +7,8 @@
 
 #include "base/secret.h"
 
+struct words;
+
 /* name in the database, what pages call it, what they say of it */
 #define HOOK_FORMATS(X) \
 	X(JSON, "json", "JSON, signed", "For programs: every value in a member of its own.") \
@@ -30,8 +32,9 @@ enum hook_format hook_format_of(const char *name);
 
 /* A new secret, as it is shown; its text is the key. The caller frees. */
 struct secret *hook_secret_new(void);
-/* ITEM: values by variable of message.h; EVENT its name in the table. The body's text, the caller's. */
-char *hook_body(enum hook_format f, const char *delivery, const char *event, const char *severity, const char *at, const json_t *item);
+/* ITEM: values by variable of message.h; EVENT its name in the table; W: what chats are spoken to in. The body's text, the caller's. */
+char *hook_body(enum hook_format f, const char *delivery, const char *event, const char *severity, const char *at, const json_t *item,
+	const struct words *w);
 /* "t=1763717400,v1=<64 hex digits>": HMAC-SHA-256 over the seconds, a dot and the body. */
 void hook_sign(const struct secret *key, int64_t seconds, const char *body, char out[static HOOK_SIGNATURE_SIZE]);
 

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "render/template.h"
+#include "render/words.h"
 
 #define NAME_SHOWN 60            /* bytes; longer ones are not, as a cut could be in the middle of a character */
 #define NAME_MOST 12             /* characters of what stands before the colon of a "Name: value" line */
@@ -22,7 +23,7 @@ const struct message_variable message_variables[] = {
 const struct message_texts message_standard = {
 	.subject = "{{event}}: {{about}}",
 	.header = "In the account {{account}}:",
-	.content = "{{event}}\nDevice: {{device}}\nInstance: {{instance}}\nPolicy: {{policy}}\nWhen: {{time}}\nBy: {{by}}\nReason: {{comment}}\n{{link}}",
+	.content = N_("{{event}}\nDevice: {{device}}\nInstance: {{instance}}\nPolicy: {{policy}}\nWhen: {{time}}\nBy: {{by}}\nReason: {{comment}}\n{{link}}"),
 	.footer = "You get this mail because your address stands in a notification group of {{account}}. An administrator can change it under"
 		" Notifications, at {{console}}",
 };
@@ -103,8 +104,18 @@ static void fill(const char *text, const json_t *values, struct buf *out)
 	}
 }
 
+/* Takes PHRASE over. */
+static void set_counted(json_t *o, const char *name, const struct words *w, json_t *phrase)
+{
+	char *text = words_phrase_text(w, phrase);
+
+	json_set_string(o, name, text);
+	free(text);
+	json_decref(phrase);
+}
+
 /* What all items agree in, so that the subject of a mail about one device names it. */
-static json_t *together(const json_t *items, size_t count, const json_t *common)
+static json_t *together(const json_t *items, size_t count, const json_t *common, const struct words *w)
 {
 	json_t *out = json_deep_copy(json_array_get(items, 0)), *item, *value;
 	const char *name;
@@ -119,7 +130,7 @@ static json_t *together(const json_t *items, size_t count, const json_t *common)
 				json_object_del(out, name);
 	}
 	if (count > 1 && json_object_get(out, "event") == NULL)
-		json_object_set_new(out, "event", json_sprintf("%zu notifications", count));
+		set_counted(out, "event", w, phrase_count("%{n} notification", "%{n} notifications", (int64_t)count));
 	json_object_update(out, (json_t *)(uintptr_t)common);
 	json_object_set_new(out, "count", json_sprintf("%zu", count));
 	return out;
@@ -143,9 +154,10 @@ static char *one_line(const char *text, const json_t *values)
 	return line;
 }
 
-void message_compose(const struct message_texts *t, const json_t *items, size_t count, const json_t *common, char **subject, struct buf *text)
+void message_compose(const struct message_texts *t, const json_t *items, size_t count, const json_t *common, const struct words *w,
+	char **subject, struct buf *text)
 {
-	json_t *whole = together(items, count, common), *item;
+	json_t *whole = together(items, count, common, w), *item;
 	size_t i, listed = 0;
 
 	*subject = one_line(t->subject, whole);
@@ -166,8 +178,15 @@ void message_compose(const struct message_texts *t, const json_t *items, size_t 
 		fill(t->content, values, text);
 		json_decref(values);
 	}
-	if (count > MESSAGE_LISTED)
-		buf_printf(text, "\nand %zu more: %s/notices\n", count - MESSAGE_LISTED, json_string_value(json_object_get(whole, "console")));
+	if (count > MESSAGE_LISTED) {
+		json_t *more = phrase_say("and %{n} more: %{console}/notices", "n", json_integer((json_int_t)(count - MESSAGE_LISTED)), "console",
+			json_incref(json_object_get(whole, "console")), NULL);
+
+		buf_puts(text, "\n");
+		words_phrase(w, more, text);
+		buf_puts(text, "\n");
+		json_decref(more);
+	}
 	if (*t->footer) {
 		buf_puts(text, "\n-- \n");
 		fill(t->footer, whole, text);

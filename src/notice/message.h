@@ -17,11 +17,13 @@
 	X("about", "What it is about", "orders data", 1) \
 	X("by", "Who did it", "marta@northwind.example", 1) \
 	X("time", "When", "2026-11-21 09:30:00 (Europe/Berlin)", 1) \
-	X("comment", "Comment or reason", "the image is not in the policy of the device", 1) \
+	X("comment", "Comment or reason", N_("the image is not in the policy of the device"), 1) \
 	X("link", "Link to the page", "https://console.example.net/requests/0193d1c7", 1) \
 	X("account", "Account", "Northwind Logistics", 0) \
 	X("console", "Address of the console", "https://console.example.net", 0) \
 	X("count", "Number of events", "1", 0)
+
+struct words;
 
 struct message_variable {
 	const char *name, *label, *sample;
@@ -41,8 +43,9 @@ extern const struct message_texts message_standard;              /* what a new g
 /* 0, or ERR_INVALID: {{ }} in TEXT holds something that is no variable, or does not end; err_text says which. */
 int message_check(const char *text);
 /* ITEMS: objects of values by variable, the first MESSAGE_LISTED of them are listed; COUNT: of how many. COMMON: values of the whole
- * message. A line whose variables are all empty is left out. SUBJECT is one line; the caller frees. Appends to TEXT. */
-void message_compose(const struct message_texts *t, const json_t *items, size_t count, const json_t *common, char **subject, struct buf *text);
+ * message; W: in which language what is said between them is. A line whose variables are all empty is left out. SUBJECT is one line; the caller frees. Appends to TEXT. */
+void message_compose(const struct message_texts *t, const json_t *items, size_t count, const json_t *common, const struct words *w,
+	char **subject, struct buf *text);
 /* Sample values: one item, and the common ones; the caller's. */
 json_t *message_sample_items(void);
 json_t *message_sample_common(void);

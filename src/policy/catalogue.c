@@ -74,7 +74,7 @@ static const struct rule_type types[] = {
 	{ SCALAR("os.kernel", "Kernel version", "RUL-18", "Guest OS", DATA_VERSION), RULE_TYPE_PLAIN, NO_SUBJECT, AGENT("os.kernel"),
 		NULL, "The release of the running kernel.", "{\"operator\": \"at-least\", \"value\": \"6.1.0-28\"}" },
 	{ SCALAR("os.pending_security_updates", "Pending security updates", "RUL-18", "Guest OS", DATA_NUMBER), 0, NO_SUBJECT,
-		AGENT("os.pending_security_updates"), NULL, "How many security updates the guest knows of and has not installed.",
+		AGENT("os.pending_security_updates"), NULL, "How many security updates (patches) the guest knows of and has not installed.",
 		"{\"operator\": \"equals\", \"value\": 0}" },
 	{ SCALAR("os.pending_updates", "Pending updates", "RUL-18", "Guest OS", DATA_NUMBER), 0, NO_SUBJECT, AGENT("os.pending_updates"),
 		NULL, "How many updates of any kind the guest knows of and has not installed.", "{\"operator\": \"at-most\", \"value\": 20}" },
@@ -167,8 +167,8 @@ static const struct rule_type types[] = {
 		"{\"operator\": \"equals\", \"subject\": \"/etc/ssh/sshd_config\", \"value\":"
 		" \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"}" },
 
-	{ SCALAR("secure_boot", "Secure boot", "RUL-22", "Hardware", DATA_STRING), RULE_TYPE_RESERVED | RULE_TYPE_CLOSED, NO_SUBJECT,
-		AGENT("secure_boot"), on_off, "Whether the firmware checked what it started.", "{\"operator\": \"equals\", \"value\": \"on\"}" },
+	{ SCALAR("secure_boot", "Secure boot", "RUL-22", "Hardware", DATA_STRING), RULE_TYPE_CLOSED, NO_SUBJECT,
+		AGENT("secure_boot"), on_off, "Whether the firmware checked what it started, as the guest tells it.", "{\"operator\": \"equals\", \"value\": \"on\"}" },
 	{ "tpm.pcr", "TPM register", "RUL-22", "Hardware", DATA_STRING, DATA_STRING,
 		RULE_TYPE_RESERVED | RULE_TYPE_SHA256 | RULE_TYPE_FOLD, "Register", NULL, NULL, NULL, AGENT("tpm.pcr"), NULL,
 		"The value of one register (PCR) in a quote of the machine's TPM.", "{\"operator\": \"equals\", \"subject\": \"7\", \"value\":"
@@ -264,6 +264,14 @@ const struct rule_type *rule_types(size_t *count)
 {
 	*count = ARRAY_LEN(types);
 	return types;
+}
+
+int rule_type_offers(const struct rule_type *type, const char *choice)
+{
+	for (const char *const *c = type->choices; c && *c; c++)
+		if (strcmp(*c, choice) == 0)
+			return 1;
+	return 0;
 }
 
 const struct rule_type *rule_type_find(const char *name)

@@ -100,6 +100,7 @@ struct rule_type {
 
 const struct rule_type *rule_types(size_t *count);
 const struct rule_type *rule_type_find(const char *name);    /* NULL: none */
+int rule_type_offers(const struct rule_type *type, const char *choice);      /* 1: it is one of the type's choices */
 const struct operator_row *policy_operators(size_t *count);  /* by data type */
 /* The row of operator NAME for the rule type; NULL: it has none. */
 const struct operator_row *rule_type_operator(const struct rule_type *type, const char *name);

@@ -48,8 +48,8 @@ int document_parse(const json_t *doc, struct policy_document *out, json_t *fault
 /* The canonical form, the caller's: parses to the same again; two documents that mean the same give the same text (json_text). */
 json_t *document_json(const struct policy_document *d);
 void document_release(struct policy_document *d);            /* frees what it points to; zeroed is fine */
-/* What differs between two documents as document_json made them, in words: [{"at": "action/on_match", "label": "If all rules match",
- * "old": "Manual Approve" or null, "new": "Approve" or null}]; an empty list: nothing. The caller's. */
+/* What differs between two documents as document_json made them: [{"at": "action/on_match", "label": "If all rules match", "old": "Manual
+ * Approve" or null, "new": "Approve" or null}], all but "at" as phrases (base/phrase.h); an empty list: nothing. The caller's. */
 json_t *policy_document_diff(const json_t *before, const json_t *after);
 
 #endif

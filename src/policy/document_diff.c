@@ -1,68 +1,64 @@
-/* document_diff.c - what differs between two policies, in words (POL-6). */
+/* document_diff.c - what differs between two policies, as phrases (POL-6). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/phrase.h"
 #include "policy/document.h"
 
-/* How a member's value reads. */
-typedef char *say(const json_t *value);
+/* How a member's value reads: a phrase, or NULL. */
+typedef json_t *say(const json_t *value);
 
-static char *say_text(const json_t *v)
+static json_t *say_text(const json_t *v)
 {
-	return mem_strdup(json_string_value(v));
+	return json_is_string(v) ? json_string(json_string_value(v)) : NULL;
 }
 
-static char *say_switch(const json_t *v)
+static json_t *say_switch(const json_t *v)
 {
-	return mem_strdup(json_is_true(v) ? "On" : "Off");
+	return phrase(json_is_true(v) ? "On" : "Off");
 }
 
-static char *say_number(const json_t *v)
+static json_t *say_number(const json_t *v)
 {
-	return mem_printf("%lld", (long long)json_integer_value(v));
+	return json_integer(json_integer_value(v));
 }
 
-static char *say_seconds(const json_t *v)
+static json_t *say_seconds(const json_t *v)
 {
-	static const struct { int64_t s; const char *name; } units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" },
-		{ 1, "second" } };
-	int64_t n = json_integer_value(v);
-
-	for (size_t i = 0; n > 0 && i < ARRAY_LEN(units); i++)
-		if (n % units[i].s == 0)
-			return mem_printf("%lld %s%s", (long long)(n / units[i].s), units[i].name, n == units[i].s ? "" : "s");
-	return NULL;
+	return json_integer_value(v) > 0 ? phrase_span_exact(json_integer_value(v)) : NULL;
 }
 
-static char *say_action(const json_t *v)
+static json_t *say_action(const json_t *v)
 {
 	enum policy_action a;
 	const char *name = json_string_value(v);
 
-	return mem_strdup(name && policy_action_parse(name, &a) == 0 ? policy_action_label(a) : name);
+	return name && policy_action_parse(name, &a) == 0 ? phrase(policy_action_label(a)) : say_text(v);
 }
 
-static char *say_failure(const json_t *v)
+static json_t *say_failure(const json_t *v)
 {
 	enum check_failure f;
 	const char *name = json_string_value(v);
 
-	return mem_strdup(name && check_failure_parse(name, &f) == 0 ? check_failure_label(f) : name);
+	return name && check_failure_parse(name, &f) == 0 ? phrase(check_failure_label(f)) : say_text(v);
 }
 
-static char *say_list(const json_t *v)
+static json_t *say_list(const json_t *v)
 {
-	struct buf out = BUF_INIT;
+	json_t *list = json_array();
 	const json_t *one;
 	size_t i;
 
 	json_array_foreach(v, i, one)
-		buf_printf(&out, "%s%s", i ? ", " : "", json_string_value(one) ? json_string_value(one) : "?");
-	return out.len ? buf_take(&out) : NULL;
+		json_array_append_new(list, json_string(json_is_string(one) ? json_string_value(one) : "?"));
+	if (json_array_size(list))
+		return list;
+	json_decref(list);
+	return NULL;
 }
 
 static const struct {
@@ -85,11 +81,9 @@ static const struct {
 	{ NULL, "devices", "Devices", say_list },
 };
 
-static void add(json_t *out, const char *at, const char *label, char *old, char *new)
+static void add(json_t *out, const char *at, json_t *label, json_t *old, json_t *new)
 {
-	json_array_append_new(out, json_pack("{s:s, s:s, s:s?, s:s?}", "at", at, "label", label, "old", old, "new", new));
-	free(old);
-	free(new);
+	json_array_append_new(out, json_pack("{s:s, s:o, s:o?, s:o?}", "at", at, "label", label, "old", old, "new", new));
 }
 
 static const json_t *member(const json_t *doc, const char *group, const char *name)
@@ -105,7 +99,7 @@ static void compare_field(size_t i, const json_t *before, const json_t *after, j
 	if (json_equal(old, new) || (old == NULL && new == NULL))
 		return;
 	snprintf(at, sizeof at, "%s%s%s", fields[i].group ? fields[i].group : "", fields[i].group ? "/" : "", fields[i].member);
-	add(out, at, fields[i].label, old ? fields[i].say(old) : NULL, new ? fields[i].say(new) : NULL);
+	add(out, at, phrase(fields[i].label), old ? fields[i].say(old) : NULL, new ? fields[i].say(new) : NULL);
 }
 
 /* Rules */
@@ -129,13 +123,10 @@ static int find(const json_t *list, const uint8_t *taken, const json_t *rule, in
 
 static void add_rule(json_t *out, size_t i, const json_t *old, const json_t *new)
 {
-	char at[32], *label = rule_label(new ? new : old);
-	char *words = mem_printf("Rule: %s", label);
+	char at[32];
 
 	snprintf(at, sizeof at, "rules/%zu", i);
-	add(out, at, words, old ? rule_text(old) : NULL, new ? rule_text(new) : NULL);
-	free(words);
-	free(label);
+	add(out, at, phrase_say("Rule: %{label}", "label", rule_label(new ? new : old), NULL), old ? rule_words(old) : NULL, new ? rule_words(new) : NULL);
 }
 
 /* Pairs what is the same, then what is of the same type: that was changed. What is left came or went. Their order means nothing. */

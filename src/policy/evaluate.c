@@ -220,6 +220,9 @@ static enum rule_status test_scalar(const struct rule_type *type, const struct c
 
 	if (value_read(type->data, fact, &v) < 0)
 		return unknown(m, WHY_MALFORMED);
+	/* What is none of those that there are says nothing, least of all that it is not a certain one of them. */
+	if ((type->flags & RULE_TYPE_CLOSED) && type->data == DATA_STRING && !rule_type_offers(type, v.text))
+		return unknown(m, WHY_MALFORMED);
 	v.plain = (type->flags & RULE_TYPE_PLAIN) != 0;
 	m->work -= (long)c->count;
 	switch (type->data) {

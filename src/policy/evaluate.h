@@ -62,9 +62,10 @@ void policy_evaluate(const struct policy *policy, const struct facts *facts, clo
 /* Same without the rows, of POLICY with its rules compiled before: for many evaluations. */
 void policy_decide(const struct policy *policy, const struct rules *rules, const struct facts *facts, clock_us now,
 	struct verdict *out);
-/* A row per rule or group: {rule (label), type, condition, actual, status, reason, fact, source (label), at (RFC 3339 or null)}; texts
- * are for people; reason is null for what passed. A rule of several conditions has "conditions": [{condition, actual, status, reason}],
- * a group "rows": [row...] and "join": "all", "any" or "not". The caller's. */
+/* A row per rule or group: {rule (label), type, condition, actual, status, reason, fact, source (label), at (RFC 3339 or null)}; rule,
+ * condition, actual and reason are phrases (base/phrase.h), kept in no language; reason is null for what passed, condition for a group. A rule
+ * of several conditions has "conditions": [{condition, actual, status, reason}], a group "rows": [row...] and "join": "all", "any" or
+ * "not". The caller's. */
 json_t *rules_explain(const struct rules *rules, const struct facts *facts, clock_us now);
 /* RUL-25: appends to OUT a row, status "info", for every rule type that the policy does not use and whose fact is known. */
 void policy_informational(const struct policy *policy, const struct facts *facts, json_t *out);

@@ -1,19 +1,31 @@
 /* explain.c - the same evaluation again, for people: what was asked, what was there, what came of it and why (RUN-3, RUL-25). */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/say.h"
+#include "policy/faults.h"
 #include "policy/parts.h"
 
 #define MEMBERS_SHOWN 12
 #define ACTUAL_MAX 300           /* bytes of one value */
+#define REASONS_SHOWN 12         /* of the conditions of one rule */
 
 struct teller {
 	const struct facts *facts;
 	clock_us now;
 };
+
+/* TEXT, cut. */
+static json_t *cut_text(const char *text, size_t most)
+{
+	char *cut = mem_printf("%.*s", (int)most, text);
+	json_t *out = text_json(cut);
+
+	free(cut);
+	return out;
+}
 
 /* What is there */
 
@@ -23,100 +35,98 @@ static int counted(const struct rule_type *type, const json_t *detail)
 }
 
 /* A package's version or the process behind a port says more than the name alone. */
-static void add_member(const char *name, const json_t *detail, struct buf *out)
+static json_t *member_text(const char *name, const json_t *detail)
 {
 	const char *more = json_is_string(detail) ? json_string_value(detail) : json_string_value(json_object_get(detail, "process"));
+	char *text;
+	json_t *out;
 
 	if (more == NULL)
 		more = json_string_value(json_object_get(detail, "version"));
-	buf_printf(out, more ? "%.80s (%.60s)" : "%.80s", name, more);
+	text = more ? mem_printf("%.80s (%.60s)", name, more) : mem_printf("%.80s", name);
+	out = text_json(text);
+	free(text);
+	return out;
 }
 
-static void add_members(const struct rule_type *type, const json_t *set, struct buf *out)
+static json_t *members_phrase(const struct rule_type *type, const json_t *set)
 {
 	const char *name;
-	json_t *detail;
-	size_t shown = 0, more = 0;
+	json_t *detail, *list = json_array();
+	size_t more = 0;
 
 	json_object_foreach((json_t *)(uintptr_t)set, name, detail) {
 		if (!counted(type, detail))
 			continue;
-		if (shown == MEMBERS_SHOWN) {
+		if (json_array_size(list) < MEMBERS_SHOWN)
+			json_array_append_new(list, member_text(name, detail));
+		else
 			more++;
-			continue;
-		}
-		buf_puts(out, shown++ ? ", " : "");
-		add_member(name, detail, out);
 	}
-	if (more)
-		buf_printf(out, " and %zu more", more);
-	if (shown == 0)
-		buf_puts(out, "none");
+	if (json_array_size(list))
+		return phrase_more(list, more);
+	json_decref(list);
+	return phrase("none");
 }
 
-static void add_actual(const struct rule_type *type, const json_t *value, struct buf *out)
+static json_t *actual_phrase(const struct rule_type *type, const json_t *value)
 {
 	char *text;
+	json_t *out;
 
-	if (type->data == DATA_SET && json_is_object(value)) {
-		add_members(type, value, out);
-		return;
-	}
-	if (json_is_string(value)) {
-		buf_printf(out, "%.*s", ACTUAL_MAX, json_string_value(value));
-		return;
-	}
+	if (type->data == DATA_SET && json_is_object(value))
+		return members_phrase(type, value);
+	if (json_is_string(value))
+		return cut_text(json_string_value(value), ACTUAL_MAX);
+	if (json_is_integer(value))
+		return json_integer(json_integer_value(value));
 	text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
-	buf_printf(out, "%.*s", ACTUAL_MAX, text ? text : "");
+	out = cut_text(text ? text : "", ACTUAL_MAX);
 	free(text);
+	return out;
 }
 
-static void add_condition_actual(const struct node *n, const struct condition *c, const json_t *fact, struct buf *out)
+static json_t *condition_actual(const struct node *n, const struct condition *c, const json_t *fact)
 {
 	struct moment m = { .now = 0 };
 	const json_t *value = condition_value(n, c, fact, &m);
 
 	if (value == NULL)
-		buf_puts(out, m.why == WHY_NO_SUBJECT ? "not there" : m.why == WHY_MALFORMED ? "not readable" : "not known");
-	else if (c->op->data == DATA_SUBJECT && json_is_object(value))
-		buf_puts(out, "there");
-	else
-		add_actual(n->type, value, out);
+		return phrase(m.why == WHY_NO_SUBJECT ? N_("not there") : m.why == WHY_MALFORMED ? N_("not readable") : N_("not known"));
+	if (c->op->data == DATA_SUBJECT && json_is_object(value))
+		return phrase("there");
+	return actual_phrase(n->type, value);
 }
 
 /* Why */
 
-static const char *subject_words(const struct node *n, const struct condition *c)
+static json_t *subject_phrase(const struct node *n, const struct condition *c)
 {
-	return c->subject ? c->subject : n->type->subjects ? n->type->label : n->type->fact;
+	return c->subject ? json_string(c->subject) : n->type->subjects ? phrase(n->type->label) : json_string(n->type->fact);
 }
 
-static void add_unknown(const struct node *n, const struct condition *c, enum why why, struct buf *out)
+static json_t *unknown_phrase(const struct node *n, const struct condition *c, enum why why)
 {
+	static const char *const silent[FACT_SOURCES] = { [FACT_AGENT] = N_("the agent has not told %{fact}"),
+		[FACT_SERVER] = N_("the server has not told %{fact}"), [FACT_DEEP_SECURITY] = "Deep Security has not told %{fact}" };
 	const struct rule_type *t = n->type;
 
 	switch (why) {
 	case WHY_MISSING:
-		buf_printf(out, "%s has not told %s", t->source == FACT_AGENT ? "the agent" : t->source == FACT_SERVER ? "the server"
-			: "Deep Security", t->fact);
-		break;
+		return phrase_say(silent[t->source], "fact", json_string(t->fact), NULL);
 	case WHY_NO_SUBJECT:
-		buf_printf(out, "%s is not there, so it has nothing to compare", subject_words(n, c));
-		break;
+		return phrase_say("%{what} is not there, so it has nothing to compare", "what", subject_phrase(n, c), NULL);
 	case WHY_NO_MEMBER:
-		buf_printf(out, "%s: its %s is not known", subject_words(n, c), t->member);
-		break;
+		return phrase_say("%{what}: its %{part} is not known", "what", subject_phrase(n, c), "part", json_string(t->member ? t->member : "value"), NULL);
 	case WHY_FUTURE:
-		buf_printf(out, "%s lies in the future", t->fact);
-		break;
+		return phrase_say("%{fact} lies in the future", "fact", json_string(t->fact), NULL);
 	case WHY_RESERVED:
-		buf_puts(out, "this release cannot verify it");
-		break;
+		return phrase("this release cannot verify it");
 	case WHY_WORK:
-		buf_puts(out, "the rules compare too much");
-		break;
+		return phrase("the rules compare too much");
 	default:
-		buf_printf(out, "%s cannot be read as %s", t->fact, t->data == DATA_SET ? "a set" : policy_data_name(t->data));
+		return phrase_say("%{fact} cannot be read as %{type}", "fact", json_string(t->fact), "type",
+			t->data == DATA_SET ? phrase("a set") : json_string(policy_data_name(t->data)), NULL);
 	}
 }
 
@@ -132,59 +142,44 @@ static const char *deciding_member(const struct node *n, const struct condition 
 	return found;
 }
 
-static void add_lacking(const struct node *n, const struct condition *c, const json_t *set, struct buf *out)
+/* NULL: nothing is lacking. */
+static json_t *lacking_phrase(const struct node *n, const struct condition *c, const json_t *set)
 {
 	char text[VALUE_TEXT_SIZE];
 
-	for (size_t i = 0; i < c->count; i++) {
-		if (set_example(n->type, c, &c->values[i], set) == NULL) {
-			buf_printf(out, "%.*s is not there", ACTUAL_MAX, value_text(&c->values[i], text));
-			return;
-		}
-	}
+	for (size_t i = 0; i < c->count; i++)
+		if (set_example(n->type, c, &c->values[i], set) == NULL)
+			return phrase_say("%{what} is not there", "what", cut_text(value_text(&c->values[i], text), ACTUAL_MAX), NULL);
+	return NULL;
 }
 
-static void add_set_failure(const struct node *n, const struct condition *c, const json_t *set, struct buf *out)
+static json_t *set_failure(const struct node *n, const struct condition *c, const json_t *set)
 {
 	const char *member = deciding_member(n, c, set);
 
-	if (member && c->op->op == OPERATOR_CONTAINS_NONE)
-		buf_printf(out, "%.80s is there", member);
-	else if (member)
-		buf_printf(out, "%.80s is not one of them", member);
-	else if (c->op->op == OPERATOR_CONTAINS || c->op->op == OPERATOR_EQUALS)
-		add_lacking(n, c, set, out);
-	else
-		buf_puts(out, c->op->op == OPERATOR_EMPTY ? "something is there" : "none of them is there");
+	if (member)
+		return phrase_say(c->op->op == OPERATOR_CONTAINS_NONE ? N_("%{what} is there") : N_("%{what} is not one of them"), "what", cut_text(member, 80), NULL);
+	if (c->op->op == OPERATOR_CONTAINS || c->op->op == OPERATOR_EQUALS)
+		return lacking_phrase(n, c, set);
+	return phrase(c->op->op == OPERATOR_EMPTY ? N_("something is there") : N_("none of them is there"));
 }
 
-static void add_failure(const struct node *n, const struct condition *c, const struct teller *t, struct buf *out)
+static json_t *failure_phrase(const struct node *n, const struct condition *c, const struct teller *t)
 {
 	struct moment m = moment_at(t->facts, t->now);
 	const json_t *value = condition_value(n, c, node_fact(n, t->facts), &m);
-	char relative[64];
 	struct value v;
 
-	if (c->op->data == DATA_SUBJECT) {
-		buf_printf(out, "%s is %sthere", subject_words(n, c), c->op->op == OPERATOR_PRESENT ? "not " : "");
-	} else if (n->type->data == DATA_SET) {
-		add_set_failure(n, c, value, out);
-	} else if (c->op->operand == OPERAND_DURATION && value_read(DATA_DATE, value, &v) == 0) {
-		clock_relative(v.number, t->now, relative, sizeof relative);
-		buf_printf(out, "it was %s", relative);
-	} else {
-		buf_puts(out, "it is ");
-		add_actual(n->type, value, out);
-	}
+	if (c->op->data == DATA_SUBJECT)
+		return phrase_say(c->op->op == OPERATOR_PRESENT ? N_("%{what} is not there") : N_("%{what} is there"), "what", subject_phrase(n, c), NULL);
+	if (n->type->data == DATA_SET)
+		return set_failure(n, c, value);
+	if (c->op->operand == OPERAND_DURATION && value_read(DATA_DATE, value, &v) == 0)
+		return phrase_say("it was %{when}", "when", phrase_when(v.number, t->now), NULL);
+	return phrase_say("it is %{value}", "value", actual_phrase(n->type, value), NULL);
 }
 
 /* Rows */
-
-static void set_buf(json_t *row, const char *name, struct buf *b)
-{
-	json_object_set_new(row, name, text_json(buf_str(b)));
-	buf_reset(b);
-}
 
 static void add_at(json_t *row, const struct facts *f, enum fact_source s)
 {
@@ -200,45 +195,50 @@ static json_t *condition_row(const struct node *n, const struct condition *c, co
 	struct moment m = moment_at(t->facts, t->now);
 	const json_t *fact = node_fact(n, t->facts);
 	enum rule_status s = n->type->flags & RULE_TYPE_RESERVED ? RULE_UNKNOWN : condition_test(n, c, fact, &m);
-	json_t *row = json_pack("{s:s, s:n}", "status", rule_status_name(s), "reason");
-	struct buf text = BUF_INIT;
+	json_t *why = NULL;
 
-	condition_words(n, c, 0, &text);
-	set_buf(row, "condition", &text);
-	add_condition_actual(n, c, fact, &text);
-	set_buf(row, "actual", &text);
 	if (s == RULE_UNKNOWN)
-		add_unknown(n, c, n->type->flags & RULE_TYPE_RESERVED ? WHY_RESERVED : m.why, &text);
+		why = unknown_phrase(n, c, n->type->flags & RULE_TYPE_RESERVED ? WHY_RESERVED : m.why);
 	else if (s == RULE_FAILED)
-		add_failure(n, c, t, &text);
-	if (text.len)
-		set_buf(row, "reason", &text);
-	buf_free(&text);
-	return row;
+		why = failure_phrase(n, c, t);
+	return json_pack("{s:s, s:o, s:o, s:o?}", "status", rule_status_name(s), "condition", condition_words(n, c, 0), "actual",
+		condition_actual(n, c, fact), "reason", why);
+}
+
+static int has(const json_t *list, const json_t *what)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (json_equal(one, what))
+			return 1;
+	return 0;
 }
 
 /* What the conditions say, once each: those that make the rule what it is. */
 static void join_reasons(json_t *row, const json_t *conditions, enum rule_status s)
 {
-	struct buf text = BUF_INIT;
+	json_t *list = json_array(), *reason;
 	const json_t *c;
 	size_t i;
 
 	json_array_foreach(conditions, i, c) {
-		const char *reason = json_string_value(json_object_get(c, "reason"));
-
-		if (reason && strcmp(json_string_value(json_object_get(c, "status")), rule_status_name(s)) == 0 && text.len < 1024
-			&& strstr(buf_str(&text), reason) == NULL)
-			buf_printf(&text, "%s%s", text.len ? "; " : "", reason);
+		reason = json_object_get(c, "reason");
+		if (!json_is_null(reason) && strcmp(json_string_value(json_object_get(c, "status")), rule_status_name(s)) == 0
+			&& json_array_size(list) < REASONS_SHOWN && !has(list, reason))
+			json_array_append(list, reason);
 	}
-	if (text.len)
-		set_buf(row, "reason", &text);
-	buf_free(&text);
+	if (json_array_size(list) == 1)
+		json_object_set(row, "reason", json_array_get(list, 0));
+	else if (json_array_size(list))
+		json_object_set_new(row, "reason", phrase_list(json_incref(list), "; "));
+	json_decref(list);
 }
 
 static void join_actuals(json_t *row, const struct node *n, const json_t *conditions)
 {
-	struct buf text = BUF_INIT;
+	json_t *list = json_array(), *actual;
 	const json_t *c;
 	size_t i;
 
@@ -247,13 +247,13 @@ static void join_actuals(json_t *row, const struct node *n, const json_t *condit
 			break;
 		if (i >= MEMBERS_SHOWN)
 			break;
-		buf_puts(&text, i ? ", " : "");
+		actual = json_incref(json_object_get(c, "actual"));
 		if (n->type->subject && n->count > 1)
-			buf_printf(&text, "%s: ", n->conditions[i].subject);
-		buf_puts(&text, json_string_value(json_object_get(c, "actual")));
+			actual = phrase_say("%{name}: %{value}", "name", json_string(n->conditions[i].subject), "value", actual, NULL);
+		json_array_append_new(list, actual);
 	}
-	set_buf(row, "actual", &text);
-	buf_free(&text);
+	json_object_set(row, "actual", json_array_size(list) == 1 ? json_array_get(list, 0) : list);
+	json_decref(list);
 }
 
 static void explain_rule(json_t *row, const struct node *n, enum rule_status s, const struct teller *t)
@@ -262,8 +262,9 @@ static void explain_rule(json_t *row, const struct node *n, enum rule_status s, 
 
 	json_set_string(row, "fact", n->type->fact);
 	add_at(row, t->facts, n->type->source);
+	json_object_set_new(row, "condition", node_words(n));
 	if (s == RULE_SKIPPED) {
-		json_object_set_new(row, "reason", json_sprintf("%s is switched off", fact_source_label(n->type->source)));
+		json_object_set_new(row, "reason", phrase_say("%{source} is switched off", "source", phrase(fact_source_label(n->type->source)), NULL));
 		json_decref(conditions);
 		return;
 	}
@@ -284,32 +285,26 @@ static json_t *node_row(const struct node *n, const struct teller *t);
 static void explain_group(json_t *row, const struct node *n, enum rule_status s, const struct teller *t)
 {
 	static const char *const joins[] = { [NODE_ALL] = "all", [NODE_ANY] = "any", [NODE_NOT] = "not" };
+	static const char *const reasons[] = { [RULE_FAILED] = N_("not satisfied"), [RULE_UNKNOWN] = N_("what is in it is not known"),
+		[RULE_SKIPPED] = N_("nothing in it is evaluated"), [RULE_PASSED] = NULL };
 	json_t *rows = json_array();
-	const char *shown[] = { [RULE_FAILED] = "not satisfied", [RULE_UNKNOWN] = "what is in it is not known",
-		[RULE_SKIPPED] = "nothing in it is evaluated", [RULE_PASSED] = NULL };
 
 	for (size_t i = 0; i < n->count; i++)
 		json_array_append_new(rows, node_row(&n->nodes[i], t));
 	json_set_string(row, "join", joins[n->kind]);
 	json_object_set_new(row, "rows", rows);
-	json_set_string(row, "reason", shown[s]);
+	json_object_set_new(row, "reason", reasons[s] ? phrase(reasons[s]) : json_null());
 }
 
 static json_t *node_row(const struct node *n, const struct teller *t)
 {
 	struct moment m = moment_at(t->facts, t->now);
 	enum rule_status s = node_test(n, t->facts, &m);
-	json_t *row = json_pack("{s:n, s:s?, s:s, s:s, s:n, s:n, s:n, s:n}", "rule", "type", n->type ? n->type->name : NULL, "status",
-		rule_status_name(s), "actual", "", "reason", "fact", "source", "at");
-	struct buf text = BUF_INIT;
+	json_t *row = json_pack("{s:o, s:s?, s:s, s:s, s:n, s:n, s:n, s:n, s:n}", "rule", node_heading(n), "type", n->type ? n->type->name : NULL,
+		"status", rule_status_name(s), "actual", "", "condition", "reason", "fact", "source", "at");
 
-	node_heading(n, &text);
-	set_buf(row, "rule", &text);
-	node_words(n, &text);
-	set_buf(row, "condition", &text);
-	buf_free(&text);
 	if (n->fault)
-		json_object_set_new(row, "reason", json_sprintf("this server cannot evaluate it: %s", n->fault));
+		json_object_set_new(row, "reason", phrase_say("this server cannot evaluate it: %{why}", "why", policy_fault_phrase(n->fault), NULL));
 	else if (n->kind == NODE_RULE)
 		explain_rule(row, n, s, t);
 	else
@@ -342,18 +337,14 @@ static void mark_used(const struct node *n, uint8_t *used)
 static void add_info(const struct rule_type *type, const struct facts *f, json_t *out)
 {
 	const json_t *fact = json_object_get(f->from[type->source].values, type->fact);
-	struct buf text = BUF_INIT;
 	json_t *row;
 
 	/* What has a subject is told by another rule type of the same fact, or is too much to list. */
 	if (fact == NULL || json_is_null(fact) || type->member || type->subject || (type->flags & RULE_TYPE_RESERVED))
 		return;
-	row = json_pack("{s:s, s:s, s:s, s:n, s:n, s:s}", "rule", type->label, "type", type->name, "status", "info", "condition",
-		"reason", "fact", type->fact);
+	row = json_pack("{s:o, s:s, s:s, s:n, s:n, s:s, s:o}", "rule", phrase(type->label), "type", type->name, "status", "info", "condition",
+		"reason", "fact", type->fact, "actual", actual_phrase(type, fact));
 	add_at(row, f, type->source);
-	add_actual(type, fact, &text);
-	set_buf(row, "actual", &text);
-	buf_free(&text);
 	json_array_append_new(out, row);
 }
 

@@ -2,6 +2,7 @@
 #ifndef POLICY_PARTS_H
 #define POLICY_PARTS_H
 
+#include "base/phrase.h"
 #include "policy/evaluate.h"
 #include "policy/value.h"
 
@@ -69,10 +70,12 @@ enum rule_status set_test(const struct rule_type *type, const struct condition *
 /* A counted member that fits VALUE; NULL: none. ANY: when VALUE is NULL, one that fits none of C's values. For explanations. */
 const char *set_example(const struct rule_type *type, const struct condition *c, const struct value *value, const json_t *set);
 
-/* words.c */
-void condition_words(const struct node *n, const struct condition *c, int with_label, struct buf *out);
+/* words.c; all of them phrases (base/phrase.h), the caller's */
+json_t *condition_words(const struct node *n, const struct condition *c, int with_label);
 /* The node's own name, or its type's label, or what a group is. */
-void node_heading(const struct node *n, struct buf *out);
-void node_words(const struct node *n, struct buf *out);
+json_t *node_heading(const struct node *n);
+json_t *node_words(const struct node *n);
+/* LIST, taken over, and how many MORE there are. */
+json_t *phrase_more(json_t *list, size_t more);
 
 #endif

@@ -95,9 +95,8 @@ static int check_choice(const struct rule_type *type, const struct value *v)
 
 	if (!(type->flags & RULE_TYPE_CLOSED) || v->data != DATA_STRING)
 		return 0;
-	for (const char *const *c = type->choices; *c; c++)
-		if (strcmp(*c, v->text) == 0)
-			return 0;
+	if (rule_type_offers(type, v->text))
+		return 0;
 	rc = err_set(ERR_INVALID, "one of these is needed: %s", one_of(type->choices, &list));
 	buf_free(&list);
 	return rc;

@@ -29,10 +29,10 @@ int rules_faulty(const struct rules *r);                     /* 1 when anything 
 /* The canonical JSON of sound rules, the caller's: defaults left out, values in one form; compiles to the same again. A faulty node
  * comes out as it went in. */
 json_t *rules_json(const struct rules *r);
-/* A node (rule or group) in words, the caller frees: "Network services contain none of 8080, tcp/9000". */
-char *rule_text(const json_t *node);
-/* A rule type's label, the node's own name, or what a group is: for headings. The caller frees. */
-char *rule_label(const json_t *node);
+/* A node (rule or group) as a phrase (base/phrase.h), the caller's: "Network services contain none of 8080, tcp/9000". */
+json_t *rule_words(const json_t *node);
+/* A rule type's label, the node's own name, or what a group is: for headings. A phrase, the caller's. */
+json_t *rule_label(const json_t *node);
 /* Appends a fault; used by whoever validates next to rules. */
 void rule_fault(json_t *faults, const char *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

@@ -68,7 +68,7 @@ int duration_read(const char *text, clock_us *out);          /* "7d"; ERR_INVALI
 int window_read(const json_t *j, struct window *out);        /* ERR_INVALID with a text */
 json_t *window_json(const struct window *w);                 /* canonical */
 int window_holds(const struct window *w, clock_us at, int64_t utc_offset_s);
-void window_words(const struct window *w, struct buf *out);  /* "Mon, Tue from 08:00 to 18:00" */
+json_t *window_phrase(const struct window *w);               /* "Mon, Tue from 08:00 to 18:00"; the caller's (base/phrase.h) */
 
 /* value_text.c */
 int text_equal(const char *a, const char *b, int fold);

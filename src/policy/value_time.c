@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/phrase.h"
 #include "policy/value.h"
 
 #define DURATION_MAX_S (INT64_C(3650) * 86400)
@@ -122,19 +123,20 @@ int window_holds(const struct window *w, clock_us at, int64_t utc_offset_s)
 	return ((w->days >> day & 1) && minute >= w->from) || ((w->days >> (day + 6) % 7 & 1) && minute < w->to);
 }
 
-void window_words(const struct window *w, struct buf *out)
+json_t *window_phrase(const struct window *w)
 {
-	static const char *const words[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
-	const char *comma = "";
+	static const char *const names[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
+	json_t *days = json_array();
 
-	if (w->days == ALL_DAYS)
-		buf_puts(out, "every day");
-	for (unsigned d = 0; d < 7 && w->days != ALL_DAYS; d++) {
-		if (!(w->days & 1u << d))
-			continue;
-		buf_printf(out, "%s%s", comma, words[d]);
-		comma = ", ";
+	for (unsigned d = 0; d < 7; d++)
+		if (w->days & 1u << d)
+			json_array_append_new(days, phrase(names[d]));
+	if (w->days == ALL_DAYS) {
+		json_decref(days);
+		days = phrase("every day");
 	}
-	if (w->from != 0 || w->to != DAY_MINUTES)
-		buf_printf(out, " from %02d:%02d to %02d:%02d", w->from / 60, w->from % 60, w->to / 60, w->to % 60);
+	if (w->from == 0 && w->to == DAY_MINUTES)
+		return days;
+	return phrase_say("%{days} from %{from} to %{to}", "days", days, "from", json_sprintf("%02d:%02d", w->from / 60, w->from % 60), "to",
+		json_sprintf("%02d:%02d", w->to / 60, w->to % 60), NULL);
 }

@@ -1,144 +1,139 @@
-/* words.c - conditions, rules and groups in words. */
+/* words.c - conditions, rules and groups as phrases (base/phrase.h). */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/say.h"
+#include "policy/faults.h"
 #include "policy/parts.h"
 
 #define SHOWN 12                 /* values of a list; of the others only the number */
 
 /* A text of several words needs marks around it. */
-static void add_value(const struct value *v, struct buf *out)
+static json_t *value_phrase(const struct value *v)
 {
 	char own[VALUE_TEXT_SIZE];
 	const char *text = value_text(v, own);
-	int marks = v->data == DATA_STRING && strpbrk(text, " ,()\"");
 
-	buf_printf(out, marks ? "\"%s\"" : "%s", text);
+	if (v->data == DATA_NUMBER)
+		return json_integer(v->number);
+	return v->data == DATA_STRING && strpbrk(text, " ,()\"") ? json_sprintf("\"%s\"", text) : text_json(text);
 }
 
-static void add_list(const struct condition *c, struct buf *out)
+json_t *phrase_more(json_t *list, size_t more)
 {
-	for (size_t i = 0; i < c->count && i < SHOWN; i++) {
-		buf_puts(out, i ? ", " : "");
-		add_value(&c->values[i], out);
-	}
-	if (c->count > SHOWN)
-		buf_printf(out, " and %zu more", c->count - SHOWN);
+	return more ? phrase_say("%{list} and %{n} more", "list", list, "n", json_integer((json_int_t)more), NULL) : list;
 }
 
-static void add_duration(const char *text, struct buf *out)
+static json_t *list_phrase(const struct condition *c)
 {
-	static const struct { char unit; const char *name; } units[] = { { 'w', "week" }, { 'd', "day" }, { 'h', "hour" },
-		{ 'm', "minute" }, { 's', "second" } };
-	long n = strtol(text, NULL, 10);
+	json_t *list = json_array();
 
-	for (size_t i = 0; i < ARRAY_LEN(units); i++)
-		if (text[strlen(text) - 1] == units[i].unit)
-			buf_printf(out, "%ld %s%s", n, units[i].name, n == 1 ? "" : "s");
+	for (size_t i = 0; i < c->count && i < SHOWN; i++)
+		json_array_append_new(list, value_phrase(&c->values[i]));
+	return phrase_more(list, c->count > SHOWN ? c->count - SHOWN : 0);
 }
 
-static void add_operand(const struct condition *c, struct buf *out)
+/* The value of a duration is sound: a number and a letter. */
+static json_t *duration_phrase(const char *text)
 {
-	if (c->op->operand != OPERAND_NONE)
-		buf_putc(out, ' ');
+	return phrase_units(strtol(text, NULL, 10), text[strlen(text) - 1]);
+}
+
+static json_t *operand_phrase(const struct condition *c)
+{
 	switch (c->op->operand) {
 	case OPERAND_PAIR:
-		add_value(&c->values[0], out);
-		buf_puts(out, " and ");
-		add_value(&c->values[1], out);
-		break;
+		return phrase_say("%{first} and %{second}", "first", value_phrase(&c->values[0]), "second", value_phrase(&c->values[1]), NULL);
 	case OPERAND_DURATION:
-		add_duration(json_string_value(json_object_get(c->canonical, "value")), out);
-		break;
+		return duration_phrase(json_string_value(json_object_get(c->canonical, "value")));
 	case OPERAND_WINDOW:
-		window_words(&c->window, out);
-		break;
+		return window_phrase(&c->window);
 	default:
-		add_list(c, out);
+		return c->count == 1 ? value_phrase(&c->values[0]) : list_phrase(c);
 	}
 }
 
-static void add_label(const struct rule_type *type, const struct condition *c, struct buf *out)
+/* "Version of clamav", "Package openssl". */
+static json_t *label_phrase(const struct rule_type *type, const struct condition *c)
 {
 	if (type->subject == NULL)
-		buf_puts(out, type->label);
-	else if (c->op->data == DATA_SUBJECT || strcmp(type->label, type->subject) == 0)
-		buf_printf(out, "%s %s", type->subject, c->subject);
-	else
-		buf_printf(out, "%s of %s", type->label, c->subject);
-	buf_putc(out, ' ');
+		return phrase(type->label);
+	if (c->op->data == DATA_SUBJECT || strcmp(type->label, type->subject) == 0)
+		return phrase_say("%{kind} %{name}", "kind", phrase(type->subject), "name", json_string(c->subject), NULL);
+	return phrase_say("%{what} of %{name}", "what", phrase(type->label), "name", json_string(c->subject), NULL);
 }
 
-void condition_words(const struct node *n, const struct condition *c, int with_label, struct buf *out)
+json_t *condition_words(const struct node *n, const struct condition *c, int with_label)
 {
-	if (with_label || n->type->subject)
-		add_label(n->type, c, out);
-	buf_puts(out, c->op->label);
-	add_operand(c, out);
+	json_t *says = phrase(c->op->label);
+
+	if (c->op->operand != OPERAND_NONE)
+		says = phrase_say("%{is} %{value}", "is", says, "value", operand_phrase(c), NULL);
+	return with_label || n->type->subject ? phrase_say("%{what} %{is}", "what", label_phrase(n->type, c), "is", says, NULL) : says;
 }
 
-static void add_rule(const struct node *n, struct buf *out)
+static json_t *joined(json_t *list, int any)
 {
-	for (size_t i = 0; i < n->count; i++) {
-		if (i)
-			buf_puts(out, n->any ? " or " : " and ");
-		condition_words(n, &n->conditions[i], i == 0, out);
-	}
+	return json_array_size(list) == 1 ? list : phrase_list(list, any ? N_(" or ") : N_(" and "));
 }
 
-void node_words(const struct node *n, struct buf *out)
+static json_t *rule_phrase(const struct node *n)
 {
-	if (n->fault) {
-		buf_printf(out, "(not understood: %s)", n->fault);
-		return;
-	}
-	if (n->kind == NODE_RULE) {
-		add_rule(n, out);
-		return;
-	}
-	buf_puts(out, n->kind == NODE_NOT ? "not (" : "(");
-	for (size_t i = 0; i < n->count; i++) {
-		if (i)
-			buf_puts(out, n->kind == NODE_ANY ? " or " : " and ");
-		node_words(&n->nodes[i], out);
-	}
-	buf_putc(out, ')');
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n->count; i++)
+		json_array_append_new(list, condition_words(n, &n->conditions[i], i == 0));
+	return joined(list, n->any);
 }
 
-/* What a node says by itself: WORDS or a label, of one that need not be sound. */
-static char *compiled_text(const json_t *node, void (*add)(const struct node *n, struct buf *out))
+json_t *node_words(const struct node *n)
 {
-	json_t *list = json_pack("[O]", node);
-	struct rules *r = rules_compile(list, "rules", NULL);
-	struct buf out = BUF_INIT;
+	json_t *list;
 
-	if (r->top.count)
-		add(&r->top.nodes[0], &out);
-	rules_free(r);
-	json_decref(list);
-	buf_puts(&out, "");
-	return buf_take(&out);
+	if (n->fault)
+		return phrase_say("(not understood: %{why})", "why", policy_fault_phrase(n->fault), NULL);
+	if (n->kind == NODE_RULE)
+		return rule_phrase(n);
+	list = json_array();
+	for (size_t i = 0; i < n->count; i++)
+		json_array_append_new(list, node_words(&n->nodes[i]));
+	return phrase_say(n->kind == NODE_NOT ? N_("not (%{rules})") : N_("(%{rules})"), "rules", joined(list, n->kind == NODE_ANY), NULL);
 }
 
-void node_heading(const struct node *n, struct buf *out)
+json_t *node_heading(const struct node *n)
 {
 	static const char *const groups[] = { [NODE_ALL] = "All of", [NODE_ANY] = "One of", [NODE_NOT] = "Not" };
-	const char *name = json_string_value(json_object_get(n->source, "name"));
+	const json_t *name = json_object_get(n->source, "name");
 
-	if (name == NULL && n->kind == NODE_RULE)
-		name = n->type ? n->type->label : json_string_value(json_object_get(n->source, "type"));
-	else if (name == NULL)
-		name = groups[n->kind];
-	buf_puts(out, name ? name : "?");
+	if (json_is_string(name))
+		return json_string(json_string_value(name));
+	if (n->kind != NODE_RULE)
+		return phrase(groups[n->kind]);
+	if (n->type)
+		return phrase(n->type->label);
+	name = json_object_get(n->source, "type");
+	return json_string(json_is_string(name) ? json_string_value(name) : "?");
 }
 
-char *rule_text(const json_t *node)
+/* What a node says by itself: its words or its heading, of one that need not be sound. */
+static json_t *compiled_phrase(const json_t *node, json_t *(*say)(const struct node *n))
 {
-	return compiled_text(node, node_words);
+	json_t *list = json_pack("[O]", node), *out;
+	struct rules *r = rules_compile(list, "rules", NULL);
+
+	out = r->top.count ? say(&r->top.nodes[0]) : json_string("");
+	rules_free(r);
+	json_decref(list);
+	return out;
 }
 
-char *rule_label(const json_t *node)
+json_t *rule_words(const json_t *node)
 {
-	return compiled_text(node, node_heading);
+	return compiled_phrase(node, node_words);
+}
+
+json_t *rule_label(const json_t *node)
+{
+	return compiled_phrase(node, node_heading);
 }

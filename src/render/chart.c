@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "render/template.h"
+#include "render/words.h"
 
 /* In units of the view box, which the page scales to the width there is. */
 #define WIDTH 960
@@ -49,13 +50,15 @@ int64_t chart_step(const struct chart *chart)
 	return round_step(most);
 }
 
-static void draw_axis(int64_t step, struct buf *out)
+static void draw_axis(const struct words *words, int64_t step, struct buf *out)
 {
 	for (int i = 0; i <= CHART_STEPS; i++) {
 		double y = BOTTOM - (double)(BOTTOM - TOP) * i / CHART_STEPS;
 
 		buf_printf(out, "<line class=\"kw-axis\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", LEFT, y, WIDTH, y);
-		buf_printf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%lld</text>", LEFT - 6, y + 4, (long long)(i * step));
+		buf_printf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", LEFT - 6, y + 4);
+		words_number(words, i * step, out);
+		buf_puts(out, "</text>");
 	}
 }
 
@@ -85,7 +88,6 @@ static void draw_column(const struct chart *chart, size_t column, double unit, d
 static void draw_row(const struct chart *chart, size_t row, double unit, struct buf *out)
 {
 	double x = ROW_LEFT, y = TOP + ROW * (double)row;
-	int64_t sum = chart_sum(chart, row);
 
 	buf_printf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", ROW_LEFT - 8, y + ROW / 2.0 + 2);
 	template_escape(chart->names[row], strlen(chart->names[row]), out);
@@ -101,7 +103,9 @@ static void draw_row(const struct chart *chart, size_t row, double unit, struct 
 			chart->colours[s], x, y, width, ROW - GAP);
 		x += width + SEAM;
 	}
-	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\">%lld</text>", x + 6, y + ROW / 2.0 + 2, (long long)sum);
+	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\">", x + 6, y + ROW / 2.0 + 2);
+	words_number(chart->words, chart_sum(chart, row), out);
+	buf_puts(out, "</text>");
 }
 
 static void open_drawing(const struct chart *chart, int height, struct buf *out)
@@ -128,7 +132,7 @@ static void draw_upright(const struct chart *chart, struct buf *out)
 	double unit = (double)(BOTTOM - TOP) / (double)(step * CHART_STEPS), width = (double)(WIDTH - LEFT) / (double)chart->columns;
 
 	open_drawing(chart, HEIGHT, out);
-	draw_axis(step, out);
+	draw_axis(chart->words, step, out);
 	for (size_t i = 0; i < chart->columns; i++)
 		draw_column(chart, i, unit, width, out);
 	buf_puts(out, "</svg>");

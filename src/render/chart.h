@@ -10,7 +10,10 @@
 
 #define CHART_SERIES_MAX 4
 
+struct words;
+
 struct chart {
+	const struct words *words;       /* the language of its numbers; NULL: English */
 	const char *label;               /* what is seen, in one sentence: for those who do not see it */
 	size_t columns, series;          /* at least one of each; at most CHART_SERIES_MAX series */
 	const int *colours;              /* per series, from the bottom up: 1 to 4 */

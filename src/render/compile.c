@@ -18,6 +18,7 @@ struct compiler {
 	size_t open[TEMPLATE_NEST_MAX];       /* indexes of open sections */
 	unsigned depth;
 	int seen_content;                     /* a layout tag must come before */
+	struct place place;
 };
 
 static int bad(const struct compiler *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -88,6 +89,16 @@ static struct slice trim(const char *at, const char *end)
 	return (struct slice){ at, (size_t)(end - at) };
 }
 
+static int slice_same(struct slice a, struct slice b)
+{
+	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+static int slice_is(struct slice s, const char *word)
+{
+	return slice_same(s, (struct slice){ word, strlen(word) });
+}
+
 static int path_parse(const struct compiler *c, struct slice s, struct path *out)
 {
 	struct path p = { .parts = 0 };
@@ -129,11 +140,9 @@ static char *translate(const struct compiler *c, struct slice s)
 	const char *other;
 
 	s = trim(s.at, s.at + s.len);
-	for (size_t i = 0; i < s.len; i++)
-		if (!is_space(s.at[i]))
-			buf_putc(&b, s.at[i]);
-		else if (!is_space(s.at[i - 1]))
-			buf_putc(&b, ' ');
+	units_collapse(s.at, s.len, &b);
+	if (c->set->note)
+		c->set->note(c->set->note_ctx, c->t->name, c->line, buf_str(&b), NULL);
 	other = template_text(c->set, buf_str(&b));
 	if (other != buf_str(&b)) {
 		buf_reset(&b);
@@ -147,8 +156,12 @@ static int var_add(struct compiler *c, enum node_kind kind, struct slice s)
 	struct path p;
 	int rc = path_parse(c, s, &p);
 
-	if (rc == 0)
-		node_add(c, kind)->path = p;
+	if (rc == 0) {
+		struct node *n = node_add(c, kind);
+
+		n->path = p;
+		n->read = kind == NODE_VAR && c->t->kind == TEMPLATE_HTML && place_is_read(&c->place);
+	}
 	return rc;
 }
 
@@ -163,10 +176,10 @@ static void phrase_piece(struct compiler *c, const char *at, size_t len)
 	text_own(c, &b);
 }
 
-/* {{"..."}}: pieces of text with %{path} between them. */
-static int phrase_add(struct compiler *c, struct slice s)
+/* Pieces of text with %{path} between them. AT is kept, because paths point into it. */
+static int phrase_pieces(struct compiler *c, const char *at)
 {
-	const char *at = keep(c, translate(c, s)), *hole;     /* kept, because paths point into it */
+	const char *hole;
 	int rc = 0;
 
 	while (rc == 0 && (hole = strstr(at, "%{"))) {
@@ -176,6 +189,8 @@ static int phrase_add(struct compiler *c, struct slice s)
 			return bad(c, "%%{ without }");
 		phrase_piece(c, at, (size_t)(hole - at));
 		rc = var_add(c, NODE_VAR, (struct slice){ hole + 2, (size_t)(close - hole - 2) });
+		if (rc == 0)
+			c->t->nodes[c->t->count - 1].read = 1;
 		at = close + 1;
 	}
 	if (rc == 0)
@@ -183,16 +198,73 @@ static int phrase_add(struct compiler *c, struct slice s)
 	return rc;
 }
 
-static int section_open(struct compiler *c, enum node_kind kind, struct slice s)
+/* {{"%{n} device" "%{n} devices"}}: every form that the language has, of which one is shown. */
+static int count_add(struct compiler *c, struct slice one, struct slice many)
 {
-	int rc;
+	const char *first = keep(c, mem_dup(one.at, one.len)), *last = keep(c, mem_dup(many.at, many.len)), *text;
+	const char *hole = strstr(last, "%{"), *close = hole ? strchr(hole, '}') : NULL;
+	size_t at = c->t->count;
+	int rc = close ? var_add(c, NODE_COUNT, (struct slice){ hole + 2, (size_t)(close - hole - 2) }) : bad(c, "no number in the last form");
 
+	if (c->set->note)
+		c->set->note(c->set->note_ctx, c->t->name, c->line, first, last);
+	for (unsigned i = 0; rc == 0 && (text = words_form_text(c->set->words, i, first, last)); i++) {
+		size_t form = c->t->count;
+
+		node_add(c, NODE_FORM);
+		rc = phrase_pieces(c, keep(c, mem_strdup(text)));
+		c->t->nodes[form].end = c->t->count;
+	}
+	if (rc == 0 && c->t->count == at + 1)
+		return bad(c, "a text of a number without forms");
+	if (rc == 0)
+		c->t->nodes[at].end = c->t->count;
+	return rc;
+}
+
+/* {{"..."}} and {{"..." "..."}} */
+static int phrase_add(struct compiler *c, struct slice s)
+{
+	const char *quote = memchr(s.at, '"', s.len), *next = quote ? quote + 1 : NULL, *end = s.at + s.len;
+
+	while (next && next < end && is_space(*next))
+		next++;
+	if (next && next < end && *next == '"')
+		return count_add(c, (struct slice){ s.at, (size_t)(quote - s.at) }, (struct slice){ next + 1, (size_t)(end - next - 1) });
+	return phrase_pieces(c, keep(c, translate(c, s)));
+}
+
+/* The node that was added last holds what follows, until its end. */
+static int node_open(struct compiler *c)
+{
 	if (c->depth == TEMPLATE_NEST_MAX)
 		return bad(c, "sections nested deeper than %d", TEMPLATE_NEST_MAX);
-	rc = var_add(c, kind, s);
-	if (rc == 0)
-		c->open[c->depth++] = c->t->count - 1;
-	return rc;
+	c->open[c->depth++] = c->t->count - 1;
+	return 0;
+}
+
+static int section_open(struct compiler *c, enum node_kind kind, struct slice s)
+{
+	int rc = var_add(c, kind, s);
+
+	return rc < 0 ? rc : node_open(c);
+}
+
+/* The innermost node that is open; NULL: none. */
+static struct node *innermost(const struct compiler *c)
+{
+	return c->depth ? &c->t->nodes[c->open[c->depth - 1]] : NULL;
+}
+
+/* {{$name}}: right within a frame a piece that it is given; elsewhere where such a piece goes. */
+static int piece_open(struct compiler *c, struct slice s)
+{
+	const struct node *around = innermost(c);
+
+	for (size_t i = 0; i < s.len || i == 0; i++)
+		if (s.len == 0 || !is_name(s.at[i]))
+			return bad(c, "bad name of a piece");
+	return section_open(c, around && around->kind == NODE_FRAME ? NODE_GIVEN : NODE_HOLE, s);
 }
 
 static int path_same(const struct path *a, const struct path *b)
@@ -200,23 +272,43 @@ static int path_same(const struct path *a, const struct path *b)
 	if (a->parts != b->parts || a->own != b->own)
 		return 0;
 	for (unsigned i = 0; i < a->parts; i++)
-		if (a->part[i].len != b->part[i].len || memcmp(a->part[i].at, b->part[i].at, a->part[i].len) != 0)
+		if (!slice_same(a->part[i], b->part[i]))
 			return 0;
 	return 1;
 }
 
+/* Nothing but pieces and white space stands in the frame whose first node is FROM. */
+static int frame_check(struct compiler *c, size_t from)
+{
+	const struct template *t = c->t;
+
+	for (size_t i = from; i < t->count; i = t->nodes[i].end ? t->nodes[i].end : i + 1) {
+		const struct node *n = &t->nodes[i];
+
+		if (n->kind != NODE_GIVEN && (n->kind != NODE_TEXT || trim(n->text.at, n->text.at + n->text.len).len))
+			return bad(c, "in a frame only pieces stand: {{$name}}...{{/name}}");
+	}
+	return 0;
+}
+
 static int section_close(struct compiler *c, struct slice s)
 {
+	struct node *n = innermost(c);
 	struct path p;
-	struct node *n;
-	int rc = path_parse(c, s, &p);
+	int rc = 0, same;
 
+	if (n == NULL)
+		return bad(c, "{{/%.*s}} closes nothing", (int)s.len, s.at);
+	if (n->kind == NODE_FRAME) {
+		same = slice_same(n->text, s);
+		rc = frame_check(c, c->open[c->depth - 1] + 1);
+	} else {
+		rc = path_parse(c, s, &p);
+		same = rc == 0 && path_same(&n->path, &p);
+	}
 	if (rc < 0)
 		return rc;
-	if (c->depth == 0)
-		return bad(c, "{{/%.*s}} closes nothing", (int)s.len, s.at);
-	n = &c->t->nodes[c->open[c->depth - 1]];
-	if (!path_same(&n->path, &p))
+	if (!same)
 		return bad(c, "{{/%.*s}} closes the section of line %u", (int)s.len, s.at, n->line);
 	n->end = c->t->count;
 	c->depth--;
@@ -275,42 +367,50 @@ static int params_parse(struct compiler *c, const char *at, const char *end, str
 	return rc;
 }
 
-static int slice_is(struct slice s, const char *word)
+/* What S begins with: the name of a template; parameters may follow. */
+static struct slice name_of(struct slice s)
 {
-	return s.len == strlen(word) && memcmp(s.at, word, s.len) == 0;
+	size_t len = 0;
+
+	while (len < s.len && !is_space(s.at[len]))
+		len++;
+	return (struct slice){ s.at, len };
 }
 
-static int partial_add(struct compiler *c, struct slice s)
+static int partial_add(struct compiler *c, struct slice s, enum node_kind kind)
 {
-	const char *at = s.at, *end = s.at + s.len;
-	struct slice name;
+	struct slice name = name_of(s);
+	const char *at = s.at + name.len, *end = s.at + s.len;
 	struct node *n;
 
-	while (at < end && !is_space(*at))
-		at++;
-	name = (struct slice){ s.at, (size_t)(at - s.at) };
 	if (!template_name_ok(name))
 		return bad(c, "bad name of a partial");
-	n = node_add(c, slice_is(name, "body") ? NODE_BODY : slice_is(name, "help") ? NODE_HELP : NODE_PARTIAL);
+	if (kind == NODE_PARTIAL && (slice_is(name, "body") || slice_is(name, "help")))
+		kind = slice_is(name, "body") ? NODE_BODY : NODE_HELP;
+	n = node_add(c, kind);
 	n->text = name;
-	if (n->kind != NODE_PARTIAL)
+	if (kind == NODE_BODY || kind == NODE_HELP)
 		return at == end ? 0 : bad(c, "{{>%.*s}} takes no parameters", (int)name.len, name.at);
 	return params_parse(c, at, end, n);
+}
+
+static int frame_open(struct compiler *c, struct slice s)
+{
+	int rc = partial_add(c, s, NODE_FRAME);
+
+	return rc < 0 ? rc : node_open(c);
 }
 
 static int layout_set(struct compiler *c, struct slice s)
 {
 	struct node *n = &c->t->layout;
-	const char *at = s.at, *end = s.at + s.len;
 
 	if (c->seen_content || n->text.len)
 		return bad(c, "a layout is named once, before anything else");
-	while (at < end && !is_space(*at))
-		at++;
-	*n = (struct node){ .kind = NODE_PARTIAL, .line = c->line, .text = { s.at, (size_t)(at - s.at) } };
+	*n = (struct node){ .kind = NODE_PARTIAL, .line = c->line, .text = name_of(s) };
 	if (!template_name_ok(n->text))
 		return bad(c, "bad name of a layout");
-	return params_parse(c, at, end, n);
+	return params_parse(c, s.at + n->text.len, s.at + s.len, n);
 }
 
 static int tag_run(struct compiler *c, char sigil, struct slice s)
@@ -322,7 +422,9 @@ static int tag_run(struct compiler *c, char sigil, struct slice s)
 	case '#': return section_open(c, NODE_SECTION, s);
 	case '^': return section_open(c, NODE_INVERTED, s);
 	case '/': return section_close(c, s);
-	case '>': return partial_add(c, s);
+	case '>': return partial_add(c, s, NODE_PARTIAL);
+	case '+': return frame_open(c, s);
+	case '$': return piece_open(c, s);
 	case '<': return layout_set(c, s);
 	case '"': return phrase_add(c, s);
 	case '=': return bad(c, "delimiters cannot be changed");
@@ -335,7 +437,7 @@ static const char *tag_end(const struct compiler *c, const char *from, char sigi
 {
 	const char *close = sigil == '{' ? "}}}" : sigil == '"' ? "\"}}" : "}}";
 	size_t len = strlen(close);
-	int takes_params = sigil == '>' || sigil == '<';
+	int takes_params = sigil == '>' || sigil == '<' || sigil == '+';
 
 	for (char quote = 0; from + len <= c->end; from++) {
 		if (!quote && memcmp(from, close, len) == 0)
@@ -380,7 +482,7 @@ static int tag_compile(struct compiler *c, const char *tag)
 {
 	const char *inside = tag + 2, *text = c->at, *close, *next;
 	size_t text_len = (size_t)(tag - text);
-	char sigil = inside < c->end && strchr("{&#^/><!=\"", *inside) && *inside ? *inside : 0;
+	char sigil = inside < c->end && strchr("{&#^/><!=\"+$", *inside) && *inside ? *inside : 0;
 	int rc;
 
 	inside += sigil != 0;
@@ -390,13 +492,14 @@ static int tag_compile(struct compiler *c, const char *tag)
 		return bad(c, "tag does not end");
 	}
 	next = close + (sigil == '{' || sigil == '"' ? 3 : 2);
-	if (sigil && strchr("#^/>!<", sigil) && blank_before(c->t, tag) && line_end(next, c->end)) {
+	if (sigil && strchr("#^/>!<+$", sigil) && blank_before(c->t, tag) && line_end(next, c->end)) {
 		while (text_len && (text[text_len - 1] == ' ' || text[text_len - 1] == '\t'))
 			text_len--;
 		next = line_end(next, c->end);
 	}
 	c->seen_content |= trim(text, text + text_len).len != 0;
 	text_add(c, text, text_len);
+	place_follow(&c->place, text, text_len);
 	count_lines(c, tag);
 	rc = tag_run(c, sigil, sigil == '"' ? (struct slice){ inside, (size_t)(close - inside) } : trim(inside, close));
 	c->seen_content |= sigil != '!' && sigil != '<';

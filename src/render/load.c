@@ -1,4 +1,4 @@
-/* load.c - a set of templates from a folder: which files belong to the language, and their names. */
+/* load.c - a set of templates from a folder, in a language. */
 #include "render/template.h"
 
 #include <dirent.h>
@@ -10,15 +10,14 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/mem.h"
+#include "render/parts.h"
 
 #define FOLDER_DEPTH_MAX 8
-#define TEXTS_FILE_MAX (4 * 1024 * 1024)
 
 struct loader {
 	struct template_set *set;
-	const char *root, *language;     /* language: NULL for English */
+	const char *root;
 };
 
 static int has_suffix(const char *s, const char *suffix)
@@ -28,48 +27,16 @@ static int has_suffix(const char *s, const char *suffix)
 	return a > b && strcmp(s + a - b, suffix) == 0;
 }
 
-static int file_there(const char *root, const char *name, const char *suffix)
-{
-	char *path = mem_printf("%s/%s%s", root, name, suffix);
-	int there = access(path, R_OK) == 0;
-
-	free(path);
-	return there;
-}
-
-/* Cuts ".de" off "users.de" when that is the language; 0 when the file is for others or a translated one takes its place. */
-static int belongs(const struct loader *l, char *name, const char *suffix)
-{
-	char *base = strrchr(name, '/'), *dot = strrchr(base ? base : name, '.');
-	char *own;
-	int there;
-
-	if (dot) {
-		if (l->language == NULL || strcmp(dot + 1, l->language) != 0)
-			return 0;
-		*dot = '\0';
-		return 1;
-	}
-	if (l->language == NULL)
-		return 1;
-	own = mem_printf("%s.%s", name, l->language);
-	there = file_there(l->root, own, suffix);
-	free(own);
-	return !there;
-}
-
 static int load_file(const struct loader *l, const char *relative, enum template_kind kind, const char *suffix)
 {
 	char *name = mem_dup(relative, strlen(relative) - strlen(suffix)), *path = NULL;
 	struct buf text = BUF_INIT;
-	int rc = 0;
+	int rc;
 
-	if (belongs(l, name, suffix)) {
-		path = mem_printf("%s/%s", l->root, relative);
-		rc = file_read(path, TEMPLATE_FILE_MAX, &text);
-		if (rc == 0)
-			rc = template_set_add(l->set, name, kind, buf_str(&text), text.len);
-	}
+	path = mem_printf("%s/%s", l->root, relative);
+	rc = file_read(path, TEMPLATE_FILE_MAX, &text);
+	if (rc == 0)
+		rc = template_set_add(l->set, name, kind, buf_str(&text), text.len);
 	buf_free(&text);
 	free(path);
 	free(name);
@@ -120,17 +87,25 @@ static int load_folder(const struct loader *l, const char *relative, int depth)
 	return rc;
 }
 
-static int load_texts(const char *dir, const char *language, json_t **out)
+/* "de", "pt-BR" */
+static int is_language(const char *s)
+{
+	size_t main = strspn(s, "abcdefghijklmnopqrstuvwxyz");
+
+	return (main == 2 || main == 3) && (s[main] == '\0' || (s[main] == '-' && strspn(s + main + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 2 &&
+		s[main + 3] == '\0'));
+}
+
+static int load_words(const char *dir, const char *language, struct words **out)
 {
 	char *path = mem_printf("%s/texts/%s.json", dir, language);
 	struct buf b = BUF_INIT;
-	int rc = strspn(language, "abcdefghijklmnopqrstuvwxyz") == strlen(language) && strlen(language) > 1 ? 0 :
-		err_set(ERR_INVALID, "\"%s\" is not the name of a language", language);
+	int rc = is_language(language) ? 0 : err_set(ERR_INVALID, "\"%s\" is not the name of a language", language);
 
 	if (rc == 0)
-		rc = file_read(path, TEXTS_FILE_MAX, &b);
+		rc = file_read(path, WORDS_FILE_MAX, &b);
 	if (rc == 0)
-		rc = json_parse_object(buf_str(&b), b.len, TEXTS_FILE_MAX, out);
+		rc = words_parse(buf_str(&b), b.len, out);
 	if (rc < 0)
 		rc = err_wrap(rc, "%s", path);
 	buf_free(&b);
@@ -138,23 +113,45 @@ static int load_texts(const char *dir, const char *language, json_t **out)
 	return rc;
 }
 
-int template_set_load(const char *dir, const char *language, struct template_set **out)
+/* Fills SET from DIR; frees it on error. */
+static int load(const char *dir, struct template_set *set)
 {
-	struct loader l = { .root = dir, .language = language && strcmp(language, "en") != 0 ? language : NULL };
-	json_t *texts = NULL;
-	int rc = l.language ? load_texts(dir, l.language, &texts) : 0;
+	struct loader l = { .set = set, .root = dir };
+	int rc = load_folder(&l, "", 0);
 
-	if (rc < 0)
-		return rc;
-	l.set = template_set_new(texts);
-	json_decref(texts);
-	rc = load_folder(&l, "", 0);
 	if (rc == 0)
 		rc = template_set_link(l.set);
 	if (rc < 0) {
 		template_set_free(l.set);
 		return err_wrap(rc, "templates in %s", dir);
 	}
-	*out = l.set;
 	return 0;
+}
+
+int template_set_load(const char *dir, const char *language, struct template_set **out)
+{
+	struct words *words = NULL;
+	struct template_set *set;
+	int rc = language && strcmp(language, "en") != 0 ? load_words(dir, language, &words) : 0;
+
+	if (rc < 0)
+		return rc;
+	set = template_set_new(words);
+	rc = load(dir, set);
+	if (rc == 0)
+		*out = set;
+	return rc;
+}
+
+int template_set_texts(const char *dir, template_text_fn *fn, void *ctx)
+{
+	struct template_set *set = template_set_new(NULL);
+	int rc;
+
+	set->note = fn;
+	set->note_ctx = ctx;
+	rc = load(dir, set);
+	if (rc == 0)
+		template_set_free(set);
+	return rc;
 }

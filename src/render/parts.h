@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "render/template.h"
+#include "render/words.h"
 
 #define PATH_PARTS_MAX 8
 
@@ -14,7 +15,12 @@ enum node_kind {
 	NODE_RAW,            /* path, raw if marked safe */
 	NODE_SECTION,        /* path; end */
 	NODE_INVERTED,       /* path; end */
+	NODE_COUNT,          /* path: a number, which chooses one of the forms that follow; end */
+	NODE_FORM,           /* one of them; end */
 	NODE_PARTIAL,        /* name, params */
+	NODE_FRAME,          /* name, params: a partial that is given pieces, which follow; end */
+	NODE_GIVEN,          /* path: one of them; end */
+	NODE_HOLE,           /* path: where the piece of that name goes; what follows is shown without one; end */
 	NODE_BODY,           /* the page inside its layout */
 	NODE_HELP,           /* its help text */
 };
@@ -40,8 +46,9 @@ struct param {
 struct node {
 	enum node_kind kind;
 	unsigned line;
-	size_t end;          /* sections: index of the first node after it */
-	struct slice text;   /* NODE_TEXT; the name for NODE_PARTIAL */
+	size_t end;          /* sections and what holds nodes: index of the first one after it */
+	struct slice text;   /* NODE_TEXT; the name for NODE_PARTIAL and NODE_FRAME */
+	int read;            /* NODE_VAR: by people, so numbers are the language's */
 	struct path path;
 	struct param *params;
 	size_t param_count;
@@ -63,11 +70,26 @@ struct template {
 struct template_set {
 	struct template **all;            /* sorted by name once linked */
 	size_t count;
-	json_t *texts;                    /* NULL: English */
+	struct words *words;              /* NULL: English */
+	template_text_fn *note;           /* told of every text; NULL: nobody */
+	void *note_ctx;
 };
+
+/* Where in the text of a page the compiler is (place.c); zeroed at its beginning. */
+struct place {
+	int tag, closing, no;                 /* within one; it ends an element; it says translate="no" */
+	char quote, last;                     /* within an attribute's value; the character before */
+	char name[12], machine[12];           /* of the tag; of the element for machines that is open, "": none */
+};
+void place_follow(struct place *p, const char *text, size_t len);
+int place_is_read(const struct place *p);
 
 /* Fills NODES of T from its source; ERR_INVALID with "name:line: reason". */
 int compile_template(const struct template_set *set, struct template *t);
+/* units.c: appends TEXT, in which any white space is one space; as it is in catalogues. */
+void units_collapse(const char *text, size_t len, struct buf *out);
+/* SOURCE with what stands outside of tags in T's language, where it has any such text; else NULL. The caller frees. */
+char *units_translate(const struct template_set *set, const struct template *t, const char *source);
 void compile_release(struct template *t);
 const struct template *set_find(const struct template_set *set, const char *name, size_t len);
 const char *kind_suffix(enum template_kind kind);

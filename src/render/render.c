@@ -2,6 +2,7 @@
 #include "render/parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -14,6 +15,14 @@ struct context {
 	const json_t *value;
 	const struct node *partial;          /* its params; NULL for a value */
 	size_t below;                        /* contexts that its path parameters are looked up in */
+	int hidden;                          /* while a piece runs that its frame was given: what stands around the frame sees no parameter of it */
+};
+
+/* A frame that is being shown, and where the pieces are that it was given. */
+struct frame {
+	const struct template *t;
+	size_t at, context;                  /* its node there; its parameters on the stack */
+	const struct frame *outer;
 };
 
 struct run {
@@ -23,6 +32,8 @@ struct run {
 	size_t top;
 	unsigned depth;
 	unsigned long steps;
+	const struct words *words;
+	const struct frame *frame;           /* the innermost; NULL: none */
 	const struct template *page;         /* what {{>body}} and {{>help}} stand for; NULL outside of layouts */
 };
 
@@ -99,6 +110,8 @@ static const json_t *look_up_first(const struct run *r, size_t top, const struct
 	for (; top; top--) {
 		const struct context *c = &r->stack[top - 1];
 
+		if (c->hidden)
+			continue;
 		if (c->partial ? param_find(r, c, p->part[0], &v) : !p->own && (v = member(c->value, p->part[0])) != NULL)
 			return v;
 		if (c->partial && p->own)
@@ -142,14 +155,27 @@ static void put(struct run *r, const struct template *t, const char *s, size_t l
 		buf_add(r->out, s, len);
 }
 
-static void put_value(struct run *r, const struct template *t, const json_t *v)
+static void put_phrase(struct run *r, const struct template *t, const json_t *phrase)
 {
+	char *text = words_phrase_text(r->words, phrase);
+
+	put(r, t, text, strlen(text));
+	free(text);
+}
+
+static void put_value(struct run *r, const struct template *t, const json_t *v, int read)
+{
+	if (read && json_is_integer(v)) {
+		words_number(r->words, json_integer_value(v), r->out);
+		return;
+	}
 	switch (v ? json_typeof(v) : JSON_NULL) {
 	case JSON_STRING: put(r, t, json_string_value(v), json_string_length(v)); break;
 	case JSON_INTEGER: buf_printf(r->out, "%" JSON_INTEGER_FORMAT, json_integer_value(v)); break;
 	case JSON_REAL: buf_printf(r->out, "%.15g", json_real_value(v)); break;
 	case JSON_TRUE: buf_puts(r->out, "true"); break;
 	case JSON_FALSE: buf_puts(r->out, "false"); break;
+	case JSON_OBJECT: put_phrase(r, t, v); break;
 	default: break;
 	}
 }
@@ -161,7 +187,7 @@ static void put_raw(struct run *r, const struct template *t, const json_t *v)
 	if (safe)
 		buf_add(r->out, json_string_value(safe), json_string_length(safe));
 	else
-		put_value(r, t, v);
+		put_value(r, t, v, 0);
 }
 
 static int push(struct run *r, struct context c)
@@ -197,6 +223,18 @@ static int run_section(struct run *r, const struct template *t, size_t at)
 	return rc;
 }
 
+/* A language can have fewer forms than the text's own (it is not translated): then the last. */
+static int run_count(struct run *r, const struct template *t, size_t at)
+{
+	int64_t n = json_integer_value(look_up(r, r->top, &t->nodes[at].path));
+	unsigned form = words_form(r->words, n);
+	size_t chosen = at + 1;
+
+	for (; form && t->nodes[chosen].end < t->nodes[at].end; form--)
+		chosen = t->nodes[chosen].end;
+	return run_nodes(r, t, chosen + 1, t->nodes[chosen].end);
+}
+
 static int run_inverted(struct run *r, const struct template *t, size_t at)
 {
 	if (is_true(look_up(r, r->top, &t->nodes[at].path)))
@@ -218,17 +256,65 @@ static int run_partial(struct run *r, const struct node *n)
 	return rc;
 }
 
+static int run_frame(struct run *r, const struct template *t, size_t at)
+{
+	const struct node *n = &t->nodes[at];
+	const struct frame frame = { t, at, r->top, r->frame };
+	int rc = push(r, (struct context){ .partial = n, .below = r->top });
+
+	if (rc == 0) {
+		r->frame = &frame;
+		rc = run_template(r, n->partial);
+		r->frame = frame.outer;
+		r->top--;
+	}
+	return rc;
+}
+
+/* Index of the node in FRAME's template; 0: it was not given that piece. */
+static size_t given_find(const struct frame *frame, struct slice name)
+{
+	const struct node *all = frame->t->nodes;
+
+	for (size_t i = frame->at + 1; i < all[frame->at].end; i = all[i].end ? all[i].end : i + 1)
+		if (all[i].kind == NODE_GIVEN && all[i].path.part[0].len == name.len && memcmp(all[i].path.part[0].at, name.at, name.len) == 0)
+			return i;
+	return 0;
+}
+
+/* A piece sees what stands around its frame, and what the frame's template has opened around the hole (a row of a list). */
+static int run_hole(struct run *r, const struct template *t, size_t at)
+{
+	const struct frame *frame = r->frame;
+	size_t given = frame ? given_find(frame, t->nodes[at].path.part[0]) : 0;
+	int rc;
+
+	if (given == 0)
+		return run_nodes(r, t, at + 1, t->nodes[at].end);
+	r->frame = frame->outer;
+	r->stack[frame->context].hidden = 1;
+	rc = run_nodes(r, frame->t, given + 1, frame->t->nodes[given].end);
+	r->stack[frame->context].hidden = 0;
+	r->frame = frame;
+	return rc;
+}
+
 static int run_node(struct run *r, const struct template *t, size_t at)
 {
 	const struct node *n = &t->nodes[at];
 
 	switch (n->kind) {
 	case NODE_TEXT: buf_add(r->out, n->text.at, n->text.len); return 0;
-	case NODE_VAR: put_value(r, t, look_up(r, r->top, &n->path)); return 0;
+	case NODE_VAR: put_value(r, t, look_up(r, r->top, &n->path), n->read); return 0;
 	case NODE_RAW: put_raw(r, t, look_up(r, r->top, &n->path)); return 0;
 	case NODE_SECTION: return run_section(r, t, at);
 	case NODE_INVERTED: return run_inverted(r, t, at);
+	case NODE_COUNT: return run_count(r, t, at);
+	case NODE_FORM: return 0;            /* within NODE_COUNT alone */
 	case NODE_PARTIAL: return run_partial(r, n);
+	case NODE_FRAME: return run_frame(r, t, at);
+	case NODE_GIVEN: return 0;           /* within NODE_FRAME alone */
+	case NODE_HOLE: return run_hole(r, t, at);
 	case NODE_BODY: return r->page ? run_template(r, r->page) : 0;
 	case NODE_HELP: return r->page && r->page->help ? run_template(r, r->page->help) : 0;
 	}
@@ -245,7 +331,7 @@ static int run_nodes(struct run *r, const struct template *t, size_t from, size_
 		rc = run_node(r, t, at);
 		if (r->out->len - r->start > TEMPLATE_OUTPUT_MAX || ++r->steps > TEMPLATE_STEPS_MAX)
 			return err_set(ERR_TOO_LARGE, "%s:%u: more output than a page may have", t->name, n->line);
-		at = n->kind == NODE_SECTION || n->kind == NODE_INVERTED ? n->end : at + 1;
+		at = n->end ? n->end : at + 1;
 	}
 	return rc;
 }
@@ -265,7 +351,7 @@ static int run_template(struct run *r, const struct template *t)
 int template_render(const struct template_set *set, const char *name, const json_t *doc, struct buf *out)
 {
 	const struct template *t = set_find(set, name, strlen(name));
-	struct run r = { .out = out, .start = out->len };
+	struct run r = { .out = out, .start = out->len, .words = set->words };
 	int rc;
 
 	if (t == NULL)

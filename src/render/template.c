@@ -13,11 +13,11 @@ const char *kind_suffix(enum template_kind kind)
 	return kind == TEMPLATE_HTML ? ".html" : ".txt";
 }
 
-struct template_set *template_set_new(json_t *texts)
+struct template_set *template_set_new(struct words *words)
 {
 	struct template_set *set = mem_alloc(sizeof *set);
 
-	set->texts = json_incref(texts);
+	set->words = words;
 	return set;
 }
 
@@ -28,20 +28,24 @@ void template_set_free(struct template_set *set)
 	for (size_t i = 0; i < set->count; i++)
 		compile_release(set->all[i]);
 	free(set->all);
-	json_decref(set->texts);
+	words_free(set->words);
 	free(set);
 }
 
 const char *template_text(const struct template_set *set, const char *english)
 {
-	const char *other = json_string_value(json_object_get(set->texts, english));
+	return words_text(set->words, english);
+}
 
-	return other ? other : english;
+const struct words *template_words(const struct template_set *set)
+{
+	return set->words;
 }
 
 int template_set_add(struct template_set *set, const char *name, enum template_kind kind, const char *text, size_t len)
 {
 	struct template *t;
+	char *translated;
 	int rc;
 
 	if (len > TEMPLATE_FILE_MAX)
@@ -52,6 +56,11 @@ int template_set_add(struct template_set *set, const char *name, enum template_k
 	t->name = mem_strdup(name);
 	t->kind = kind;
 	t->source = mem_dup(text, len);
+	translated = kind == TEMPLATE_HTML ? units_translate(set, t, t->source) : NULL;
+	if (translated) {
+		free(t->source);
+		t->source = translated;
+	}
 	rc = compile_template(set, t);
 	if (rc < 0) {
 		compile_release(t);
@@ -108,6 +117,27 @@ static int link_one(const struct template_set *set, const struct template *from,
 	return 0;
 }
 
+static int has_hole(const struct template *t, const struct path *name)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->nodes[i].kind == NODE_HOLE && t->nodes[i].path.part[0].len == name->part[0].len &&
+			memcmp(t->nodes[i].path.part[0].at, name->part[0].at, name->part[0].len) == 0)
+			return 1;
+	return 0;
+}
+
+/* Every piece that the frame at FRAME is given has its place in the frame's template. */
+static int link_pieces(const struct template *t, size_t frame)
+{
+	const struct node *all = t->nodes;
+
+	for (size_t i = frame + 1; i < all[frame].end; i = all[i].end ? all[i].end : i + 1)
+		if (all[i].kind == NODE_GIVEN && !has_hole(all[frame].partial, &all[i].path))
+			return err_set(ERR_INVALID, "%s%s:%u: \"%s\" has no place for \"%.*s\"", t->name, kind_suffix(t->kind), all[i].line,
+				all[frame].partial->name, (int)all[i].path.part[0].len, all[i].path.part[0].at);
+	return 0;
+}
+
 static int link_template(const struct template_set *set, struct template *t)
 {
 	int rc = 0;
@@ -115,8 +145,11 @@ static int link_template(const struct template_set *set, struct template *t)
 	if (t->layout.text.len)
 		rc = link_one(set, t, t->layout.text, t->layout.line, &t->layout.partial);
 	for (size_t i = 0; rc == 0 && i < t->count; i++)
-		if (t->nodes[i].kind == NODE_PARTIAL)
+		if (t->nodes[i].kind == NODE_PARTIAL || t->nodes[i].kind == NODE_FRAME)
 			rc = link_one(set, t, t->nodes[i].text, t->nodes[i].line, &t->nodes[i].partial);
+	for (size_t i = 0; rc == 0 && i < t->count; i++)
+		if (t->nodes[i].kind == NODE_FRAME)
+			rc = link_pieces(t, i);
 	return rc;
 }
 

@@ -1,9 +1,12 @@
 /* cell.c - cells as text. */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "base/size.h"
+#include "base/mem.h"
+#include "base/phrase.h"
+#include "base/say.h"
+#include "render/words.h"
 #include "report/report.h"
 
 static void put_text(const char *text, char *out)
@@ -20,20 +23,14 @@ static void put_text(const char *text, char *out)
 		out[cut] = '\0';
 }
 
-static void put_number(int64_t n, char *out)
+/* PHRASE, taken over, of numbers alone: it is short. */
+static void put_phrase(const struct words *w, json_t *phrase, char *out)
 {
-	char digits[24];
-	int len = snprintf(digits, sizeof digits, "%lld", (long long)n);
+	char *text = words_phrase_text(w, phrase);
 
-	for (int i = 0; i < len; i++) {
-		*out++ = digits[i];
-		/* A narrow space that does not break, every three digits from the right. */
-		if (digits[i] != '-' && i + 1 < len && (len - i - 1) % 3 == 0) {
-			memcpy(out, "\u00a0", 2);
-			out += 2;
-		}
-	}
-	*out = '\0';
+	put_text(text, out);
+	free(text);
+	json_decref(phrase);
 }
 
 static void put_time(clock_us at, char *out)
@@ -45,21 +42,19 @@ static void put_time(clock_us at, char *out)
 	strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
 }
 
-static void put_duration(int64_t us, char *out)
+static json_t *duration(int64_t us)
 {
-	long long s = us / CLOCK_SECOND;
+	static const struct { int64_t unit, part; const char *text; } looks[] = { { 86400, 3600, N_("%{a} d %{b} h") }, { 3600, 60, N_("%{a} h %{b} min") },
+		{ 60, 1, N_("%{a} min %{b} s") } };
+	int64_t s = us / CLOCK_SECOND;
 
-	if (s < 60)
-		snprintf(out, 32, "%lld s", s);
-	else if (s < 3600)
-		snprintf(out, 32, "%lld min %lld s", s / 60, s % 60);
-	else if (s < 86400)
-		snprintf(out, 32, "%lld h %lld min", s / 3600, s % 3600 / 60);
-	else
-		snprintf(out, 48, "%lld d %lld h", s / 86400, s % 86400 / 3600);
+	for (size_t i = 0; i < ARRAY_LEN(looks); i++)
+		if (s >= looks[i].unit)
+			return phrase_say(looks[i].text, "a", json_integer(s / looks[i].unit), "b", json_integer(s % looks[i].unit / looks[i].part), NULL);
+	return phrase_say("%{a} s", "a", json_integer(s), NULL);
 }
 
-void report_cell_text(enum column_kind kind, const struct report_cell *cell, char *out)
+void report_cell_text(const struct words *w, enum column_kind kind, const struct report_cell *cell, char *out)
 {
 	if (cell->is_null || (kind == COLUMN_TEXT && (cell->text == NULL || *cell->text == '\0'))) {
 		memcpy(out, "–", sizeof "–");
@@ -70,16 +65,16 @@ void report_cell_text(enum column_kind kind, const struct report_cell *cell, cha
 		put_text(cell->text, out);
 		break;
 	case COLUMN_NUMBER:
-		put_number(cell->number, out);
+		put_phrase(w, json_integer(cell->number), out);
 		break;
 	case COLUMN_TIME:
 		put_time(cell->number, out);
 		break;
 	case COLUMN_DURATION:
-		put_duration(cell->number, out);
+		put_phrase(w, duration(cell->number), out);
 		break;
 	case COLUMN_BYTES:
-		size_text(cell->number, out);
+		put_phrase(w, phrase_size(cell->number), out);
 		break;
 	}
 }

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "report/line.h"
 
 #define FONTS "/usr/share/fonts/truetype/"
 #define UTF8 "UTF-8"
@@ -199,7 +200,7 @@ static void show(struct pdf *p, HPDF_Font font, double size, const char *run)
 	HPDF_Page_ShowText(p->page, run);
 }
 
-void pdf_text(struct pdf *p, double x, double y, const struct pdf_style *style, const char *text)
+static void draw(struct pdf *p, double x, double y, const struct pdf_style *style, const char *text)
 {
 	char run[RUN_MAX + 4];
 	HPDF_Font font = NULL;
@@ -230,6 +231,14 @@ void pdf_text(struct pdf *p, double x, double y, const struct pdf_style *style, 
 	if (len)
 		show(p, font, style->size, run);
 	HPDF_Page_EndText(p->page);
+}
+
+void pdf_text(struct pdf *p, double x, double y, const struct pdf_style *style, const char *text)
+{
+	char *drawn = line_drawn(text);
+
+	draw(p, x, y, style, drawn ? drawn : text);
+	free(drawn);
 }
 
 void pdf_text_right(struct pdf *p, double right, double y, const struct pdf_style *style, const char *text)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "render/words.h"
+
 #define HEIGHT 130.0             /* of the columns */
 #define LEFT (PDF_MARGIN + 34)
 #define RIGHT (PDF_WIDTH - PDF_MARGIN)
@@ -26,21 +28,22 @@ static double legend(struct pdf *p, const struct chart *chart, double y)
 	return y + 18;
 }
 
-static void number(struct pdf *p, double right, double y, int64_t n)
+static void number(struct pdf *p, const struct chart *chart, double right, double y, int64_t n)
 {
-	char text[24];
+	struct buf text = BUF_INIT;
 
-	snprintf(text, sizeof text, "%lld", (long long)n);
-	pdf_text_right(p, right, y, &small, text);
+	words_number(chart->words, n, &text);
+	pdf_text_right(p, right, y, &small, buf_str(&text));
+	buf_free(&text);
 }
 
-static void axis(struct pdf *p, int64_t step, double top)
+static void axis(struct pdf *p, const struct chart *chart, int64_t step, double top)
 {
 	for (int i = 0; i <= CHART_STEPS; i++) {
 		double y = top + HEIGHT - HEIGHT * i / CHART_STEPS;
 
 		pdf_line(p, LEFT, y, RIGHT, y, PDF_RULE);
-		number(p, LEFT - 5, y + 2.5, i * step);
+		number(p, chart, LEFT - 5, y + 2.5, i * step);
 	}
 }
 
@@ -76,7 +79,7 @@ static void row(struct pdf *p, const struct chart *chart, size_t i, double unit,
 			pdf_box(p, x, y, width, ROW - 4, chart_colours[chart->colours[s] - 1]);
 		x += width;
 	}
-	number(p, x + 34, y + 8, chart_sum(chart, i));
+	number(p, chart, x + 34, y + 8, chart_sum(chart, i));
 }
 
 double pdf_chart(struct pdf *p, const struct chart *chart, double y)
@@ -90,7 +93,7 @@ double pdf_chart(struct pdf *p, const struct chart *chart, double y)
 			row(p, chart, i, (RIGHT - ROW_LEFT - 50) / most, y);
 		return y + 6;
 	}
-	axis(p, step, y);
+	axis(p, chart, step, y);
 	for (size_t i = 0; i < chart->columns; i++)
 		column(p, chart, i, HEIGHT / most, y);
 	return y + HEIGHT + 18;

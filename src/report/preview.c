@@ -76,7 +76,7 @@ static int row(struct report_writer *w, const struct report_cell *cells)
 	for (size_t i = 0; i < w->of->count; i++) {
 		char text[REPORT_CELL_MAX + 4];
 
-		report_cell_text(w->of->columns[i].kind, &cells[i], text);
+		report_cell_text(w->of->words, w->of->columns[i].kind, &cells[i], text);
 		json_array_append_new(out, json_pack("{s:s, s:s, s:b}", "text", text, "label", w->of->columns[i].label, "number",
 			is_number(w->of->columns[i].kind)));
 	}

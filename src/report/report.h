@@ -24,18 +24,21 @@ struct report_cell {
 };
 
 struct chart;                            /* render/chart.h */
+struct words;                            /* render/words.h */
 
 struct report_section {
 	const char *title, *text;        /* text: what the rows are */
 	const struct column *columns;
 	size_t count;
 	const struct chart *chart;       /* NULL, or without columns: nothing to draw */
+	const struct words *words;       /* the language of its cells; NULL: English */
 };
 
 /* All texts must outlive the writer. */
 struct report_head {
 	const char *title, *tenant, *period, *zone, *by, *made, *product;
 	size_t sections;                 /* that will follow */
+	const struct words *words;       /* the language of what the writers say themselves; NULL: English */
 };
 
 /* What a format is to people and browsers; needs none of the libraries that write it. */
@@ -64,8 +67,8 @@ struct report_format {
 extern const struct report_format report_pdf, report_xlsx, report_csv;
 const struct report_format *report_format_find(const char *name);
 
-/* A cell as a person reads it: numbers with thin groups, times "2026-11-27 04:05:06", durations "3 h 20 min", sizes "10.0 GiB"; "–"
- * for null. OUT has REPORT_CELL_MAX + 4 bytes; never cut inside a character, never with control characters. */
-void report_cell_text(enum column_kind kind, const struct report_cell *cell, char *out);
+/* A cell as a person reads it, in the language W (NULL: English): numbers in groups, times "2026-11-27 04:05:06", durations "3 h 20 min", sizes
+ * "10.5 GiB"; "–" for null. OUT has REPORT_CELL_MAX + 4 bytes; never cut inside a character, never with control characters. */
+void report_cell_text(const struct words *w, enum column_kind kind, const struct report_cell *cell, char *out);
 
 #endif

@@ -11,10 +11,12 @@ struct report_part {
 };
 
 struct report_source {
-	struct db *db;                   /* in a transaction of the tenant's */
+	struct db *db;                   /* in a transaction of the tenant's, or bound to none */
+	enum store_side side;            /* whose the criterion is */
 	const struct report_criterion *criterion;
 	const struct report_period *period;
 	int64_t most;                    /* no more is read once there are so many rows; 0: all */
+	const struct words *words;       /* the reader's language; NULL: English */
 };
 
 /* Adds to *ROWS. */

@@ -92,7 +92,7 @@ static void put_cell(struct buf *line, enum column_kind kind, const struct repor
 	else if (kind == COLUMN_DURATION)
 		buf_printf(line, "%lld", (long long)(cell->number / CLOCK_SECOND));
 	else if (kind == COLUMN_TIME || cell->text) {
-		report_cell_text(kind, cell, text);
+		report_cell_text(NULL, kind, cell, text);
 		csv_cell(line, kind == COLUMN_TEXT && *cell->text == '\0' ? "" : text);
 	}
 }

@@ -6,7 +6,9 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/phrase.h"
 #include "render/chart.h"
+#include "render/words.h"
 #include "report/pdf.h"
 #include "report/pdf_chart.h"
 #include "report/report.h"
@@ -75,7 +77,7 @@ static void title_page(struct report_writer *w)
 	pdf_text(w->pdf, PDF_MARGIN, 90, &label, h->product);
 	y = pdf_paragraph(w->pdf, PDF_MARGIN, 150, BODY, 36, &huge, h->title) + 20;
 	for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
-		pdf_text(w->pdf, PDF_MARGIN, y, &label, facts[i][0]);
+		pdf_text(w->pdf, PDF_MARGIN, y, &label, words_text(h->words, facts[i][0]));
 		y = pdf_paragraph(w->pdf, PDF_MARGIN + 110, y, BODY - 110, 18, &large, facts[i][1]) + 4;
 	}
 }
@@ -202,7 +204,7 @@ static int row(struct report_writer *w, const struct report_cell *cells)
 	if (w->shown >= ROWS_MAX)
 		return 0;
 	for (size_t i = 0; i < w->section->count; i++) {
-		report_cell_text(w->section->columns[i].kind, &cells[i], texts[i]);
+		report_cell_text(w->head->words, w->section->columns[i].kind, &cells[i], texts[i]);
 		pointers[i] = texts[i];
 	}
 	height = tallest(w, &cell_style, pointers);
@@ -220,37 +222,42 @@ static int row(struct report_writer *w, const struct report_cell *cells)
 
 static int end(struct report_writer *w, int64_t rows, const char *note)
 {
-	char said[160] = "There is nothing in this period.";
-	const char *const lines[] = { rows == 0 || rows > w->shown ? said : "", note ? note : "" };
+	json_t *cut = phrase_say("These are the first %{n} of %{rows} rows. XLSX and CSV hold all of them.", "n", json_integer(w->shown), "rows",
+		json_integer(rows), NULL);
+	char *said = words_phrase_text(w->head->words, cut);
+	const char *const lines[] = { rows > w->shown ? said : rows == 0 ? words_text(w->head->words, "There is nothing in this period.") : "",
+		note ? note : "" };
 
-	if (rows > w->shown)
-		snprintf(said, sizeof said, "These are the first %lld of %lld rows. XLSX and CSV hold all of them.", (long long)w->shown,
-			(long long)rows);
+	json_decref(cut);
 	w->parts[w->count - 1].rows = rows;
 	pdf_line(w->pdf, PDF_MARGIN, w->y, PDF_WIDTH - PDF_MARGIN, w->y, PDF_RULE);
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-		if (*lines[i] && w->y + 30 > LOWEST)
+		if (*lines[i] && w->y + 18 > LOWEST)
 			new_page(w);
 		if (*lines[i])
 			w->y = pdf_paragraph(w->pdf, PDF_MARGIN, w->y + 16, BODY, 12, &label, lines[i]);
 	}
+	free(said);
 	return pdf_status(w->pdf);
 }
 
 static void put_contents(struct report_writer *w)
 {
 	double y = PDF_MARGIN + 14;
-	char text[48];
+	char text[24];
 
 	pdf_turn_to(w->pdf, w->contents);
-	pdf_text(w->pdf, PDF_MARGIN, y, &heading, "Contents");
+	pdf_text(w->pdf, PDF_MARGIN, y, &heading, words_text(w->head->words, "Contents"));
 	y += 26;
 	for (size_t i = 0; i < w->count; i++, y += 11.5) {
 		const struct part *p = &w->parts[i];
+		json_t *rows = phrase_count("%{n} row", "%{n} rows", p->rows);
+		char *said = words_phrase_text(w->head->words, rows);
 
 		pdf_text(w->pdf, PDF_MARGIN, y, &text_style, p->title);
-		snprintf(text, sizeof text, "%lld %s", (long long)p->rows, p->rows == 1 ? "row" : "rows");
-		pdf_text_right(w->pdf, PDF_WIDTH - PDF_MARGIN - 40, y, &label, text);
+		pdf_text_right(w->pdf, PDF_WIDTH - PDF_MARGIN - 40, y, &label, said);
+		json_decref(rows);
+		free(said);
 		snprintf(text, sizeof text, "%d", p->page);
 		pdf_text_right(w->pdf, PDF_WIDTH - PDF_MARGIN, y, &text_style, text);
 		pdf_line(w->pdf, PDF_MARGIN, y + 3, PDF_WIDTH - PDF_MARGIN, y + 3, PDF_RULE);

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "render/words.h"
 #include "render/chart.h"
 #include "report/report.h"
 
@@ -16,6 +17,11 @@
 #define SUMMARY "Summary"
 #define DATA "Chart data"
 #define WIDTH_TOTAL 150.0                /* of all columns, in characters */
+#define WIDTH_LEAST 12.0
+#define WIDTH_MOST 60.0
+#define WIDTH_TIME 20.0                  /* what is narrower shows "###" in place of a time */
+#define SUMMARY_WIDTH 80
+#define LINE_HEIGHT 15.0
 
 struct part {
 	const char *title, *text;
@@ -95,7 +101,7 @@ static int begin(const struct report_head *head, const char *path, struct report
 	snprintf(title, sizeof title, "%s", head->title);
 	snprintf(who, sizeof who, "%s", head->by);
 	workbook_set_properties(w->book, &(lxw_doc_properties){ .title = title, .author = who });
-	w->summary = workbook_add_worksheet(w->book, SUMMARY);
+	w->summary = workbook_add_worksheet(w->book, words_text(head->words, SUMMARY));
 	*out = w;
 	return 0;
 }
@@ -155,9 +161,9 @@ static void open_sheet(struct report_writer *w)
 	for (size_t i = 0; i < s->count; i++)
 		total += s->columns[i].width;
 	for (size_t i = 0; i < s->count; i++) {
-		double width = WIDTH_TOTAL * s->columns[i].width / total;
+		double width = WIDTH_TOTAL * s->columns[i].width / total, least = s->columns[i].kind == COLUMN_TIME ? WIDTH_TIME : WIDTH_LEAST;
 
-		worksheet_set_column(w->sheet, (lxw_col_t)i, (lxw_col_t)i, width < 12 ? 12 : width > 60 ? 60 : width, NULL);
+		worksheet_set_column(w->sheet, (lxw_col_t)i, (lxw_col_t)i, width < least ? least : width > WIDTH_MOST ? WIDTH_MOST : width, NULL);
 		note_error(w, worksheet_write_string(w->sheet, 0, (lxw_col_t)i, s->columns[i].label, w->heading));
 	}
 	worksheet_freeze_panes(w->sheet, 1, 0);
@@ -184,7 +190,7 @@ static lxw_row_t put_data(struct report_writer *w, const struct chart *chart)
 	note_error(w, worksheet_write_string(w->data, w->data_row, 0, w->section->title, w->bold));
 	for (size_t s = 0; s < chart->series; s++)
 		note_error(w, worksheet_write_string(w->data, w->data_row, (lxw_col_t)(s + 1),
-			chart->series_names ? chart->series_names[s] : "Number", w->bold));
+			chart->series_names ? chart->series_names[s] : words_text(w->head->words, "Number"), w->bold));
 	first = w->data_row + 1;
 	for (size_t i = 0; i < chart->columns; i++) {
 		note_error(w, worksheet_write_string(w->data, first + (lxw_row_t)i, 0, chart->names[i], NULL));
@@ -262,7 +268,7 @@ static lxw_error put_cell(struct report_writer *w, lxw_col_t column, enum column
 	case COLUMN_TEXT:
 		break;
 	}
-	report_cell_text(kind, cell, text);
+	report_cell_text(w->head->words, kind, cell, text);
 	return worksheet_write_string(w->sheet, w->row, column, text, w->formats[kind]);
 }
 
@@ -295,21 +301,23 @@ static void put_summary(struct report_writer *w)
 	lxw_row_t at = 2;
 
 	worksheet_set_column(s, 0, 0, 34, NULL);
-	worksheet_set_column(s, 1, 1, 80, NULL);
+	worksheet_set_column(s, 1, 1, SUMMARY_WIDTH, NULL);
 	worksheet_set_column(s, 2, 2, 14, NULL);
 	note_error(w, worksheet_write_string(s, 0, 0, h->title, w->title));
 	for (size_t i = 0; i < ARRAY_LEN(facts); i++, at++) {
-		note_error(w, worksheet_write_string(s, at, 0, facts[i][0], w->bold));
+		note_error(w, worksheet_write_string(s, at, 0, words_text(h->words, facts[i][0]), w->bold));
 		note_error(w, worksheet_write_string(s, at, 1, facts[i][1], NULL));
 	}
 	at++;
-	note_error(w, worksheet_write_string(s, at, 0, "Section", w->heading));
-	note_error(w, worksheet_write_string(s, at, 1, "What it shows", w->heading));
-	note_error(w, worksheet_write_string(s, at++, 2, "Rows", w->heading));
+	note_error(w, worksheet_write_string(s, at, 0, words_text(h->words, "Section"), w->heading));
+	note_error(w, worksheet_write_string(s, at, 1, words_text(h->words, "What it shows"), w->heading));
+	note_error(w, worksheet_write_string(s, at++, 2, words_text(h->words, "Rows"), w->heading));
 	for (size_t i = 0; i < w->count; i++, at++) {
 		const struct part *p = &w->parts[i];
 		char *url = mem_printf("internal:'%s'!A1", p->sheet), *text = p->note ? mem_printf("%s %s", p->text, p->note) : mem_strdup(p->text);
 
+		/* Nobody fits a row to its text: lines are somewhat shorter than the column, as words are not broken. */
+		note_error(w, worksheet_set_row(s, at, LINE_HEIGHT * (double)(1 + strlen(text) / (SUMMARY_WIDTH - 8)), NULL));
 		note_error(w, worksheet_write_url_opt(s, at, 0, url, w->link, p->title, NULL));
 		note_error(w, worksheet_write_string(s, at, 1, text, w->wrap));
 		note_error(w, worksheet_write_number(s, at, 2, (double)p->rows, w->formats[COLUMN_NUMBER]));

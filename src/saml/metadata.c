@@ -309,9 +309,11 @@ static int find_entity(const xmlNode *root, clock_us now, const xmlNode **out, s
 	} else {
 		return saml_refuse(v, SAML_XML, "these are no SAML metadata: the first element is %.60s", (const char *)root->name);
 	}
-	if (rc == 0 && found != 1)
-		rc = saml_refuse(v, SAML_SETTINGS, found ? "there are %zu identity providers in it; one is wanted" :
-			"there is no identity provider in it (IDPSSODescriptor): %zu", found);
+	if (rc == 0 && found > 1)
+		rc = saml_refuse(v, SAML_SETTINGS, "there are %zu identity providers in it; one is wanted", found);
+	if (rc == 0 && found == 0)
+		rc = saml_refuse(v, SAML_SETTINGS, xml_child(root, NS_METADATA, "SPSSODescriptor") ? "there is no identity provider in it, but a service provider: are "
+			"these this side's own metadata?" : "there is no identity provider in it (IDPSSODescriptor)");
 	return rc;
 }
 
@@ -367,7 +369,11 @@ void saml_metadata_write(const struct saml_sp *sp, struct buf *out)
 	buf_puts(out, "\"><md:SPSSODescriptor AuthnRequestsSigned=\"true\" WantAssertionsSigned=\"true\" protocolSupportEnumeration=\""
 		NS_PROTOCOL "\">");
 	put_key(out, "signing", sp->certificate, 0);
+	if (sp->second_certificate)
+		put_key(out, "signing", sp->second_certificate, 0);
 	put_key(out, "encryption", sp->certificate, 1);
+	if (sp->second_certificate)
+		put_key(out, "encryption", sp->second_certificate, 1);
 	put_service(out, "SingleLogoutService", BINDING_REDIRECT, sp->slo_url, "");
 	put_service(out, "SingleLogoutService", BINDING_POST, sp->slo_url, "");
 	put_service(out, "AssertionConsumerService", BINDING_POST, sp->acs_url, " index=\"0\" isDefault=\"true\"");

@@ -310,6 +310,7 @@ static int take_session(const struct judged *j, const xmlNode *statement)
 		rc = saml_refuse(j->v, SAML_TOO_LARGE, "a SessionIndex of more than %d bytes", SAML_ID_MAX);
 	if (rc == 0) {
 		json_set_string(j->out, "session", *index ? index : NULL);
+		json_set_string(j->out, "signed_in", at ? xml_attribute(statement, "AuthnInstant") : NULL);
 		json_set_string(j->out, "session_end", end ? xml_attribute(statement, "SessionNotOnOrAfter") : NULL);
 	}
 	return rc;

@@ -89,6 +89,8 @@ struct saml_sp {
 	const char *entity, *acs_url, *slo_url;
 	const char *certificate;         /* PEM */
 	const struct secret *key;        /* PEM */
+	const char *second_certificate;  /* that stands in the metadata too, for what is to come; NULL: none */
+	const struct secret *second;     /* what is encrypted for it is read too, nothing signed; NULL: none */
 };
 
 void saml_idp_release(struct saml_idp *idp);

@@ -213,12 +213,14 @@ int sign_decrypt(xmlNode *encrypted, const struct saml_sp *sp, struct buf *plain
 	if (rc < 0)
 		return rc;
 	rc = decrypt(wrapped, 1, own_key(sp->key), &session);
+	if (rc < 0 && sp->second)
+		rc = decrypt(wrapped, 1, own_key(sp->second), &session);
 	if (rc == 0)
 		rc = decrypt(data, 0, xmlSecKeyReadMemory(xmlSecKeyDataAesId, (const xmlSecByte *)session.data, (xmlSecSize)session.len), plain);
 	secret_wipe(session.data, session.len);
 	buf_free(&session);
 	/* Which step failed is nobody's business: it would help to guess. */
-	return rc < 0 ? saml_refuse(v, SAML_DECRYPTION, "%.60s is not encrypted for the present key of this side",
+	return rc < 0 ? saml_refuse(v, SAML_DECRYPTION, "%.60s is not encrypted for a key of this side",
 		(const char *)encrypted->name) : 0;
 }
 

@@ -1,7 +1,7 @@
 /* answer_saml.c - the handlers of SAML's messages (IDN-3): what they were asked with becomes typed, saml/ answers.
  *
- * SAML is {sp: {entity, acs_url, slo_url, certificate}, idp: what saml_idp_json gives, or null, ask: {...}}. In ask: id, relay, format,
- * again (saml_start); request, skew (saml_judge); id, relay, name_id, format, session (saml_logout); id, skew (saml_told). */
+ * SAML is {sp: {entity, acs_url, slo_url, certificate, second_certificate}, idp: what saml_idp_json gives, or null, ask: {...}}. In ask: id, relay,
+ * format, again, second: signed with the second key (saml_start); request, skew (saml_judge); id, relay, name_id, format, session (saml_logout); id, skew (saml_told). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@
 struct question {
 	json_t *settings;
 	const json_t *ask;
-	struct secret *key;
+	struct secret *key, *second;
 	struct saml_sp sp;
 	struct saml_idp idp;
 };
@@ -29,6 +29,7 @@ static void release(struct question *q)
 {
 	saml_idp_release(&q->idp);
 	secret_free(q->key);
+	secret_free(q->second);
 	json_decref(q->settings);
 }
 
@@ -45,20 +46,31 @@ static int number_of(const json_t *o, const char *name)
 	return n < 0 || n > SAML_SKEW_MOST ? SAML_SKEW_MOST : (int)n;
 }
 
+/* NULL for none. */
+static struct secret *take_key(struct wire_view v)
+{
+	struct secret *key = v.len ? secret_new(v.len) : NULL;
+
+	if (key)
+		memcpy(key->data, v.data, v.len);
+	return key;
+}
+
 static int take(struct sso_act *a, struct question *q)
 {
-	struct wire_view settings = wire_get_bytes(&a->in, SSO_MESSAGE_MAX), key = wire_get_bytes(&a->in, KEY_MAX);
+	struct wire_view settings = wire_get_bytes(&a->in, SSO_MESSAGE_MAX), key = wire_get_bytes(&a->in, KEY_MAX), second = wire_get_bytes(&a->in, KEY_MAX);
 	const json_t *sp, *idp;
 
 	memset(q, 0, sizeof *q);
 	if (a->in.error || json_parse_object((const char *)settings.data, settings.len, SSO_MESSAGE_MAX, &q->settings) < 0)
 		return err_set(ERR_INVALID, "settings that make no sense");
-	q->key = secret_new(key.len);
-	memcpy(q->key->data, key.data, key.len);
+	q->key = take_key(key);
+	q->second = take_key(second);
 	q->ask = json_object_get(q->settings, "ask");
 	sp = json_object_get(q->settings, "sp");
 	idp = json_object_get(q->settings, "idp");
-	q->sp = (struct saml_sp){ text_of(sp, "entity"), text_of(sp, "acs_url"), text_of(sp, "slo_url"), text_of(sp, "certificate"), q->key };
+	q->sp = (struct saml_sp){ text_of(sp, "entity"), text_of(sp, "acs_url"), text_of(sp, "slo_url"), text_of(sp, "certificate"), q->key,
+		text_of(sp, "second_certificate"), q->second };
 	if (!q->sp.entity || !q->sp.acs_url || !q->sp.slo_url || !q->sp.certificate)
 		return err_set(ERR_INVALID, "settings of this side are missing");
 	return json_is_object(idp) ? saml_idp_read(idp, &q->idp) : 0;
@@ -69,7 +81,9 @@ static int take_both(struct sso_act *a, struct question *q)
 {
 	int rc = take(a, q);
 
-	return rc == 0 && q->idp.entity == NULL ? err_set(ERR_INVALID, "there is no identity provider") : rc;
+	if (rc == 0 && (q->idp.entity == NULL || q->key == NULL))
+		rc = err_set(ERR_INVALID, q->key ? "there is no identity provider" : "there is no key of ours");
+	return rc;
 }
 
 /* Takes O over. */
@@ -158,6 +172,10 @@ int answer_saml_start(struct sso_act *a)
 		rc = wire_end(&a->in);
 	if (rc == 0 && text_of(q.ask, "id") == NULL)
 		rc = err_set(ERR_INVALID, "no id");
+	if (rc == 0 && json_is_true(json_object_get(q.ask, "second")))
+		rc = q.second ? 0 : err_set(ERR_INVALID, "there is no second key");
+	if (rc == 0 && json_is_true(json_object_get(q.ask, "second")))
+		q.sp.key = q.second;
 	if (rc == 0)
 		rc = saml_request_url(&q.sp, &q.idp, &(struct saml_ask){ .id = text_of(q.ask, "id"), .relay = text_of(q.ask, "relay"),
 			.format = text_of(q.ask, "format"), .again = json_is_true(json_object_get(q.ask, "again")), .now = clock_now() }, &url);
@@ -283,7 +301,7 @@ int rehearse_saml(void)
 	saml_init();
 	rc = own_key_make("rehearsal", clock_now(), &key, &certificate);
 	if (rc == 0) {
-		struct saml_sp sp = { "urn:rehearsal", "https://rehearsal.invalid/acs", "https://rehearsal.invalid/slo", certificate, key };
+		struct saml_sp sp = { "urn:rehearsal", "https://rehearsal.invalid/acs", "https://rehearsal.invalid/slo", certificate, key, NULL, NULL };
 		struct saml_idp idp = { .entity = (char *)(uintptr_t)sp.entity, .sso_url = (char *)(uintptr_t)sp.acs_url,
 			.slo_url = (char *)(uintptr_t)sp.slo_url, .slo_post = 1, .certificates = { certificate }, .certificate_count = 1 };
 		struct saml_logout_ask ask = { .id = "_rehearsal", .name_id = "nobody", .now = clock_now() };

@@ -1,12 +1,10 @@
-/* confine.c - drops privileges, narrows system calls, bounds what one question may use. */
+/* confine.c - narrows system calls, bounds what one question may use. */
 #include "sso/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pwd.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
@@ -22,32 +20,6 @@
 
 #define CHILD_MEMORY (512UL * 1024 * 1024)       /* address space beyond what libraries take: far more than an honest answer needs */
 #define CHILD_FILES 64
-
-static void hide(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		fatal("core dumps: %s", strerror(errno));
-}
-
-void confine_user(const char *user)
-{
-	const struct passwd *pw = getpwnam(user);
-
-	if (pw == NULL)
-		fatal("no user %s", user);
-	if (pw->pw_uid == 0)
-		fatal("the sign-on service must not run as root");
-	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0
-			|| setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) < 0))
-		fatal("cannot become %s: %s", user, strerror(errno));
-	if (geteuid() != pw->pw_uid || setuid(0) == 0)
-		fatal("is not, or not only, user %s", user);
-	hide();
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		fatal("PR_SET_NO_NEW_PRIVS: %s", strerror(errno));
-}
 
 /* What the loop needs and a question's process does not: made ready once, as a program of the kernel's. */
 static const int not_in_child[] = { SCMP_SYS(clone), SCMP_SYS(kill), SCMP_SYS(wait4), SCMP_SYS(accept4) };

@@ -3,8 +3,6 @@
 #ifndef SSO_CONFINE_H
 #define SSO_CONFINE_H
 
-/* To USER with its groups, for good; no new privileges, no core dumps, no tracing by the same user. */
-void confine_user(const char *user);
 /* To the system calls of the loop and of the processes that it forks. */
 void confine_calls(void);
 /* A forked process for one question: bounds on memory and processor time; it makes and ends no other process, and ends with its parent. */

@@ -33,7 +33,7 @@
 	X(saml_fetch, 56, 15000)             /* string address of metadata, string trusted certificates or "" -> as saml_metadata; REFUSED also by
 	                                      * the name of an error of base/err.h, where they cannot be had */ \
 	X(saml_told, 55, 5000)               /* SAML, u8 by post, bytes query or field -> bytes {logout, yes: {url, field}, no: {url, field}} or REFUSED */
-/* SAML: bytes {sp, idp, ask} (sso/answer_saml.c), bytes our private key, PEM
+/* SAML: bytes {sp, idp, ask} (sso/answer_saml.c), bytes our private key, PEM, bytes the one beside it, or none
  * REFUSED: {refused, text}: a reason of saml/saml.h
  * DIRECTORY: bytes settings (identity/directory.h, JSON), bytes password of the bind DN
  * PERSON, TESTED: JSON, identity/directory.h

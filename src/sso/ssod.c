@@ -25,13 +25,12 @@
 #include "sso/confine.h"
 #include "sso/message.h"
 #include "sso/service.h"
+#include "sso/share.h"
 
 #define PEERS_MAX 512
 #define ANSWER_HEAD (2 + 16)         /* version, status, request */
-#define RUNNING_MAX 128              /* processes for questions, of all tenants */
-#define TENANT_RUNNING 8             /* of one */
-#define TENANT_WAITING 32
 #define SLOW_FOR (30 * CLOCK_SECOND) /* after one ran out of time: so long, one at a time */
+#define IDLE_MS 30000                /* a connection that asks nothing for so long ends: it has the place of somebody who asks */
 #define SLOW_MOST 256                /* tenants remembered for that */
 
 enum state { PEER_IDLE, PEER_WAITING, PEER_RUNNING };
@@ -43,7 +42,7 @@ struct peer {
 	struct buf in;               /* the question, while it waits */
 	const struct sso_kind *kind;
 	struct uuid request, tenant;
-	clock_us until;              /* of waiting or of running; clock_ticks() */
+	clock_us until;              /* of its state; clock_ticks() */
 	pid_t child;
 	int result;                  /* where the child's answer comes */
 };
@@ -189,6 +188,7 @@ static void leave_state(struct peer *p)
 	d.waiting -= p->state == PEER_WAITING;
 	d.running -= p->state == PEER_RUNNING;
 	p->state = PEER_IDLE;
+	p->until = clock_ticks() + service_ms(IDLE_MS) * (CLOCK_SECOND / 1000);
 }
 
 /* Ends the process, whatever it is at; its status as waitpid tells it. */
@@ -263,6 +263,7 @@ static void accept_peer(void)
 		return;
 	}
 	p->allowed = daemon_allows(&d.users, p->uid);
+	leave_state(p);
 	d.peers[d.peer_count++] = p;
 }
 
@@ -283,9 +284,11 @@ static void answer_status(struct peer *p)
 
 static void queue(struct peer *p)
 {
-	if (count_of(&p->tenant, PEER_WAITING) + count_of(&p->tenant, PEER_RUNNING) >= TENANT_WAITING + TENANT_RUNNING) {
+	size_t own = count_of(&p->tenant, PEER_WAITING) + count_of(&p->tenant, PEER_RUNNING);
+
+	if (!share_may_wait(d.waiting + d.running, own)) {
 		d.refused++;
-		refuse(p, err_set(ERR_TOO_MANY, "%d questions of this account are being answered or wait already", TENANT_WAITING + TENANT_RUNNING));
+		refuse(p, err_set(ERR_TOO_MANY, "%zu questions of this account, of %zu of all, are being answered or wait already", own, d.waiting + d.running));
 		return;
 	}
 	buf_add(&p->in, d.in.data, d.in.len);
@@ -323,10 +326,10 @@ static int hear(struct peer *p)
 
 static void start_waiting(clock_us now)
 {
-	for (size_t i = 0; i < d.peer_count && d.running < RUNNING_MAX; i++) {
+	for (size_t i = 0; i < d.peer_count && d.running < SHARE_RUNNING_MAX; i++) {
 		struct peer *p = d.peers[i];
 
-		if (p->state != PEER_WAITING || count_of(&p->tenant, PEER_RUNNING) >= (is_slow(&p->tenant, now) ? 1 : TENANT_RUNNING))
+		if (p->state != PEER_WAITING || !share_may_run(d.running, count_of(&p->tenant, PEER_RUNNING), is_slow(&p->tenant, now)))
 			continue;
 		if (start_child(p) < 0) {
 			refuse(p, ERR_UNAVAILABLE);
@@ -366,11 +369,16 @@ static void take_result(struct peer *p)
 
 static void end_late(clock_us now)
 {
-	for (size_t i = 0; i < d.peer_count; i++) {
+	/* From the end, as in turn(). */
+	for (size_t i = d.peer_count; i-- > 0;) {
 		struct peer *p = d.peers[i];
 
-		if (p->state == PEER_IDLE || p->until > now)
+		if (p->until > now)
 			continue;
+		if (p->state == PEER_IDLE) {
+			drop_peer(i);
+			continue;
+		}
 		d.late++;
 		if (p->state == PEER_WAITING) {
 			refuse(p, err_set(ERR_BUSY, "others of this account were still being answered after %d seconds", service_ms(SSO_WAIT_MS) / 1000));
@@ -387,7 +395,7 @@ static int next_wait_ms(clock_us now)
 	clock_us first = now + 60 * CLOCK_SECOND;
 
 	for (size_t i = 0; i < d.peer_count; i++)
-		if (d.peers[i]->state != PEER_IDLE && d.peers[i]->until < first)
+		if (d.peers[i]->until < first)
 			first = d.peers[i]->until;
 	return first <= now ? 0 : (int)((first - now) / (CLOCK_SECOND / 1000)) + 1;
 }
@@ -439,7 +447,7 @@ int main(int argc, char **argv)
 		fatal("rehearsal: %s", err_text());
 	d.started = clock_now();
 	d.pid = getpid();
-	confine_user(o.user);
+	daemon_become(o.user);
 	confine_calls();
 	log_info("ready", NULL);
 	while (!d.stop)

@@ -12,12 +12,32 @@ static int log_agent(struct db *db, enum audit_event event, const struct uuid *i
 	return audit_log(db, event, &(struct audit_object) { "agent", id, name }, detail);
 }
 
-int agent_register(struct db *db, const struct uuid *id, const uint8_t public_key[static AGENT_KEY_SIZE],
+/* Who asks again with the same key has not heard the answer: it is registered. ERR_NOT_FOUND: it is not. */
+static int find_again(struct db *db, const uint8_t *public_key, const struct uuid *instance, struct uuid *id)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select id from agent where public_key = $1 and instance = $2 and state = 'active'",
+		DB_ARGS(db_bytes_arg(public_key, AGENT_KEY_SIZE), db_uuid_arg(instance)));
+
+	if (rc < 0)
+		return rc;
+	*id = db_uuid(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int agent_register(struct db *db, struct uuid *id, const uint8_t public_key[static AGENT_KEY_SIZE],
 	const struct inventory *description, const char *version, const char *address, struct uuid *instance)
 {
 	struct uuid where;
-	int rc = inventory_instance(db, description, &where);
+	int rc = inventory_instance(db, description, &where), found = rc;
 
+	if (rc == 0)
+		found = find_again(db, public_key, &where, id);
+	if (rc == 0 && found != ERR_NOT_FOUND) {
+		*instance = where;
+		return found;
+	}
 	if (rc == 0)
 		rc = db_queue(db, "update agent set state = 'replaced' where instance = $1 and state = 'active'",
 			DB_ARGS(db_uuid_arg(&where)));
@@ -77,11 +97,19 @@ int agent_stopped(struct db *db, const struct uuid *id, const char *reason)
 	return rc < 0 ? rc : log_agent(db, AUDIT_AGENT_SHUT_DOWN, id, db_actor(db)->name, json_pack("{s:s}", "reason", reason));
 }
 
-int agent_remove(struct db *db, const struct uuid *id)
+int agent_remove(struct db *db, const struct uuid *instance)
 {
-	int rc = db_run_one(db, "update agent set state = 'removed' where id = $1 and state <> 'removed'", DB_ARGS(db_uuid_arg(id)));
+	struct db_result *r;
+	struct uuid id;
+	int rc = db_query_row(db, &r, "update agent a set state = 'removed' where a.instance = $1 and a.state = 'active' returning a.id, (select i.host_name"
+		" from instance i where i.tenant = a.tenant and i.id = a.instance)", DB_ARGS(db_uuid_arg(instance)));
 
-	return rc < 0 ? rc : log_agent(db, AUDIT_AGENT_REMOVED, id, NULL, NULL);
+	if (rc < 0)
+		return rc;
+	id = db_uuid(r, 0, 0);
+	rc = log_agent(db, AUDIT_AGENT_REMOVED, &id, db_text(r, 0, 1), NULL);
+	db_result_free(r);
+	return rc;
 }
 
 int agent_quota(struct db *db, int64_t *rate)

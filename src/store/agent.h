@@ -15,17 +15,17 @@ struct agent {
 	char host_name[256];
 };
 
-/* Registers ID with its key; its instance and image are made where they are new. The instance's former agent is replaced.
- * Registering the same key again gives ERR_CONFLICT. */
-int agent_register(struct db *db, const struct uuid *id, const uint8_t public_key[static AGENT_KEY_SIZE],
+/* Registers ID with its key; its instance and image are made where they are new. The instance's former agent is replaced. Where this key is
+ * the active agent's of the instance already, ID becomes that agent's and nothing is changed. ERR_CONFLICT: it was another's. */
+int agent_register(struct db *db, struct uuid *id, const uint8_t public_key[static AGENT_KEY_SIZE],
 	const struct inventory *description, const char *version, const char *address, struct uuid *instance);
 /* ERR_NOT_FOUND. The caller looks at both states. */
 int agent_find(struct db *db, const struct uuid *id, struct agent *out);
 /* It publishes what it has: where its machine was stopped or missing it runs again, and has started, which is logged. And its farewell. */
 int agent_booted(struct db *db, const struct uuid *id);
 int agent_stopped(struct db *db, const struct uuid *id, const char *reason);
-/* Console. The agent may do nothing more. */
-int agent_remove(struct db *db, const struct uuid *id);
+/* Console. The agent of the instance may do nothing more. ERR_NOT_FOUND: it has none. */
+int agent_remove(struct db *db, const struct uuid *instance);
 
 
 /* How many messages the account's agents may send a second; 0: as many as they like. Agent. */

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "store/audit_part.h"
 
 #define EACH_STEP 500            /* entries in memory at a time */
 
@@ -70,18 +71,38 @@ int audit_log(struct db *db, enum audit_event event, const struct audit_object *
 	return rc;
 }
 
+/* For what follows at the commit; NULL: to none. */
+static int bind_to(struct db *db, const struct uuid *tenant)
+{
+	char text[UUID_TEXT_SIZE] = "";
+
+	if (tenant)
+		uuid_text(tenant, text);
+	return db_at_commit(db, "select set_config('keyward.tenant', $1, true)", DB_ARGS(db_text_arg(text)));
+}
+
 int audit_log_both(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail)
 {
-	char tenant[UUID_TEXT_SIZE];
 	int rc = audit_log(db, event, object, json_incref(detail));
 
-	uuid_text(object->id, tenant);
 	if (rc == 0)
-		rc = db_at_commit(db, "select set_config('keyward.tenant', $1, true)", DB_ARGS(db_text_arg(tenant)));
+		rc = bind_to(db, object->id);
 	if (rc == 0)
 		rc = audit_log(db, event, object, json_incref(detail));
 	if (rc == 0)
-		rc = db_at_commit(db, "select set_config('keyward.tenant', '', true)", DB_NONE);
+		rc = bind_to(db, NULL);
+	json_decref(detail);
+	return rc;
+}
+
+int audit_log_above(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail)
+{
+	int rc = bind_to(db, NULL);
+
+	if (rc == 0)
+		rc = audit_log(db, event, object, json_incref(detail));
+	if (rc == 0)
+		rc = bind_to(db, object->id);
 	json_decref(detail);
 	return rc;
 }
@@ -115,40 +136,26 @@ json_t *audit_changes(const json_t *before, const json_t *after)
 	return detail;
 }
 
-static const struct list_column sorts[] = {
-	{ "seq", "e.at", "timestamptz", 1 },      /* the same order, in which months need not be merged */
-	{ "number", "e.seq", "bigint", 1 },      /* as the index of objects has them */
-	{ NULL },
-};
-static const char *const searches[] = {
-	"e.event", "coalesce(e.actor_name, '')", "coalesce(e.object_name, '')", "coalesce(e.address, '')",
-	"coalesce(e.detail::text, '')", NULL,
-};
-static const struct list_filter filters[] = {
-	{ "from", "e.at >= $::timestamptz" },
-	{ "to", "e.at < $::timestamptz" },
-	{ "type", "e.category = $" },
-	{ "category", "e.category = any (string_to_array($, ','))" },   /* one or several, with commas */
-	{ "event", "e.event = $" },
-	{ "object", "e.object_id = $::uuid" },
-	{ NULL },
-};
-static const struct list_spec spec = {
-	.columns = "e.seq, e.at, e.category, e.event, e.actor_kind, e.actor_name, e.object_kind, e.object_id, e.object_name,"
-		" e.detail, e.address",
-	.from = "audit_entry e", .id = "e.seq", .id_type = "bigint", .sorts = sorts, .searches = searches, .filters = filters,
-};
-
-int audit_list(struct db *db, const struct list_query *query, json_t **page)
+/* The chain is named besides what row security shows: a role that sees more than one must not mix them. */
+static struct uuid chain_of(const struct db *db)
 {
-	json_t *row;
-	size_t i;
-	int rc = list_page(db, &spec, query, page);
+	return db_tenant(db) ? *db_tenant(db) : (struct uuid) { { 0 } };
+}
 
+int audit_copied(struct db *db, int64_t *seq)
+{
+	struct uuid tenant = chain_of(db);
+	struct db_result *r;
+	int rc;
+
+	*seq = 0;
+	if (!db_has_log(db))
+		return 0;
+	rc = db_query_row(db, &r, "select coalesce((select seq from audit_copied where tenant = $1), 0)", DB_ARGS(db_uuid_arg(&tenant)));
 	if (rc < 0)
 		return rc;
-	json_array_foreach(json_object_get(*page, "rows"), i, row)
-		json_set_string(row, "label", audit_label(json_string_value(json_object_get(row, "event"))));
+	*seq = db_int(r, 0, 0);
+	db_result_free(r);
 	return 0;
 }
 
@@ -175,13 +182,7 @@ static int take_entry(struct db_result *r, size_t i, struct audit_entry *e)
 	return take_hash(r, i, 15, e->previous) < 0 ? ERR_TAMPERED : take_hash(r, i, 16, e->hash);
 }
 
-/* The chain is named besides what row security shows: a role that sees more than one must not mix them. */
-static struct uuid chain_of(const struct db *db)
-{
-	return db_tenant(db) ? *db_tenant(db) : (struct uuid) { { 0 } };
-}
-
-int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx)
+int audit_each_in(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx)
 {
 	struct uuid tenant = chain_of(db);
 	struct audit_entry e;
@@ -206,6 +207,51 @@ int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx
 		db_result_free(r);
 	}
 	return rc < 0 ? rc : 0;
+}
+
+int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx)
+{
+	int64_t copied = 0, until;
+	struct db *log = NULL;
+	int rc = audit_copied(db, &copied);
+
+	until = last && last < copied ? last : copied;
+	if (rc == 0 && until > after) {
+		rc = db_log(db, &log);
+		if (rc == 0)
+			rc = audit_each_in(log, after, until, each, ctx);
+		after = until;
+	}
+	return rc < 0 || (last && after >= last) ? rc : audit_each_in(db, after, last, each, ctx);
+}
+
+static int first_in(struct db *db, int64_t after, int64_t *seq)
+{
+	struct uuid tenant = chain_of(db);
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select coalesce((select seq from audit_entry where tenant = $1 and seq > $2 order by seq limit 1), 0)", DB_ARGS(
+		db_uuid_arg(&tenant), db_int_arg(after)));
+
+	if (rc < 0)
+		return rc;
+	*seq = db_int(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
+int audit_first(struct db *db, int64_t after, int64_t *seq)
+{
+	int64_t copied = 0;
+	struct db *log;
+	int rc = audit_copied(db, &copied);
+
+	*seq = 0;
+	if (rc == 0 && copied > after) {
+		rc = db_log(db, &log);
+		if (rc == 0)
+			rc = first_in(log, after, seq);
+	}
+	return rc < 0 || *seq ? rc : first_in(db, after, seq);
 }
 
 /* The head, and whether there are entries beyond it, in one snapshot: what is written meanwhile is not looked at. */

@@ -26,6 +26,7 @@ struct audit_entry;              /* audit/chain.h */
 #define AUDIT_EVENTS(X) \
 	X(SERVER_STARTED, "server.started", SYSTEM, "Server started") \
 	X(SERVER_STOPPED, "server.stopped", SYSTEM, "Server stopped") \
+	X(LOG_ALTERED, "log.altered", SYSTEM, "Entries of the log are not as they were written: they are not archived") \
 	X(LOG_ARCHIVED, "log.archived", SYSTEM, "Month of the log put into the archive") \
 	X(LOG_ARCHIVE_READ, "log.archive-downloaded", SYSTEM, "Archived month of the log downloaded") \
 	X(LOG_ARCHIVE_DELETED, "log.archive-deleted", SYSTEM, "Archived month of the log deleted") \
@@ -40,11 +41,13 @@ struct audit_entry;              /* audit/chain.h */
 	X(LOG_FORWARD_CHANGED, "log-forward.changed", SYSTEM, "Forwarding of the log changed") \
 	X(LOG_FORWARD_REMOVED, "log-forward.removed", SYSTEM, "Forwarding of the log ended") \
 	X(LOG_FORWARD_AWAY, "log-forward.away", SYSTEM, "Receiver of the log is away") \
+	X(LOG_FORWARD_LOST, "log-forward.lost", SYSTEM, "Entries went before the receiver of the log had them") \
 	X(LOG_FORWARD_BACK, "log-forward.back", SYSTEM, "Receiver of the log is back") \
 	X(KEY_SERVER_CHANGED, "key-server.changed", SYSTEM, "Key server changed") \
 	X(KEY_SERVER_REMOVED, "key-server.removed", SYSTEM, "Key server removed") \
 	X(KEY_SERVER_AWAY, "key-server.away", SYSTEM, "Key server is away") \
 	X(KEY_SERVER_BACK, "key-server.back", SYSTEM, "Key server is back") \
+	X(CERTIFICATE_ENDS, "certificate.ends", SYSTEM, "Certificate of a setting ends") \
 	X(KEY_PLACE, "key-place.changed", SYSTEM, "Where keys of new devices are kept changed") \
 	X(TENANT_CREATED, "tenant.created", SYSTEM, "Account created") \
 	X(TENANT_CHANGED, "tenant.changed", SYSTEM, "Account changed") \
@@ -77,6 +80,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(WEBHOOK_STOPPED, "webhook.stopped", SYSTEM, "Webhook switched off after failures") \
 	X(HEALTH_LOST, "health.lost", SYSTEM, "A part of the server is in trouble") \
 	X(HEALTH_BACK, "health.back", SYSTEM, "A part of the server is well again") \
+	X(GIVEN_UP, "health.given-up", SYSTEM, "Mails, deliveries or jobs were given up") \
 	X(PASSPHRASE_SET, "passphrase.set", SYSTEM, "Provisioning passphrase set") \
 	X(PASSPHRASE_SHOWN, "passphrase.shown", SYSTEM, "Provisioning passphrase shown") \
 	X(USER_CREATED, "user.created", USER, "User created") \
@@ -89,6 +93,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(USER_LOCKED, "user.locked", USER, "User locked after failed sign-ins") \
 	X(USER_SIGNED_OUT, "user.signed-out", USER, "Signed out") \
 	X(SESSION_REVOKED, "session.revoked", USER, "Session ended by its owner") \
+	X(SESSION_WALL_MADE, "session.wall", USER, "Browser left as a display") \
 	X(PASSWORD_RESET_SENT, "password.reset-sent", USER, "Password link sent") \
 	X(PASSWORD_RESET_ASKED, "password.reset-asked", USER, "Link for a forgotten password asked for") \
 	X(PASSWORD_CHANGED, "password.changed", USER, "Password changed") \
@@ -96,6 +101,10 @@ struct audit_entry;              /* audit/chain.h */
 	X(SSO_REFUSED, "sso.refused", USER, "Message of the identity provider refused") \
 	X(SSO_SIGNED_OUT, "sso.signed-out", USER, "Signed out by the identity provider") \
 	X(SSO_KEY, "sso.key", SYSTEM, "Key for single sign-on made") \
+	X(SSO_KEY_NEXT, "sso.key-next", SYSTEM, "Next key for single sign-on made") \
+	X(SSO_KEY_USED, "sso.key-used", SYSTEM, "Other key for single sign-on taken into use") \
+	X(SSO_KEY_REMOVED, "sso.key-removed", SYSTEM, "Second key for single sign-on removed") \
+	X(SSO_REMOVED, "sso.removed", SYSTEM, "Single sign-on removed") \
 	X(SSO_PROVIDER, "sso.provider", SYSTEM, "Identity provider changed") \
 	X(SSO_CHANGED, "sso.changed", SYSTEM, "Single sign-on changed") \
 	X(USER_NEW_PLACE, "user.new-place", USER, "Signed in with a browser that was not known") \
@@ -208,8 +217,10 @@ struct audit_entry;              /* audit/chain.h */
 	X(REPORT_TEMPLATE_CREATED, "report.template-created", REPORT, "Report template created") \
 	X(REPORT_TEMPLATE_CHANGED, "report.template-changed", REPORT, "Report template changed") \
 	X(REPORT_TEMPLATE_DELETED, "report.template-deleted", REPORT, "Report template deleted") \
+	X(REPORT_ASKED, "report.asked", REPORT, "Report asked for") \
 	X(REPORT_MADE, "report.made", REPORT, "Report made") \
 	X(REPORT_FAILED, "report.failed", REPORT, "Report could not be made") \
+	X(REPORT_STORAGE, "report.storage", REPORT, "Storage of reports is nearly used up") \
 	X(REPORT_STOPPED, "report.stopped", REPORT, "Report is no longer made: its owner may not have it") \
 	X(REPORT_DOWNLOADED, "report.downloaded", REPORT, "Report downloaded") \
 	X(REPORT_DELETED, "report.deleted", REPORT, "Report deleted") \
@@ -252,19 +263,25 @@ int audit_log(struct db *db, enum audit_event event, const struct audit_object *
 /* The operator's side, about the tenant OBJECT: the same entry in the installation's log and in the tenant's own, so that a tenant sees what its
  * operator did to it. */
 int audit_log_both(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail);
+/* jobd, bound to the tenant OBJECT: in the installation's log alone, for the operator. Before entries of the tenant's own log: of two chains the
+ * installation's comes first, as above, so that two transactions cannot wait for each other. */
+int audit_log_above(struct db *db, enum audit_event event, const struct audit_object *object, json_t *detail);
 /* In a transaction of its own, in the installation's log: PROCESS ("keyward-jobd") of the machine HOST has started, or ends. */
 int audit_server(struct db *db, const char *process, const char *host, int started);
 /* {"changes": {name: {"old": ..., "new": ...}}} for the members of AFTER that differ in BEFORE; NULL when none does. */
 json_t *audit_changes(const json_t *before, const json_t *after);
 
 /* Sorted by "seq"; filters "from" and "to" (RFC 3339; to is exclusive), "category", "event", "object"; search in names, events
- * and details. A row: seq, at, category, event, label, actor, object, detail, address. */
+ * and details. A row: seq, at, category, event, label, actor, object, detail, address. "partial": true where the log database is away, so that entries may
+ * be missing that only it has. */
 int audit_list(struct db *db, const struct list_query *query, json_t **page);
 
 /* Calls EACH for every entry of the bound chain behind number AFTER (0: from the first that is at hand) up to number LAST (0: all) in order, in
  * steps that hold little memory; a negative result ends it. Needs a role that sees the chain: console, jobs, central for the installation's, owner for
  * any. */
 int audit_each(struct db *db, int64_t after, int64_t last, int (*each)(void *ctx, const struct audit_entry *e), void *ctx);
+/* The number of the first entry behind number AFTER that is at hand; 0: there is none. */
+int audit_first(struct db *db, int64_t after, int64_t *seq);
 /* Number and hash of the bound chain's last entry; 0 when nothing was logged. ERR_TAMPERED: there are entries beyond it. */
 int audit_head(struct db *db, int64_t *seq, uint8_t hash[static 32]);
 /* The whole proof of the bound chain (audit_keep.h has it in parts). *COUNT: good entries. */

@@ -7,7 +7,7 @@
 #include "store/db.h"
 #include "store/list.h"
 
-/* Sorts month (default), bytes. A row: id, month, first, last, entries, bytes, digest, made, expires, removed, removed_by. */
+/* Sorts month (default), entries, bytes; searched by month, digest and who removed it; filter state: kept, removed. A row: id, month, first, last, entries, bytes, digest, made, expires, removed, removed_by. */
 int audit_archive_list(struct db *db, const struct list_query *query, json_t **page);
 int audit_archive_get(struct db *db, const struct uuid *id, json_t **row);
 /* The file, appended to OUT, after its digest and the signature of its record were checked: ERR_TAMPERED. ERR_NOT_FOUND: it is gone. Logged. */

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "store/audit.h"
 #include "store/audit_archive.h"
+#include "store/job.h"
 #include "store/signing.h"
 
 /* Nobody's head is the nil UUID's but the installation's. */
@@ -23,20 +24,84 @@ int audit_scope(struct db *db, struct audit_scope *out)
 	return installation_id(db, &out->installation);
 }
 
-#define DUE "from audit_due(make_interval(mins => $1::int), " OLDER("$2") ") d where d.id "
+/* One value of JSON; null where there is no other log database. The caller's. */
+static int ask_log(struct db *db, const char *sql, const struct audit_rules *rules, json_t **out)
+{
+	struct db_result *r;
+	struct db *log;
+	int rc;
+
+	*out = json_null();
+	if (!db_has_log(db))
+		return 0;
+	rc = db_log(db, &log);
+	if (rc == 0)
+		rc = db_query_row(log, &r, sql, DB_ARGS(db_int_arg(rules->online)));
+	if (rc < 0)
+		return rc;
+	*out = db_json(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
+/* While the log database is away nothing of it is archived, but what is written is signed. */
+static int old_elsewhere(struct db *db, const struct audit_rules *rules, json_t **out)
+{
+	int rc = ask_log(db, "select audit_old(" OLDER("$1") ")", rules, out);
+
+	if (rc == ERR_UNAVAILABLE)
+		*out = json_array();
+	return rc == ERR_UNAVAILABLE ? 0 : rc;
+}
+
+static struct db_arg json_or_null(const json_t *v)
+{
+	return json_is_null(v) ? db_json_arg(NULL) : db_json_arg(v);
+}
+
+#define DUE "from audit_due(make_interval(mins => $1::int), " OLDER("$2") ", $3) d where d.id "
 
 int audit_keep_tenants(struct db *db, const struct audit_rules *rules, json_t **out)
 {
-	return db_get_rows(db, out, "select d.id " DUE "<> '00000000-0000-0000-0000-000000000000'", DB_ARGS(db_int_arg(rules->minutes),
-		db_int_arg(rules->online)));
+	json_t *old = NULL;
+	int rc = old_elsewhere(db, rules, &old);
+
+	if (rc == 0)
+		rc = db_get_rows(db, out, "select d.id " DUE "<> '00000000-0000-0000-0000-000000000000'", DB_ARGS(db_int_arg(rules->minutes),
+			db_int_arg(rules->online), json_or_null(old)));
+	json_decref(old);
+	return rc;
 }
 
 int audit_keep_due(struct db *db, const struct audit_rules *rules)
 {
-	return db_has(db, "select 1 " DUE "= '00000000-0000-0000-0000-000000000000'", DB_ARGS(db_int_arg(rules->minutes), db_int_arg(rules->online)));
+	json_t *old = NULL;
+	int rc = old_elsewhere(db, rules, &old);
+
+	if (rc == 0)
+		rc = db_has(db, "select 1 " DUE "= '00000000-0000-0000-0000-000000000000'", DB_ARGS(db_int_arg(rules->minutes), db_int_arg(rules->online),
+			json_or_null(old)));
+	json_decref(old);
+	return rc;
 }
 
-int audit_months_make(struct db *db)
+int audit_keep_waits(struct db *db)
+{
+	return db_has(db, "select 1 from audit_waiting() w where w = " CHAIN, DB_NONE);
+}
+
+int audit_altered_note(struct db *db, const struct uuid *job, const char *why)
+{
+	json_t *more = json_pack("{s:s}", "altered", why);
+	int rc = job_note(db, job, more);
+
+	json_decref(more);
+	if (rc == 0 && db_tenant(db))
+		rc = audit_log_above(db, AUDIT_LOG_ALTERED, &(struct audit_object){ "tenant", db_tenant(db), NULL }, json_pack("{s:s}", "reason", why));
+	return rc < 0 ? rc : audit_log(db, AUDIT_LOG_ALTERED, NULL, json_pack("{s:s}", "reason", why));
+}
+
+static int make_months(struct db *db)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select audit_months()", DB_NONE);
@@ -46,16 +111,87 @@ int audit_months_make(struct db *db)
 	return rc;
 }
 
-int audit_months_drop(struct db *db, const struct audit_rules *rules)
+int audit_months_make(struct db *db)
+{
+	struct db *log;
+	int rc = make_months(db);
+
+	if (rc < 0 || !db_has_log(db))
+		return rc;
+	rc = db_log(db, &log);
+	if (rc == 0)
+		rc = make_months(log);
+	return rc < 0 ? rc : db_commit(log);
+}
+
+static int make_index(struct db *db)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select audit_months_drop(" OLDER("$1") ")::bigint", DB_ARGS(db_int_arg(rules->online)));
+	int rc = db_query_row(db, &r, "select audit_search_make()", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	rc = !db_is_null(r, 0, 0);
+	db_result_free(r);
+	return rc;
+}
+
+int audit_search_make(struct db *db)
+{
+	struct db *log;
+	int rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" }), ended;
+
+	if (rc == 0)
+		rc = make_index(db);
+	if (rc == 0 && db_has_log(db)) {
+		rc = db_log(db, &log);
+		if (rc == 0)
+			rc = make_index(log);
+		ended = rc > 0 ? db_commit(log) : 0;
+		rc = ended < 0 ? ended : rc;
+	}
+	return db_end(db, rc);
+}
+
+static int drop(struct db *db, int64_t months, const char *how, const json_t *given)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select audit_months_drop(" OLDER("$1") ", $2, $3)::bigint", DB_ARGS(db_int_arg(months), db_text_arg(how),
+		db_json_arg(given)));
 
 	if (rc < 0)
 		return rc;
 	rc = (int)db_int(r, 0, 0);
 	db_result_free(r);
 	return rc;
+}
+
+static int drop_in_log(struct db *db, const struct audit_rules *rules)
+{
+	struct db_result *r;
+	json_t *archived;
+	struct db *log;
+	int rc = db_query_row(db, &r, "select audit_archived(" OLDER("$1") ")", DB_ARGS(db_int_arg(rules->online)));
+
+	if (rc < 0)
+		return rc;
+	archived = db_json(r, 0, 0);
+	db_result_free(r);
+	rc = db_log(db, &log);
+	if (rc == 0)
+		rc = drop(log, rules->online, "listed", archived);
+	json_decref(archived);
+	return rc < 0 ? rc : db_commit(log);
+}
+
+int audit_months_drop(struct db *db, const struct audit_rules *rules)
+{
+	int rc;
+
+	if (!db_has_log(db))
+		return drop(db, rules->online, "archived", NULL);
+	rc = drop(db, rules->main, "copied", NULL);
+	return rc < 0 ? rc : drop_in_log(db, rules);
 }
 
 /* COLUMN must have LEN bytes. */
@@ -99,23 +235,47 @@ int audit_checkpoint_add(struct db *db, const struct audit_checkpoint *c)
 
 /* Archive */
 
-int audit_archive_next(struct db *db, const struct audit_rules *rules, struct audit_archive *out)
+/* What the last record of the archive ends with; nothing: zero. */
+static int last_archived(struct db *db, int64_t *last, uint8_t after[static AUDIT_HASH_SIZE])
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select to_char(f.at at time zone 'UTC', 'YYYY-MM'), f.seq, (select max(l.seq) from audit_entry l where l.tenant = f.tenant"
-		" and l.at >= f.at and l.at < (date_trunc('month', f.at at time zone 'UTC') + interval '1 month') at time zone 'UTC'), (select a.after from audit_archive a where a.tenant = f.tenant and a.last = f.seq - 1)"
-		" from (select e.tenant, e.seq, e.at from audit_entry e where e.tenant = " CHAIN " and e.at < " OLDER("$1") " and e.seq > coalesce((select max(a.last) from audit_archive a"
-		" where a.tenant = " CHAIN "), 0) order by e.seq limit 1) f", DB_ARGS(db_int_arg(rules->online)));
+	int rc = db_query(db, &r, "select a.last, a.after from audit_archive a where a.tenant = " CHAIN " order by a.last desc limit 1", DB_NONE);
 
+	if (rc < 0)
+		return rc;
+	*last = 0;
+	memset(after, 0, AUDIT_HASH_SIZE);
+	if (db_rows(r) > 0) {
+		*last = db_int(r, 0, 0);
+		rc = take(r, 0, 1, after, AUDIT_HASH_SIZE);
+	}
+	db_result_free(r);
+	return rc;
+}
+
+int audit_archive_next(struct db *db, const struct audit_rules *rules, struct audit_archive *out)
+{
+	uint8_t after[AUDIT_HASH_SIZE];
+	struct db_result *r;
+	struct db *log;
+	int64_t last = 0;
+	int rc = last_archived(db, &last, after);
+
+	if (rc == 0)
+		rc = db_log(db, &log);
+	if (rc == 0)
+		rc = db_query(log, &r, "select to_char(f.at at time zone 'UTC', 'YYYY-MM'), f.seq, (select max(l.seq) from audit_entry l where l.tenant = f.tenant"
+			" and l.at >= f.at and l.at < (date_trunc('month', f.at at time zone 'UTC') + interval '1 month') at time zone 'UTC') from (select e.tenant,"
+			" e.seq, e.at from audit_entry e where e.tenant = " CHAIN " and e.at < " OLDER("$1") " and e.seq > $2 order by e.seq limit 1) f",
+			DB_ARGS(db_int_arg(rules->online), db_int_arg(last)));
 	if (rc < 0)
 		return rc;
 	if (db_rows(r) > 0) {
 		snprintf(out->month, sizeof out->month, "%s", db_text(r, 0, 0));
 		out->first = db_int(r, 0, 1);
 		out->last = db_int(r, 0, 2);
-		if (out->first > 1)
-			rc = db_is_null(r, 0, 3) ? err_set(ERR_TRUNCATED, "entry %lld is missing", (long long)out->first - 1) : take(r, 0, 3, out->before, AUDIT_HASH_SIZE);
-		rc = rc < 0 ? rc : 1;
+		memcpy(out->before, after, AUDIT_HASH_SIZE);
+		rc = out->first == last + 1 ? 1 : err_set(ERR_TRUNCATED, "entry %lld is missing", (long long)out->first - 1);
 	}
 	db_result_free(r);
 	return rc;
@@ -195,11 +355,19 @@ int audit_archive_delete(struct db *db, const struct uuid *id)
 
 static const struct list_column sorts[] = {
 	{ "month", "a.month", "date", 1 },
+	{ "entries", "(a.last - a.first + 1)", "bigint", 1 },
 	{ "bytes", "a.bytes", "bigint", 1 },
+	{ NULL },
+};
+static const char *const searches[] = { "to_char(a.month, 'YYYY-MM')", "encode(a.digest, 'hex')", "coalesce(a.removed_by, '')", NULL };
+static const struct list_filter filters[] = {
+	{ "state", "$ = 'kept' and a.removed is null", "kept" },
+	{ "state", "$ = 'removed' and a.removed is not null", "removed" },
 	{ NULL },
 };
 static const struct list_spec spec = {
 	.columns = ARCHIVE_COLUMNS, .from = "audit_archive a", .id = "a.id", .where = "a.tenant = " CHAIN, .sorts = sorts,
+	.searches = searches, .filters = filters,
 };
 
 int audit_archive_list(struct db *db, const struct list_query *query, json_t **page)

@@ -42,7 +42,7 @@ int bulk_get(struct db *db, const struct uuid *id, json_t **out)
 }
 
 static const struct list_column sorts[] = {
-	{ "device", "coalesce(nullif(d.name, ''), d.provider_device)", "text", 0 },
+	{ "device", LIST_NAME("coalesce(nullif(d.name, ''), d.provider_device)"), "text", 0 },
 	{ NULL },
 };
 static const char *const searches[] = { "d.name", "d.provider_device", "i.host_name", "i.provider_instance", NULL };

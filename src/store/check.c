@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/say.h"
 #include "store/audit.h"
 #include "store/order.h"
 #include "store/timer.h"
@@ -29,14 +30,16 @@ int check_order(struct db *db, const struct uuid *instance, enum check_reason re
 	return rc < 0 ? rc : order_add_for_instance(db, instance, "check", NULL, "");
 }
 
-/* In a sentence. */
+#define NO_ANSWER N_("the agent did not answer")
+
+/* In a sentence; translated where it is shown. */
 static const char *summary_of(int requests, int judged, int failed)
 {
 	if (requests == 0)
-		return "no key of this instance is in use";
+		return N_("no key of this instance is in use");
 	if (judged == 0)
-		return "the policies of its devices have no rules";
-	return failed ? "rules do not match" : "all rules match";
+		return N_("the policies of its devices have no rules");
+	return failed ? N_("rules do not match") : N_("all rules match");
 }
 
 int check_answer(struct db *db, const struct uuid *instance, enum check_reason reason, int requests, int judged, int failed)
@@ -57,9 +60,12 @@ int check_answer(struct db *db, const struct uuid *instance, enum check_reason r
 
 static const struct list_column sorts[] = {
 	{ "due", "c.due", "timestamptz", 1 },
+	{ "result", "coalesce(c.result, '')", "text", 0 },
+	{ "reason", "c.reason", "text", 0 },
+	{ "answered", "coalesce(c.answered, 'epoch')", "timestamptz", 1 },
 	{ NULL },
 };
-static const char *const searches[] = { "c.summary", NULL };
+static const char *const searches[] = { "c.summary", "coalesce(c.ordered_by, '')", NULL };
 static const struct list_filter filters[] = {
 	{ "instance", "c.instance = $::uuid" },
 	{ "result", "c.result = $" },
@@ -118,8 +124,8 @@ int check_expire(struct db *db, clock_us now)
 	int rc = db_query(db, &r, "with late as (select c.id from integrity_check c join instance i on i.tenant = c.tenant"
 		" and i.id = c.instance where c.result is null and c.ordered is not null and (c.ordered < $1 or i.state <> 'running')"
 		" order by c.id limit 500 for update of c skip locked) update integrity_check c set result = 'not-checked',"
-		" summary = 'the agent did not answer' from late where c.id = late.id returning c.instance, c.reason",
-		DB_ARGS(db_time_arg(now - CHECK_ANSWER_WITHIN)));
+		" summary = $2 from late where c.id = late.id returning c.instance, c.reason", DB_ARGS(db_time_arg(now - CHECK_ANSWER_WITHIN),
+		db_text_arg(NO_ANSWER)));
 
 	if (rc < 0)
 		return rc;

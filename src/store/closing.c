@@ -192,45 +192,33 @@ int closing_export_all(struct db *db, json_t **out)
 		" current_tenant() order by requested desc limit 20", DB_NONE);
 }
 
-int closing_export_size(struct db *db, const struct uuid *id, size_t *bytes)
+static int check_done(struct db *db, const struct uuid *id)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select coalesce(sum(length(data)), 0)::bigint from tenant_export_part where tenant = current_tenant()"
-		" and export = $1", DB_ARGS(db_uuid_arg(id)));
+	int rc = db_query_row(db, &r, "select state = 'done' from tenant_export where tenant = current_tenant() and id = $1", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
-	*bytes = (size_t)db_int(r, 0, 0);
+	rc = db_bool(r, 0, 0) ? 0 : err_set(ERR_CONFLICT, "the export is not there yet");
 	db_result_free(r);
-	return 0;
+	return rc;
 }
 
-int closing_export_read(struct db *db, const struct uuid *id, struct buf *out)
+int closing_export_part(struct db *db, const struct uuid *id, int64_t part, struct buf *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select state from tenant_export where tenant = current_tenant() and id = $1", DB_ARGS(db_uuid_arg(id)));
-	int done = rc == 0 && strcmp(db_text(r, 0, 0), "done") == 0;
+	int rc = check_done(db, id), more;
 
 	if (rc == 0)
-		db_result_free(r);
-	if (rc == 0 && !done)
-		return err_set(ERR_CONFLICT, "the export is not there yet");
-	buf_reset(out);
-	/* Part by part, so that at most one is there twice. */
-	for (int part = 0, more = rc == 0; rc == 0 && more; part++) {
-		rc = db_query(db, &r, "select data from tenant_export_part where tenant = current_tenant() and export = $1 and part = $2",
-			DB_ARGS(db_uuid_arg(id), db_int_arg(part)));
-		if (rc < 0)
-			break;
-		more = db_rows(r) > 0;
-		if (more) {
-			struct wire_view v = db_bytes(r, 0, 0);
-
-			buf_add(out, v.data, v.len);
-		}
-		db_result_free(r);
-	}
-	return rc < 0 ? rc : audit_log(db, AUDIT_DATA_EXPORTED, &(struct audit_object){ "export", id, NULL }, NULL);
+		rc = db_query_row(db, &r, "select p.data, exists (select 1 from tenant_export_part n where n.tenant = p.tenant and n.export = p.export and n.part = $2 + 1)"
+			" from tenant_export_part p where p.tenant = current_tenant() and p.export = $1 and p.part = $2", DB_ARGS(db_uuid_arg(id), db_int_arg(part)));
+	if (rc < 0)
+		return rc;
+	take(out, db_bytes(r, 0, 0));
+	more = db_bool(r, 0, 1);
+	db_result_free(r);
+	rc = part ? 0 : audit_log(db, AUDIT_DATA_EXPORTED, &(struct audit_object){ "export", id, NULL }, NULL);
+	return rc < 0 ? rc : more;
 }
 
 /* jobd: what goes into an export. Rows by a key that orders them; no column that holds or opens anything secret. $1: after, $2: how many. */
@@ -288,14 +276,24 @@ int closing_export_keep_part(struct db *db, const struct uuid *id, int part, con
 
 int closing_export_done(struct db *db, const struct uuid *id, int64_t bytes, int64_t rows)
 {
-	return db_run_one(db, "update tenant_export set state = 'done', finished = now(), bytes = $2, rows = $3 where tenant = current_tenant() and id ="
+	int rc = db_run_one(db, "update tenant_export set state = 'done', finished = now(), bytes = $2, rows = $3 where tenant = current_tenant() and id ="
 		" $1", DB_ARGS(db_uuid_arg(id), db_int_arg(bytes), db_int_arg(rows)));
+
+	/* One after the other would fill the database that all accounts are in. */
+	if (rc == 0)
+		rc = db_run(db, "delete from tenant_export where tenant = current_tenant() and state <> 'running' and id not in (select e.id from tenant_export e"
+			" where e.tenant = current_tenant() and e.state = 'done' order by e.requested desc limit $1)", DB_ARGS(db_int_arg(CLOSING_EXPORTS)));
+	return rc < 0 ? rc : 0;
 }
 
 int closing_export_failed(struct db *db, const struct uuid *id, const char *error)
 {
-	return db_run_one(db, "update tenant_export set state = 'failed', finished = now(), error = $2 where tenant = current_tenant() and id = $1 and"
+	int rc = db_run_one(db, "update tenant_export set state = 'failed', finished = now(), error = $2 where tenant = current_tenant() and id = $1 and"
 		" state = 'running'", DB_ARGS(db_uuid_arg(id), db_text_arg(error)));
+
+	if (rc == 0)
+		rc = db_run(db, "delete from tenant_export_part where tenant = current_tenant() and export = $1", DB_ARGS(db_uuid_arg(id)));
+	return rc < 0 ? rc : 0;
 }
 
 int closing_export_clean(struct db *db, clock_us before)

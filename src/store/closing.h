@@ -13,7 +13,8 @@
 #define CLOSING_DAYS_MOST 365
 #define CLOSING_PATIENCE "24 hours"       /* with key servers that are away */
 #define CLOSING_EXPORT_KEPT (7 * CLOCK_DAY)
-#define CLOSING_EXPORT_MOST (512 * 1024 * 1024)  /* bytes of a zip */
+#define CLOSING_EXPORTS 3                /* the newest, of one account */
+#define CLOSING_EXPORT_MOST (INT64_C(16) << 30)  /* bytes of a zip */
 #define CLOSING_PART_SIZE (1024 * 1024)
 
 /* The operator; bound to none. */
@@ -49,10 +50,8 @@ int closing_when(struct db *db, clock_us *at);
 int closing_export_ask(struct db *db);                               /* ERR_CONFLICT: one is being made */
 /* [{id, requested, requested_by, state, error, bytes, rows, finished}], the newest first. */
 int closing_export_all(struct db *db, json_t **out);
-/* Of the zip, as far as it is there. */
-int closing_export_size(struct db *db, const struct uuid *id, size_t *bytes);
-/* The whole zip; logged. ERR_NOT_FOUND, ERR_CONFLICT: not done. */
-int closing_export_read(struct db *db, const struct uuid *id, struct buf *out);
+/* Part PART (from 0) of the zip; 1: there is another one. With the first the download is logged. ERR_NOT_FOUND, ERR_CONFLICT: not done. */
+int closing_export_part(struct db *db, const struct uuid *id, int64_t part, struct buf *out);
 
 /* jobd; bound to the account. */
 
@@ -62,7 +61,9 @@ const char *closing_export_file(size_t i);
 int closing_export_rows(struct db *db, size_t i, const char *after, int most, struct db_result **out);
 int closing_export_running(struct db *db, const struct uuid *id);    /* ERR_NOT_FOUND: it is not */
 int closing_export_keep_part(struct db *db, const struct uuid *id, int part, const void *data, size_t len);
+/* What is older than the newest CLOSING_EXPORTS goes. */
 int closing_export_done(struct db *db, const struct uuid *id, int64_t bytes, int64_t rows);
+/* What there was of it goes. */
 int closing_export_failed(struct db *db, const struct uuid *id, const char *error);
 int closing_export_clean(struct db *db, clock_us before);
 

@@ -122,8 +122,8 @@ int credential_remove(struct db *db, const struct uuid *image)
 		rc = err_set(ERR_NOT_FOUND, "this image has no credentials");
 	if (rc < 0)
 		return rc;
-	rc = db_run(db, "update image_credential set secret = null, label = '', version = version + 1, changed = now() where image = $1",
-		DB_ARGS(db_uuid_arg(image)));
+	rc = db_run_one(db, "update image_credential set secret = null, label = '', version = version + 1, changed = now() where image = $1"
+		" and version = $2", DB_ARGS(db_uuid_arg(image), db_int_arg(json_integer_value(json_object_get(before, "version")))));
 	if (rc >= 0)
 		rc = log_change(db, AUDIT_CREDENTIALS_REMOVED, image, json_string_value(json_object_get(before, "provider")),
 			json_string_value(json_object_get(before, "label")), json_integer_value(json_object_get(before, "version")));

@@ -10,6 +10,9 @@
 #include "store/link.h"
 #include "store/result.h"
 
+#define LOG_CONNECT_S "3"        /* pages wait for it, unless the strings say otherwise */
+#define LOG_AWAY (10 * CLOCK_SECOND)     /* so that not every page waits for a machine that does not answer */
+
 struct db *db_new(const char *conninfo)
 {
 	struct db *db = mem_alloc(sizeof *db);
@@ -23,12 +26,52 @@ void db_limits(struct db *db, int statement_ms, int lock_ms)
 {
 	db->statement_ms = statement_ms;
 	db->lock_ms = lock_ms;
+	if (db->log)
+		db_limits(db->log, statement_ms, lock_ms);
+}
+
+void db_set_log(struct db *db, const char *log)
+{
+	char *conninfo;
+
+	if (log == NULL || *log == '\0')
+		return;
+	/* Of a word that is there twice libpq takes the second. */
+	conninfo = mem_printf("connect_timeout=" LOG_CONNECT_S " %s %s", db->conninfo, log);
+	db->log = db_new(conninfo);
+	db_limits(db->log, db->statement_ms, db->lock_ms);
+	free(conninfo);
+}
+
+int db_has_log(const struct db *db)
+{
+	return db->log != NULL;
+}
+
+int db_log(struct db *db, struct db **out)
+{
+	struct db *log = db->log;
+	int rc = 0;
+
+	*out = log ? log : db;
+	if (log == NULL || log->open)
+		return 0;
+	if (!db->open)
+		return err_set(ERR_INTERNAL, "the log database outside a transaction");
+	if (clock_ticks() < db->log_away)
+		return err_set(ERR_UNAVAILABLE, "the log database is away");
+	rc = link_ready(log);
+	log->error = 0;
+	if (rc < 0)
+		db->log_away = clock_ticks() + LOG_AWAY;
+	return rc < 0 ? err_wrap(rc, "log database") : db_begin(log, db->bound ? &db->tenant : NULL, &db->actor);
 }
 
 void db_free(struct db *db)
 {
 	if (db == NULL)
 		return;
+	db_free(db->log);
 	db_rollback(db);
 	link_close(db);
 	free(db->conninfo);
@@ -148,6 +191,8 @@ static void forget_deferred(struct db *db)
 static void end(struct db *db)
 {
 	forget_deferred(db);
+	if (db->log)
+		db_rollback(db->log);
 	db->open = db->started = db->bound = 0;
 	db->error = 0;
 	/* Nothing may stay open on a connection that the next transaction will use. */

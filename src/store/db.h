@@ -62,6 +62,12 @@ struct db_actor {
 /* CONNINFO as libpq reads it ("host=/run/postgresql dbname=keyward user=keyward_console", several hosts are fine).
  * Connects at the first use. */
 struct db *db_new(const char *conninfo);
+/* LOG: what is other in the connection string of the log database (setting database.log); "" or NULL: it is the same one. Before the first use. */
+void db_set_log(struct db *db, const char *log);
+int db_has_log(const struct db *db);                         /* whether it is another one */
+/* The log database within the open transaction of DB: bound to the same tenant, of the same role; DB itself where there is no other. What is done there is
+ * rolled back with the end of DB's transaction, unless it was committed before. For a while after it was away, ERR_UNAVAILABLE at once. */
+int db_log(struct db *db, struct db **out);
 void db_free(struct db *db);                                 /* NULL is fine; rolls back what is open */
 void db_limits(struct db *db, int statement_ms, int lock_ms);/* 0: no limit; from the next connection on */
 /* 0 when a connection stands or could be made. */
@@ -90,11 +96,13 @@ struct db_arg {
 	size_t len;
 	uint8_t fixed[8];            /* integers, times and booleans, in network order, with data left NULL */
 	int is_fixed;
-	char *owned;                 /* JSON text; freed by the call */
+	char *owned;                 /* JSON text, or an array; freed by the call */
 };
 
 struct db_arg db_uuid_arg(const struct uuid *v);             /* uuid; NULL: null */
 struct db_arg db_text_arg(const char *v);                    /* text; NULL: null */
+/* Of the type that the statement casts it to, read once. A text that it casts to an array is read again for each row. NULL: null */
+struct db_arg db_untyped_arg(const char *v);
 struct db_arg db_int_arg(int64_t v);                         /* bigint */
 struct db_arg db_bool_arg(int v);
 struct db_arg db_time_arg(clock_us v);                       /* timestamptz; 0: null */
@@ -102,6 +110,8 @@ struct db_arg db_bytes_arg(const void *data, size_t len);    /* bytea; data NULL
 struct db_arg db_json_arg(const json_t *v);                  /* json; NULL: null */
 struct db_arg db_null_int_arg(void);
 struct db_arg db_null_bool_arg(void);
+/* An array of COUNT elements of one type, at least one; takes them over. Not of times and bytes. */
+struct db_arg db_array_arg(struct db_arg *elements, size_t count);
 
 /* db_query(db, &r, "select ... where id = $1", DB_ARGS(db_uuid_arg(&id))); DB_NONE when there are none. */
 #define DB_ARGS(...) (struct db_arg[]) { __VA_ARGS__ }, sizeof (struct db_arg[]) { __VA_ARGS__ } / sizeof (struct db_arg)

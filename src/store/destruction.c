@@ -103,18 +103,22 @@ struct held {
 	struct db_result *r;
 };
 
-enum { HELD_DEVICE, HELD_NAME, HELD_ASKED_BY, HELD_CONFIRMED, HELD_PEOPLE };
+enum { HELD_DEVICE, HELD_NAME, HELD_ASKED_BY, HELD_CONFIRMED, HELD_PEOPLE, HELD_WAITS, HELD_STANDS };
+
+/* SQL, of destruction x: who asked for it is still somebody who may. Who was removed and made anew has another id, and is the same person. */
+#define STANDS "exists (select 1 from app_user u where u.tenant = x.tenant and u.id = x.asked_by and u.state = 'active' and u.role =" \
+	" 'security-administrator')"
 
 /* One that still waits. */
 static int hold(struct db *db, const struct uuid *id, struct held *h)
 {
 	int waiting, rc = db_query_row(db, &h->r, "select x.device, coalesce(nullif(d.name, ''), d.provider_device), x.asked_by, x.confirmed is not null,"
-		" x.people, x.state = 'waiting' from destruction x join device d on d.tenant = x.tenant and d.id = x.device where x.id = $1"
+		" x.people, x.state = 'waiting', " STANDS " from destruction x join device d on d.tenant = x.tenant and d.id = x.device where x.id = $1"
 		" for update of x", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
-	waiting = db_bool(h->r, 0, HELD_PEOPLE + 1);
+	waiting = db_bool(h->r, 0, HELD_WAITS);
 	h->device = db_uuid(h->r, 0, HELD_DEVICE);
 	if (waiting)
 		return 0;
@@ -135,6 +139,8 @@ int destruction_confirm(struct db *db, const struct uuid *id)
 		rc = err_set(ERR_FORBIDDEN, "nobody confirms what he has asked for");
 	else if (db_bool(h.r, 0, HELD_CONFIRMED) || db_int(h.r, 0, HELD_PEOPLE) < 2)
 		rc = err_set(ERR_CONFLICT, "it needs no confirmation");
+	else if (!db_bool(h.r, 0, HELD_STANDS))
+		rc = err_set(ERR_EXPIRED, "who asked for it may not ask for it any more");
 	if (rc == 0)
 		rc = db_run_one(db, "update destruction set confirmed = now(), confirmed_by = $2, confirmed_by_name = $3 where id = $1",
 			DB_ARGS(db_uuid_arg(id), db_uuid_arg(db_user(db)), db_text_arg(db_actor(db)->name)));
@@ -162,13 +168,14 @@ int destruction_cancel(struct db *db, const struct uuid *id, const char *comment
 /* What there is */
 
 #define COLUMNS "x.id, x.device, coalesce(nullif(d.name, ''), d.provider_device) as device_name, d.status as device_status, x.state, x.comment," \
-	" x.people, x.asked, x.asked_by, x.asked_by_name, x.due, x.confirmed, x.confirmed_by_name, x.finished, x.finished_by_name, x.keys"
+	" x.people, x.asked, x.asked_by, x.asked_by_name, x.due, x.confirmed, x.confirmed_by_name, x.finished, x.finished_by_name, x.keys," \
+	" " STANDS " as stands"
 #define FROM "destruction x join device d on d.tenant = x.tenant and d.id = x.device"
 
 static const struct list_column sorts[] = {
 	{ "asked", "x.asked", "timestamptz", 1 },
 	{ "due", "x.due", "timestamptz", 0 },
-	{ "device", "coalesce(nullif(d.name, ''), d.provider_device)", "text", 0 },
+	{ "device", LIST_NAME("coalesce(nullif(d.name, ''), d.provider_device)"), "text", 0 },
 	{ NULL },
 };
 static const char *const searches[] = { "d.name", "d.provider_device", "x.asked_by_name", NULL };
@@ -198,8 +205,7 @@ int destruction_of(struct db *db, const struct uuid *device, json_t **out)
 int destruction_exports(struct db *db, const struct uuid *device, int64_t *count)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select count(*) from audit_entry e where e.event = 'key.exported' and e.object_id in (select d.id from device d"
-		" where d.id = $1 or d.raid = $1)", DB_ARGS(db_uuid_arg(device)));
+	int rc = db_query_row(db, &r, "select coalesce(sum(d.exports), 0)::bigint from device d where d.id = $1 or d.raid = $1", DB_ARGS(db_uuid_arg(device)));
 
 	if (rc < 0)
 		return rc;

@@ -20,7 +20,7 @@ int destruction_rule_set(struct db *db, const struct destruction_rule *r);
 /* Of a device, or of all members of an array. ERR_CONFLICT: it has no key, is a member of an array, is being encrypted, decrypted or released, or
  * it was asked for already. */
 int destruction_ask(struct db *db, const struct uuid *device, const char *comment);
-/* ERR_FORBIDDEN: by who asked for it; ERR_CONFLICT: it is over, or confirmed. */
+/* ERR_FORBIDDEN: by who asked for it; ERR_CONFLICT: it is over, or confirmed; ERR_EXPIRED: who asked for it was removed, or may not any more. */
 int destruction_confirm(struct db *db, const struct uuid *id);
 /* ERR_CONFLICT: it is over. */
 int destruction_cancel(struct db *db, const struct uuid *id, const char *comment);
@@ -28,7 +28,8 @@ int destruction_cancel(struct db *db, const struct uuid *id, const char *comment
 int destruction_of(struct db *db, const struct uuid *device, json_t **out);
 int destruction_get(struct db *db, const struct uuid *id, json_t **out);
 /* Sorts: due, asked, device; filter: state ("waiting", "done", "cancelled"). Rows: id, device, device_name, device_status, state, comment, people,
- * asked, asked_by, asked_by_name, due, confirmed, confirmed_by_name, finished, finished_by_name, keys. */
+ * asked, asked_by, asked_by_name, due, confirmed, confirmed_by_name, finished, finished_by_name, keys, stands (who asked
+ * for it still may). */
 int destruction_list(struct db *db, const struct list_query *query, json_t **page);
 /* How often keys of the device or the array's members were exported. */
 int destruction_exports(struct db *db, const struct uuid *device, int64_t *count);

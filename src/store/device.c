@@ -88,14 +88,14 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 
 static const struct list_column sorts[] = {
 	/* The column itself, not an expression: the index on it carries the page (PERF-2). */
-	{ "name", "d.name", "text", 0 },
+	{ "name", LIST_NAME("d.name"), "text", 0 },
 	{ "provider", "d.provider", "text", 0 },
 	{ "provider_device", "d.provider_device", "text", 0 },
 	{ "size", "d.size_bytes", "bigint", 1 },
 	{ "status", "d.status", "text", 0 },
 	{ "mount_point", "d.mount_point", "text", 0 },
-	{ "policy", "p.name", "text", 0 },
-	{ "image", "coalesce(nullif(m.name, ''), m.provider_image, '')", "text", 0 },
+	{ "policy", LIST_NAME("p.name"), "text", 0 },
+	{ "image", LIST_NAME("coalesce(nullif(m.name, ''), m.provider_image, '')"), "text", 0 },
 	{ "instance", "coalesce(nullif(i.host_name, ''), i.provider_instance, '')", "text", 0 },
 	{ NULL },
 };
@@ -156,25 +156,24 @@ int device_totals(struct db *db, json_t **out)
 #define MADE_FOR "(select json_build_object('id', k.made_for, 'name', (select coalesce(nullif(x.name, ''), x.provider_device) from device x" \
 	" where x.tenant = k.tenant and x.id = k.made_for)) from device_key k where k.tenant = d.tenant and k.device = d.id" \
 	" and k.state = 'active' and k.made_for is not null)"
+/* The volume on it has a key that is not here: the database was restored from before that was made. */
+#define KEY_IS_NEWER "coalesce(d.token_account = d.tenant and d.token_device = d.id and d.token_version > d.key_version and not exists (select 1 from" \
+	" rotation x where x.tenant = d.tenant and x.device = d.id and x.state = 'adding'), false)"
 /* Other devices with the same key. */
 #define SHARED "(select coalesce(json_agg(" LINK " order by x.name, x.id), '[]') from device_key k join device_key o on o.tenant = k.tenant" \
 	" and (coalesce(o.made_for, o.device), coalesce(o.made_version, o.version)) = (coalesce(k.made_for, k.device)," \
 	" coalesce(k.made_version, k.version)) and o.device <> k.device join device x on x.tenant = o.tenant and x.id = o.device" \
 	" where k.tenant = d.tenant and k.device = d.id and k.state = 'active')"
 
-/* What the machine's agent said of it last. */
-#define SAID "(select v ->> 'status' as status, v ->> 'detail' as detail from agent g, jsonb_array_elements((select h.volumes from heartbeat h" \
-	" where h.tenant = g.tenant and h.agent = g.id order by h.at desc limit 1)) v where g.tenant = d.tenant and g.instance = d.instance" \
-	" and g.state = 'active' and v ->> 'device' = d.provider_device limit 1)"
-
 int device_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return db_get_row(db, out, "select " COLUMNS ", d.path, d.hash, a_key.key_server, a_key.server_key, d.key_created, d.key_rotated, d.luks_uuid,"
 		" d.found_filesystem, d.overwrite, d.unusable, d.release, d.release_by, d.adopted, d.created, d.configured, d.changed,"
-		" provider_attaches(d.provider) as attaches,"
-		" " TOKEN_DEVICE " as token_device, " TOKEN_OF " as token_of, " MADE_FOR " as copy_of, " SHARED " as shared, i.image as instance_image,"
+		" provider_attaches(d.provider) as attaches, p.pooling,"
+		" " TOKEN_DEVICE " as token_device, " TOKEN_OF " as token_of, " MADE_FOR " as copy_of, " SHARED " as shared, " KEY_IS_NEWER " as key_is_newer,"
+		" d.token_version, i.image as instance_image,"
 		" (select coalesce(nullif(x.name, ''), x.provider_image) from image x where x.tenant = i.tenant and x.id = i.image)"
-		" as instance_image_name, said.status as said_status, coalesce(said.detail, '') as said from " FROM " left join lateral " SAID
+		" as instance_image_name, said.status as said_status, coalesce(said.detail, '') as said from " FROM " left join lateral " DEVICE_SAID
 		" said on true left join device_key a_key on a_key.tenant = d.tenant and a_key.device = d.id"
 		" and a_key.state = 'active' where d.id = $1", DB_ARGS(db_uuid_arg(id)));
 }

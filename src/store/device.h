@@ -86,4 +86,9 @@ int device_finish(struct db *db, const struct uuid *id, const char *luks_uuid, i
 int device_repaired(struct db *db, const struct device *d, const char *found);
 int device_fail(struct db *db, const struct uuid *id, const char *reason);
 
+/* SQL of this folder: what the agent of its machine said last of the device D; its columns are status and detail. */
+#define DEVICE_SAID "(select v ->> 'status' as status, v ->> 'detail' as detail from agent g, jsonb_array_elements((select h.volumes from heartbeat h" \
+	" where h.tenant = g.tenant and h.agent = g.id order by h.at desc limit 1)) v where g.tenant = d.tenant and g.instance = d.instance" \
+	" and g.state = 'active' and v ->> 'device' = d.provider_device limit 1)"
+
 #endif

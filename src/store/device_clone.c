@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/say.h"
 #include "store/audit.h"
 #include "store/list.h"
 #include "store/order.h"
@@ -62,10 +63,25 @@ static int close_requests(struct db *db, const struct uuid *id, const struct uui
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
 		struct uuid request = db_uuid(r, i, 0);
 
-		rc = request_close(db, &request, "device reassigned");
+		rc = request_close(db, &request, N_("device reassigned"));
 	}
 	db_result_free(r);
 	return rc;
+}
+
+/* An instance of the image that has the device already asks at once, not when it would again by itself. */
+static int ask_now(struct db *db, const struct uuid *id, const struct uuid *image)
+{
+	struct db_result *r;
+	struct uuid instance;
+	int rc = db_query_row(db, &r, "select i.id from device d join instance i on i.tenant = d.tenant and i.id = d.instance and i.image = $2"
+		" where d.id = $1", DB_ARGS(db_uuid_arg(id), db_uuid_arg(image)));
+
+	if (rc < 0)
+		return rc == ERR_NOT_FOUND ? 0 : rc;
+	instance = db_uuid(r, 0, 0);
+	db_result_free(r);
+	return order_add_for_instance(db, &instance, "request-key", id, "");
 }
 
 int device_reassign(struct db *db, const struct uuid *id, const struct uuid *image)
@@ -87,6 +103,8 @@ int device_reassign(struct db *db, const struct uuid *id, const struct uuid *ima
 			rc = log_reassigned(db, id, r);
 		if (rc == 0)
 			rc = close_requests(db, id, image);
+		if (rc == 0)
+			rc = ask_now(db, id, image);
 	}
 	db_result_free(r);
 	return rc;

@@ -113,9 +113,11 @@ int device_allow_release(struct db *db, const struct uuid *id, const char *relea
 	if (rc == 0)
 		rc = may_release(&d, release);
 	if (rc == 0)
-		rc = db_run_one(db, "update device set release = $2, release_destroys = $3, release_by = $4, changed = now() where id = $1",
+		rc = db_run(db, "update device set release = $2, release_destroys = $3, release_by = $4, changed = now() where id = $1"
+			" and (release, release_destroys) is distinct from ($2, $3)",
 			DB_ARGS(db_uuid_arg(id), db_text_arg(release), db_bool_arg(destroys), db_text_arg(*release ? db_actor(db)->name : "")));
-	if (rc == 0)
+	/* Otherwise it was so already. */
+	if (rc > 0)
 		rc = audit_log(db, *release ? AUDIT_DEVICE_RELEASE : AUDIT_DEVICE_RELEASE_CANCELLED,
 			&(struct audit_object) { "device", id, d.name }, *release ? leave(&d, release, destroys) : NULL);
 	device_release(&d);

@@ -41,6 +41,17 @@ int directory_load(struct db *db, enum store_side side, json_t **settings, struc
 	return rc;
 }
 
+/* What was there and is not any more: each member is null. */
+static json_t *gone(const json_t *before)
+{
+	json_t *out = json_object(), *value;
+	const char *name;
+
+	json_object_foreach((json_t *)(uintptr_t)before, name, value)
+		json_object_set_new(out, name, json_null());
+	return out;
+}
+
 static int log_change(struct db *db, const json_t *before, const json_t *after, int secret)
 {
 	json_t *nothing = json_object(), *detail = audit_changes(before ? before : nothing, after ? after : nothing);
@@ -86,18 +97,20 @@ int directory_save(struct db *db, enum store_side side, const json_t *settings, 
 int directory_remove(struct db *db, enum store_side side)
 {
 	static const struct buf none = BUF_INIT;
-	json_t *before = NULL;
+	json_t *before = NULL, *after;
 	int rc;
 
 	if (side == STORE_OPERATOR)
 		return save_operator(db, NULL, &none);
 	rc = load_tenant(db, &before, NULL);
-	if (rc == ERR_NOT_FOUND)
-		return 0;
+	/* Of two who remove it at once, one does. */
 	if (rc == 0)
-		rc = db_queue(db, "delete from directory where tenant = current_tenant()", DB_NONE);
-	if (rc == 0)
-		rc = log_change(db, before, NULL, 0);
+		rc = db_run_one(db, "delete from directory where tenant = current_tenant()", DB_NONE);
+	if (rc == 0) {
+		after = gone(before);
+		rc = log_change(db, before, after, 0);
+		json_decref(after);
+	}
 	json_decref(before);
-	return rc;
+	return rc == ERR_NOT_FOUND ? 0 : rc;
 }

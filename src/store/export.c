@@ -116,8 +116,14 @@ static int log_key(struct db *db, const struct uuid *export, const struct export
 {
 	json_t *detail = json_pack("{s:I}", "version", (json_int_t)k->label.version);
 
+	int rc = db_queue(db, "update device set exports = exports + 1 where id = $1", DB_ARGS(db_uuid_arg(&k->label.device)));
+
 	json_set_uuid(detail, "export", export);
 	json_set_string(detail, "raid", k->fields[EXPORTED_RAID_NAME]);
+	if (rc < 0) {
+		json_decref(detail);
+		return rc;
+	}
 	return audit_log(db, AUDIT_KEY_EXPORTED, &(struct audit_object) { "device", &k->label.device, k->fields[EXPORTED_DEVICE_NAME] }, detail);
 }
 

@@ -236,6 +236,26 @@ int fact_change_facts(struct db *db, const struct uuid *instance, json_t **out)
 	return 0;
 }
 
+#define DIGITS_OF(n) #n
+#define DIGITS(n) DIGITS_OF(n)
+
+int facts_seen(struct db *db, const json_t *facts, json_t **out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "with reported as (select facts -> 'agent' -> 'values' as all_of from instance where facts is not null"
+		" order by last_seen desc, id desc limit " DIGITS(FACTS_SEEN_INSTANCES) "), each as (select f.name, all_of ->> f.name as value from reported,"
+		" json_array_elements_text($1) f(name)), counted as (select name, value, count(*) as n, row_number() over (partition by name"
+		" order by count(*) desc, value) as place from each where length(value) between 1 and 60 group by name, value)"
+		" select coalesce(json_object_agg(name, shown), '{}') from (select name, json_agg(json_build_object('value', value, 'count', n)"
+		" order by place) as shown from counted where place <= " DIGITS(FACTS_SEEN_MAX) " group by name) s", DB_ARGS(db_json_arg(facts)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_json(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
 int fact_change_clean(struct db *db, clock_us before)
 {
 	int rc = db_run(db, "delete from fact_change where id in (select id from fact_change where at < $1 order by at limit 10000)",

@@ -48,6 +48,11 @@ int fact_member_list(struct db *db, const struct list_query *query, json_t **pag
 int fact_change_list(struct db *db, const struct list_query *query, json_t **page);
 /* Console. Names of the facts of which the instance has changes: a list of texts. */
 int fact_change_facts(struct db *db, const struct uuid *instance, json_t **out);
+#define FACTS_SEEN_INSTANCES 200 /* that were heard of last: more would make a page wait */
+#define FACTS_SEEN_MAX 8         /* values of one fact */
+/* Console. What machines report of each of FACTS, a list of names: {name: [{value (text), count}]}, the commonest first; values that are longer than a line are left
+ * out. */
+int facts_seen(struct db *db, const json_t *facts, json_t **out);
 /* jobd: those from before BEFORE go, a part of them at a time. */
 int fact_change_clean(struct db *db, clock_us before);
 

@@ -58,6 +58,11 @@ int health_queue(struct db *db, json_t **out)
 	return db_get_row(db, out, "select waiting, later, running, failed, oldest, extract(epoch from now() - oldest)::bigint as behind from queue_state()", DB_NONE);
 }
 
+int health_altered_logs(struct db *db, json_t **out)
+{
+	return db_get_rows(db, out, "select name from audit_altered()", DB_NONE);
+}
+
 int health_database(struct db *db, json_t **out)
 {
 	return db_get_row(db, out, "select split_part(current_setting('server_version'), ' ', 1) as version, pg_postmaster_start_time() as started, clock_timestamp() as now,"

@@ -31,6 +31,8 @@ int health_sample(struct db *db, clock_us now);
 int health_processes(struct db *db, json_t **out);
 /* {waiting, later, running, failed, oldest, behind (seconds, or null)} */
 int health_queue(struct db *db, json_t **out);
+/* [{name}] of accounts (null: the installation) whose log has entries that are not as they were written, as far as jobd has come upon them. */
+int health_altered_logs(struct db *db, json_t **out);
 /* {version, started, now, size, connections, most, reserved, standby, tls, tls_version, cipher, address, schema, schema_at, migrations, replicas,
  * uncommitted (seconds of the longest transaction; null: not known)} */
 int health_database(struct db *db, json_t **out);

@@ -11,7 +11,7 @@
 	" join policy p on p.tenant = x.tenant and p.id = x.policy where x.tenant = m.tenant and x.image = m.id) as policies"
 
 static const struct list_column sorts[] = {
-	{ "name", "lower(m.name)", "text", 0 },
+	{ "name", LIST_NAME("m.name"), "text", 0 },
 	{ "provider", "m.provider", "text", 0 },
 	{ "provider_image", "m.provider_image", "text", 0 },
 	{ "instances", "(select count(*) from instance i where i.tenant = m.tenant and i.image = m.id)", "bigint", 1 },

@@ -53,8 +53,9 @@ int instance_get(struct db *db, const struct uuid *id, json_t **out)
 		" a.address, 'log_level', a.log_level, 'created', " UTC("a.created") ") from agent a where a.tenant = i.tenant"
 		" and a.instance = i.id order by a.state = 'active' desc, a.created desc limit 1) as agent,"
 		" (select coalesce(json_agg(json_build_object('id', d.id, 'name', coalesce(nullif(d.name, ''), d.provider_device), 'status',"
-		" d.status, 'mount_point', d.mount_point, 'size_bytes', d.size_bytes, 'policy', p.id, 'policy_name', p.name) order by d.name, d.id), '[]') from device d"
-		" join policy p on p.tenant = d.tenant and p.id = d.policy where d.tenant = i.tenant and d.instance = i.id) as devices from " FROM " where i.id = $1", DB_ARGS(db_uuid_arg(id)));
+		" d.status, 'mount_point', d.mount_point, 'size_bytes', d.size_bytes, 'policy', p.id, 'policy_name', p.name,"
+		" 'said', coalesce(said.detail, '')) order by d.name collate \"und-x-icu\", d.id), '[]') from device d"
+		" join policy p on p.tenant = d.tenant and p.id = d.policy left join lateral " DEVICE_SAID " said on true where d.tenant = i.tenant and d.instance = i.id) as devices from " FROM " where i.id = $1", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;

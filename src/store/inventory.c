@@ -9,6 +9,7 @@
 #include "store/device.h"
 #include "store/device_step.h"
 #include "store/raid.h"
+#include "store/rotation.h"
 
 /* Which device another machine cannot have by listing it: one that is open; and, as long as an agent is where it is, one whose key is given
  * there without a request. Somebody who removes that agent, cancels the encryption, or takes the leave to release back, lets it go. */
@@ -304,6 +305,8 @@ int inventory_publish(struct db *db, const struct uuid *instance, const struct i
 		rc = take_devices(db, instance, inv, devices);
 	if (rc == 0)
 		rc = take_tokens(db, instance, inv, devices);
+	if (rc == 0)
+		rc = rotation_brought_back(db, instance);
 	if (rc == 0)
 		rc = lose_devices(db, instance, inv, devices);
 	if (rc == 0)

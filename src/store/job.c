@@ -14,23 +14,33 @@ void job_release(struct job *j)
 	memset(j, 0, sizeof *j);
 }
 
-int job_add(struct db *db, const char *kind, json_t *payload, clock_us run_at, const char *unique)
+static int add(struct db *db, const char *kind, json_t *payload, clock_us run_at, const char *unique, int away)
 {
 	struct uuid id = uuid_new();
 	json_t *given = payload ? payload : json_object();
-	int rc = db_queue(db, "insert into job (id, tenant, kind, payload, run_at, unique_key) values ($1, current_tenant(), $2, $3,"
-		" coalesce($4, now()), $5) on conflict do nothing", DB_ARGS(db_uuid_arg(&id), db_text_arg(kind), db_json_arg(given),
-		db_time_arg(run_at), db_text_arg(unique)));
+	int rc = db_queue(db, "insert into job (id, tenant, kind, payload, run_at, unique_key, away) values ($1, current_tenant(), $2, $3,"
+		" coalesce($4, now()), $5, $6) on conflict do nothing", DB_ARGS(db_uuid_arg(&id), db_text_arg(kind), db_json_arg(given),
+		db_time_arg(run_at), db_text_arg(unique), db_bool_arg(away)));
 
 	json_decref(given);
 	return rc;
 }
 
-int job_take(struct db *db, clock_us lease, const char *leave, struct job *out)
+int job_add(struct db *db, const char *kind, json_t *payload, clock_us run_at, const char *unique)
+{
+	return add(db, kind, payload, run_at, unique, 0);
+}
+
+int job_add_outside(struct db *db, const char *kind, json_t *payload, const char *unique, int away)
+{
+	return add(db, kind, payload, 0, unique, away);
+}
+
+int job_take(struct db *db, clock_us lease, const struct job_choice *choice, struct job *out)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select id, tenant, kind, payload, attempts from job_take($1 * interval '1 microsecond',"
-		" $2::text[])", DB_ARGS(db_int_arg(lease), db_text_arg(leave)));
+		" $2::text[], $3)", DB_ARGS(db_int_arg(lease), db_text_arg(choice->leave), db_bool_arg(choice->with_away)));
 
 	if (rc < 0)
 		return rc;
@@ -75,10 +85,10 @@ int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us r
 	return call(db, "select job_fail($1, $2, $3)", DB_ARGS(db_uuid_arg(id), db_text_arg(error), db_time_arg(retry)));
 }
 
-int job_next(struct db *db, clock_us *at)
+int job_next(struct db *db, const struct job_choice *choice, clock_us *at)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select job_next()", DB_NONE);
+	int rc = db_query_row(db, &r, "select job_next(coalesce($1::text[], '{}'), $2)", DB_ARGS(db_text_arg(choice->leave), db_bool_arg(choice->with_away)));
 
 	if (rc < 0)
 		return rc;

@@ -46,7 +46,7 @@ static const struct list_column sorts[] = {
 	{ "run_at", "j.run_at", "timestamptz", 0 },
 	{ "attempts", "j.attempts", "bigint", 1 },
 	{ "kind", "j.kind", "text", 0 },
-	{ "account", "lower(j.account_name)", "text", 0 },
+	{ "account", LIST_NAME("j.account_name"), "text", 0 },
 	{ NULL },
 };
 static const char *const searches[] = { "j.kind", "j.account_name", "j.last_error", NULL };

@@ -13,10 +13,12 @@
 #include "store/job.h"
 
 static const struct {
-	const char *name, *get, *look, *claim, *show, *remove, *keys, *away, *back, *set;
+	const char *name, *get, *look, *due, *claim, *show, *remove, *keys, *away, *back, *set;
 } owners[] = {
 #define GET(table) "select wrapped, settings, away_since, coalesce(error, '') from " table
 #define LOOK(table) "update " table " set check_at = now()"
+/* A row when it is to be looked at; whether it is away. */
+#define DUE(table) "select away_since is not null from " table " where check_at <= now()"
 /* Nobody else looks at it meanwhile. */
 #define CLAIM(table) "update " table " set check_at = now() + interval '30 seconds' where check_at <= now()"
 #define COLUMNS "s.host, s.port, s.ca, s.certificate, s.says, s.changed, s.checked, s.away_since, s.error"
@@ -32,7 +34,7 @@ static const struct {
 	" $4, $5, $6, $7) on conflict (" CONFLICT ") do update set host = excluded.host, port = excluded.port, ca = excluded.ca," \
 	" certificate = excluded.certificate, wrapped = excluded.wrapped, settings = excluded.settings, changed = now()," \
 	" changed_by = excluded.changed_by, check_at = now(), checked = null, says = null, away_since = null, failures = 0, error = null"
-#define ALL_OF(table) GET(table), LOOK(table), CLAIM(table)
+#define ALL_OF(table) GET(table), LOOK(table), DUE(table), CLAIM(table)
 #define CONFLICT "one"
 	[KEY_SERVER_INSTALLATION] = { "installation", ALL_OF("installation_key_server"),
 		"select " COLUMNS ", s.for_new, u.keys, u.gone, u.tenants from installation_key_server s, installation_key_server_use() u",
@@ -232,7 +234,8 @@ int key_server_for_all(struct db *db, int yes)
 {
 	int rc = db_run(db, "update installation_key_server set for_new = $1 where for_new <> $1", DB_ARGS(db_bool_arg(yes)));
 
-	return rc <= 0 ? rc : log_about(db, AUDIT_KEY_PLACE, json_pack("{s:s}", "place", yes ? "installation" : "server"));
+	return rc <= 0 ? rc : log_about(db, AUDIT_KEY_PLACE, json_pack("{s:{s:{s:s,s:s}}}", "changes", "place", "old", yes ? "server" : "installation",
+		"new", yes ? "installation" : "server"));
 }
 
 int key_servers_away(struct db *db, json_t **out)
@@ -361,16 +364,15 @@ int key_server_gone_note(struct db *db, const struct key_server_gone *g, enum ke
 int key_server_run(struct db *db)
 {
 	struct db_result *r;
-	int due = 1, rc;
+	int due, away, rc = db_query(db, &r, owners[db_tenant(db) ? KEY_SERVER_TENANT : KEY_SERVER_INSTALLATION].due, DB_NONE);
 
-	if (db_tenant(db) == NULL) {
-		rc = db_query(db, &r, "select 1 from installation_key_server where check_at <= now()", DB_NONE);
-		if (rc < 0)
-			return rc;
-		due = db_rows(r) > 0;
-		db_result_free(r);
-	}
-	rc = due ? job_add(db, KEY_SERVER_JOB, NULL, 0, KEY_SERVER_JOB) : 0;
+	if (rc < 0)
+		return rc;
+	/* Of an account that has none there are keys to be destroyed on the installation's. */
+	due = db_tenant(db) || db_rows(r) > 0;
+	away = db_rows(r) > 0 && db_bool(r, 0, 0);
+	db_result_free(r);
+	rc = due ? job_add_outside(db, KEY_SERVER_JOB, NULL, KEY_SERVER_JOB, away) : 0;
 	return rc < 0 ? rc : due;
 }
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "store/audit.h"
 #include "store/setting.h"
+#include "store/tenant.h"
 
 #define TRIAL_SETTING "licence.trial"
 
@@ -95,28 +96,39 @@ static json_t *detail_of(const struct licence *l)
 int licence_enter(struct db *db, const struct licence *l, const char *code)
 {
 	struct uuid id = uuid_new();
-	struct db_result *r;
-	/* Two at once: the second sees the first, and its own serial may be the older one now. */
-	int rc = db_query(db, &r, "select serial from licence where tenant = current_tenant() and replaced is null for update", DB_NONE);
+	/* Two at once: the second waits here. What the first has put into force meanwhile it then leaves where that is the later one, and so finds
+	 * no place for its own. */
+	int rc = db_has(db, "select 1 from licence where tenant = current_tenant() and replaced is null for update", DB_NONE);
 
-	if (rc < 0)
-		return rc;
-	if (db_rows(r) && db_int(r, 0, 0) >= l->serial)
-		rc = err_set(ERR_CONFLICT, "a later code has just been entered");
-	db_result_free(r);
-	if (rc == 0)
-		rc = db_queue(db, "update licence set replaced = now() where tenant = current_tenant() and replaced is null", DB_NONE);
-	if (rc == 0)
+	if (rc >= 0)
+		rc = db_run(db, "update licence set replaced = now() where tenant = current_tenant() and replaced is null and serial < $1",
+			DB_ARGS(db_int_arg(l->serial)));
+	if (rc >= 0)
 		rc = db_run(db, "insert into licence (tenant, id, serial, kind, keys, until, issued, code, entered_by) values (current_tenant(), $1,"
 			" $2, $3, $4, $5, $6, $7, $8)", DB_ARGS(db_uuid_arg(&id), db_int_arg(l->serial), db_text_arg(licence_kind_name(l->kind)),
 			db_int_arg(l->keys), db_time_arg(l->until), db_time_arg(l->issued), db_text_arg(code), db_text_arg(db_actor(db)->name)));
+	if (rc == ERR_CONFLICT)
+		return err_set(rc, "a later code has just been entered");
 	return rc < 0 ? rc : audit_log(db, AUDIT_LICENCE_ENTERED, &(struct audit_object){ "licence", &id, NULL }, detail_of(l));
 }
 
-int licence_history(struct db *db, json_t **out)
+static const struct list_column history_sorts[] = {
+	{ "entered", "h.entered", "timestamptz", 1 },
+	{ "serial", "h.serial::bigint", "bigint", 1 },
+	{ "kind", "h.kind", "text", 0 },
+	{ "keys", "h.keys::bigint", "bigint", 1 },
+	{ "until", "h.until", "timestamptz", 1 },
+	{ NULL },
+};
+static const char *const history_searches[] = { "h.entered_by", "h.serial::text", NULL };
+static const struct list_spec history_spec = {
+	.columns = "h.id, h.serial, h.kind, h.keys, h.until, h.issued, h.entered, h.entered_by, h.replaced, h.until <= now() as ended", .from = "licence h",
+	.where = "h.tenant = current_tenant()", .id = "h.id", .sorts = history_sorts, .searches = history_searches,
+};
+
+int licence_history(struct db *db, const struct list_query *query, json_t **page)
 {
-	return db_get_rows(db, out, "select serial, kind, keys, until, issued, entered, entered_by, replaced, until <= now() as ended"
-		" from licence where tenant = current_tenant() order by entered desc, serial desc limit 100", DB_NONE);
+	return list_page(db, &history_spec, query, page);
 }
 
 /* The operator's side */
@@ -190,13 +202,29 @@ int licence_issue(struct db *db, const struct signing_by *by, struct licence *l,
 	return rc;
 }
 
-int licence_issued(struct db *db, const struct uuid *account, json_t **out)
+#define CODE_STATE "case when l.id is not null and l.replaced is null and l.until > now() then 'in-force' when l.replaced is not null then 'replaced'" \
+	" when i.until <= now() then 'expired' else 'issued' end"
+
+static const struct list_column code_sorts[] = {
+	{ "serial", "i.serial::bigint", "bigint", 1 },
+	{ "state", CODE_STATE, "text", 0 },
+	{ "kind", "i.kind", "text", 0 },
+	{ "keys", "i.keys::bigint", "bigint", 1 },
+	{ "until", "i.until", "timestamptz", 1 },
+	{ "issued", "i.issued", "timestamptz", 1 },
+	{ NULL },
+};
+static const char *const code_searches[] = { "i.note", "i.issued_by", "i.serial::text", NULL };
+static const struct list_filter code_filters[] = { { "account", "i.account = $::uuid" }, { "state", CODE_STATE " = $" }, { NULL } };
+static const struct list_spec code_spec = {
+	.columns = "i.id, i.serial, i.kind, i.keys, i.until, i.issued, i.issued_by, i.note, i.code, " CODE_STATE " as state", .from =
+		"licence_issue i left join licence l on l.tenant = i.account and l.serial = i.serial", .id = "i.id", .sorts = code_sorts, .searches =
+		code_searches, .filters = code_filters,
+};
+
+int licence_issued(struct db *db, const struct list_query *query, json_t **page)
 {
-	return db_get_rows(db, out, "select i.id, i.serial, i.kind, i.keys, i.until, i.issued, i.issued_by, i.note, i.code,"
-		" case when l.id is not null and l.replaced is null and l.until > now() then 'in-force' when l.replaced is not null then 'replaced'"
-		" when i.until <= now() then 'expired' else 'issued' end as state"
-		" from licence_issue i left join licence l on l.tenant = i.account and l.serial = i.serial where i.account = $1"
-		" order by i.serial desc limit 200", DB_ARGS(db_uuid_arg(account)));
+	return list_page(db, &code_spec, query, page);
 }
 
 #define SHARE "case when l.keys > 0 then (coalesce(u.used, 0) * 100 / l.keys) else 100 end"
@@ -207,7 +235,7 @@ int licence_issued(struct db *db, const struct uuid *account, json_t **out)
 #define FROM "tenant t left join licence l on l.tenant = t.id and l.replaced is null left join licence_use u on u.tenant = t.id"
 
 static const struct list_column sorts[] = {
-	{ "name", "lower(t.name)", "text", 0 },
+	{ "name", LIST_NAME("t.name"), "text", 0 },
 	{ "keys", "coalesce(l.keys, 0)::bigint", "bigint", 1 },
 	{ "used", "coalesce(u.used, 0)", "bigint", 1 },
 	{ "share", "(" SHARE ")::bigint", "bigint", 1 },
@@ -283,24 +311,41 @@ int licence_tenants(struct db *db, json_t **out)
 	return db_get_rows(db, out, "select id from licence_tenants()", DB_NONE);
 }
 
-static int log_warning_of(struct db *db, enum licence_warning w, const struct licence_state *s)
+static json_t *warning_detail(enum licence_warning w, const struct licence_state *s, const char *comment)
 {
 	char until[CLOCK_TEXT_SIZE];
 
 	clock_text(s->until, until);
-	return audit_log(db, AUDIT_LICENCE_WARNING, &(struct audit_object){ "licence", NULL, NULL }, json_pack("{s:s, s:s, s:I, s:I, s:s}",
-		"warning", licence_warning_name(w), "comment", licence_warning_text(w), "used", (json_int_t)s->used, "keys", (json_int_t)s->keys,
-		"until", until));
+	return json_pack("{s:s, s:s, s:I, s:I, s:s}", "warning", licence_warning_name(w), "comment", comment, "used", (json_int_t)s->used, "keys",
+		(json_int_t)s->keys, "until", until);
 }
 
-int licence_take_warnings(struct db *db, struct licence_state *state, enum licence_warning out[static 2])
+/* In the operator's words too: whose licence it is. */
+static int log_warning_of(struct db *db, enum licence_warning w, const struct licence_state *s)
 {
+	char *comment = mem_printf("%s In use: %lld of %lld keys.", licence_warning_text(w), (long long)s->used, (long long)s->keys);
+	json_t *label = NULL;
+	int rc = tenant_label(db, &label);
+
+	if (rc == 0)
+		rc = audit_log_above(db, AUDIT_LICENCE_WARNING, &(struct audit_object){ "tenant", db_tenant(db), json_string_value(json_object_get(label, "name")) },
+			warning_detail(w, s, comment));
+	if (rc == 0)
+		rc = audit_log(db, AUDIT_LICENCE_WARNING, &(struct audit_object){ "licence", NULL, NULL }, warning_detail(w, s, licence_warning_text(w)));
+	json_decref(label);
+	free(comment);
+	return rc;
+}
+
+int licence_tell(struct db *db)
+{
+	enum licence_warning warnings[2] = { LICENCE_WARNING_NONE, LICENCE_WARNING_NONE };
+	struct licence_state state;
 	struct db_result *r;
 	int told[2], rc = db_query(db, &r, "select case when u.serial = l.serial then u.told_keys else 0 end, case when u.serial = l.serial then"
 		" u.told_end else 0 end from licence_use u join licence l on l.tenant = u.tenant and l.replaced is null where u.tenant ="
 		" current_tenant() for update of u", DB_NONE);
 
-	out[0] = out[1] = LICENCE_WARNING_NONE;
 	if (rc < 0)
 		return rc;
 	if (db_rows(r) == 0) {
@@ -310,22 +355,17 @@ int licence_take_warnings(struct db *db, struct licence_state *state, enum licen
 	told[0] = (int)db_int(r, 0, 0);
 	told[1] = (int)db_int(r, 0, 1);
 	db_result_free(r);
-	rc = licence_get(db, state);
-	if (rc == 0 && state->level_keys > told[0])
-		out[0] = licence_warn_of("keys", state->level_keys);
-	if (rc == 0 && state->level_end > told[1])
-		out[1] = licence_warn_of("end", state->level_end);
+	rc = licence_get(db, &state);
+	if (rc == 0 && state.level_keys > told[0])
+		warnings[0] = licence_warn_of("keys", state.level_keys);
+	if (rc == 0 && state.level_end > told[1])
+		warnings[1] = licence_warn_of("end", state.level_end);
 	if (rc == 0)
 		rc = db_queue(db, "update licence_use set serial = $1, told_keys = greatest($2, $3), told_end = greatest($4, $5) where tenant ="
-			" current_tenant()", DB_ARGS(db_int_arg(state->serial), db_int_arg(told[0]), db_int_arg(state->level_keys), db_int_arg(told[1]),
-			db_int_arg(state->level_end)));
+			" current_tenant()", DB_ARGS(db_int_arg(state.serial), db_int_arg(told[0]), db_int_arg(state.level_keys), db_int_arg(told[1]),
+			db_int_arg(state.level_end)));
 	for (int i = 0; rc == 0 && i < 2; i++)
-		if (out[i] != LICENCE_WARNING_NONE)
-			rc = log_warning_of(db, out[i], state);
+		if (warnings[i] != LICENCE_WARNING_NONE)
+			rc = log_warning_of(db, warnings[i], &state);
 	return rc;
-}
-
-int licence_operators(struct db *db, json_t **out)
-{
-	return db_get_rows(db, out, "select email from licence_operators()", DB_NONE);
 }

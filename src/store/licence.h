@@ -22,17 +22,18 @@ int licence_check(struct db *db, const struct uuid *device, int starts);
 int licence_had(struct db *db, uint32_t serial, int *had);
 /* L was judged good (base/licence.h). ERR_CONFLICT: another has just been entered. */
 int licence_enter(struct db *db, const struct licence *l, const char *code);
-/* [{serial, kind, keys, until, issued, entered, entered_by, replaced}], the newest first, at most 100. */
-int licence_history(struct db *db, json_t **out);
+/* Sorts entered (default, the newest first), serial, kind, keys, until. A row: id, serial, kind, keys, until, issued, entered, entered_by, replaced,
+ * ended. */
+int licence_history(struct db *db, const struct list_query *query, json_t **page);
 
 /* The operator's side; bound to none. */
 
 /* Makes and signs a code: L has account, kind, keys and until, and gets the rest. It is written into the book; ASSIGN: and put into force. *CODE,
  * the caller's. ERR_NOT_FOUND; ERR_CONFLICT: the account is closed; errors of BY. */
 int licence_issue(struct db *db, const struct signing_by *by, struct licence *l, const char *note, int assign, char **code);
-/* [{id, serial, kind, keys, until, issued, issued_by, note, code, state}] of ACCOUNT, the newest first, at most 200; state: issued,
- * in-force, replaced, expired. */
-int licence_issued(struct db *db, const struct uuid *account, json_t **out);
+/* Sorts serial (default, the newest first), state, kind, keys, until, issued; filters account, state (issued, in-force, replaced, expired). A row:
+ * id, serial, kind, keys, until, issued, issued_by, note, code, state. */
+int licence_issued(struct db *db, const struct list_query *query, json_t **page);
 /* Of all accounts. Sorts: name, keys, used, share, until; filters: state, kind, near (limit, end, none). Rows: id, slug, name, state, kind, keys,
  * used, share (per cent), until, serial, level_keys, level_end, at. */
 int licence_list(struct db *db, const struct list_query *query, json_t **page);
@@ -48,9 +49,7 @@ int licence_set_trial(struct db *db, int64_t keys, int64_t days);
 
 int licence_count(struct db *db);                            /* bound to none */
 int licence_tenants(struct db *db, json_t **out);            /* bound to none: [{id}] whose people are to be told */
-/* Bound to one. What is to be told and was not, by what ("keys", "end"); notes it as told and logs it. */
-int licence_take_warnings(struct db *db, struct licence_state *state, enum licence_warning out[static 2]);
-/* [{email}] of operators. */
-int licence_operators(struct db *db, json_t **out);
+/* Bound to one: logs what is to be told and was not, in the account's log and the installation's, by which people hear of it. */
+int licence_tell(struct db *db);
 
 #endif

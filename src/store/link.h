@@ -57,6 +57,8 @@ struct db {
 	struct deferred *deferred;
 	size_t deferred_count;
 	const char *channels[CHANNELS_MAX];
+	struct db *log;              /* of its own; NULL: none */
+	clock_us log_away;           /* until then it is not tried; clock_ticks() */
 };
 
 /* Opens the connection when there is none, or when the idle one turns out to be dead. Outside a transaction only. */

@@ -24,6 +24,8 @@ struct listing {
 	int descending;              /* as the user sees it */
 	int backwards;               /* the cursor asks for what comes before */
 	int limit;
+	int want;                    /* rows of the present place */
+	const struct list_place *place;
 	json_t *cursor;              /* NULL: from the start */
 	struct buf sql;
 	struct db_arg args[LIST_ARGS_MAX];
@@ -91,6 +93,11 @@ char *list_pattern(const char *text)
 	return buf_take(&b);
 }
 
+static const char *id_type(const struct listing *l)
+{
+	return l->spec->id_type ? l->spec->id_type : "uuid";
+}
+
 /* Text with $ for argument N. */
 static void put_text(struct buf *sql, const char *text, int n)
 {
@@ -143,7 +150,7 @@ static int find_rows(struct listing *l, struct db *db, const struct db_result *n
 	for (const struct list_way *w = l->spec->ways; w->kind && count < WAYS_MAX; w++) {
 		buf_puts(&sql, count ? " union all (" : "(");
 		ids[count] = take_ids(names, 1, w->kind);
-		args[count] = db_text_arg(ids[count]);
+		args[count] = db_untyped_arg(ids[count]);
 		put_text(&sql, w->ids, (int)++count);
 		buf_printf(&sql, " limit %d)", FOUND_MAX + 1);
 	}
@@ -155,13 +162,33 @@ static int find_rows(struct listing *l, struct db *db, const struct db_result *n
 	return rc;
 }
 
+static const char *of_cursor(const struct listing *l, const char *name)
+{
+	return l->cursor ? json_string_value(json_object_get(l->cursor, name)) : NULL;
+}
+
+/* The order in which rows are asked for: of a page before another one, from its end. */
+static int is_descending(const struct listing *l)
+{
+	return l->descending != l->backwards;
+}
+
+static int wish(struct listing *l, struct db *db)
+{
+	return l->spec->find(db, &(struct list_wish){ l->query, l->place, l->sort, is_descending(l), l->want, of_cursor(l, "v"), of_cursor(l, "i") }, &l->found);
+}
+
 /* Sets found, unless too much was found for that, or the text is too short for the index. */
 static int look_up(struct listing *l, struct db *db)
 {
 	struct db_result *names = NULL, *rows = NULL;
 	int rc = 0;
 
-	if (l->pattern == NULL || l->spec->ways == NULL || strlen(l->query->search) < INDEXED_MIN)
+	if (strlen(l->query->search) < INDEXED_MIN)
+		return 0;
+	if (l->spec->find && l->place)
+		return wish(l, db);
+	if (l->spec->ways == NULL)
 		return 0;
 	rc = find_names(l, db, &names);
 	if (rc == 0 && db_rows(names) <= FOUND_MAX)
@@ -186,7 +213,7 @@ static int add_search(struct listing *l, struct db *db)
 	if (rc < 0)
 		return rc;
 	if (l->found)
-		buf_printf(&l->sql, " and %s = any ($%d::uuid[])", l->spec->id, add_arg(l, db_text_arg(l->found)));
+		buf_printf(&l->sql, " and %s = any ($%d::%s[])", l->spec->id, add_arg(l, db_untyped_arg(l->found)), id_type(l));
 	n = add_arg(l, db_text_arg(l->pattern));
 	for (size_t i = 0; l->spec->searches[i]; i++)
 		buf_printf(&l->sql, "%s%s ilike $%d", i ? " or " : " and (", l->spec->searches[i], n);
@@ -222,15 +249,14 @@ static int add_filters(struct listing *l)
 
 static void add_cursor(struct listing *l)
 {
-	const char *id_type = l->spec->id_type ? l->spec->id_type : "uuid";
 	int value, id;
 
 	if (l->cursor == NULL)
 		return;
-	value = add_arg(l, db_text_arg(json_string_value(json_object_get(l->cursor, "v"))));
-	id = add_arg(l, db_text_arg(json_string_value(json_object_get(l->cursor, "i"))));
+	value = add_arg(l, db_text_arg(of_cursor(l, "v")));
+	id = add_arg(l, db_text_arg(of_cursor(l, "i")));
 	buf_printf(&l->sql, " and (%s, %s) %s ($%d::%s, $%d::%s)", l->sort->expression, l->spec->id,
-		l->descending != l->backwards ? "<" : ">", value, l->sort->type, id, id_type);
+		is_descending(l) ? "<" : ">", value, l->sort->type, id, id_type(l));
 }
 
 static int build(struct listing *l, struct db *db)
@@ -240,23 +266,41 @@ static int build(struct listing *l, struct db *db)
 
 	buf_printf(&l->sql, "select %s, (%s)::text as _value, (%s)::text as _id from %s where %s", l->spec->columns,
 		l->sort->expression, l->spec->id, l->spec->from, l->spec->where ? l->spec->where : "true");
+	if (l->place->only)
+		add_condition(l, l->place->only, l->place->value);
 	rc = add_filters(l);
 	if (rc == 0)
 		rc = add_search(l, db);
 	if (rc < 0)
 		return rc;
 	add_cursor(l);
-	order = l->descending != l->backwards ? "desc" : "asc";
-	/* One more than the page: whether there is a next one. */
+	order = is_descending(l) ? "desc" : "asc";
 	buf_printf(&l->sql, " order by %s %s, %s %s limit $%d", l->sort->expression, order, l->spec->id, order,
-		add_arg(l, db_int_arg(l->limit + 1)));
+		add_arg(l, db_int_arg(l->want)));
 	return 0;
 }
 
-static json_t *make_cursor(const struct listing *l, const struct db_result *r, size_t row, int backwards)
+/* The rows of all places, in the order in which they were asked. */
+struct found {
+	struct db_result *r[LIST_PLACES_MAX];
+	size_t places, rows;
+};
+
+/* The result that has row *AT of all; *AT becomes its row there. */
+static struct db_result *result_of(const struct found *f, size_t *at)
+{
+	size_t place = 0;
+
+	while (*at >= db_rows(f->r[place]))
+		*at -= db_rows(f->r[place++]);
+	return f->r[place];
+}
+
+static json_t *make_cursor(const struct listing *l, const struct found *f, size_t row, int backwards)
 {
 	json_t *c = json_object(), *text;
 	char *inner, *outer;
+	const struct db_result *r = result_of(f, &row);
 	int fields = db_columns(r);
 
 	json_set_string(c, "s", l->sort->name);
@@ -273,45 +317,77 @@ static json_t *make_cursor(const struct listing *l, const struct db_result *r, s
 	return text;
 }
 
-static json_t *wrap_up(const struct listing *l, struct db_result *r)
+static json_t *row_json(const struct found *f, size_t row)
+{
+	struct db_result *r = result_of(f, &row);
+
+	return db_row_json(r, row);
+}
+
+static json_t *wrap_up(const struct listing *l, const struct found *f)
 {
 	json_t *page = json_object(), *rows = json_array();
-	size_t found = db_rows(r), count = found > (size_t)l->limit ? (size_t)l->limit : found;
+	size_t found = f->rows, count = found > (size_t)l->limit ? (size_t)l->limit : found;
 	int more = found > count;
 	size_t first = l->backwards ? count - 1 : 0, last = l->backwards ? 0 : count - 1;
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(rows, db_row_json(r, l->backwards ? count - 1 - i : i));
+		json_array_append_new(rows, row_json(f, l->backwards ? count - 1 - i : i));
 	json_object_set_new(page, "rows", rows);
-	json_object_set_new(page, "next", count && (l->backwards || more) ? make_cursor(l, r, last, 0) : json_null());
+	json_object_set_new(page, "next", count && (l->backwards || more) ? make_cursor(l, f, last, 0) : json_null());
 	json_object_set_new(page, "previous",
-		count && (l->backwards ? more : l->cursor != NULL) ? make_cursor(l, r, first, 1) : json_null());
+		count && (l->backwards ? more : l->cursor != NULL) ? make_cursor(l, f, first, 1) : json_null());
 	json_set_string(page, "sort", l->sort->name);
 	json_set_bool(page, "descending", l->descending);
 	json_set_string(page, "search", l->query->search ? l->query->search : "");
 	return page;
 }
 
-int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page)
+/* One more row than the page has: whether there is a next one. */
+static int ask(struct listing *l, const struct list_place *place, struct found *f)
+{
+	struct db_result *r = NULL;
+	int rc;
+
+	l->place = place;
+	l->want = l->limit + 1 - (int)f->rows;
+	buf_reset(&l->sql);
+	l->arg_count = 0;
+	rc = build(l, place->db);
+	if (rc == 0)
+		rc = db_query(place->db, &r, buf_str(&l->sql), l->args, l->arg_count);
+	free(l->pattern);
+	free(l->found);
+	l->pattern = l->found = NULL;
+	if (rc < 0)
+		return rc;
+	f->r[f->places++] = r;
+	f->rows += db_rows(r);
+	return 0;
+}
+
+int list_page_in(const struct list_place *places, size_t count, const struct list_spec *spec, const struct list_query *query, json_t **page)
 {
 	struct listing l = { .spec = spec, .query = query, .sql = BUF_INIT };
-	struct db_result *r = NULL;
+	struct found f = { .rows = 0 };
 	int rc = choose_sort(&l);
 
 	if (rc == 0)
 		rc = read_cursor(&l);
+	for (size_t i = 0; rc == 0 && i < count && (f.places == 0 || f.rows <= (size_t)l.limit); i++)
+		rc = ask(&l, &places[is_descending(&l) ? i : count - 1 - i], &f);
 	if (rc == 0)
-		rc = build(&l, db);
-	if (rc == 0)
-		rc = db_query(db, &r, buf_str(&l.sql), l.args, l.arg_count);
-	if (rc == 0)
-		*page = wrap_up(&l, r);
-	db_result_free(r);
+		*page = wrap_up(&l, &f);
+	while (f.places > 0)
+		db_result_free(f.r[--f.places]);
 	json_decref(l.cursor);
 	buf_free(&l.sql);
-	free(l.pattern);
-	free(l.found);
 	return rc;
+}
+
+int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page)
+{
+	return list_page_in(&(struct list_place){ .db = db }, 1, spec, query, page);
 }
 
 int list_run(struct db *db, const struct list_spec *spec, const struct list_query *query, const char *before, const char *columns,

@@ -20,6 +20,10 @@
 #define LIST_COUNT(what) "(select count(*) from (select 1 from " what " limit 1001) as counted)"
 
 /* EXPRESSION is SQL that is never null; TYPE its SQL type ("text", "bigint", "timestamptz"). */
+/* Names as people sort them: ä beside a, and upper beside lower case, whatever the database's own order is. An index that is to give this order has
+ * to name the collation, too. */
+#define LIST_NAME(expression) expression " collate \"und-x-icu\""
+
 struct list_column {
 	const char *name, *expression, *type;
 	int descending;              /* unless the user says otherwise */
@@ -37,6 +41,8 @@ struct list_way {
 	const char *kind, *ids;
 };
 
+struct list_wish;
+
 /* All arrays end with a row whose first member is NULL. */
 struct list_spec {
 	const char *columns;         /* of the SELECT; members of a row's object */
@@ -48,6 +54,8 @@ struct list_spec {
 	const char *const *searches;         /* text expressions in which to search */
 	const struct list_filter *filters;
 	const struct list_way *ways;         /* NULL: a search reads rows until it has found a page of them; only for uuid ids */
+	/* In place of ways: *FOUND, the caller's, becomes an array of ids as text, among which are those that are wished for; where it stays NULL, rows are read. */
+	int (*find)(struct db *db, const struct list_wish *w, char **found);
 };
 
 /* What the user asks for; zeroed means the first page as it comes. Strings are borrowed. */
@@ -65,6 +73,22 @@ struct list_query {
 /* *PAGE, the caller's: {"rows": [...], "next": cursor or null, "previous": cursor or null, "sort": name, "descending": bool,
  * "search": text}. ERR_INVALID for an unknown sort or filter, a search that is too long, or a cursor of another list. */
 int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page);
+/* The same where the rows are in several places, each of which has those before the next one's, as every sort of SPEC has them descending. ONLY: which
+ * of the rows there count, as a filter (NULL: all), for VALUE. */
+#define LIST_PLACES_MAX 2
+struct list_place {
+	struct db *db;
+	const char *only, *value;
+};
+/* The first WANT rows of PLACE by the column SORT that QUERY's search and filters leave, behind the one with VALUE and ID (NULL: from the start). */
+struct list_wish {
+	const struct list_query *query;
+	const struct list_place *place;
+	const struct list_column *sort;
+	int descending, want;
+	const char *value, *id;
+};
+int list_page_in(const struct list_place *places, size_t count, const struct list_spec *spec, const struct list_query *query, json_t **page);
 /* TEXT as an argument of ILIKE that finds it anywhere: "50%" finds just that, wild cards are escaped. The caller frees. */
 char *list_pattern(const char *text);
 

@@ -157,18 +157,6 @@ int mail_add(struct db *db, const char *to, const char *subject, const char *tex
 	return job_add(db, "mail", json_pack("{s:s,s:s,s:s}", "to", to, "subject", subject, "text", text), 0, unique);
 }
 
-int mail_add_all(struct db *db, const json_t *people, const char *subject, const char *text)
-{
-	const json_t *one;
-	size_t i;
-	int rc = 0;
-
-	json_array_foreach(people, i, one)
-		if (rc == 0)
-			rc = mail_add(db, json_string_value(json_object_get(one, "email")), subject, text, NULL);
-	return rc;
-}
-
 int mail_add_link(struct db *db, const char *to, const char *subject, const char *text, const struct buf *link)
 {
 	char *encoded = link->len ? encode_base64url(link->data, link->len) : NULL;

@@ -59,8 +59,6 @@ int mail_queue(struct db *db, json_t **out);
 
 /* In the transaction that causes it: one mail to one recipient, for the tenant that is bound. UNIQUE as for job_add. */
 int mail_add(struct db *db, const char *to, const char *subject, const char *text, const char *unique);
-/* One to each of PEOPLE ([{email}]). */
-int mail_add_all(struct db *db, const json_t *people, const char *subject, const char *text);
 /* The same with a link that nobody may read meanwhile: keyd's blob; empty: none. Root keys that are replaced and retired while it waits leave
  * it unreadable, and the mail fails. */
 int mail_add_link(struct db *db, const char *to, const char *subject, const char *text, const struct buf *link);

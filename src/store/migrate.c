@@ -22,6 +22,7 @@
 static const char *const logins[] = { "keyward_central", "keyward_console", "keyward_agent", "keyward_jobs" };
 
 #define TICKETS "keyward_tickets"        /* owns what gives out proofs of approval (sql/0025) */
+#define SUMMARIES "keyward_summaries"    /* as which the operator's reports are read (sql/0055) */
 
 static int fail(PGconn *c, const PGresult *r, const char *what)
 {
@@ -104,6 +105,8 @@ int migrate_prepare(const char *conninfo, const char *database)
 		rc = make_role(c, "keyward_owner", "nologin");
 	if (rc == 0)
 		rc = make_role(c, TICKETS, "nologin");
+	if (rc == 0)
+		rc = make_role(c, SUMMARIES, "nologin");
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(logins); i++)
 		rc = make_role(c, logins[i], "login");
 	/* Numbers of sessions and the folder of the database's files, for the health pages; of contents the owner knows all in any case. */

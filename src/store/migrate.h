@@ -20,4 +20,9 @@ int migrate_run(const char *conninfo, const char *folder, json_t **applied);
 typedef int (*migrate_ticket_key)(void *ctx, uint32_t generation, uint8_t key[static MIGRATE_TICKET_KEY_SIZE]);
 int migrate_tickets(const char *conninfo, uint32_t least, migrate_ticket_key get, void *ctx, uint32_t *out);
 
+/* CONNINFO's database becomes that of the log of the installation whose database the first one is: both are migrated. ERR_DB: it is an installation's. */
+int migrate_log(const char *conninfo, const char *log);
+/* All that the log database has is in the main one again, or nothing has changed; how many entries. ERR_TAMPERED: the two differ. */
+int migrate_log_back(const char *conninfo, const char *log, int64_t *entries);
+
 #endif

@@ -13,6 +13,7 @@
 #define NOTICE_ENTRIES_MOST 1000         /* taken at a time */
 #define NOTICE_KEPT (90 * CLOCK_DAY)
 #define NOTICE_UNREAD_MOST 99            /* counted; one more means that there are more */
+#define NOTICE_UNREAD_AMONG 5000         /* the newest that are not read, of whatever kind */
 
 /* Jobs */
 
@@ -22,7 +23,7 @@
 int notice_take(struct db *db, const char *events, json_t **out);
 /* Keeps ENTRY of notice_take as a notice. EVENTS: names; ITEM: what is said of it. */
 int notice_add(struct db *db, const json_t *entry, const json_t *events, const char *severity, const json_t *item);
-/* [{email}] of active users who have one of ROLES ("{auditor}") and want mail, but those whom a group tells of EVENT; of operators. */
+/* [{email, language ("": none chosen)}] of active users who have one of ROLES ("{auditor}") and want mail, but those whom a group tells of EVENT; of operators. */
 int notice_recipients(struct db *db, const char *roles, const char *event, json_t **out);
 /* Bound to none: [{id}] of the tenants for which notice_take has something. */
 int notice_tenants(struct db *db, json_t **out);

@@ -7,10 +7,10 @@
 
 #define COLUMNS "g.id, g.name, g.description, g.enabled, to_json(g.recipients) as recipients, to_json(g.events) as events, g.subject, g.header," \
 	" g.content, g.footer, g.frequency, to_char(g.at, 'HH24:MI') as at, g.due, g.sent, g.changed, g.changed_by"
-#define ZONE "(select z.time_zone from tenant z where z.id = current_tenant())"
+#define ZONE "notice_zone()"
 
 static const struct list_column sorts[] = {
-	{ "name", "lower(g.name)", "text", 0 },
+	{ "name", LIST_NAME("g.name"), "text", 0 },
 	{ "changed", "g.changed", "timestamptz", 1 },
 	{ "sent", "coalesce(g.sent, '-infinity')", "timestamptz", 1 },
 	{ NULL },
@@ -65,7 +65,7 @@ static int check_count(struct db *db)
 static int write_group(struct db *db, const struct uuid *id, const struct notice_group *g)
 {
 	return db_run_one(db, "insert into notice_group (tenant, id, name, description, enabled, recipients, events, subject, header, content, footer,"
-		" frequency, at, told, due, changed_by) values (current_tenant(), $1, $2, $3, $4, array(select json_array_elements_text($5)),"
+		" frequency, at, told, due, changed_by) values (notice_scope(), $1, $2, $3, $4, array(select json_array_elements_text($5)),"
 		" array(select json_array_elements_text($6)), $7, $8, $9, $10, $11, $12::text::time, notice_head(), notice_due($11, $12::text::time, " ZONE
 		", now()), $13) on conflict (tenant, id) do update set name = excluded.name, description = excluded.description, enabled = excluded.enabled,"
 		" recipients = excluded.recipients, events = excluded.events, subject = excluded.subject, header = excluded.header, content ="
@@ -153,8 +153,8 @@ static int take_notices(struct db *db, int64_t told, int64_t head, const json_t 
 }
 
 /* Columns whose names begin with _ are not members of what is given out. */
-#define TAKE "select g.id, to_json(g.recipients) as recipients, g.subject, g.header, g.content, g.footer, z.name as tenant, g.told as _told, h.seq as _head," \
-	" to_json(g.events) as _events from notice_group g join tenant z on z.id = g.tenant, (select coalesce(max(n.seq), 0) as seq from notice n) h where" \
+#define TAKE "select g.id, to_json(g.recipients) as recipients, g.subject, g.header, g.content, g.footer, coalesce(z.name, 'Central Management') as tenant, g.told as _told, h.seq as _head," \
+	" to_json(g.events) as _events, coalesce(z.settings ->> 'language', '') as language from notice_group g left join tenant z on z.id = g.tenant cross join (select coalesce(max(n.seq), 0) as seq from notice n) h where" \
 	" g.enabled and case when g.due is null then h.seq > g.told else g.due <= now() end order by g.id limit 1 for update of g skip locked"
 
 int notice_group_take(struct db *db, int64_t most, json_t **out)

@@ -1,4 +1,5 @@
-/* notice_group.h - groups of recipients (NTF-1): who is told of which events, with which words, how often. */
+/* notice_group.h - groups of recipients (NTF-1) of an account or, bound to none, of the operator: who is told of which events, with which words,
+ * how often. */
 #ifndef STORE_NOTICE_GROUP_H
 #define STORE_NOTICE_GROUP_H
 
@@ -17,7 +18,7 @@ struct notice_group {
 	const char *frequency, *at;          /* "at-once", "hourly", "daily"; "08:00" */
 };
 
-/* Console. A row: id, name, description, enabled, recipients, events, subject, header, content, footer, frequency, at, due, sent, changed,
+/* Console, central. A row: id, name, description, enabled, recipients, events, subject, header, content, footer, frequency, at, due, sent, changed,
  * changed_by. Sorts "name", "changed", "sent"; filter "state" (on, off); search in name, description, recipients. */
 int notice_group_list(struct db *db, const struct list_query *query, json_t **page);
 int notice_group_get(struct db *db, const struct uuid *id, json_t **out);

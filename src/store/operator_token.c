@@ -19,6 +19,13 @@ int operator_token_create(struct db *db, const struct uuid *id, const uint8_t ha
 		"until", text));
 }
 
+#define STATE "case when revoked is not null then 'revoked' when expires <= now() then 'expired' else 'active' end"
+
+int operator_token_get(struct db *db, const struct uuid *id, json_t **out)
+{
+	return db_get_row(db, out, "select name, scope, " STATE " as state from operator_token where id = $1", DB_ARGS(db_uuid_arg(id)));
+}
+
 int operator_token_revoke(struct db *db, const struct uuid *id)
 {
 	struct db_result *r;
@@ -37,11 +44,29 @@ int operator_token_revoke(struct db *db, const struct uuid *id)
 	return rc;
 }
 
-int operator_token_list(struct db *db, json_t **out)
+/* Those in force first, however many there were: so many milliseconds later than any can be. */
+#define PRESENT "((extract(epoch from created) * 1000)::bigint + case when revoked is null and expires > now() then 100000000000000 else 0 end)"
+
+static const struct list_column sorts[] = {
+	{ "present", PRESENT, "bigint", 1 },
+	{ "created", "created", "timestamptz", 1 },
+	{ "name", "lower(name)", "text", 0 },
+	{ "state", STATE, "text", 0 },
+	{ "scope", "scope", "text", 0 },
+	{ "expires", "expires", "timestamptz", 0 },
+	{ "used", "coalesce(last_used, 'epoch')", "timestamptz", 1 },
+	{ NULL },
+};
+static const char *const searches[] = { "name", "created_by", "coalesce(last_address, '')", NULL };
+static const struct list_filter filters[] = { { "state", STATE " = $" }, { "scope", "scope = $" }, { NULL } };
+static const struct list_spec spec = {
+	.columns = "id, name, scope, created, created_by, expires, last_used, last_address, revoked, revoked_by, " STATE " as state", .from =
+		"operator_token", .id = "id", .sorts = sorts, .searches = searches, .filters = filters,
+};
+
+int operator_token_list(struct db *db, const struct list_query *query, json_t **page)
 {
-	return db_get_rows(db, out, "select id, name, scope, created, created_by, expires, last_used, last_address, revoked, revoked_by, case when"
-		" revoked is not null then 'revoked' when expires <= now() then 'expired' else 'active' end as state from operator_token"
-		" order by (revoked is null and expires > now()) desc, created desc limit 200", DB_NONE);
+	return list_page(db, &spec, query, page);
 }
 
 int operator_token_use(struct db *db, const uint8_t hash[static 32], const char *address, json_t **out)

@@ -78,6 +78,13 @@ int order_forget(struct db *db, const struct uuid *agent, const char *kind, cons
 		db_text_arg(why)));
 }
 
+int order_forget_early(struct db *db, const char *kind, const struct uuid *device, const struct uuid *request, const char *why)
+{
+	return db_queue(db, "update agent_order set finished = now(), done = false, detail = $4 where kind = $1 and device = $2"
+		" and finished is null and taken < (select q.opened from key_request q where q.id = $3)", DB_ARGS(db_text_arg(kind),
+		db_uuid_arg(device), db_uuid_arg(request), db_text_arg(why)));
+}
+
 int order_finish(struct db *db, const struct uuid *agent, const struct uuid *order, int done, const char *detail)
 {
 	struct db_result *r;

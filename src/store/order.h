@@ -42,6 +42,8 @@ int order_clean(struct db *db, clock_us before);
 int order_take(struct db *db, const struct uuid *agent, int limit, json_t **out);
 /* Agent: an order of that kind for DEVICE that waits no longer makes sense; WHY is kept with it. */
 int order_forget(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *why);
+/* Agent: the same for orders for DEVICE that were given before the volume of the key request REQUEST was open. */
+int order_forget_early(struct db *db, const char *kind, const struct uuid *device, const struct uuid *request, const char *why);
 /* Agent: ERR_NOT_FOUND when it is not this agent's or is finished already, which is no reason to worry. */
 int order_finish(struct db *db, const struct uuid *agent, const struct uuid *order, int done, const char *detail);
 

@@ -13,7 +13,7 @@
 	" p.on_failure, p.approvals_needed, p.version, p.created, p.changed, p.changed_by"
 
 static const struct list_column sorts[] = {
-	{ "name", "lower(p.name)", "text", 0 },
+	{ "name", LIST_NAME("p.name"), "text", 0 },
 	{ "images", IMAGES, "bigint", 1 },
 	{ "devices", DEVICES, "bigint", 1 },
 	{ "rules", "jsonb_array_length(p.rules)", "bigint", 1 },
@@ -43,7 +43,7 @@ int policy_get(struct db *db, const struct uuid *id, json_t **out)
 
 int policy_names(struct db *db, json_t **out)
 {
-	return db_get_rows(db, out, "select id, name, is_default from policy order by lower(name), id", DB_NONE);
+	return db_get_rows(db, out, "select id, name, is_default from policy order by name collate \"und-x-icu\", id", DB_NONE);
 }
 
 int policy_by_name(struct db *db, const char *name, struct uuid *out)
@@ -79,7 +79,7 @@ static json_t *texts_json(const char *const *texts)
 int policy_approvers(struct db *db, const char *const *roles, json_t **out)
 {
 	json_t *list = texts_json(roles);
-	int rc = db_get_rows(db, out, "select u.email, u.name, u.role from app_user u where " MAY_DECIDE " order by lower(u.name), u.id",
+	int rc = db_get_rows(db, out, "select u.email, u.name, u.role from app_user u where " MAY_DECIDE " order by u.name collate \"und-x-icu\", u.id",
 		DB_ARGS(db_json_arg(list)));
 
 	json_decref(list);

@@ -20,19 +20,19 @@ struct kind {
 	" and c.draft = d.id and c.kind = '" kind "' and c.member = m.id"
 #define COLUMNS(provider_id, member) "m.id, coalesce(nullif(m.name, ''), " provider_id ") as name, m.description, m.provider, " provider_id \
 	" as provider_id, " CHOICE(member) " as chosen, " CHOICE(member) " <> " member " as changed, "
-#define IMAGE_POLICIES "(select coalesce(json_agg(p.name order by lower(p.name)), '[]') from policy_image x join policy p" \
+#define IMAGE_POLICIES "(select coalesce(json_agg(p.name order by p.name collate \"und-x-icu\"), '[]') from policy_image x join policy p" \
 	" on p.tenant = x.tenant and p.id = x.policy where x.tenant = m.tenant and x.image = m.id) as policies"
 #define DEVICE_POLICIES "(select json_build_array(p.name) from policy p where p.tenant = m.tenant and p.id = m.policy) as policies"
 #define MATCHING(table, provider_id) "select m.id from " table " m where (m.name ilike $1 or m.description ilike $1 or " provider_id \
 	" ilike $1)"
 
 static const struct list_column image_sorts[] = {
-	{ "name", "lower(coalesce(nullif(m.name, ''), m.provider_image))", "text", 0 },
+	{ "name", LIST_NAME("coalesce(nullif(m.name, ''), m.provider_image)"), "text", 0 },
 	{ "provider", "m.provider", "text", 0 },
 	{ NULL },
 };
 static const struct list_column device_sorts[] = {
-	{ "name", "lower(coalesce(nullif(m.name, ''), m.provider_device))", "text", 0 },
+	{ "name", LIST_NAME("coalesce(nullif(m.name, ''), m.provider_device)"), "text", 0 },
 	{ "provider", "m.provider", "text", 0 },
 	{ NULL },
 };

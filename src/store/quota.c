@@ -7,10 +7,10 @@
 
 static void take(const struct db_result *r, struct quota *out)
 {
-	*out = (struct quota){ db_int(r, 0, 0), db_int(r, 0, 1), db_int(r, 0, 2), db_int(r, 0, 3) };
+	*out = (struct quota){ db_int(r, 0, 0), db_int(r, 0, 1), db_int(r, 0, 2), db_int(r, 0, 3), db_int(r, 0, 4) };
 }
 
-#define COLUMNS "quota_devices, quota_instances, quota_users, quota_rate"
+#define COLUMNS "quota_devices, quota_instances, quota_users, quota_rate, quota_reports"
 
 int quota_get(struct db *db, const struct uuid *account, struct quota *out)
 {
@@ -26,8 +26,8 @@ int quota_get(struct db *db, const struct uuid *account, struct quota *out)
 
 static json_t *pack(const struct quota *q)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", "devices", (json_int_t)q->devices, "instances", (json_int_t)q->instances, "users",
-		(json_int_t)q->users, "rate", (json_int_t)q->rate);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "devices", (json_int_t)q->devices, "instances", (json_int_t)q->instances, "users",
+		(json_int_t)q->users, "rate", (json_int_t)q->rate, "reports", (json_int_t)q->reports);
 }
 
 int quota_set(struct db *db, const struct uuid *account, const struct quota *q)
@@ -46,8 +46,8 @@ int quota_set(struct db *db, const struct uuid *account, const struct quota *q)
 	if (detail == NULL)
 		return 0;
 	rc = db_run_one(db, "update tenant set quota_devices = nullif($2, 0)::int, quota_instances = nullif($3, 0)::int, quota_users ="
-		" nullif($4, 0)::int, quota_rate = nullif($5, 0)::int where id = $1 and state in ('active', 'suspended')", DB_ARGS(db_uuid_arg(account), db_int_arg(q->devices),
-		db_int_arg(q->instances), db_int_arg(q->users), db_int_arg(q->rate)));
+		" nullif($4, 0)::int, quota_rate = nullif($5, 0)::int, quota_reports = nullif($6, 0)::int where id = $1 and state in ('active', 'suspended')", DB_ARGS(db_uuid_arg(account), db_int_arg(q->devices),
+		db_int_arg(q->instances), db_int_arg(q->users), db_int_arg(q->rate), db_int_arg(q->reports)));
 	if (rc == 0)
 		return audit_log_both(db, AUDIT_QUOTA_CHANGED, &(struct audit_object){ "tenant", account, NULL }, detail);
 	json_decref(detail);
@@ -57,7 +57,7 @@ int quota_set(struct db *db, const struct uuid *account, const struct quota *q)
 int quota_used(struct db *db, const struct uuid *account, struct quota *out)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "select devices, instances, users, 0::bigint from quota_used($1)", DB_ARGS(db_uuid_arg(account)));
+	int rc = db_query_row(db, &r, "select devices, instances, users, 0::bigint, reports from quota_used($1)", DB_ARGS(db_uuid_arg(account)));
 
 	if (rc < 0)
 		return rc;

@@ -9,9 +9,10 @@
 
 #define QUOTA_ROWS_MOST 10000000
 #define QUOTA_RATE_MOST 1000000
+#define QUOTA_REPORTS_MOST 10000000      /* MiB */
 
 struct quota {
-	int64_t devices, instances, users, rate;         /* rate: requests a second */
+	int64_t devices, instances, users, rate, reports;        /* rate: requests a second; reports: MiB that they take */
 };
 
 /* Central; bound to none. */

@@ -9,24 +9,25 @@
 #include "base/mem.h"
 #include "store/audit.h"
 #include "store/job.h"
+#include "store/report_storage.h"
 
-#define DUE "(select report_next(t.schedule, t.weekday, t.monthday, t.at, z.time_zone, now()) from tenant z where z.id = t.tenant)"
-#define ZONE "(select time_zone from tenant z where z.id = current_tenant())"
+#define DUE "report_next(t.schedule, t.weekday, t.monthday, t.at, notice_zone(), now())"
+#define ZONE "notice_zone()"
 #define SINCE(n) "$" n "::date::timestamp at time zone " ZONE
 #define UNTIL(n) "($" n "::date + 1)::timestamp at time zone " ZONE
 #define LIST_OF(n) "array(select json_array_elements_text($" n "))"
 
 /* Templates */
 
-#define TEMPLATE_COLUMNS "t.id, t.name, to_json(t.criteria) as criteria, t.has_keys, t.period, to_char(t.since at time zone z.time_zone, 'YYYY-MM-DD') as since," \
-	" to_char(t.until at time zone z.time_zone - interval '1 day', 'YYYY-MM-DD') as until, to_json(t.formats) as formats," \
+#define TEMPLATE_COLUMNS "t.id, t.name, to_json(t.criteria) as criteria, t.has_keys, t.period, to_char(t.since at time zone z.zone, 'YYYY-MM-DD') as since," \
+	" to_char(t.until at time zone z.zone - interval '1 day', 'YYYY-MM-DD') as until, to_json(t.formats) as formats," \
 	" t.schedule, t.weekday, t.monthday, to_char(t.at, 'HH24:MI') as at, t.keep_days, t.mail, t.recipients, t.owner, t.owner_name, t.stopped, t.due," \
 	" t.created, t.changed, t.changed_by, (select max(r.created) from report r where r.tenant = t.tenant and r.template = t.id) as made"
 
-#define TEMPLATES "report_template t join tenant z on z.id = t.tenant"
+#define TEMPLATES "report_template t, (select notice_zone() as zone) z"
 
 static const struct list_column template_sorts[] = {
-	{ "name", "lower(t.name)", "text", 0 },
+	{ "name", LIST_NAME("t.name"), "text", 0 },
 	{ "schedule", "t.schedule", "text", 0 },
 	{ "due", "coalesce(t.due, 'infinity')", "timestamptz", 0 },
 	{ "changed", "t.changed", "timestamptz", 1 },
@@ -35,7 +36,7 @@ static const struct list_column template_sorts[] = {
 static const char *const template_searches[] = { "t.name", "t.owner_name", NULL };
 static const struct list_filter template_filters[] = {
 	{ "schedule", "t.schedule = $" },
-	{ "keys", "not t.has_keys and $ = 'no'" },
+	{ "criteria", "t.criteria <@ $::text[]" },
 	{ NULL },
 };
 static const struct list_spec template_spec = {
@@ -69,7 +70,7 @@ static int write_template(struct db *db, const struct uuid *id, const struct rep
 {
 	const struct db_actor *a = db_actor(db);
 	int rc = db_run_one(db, "insert into report_template as t (tenant, id, name, criteria, has_keys, period, since, until, formats, schedule, weekday,"
-		" monthday, at, keep_days, mail, recipients, owner, owner_name, changed_by) values (current_tenant(), $1, $2, " LIST_OF("3") ", $4, $5, " SINCE("6") ", " UNTIL("7") ", "
+		" monthday, at, keep_days, mail, recipients, owner, owner_name, changed_by) values (notice_scope(), $1, $2, " LIST_OF("3") ", $4, $5, " SINCE("6") ", " UNTIL("7") ", "
 		LIST_OF("8") ", $9, $10, $11, $12::text::time, $13, $14, $15, $16, $17, $17) on conflict (tenant, id) do update set name = $2, criteria = "
 		LIST_OF("3") ", has_keys = $4, period = $5, since = " SINCE("6") ", until = " UNTIL("7") ", formats = " LIST_OF("8") ", schedule = $9, weekday = $10, monthday = $11,"
 		" at = $12::text::time, keep_days = $13, mail = $14, recipients = $15, owner = $16, owner_name = $17, changed_by = $17, changed = now(),"
@@ -133,21 +134,45 @@ static int queue_report(struct db *db, const struct uuid *id)
 	return job_add(db, REPORT_JOB, json_pack("{s:s}", "report", text), 0, NULL);
 }
 
+static int log_report(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
+{
+	return audit_log(db, event, &(struct audit_object){ "report", id, name }, detail);
+}
+
+static int log_asked(struct db *db, const struct uuid *id)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select name, json_build_object('criteria', criteria, 'formats', formats, 'since', since, 'until', until, 'keys', case when has_keys"
+		" then 'yes' else 'no' end) from report where id = $1", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	rc = log_report(db, AUDIT_REPORT_ASKED, id, db_text(r, 0, 0), db_json(r, 0, 1));
+	db_result_free(r);
+	return rc;
+}
+
 int report_make(struct db *db, const struct uuid *template, int scheduled, struct uuid *out)
 {
 	const struct db_actor *a = db_actor(db);
 	struct uuid id = uuid_new();
 	int rc = check_waiting(db);
 
+	/* One of a schedule is made all the same, and says in the archive why it could not be. */
+	if (rc == 0 && !scheduled)
+		rc = report_storage_check(db);
 	if (rc == 0)
 		rc = db_run_one(db, "insert into report (tenant, id, template, name, criteria, has_keys, since, until, zone, formats, scheduled, mail, recipients,"
 			" owner, owner_name, expires) select t.tenant, $2, t.id, t.name, t.criteria, t.has_keys, case t.period when 'range' then t.since else p.since"
-			" end, case t.period when 'range' then t.until else p.until end, z.time_zone, t.formats, $3, t.mail, t.recipients, coalesce($4, t.owner),"
-			" coalesce($5, t.owner_name), now() + t.keep_days * interval '1 day' from report_template t join tenant z on z.id = t.tenant,"
-			" report_period(t.period, z.time_zone, now()) p where t.id = $1", DB_ARGS(db_uuid_arg(template), db_uuid_arg(&id),
+			" end, case t.period when 'range' then t.until else p.until end, z.zone, t.formats, $3, t.mail, t.recipients, coalesce($4, t.owner),"
+			" coalesce($5, t.owner_name), now() + t.keep_days * interval '1 day' from " TEMPLATES ","
+			" report_period(t.period, z.zone, now()) p where t.id = $1", DB_ARGS(db_uuid_arg(template), db_uuid_arg(&id),
 			db_bool_arg(scheduled), db_uuid_arg(scheduled ? NULL : &a->id), db_text_arg(scheduled ? NULL : a->name)));
 	if (rc == 0)
 		rc = queue_report(db, &id);
+	/* One that a schedule makes is logged when it is made: nobody has asked for it. */
+	if (rc == 0 && !scheduled)
+		rc = log_asked(db, &id);
 	if (rc == 0 && out)
 		*out = id;
 	return rc;
@@ -201,7 +226,7 @@ int report_make_due(struct db *db, clock_us now)
 
 static const struct list_column sorts[] = {
 	{ "created", "r.created", "timestamptz", 1 },
-	{ "name", "lower(r.name)", "text", 0 },
+	{ "name", LIST_NAME("r.name"), "text", 0 },
 	{ "bytes", "r.bytes", "bigint", 1 },
 	{ NULL },
 };
@@ -210,7 +235,7 @@ static const struct list_filter filters[] = {
 	{ "state", "r.state in ('waiting', 'running')", "open" },
 	{ "state", "r.state = $" },
 	{ "template", "r.template = $::uuid" },
-	{ "keys", "not r.has_keys and $ = 'no'" },
+	{ "criteria", "r.criteria <@ $::text[]" },
 	{ NULL },
 };
 static const struct list_spec spec = {
@@ -225,11 +250,6 @@ int report_list(struct db *db, const struct list_query *query, json_t **page)
 int report_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return db_get_row(db, out, "select " REPORT_COLUMNS " from report r where r.id = $1", DB_ARGS(db_uuid_arg(id)));
-}
-
-static int log_report(struct db *db, enum audit_event event, const struct uuid *id, const char *name, json_t *detail)
-{
-	return audit_log(db, event, &(struct audit_object){ "report", id, name }, detail);
 }
 
 int report_delete(struct db *db, const struct uuid *id)
@@ -280,8 +300,10 @@ int report_take(struct db *db, const struct uuid *id, json_t **out)
 	json_t *row = NULL;
 	int rc = db_get_row(db, &row, "with taken as (update report set state = 'running' where id = $1 and state in ('waiting', 'running') returning *)"
 		" select r.id, r.name, to_json(r.criteria) as criteria, to_json(r.formats) as formats, r.since, r.until, r.zone, r.has_keys, r.owner_name, r.mail,"
-		" r.recipients, r.template, r.scheduled, t.name as tenant_name, u.role as user_role, u.state as user_state from taken r join tenant t on"
-		" t.id = r.tenant left join app_user u on u.tenant = r.tenant and u.id = r.owner", DB_ARGS(db_uuid_arg(id)));
+		" r.recipients, r.template, r.scheduled, coalesce(t.name, '') as tenant_name, coalesce(u.role, o.role) as user_role,"
+		" coalesce(u.language, t.settings ->> 'language', report_language(case when t.id is null then r.owner end), '') as language,"
+		" coalesce(u.state, o.state) as user_state from taken r left join tenant t on t.id = r.tenant left join app_user u on u.tenant = r.tenant"
+		" and u.id = r.owner left join lateral report_operator(case when t.id is null then r.owner end) o on true", DB_ARGS(db_uuid_arg(id)));
 
 	if (rc < 0)
 		return rc;
@@ -297,7 +319,7 @@ int report_progress(struct db *db, const struct uuid *id, int64_t step, int64_t 
 
 int report_add_piece(struct db *db, const struct uuid *id, const char *format, int64_t n, const void *data, size_t len)
 {
-	return db_queue(db, "insert into report_piece (tenant, report, format, n, bytes) values (current_tenant(), $1, $2, $3, $4)",
+	return db_queue(db, "insert into report_piece (tenant, report, format, n, bytes) values (notice_scope(), $1, $2, $3, $4)",
 		DB_ARGS(db_uuid_arg(id), db_text_arg(format), db_int_arg(n), db_bytes_arg(data, len)));
 }
 

@@ -1,4 +1,5 @@
-/* report.h - templates of reports, what is made of them and when, and the archive with its files (RPT-1, RPT-4). */
+/* report.h - templates of reports, what is made of them and when, and the archive with its files (RPT-1, RPT-4): an account's, or, bound to
+ * none, the installation's (RPT-5). */
 #ifndef STORE_REPORT_H
 #define STORE_REPORT_H
 
@@ -34,14 +35,14 @@ int report_template_save(struct db *db, const struct uuid *id, const struct repo
 /* All of it, with due, due_local, stopped, owner_name. */
 int report_template_get(struct db *db, const struct uuid *id, json_t **out);
 int report_template_delete(struct db *db, const struct uuid *id);
-/* Sorts name (default), schedule, due, changed; filters "schedule", "keys" ("no": none with key information). */
+/* Sorts name (default), schedule, due, changed; filters "schedule", "criteria" ("{a,b}": none that has others). */
 int report_template_list(struct db *db, const struct list_query *query, json_t **page);
-/* A report of a template, for jobd to make, in the actor's name; SCHEDULED: in its owner's. ERR_TOO_MANY. */
+/* A report of a template, for jobd to make, in the actor's name; SCHEDULED: in its owner's. ERR_TOO_MANY; ERR_INVALID: no room, the reason is for people. */
 int report_make(struct db *db, const struct uuid *template, int scheduled, struct uuid *out);
 /* What the period of T is now. */
 int report_period_now(struct db *db, const struct report_template *t, clock_us *since, clock_us *until);
 
-/* Archive. Sorts created (default), name, bytes; filters "state", "template", "keys". */
+/* Archive. Sorts created (default), name, bytes; filters "state", "template", "criteria" as above. */
 int report_list(struct db *db, const struct list_query *query, json_t **page);
 int report_get(struct db *db, const struct uuid *id, json_t **out);
 int report_delete(struct db *db, const struct uuid *id);

@@ -1,5 +1,5 @@
 /* request.c - a key request with all that a decision needs. Asking is in request_ask.c, decisions in request_decide.c, what comes
- * after them in request_key.c, the steps of all three in request_step.c, lists in request_list.c, counts in
+ * after them in request_fetch.c and request_key.c, the steps of all of them in request_step.c, lists in request_list.c, counts in
  * request_count.c. */
 #include "store/request.h"
 
@@ -9,7 +9,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "store/packed.h"
 
 void request_case_release(struct request_case *c)
 {
@@ -123,127 +122,6 @@ int request_load(struct db *db, const struct uuid *id, struct request_case *out)
 int request_load_locked(struct db *db, const struct uuid *id, struct request_case *out)
 {
 	return load(db, CASE " for update of r", id, out);
-}
-
-static void take_bytes(struct buf *b, struct wire_view v)
-{
-	buf_reset(b);
-	buf_add(b, v.data, v.len);
-}
-
-static void take_fixed(struct wire_reader *r, uint8_t *out, size_t len)
-{
-	struct wire_view v = packed_bytes(r);
-
-	if (v.len == len)
-		memcpy(out, v.data, len);
-	else if (r->error == 0)
-		r->error = ERR_INVALID;
-}
-
-/* Of the request and its key. */
-static int take_request(struct wire_view row, struct request_case *c, struct key_pair *keys)
-{
-	struct wire_reader r = packed_open(row);
-	char *status;
-	int rc;
-
-	c->agent = packed_uuid(&r);
-	status = packed_text(&r);
-	c->closed = packed_bool(&r);
-	c->access = packed_text(&r);
-	take_fixed(&r, c->recipient_key, sizeof c->recipient_key);
-	c->requested = packed_time(&r);
-	c->delivered_version = packed_int(&r);
-	c->instance = packed_uuid(&r);
-	c->asked = packed_uuid(&r);
-	c->unplaced = packed_bool(&r);
-	take_fixed(&r, c->signature, sizeof c->signature);
-	keys->version = packed_int(&r);
-	take_bytes(&keys->wrapped, packed_bytes(&r));
-	keys->made_for = packed_uuid(&r);
-	keys->other = packed_int(&r);
-	rc = packed_end(&r);
-	if (rc == 0)
-		rc = request_state_parse(status, &c->status);
-	free(status);
-	return rc;
-}
-
-static int take_device(struct wire_view row, struct device *d)
-{
-	struct wire_reader r = packed_open(row);
-
-	d->id = packed_uuid(&r);
-	d->name = packed_text(&r);
-	d->provider_device = packed_text(&r);
-	d->filesystem = packed_text(&r);
-	d->mount_point = packed_text(&r);
-	d->access = packed_text(&r);
-	d->is_raid = packed_bool(&r);
-	d->key_version = packed_int(&r);
-	return packed_end(&r);
-}
-
-/* As key_fetch returns it (sql/0043). */
-static int take_fetched(struct wire_view all, struct request_case *c, struct key_pair *keys)
-{
-	struct wire_reader r = packed_open(all);
-	char *account;
-	int rc = take_request(packed_bytes(&r), c, keys);
-
-	if (rc == 0)
-		rc = take_device(packed_bytes(&r), &c->device);
-	take_bytes(&keys->tenant, packed_bytes(&r));
-	account = packed_text(&r);
-	snprintf(keys->account, sizeof keys->account, "%s", account);
-	free(account);
-	c->agent_active = packed_bool(&r);
-	take_bytes(&keys->ticket, packed_bytes(&r));
-	return rc < 0 ? rc : packed_end(&r);
-}
-
-/* What the agent calls the device that it asked for; where a pool gave another one, that is not the request's. */
-static int find_asked(struct db *db, struct request_case *c)
-{
-	struct db_result *r;
-	int rc;
-
-	if (uuid_equal(&c->asked, &c->device.id)) {
-		c->asked_name = mem_strdup(c->device.provider_device);
-		return 0;
-	}
-	rc = db_query_row(db, &r, "select provider_device from device where id = $1", DB_ARGS(db_uuid_arg(&c->asked)));
-	if (rc < 0)
-		return rc;
-	c->asked_name = mem_strdup(db_text(r, 0, 0));
-	db_result_free(r);
-	return 0;
-}
-
-int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys)
-{
-	struct request_case c = { .id = *id };
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select key_fetch($1, $2), d.cipher, d.mode, d.key_bits from key_request r join device d on d.tenant = r.tenant"
-		" and d.id = r.device where r.id = $1", DB_ARGS(db_uuid_arg(id), db_uuid_arg(&db_actor(db)->id)));
-
-	if (rc < 0)
-		return rc;
-	rc = db_is_null(r, 0, 0) ? err_set(ERR_NOT_FOUND, "no such request") : take_fetched(db_bytes(r, 0, 0), &c, keys);
-	if (rc == 0) {
-		c.device.cipher = mem_strdup(db_text(r, 0, 1));
-		c.device.mode = mem_strdup(db_text(r, 0, 2));
-		c.device.key_bits = db_int(r, 0, 3);
-	}
-	db_result_free(r);
-	if (rc == 0)
-		rc = find_asked(db, &c);
-	if (rc == 0)
-		*out = c;
-	else
-		request_case_release(&c);
-	return rc;
 }
 
 /* An answer of Deep Security Manager is on its way: until it is there nothing is decided for want of it. */

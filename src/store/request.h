@@ -5,6 +5,7 @@
 #ifndef STORE_REQUEST_H
 #define STORE_REQUEST_H
 
+#include "base/say.h"
 #include "policy/evaluate.h"
 #include "policy/request_state.h"
 #include "store/db.h"
@@ -12,7 +13,7 @@
 #include "store/key.h"
 #include "store/list.h"
 
-#define REQUEST_MISSING "instance missing"       /* why a request was closed */
+#define REQUEST_MISSING N_("instance missing")       /* why a request was closed */
 #define REQUEST_KEY_SIZE 65      /* P-256 point, uncompressed */
 #define REQUEST_SIGNATURE_SIZE 64
 
@@ -81,6 +82,25 @@ int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
 /* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
 int request_deliver_case(struct db *db, const struct request_case *c, int64_t version);
+
+/* One of several agents that ask again, each of its own account, in one transaction that is bound to none (docs/performance.md). */
+struct request_poll {
+	struct uuid account, agent, request;
+	const char *address, *web_request;           /* for the log; borrowed */
+	struct request_case k;                       /* by request_load_polls, as request_load_poll fills it in, and so are the keys */
+	struct key_pair keys;
+	int found;                                   /* 0: there is none, somebody else is at it, or a pool gave another device: ask for it alone */
+	int deliver;                                 /* by the caller, who has checked that it may: for request_deliver_polls */
+};
+
+#define REQUEST_POLLS_MAX 32
+/* Nobody is waited for: what cannot be locked at once is not found. POLLS sorted by account, then by request, none of them twice; every one is released
+ * by request_poll_release. */
+int request_load_polls(struct db *db, struct request_poll *polls, size_t count);
+/* request_deliver_case for those with DELIVER, with the commit. ERR_CONFLICT, and nothing is changed, when the table of states forbids one. */
+int request_deliver_polls(struct db *db, const struct request_poll *polls, size_t count);
+void request_poll_release(struct request_poll *p);           /* zeroed is fine */
+
 /* The agent says that the volume is open: the device is In-use. */
 int request_opened(struct db *db, const struct uuid *id);
 /* The agent says that the volume is closed and the key wiped; whatever is open for that device (given or asked for) and instance ends, a revocation as

@@ -6,7 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "base/mem.h"
+#include "base/say.h"
 #include "store/deep_security.h"
 #include "store/order.h"
 #include "store/request_step.h"
@@ -115,19 +115,19 @@ int request_judge_awaiting(struct db *db, const struct uuid *instance, clock_us 
 	return rc;
 }
 
-/* Why the policy's own approval does not come although its time has; NULL: nothing is in its way. The caller frees. */
-static char *obstacle(const struct request_case *c, const struct verdict *v)
+/* Why the policy's own approval does not come although its time has; NULL: nothing is in its way. Translated where it is shown. */
+static const char *obstacle(const struct request_case *c, const struct verdict *v)
 {
 	if (c->approvals_needed != 1)
-		return mem_strdup("the policy asks for the approval of several people now");
+		return N_("the policy asks for the approval of several people now");
 	if (!c->image_in_policy)
-		return mem_strdup("the image is no longer in the policy of the device");
+		return N_("the image is no longer in the policy of the device");
 	if (v->failed)
-		return mem_printf("%d of the policy's rules %s not satisfied now", v->failed, v->failed == 1 ? "is" : "are");
+		return v->failed == 1 ? N_("one of the policy's rules is not satisfied now") : N_("several of the policy's rules are not satisfied now");
 	if (v->integrity != INTEGRITY_GOOD)
-		return mem_strdup("the policy has no rules that could be evaluated now");
+		return N_("the policy has no rules that could be evaluated now");
 	if (v->action != POLICY_ACTION_MANUAL_TIMEOUT && v->action != POLICY_ACTION_APPROVE)
-		return mem_strdup("the policy no longer approves by itself");
+		return N_("the policy no longer approves by itself");
 	return NULL;
 }
 
@@ -149,7 +149,7 @@ static int approve_due(struct db *db, const struct request_case *c, const struct
 int request_approve_due(struct db *db, const struct request_case *c, const json_t *facts, const struct verdict *v, clock_us now)
 {
 	clock_us later = c->requested + c->policy.timeout_s * CLOCK_SECOND;
-	char *why = obstacle(c, v);
+	const char *why = obstacle(c, v);
 	int rc = check_pending(c);
 
 	if (rc == 0 && (c->approve_at == 0 || c->approve_at > now))
@@ -163,7 +163,6 @@ int request_approve_due(struct db *db, const struct request_case *c, const json_
 		rc = keep(db, c, v, later, NULL);
 	else if (rc == 0)
 		rc = approve_due(db, c, v);
-	free(why);
 	return rc;
 }
 
@@ -229,5 +228,5 @@ int request_policies(struct db *db, const char *search, json_t **out)
 {
 	return db_get_rows(db, out, "select p.id, p.name, p.rules, (select count(*) from device d where d.tenant = p.tenant"
 		" and d.policy = p.id) as devices from policy p where jsonb_array_length(p.rules) > 0"
-		" and position(lower(coalesce($1, '')) in lower(p.name)) > 0 order by lower(p.name) limit 20", DB_ARGS(db_text_arg(search)));
+		" and position(lower(coalesce($1, '')) in lower(p.name)) > 0 order by p.name collate \"und-x-icu\" limit 20", DB_ARGS(db_text_arg(search)));
 }

@@ -10,27 +10,71 @@
 #include "store/request_step.h"
 #include "store/rotation.h"
 
+/* One delivery, as the log will have it. */
+struct delivery {
+	struct uuid account, request, agent;
+	int64_t version;
+	int again;
+	const char *name, *address, *web_request;
+};
+
+static int plan(const struct request_held *h, int64_t version, struct delivery *out)
+{
+	/* The answer was lost: the same key to the same one-time key is nothing new, but it is logged. */
+	int again = h->status == REQUEST_DELIVERED && h->version == version;
+	int to = again ? REQUEST_DELIVERED : request_next(h->status, REQUEST_EVENT_DELIVER);
+
+	out->request = h->id;
+	out->version = version;
+	out->again = again;
+	out->name = h->name;
+	return to < 0 ? to : 0;
+}
+
+static struct db_arg detail_of(const struct delivery *d)
+{
+	json_t *detail = json_pack("{s:s}", "device", d->name);
+	struct db_arg arg;
+
+	if (d->again) {
+		json_set_bool(detail, "again", 1);
+		json_set_int(detail, "version", d->version);
+	}
+	arg = db_json_arg(detail);
+	json_decref(detail);
+	return arg;
+}
+
 /* Nothing here waits for the database: all of it travels with the commit, as one statement. */
+static int write_deliveries(struct db *db, enum db_actor_kind kind, const char *actor_name, const struct delivery *d, size_t count)
+{
+	enum { ACCOUNT, REQUEST, VERSION, AGAIN, AGENT, NAME, DETAIL, ADDRESS, WEB_REQUEST, COLUMNS };
+	struct db_arg c[COLUMNS][REQUEST_POLLS_MAX];
+
+	for (size_t i = 0; i < count; i++, d++) {
+		c[ACCOUNT][i] = db_uuid_arg(&d->account);
+		c[REQUEST][i] = db_uuid_arg(&d->request);
+		c[VERSION][i] = db_int_arg(d->version);
+		c[AGAIN][i] = db_bool_arg(d->again);
+		c[AGENT][i] = db_uuid_arg(uuid_is_nil(&d->agent) ? NULL : &d->agent);
+		c[NAME][i] = db_text_arg(d->name);
+		c[DETAIL][i] = detail_of(d);
+		c[ADDRESS][i] = db_text_arg(d->address);
+		c[WEB_REQUEST][i] = db_text_arg(d->web_request);
+	}
+	return db_at_commit(db, "select keys_delivered($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)", DB_ARGS(db_array_arg(c[ACCOUNT], count),
+		db_array_arg(c[REQUEST], count), db_array_arg(c[VERSION], count), db_array_arg(c[AGAIN], count),
+		db_text_arg(db_actor_kind_name(kind)), db_array_arg(c[AGENT], count), db_text_arg(actor_name), db_array_arg(c[NAME], count),
+		db_array_arg(c[DETAIL], count), db_array_arg(c[ADDRESS], count), db_array_arg(c[WEB_REQUEST], count)));
+}
+
 static int deliver(struct db *db, const struct request_held *h, int64_t version)
 {
 	const struct db_actor *a = db_actor(db);
-	/* The answer was lost: the same key to the same one-time key is nothing new, but it is logged. */
-	int again = h->status == REQUEST_DELIVERED && h->version == version, rc;
-	int to = again ? REQUEST_DELIVERED : request_next(h->status, REQUEST_EVENT_DELIVER);
-	json_t *detail;
+	struct delivery d = { .account = *db_tenant(db), .agent = a->id, .address = a->address, .web_request = a->request };
+	int rc = plan(h, version, &d);
 
-	if (to < 0)
-		return to;
-	detail = json_pack("{s:s}", "device", h->name);
-	if (again) {
-		json_set_bool(detail, "again", 1);
-		json_set_int(detail, "version", version);
-	}
-	rc = db_at_commit(db, "select key_delivered($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)", DB_ARGS(db_uuid_arg(&h->id), db_int_arg(version),
-		db_bool_arg(again), db_text_arg(db_actor_kind_name(a->kind)), db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id),
-		db_text_arg(a->name), db_text_arg(h->name), db_json_arg(detail), db_text_arg(a->address), db_text_arg(a->request)));
-	json_decref(detail);
-	return rc;
+	return rc < 0 ? rc : write_deliveries(db, a->kind, a->name, &d, 1);
 }
 
 int request_deliver(struct db *db, const struct uuid *id, int64_t version)
@@ -45,12 +89,35 @@ int request_deliver(struct db *db, const struct uuid *id, int64_t version)
 	return rc;
 }
 
+static struct request_held held_of(const struct request_case *c)
+{
+	return (struct request_held){ .id = c->id, .device = c->device.id, .instance = c->instance, .agent = c->agent, .status = c->status,
+		.name = c->device.name, .version = c->delivered_version };
+}
+
 int request_deliver_case(struct db *db, const struct request_case *c, int64_t version)
 {
-	const struct request_held h = { .id = c->id, .device = c->device.id, .instance = c->instance, .agent = c->agent, .status = c->status,
-		.name = c->device.name, .version = c->delivered_version };
+	const struct request_held h = held_of(c);
 
 	return c->closed ? err_set(ERR_CONFLICT, "the request is closed") : deliver(db, &h, version);
+}
+
+int request_deliver_polls(struct db *db, const struct request_poll *polls, size_t count)
+{
+	struct delivery d[REQUEST_POLLS_MAX];
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		const struct request_poll *p = &polls[i];
+		const struct request_held h = held_of(&p->k);
+
+		if (!p->deliver)
+			continue;
+		d[n] = (struct delivery){ .account = p->account, .agent = p->agent, .address = p->address, .web_request = p->web_request };
+		rc = plan(&h, p->keys.version, &d[n++]);
+	}
+	return rc < 0 || n == 0 ? rc : write_deliveries(db, DB_ACTOR_AGENT, NULL, d, n);
 }
 
 int request_opened(struct db *db, const struct uuid *id)
@@ -67,7 +134,7 @@ int request_opened(struct db *db, const struct uuid *id)
 	if (rc == 0)
 		rc = device_step(db, &h.device, DEVICE_EVENT_OPEN, AUDIT_DEVICE_OPENED, NULL);
 	if (rc == 0)
-		rc = rotation_opened(db, &h.device);
+		rc = rotation_opened(db, &h.device, id);
 	request_held_release(&h);
 	return rc;
 }

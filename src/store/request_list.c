@@ -16,11 +16,11 @@ static const struct list_column sorts[] = {
 	{ "requested", "r.requested", "timestamptz", 1 },
 	{ "status", "r.status", "text", 0 },
 	{ "integrity", "r.integrity", "text", 0 },
-	{ "device", "coalesce(nullif(d.name, ''), d.provider_device)", "text", 0 },
-	{ "image", "coalesce(nullif(m.name, ''), m.provider_image, '')", "text", 0 },
+	{ "device", LIST_NAME("coalesce(nullif(d.name, ''), d.provider_device)"), "text", 0 },
+	{ "image", LIST_NAME("coalesce(nullif(m.name, ''), m.provider_image, '')"), "text", 0 },
 	{ "instance", "coalesce(nullif(i.host_name, ''), i.provider_instance)", "text", 0 },
 	{ "provider", "i.provider", "text", 0 },
-	{ "policy", "p.name", "text", 0 },
+	{ "policy", LIST_NAME("p.name"), "text", 0 },
 	{ NULL },
 };
 static const char *const searches[] = {

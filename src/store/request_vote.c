@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/say.h"
 #include "store/order.h"
 #include "store/request_step.h"
 
@@ -81,11 +82,11 @@ int request_void_votes(struct db *db, const struct request_case *c)
 static int may_approve(const struct quorum *q)
 {
 	if (q->needed < 1)
-		return err_set(ERR_CONFLICT, "the policy asks for no approval at all, which is a mistake: correct the policy first");
+		return err_set(ERR_CONFLICT, N_("the policy asks for no approval at all, which is a mistake: correct the policy first"));
 	if (!q->is_named)
-		return err_set(ERR_FORBIDDEN, "the policy names who approves its requests, and you are not among them");
+		return err_set(ERR_FORBIDDEN, N_("the policy names who approves its requests, and you are not among them"));
 	if (q->needed > 1 && q->is_mine)
-		return err_set(ERR_FORBIDDEN, "this is your own request: you had the device encrypted, or chose its policy");
+		return err_set(ERR_FORBIDDEN, N_("this is your own request: you had the device encrypted, or chose its policy"));
 	return 0;
 }
 
@@ -114,7 +115,7 @@ static int approve_among(struct db *db, const struct request_held *h, const stru
 	int fresh = !q->has_mine, rc = 0;
 
 	if (person(db, d) == NULL)
-		return err_set(ERR_FORBIDDEN, "the policy asks for people");
+		return err_set(ERR_FORBIDDEN, N_("the policy asks for people"));
 	if (q->is_expired) {
 		rc = expire(db, h);
 		fresh = 1;
@@ -127,7 +128,7 @@ static int approve_among(struct db *db, const struct request_held *h, const stru
 	if (rc == 0 && fresh && q->given < q->needed)
 		rc = request_wake(db);
 	if (rc == 0 && !fresh && q->given < q->needed)
-		rc = err_set(ERR_CONFLICT, "you have approved this request already; it waits for others");
+		rc = err_set(ERR_CONFLICT, N_("you have approved this request already; it waits for others"));
 	return rc;
 }
 
@@ -157,7 +158,7 @@ static int decide(struct db *db, struct request_held *h, const struct request_de
 	int rc = request_next(h->status, d->event);
 
 	if (rc >= 0 && d->seen && strcmp(d->seen, h->gist) != 0)
-		rc = err_set(ERR_CONFLICT, "the request has changed since it was shown");
+		rc = err_set(ERR_CONFLICT, N_("the request has changed since it was shown"));
 	if (rc >= 0 && h->unplaced && d->event == REQUEST_EVENT_APPROVE)
 		rc = err_set(ERR_CONFLICT, "%s: it can be approved once one is given", REQUEST_NO_DEVICE);
 	if (rc >= 0)

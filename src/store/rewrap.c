@@ -15,6 +15,7 @@
 #include "store/factor.h"
 #include "store/job.h"
 #include "store/key_server.h"
+#include "store/log_forward.h"
 #include "store/mail.h"
 #include "store/saml.h"
 #include "store/setting.h"
@@ -33,6 +34,8 @@ static const struct {
 	{ SIGNING_CERTIFICATE, SIGNING_CERTIFICATE },
 	{ DIRECTORY_PASSWORD_SETTING, DIRECTORY_SYSTEM_PURPOSE },
 	{ SAML_KEY_SETTING, SAML_KEY_PURPOSE },
+	{ SAML_SECOND_KEY_SETTING, SAML_KEY_PURPOSE },
+	{ LOG_FORWARD_KEY_SETTING, LOG_FORWARD_PURPOSE },
 	{ NULL, KEY_SERVER_SYSTEM_PURPOSE },
 };
 
@@ -71,6 +74,8 @@ static const struct {
 	ONE_OF_TENANT("data/" DEEP_SECURITY_PURPOSE, "deep_security", "api_key"),
 	ONE_OF_TENANT("data/" DIRECTORY_PURPOSE, "directory", "password"),
 	ONE_OF_TENANT("data/" SAML_KEY_PURPOSE, "saml", "key"),
+	ONE_OF_TENANT("data/" SAML_KEY_PURPOSE, "saml", "second_key"),
+	ONE_OF_TENANT("data/" LOG_FORWARD_PURPOSE, "log_forward", "client_key"),
 	ONE_OF_TENANT(KEY_SERVER_PURPOSE, "key_server", "wrapped"),
 	{ "key/device",
 		"select device, version, wrapped from key_server_gone where (device, version) > ($1, $2) and blob_key(wrapped) = $3"
@@ -153,7 +158,7 @@ static int queue_root(struct db *db, const struct uuid *id)
 	return job_add(db, ROTATION_ROOT_JOB, json_pack("{s:s}", "rotation", text), 0, text);
 }
 
-/* 1: it goes on; 0: there is none under way. */
+/* 1: it goes on; 0: there is none under way. One for another root key can never end: the key service wraps under ROOT. */
 static int go_on(struct db *db, const struct uuid *root)
 {
 	struct uuid id, present;
@@ -164,12 +169,13 @@ static int go_on(struct db *db, const struct uuid *root)
 		running = strcmp(json_string_value(json_object_get(row, "state")), "running") == 0;
 	if (running && (json_get_uuid(row, "id", &id) < 0 || json_get_uuid(row, "root", &present) < 0))
 		rc = ERR_DB;
-	else if (running && !uuid_equal(&present, root))
-		rc = err_set(ERR_CONFLICT, "another rotation of the root key is under way");
-	else if (running)
+	else if (running && uuid_equal(&present, root))
 		rc = queue_root(db, &id);
+	else if (running)
+		rc = db_run(db, "update root_rotation set state = 'done', finished = now(), error = 'another root key came meanwhile' where id = $1",
+			DB_ARGS(db_uuid_arg(&id)));
 	json_decref(row);
-	return rc < 0 ? rc : running;
+	return rc < 0 ? rc : running && uuid_equal(&present, root);
 }
 
 int root_rotation_start(struct db *db, const struct uuid *root, const char *provider)
@@ -282,17 +288,36 @@ static int get_key_server(struct db *db, struct buf *out)
 	return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
-/* After the settings come the operators' second factors, in the order of their ids. */
-static int operator_secret_get(struct db *db, size_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out)
+/* The link in the I-th mail that waits. */
+static int link_get(struct db *db, int64_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out)
 {
 	struct db_result *r;
-	struct uuid user;
-	int rc = db_query_row(db, &r, "select user_id, secret from operator_factor order by user_id offset $1 limit 1", DB_ARGS(db_int_arg((int64_t)i)));
+	int rc = db_query_row(db, &r, "select waiting_link($1)", DB_ARGS(db_int_arg(i)));
 
 	if (rc < 0)
 		return rc;
-	user = db_uuid(r, 0, 0);
-	factor_system_purpose(&user, purpose);
+	snprintf(purpose, SYSTEM_PURPOSE_SIZE, MAIL_LINK_PURPOSE);
+	rc = db_is_null(r, 0, 0) ? ERR_NOT_FOUND : decode_base64url(db_text(r, 0, 0), out);
+	db_result_free(r);
+	return rc;
+}
+
+/* Second factors, then webhooks, in the order of their ids. */
+static int operator_secret_get(struct db *db, int64_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out)
+{
+	struct db_result *r;
+	struct uuid of;
+	int rc = db_query_row(db, &r, "select id, secret, hook from (select user_id as id, secret, false as hook from operator_factor union all"
+		" select id, secret, true from webhook where tenant = '00000000-0000-0000-0000-000000000000') s order by hook, id offset $1 limit 1", DB_ARGS(
+		db_int_arg(i)));
+
+	if (rc < 0)
+		return rc;
+	of = db_uuid(r, 0, 0);
+	if (db_bool(r, 0, 2))
+		webhook_system_purpose(&of, purpose);
+	else
+		factor_system_purpose(&of, purpose);
 	replace(out, db_bytes(r, 0, 1));
 	db_result_free(r);
 	return 0;
@@ -300,38 +325,42 @@ static int operator_secret_get(struct db *db, size_t i, char purpose[static SYST
 
 int system_secret_get(struct db *db, size_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out)
 {
-	if (i >= ARRAY_LEN(system_secrets))
-		return operator_secret_get(db, i - ARRAY_LEN(system_secrets), purpose, out);
+	int64_t beyond = (int64_t)i - (int64_t)ARRAY_LEN(system_secrets), operators;
+	int rc = beyond < 0 ? 0 : get_number(db, "select (select count(*) from operator_factor) + (select count(*) from webhook where"
+		" tenant = '00000000-0000-0000-0000-000000000000')", DB_NONE, &operators, NULL);
+
 	buf_reset(out);
+	if (rc < 0)
+		return rc;
+	if (beyond >= 0)
+		return beyond < operators ? operator_secret_get(db, beyond, purpose, out) : link_get(db, beyond - operators, purpose, out);
 	snprintf(purpose, SYSTEM_PURPOSE_SIZE, "%s", system_secrets[i].purpose);
 	return system_secrets[i].setting ? setting_get_blob(db, system_secrets[i].setting, out) : get_key_server(db, out);
 }
 
 int system_secret_rewrapped(struct db *db, size_t i, const struct buf *before, const struct buf *after)
 {
-	char *texts[2];
-	json_t *old, *new;
+	struct db_arg bytes[] = { db_bytes_arg(before->data, before->len), db_bytes_arg(after->data, after->len) };
+	char *old, *new;
 	int rc;
 
-	if (i >= ARRAY_LEN(system_secrets)) {
-		rc = db_run(db, "update operator_factor set secret = $2 where secret = $1", DB_ARGS(db_bytes_arg(before->data, before->len),
-			db_bytes_arg(after->data, after->len)));
-		return rc < 0 ? rc : 0;
+	if (i < ARRAY_LEN(system_secrets) && system_secrets[i].setting == NULL)
+		return db_queue(db, "update installation_key_server set wrapped = $2 where wrapped = $1", bytes, 2);
+	old = encode_base64url(before->data, before->len);
+	new = encode_base64url(after->data, after->len);
+	if (i < ARRAY_LEN(system_secrets)) {
+		rc = db_queue(db, "select setting_rewrapped($1, to_json($2::text), to_json($3::text))", DB_ARGS(db_text_arg(system_secrets[i].setting),
+			db_text_arg(old), db_text_arg(new)));
+	} else {
+		/* Whichever of the three it is. */
+		rc = db_queue(db, "update operator_factor set secret = $2 where secret = $1", bytes, 2);
+		if (rc == 0)
+			rc = db_queue(db, "update webhook set secret = $2 where secret = $1 and tenant = '00000000-0000-0000-0000-000000000000'", bytes, 2);
+		if (rc == 0)
+			rc = db_queue(db, "select waiting_link_rewrapped($1, $2)", DB_ARGS(db_text_arg(old), db_text_arg(new)));
 	}
-	if (system_secrets[i].setting == NULL)
-		return db_queue(db, "update installation_key_server set wrapped = $2 where wrapped = $1",
-			DB_ARGS(db_bytes_arg(before->data, before->len), db_bytes_arg(after->data, after->len)));
-	texts[0] = encode_base64url(before->data, before->len);
-	texts[1] = encode_base64url(after->data, after->len);
-	old = json_string(texts[0]);
-	new = json_string(texts[1]);
-	rc = db_queue(db, "select setting_rewrapped($1, $2, $3)", DB_ARGS(db_text_arg(system_secrets[i].setting), db_json_arg(old),
-		db_json_arg(new)));
-
-	json_decref(old);
-	json_decref(new);
-	free(texts[0]);
-	free(texts[1]);
+	free(old);
+	free(new);
 	return rc < 0 ? rc : 0;
 }
 

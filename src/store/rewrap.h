@@ -11,7 +11,7 @@
 
 /* The installation's root key; role jobs, bound to none. */
 
-/* Begins it for ROOT, and its job; one that is under way for the same root goes on. ERR_CONFLICT: one is, for another. */
+/* Begins it for ROOT, the one in use, and its job; one that is under way for the same root goes on, one for another ends. */
 int root_rotation_start(struct db *db, const struct uuid *root, const char *provider);
 /* The newest: id, root, provider, state, total, done, error, started, started_by, finished; null when there was none. Central, too. */
 int root_rotation_last(struct db *db, json_t **out);
@@ -33,7 +33,7 @@ int root_rotation_note(struct db *db, const struct uuid *id, int64_t done, int64
 int root_rotation_done(struct db *db, const struct uuid *id, const struct uuid *root);
 int root_rotation_retired(struct db *db, const struct uuid *root, int destroyed);
 
-/* The installation's secrets: settings, then operators' second factors, i from 0; ERR_NOT_FOUND past the end. PURPOSE as keyd knows it. *OUT is empty where that
+/* The installation's secrets: settings, operators' second factors, links in mails that wait, i from 0; ERR_NOT_FOUND past the end. PURPOSE as keyd knows it. *OUT is empty where that
  * secret is not set. */
 #define SYSTEM_PURPOSE_SIZE 65
 int system_secret_get(struct db *db, size_t i, char purpose[static SYSTEM_PURPOSE_SIZE], struct buf *out);

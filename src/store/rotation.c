@@ -161,15 +161,17 @@ int rotation_age_set(struct db *db, int64_t days)
 
 /* Agent */
 
-enum { OPEN_STATE, OPEN_FROM, OPEN_TO, OPEN_NEXT, OPEN_HELD };
+enum { OPEN_STATE, OPEN_FROM, OPEN_TO, OPEN_NEXT, OPEN_HELD, OPEN_NEWER };
 
-/* HELD: the key was given to the instance, and the volume is open there. */
+/* HELD: the key was given to the instance, and the volume is open there. NEWER: its token names a later key than the current one. */
 static int load_open(struct db *db, const struct uuid *device, const struct uuid *instance, enum rotation_kind kind, struct db_result **r)
 {
 	int rc = db_query_row(db, r, "select r.state, r.from_version, r.to_version, (select max(k.version) + 1 from device_key k where k.tenant ="
 		" r.tenant and k.device = r.device), exists (select 1 from key_request q join device d on d.tenant = q.tenant and d.id = r.device"
 		" where q.tenant = r.tenant and q.device in (d.id, d.raid) and q.instance = $2 and q.closed is null and q.status = 'delivered'"
-		" and q.opened is not null) from rotation r where r.device = $1 and r.finished is null and r.kind = $3 for update of r",
+		" and q.opened is not null), exists (select 1 from device d join device_key k on k.tenant = d.tenant and k.device = d.id and k.state = 'active'"
+		" where d.tenant = r.tenant and d.id = r.device and d.token_account = d.tenant and d.token_device = d.id and d.token_version > k.version)"
+		" from rotation r where r.device = $1 and r.finished is null and r.kind = $3 for update of r",
 		DB_ARGS(db_uuid_arg(device), db_uuid_arg(instance), db_text_arg(kinds[kind].name)));
 
 	if (rc == ERR_NOT_FOUND)
@@ -188,6 +190,11 @@ int rotation_begin(struct db *db, const struct device *d, const struct uuid *ins
 	if (rc < 0)
 		return rc;
 	k->fresh = strcmp(db_text(r, 0, OPEN_STATE), "waiting") == 0;
+	/* A new key of that version would hide that it is another one. */
+	if (k->fresh && db_bool(r, 0, OPEN_NEWER)) {
+		db_result_free(r);
+		return err_set(ERR_CONFLICT, "the volume has a later key than the server, whose database is from before that rotation");
+	}
 	k->from = db_int(r, 0, OPEN_FROM);
 	k->to = db_int(r, 0, k->fresh ? OPEN_NEXT : OPEN_TO);
 	db_result_free(r);
@@ -286,6 +293,40 @@ int rotation_done(struct db *db, const struct device *d, int64_t version)
 	return rc < 0 ? rc : log_device(db, AUDIT_KEY_OLD_REMOVED, &d->id, d->name, json_pack("{s:I}", "version", (json_int_t)from));
 }
 
+enum { BACK_ID, BACK_NAME, BACK_WAS, BACK_IS };
+
+/* As the row was while its last step was to be done. One that only waits is left out: its key would be added with one that does not open. */
+static int bring_forward(struct db *db, const struct db_result *r, size_t row)
+{
+	struct uuid id = uuid_new(), device = db_uuid(r, row, BACK_ID);
+	int64_t was = db_int(r, row, BACK_WAS), is = db_int(r, row, BACK_IS);
+	int rc = db_run(db, "update rotation set state = 'cancelled', finished = now() where device = $1 and state = 'waiting'", DB_ARGS(db_uuid_arg(&device)));
+
+	if (rc >= 0)
+		rc = db_run_one(db, "insert into rotation (tenant, id, device, state, reason, begun, from_version, to_version) values (current_tenant(), $1, $2,"
+			" 'removing', 'brought-back', now(), $3, $4)", DB_ARGS(db_uuid_arg(&id), db_uuid_arg(&device), db_int_arg(was), db_int_arg(is)));
+	if (rc == 0)
+		rc = db_run_one(db, "update device_key set other = $2 where device = $1 and state = 'active'", DB_ARGS(db_uuid_arg(&device), db_int_arg(was)));
+	return rc < 0 ? rc : log_device(db, AUDIT_KEY_ROTATE, &device, db_text(r, row, BACK_NAME), json_pack("{s:s,s:I,s:I}", "reason",
+		"the disk is from before a rotation", "from", (json_int_t)was, "to", (json_int_t)is));
+}
+
+int rotation_brought_back(struct db *db, const struct uuid *instance)
+{
+	struct db_result *r;
+	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), f.version, k.version from device d join device_key k on"
+		" k.tenant = d.tenant and k.device = d.id and k.state = 'active' join device_key f on f.tenant = d.tenant and f.device = d.id and f.state ="
+		" 'former' and f.version = d.token_version where d.instance = $1 and d.token_account = d.tenant and d.token_device = d.id and d.token_version"
+		" < k.version and " ROTATION_FITS " and not exists (select 1 from rotation x where x.tenant = d.tenant and x.device = d.id and x.finished is"
+		" null and x.state <> 'waiting') for no key update of d", DB_ARGS(db_uuid_arg(instance)));
+
+	for (size_t i = 0; rc == 0 && i < db_rows(r); i++)
+		rc = bring_forward(db, r, i);
+	if (rc >= 0)
+		db_result_free(r);
+	return rc;
+}
+
 int rotation_reencrypt(struct db *db, const struct device *d, const struct uuid *instance, int64_t *version, struct buf *wrapped)
 {
 	struct db_result *r;
@@ -328,7 +369,7 @@ int rotation_reencrypted(struct db *db, const struct device *d)
 	return rc < 0 ? rc : log_device(db, AUDIT_KEY_REENCRYPTED, &d->id, d->name, NULL);
 }
 
-int rotation_opened(struct db *db, const struct uuid *device)
+int rotation_opened(struct db *db, const struct uuid *device, const struct uuid *request)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "select d.id, d.instance, " ROTATION_ORDER_OF " from rotation r join device d on d.tenant = r.tenant and d.id = r.device"
@@ -339,7 +380,11 @@ int rotation_opened(struct db *db, const struct uuid *device)
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
 		struct uuid id = db_uuid(r, i, 0), instance = db_uuid(r, i, 1);
 
-		rc = order_add_for_instance(db, &instance, db_text(r, i, 2), &id, "");
+		/* An agent that began anew was given its open order at once, finds no volume open, and says so when this one is:
+		 * the order must not stand in the way of the next, nor its end count as a failure. */
+		rc = order_forget_early(db, db_text(r, i, 2), &id, request, "given before the volume was open, and ordered again then");
+		if (rc == 0)
+			rc = order_add_for_instance(db, &instance, db_text(r, i, 2), &id, "");
 	}
 	db_result_free(r);
 	return rc;

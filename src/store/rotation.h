@@ -70,8 +70,11 @@ int rotation_reencrypt(struct db *db, const struct device *d, const struct uuid 
 int rotation_progress(struct db *db, const struct uuid *device, int percent);
 /* All of it is under the new volume key. Can be repeated. ERR_CONFLICT. */
 int rotation_reencrypted(struct db *db, const struct device *d);
-/* The volume is open: what waits for that is ordered. */
-int rotation_opened(struct db *db, const struct uuid *device);
+/* Of devices of INSTANCE whose tokens were just taken: what was brought back from before a rotation, and so has the former key alone, is rotated
+ * to the current one once more; until then both are given. */
+int rotation_brought_back(struct db *db, const struct uuid *instance);
+/* The volume is open by the key request REQUEST: what waits for that is ordered. */
+int rotation_opened(struct db *db, const struct uuid *device, const struct uuid *request);
 /* The order failed; it will be given again. */
 int rotation_failed(struct db *db, const struct uuid *device, const char *why);
 /* ERR_CONFLICT while a rotation of the device is past its beginning; one that waits is cancelled. For who takes the key away. */

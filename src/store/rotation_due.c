@@ -6,7 +6,7 @@
 #include "store/order.h"
 
 /* What failed is ordered again after a minute, after two, after four, at last once a day. */
-#define RESTS "interval '1 minute' * least(power(2, least(r.tries, 11)), 1440)"
+#define RESTS "interval '1 minute' * least(power(2, greatest(least(r.tries, 12) - 1, 0)), 1440)"
 /* Of those that are too old already, a day's share at a time. */
 #define SHARE_OF_DAY "1440"              /* jobd comes once a minute */
 

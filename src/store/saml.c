@@ -10,7 +10,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "store/audit.h"
-#include "store/setting.h"
 
 /* The same statement for a tenant and for the operator. */
 #define TWO(before, after) { before "saml" after, before "operator_saml" after }
@@ -21,57 +20,9 @@ static const char *const administrators[] = { "account-administrator", "msp-admi
 int saml_get(struct db *db, enum store_side side, json_t **out)
 {
 	static const char *const sql[] = TWO("select coalesce(s.mode, 'off') as mode, s.certificate, s.idp, s.proposed, s.source, s.proposed_source,"
-		" coalesce(s.settings, '{}') as settings, s.break_glass, s.test, s.tested from (select 1) one left join ", " s on true");
+		" coalesce(s.settings, '{}') as settings, s.break_glass, s.test, s.tested, s.second_certificate, s.second_is, s.second_until from (select 1) one left join ", " s on true");
 
 	return db_get_row(db, out, sql[side], DB_NONE);
-}
-
-static int operator_key(struct db *db, struct buf *blob)
-{
-	int rc = setting_get_blob(db, SAML_KEY_SETTING, blob);
-
-	return rc == 0 && blob->len == 0 ? err_set(ERR_NOT_FOUND, "no key for single sign-on") : rc;
-}
-
-int saml_key(struct db *db, enum store_side side, struct buf *blob)
-{
-	struct db_result *r;
-	struct wire_view v;
-	int rc;
-
-	if (side == STORE_OPERATOR)
-		return operator_key(db, blob);
-	rc = db_query_row(db, &r, "select key from saml where key is not null", DB_NONE);
-	if (rc < 0)
-		return rc;
-	v = db_bytes(r, 0, 0);
-	buf_reset(blob);
-	buf_add(blob, v.data, v.len);
-	db_result_free(r);
-	return 0;
-}
-
-static int keep_key(struct db *db, enum store_side side, const char *certificate, const struct buf *blob)
-{
-	int rc;
-
-	if (side == STORE_TENANT)
-		return db_run(db, "insert into saml (tenant, certificate, key) values (current_tenant(), $1, $2) on conflict (tenant) do update"
-			" set certificate = excluded.certificate, key = excluded.key where saml.key is null",
-			DB_ARGS(db_text_arg(certificate), db_bytes_arg(blob->data, blob->len)));
-	rc = db_run(db, "insert into operator_saml (certificate) values ($1) on conflict (one) do update set certificate = excluded.certificate"
-		" where operator_saml.certificate is null", DB_ARGS(db_text_arg(certificate)));
-	if (rc <= 0)
-		return rc;
-	rc = setting_set_blob(db, SAML_KEY_SETTING, blob);
-	return rc < 0 ? rc : 1;
-}
-
-int saml_set_key(struct db *db, enum store_side side, const char *certificate, const struct buf *blob)
-{
-	int rc = keep_key(db, side, certificate, blob);
-
-	return rc <= 0 ? rc : audit_log(db, AUDIT_SSO_KEY, NULL, NULL);
 }
 
 char *saml_digest(const json_t *idp)
@@ -167,7 +118,7 @@ int saml_confirm(struct db *db, enum store_side side, const char *digest)
 int saml_administrators(struct db *db, enum store_side side, json_t **out)
 {
 	static const char *const sql[] = BOTH("select id, name, email from ", "app_user", "operator_user",
-		" where state = 'active' and password is not null and role = $1 order by lower(name), id limit 200");
+		" where state = 'active' and password is not null and role = $1 order by name collate \"und-x-icu\", id limit 200");
 
 	return db_get_rows(db, out, sql[side], DB_ARGS(db_text_arg(administrators[side])));
 }
@@ -175,8 +126,9 @@ int saml_administrators(struct db *db, enum store_side side, json_t **out)
 static int is_administrator(struct db *db, enum store_side side, const struct uuid *user)
 {
 	static const char *const sql[] = BOTH("select 1 from ", "app_user", "operator_user",
-		" where id = $2 and state = 'active' and password is not null and role = $1");
+		" where id = $2 and state = 'active' and password is not null and role = $1 for no key update");
 
+	/* Locked: whoever would disable the user meanwhile waits, and then sees what the user is for. */
 	return db_has(db, sql[side], DB_ARGS(db_text_arg(administrators[side]), db_uuid_arg(user)));
 }
 
@@ -246,33 +198,36 @@ void saml_request_release(struct saml_request *r)
 static const char *const clean[] = TWO("delete from ", "_request where expires < now()");
 
 int saml_request_add(struct db *db, enum store_side side, const char *id, const uint8_t browser[static USER_TOKEN_HASH], const char *purpose,
-	const struct uuid *user, const char *return_to, clock_us expires)
+	const struct uuid *user, const struct uuid *session, const char *return_to, clock_us expires)
 {
 	static const char *const sql[] = {
-		"insert into saml_request (tenant, id, browser, purpose, user_id, return_to, expires) values (current_tenant(), $1, $2, $3, $4, $5, $6)",
-		"insert into operator_saml_request (id, browser, purpose, user_id, return_to, expires) values ($1, $2, $3, $4, $5, $6)",
+		"insert into saml_request (tenant, id, browser, purpose, user_id, return_to, expires, session) values (current_tenant(), $1, $2, $3, $4, $5, $6, $7)",
+		"insert into operator_saml_request (id, browser, purpose, user_id, return_to, expires, session) values ($1, $2, $3, $4, $5, $6, $7)",
 	};
 	int rc = db_queue(db, clean[side], DB_NONE);
 
 	return rc < 0 ? rc : db_queue(db, sql[side], DB_ARGS(db_text_arg(id), db_bytes_arg(browser, USER_TOKEN_HASH), db_text_arg(purpose),
-		db_uuid_arg(user), db_text_arg(return_to), db_time_arg(expires)));
+		db_uuid_arg(user), db_text_arg(return_to), db_time_arg(expires), db_uuid_arg(session)));
 }
 
 int saml_request_find(struct db *db, enum store_side side, const char *id, const uint8_t browser[static USER_TOKEN_HASH], int use,
 	struct saml_request *out)
 {
 #define WHERE "_request where id = $1 and browser = $2 and expires > now() and purpose <> 'sign-out'"
-	static const char *const look[] = TWO("select id, purpose, return_to, user_id from ", WHERE);
-	static const char *const take[] = TWO("delete from ", WHERE " returning id, purpose, return_to, user_id");
+#define WHAT "id, purpose, return_to, user_id, session, expires"
+	static const char *const look[] = TWO("select " WHAT " from ", WHERE);
+	static const char *const take[] = TWO("delete from ", WHERE " returning " WHAT);
 	struct db_result *r;
 	int rc = db_query_row(db, &r, (use ? take : look)[side], DB_ARGS(db_text_arg(id), db_bytes_arg(browser, USER_TOKEN_HASH)));
 
 	if (rc < 0)
 		return rc;
 	*out = (struct saml_request){ .id = mem_strdup(db_text(r, 0, 0)), .purpose = mem_strdup(db_text(r, 0, 1)),
-		.return_to = mem_strdup(db_text(r, 0, 2)) };
+		.return_to = mem_strdup(db_text(r, 0, 2)), .expires = db_time(r, 0, 5) };
 	if (!db_is_null(r, 0, 3))
 		out->user = db_uuid(r, 0, 3);
+	if (!db_is_null(r, 0, 4))
+		out->session = db_uuid(r, 0, 4);
 	db_result_free(r);
 	return 0;
 }
@@ -304,16 +259,15 @@ int saml_log_refused(struct db *db, const char *what, const char *reason, const 
 
 /* Sessions */
 
-int saml_session_add(struct db *db, enum store_side side, const struct uuid *session, const char *issuer, const char *name_id,
-	const char *format, const char *index)
+int saml_session_add(struct db *db, enum store_side side, const struct uuid *session, const struct saml_name *name)
 {
 	static const char *const sql[] = {
 		"insert into saml_session (tenant, session, issuer, name_id, format, index) values (current_tenant(), $1, $2, $3, $4, $5)",
 		"insert into operator_saml_session (session, issuer, name_id, format, index) values ($1, $2, $3, $4, $5)",
 	};
 
-	return db_queue(db, sql[side], DB_ARGS(db_uuid_arg(session), db_text_arg(issuer), db_text_arg(name_id), db_text_arg(format),
-		db_text_arg(index)));
+	return db_queue(db, sql[side], DB_ARGS(db_uuid_arg(session), db_text_arg(name->issuer), db_text_arg(name->name_id), db_text_arg(name->format),
+		db_text_arg(name->index)));
 }
 
 int saml_session_carry(struct db *db, enum store_side side, const struct uuid *from, const struct uuid *to)
@@ -333,6 +287,31 @@ int saml_session_get(struct db *db, enum store_side side, const struct uuid *ses
 	static const char *const sql[] = TWO("select issuer, name_id, format, index from ", "_session where session = $1");
 
 	return db_get_row(db, out, sql[side], DB_ARGS(db_uuid_arg(session)));
+}
+
+int saml_session_prove(struct db *db, enum store_side side, const struct uuid *session, const struct uuid *user)
+{
+	static const char *const sql[] = {
+		"update saml_session s set proven = now() from user_session u where u.tenant = s.tenant and u.id = s.session and s.session = $1 and u.user_id = $2"
+			" and u.expires > now()",
+		"update operator_saml_session s set proven = now() from operator_session u where u.id = s.session and s.session = $1 and u.user_id = $2"
+			" and u.expires > now()",
+	};
+
+	return db_run_one(db, sql[side], DB_ARGS(db_uuid_arg(session), db_uuid_arg(user)));
+}
+
+int saml_session_proven(struct db *db, enum store_side side, const struct uuid *session, clock_us *at)
+{
+	static const char *const sql[] = TWO("select proven from ", "_session where session = $1");
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(session)));
+
+	if (rc < 0)
+		return rc;
+	*at = db_is_null(r, 0, 0) ? 0 : db_time(r, 0, 0);
+	db_result_free(r);
+	return 0;
 }
 
 int saml_session_end(struct db *db, enum store_side side, const char *issuer, const char *name_id, const json_t *indexes, int *count)

@@ -46,13 +46,14 @@ static void take(struct db_result *r, struct session *out)
 	};
 	snprintf(out->csrf, sizeof out->csrf, "%s", db_text(r, 0, 2));
 	snprintf(out->step, sizeof out->step, "%s", db_text(r, 0, 11));
+	snprintf(out->language, sizeof out->language, "%s", db_text(r, 0, 12));
 }
 
 #define COLUMNS "select s.id, s.user_id, s.csrf, u.name, u.email, u.role, s.created, s.last_seen, s.expires, s.rotated," \
-	" s.last_seen < now() - interval '1 minute', s.step"
+	" s.last_seen < now() - interval '1 minute', s.step, coalesce(u.language, '')"
 /* IDLE: minutes that the rules ask for; null: none. */
 #define ALIVE(idle) " where s.token = $1 and u.state = 'active' and s.expires > now()" \
-	" and s.last_seen > now() - least($2 * interval '1 microsecond', " idle " * interval '1 minute')"
+	" and (s.step = '" SESSION_WALL "' or s.last_seen > now() - least($2 * interval '1 microsecond', " idle " * interval '1 minute'))"
 
 int session_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], clock_us idle,
 	struct session *out)
@@ -97,7 +98,7 @@ int session_end(struct db *db, enum store_side side, const struct uuid *id)
 	if (rc < 0)
 		return rc;
 	user = db_uuid(r, 0, 0);
-	complete = *db_text(r, 0, 1) == '\0';
+	complete = *db_text(r, 0, 1) == '\0' || strcmp(db_text(r, 0, 1), SESSION_WALL) == 0;
 	db_result_free(r);
 	return !complete ? 0 : audit_log(db, AUDIT_USER_SIGNED_OUT, &(struct audit_object) { "user", &user, db_actor(db)->name }, NULL);
 }
@@ -126,8 +127,8 @@ int session_revoke_others(struct db *db, enum store_side side, const struct uuid
 
 int session_list(struct db *db, enum store_side side, const struct uuid *user, json_t **out)
 {
-	static const char *const sql[] = TWO("select id, created, last_seen, expires, address, user_agent from ",
-		" where user_id = $1 and step = '' and expires > now() order by last_seen desc, id");
+	static const char *const sql[] = TWO("select id, created, last_seen, expires, address, user_agent, step = '" SESSION_WALL "' as wall from ",
+		" where user_id = $1 and step in ('', '" SESSION_WALL "') and expires > now() order by last_seen desc, id");
 
 	return db_get_rows(db, out, sql[side], DB_ARGS(db_uuid_arg(user)));
 }

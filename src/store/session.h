@@ -2,18 +2,21 @@
 #ifndef STORE_SESSION_H
 #define STORE_SESSION_H
 
+#include "store/language.h"
 #include "store/user.h"
 
 #define SESSION_CSRF_SIZE 64
 #define SESSION_STEP_SIZE 8
 #define SESSION_CODE "code"          /* for a code of the second factor */
 #define SESSION_ENROL "enrol"        /* for one to be set up, which the role must have */
+#define SESSION_WALL "wall"          /* for nothing: an operator's display, which is never idle and shows one page (central/wall.c) */
 
 struct session {
 	struct uuid id, user;
 	char csrf[SESSION_CSRF_SIZE];
 	char *user_name, *user_email, *role;
-	char step[SESSION_STEP_SIZE];        /* what the sign-in waits for: SESSION_CODE, SESSION_ENROL; "": nothing, it is complete */
+	char language[LANGUAGE_MAX];         /* that the user chose; "": none */
+	char step[SESSION_STEP_SIZE];        /* what the sign-in waits for: one of the above; "": nothing, it is complete */
 	clock_us created, last_seen, expires, rotated;
 };
 
@@ -38,7 +41,7 @@ int session_end(struct db *db, enum store_side side, const struct uuid *id);
 /* A user's own: ID of the list, or all but KEEP. ERR_NOT_FOUND when it is not USER's. */
 int session_revoke(struct db *db, enum store_side side, const struct uuid *user, const struct uuid *id);
 int session_revoke_others(struct db *db, enum store_side side, const struct uuid *user, const struct uuid *keep);
-/* Array of {id, created, last_seen, expires, address, user_agent}, newest first. */
+/* Array of {id, created, last_seen, expires, address, user_agent, wall}, newest first. */
 int session_list(struct db *db, enum store_side side, const struct uuid *user, json_t **out);
 
 /* jobd: removes the tenant's sessions and links that are over. */

@@ -71,12 +71,13 @@ int setting_set(struct db *db, const char *name, const json_t *value, int secret
 			" set value = excluded.value, changed = now(), changed_by = excluded.changed_by",
 			DB_ARGS(db_text_arg(name), db_json_arg(value), db_text_arg(db_actor(db)->name)));
 	else
-		rc = db_queue(db, "delete from setting where name = $1", DB_ARGS(db_text_arg(name)));
+		rc = db_run_one(db, "delete from setting where name = $1", DB_ARGS(db_text_arg(name)));
 	if (rc == 0)
 		rc = audit_log(db, AUDIT_SETTING_CHANGED, &(struct audit_object) { "setting", NULL, name },
 			change_detail(before, value, secret));
 	json_decref(before);
-	return rc;
+	/* Somebody else has removed it at the same moment. */
+	return rc == ERR_NOT_FOUND && value == NULL ? 0 : rc;
 }
 
 int setting_get_blob(struct db *db, const char *name, struct buf *out)

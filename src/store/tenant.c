@@ -41,12 +41,12 @@ int tenant_first(struct db *db)
 int tenant_rename(struct db *db, const struct uuid *id, const char *name)
 {
 	struct db_result *r;
-	int rc = db_query_row(db, &r, "update tenant t set name = $2 from (select name from tenant where id = $1 for no key update) old"
+	int rc = db_query_row(db, &r, "update tenant t set name = $2 from (select name from tenant where id = $1 and state <> 'closed' for no key update) old"
 		" where t.id = $1 returning old.name", DB_ARGS(db_uuid_arg(id), db_text_arg(name)));
 
 	if (rc < 0)
-		return rc;
-	rc = audit_log(db, AUDIT_TENANT_CHANGED, &(struct audit_object) { "tenant", id, name },
+		return rc == ERR_NOT_FOUND ? err_set(ERR_CONFLICT, "the record of a closed account stays as it is") : rc;
+	rc = strcmp(db_text(r, 0, 0), name) == 0 ? 0 : audit_log_both(db, AUDIT_TENANT_CHANGED, &(struct audit_object) { "tenant", id, name },
 		json_pack("{s:{s:{s:s,s:s}}}", "changes", "name", "old", db_text(r, 0, 0), "new", name));
 	db_result_free(r);
 	return rc;
@@ -98,17 +98,30 @@ int tenant_invite_admin(struct db *db, const struct uuid *tenant, const struct u
 		json_pack("{s:s}", "email", email));
 }
 
+int tenant_joined(struct db *db, const struct uuid *tenant)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select tenant_joined($1)", DB_ARGS(db_uuid_arg(tenant)));
+
+	if (rc < 0)
+		return rc;
+	rc = db_bool(r, 0, 0);
+	db_result_free(r);
+	return rc;
+}
+
 static const struct list_column sorts[] = {
-	{ "name", "lower(t.name)", "text", 0 },
+	{ "name", LIST_NAME("t.name"), "text", 0 },
 	{ "slug", "t.slug", "text", 0 },
 	{ "state", "t.state", "text", 0 },
 	{ "created", "t.created", "timestamptz", 1 },
 	{ NULL },
 };
 static const char *const searches[] = { "t.name", "t.slug", "t.id::text", NULL };
-static const struct list_filter filters[] = { { "state", "t.state = $" }, { NULL } };
+/* Whose end is announced is closing, too, however it works until then. */
+static const struct list_filter filters[] = { { "state", "$ = any (array[t.state, case when t.close_at is not null then 'closing' end])" }, { NULL } };
 static const struct list_spec spec = {
-	.columns = "t.id, t.slug, t.name, t.state, t.state_reason, t.created, t.state_changed",
+	.columns = "t.id, t.slug, t.name, t.state, t.state_reason, t.created, t.state_changed, t.close_at",
 	.from = "tenant t", .id = "t.id", .sorts = sorts, .searches = searches, .filters = filters,
 };
 
@@ -120,7 +133,7 @@ int tenant_list(struct db *db, const struct list_query *query, json_t **page)
 int tenant_totals(struct db *db, json_t **out)
 {
 	return db_get_row(db, out, "select count(*) filter (where state = 'active') as active,"
-		" count(*) filter (where state = 'suspended') as suspended, count(*) filter (where state = 'closing') as closing,"
+		" count(*) filter (where state = 'suspended') as suspended, count(*) filter (where state = 'closing' or close_at is not null) as closing,"
 		" count(*) filter (where state = 'closed') as closed from tenant", DB_NONE);
 }
 
@@ -163,6 +176,19 @@ static void replace(struct buf *to, struct db_result *r, int column)
 
 	buf_reset(to);
 	buf_add(to, v.data, v.len);
+}
+
+int tenant_is_active(struct db *db)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select state from tenant where id = current_tenant()", DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(db_text(r, 0, 0), "active") != 0)
+		rc = err_set(ERR_SUSPENDED, "the account is %s", strcmp(db_text(r, 0, 0), "closing") == 0 ? "being closed" : db_text(r, 0, 0));
+	db_result_free(r);
+	return rc;
 }
 
 static int get_key(struct db *db, int active_only, struct buf *wrapped)

@@ -13,6 +13,7 @@
 int tenant_create(struct db *db, const struct uuid *id, const char *slug, const char *name, struct wire_view wrapped);
 /* On-premise there is one account for good (TEN-5): ERR_FORBIDDEN where there is one, also a closed one. Before tenant_create, in its transaction. */
 int tenant_first(struct db *db);
+/* Also logged in the tenant's own chain. ERR_CONFLICT: it is closed, or is not there. */
 int tenant_rename(struct db *db, const struct uuid *id, const char *name);
 /* active <-> suspended; active or suspended -> closing; closing -> active, suspended or closed. ERR_CONFLICT otherwise.
  * Also logged in the tenant's own chain. REASON may be NULL. */
@@ -20,10 +21,12 @@ int tenant_set_state(struct db *db, const struct uuid *id, const char *state, co
 /* ERR_FORBIDDEN once anybody of the tenant has accepted an invitation (TEN-3). Replaces one not yet accepted. */
 int tenant_invite_admin(struct db *db, const struct uuid *tenant, const struct uuid *user, const char *email, const char *name,
 	const uint8_t token[static 32], clock_us expires);
-/* Sorts: name, slug, state, created; filter: state. Rows: id, slug, name, state, state_reason, created, state_changed. */
+/* 1: somebody of the tenant has accepted an invitation, 0: nobody has yet, so that its first administrator can be invited. */
+int tenant_joined(struct db *db, const struct uuid *tenant);
+/* Sorts: name, slug, state, created; filter: state ("closing": also announced). Rows: id, slug, name, state, state_reason, created, state_changed, close_at. */
 int tenant_list(struct db *db, const struct list_query *query, json_t **page);
 int tenant_get(struct db *db, const struct uuid *id, json_t **out);
-/* {active, suspended, closing, closed}: numbers. */
+/* {active, suspended, closing, closed}: numbers; closing are also those whose end is announced, whatever their state. */
 int tenant_totals(struct db *db, json_t **out);
 
 /* Before sign-in; console, bound to none. {id, name, state}; ERR_NOT_FOUND. */
@@ -37,8 +40,11 @@ int tenant_self(struct db *db, json_t **out);
 int tenant_label(struct db *db, json_t **out);
 /* The wrapped tenant key. ERR_SUSPENDED when the tenant is not active: then no key is given out (TEN-7). */
 int tenant_key(struct db *db, struct buf *wrapped);
-/* The same whatever the tenant's state: for secrets of its people, who sign in while it is suspended or being closed, too. */
+/* The same whatever the tenant's state: for what shows who somebody is, its people and its machines, while it is suspended or being closed,
+ * too. */
 int tenant_key_to_sign_in(struct db *db, struct buf *wrapped);
+/* 0 while the tenant is active; else ERR_SUSPENDED, with its state in words. */
+int tenant_is_active(struct db *db);
 /* PATCH's members replace those of the settings; null removes. TIME_ZONE NULL: as it is. */
 int tenant_change_settings(struct db *db, const char *time_zone, const json_t *patch);
 

@@ -67,6 +67,19 @@ int user_by_id(struct db *db, enum store_side side, const struct uuid *id, struc
 	return 0;
 }
 
+int user_hold(struct db *db, enum store_side side, const struct user *u)
+{
+	static const char *const sql[] = TWO("select 1 from ", " where id = $1 and state = 'active' and role = $2 and password is not distinct from $3"
+		" for no key update");
+	struct db_result *r;
+	int rc = db_query_row(db, &r, sql[side], DB_ARGS(db_uuid_arg(&u->id), db_text_arg(u->role), db_text_arg(u->password)));
+
+	if (rc < 0)
+		return rc;
+	db_result_free(r);
+	return 0;
+}
+
 static int log_user(struct db *db, enum audit_event event, const struct uuid *id, const char *email, json_t *detail)
 {
 	return audit_log(db, event, &(struct audit_object) { "user", id, email }, detail);
@@ -162,6 +175,15 @@ static int keeps_break_glass(struct db *db, enum store_side side, const struct u
 	return rc > 0 ? err_set(ERR_CONFLICT, "this is the local administrator who gets in when single sign-on fails") : rc;
 }
 
+int user_may_go(struct db *db, enum store_side side, const struct user *u)
+{
+	int rc = 0;
+
+	if (is_local(u) && is_administrator(side, u->role, u->state))
+		rc = keeps_administrator(db, side, &u->id);
+	return rc < 0 ? rc : keeps_break_glass(db, side, &u->id);
+}
+
 /* What may not be: no administrator left, active without a password. */
 static int may_change(struct db *db, enum store_side side, const struct user *u, const char *role, const char *state)
 {
@@ -169,12 +191,7 @@ static int may_change(struct db *db, enum store_side side, const struct user *u,
 		return err_set(ERR_CONFLICT, "the user has not accepted the invitation yet");
 	if (is_local(u) && u->password == NULL && strcmp(state, "disabled") == 0)
 		return err_set(ERR_CONFLICT, "an invitation is withdrawn by deleting it");
-	if (is_local(u) && is_administrator(side, u->role, u->state) && !is_administrator(side, role, state)) {
-		int rc = keeps_administrator(db, side, &u->id);
-
-		return rc < 0 ? rc : keeps_break_glass(db, side, &u->id);
-	}
-	return 0;
+	return is_administrator(side, u->role, u->state) && !is_administrator(side, role, state) ? user_may_go(db, side, u) : 0;
 }
 
 static int apply_change(struct db *db, enum store_side side, const struct user *u, const char *name, const char *role,
@@ -228,13 +245,22 @@ int user_set_mail(struct db *db, const struct uuid *id, int wanted)
 
 int user_change(struct db *db, enum store_side side, const struct uuid *id, const char *name, const char *role, const char *state)
 {
+	static const char *const lock[] = TWO("select 1 from ", " where id = $1 for no key update");
 	struct user u = { 0 };
-	int rc = user_by_id(db, side, id, &u);
+	struct db_result *r;
+	int rc = db_query_row(db, &r, lock[side], DB_ARGS(db_uuid_arg(id)));
 
+	if (rc < 0)
+		return rc;
+	db_result_free(r);
+	rc = user_by_id(db, side, id, &u);
 	if (rc == 0) {
 		name = name ? name : u.name;
 		role = role ? role : u.role;
 		state = state ? state : u.state;
+		/* Who has had a password nowhere else but at an identity provider, and none here, can be invited. */
+		if (is_local(&u) && u.password == NULL && strcmp(u.state, "disabled") == 0 && strcmp(state, "active") == 0)
+			state = "invited";
 		rc = may_change(db, side, &u, role, state);
 	}
 	if (rc == 0)
@@ -249,10 +275,10 @@ int user_delete(struct db *db, enum store_side side, const struct uuid *id)
 	struct user u = { 0 };
 	int rc = user_by_id(db, side, id, &u);
 
-	if (rc == 0 && is_local(&u) && is_administrator(side, u.role, u.state))
-		rc = keeps_administrator(db, side, id);
 	if (rc == 0)
-		rc = db_queue(db, sql[side], DB_ARGS(db_uuid_arg(id)));
+		rc = user_may_go(db, side, &u);
+	if (rc == 0)
+		rc = db_run_one(db, sql[side], DB_ARGS(db_uuid_arg(id)));
 	if (rc == 0)
 		rc = log_user(db, AUDIT_USER_DELETED, id, u.email, json_pack("{s:s,s:s}", "name", u.name, "role", u.role));
 	user_release(&u);
@@ -340,8 +366,8 @@ int user_unlock(struct db *db, enum store_side side, const struct uuid *id)
 #define OPERATOR_COLUMNS ROW_COLUMNS("operator_factor f where true", "operator_invitation i where true")
 
 static const struct list_column sorts[] = {
-	{ "name", "lower(u.name)", "text", 0 },
-	{ "email", "lower(u.email)", "text", 0 },
+	{ "name", LIST_NAME("u.name"), "text", 0 },
+	{ "email", LIST_NAME("u.email"), "text", 0 },
 	{ "role", "u.role", "text", 0 },
 	{ "state", "u.state", "text", 0 },
 	{ "last_sign_in", "coalesce(u.last_sign_in, '-infinity')", "timestamptz", 1 },

@@ -30,15 +30,22 @@ void user_release(struct user *u);                           /* frees what it po
 int user_by_email(struct db *db, enum store_side side, const char *email, struct user *out);
 int user_by_id(struct db *db, enum store_side side, const struct uuid *id, struct user *out);
 
+/* Locks U's row until the transaction ends. ERR_NOT_FOUND: the user is not active any more, or has another password or role than U says. Before
+ * a session is made of a proof that took a while: who changes a password ends sessions after it, this one too. */
+int user_hold(struct db *db, enum store_side side, const struct user *u);
+
 /* Makes a user who may sign in at once: the first operator. */
 int user_create(struct db *db, enum store_side side, const struct uuid *id, const char *email, const char *name, const char *role,
 	const char *password);
 /* Makes an invited user and the link's hash. ERR_CONFLICT: the address is taken. */
 int user_invite(struct db *db, enum store_side side, const struct uuid *id, const char *email, const char *name, const char *role,
 	const uint8_t token[static USER_TOKEN_HASH], clock_us expires);
-/* NULL leaves a thing as it is. A new role or state ends the user's sessions. ERR_CONFLICT: the last active administrator with a
+/* NULL leaves a thing as it is. Who is to be active again and never had a password here becomes "invited". A new role or state ends the user's sessions. ERR_CONFLICT: the last active administrator with a
  * password here would be gone (who others let in may be shut out by them), or an invited user be made active without a password. */
 int user_change(struct db *db, enum store_side side, const struct uuid *id, const char *name, const char *role, const char *state);
+/* Whether U may stop being an administrator with a password here: ERR_CONFLICT where nobody else is one, or U is who gets in when single sign-on
+ * fails. Locks all who are, so that two who remove each other do not both succeed. */
+int user_may_go(struct db *db, enum store_side side, const struct user *u);
 /* Of a tenant's user: whether mails are wanted. */
 int user_mail(struct db *db, const struct uuid *id, int *wanted);
 int user_set_mail(struct db *db, const struct uuid *id, int wanted);

@@ -52,7 +52,15 @@ static int is_taken(struct db *db, enum store_side side, const struct uuid *id, 
 	return db_has(db, sql[side], DB_ARGS(db_text_arg(email), db_uuid_arg(id)));
 }
 
-int user_refresh(struct db *db, enum store_side side, const struct user *u, const struct user_outside *o)
+static int read_again(struct db *db, enum store_side side, struct user *u)
+{
+	struct uuid id = u->id;
+
+	user_release(u);
+	return user_by_id(db, side, &id, u);
+}
+
+int user_refresh(struct db *db, enum store_side side, struct user *u, const struct user_outside *o)
 {
 	static const char *const sql[] = TWO("update ", " set email = $2, name = $3, role = $4 where id = $1");
 	int taken = is_taken(db, side, &u->id, o->email), rc;
@@ -71,10 +79,12 @@ int user_refresh(struct db *db, enum store_side side, const struct user *u, cons
 	rc = db_queue(db, sql[side], DB_ARGS(db_uuid_arg(&u->id), db_text_arg(email), db_text_arg(o->name), db_text_arg(role)));
 	if (rc == 0 && strcmp(role, u->role) != 0)
 		rc = user_sign_out(db, side, &u->id);
-	if (rc == 0)
-		return log_user(db, AUDIT_USER_CHANGED, &u->id, email, detail);
-	json_decref(detail);
-	return rc;
+	if (rc < 0) {
+		json_decref(detail);
+		return rc;
+	}
+	rc = log_user(db, AUDIT_USER_CHANGED, &u->id, email, detail);
+	return rc < 0 ? rc : read_again(db, side, u);
 }
 
 int user_fix_role(struct db *db, enum store_side side, const struct uuid *id, const char *role)
@@ -88,6 +98,38 @@ int user_fix_role(struct db *db, enum store_side side, const struct uuid *id, co
 		rc = log_user(db, AUDIT_USER_CHANGED, id, NULL, json_pack("{s:{s:{s:b,s:b}}}", "changes", "role_fixed", "old", role == NULL, "new",
 			role != NULL));
 	return rc < 0 ? rc : 0;
+}
+
+#define FALL_BACK(table) "update " table " u set source = 'local', external_id = null, role_fixed = true, state = case o.state when 'active' then 'invited'" \
+	" else o.state end from (select id, state from " table " where source = 'saml' for update) o where u.id = o.id returning u.id, u.email, o.state, u.state"
+
+static int fell_back(struct db *db, enum store_side side, const struct db_result *r, size_t i)
+{
+	struct uuid id = db_uuid(r, i, 0);
+	json_t *before = json_pack("{s:s,s:s}", "source", USER_OF_SAML, "state", db_text(r, i, 2));
+	json_t *after = json_pack("{s:s,s:s}", "source", USER_LOCAL, "state", db_text(r, i, 3));
+	int rc = user_sign_out(db, side, &id);
+
+	if (rc == 0)
+		rc = log_user(db, AUDIT_USER_CHANGED, &id, db_text(r, i, 1), audit_changes(before, after));
+	json_decref(before);
+	json_decref(after);
+	return rc;
+}
+
+int user_fall_back(struct db *db, enum store_side side, int64_t *count)
+{
+	static const char *const sql[] = { FALL_BACK("app_user"), FALL_BACK("operator_user") }, *const marks[] = TWO("update ", " set link = false where link");
+	struct db_result *r;
+	int rc = db_query(db, &r, sql[side], DB_NONE);
+
+	if (rc < 0)
+		return rc;
+	*count = (int64_t)db_rows(r);
+	for (size_t i = 0; i < db_rows(r) && rc == 0; i++)
+		rc = fell_back(db, side, r, i);
+	db_result_free(r);
+	return rc == 0 ? db_queue(db, marks[side], DB_NONE) : rc;
 }
 
 int user_refused(struct db *db, enum store_side side, const struct user *u, const struct user_refusal *r)

@@ -21,11 +21,14 @@ struct user_outside {
 int user_by_external(struct db *db, enum store_side side, const char *source, const char *external_id, struct user *out);
 /* Makes an active user; logged with where from. ERR_CONFLICT: the address, or the person, has a user already. */
 int user_join(struct db *db, enum store_side side, const struct uuid *id, const struct user_outside *o);
-/* Name, address and, unless it is fixed, role as they are now; logged where that changes anything. A new role ends the user's sessions. An
- * address that another user has is left as it was. */
-int user_refresh(struct db *db, enum store_side side, const struct user *u, const struct user_outside *o);
+/* Name, address and, unless it is fixed, role as they are now, in the row and in *U; logged where that changes anything. A new role ends the
+ * user's sessions. An address that another user has is left as it was. */
+int user_refresh(struct db *db, enum store_side side, struct user *u, const struct user_outside *o);
 /* ROLE NULL: as the groups say at each sign-in; else that from now on. */
 int user_fix_role(struct db *db, enum store_side side, const struct uuid *id, const char *role);
+/* All whom an identity provider has vouched for are local users from now on, who have no password and are invited (or disabled, as they were); their sessions
+ * are over, each change is logged. Nobody may be linked to one any more. *COUNT of them. */
+int user_fall_back(struct db *db, enum store_side side, int64_t *count);
 struct user_refusal {
 	const char *typed, *source;
 	const char *why;             /* for the log, not for the page */

@@ -1,6 +1,7 @@
 /* webhook.c - webhooks and their deliveries. */
 #include "store/webhook.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@
 	" order by d.created desc, d.id desc limit 1) as last"
 
 static const struct list_column sorts[] = {
-	{ "name", "lower(w.name)", "text", 0 },
+	{ "name", LIST_NAME("w.name"), "text", 0 },
 	{ "changed", "w.changed", "timestamptz", 1 },
 	{ NULL },
 };
@@ -28,6 +29,14 @@ static const struct list_filter filters[] = {
 static const struct list_spec spec = {
 	.columns = COLUMNS, .from = "webhook w", .id = "w.id", .sorts = sorts, .searches = searches, .filters = filters,
 };
+
+void webhook_system_purpose(const struct uuid *webhook, char out[static WEBHOOK_SYSTEM_PURPOSE_SIZE])
+{
+	char id[UUID_TEXT_SIZE];
+
+	uuid_text(webhook, id);
+	snprintf(out, WEBHOOK_SYSTEM_PURPOSE_SIZE, WEBHOOK_PURPOSE "-%s", id);
+}
 
 int webhook_list(struct db *db, const struct list_query *query, json_t **page)
 {
@@ -81,7 +90,7 @@ int webhook_create(struct db *db, const struct uuid *id, const struct webhook *w
 	int rc = check_count(db);
 
 	if (rc == 0)
-		rc = db_run_one(db, "insert into webhook (tenant, id, name, url, format, events, ca, secret, enabled, told, changed_by) values (current_tenant(), $1,"
+		rc = db_run_one(db, "insert into webhook (tenant, id, name, url, format, events, ca, secret, enabled, told, changed_by) values (notice_scope(), $1,"
 			" $2, $3, $4, array(select json_array_elements_text($5)), $6, $7, $8, notice_head(), $9)", DB_ARGS(db_uuid_arg(id), db_text_arg(w->name),
 			db_text_arg(w->url), db_text_arg(w->format), db_json_arg(w->events), db_text_arg(w->ca), db_bytes_arg(secret->data, secret->len),
 			db_bool_arg(w->enabled), db_text_arg(db_actor(db)->name)));
@@ -177,20 +186,20 @@ int webhook_delete(struct db *db, const struct uuid *id)
 
 /* Deliveries */
 
-static int queue(struct db *db, const struct uuid *id)
+static int queue(struct db *db, const struct uuid *id, int away)
 {
 	char text[UUID_TEXT_SIZE];
 
 	uuid_text(id, text);
-	return job_add(db, WEBHOOK_JOB, json_pack("{s:s}", "delivery", text), 0, NULL);
+	return job_add_outside(db, WEBHOOK_JOB, json_pack("{s:s}", "delivery", text), NULL, away);
 }
 
-static int add(struct db *db, const struct uuid *webhook, const struct uuid *id, const char *event, const char *body, int is_test)
+static int add(struct db *db, const struct uuid *webhook, const struct uuid *id, const char *event, const char *body, int is_test, int away)
 {
-	int rc = db_queue(db, "insert into webhook_delivery (tenant, id, webhook, event, body, is_test) values (current_tenant(), $1, $2, $3, $4, $5)",
+	int rc = db_queue(db, "insert into webhook_delivery (tenant, id, webhook, event, body, is_test) values (notice_scope(), $1, $2, $3, $4, $5)",
 		DB_ARGS(db_uuid_arg(id), db_uuid_arg(webhook), db_text_arg(event), db_text_arg(body), db_bool_arg(is_test)));
 
-	return rc < 0 ? rc : queue(db, id);
+	return rc < 0 ? rc : queue(db, id, away);
 }
 
 int webhook_test(struct db *db, const struct uuid *webhook, const struct uuid *id, const char *event, const char *body)
@@ -204,22 +213,26 @@ int webhook_test(struct db *db, const struct uuid *webhook, const struct uuid *i
 	if (rc > 0)
 		rc = err_set(ERR_CONFLICT, "a test is under way");
 	if (rc == 0)
-		rc = add(db, webhook, id, event, body, 1);
+		rc = add(db, webhook, id, event, body, 1, 0);
 	if (rc == 0)
 		rc = log_hook(db, AUDIT_WEBHOOK_TESTED, webhook, name, NULL);
 	free(name);
 	return rc;
 }
 
-int webhook_deliver(struct db *db, const struct uuid *webhook, const struct uuid *id, const char *event, const char *body)
+int webhook_deliver(struct db *db, const struct uuid *webhook, const struct uuid *id, const char *event, const char *body, int away)
 {
-	return add(db, webhook, id, event, body, 0);
+	return add(db, webhook, id, event, body, 0, away);
 }
 
 static const struct list_column delivery_sorts[] = {
 	{ "created", "d.created", "timestamptz", 1 },
+	{ "event", "d.event", "text", 0 },
+	{ "state", "d.state", "text", 0 },
+	{ "took", "coalesce(d.took_ms, -1)::bigint", "bigint", 1 },
 	{ NULL },
 };
+static const char *const delivery_searches[] = { "d.event", "d.body", "coalesce(d.error, '')", "coalesce(d.answer, '')", NULL };
 static const struct list_filter delivery_filters[] = {
 	{ "webhook", "d.webhook = $::uuid" },
 	{ "state", "d.state = $" },
@@ -227,7 +240,7 @@ static const struct list_filter delivery_filters[] = {
 };
 static const struct list_spec delivery_spec = {
 	.columns = "d.id, d.event, d.state, d.is_test, d.attempts, d.status, d.answer, d.error, d.took_ms, d.created, d.tried, d.body",
-	.from = "webhook_delivery d", .id = "d.id", .sorts = delivery_sorts, .filters = delivery_filters,
+	.from = "webhook_delivery d", .id = "d.id", .sorts = delivery_sorts, .searches = delivery_searches, .filters = delivery_filters,
 };
 
 int webhook_deliveries(struct db *db, const struct list_query *query, json_t **page)
@@ -242,7 +255,8 @@ int webhook_tenants(struct db *db, json_t **out)
 	return db_get_rows(db, out, "select id from webhook_tenants()", DB_NONE);
 }
 
-#define TAKE "select w.id, w.format, to_json(w.events) as events, z.name as tenant, w.told as _told from webhook w join tenant z on z.id = w.tenant where" \
+#define TAKE "select w.id, w.format, to_json(w.events) as events, coalesce(z.name, 'Central Management') as tenant, w.failures > 0 as away, w.told as _told," \
+	" coalesce(z.settings ->> 'language', '') as language from webhook w left join tenant z on z.id = w.tenant where" \
 	" w.enabled and exists (select 1 from notice n where n.seq > w.told) order by w.id limit 1 for update of w skip locked"
 
 int webhook_take(struct db *db, int64_t most, json_t **out)
@@ -256,7 +270,7 @@ int webhook_take(struct db *db, int64_t most, json_t **out)
 	if (rc < 0)
 		return rc;
 	id = db_uuid(r, 0, 0);
-	told = db_int(r, 0, 4);
+	told = db_int(r, 0, 5);
 	hook = db_row_json(r, 0);
 	db_result_free(r);
 	rc = db_get_rows(db, &rows, "select n.seq, to_json(n.events) as events, n.severity, n.item, n.at from notice n where n.seq > $1 order by n.seq limit $2",
@@ -335,4 +349,9 @@ int webhook_delivery_note(struct db *db, const struct uuid *id, const struct web
 int webhook_clean(struct db *db, clock_us before)
 {
 	return db_run(db, "delete from webhook_delivery where created < $1 and state <> 'waiting'", DB_ARGS(db_time_arg(before)));
+}
+
+int webhook_given_up(struct db *db, json_t **out)
+{
+	return db_get_row(db, out, "select webhook_given_up() as failed", DB_NONE);
 }

@@ -67,8 +67,10 @@ int what_if_stop(struct db *db, const struct uuid *id)
 
 static const struct list_column sorts[] = {
 	{ "requested", "c.requested", "timestamptz", 1 },
+	{ "device", "coalesce(nullif(d.name, ''), d.provider_device)", "text", 0 },
 	{ NULL },
 };
+static const char *const searches[] = { "d.name", "d.provider_device", "i.host_name", "i.provider_instance", NULL };
 static const struct list_filter filters[] = {
 	{ "run", "c.run = $::uuid" },
 	{ "change", "c.was || '>' || c.would = $" },
@@ -80,7 +82,7 @@ static const struct list_spec spec = {
 		" r.decided_by_name",
 	.from = "what_if_change c join key_request r on r.tenant = c.tenant and r.id = c.request join device d on d.tenant = r.tenant"
 		" and d.id = r.device join instance i on i.tenant = r.tenant and i.id = r.instance",
-	.id = "c.request", .sorts = sorts, .filters = filters,
+	.id = "c.request", .sorts = sorts, .searches = searches, .filters = filters,
 };
 
 int what_if_changes(struct db *db, const struct list_query *query, json_t **page)
@@ -126,7 +128,7 @@ static int keep_changed(struct db *db, const struct uuid *id, const json_t *chan
 {
 	return db_queue(db, "insert into what_if_change (tenant, run, request, requested, was, would, reason) select current_tenant(), $1,"
 		" request, requested, was, would, reason from json_to_recordset($2) as x (request uuid, requested timestamptz, was text, would"
-		" text, reason text) on conflict do nothing", DB_ARGS(db_uuid_arg(id), db_json_arg(changed)));
+		" text, reason jsonb) on conflict do nothing", DB_ARGS(db_uuid_arg(id), db_json_arg(changed)));
 }
 
 int what_if_note(struct db *db, const struct uuid *id, const json_t *changed, const json_t *counts, int64_t done, int64_t unknown,

@@ -1,4 +1,4 @@
-/* link.c - sockets and OpenSSL. */
+/* link.c - a connection to a server, and what a connection carries whoever has begun it. */
 #include "tls/link.h"
 
 #include <arpa/inet.h>
@@ -6,8 +6,6 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
@@ -19,110 +17,15 @@
 #include "base/address.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "tls/own.h"
 
 #define PIECE (1 << 20)          /* bytes that are given to OpenSSL at a time */
-
-struct tls_link {
-	const char *what;
-	int fd;
-	SSL_CTX *context;
-	SSL *tls;
-	clock_us until;
-};
 
 static int is_address(const char *host)
 {
 	struct in6_addr a;
 
 	return inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1;
-}
-
-/* OpenSSL asks for a passphrase otherwise, on whatever terminal there is. */
-static int no_passphrase(char *out, int size, int writing, void *ctx)
-{
-	return 0;
-}
-
-static int tls_error(const char *what)
-{
-	unsigned long e = ERR_get_error();
-	char text[160] = "no reason given";
-
-	if (e)
-		ERR_error_string_n(e, text, sizeof text);
-	ERR_clear_error();
-	return err_set(ERR_INVALID, "%s: %s", what, text);
-}
-
-static int add_authorities(SSL_CTX *context, const char *pem)
-{
-	BIO *in = BIO_new_mem_buf(pem, -1);
-	X509_STORE *store = SSL_CTX_get_cert_store(context);
-	X509 *cert;
-	int count = 0;
-
-	while ((cert = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL) {
-		count += X509_STORE_add_cert(store, cert);
-		X509_free(cert);
-	}
-	BIO_free(in);
-	ERR_clear_error();
-	return count ? 0 : err_set(ERR_INVALID, "the authority's certificate is no certificate in PEM");
-}
-
-static int use_certificate(SSL_CTX *context, const char *pem)
-{
-	BIO *in = BIO_new_mem_buf(pem, -1);
-	X509 *cert = PEM_read_bio_X509(in, NULL, no_passphrase, NULL), *more;
-	int ok = cert && SSL_CTX_use_certificate(context, cert) == 1;
-
-	X509_free(cert);
-	while (ok && (more = PEM_read_bio_X509(in, NULL, no_passphrase, NULL)) != NULL) {
-		/* The context owns what it has taken. */
-		ok = SSL_CTX_add0_chain_cert(context, more) == 1;
-		if (!ok)
-			X509_free(more);
-	}
-	BIO_free(in);
-	ERR_clear_error();
-	return ok ? 0 : err_set(ERR_INVALID, "the client's certificate is no certificate in PEM");
-}
-
-static int use_key(SSL_CTX *context, const struct secret *pem)
-{
-	BIO *in = BIO_new_mem_buf(pem->data, (int)pem->len);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL);
-	int ok = key && SSL_CTX_use_PrivateKey(context, key) == 1 && SSL_CTX_check_private_key(context) == 1;
-	int rc = ok ? 0 : key ? err_set(ERR_INVALID, "the private key is not the client certificate's")
-		: err_set(ERR_INVALID, "the client's key is no private key in PEM, or is under a passphrase");
-
-	EVP_PKEY_free(key);
-	BIO_free(in);
-	ERR_clear_error();
-	return rc;
-}
-
-static int make_context(const struct tls_peer *p, SSL_CTX **out)
-{
-	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
-	int rc = context && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 ? 0 : tls_error("TLS");
-
-	if (rc == 0)
-		rc = p->ca && *p->ca ? add_authorities(context, p->ca) : SSL_CTX_set_default_verify_paths(context) == 1 ? 0 : tls_error("TLS");
-	if (rc == 0 && p->certificate)
-		rc = use_certificate(context, p->certificate);
-	if (rc == 0 && p->certificate)
-		rc = use_key(context, p->key);
-	if (rc == 0) {
-		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
-		SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
-		SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-		SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-		*out = context;
-	} else {
-		SSL_CTX_free(context);
-	}
-	return rc;
 }
 
 static int check_host(const char *what, const char *host)
@@ -151,7 +54,7 @@ int tls_peer_check(const struct tls_peer *p)
 	if (rc == 0 && (is_long(p->ca, TLS_PEM_MAX) || is_long(p->certificate, TLS_PEM_MAX) || (p->key && p->key->len > TLS_KEY_MAX)))
 		rc = err_set(ERR_TOO_LARGE, "certificates are at most %d bytes, the key %d", TLS_PEM_MAX, TLS_KEY_MAX);
 	if (rc == 0)
-		rc = make_context(p, &context);
+		rc = tls_context_make(TLS_client_method(), p->ca, p->certificate, p->key, &context);
 	SSL_CTX_free(context);
 	return rc;
 }
@@ -240,10 +143,19 @@ static int judge(struct tls_link *l, int got)
 	return ERR_CRYPTO;
 }
 
+int tls_link_begin(struct tls_link *l, int (*step)(SSL *))
+{
+	int got, rc = 0;
+
+	while (rc == 0 && (got = step(l->tls)) != 1)
+		rc = judge(l, got);
+	return rc;
+}
+
 static int start_tls(struct tls_link *l, const struct tls_peer *p)
 {
 	X509_VERIFY_PARAM *check;
-	int ok, got, rc = 0;
+	int ok;
 
 	l->tls = SSL_new(l->context);
 	if (l->tls == NULL || SSL_set_fd(l->tls, l->fd) != 1)
@@ -253,9 +165,7 @@ static int start_tls(struct tls_link *l, const struct tls_peer *p)
 		: X509_VERIFY_PARAM_set1_host(check, p->host, 0) && SSL_set_tlsext_host_name(l->tls, p->host);
 	if (!ok)
 		return tls_error("TLS");
-	while (rc == 0 && (got = SSL_connect(l->tls)) != 1)
-		rc = judge(l, got);
-	return rc;
+	return tls_link_begin(l, SSL_connect);
 }
 
 int tls_link_write(struct tls_link *l, const void *data, size_t len)
@@ -291,6 +201,21 @@ int tls_link_read(struct tls_link *l, void *data, size_t len)
 	return rc;
 }
 
+int tls_link_wait(struct tls_link *l, int fd)
+{
+	struct pollfd both[] = { { l->fd, POLLIN, 0 }, { fd, POLLIN, 0 } };
+	int n;
+
+	if (SSL_pending(l->tls))
+		return 1;
+	do
+		n = poll(both, 2, -1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_set(ERR_IO, "poll: %s", strerror(errno));
+	return both[0].revents ? 1 : 2;
+}
+
 int tls_link_finish(struct tls_link *l)
 {
 	char rest[256];
@@ -317,7 +242,7 @@ int tls_link_open(const struct tls_peer *p, clock_us limit, struct tls_link **ou
 	l->what = p->what;
 	l->fd = -1;
 	tls_link_limit(l, limit);
-	rc = make_context(p, &l->context);
+	rc = tls_context_make(TLS_client_method(), p->ca, p->certificate, p->key, &l->context);
 	if (rc == 0)
 		rc = connect_any(l, p);
 	if (rc == 0)

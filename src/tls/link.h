@@ -40,6 +40,8 @@ void tls_link_limit(struct tls_link *l, clock_us limit);
 int tls_link_write(struct tls_link *l, const void *data, size_t len);
 /* Exactly LEN bytes. */
 int tls_link_read(struct tls_link *l, void *data, size_t len);
+/* Waits until there is something to read, or FD has something or is closed by the other end, however long. 1: the link; 2: FD. ERR_IO. */
+int tls_link_wait(struct tls_link *l, int fd);
 /* Says that nothing more comes, and waits until the server has closed too. 0: it had read all that was written, as its system resets the connection
  * of one that has not: an error. */
 int tls_link_finish(struct tls_link *l);

@@ -6,7 +6,9 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "notice/entry.h"
 #include "notice/event.h"
+#include "render/words.h"
 #include "store/notice.h"
 #include "web/doc.h"
 #include "web/list.h"
@@ -42,7 +44,8 @@ static json_t *show_row(struct call *c, json_t *row)
 	const char *name = json_string_value(json_array_get(json_object_get(row, "events"), 0));
 	const struct notice_event *e = notice_event_find(name ? name : "", is_operators(c));
 	enum notice_severity severity = notice_severity_of(doc_text(row, "severity"));
-	const json_t *item = json_object_get(row, "item");
+	const json_t *kept = json_object_get(row, "item");
+	json_t *item = c->api ? json_copy((json_t *)(uintptr_t)kept) : entry_item(template_words(c->state->templates), kept);
 	json_t *out = json_pack("{s:I, s:o, s:s, s:s?, s:o, s:s?, s:s?, s:s?, s:s?, s:b}", "seq", json_integer_value(json_object_get(row, "seq")), "at",
 		doc_when(c, row, "at"), "title", e ? call_translate(c, e->label) : doc_text(item, "event"), "event", name, "severity", doc_badge(c,
 		notice_severity_label(severity), notice_severity_colour(severity)), "about", doc_optional(item, "about"), "instance",
@@ -50,6 +53,7 @@ static json_t *show_row(struct call *c, json_t *row)
 		doc_optional(item, "comment"), "unread", json_is_true(json_object_get(row, "unread")));
 
 	json_object_set_new(out, "url", json_sprintf("/notices/%lld", (long long)json_integer_value(json_object_get(row, "seq"))));
+	json_decref(item);
 	return out;
 }
 

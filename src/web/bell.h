@@ -8,7 +8,7 @@
 #define WEB_BELL_ROWS(site) \
 	{ WEB_GET, "/notices", PERMISSION_SIGNED_IN, site "/notices", notices_page, notices_query }, \
 	{ WEB_GET, "/notices.csv", PERMISSION_SIGNED_IN, NULL, notices_csv, notices_query }, \
-	{ WEB_GET, "/notices/bell", PERMISSION_SIGNED_IN, "part/bell", notices_bell, NULL, ROUTE_QUIET }, \
+	{ WEB_GET, "/notices/bell", PERMISSION_SIGNED_IN, "part/frame", notices_bell, NULL, ROUTE_QUIET }, \
 	{ WEB_POST, "/notices/read", PERMISSION_SIGNED_IN, NULL, notices_read_all, NULL, 0, "/notices" }, \
 	{ WEB_GET, "/notices/{seq}", PERMISSION_SIGNED_IN, NULL, notice_open, notice_path_params, ROUTE_WRITES }, \
 	{ WEB_POST, "/notices/{seq}/read", PERMISSION_SIGNED_IN, NULL, notice_mark_run, notice_path_params, 0, "/notices" }

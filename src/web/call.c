@@ -10,7 +10,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "notice/entry.h"
 #include "render/template.h"
+#include "render/words.h"
 #include "web/state.h"
 
 /* A mistake in the table or the handler: said once in the log, and the request ends in an error page. */
@@ -27,7 +29,8 @@ static const struct param_value *value_of(const struct call *c, const char *name
 }
 
 #define ANY (~0u)
-#define TEXTUAL (1u << PARAM_TEXT | 1u << PARAM_LINES | 1u << PARAM_EMAIL | 1u << PARAM_PASSWORD | 1u << PARAM_SECRET | 1u << PARAM_ENUM)
+#define TEXTUAL (1u << PARAM_TEXT | 1u << PARAM_LINES | 1u << PARAM_EMAIL | 1u << PARAM_PASSWORD | 1u << PARAM_SECRET | 1u << PARAM_CERTIFICATES | \
+	1u << PARAM_ENUM)
 
 int call_has(const struct call *c, const char *name)
 {
@@ -133,32 +136,26 @@ void call_form_option(struct call *c, const char *name, const char *value, const
 		selected));
 }
 
-/* "21 Nov 2026, 10:30:00 UTC+1" */
-static void when_text(const struct call *c, clock_us at, int east_s, char *out, size_t size)
-{
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-	int minutes = (east_s < 0 ? -east_s : east_s) / 60;
-	char iso[CLOCK_TEXT_SIZE], zone[16] = "";
-
-	clock_text(at + east_s * CLOCK_SECOND, iso);
-	if (minutes)
-		snprintf(zone, sizeof zone, minutes % 60 ? "%c%d:%02d" : "%c%d", east_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
-	/* From 2026-11-21T09:30:00.000Z. */
-	snprintf(out, size, "%d %s %.4s, %.8s UTC%s", atoi(iso + 8), call_translate(c, months[(atoi(iso + 5) + 11) % 12]), iso, iso + 11, zone);
-}
-
 static json_t *when(const struct call *c, clock_us at, int east_s)
 {
-	char iso[CLOCK_TEXT_SIZE], relative[64], text[56], utc[56], hover[120];
+	const struct words *w = template_words(c->state->templates);
+	struct buf relative = BUF_INIT, text = BUF_INIT, hover = BUF_INIT;
+	char iso[CLOCK_TEXT_SIZE];
+	json_t *out;
 
 	if (at == 0)
 		return json_null();
 	clock_text(at, iso);
-	clock_relative(at, c->now, relative, sizeof relative);
-	when_text(c, at, east_s, text, sizeof text);
-	when_text(c, at, 0, utc, sizeof utc);
-	snprintf(hover, sizeof hover, "%s · %s", text, utc);
-	return json_pack("{s:s, s:s, s:s, s:s?}", "iso", iso, "text", text, "relative", relative, "hover", east_s ? hover : NULL);
+	words_relative(w, at, c->now, &relative);
+	words_date(w, at, east_s, 1, &text);
+	buf_printf(&hover, "%s · ", buf_str(&text));
+	words_date(w, at, 0, 1, &hover);
+	out = json_pack("{s:s, s:s, s:s, s:s?}", "iso", iso, "text", buf_str(&text), "relative", buf_str(&relative), "hover",
+		east_s ? buf_str(&hover) : NULL);
+	buf_free(&relative);
+	buf_free(&text);
+	buf_free(&hover);
+	return out;
 }
 
 json_t *call_when(const struct call *c, clock_us at)
@@ -190,13 +187,44 @@ void call_notice(struct call *c, const char *kind, const char *text)
 	json_array_append_new(c->state->notices, json_pack("{s:s, s:s}", "kind", kind, "text", text));
 }
 
+static const char *translate(const void *c, const char *english)
+{
+	return call_translate(c, english);
+}
+
+/* TEXT for the user, into OUT, which is empty. What err_set has put together is translated before its values come in; what other processes said by its whole. */
+static void say(const struct call *c, const char *text, struct buf *out)
+{
+	char *english = mem_strdup(text);
+	json_t *known;
+
+	if (text == err_text())
+		err_say(translate, c, out);
+	else
+		buf_puts(out, call_translate(c, text));
+	if (strcmp(buf_str(out), english) == 0) {
+		known = entry_reason(english);
+		buf_reset(out);
+		words_phrase(template_words(c->state->templates), known, out);
+		json_decref(known);
+	}
+	free(english);
+}
+
 int call_field_error(struct call *c, const char *name, const char *text)
 {
-	json_t *error = json_pack("{s:s?, s:s}", "name", name, "text", call_translate(c, text));
+	char *english = mem_strdup(text);        /* it may be err_set's own */
+	struct buf said = BUF_INIT;
+	json_t *error;
 
+	say(c, text, &said);
+	error = json_pack("{s:s?, s:s}", "name", name, "text", buf_str(&said));
+	buf_free(&said);
 	if (error == NULL || json_array_append_new(c->state->errors, error) < 0)
 		fatal("cannot note an error");
-	return err_set(ERR_INVALID, "%s: %s", name ? name : "form", text);
+	err_set(ERR_INVALID, "%s: %s", name ? name : "form", english);
+	free(english);
+	return ERR_INVALID;
 }
 
 int call_again(struct call *c)
@@ -207,8 +235,11 @@ int call_again(struct call *c)
 
 int call_refuse(struct call *c, int code, const char *text)
 {
+	struct buf said = BUF_INIT;
+
+	say(c, text, &said);
 	free(c->state->refusal);
-	c->state->refusal = mem_strdup(text);
+	c->state->refusal = buf_take(&said);
 	return code;
 }
 
@@ -219,12 +250,19 @@ int call_large(struct call *c, size_t bytes)
 
 void call_download(struct call *c, const char *mime, const char *filename, struct buf *body)
 {
+	call_download_part(c, mime, filename, body, NULL);
+}
+
+void call_download_part(struct call *c, const char *mime, const char *filename, struct buf *body, const char *next)
+{
 	struct buf name = BUF_INIT;
 
 	guard_filename(filename, &name);
 	buf_free(&c->state->download.body);
 	free(c->state->download.mime);
 	free(c->state->download.filename);
+	free(c->state->download.next);
+	c->state->download.next = next ? mem_strdup(next) : NULL;
 	c->state->download.mime = mem_strdup(mime);
 	c->state->download.filename = mem_strdup(buf_str(&name));
 	c->state->download.body = *body;
@@ -294,4 +332,40 @@ int call_end(struct call *c, int rc)
 const char *call_translate(const struct call *c, const char *english)
 {
 	return template_text(c->state->templates, english);
+}
+
+json_t *call_say(const struct call *c, const char *english, const struct say_value *values, size_t count)
+{
+	struct buf out = BUF_INIT;
+	json_t *text;
+
+	words_fill(call_translate(c, english), values, count, &out);
+	text = json_string(buf_str(&out));
+	buf_free(&out);
+	return text;
+}
+
+json_t *call_counted(const struct call *c, int64_t n, const char *one, const char *many)
+{
+	const struct words *w = template_words(c->state->templates);
+	struct buf number = BUF_INIT, out = BUF_INIT;
+	json_t *text;
+
+	words_number(w, n, &number);
+	words_fill(words_count(w, n, one, many), &(struct say_value){ "n", buf_str(&number) }, 1, &out);
+	text = json_string(buf_str(&out));
+	buf_free(&number);
+	buf_free(&out);
+	return text;
+}
+
+json_t *call_phrase(const struct call *c, const json_t *phrase)
+{
+	struct buf out = BUF_INIT;
+	json_t *text;
+
+	words_phrase(template_words(c->state->templates), phrase, &out);
+	text = out.len ? json_string(buf_str(&out)) : json_null();
+	buf_free(&out);
+	return text;
 }

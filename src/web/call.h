@@ -34,6 +34,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/say.h"
 #include "base/uuid.h"
 #include "identity/permission.h"
 #include "keys/client.h"
@@ -113,6 +114,11 @@ int call_refuse(struct call *c, int code, const char *text);
 int call_large(struct call *c, size_t bytes);
 /* Instead of a page: BODY (taken over) as a file. */
 void call_download(struct call *c, const char *mime, const char *filename, struct buf *body);
+/* The same in parts, for what may be of any size: BODY is one of them, NEXT says where the one after it begins (NULL: it was the last). When
+ * the client has it, the request is run again from its beginning, in any thread, with NEXT in c->request->resume: between two parts
+ * no thread, no transaction and no memory wait for a slow client. A part that fails ends the connection, so that what came is not taken for all of
+ * it. */
+void call_download_part(struct call *c, const char *mime, const char *filename, struct buf *body, const char *next);
 /* Host-bound ("__Host-" is put before NAME), Secure, HttpOnly, Path=/. MAX_AGE in seconds; 0: until the browser closes; negative:
  * deletes it. */
 void call_set_cookie(struct call *c, const char *name, const char *value, long max_age, const char *same_site);
@@ -128,5 +134,13 @@ int call_begin(struct call *c, const struct uuid *tenant);
 int call_end(struct call *c, int rc);
 /* Text in the user's language; English when there is none. */
 const char *call_translate(const struct call *c, const char *english);
+/* The same with values in place of its %{name}: CALL_VALUES({ "name", value }, ...). Never put a sentence together of translated
+ * parts: other languages have another order. The caller's reference. */
+json_t *call_say(const struct call *c, const char *english, const struct say_value *values, size_t count);
+#define CALL_VALUES(...) (const struct say_value[]){ __VA_ARGS__ }, sizeof (const struct say_value[]){ __VA_ARGS__ } / sizeof (struct say_value)
+/* "1 device", "12,000 devices": ONE and MANY hold %{n}. The caller's reference. */
+json_t *call_counted(const struct call *c, int64_t n, const char *one, const char *many);
+/* A phrase (base/phrase.h) as a text; null for NULL, null and what says nothing. The caller's reference. */
+json_t *call_phrase(const struct call *c, const json_t *phrase);
 
 #endif

@@ -18,5 +18,7 @@ json_t *diagram_days(const struct call *c, const char *title, const json_t *days
 json_t *diagram_hours(const struct call *c, const char *title, const json_t *hours, const struct diagram_part *parts);
 /* The same lying down: a bar per row { name }, shown as it is, from the left. */
 json_t *diagram_rows(const struct call *c, const char *title, const json_t *rows, const struct diagram_part *parts);
+/* One bar that is divided: the numbers of ROW (borrowed) by their parts, with each number in the legend; for part/shares. */
+json_t *diagram_shares(const struct call *c, const char *title, const json_t *row, const struct diagram_part *parts);
 
 #endif

@@ -14,7 +14,7 @@
 	{ WEB_POST, "/directory", edit, NULL, directory_save_run, directory_fields }, \
 	{ WEB_POST, "/directory/test", edit, site "/directory", directory_test_run, directory_test_fields, .form = "/directory" }, \
 	{ WEB_GET, "/directory/remove", edit, site "/confirm", directory_remove_ask }, \
-	{ WEB_POST, "/directory/remove", edit, NULL, directory_remove_run, NULL, .form = "/directory" }, \
+	{ WEB_POST, "/directory/remove", edit, NULL, directory_remove_run, NULL, ROUTE_DESTROYS, .form = "/directory" }, \
 	{ WEB_GET, "/directory/people", users_edit, site "/directory_people", directory_people_page, directory_people_query }, \
 	{ WEB_POST, "/directory/people", users_edit, NULL, directory_people_add, directory_people_fields }
 

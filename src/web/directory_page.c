@@ -35,7 +35,7 @@ const struct route_param directory_fields[] = {
 	{ "enabled", "People of the directory may sign in", PARAM_BOOL, 0, 0, 0, NULL },
 	{ "create", "Add users at their first sign-in", PARAM_BOOL, 0, 0, 0, NULL },
 	{ "servers", "Servers", PARAM_LINES, PARAM_REQUIRED, 1, 2000, NULL },
-	{ "ca", "Trusted certificates", PARAM_LINES, 0, 0, DIRECTORY_CA_MAX, NULL },
+	{ "ca", "Trusted certificates", PARAM_CERTIFICATES, 0, 0, DIRECTORY_CA_MAX, NULL },
 	{ "bind_dn", "Account that searches", PARAM_TEXT, 0, 0, DIRECTORY_TEXT_MAX, NULL },
 	{ "password", "Its password", PARAM_PASSWORD, 0, 0, DIRECTORY_PASSWORD_MAX, NULL },
 	{ "base", "Search below", PARAM_TEXT, PARAM_REQUIRED, 1, DIRECTORY_TEXT_MAX, NULL },
@@ -118,14 +118,14 @@ static json_t *group_rows(struct call *c, const json_t *settings)
 	return rows;
 }
 
-static json_t *server_lines(const json_t *settings)
+static json_t *server_lines(const json_t *settings, const char *between)
 {
 	struct buf lines = BUF_INIT;
 	json_t *url, *out;
 	size_t i;
 
 	json_array_foreach(json_object_get(settings, "servers"), i, url)
-		buf_printf(&lines, "%s%s", i ? "\n" : "", json_string_value(url));
+		buf_printf(&lines, "%s%s", i ? between : "", json_string_value(url));
 	out = json_string(buf_str(&lines));
 	buf_free(&lines);
 	return out;
@@ -140,7 +140,7 @@ static void show_form(struct call *c, const json_t *settings)
 #undef X
 	call_form(c, "enabled", json_boolean(json_is_true(json_object_get(settings, "enabled"))));
 	call_form(c, "create", json_boolean(json_is_true(json_object_get(settings, "create"))));
-	call_form(c, "servers", server_lines(settings));
+	call_form(c, "servers", server_lines(settings, "\n"));
 	call_form(c, "password", json_string(""));
 	for (size_t i = 0; nestings[i]; i++)
 		call_form_option(c, "nesting", nestings[i], call_translate(c, nesting_labels[i]), NULL,
@@ -246,9 +246,11 @@ static int typed_settings(struct call *c, const json_t *former, json_t **out)
 /* As a sentence begins. */
 static int field_error(struct call *c, const char *name, const char *text)
 {
-	char *sentence = mem_strdup(text);
+	json_t *said = doc_reason(c, text);
+	char *sentence = mem_strdup(json_is_string(said) ? json_string_value(said) : "");
 	int rc;
 
+	json_decref(said);
 	*sentence = (char)toupper((unsigned char)*sentence);
 	rc = call_field_error(c, name, sentence);
 	free(sentence);
@@ -284,6 +286,8 @@ static int check_password(struct call *c, const json_t *former, const json_t *se
 	int same = former && json_equal(json_object_get(former, "servers"), json_object_get(settings, "servers"))
 		&& strcmp(doc_text(former, "bind_dn"), doc_text(settings, "bind_dn")) == 0;
 
+	if (*doc_text(settings, "bind_dn") == '\0' && *call_text(c, "password"))
+		return call_field_error(c, "bind_dn", "Whose password was typed? Without an account the search is anonymous and needs none.");
 	if (*doc_text(settings, "bind_dn") == '\0' || *call_text(c, "password") || (same && kept->len))
 		return 0;
 	return call_field_error(c, "password", kept->len ? "The servers or the account are others: type its password." :
@@ -430,7 +434,7 @@ static int show_test(struct call *c, const struct directory_kept *k)
 	if (rc == 0)
 		json_set_string(out, "server", doc_text(answer, "server"));
 	else
-		json_set_string(out, "error", err_text());
+		json_object_set_new(out, "error", doc_reason(c, err_text()));
 	json_set_bool(out, "works", rc == 0);
 	json_decref(answer);
 	call_set(c, "test", out);
@@ -462,9 +466,19 @@ int directory_test_run(struct call *c)
 
 int directory_remove_ask(struct call *c)
 {
-	doc_ask_remove(c, "/directory", "Remove the directory?", "Its settings and the password of the account that searches are forgotten.",
-		json_pack("[s, s]", call_translate(c, "People of the directory cannot sign in any more"),
+	struct buf password = BUF_INIT;
+	json_t *settings = NULL, *servers;
+	int rc = directory_load(c->db, sign_side(c), &settings, &password);
+
+	if (rc < 0)
+		return rc;
+	servers = server_lines(settings, ", ");
+	doc_ask_remove(c, "/directory", "Remove the directory “%{name}”?", json_string_value(servers), "Its settings and the password of the account "
+		"that searches are forgotten.", json_pack("[s, s]", call_translate(c, "People of the directory cannot sign in any more"),
 			call_translate(c, "Their users stay, and work again with the same directory")), "Remove");
+	json_decref(servers);
+	json_decref(settings);
+	buf_free(&password);
 	return 0;
 }
 

@@ -90,7 +90,7 @@ static int show(struct call *c, int found)
 	int rc = found ? call_answer(c, &answer) : 0;
 	const char *error = rc < 0 ? err_text() : "";
 
-	call_set(c, "error", json_string(error));
+	call_set(c, "error", *error ? doc_reason(c, error) : json_string(""));
 	rc = answer ? show_people(c, answer, rows) : 0;
 	call_set(c, "search", json_string(call_text(c, "search")));
 	call_set(c, "searched", json_boolean(found));

@@ -6,11 +6,12 @@
 
 #include "base/json.h"
 #include "base/licence.h"
-#include "base/size.h"
+#include "notice/entry.h"
 #include "store/list.h"
 #include "store/audit.h"
 #include "store/signing.h"
 #include "render/template.h"
+#include "render/words.h"
 #include "web/state.h"
 
 #define HISTORY_MAX 30
@@ -45,6 +46,17 @@ void doc_count(json_t *out, const char *name, int64_t count)
 	json_object_set_new(out, more, json_boolean(count > LIST_COUNT_MAX));
 }
 
+json_t *doc_reason(const struct call *c, const char *text)
+{
+	json_t *phrase = text && *text && !c->api ? entry_reason(text) : NULL, *out;
+
+	if (phrase == NULL)
+		return text && *text ? json_string(text) : json_null();
+	out = call_phrase(c, phrase);
+	json_decref(phrase);
+	return out;
+}
+
 json_t *doc_markup(const char *html)
 {
 	return template_safe(html);
@@ -69,12 +81,15 @@ json_t *doc_link(const char *folder, const char *id, const char *name)
 	return json_pack("{s:s, s:o}", "name", name, "url", json_sprintf("%s/%s", folder, id));
 }
 
-json_t *doc_size(int64_t bytes)
+json_t *doc_size(const struct call *c, int64_t bytes)
 {
-	char text[SIZE_TEXT_MAX];
+	struct buf out = BUF_INIT;
+	json_t *text;
 
-	size_text(bytes, text);
-	return json_string(text);
+	words_size(template_words(c->state->templates), bytes, &out);
+	text = json_string(buf_str(&out));
+	buf_free(&out);
+	return text;
 }
 
 /* { expected, value, error }: what was typed wrongly is not shown again. */
@@ -92,7 +107,7 @@ void doc_confirm(struct call *c, const struct doc_confirm *ask)
 		"button", call_translate(c, ask->button), "danger", ask->danger, "comment", ask->comment, "warning",
 		ask->warning ? call_translate(c, ask->warning) : NULL, "typed", typed_member(c, ask->typed));
 
-	json_object_set_new(confirm, "title", json_sprintf("%s “%s”?", call_translate(c, ask->title), ask->name));
+	json_object_set_new(confirm, "title", call_say(c, N_("%{act} “%{name}”?"), CALL_VALUES({ "act", call_translate(c, ask->title) }, { "name", ask->name })));
 	json_object_set_new(confirm, "action", json_sprintf("%s/%s/%s", ask->folder, ask->id, ask->act));
 	json_object_set_new(confirm, "cancel", json_sprintf("%s/%s", ask->folder, ask->id));
 	json_object_set_new(confirm, "points", ask->points ? json_pack("{s:o}", "items", ask->points) : json_null());
@@ -101,12 +116,12 @@ void doc_confirm(struct call *c, const struct doc_confirm *ask)
 		call_form(c, "comment", json_string(""));
 }
 
-void doc_ask_remove(struct call *c, const char *url, const char *title, const char *text, json_t *points, const char *button)
+void doc_ask_remove(struct call *c, const char *url, const char *title, const char *name, const char *text, json_t *points, const char *button)
 {
 	json_t *items = points ? json_pack("{s:o}", "items", points) : json_null();
 
-	call_set(c, "confirm", json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:n, s:b, s:n, s:n, s:n, s:s, s:o, s:s}", "title", call_translate(c, title),
-		"text", call_translate(c, text), "icon", "trash", "colour", "red", "danger", 1, "points", items, "warning", "comment", 0, "choice", "typed",
+	call_set(c, "confirm", json_pack("{s:o, s:s, s:s, s:s, s:b, s:o, s:n, s:b, s:n, s:n, s:n, s:s, s:o, s:s}", "title",
+		call_say(c, title, CALL_VALUES({ "name", name })), "text", call_translate(c, text), "icon", "trash", "colour", "red", "danger", 1, "points", items, "warning", "comment", 0, "choice", "typed",
 		"fields", "button", call_translate(c, button), "action", json_sprintf("%s/remove", url), "cancel", url));
 }
 
@@ -147,12 +162,12 @@ static const char *colour_of(const char *event)
 	return "blue";
 }
 
-/* What people wrote with the act. */
-static const char *comment_of(const json_t *detail)
+/* What people wrote with the act, or why it was done. */
+static json_t *comment_of(const struct call *c, const json_t *detail)
 {
 	const char *comment = json_string_value(json_object_get(detail, "comment"));
 
-	return comment ? comment : json_string_value(json_object_get(detail, "reason"));
+	return doc_reason(c, comment ? comment : json_string_value(json_object_get(detail, "reason")));
 }
 
 static json_t *history_row(const struct call *c, const json_t *entry)
@@ -161,9 +176,9 @@ static json_t *history_row(const struct call *c, const json_t *entry)
 
 	if (*by == '\0')
 		by = call_translate(c, strcmp(kind, "agent") == 0 ? "Agent" : "System");
-	return json_pack("{s:s, s:s, s:s, s:o, s:s?, s:n}", "title", call_translate(c, doc_text(entry, "label")), "colour",
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n}", "title", call_translate(c, doc_text(entry, "label")), "colour",
 		colour_of(doc_text(entry, "event")), "by", by, "at", doc_when(c, entry, "at"), "comment",
-		comment_of(json_object_get(entry, "detail")), "detail");
+		comment_of(c, json_object_get(entry, "detail")), "detail");
 }
 
 int doc_history(struct call *c, const char *id)
@@ -181,4 +196,15 @@ int doc_history(struct call *c, const char *id)
 	json_decref(page);
 	call_set(c, "history", out);
 	return 0;
+}
+
+const char *const schedule_weekdays[] = { "1", "2", "3", "4", "5", "6", "7", NULL };
+
+void schedule_offer_weekdays(struct call *c, const char *field, int64_t chosen)
+{
+	static const char *const names[] = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday" };
+
+	call_form(c, field, json_sprintf("%d", (int)chosen));
+	for (int i = 0; i < 7; i++)
+		call_form_option(c, field, schedule_weekdays[i], call_translate(c, names[i]), NULL, i + 1 == chosen);
 }

@@ -9,6 +9,8 @@
 const char *doc_text(const json_t *row, const char *name);
 /* The same; NULL for "". */
 const char *doc_optional(const json_t *row, const char *name);
+/* TEXT, which was kept in English (notice/entry.h), in the page's language; null for "" and NULL. The API says it as it is kept. */
+json_t *doc_reason(const struct call *c, const char *text);
 /* The time member NAME of ROW (RFC 3339) as call_when shows it; null where there is none. */
 json_t *doc_when(const struct call *c, const json_t *row, const char *name);
 /* Sets the members NAME, a number of things as LIST_COUNT counts them, at most LIST_COUNT_MAX, and NAME_more: there are more. Templates show
@@ -22,8 +24,8 @@ json_t *doc_badge(const struct call *c, const char *label, const char *colour);
 json_t *doc_licence_kind(const struct call *c, const char *name);
 /* { name, url } of a page below FOLDER ("/devices"); both null without an id. */
 json_t *doc_link(const char *folder, const char *id, const char *name);
-/* "500 GiB"; binary units, at most one decimal. */
-json_t *doc_size(int64_t bytes);
+/* "500 GiB"; binary units, at most one decimal, as the language writes it. */
+json_t *doc_size(const struct call *c, int64_t bytes);
 /* The member `confirm` of a page that asks before an act: POST FOLDER/ID/ACT does it, FOLDER/ID is the way back. Texts are English
  * but where said. */
 struct doc_confirm {
@@ -37,13 +39,18 @@ struct doc_confirm {
 	json_t *points;              /* array of texts, taken over; NULL: none */
 };
 void doc_confirm(struct call *c, const struct doc_confirm *ask);
-/* The same where a setting at URL is to be forgotten: POST URL/remove does it. TITLE is the whole question; POINTS, taken over, may be NULL. */
-void doc_ask_remove(struct call *c, const char *url, const char *title, const char *text, json_t *points, const char *button);
+/* The same where a setting at URL is to be forgotten: POST URL/remove does it. TITLE is the whole question, with %{name} for
+ * NAME; POINTS, taken over, may be NULL. */
+void doc_ask_remove(struct call *c, const char *url, const char *title, const char *name, const char *text, json_t *points, const char *button);
 /* The public key of the signatures for PURPOSE (store/signing.h) as a download NAME, in PEM. ERR_NOT_FOUND: nothing was signed yet. */
 int doc_signing_key(struct call *c, const char *purpose, const char *name);
 /* After a change: NOTICE, and on to FOLDER/ID. Returns 0. */
 int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice);
 /* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }. */
 int doc_history(struct call *c, const char *id);
+
+/* The days of a week as choices, "1" for Monday to "7", for whatever runs by a schedule. */
+extern const char *const schedule_weekdays[];
+void schedule_offer_weekdays(struct call *c, const char *field, int64_t chosen);
 
 #endif

@@ -91,18 +91,86 @@ static void answer_plainly(struct call *c, const struct problem *p)
 	web_response_header(r, "content-type", "text/html; charset=utf-8");
 }
 
+/* Where the user was: what was asked for, or the page of the form that was sent. */
+static void add_place(const struct call *c, struct buf *out)
+{
+	char *form = c->request->method == WEB_GET || c->route == NULL ? NULL : call_form_path(c);
+	struct route_match match = { .row = NULL };
+
+	if (form)
+		route_match(route_table(c->site), WEB_GET, form, &match);
+	if (c->request->method == WEB_GET)
+		buf_puts(out, c->request->path);
+	if (c->request->method == WEB_GET && c->request->query)
+		buf_printf(out, "?%s", c->request->query);
+	if (match.row && match.row->page)
+		buf_puts(out, form);
+	free(form);
+}
+
+/* The page at PATH asks before something is done. */
+static int is_question(const struct call *c, const char *path)
+{
+	struct route_match match = { .row = NULL };
+	const char *slash;
+
+	route_match(route_table(c->site), WEB_GET, path, &match);
+	slash = match.row && match.row->page ? strrchr(match.row->page, '/') : NULL;
+	return slash && strcmp(slash, "/confirm") == 0;
+}
+
+static int is_page(const struct call *c, const char *path)
+{
+	struct route_match match = { .row = NULL };
+
+	route_match(route_table(c->site), WEB_GET, path, &match);
+	return match.row && match.row->page && !is_question(c, path);
+}
+
+/* PLACE becomes the page above it, of what it asks about; empty where there is none. */
+static void go_above(const struct call *c, struct buf *place)
+{
+	do {
+		while (place->len && place->data[--place->len] != '/')
+			;
+		place->data[place->len] = '\0';
+	} while (place->len && !is_page(c, place->data));
+}
+
+/* Where to go from an error: to what was asked for, where asking again may help; to the page that something was sent from, or that a question stands on;
+ * else to the start. */
+static void add_way(struct call *c, const struct problem *p, json_t *error)
+{
+	struct buf place = BUF_INIT;
+	int asked = c->request->method == WEB_GET, again = asked && p->retry_s;
+
+	/* What is not there has no page either. */
+	if (p->code == ERR_NOT_FOUND)
+		;
+	else if (!asked || again)
+		add_place(c, &place);
+	else if (is_question(c, c->request->path))
+		buf_puts(&place, c->request->path);
+	if (place.len && !again && is_question(c, place.data))
+		go_above(c, &place);
+	json_set_string(error, "back", place.len ? guard_return(place.data) : "/");
+	json_set_string(error, "back_text", call_translate(c, !place.len ? "To the start page" : again ? "Try again" : "Back to the page"));
+	buf_free(&place);
+}
+
 static void answer_page(struct call *c, const struct problem *p)
 {
 	char *template = mem_printf("%s/error", c->site == WEB_CENTRAL ? "central" : "console");
 	int rc = ERR_NOT_FOUND;
 
 	if (template_exists(c->state->templates, template)) {
-		json_t *doc;
+		json_t *doc, *error = json_pack("{s:i, s:s, s:s, s:s, s:s}", "status", p->status, "title", call_translate(c, p->title), "text",
+			text_of(c, p), "icon", p->icon, "colour", p->colour);
 
 		json_object_clear(c->doc);
 		json_object_clear(c->state->form);
-		call_set(c, "error", json_pack("{s:i, s:s, s:s, s:s, s:s, s:s}", "status", p->status, "title", call_translate(c, p->title),
-			"text", text_of(c, p), "icon", p->icon, "colour", p->colour, "back", "/"));
+		add_way(c, p, error);
+		call_set(c, "error", error);
 		if (json_array_size(c->state->errors))
 			call_set(c, "errors", json_incref(c->state->errors));
 		doc = page_document(c);
@@ -117,7 +185,7 @@ static void answer_page(struct call *c, const struct problem *p)
 	free(template);
 }
 
-/* Or to the step that a sign-in waits for. A GET comes back to where it was going; what a POST carried is lost anyway. */
+/* Or to the step that a sign-in waits for. It comes back to where the user was; what a POST carried is the browser's to keep (assets/keyward.js). */
 static void answer_sign_in(struct call *c)
 {
 	struct buf path = BUF_INIT, back = BUF_INIT;
@@ -126,10 +194,9 @@ static void answer_sign_in(struct call *c)
 		buf_puts(&path, "/factor/new");
 	else
 		buf_puts(&path, strcmp(c->state->step, SESSION_CODE) == 0 ? "/sign-in/code" : "/sign-in");
-	if (c->request->method == WEB_GET && strcmp(c->request->path, "/") != 0 && strcmp(c->state->step, SESSION_ENROL) != 0) {
-		buf_puts(&back, c->request->path);
-		if (c->request->query)
-			buf_printf(&back, "?%s", c->request->query);
+	if (strcmp(c->state->step, SESSION_ENROL) != 0)
+		add_place(c, &back);
+	if (back.len && strcmp(buf_str(&back), "/") != 0) {
 		buf_puts(&path, "?");
 		form_append(&path, "return", guard_return(buf_str(&back)));
 	}

@@ -19,7 +19,7 @@
 #include "web/vault.h"
 
 const struct route_param factor_both_fields[] = {
-	{ "current", "Present password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
+	{ "current", "Present password", PARAM_PASSWORD, 0, 0, 0, NULL },
 	SIGN_CODE_FIELD,
 	PARAM_END
 };
@@ -95,9 +95,8 @@ int factor_page(struct call *c)
 	if (!json_is_null(factor))
 		json_object_set_new(factor, "since", doc_when(c, factor, "since"));
 	call_set(c, "required", json_boolean(required));
-	call_set(c, "confirm_code", json_boolean(!json_is_null(factor)));
 	call_set(c, "factor", factor);
-	return 0;
+	return sign_confirm_ask(c);
 }
 
 /* Setting it up */
@@ -188,6 +187,11 @@ static int confirmed(struct call *c, const struct user *u)
 {
 	int rc = sign_begin(c, &c->tenant);
 
+	/* Whoever has begun to sign in before there was a factor is waited for, and out too. */
+	if (rc == 0)
+		rc = user_hold(c->db, sign_side(c), u);
+	if (rc == ERR_NOT_FOUND)
+		rc = err_set(ERR_UNAUTHENTICATED, "the user was changed meanwhile");
 	if (rc == 0)
 		rc = make_codes(c, u, 0);
 	/* Who had the password alone is out. */
@@ -200,7 +204,7 @@ static int confirmed(struct call *c, const struct user *u)
 
 int factor_confirm(struct call *c)
 {
-	struct user self = { .email = NULL }, u = self_of(c);
+	struct user self = { .email = NULL };
 	const char *how = "";
 	int rc = sign_begin(c, &c->tenant);
 
@@ -216,7 +220,7 @@ int factor_confirm(struct call *c)
 	if (rc == 0)
 		rc = call_field_error(c, "code", "This is not the app's present code. Check that its clock is right, or scan the QR code again.");
 	if (rc > 0)
-		rc = confirmed(c, &u);
+		rc = confirmed(c, &self);
 	if (rc == 0 && *c->state->step)
 		rc = sign_complete(c, &self, "totp");
 	user_release(&self);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/word.h"
 
 static int hex(char c)
 {
@@ -191,32 +192,12 @@ const char *form_cookie(const char *header, const char *name, size_t *len)
 	return found;
 }
 
-/* Length of the character at S, 0 when it is not well-formed. */
-static size_t utf8_character(const unsigned char *s, size_t left)
-{
-	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = s[0] < 0x80 ? 1 : s[0] >> 5 == 6 ? 2 : s[0] >> 4 == 14 ? 3 : s[0] >> 3 == 30 ? 4 : 0;
-	unsigned c;
-
-	if (len <= 1)
-		return len;
-	if (len > left)
-		return 0;
-	c = s[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if (s[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
-}
-
 int form_utf8(const char *text, size_t len, size_t *characters)
 {
 	size_t at = 0, n = 0;
 
 	while (at < len) {
-		size_t step = utf8_character((const unsigned char *)text + at, len - at);
+		size_t step = word_character(text + at, len - at);
 
 		if (step == 0)
 			return 0;

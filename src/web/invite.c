@@ -147,7 +147,7 @@ int invite_accept(struct call *c, int (*joined)(struct call *c))
 		rc = use(c, &l, hash, joined, &u);
 	/* A mailbox is one proof: a second factor is asked for as ever. */
 	if (rc == 0)
-		rc = sign_accept(c, &l.tenant, &u, "link", "/");
+		rc = sign_accept(c, &l.tenant, &u, "link", "/", NULL);
 	user_release(&u);
 	release(&l);
 	if (rc == 0)

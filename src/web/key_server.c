@@ -18,8 +18,8 @@
 const struct route_param key_server_fields[] = {
 	{ "host", "Key server", PARAM_TEXT, PARAM_REQUIRED, 1, KEYS_SERVER_HOST_MAX, NULL },
 	{ "port", "Port", PARAM_INT, PARAM_REQUIRED, 1, 65535, NULL },
-	{ "ca", "Authority of the key server", PARAM_LINES, PARAM_REQUIRED, 1, KEYS_SERVER_PEM_MAX, NULL },
-	{ "certificate", "Client certificate", PARAM_LINES, PARAM_REQUIRED, 1, KEYS_SERVER_PEM_MAX, NULL },
+	{ "ca", "Authority of the key server", PARAM_CERTIFICATES, PARAM_REQUIRED, 1, KEYS_SERVER_PEM_MAX, NULL },
+	{ "certificate", "Client certificate", PARAM_CERTIFICATES, PARAM_REQUIRED, 1, KEYS_SERVER_PEM_MAX, NULL },
 	{ "key", "Private key of the client certificate", PARAM_SECRET, 0, 0, KEYS_SERVER_KEY_MAX, NULL },
 	{ "same", "It is the same key server, or a copy of it", PARAM_BOOL, 0, 0, 0, NULL },
 	PARAM_END
@@ -80,9 +80,9 @@ static json_t *state_member(struct call *c, const json_t *row)
 	int away = !json_is_null(json_object_get(row, "away_since")), seen = !json_is_null(json_object_get(row, "checked"));
 	json_t *badge = away ? doc_badge(c, "Away", "red") : seen ? doc_badge(c, "Answers", "green") : doc_badge(c, "Not tested", "yellow");
 
-	return json_pack("{s:o, s:s, s:s?, s:o, s:o, s:b}", "badge", badge, "text", away ? call_translate(c, "It is asked again every few seconds. Requests "
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:b}", "badge", badge, "text", away ? call_translate(c, "It is asked again every few seconds. Requests "
 		"for keys that are on it wait, and go on by themselves; no keys are made there meanwhile. Open volumes stay open.") :
-		seen ? says : call_translate(c, "It is asked within seconds."), "error", away ? error : NULL, "since", doc_when(c, row, "away_since"),
+		seen ? says : call_translate(c, "It is asked within seconds."), "error", away ? doc_reason(c, error) : json_null(), "since", doc_when(c, row, "away_since"),
 		"checked", doc_when(c, row, "checked"), "away", away);
 }
 
@@ -243,8 +243,14 @@ int key_server_test(struct call *c)
 
 int key_server_remove_ask(struct call *c)
 {
-	doc_ask_remove(c, url_of(c), "Remove the key server?", "Its address, certificates and private key are forgotten. That is possible only while no key "
+	json_t *row = NULL;
+	int rc = key_server_show(c->db, owner_of(c), &row);
+
+	if (rc < 0)
+		return rc;
+	doc_ask_remove(c, url_of(c), "Remove the key server “%{name}”?", doc_text(row, "host"), "Its address, certificates and private key are forgotten. That is possible only while no key "
 		"is kept there.", NULL, "Remove");
+	json_decref(row);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ int key_server_tell_keyd(struct call *c);
 	{ WEB_POST, url, edit, NULL, key_server_save, key_server_fields }, \
 	{ WEB_POST, url "/test", edit, NULL, key_server_test, .form = url }, \
 	{ WEB_GET, url "/remove", edit, site "/confirm", key_server_remove_ask }, \
-	{ WEB_POST, url "/remove", edit, NULL, key_server_forget, .form = url }
+	{ WEB_POST, url "/remove", edit, NULL, key_server_forget, NULL, ROUTE_DESTROYS, .form = url }
 /* What the rows name. */
 extern const struct route_param key_server_fields[];
 int key_server_save(struct call *c), key_server_test(struct call *c), key_server_remove_ask(struct call *c), key_server_forget(struct call *c);

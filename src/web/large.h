@@ -10,6 +10,7 @@
 #define LARGE_LEAST ((size_t)1 << 20)    /* smaller answers are not counted */
 #define LARGE_MOST ((size_t)1 << 30)     /* of a worker */
 #define LARGE_EACH ((size_t)600 << 20)   /* of one account: one export of the largest size, and not two */
+#define LARGE_PARTS ((size_t)20 << 20)   /* of an answer in parts: it never has as much in memory, but keeps a thread busy again and again */
 
 /* Whose room an answer takes; BYTES 0: none. */
 struct large {

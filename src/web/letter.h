@@ -26,5 +26,7 @@ int letter_possible(struct call *c);
 /* To U, in the open transaction, which is bound to U's tenant. TENANT: its name, NULL for an operator. LINK: path of a single-use link, which the
  * queue holds encrypted; NULL: none. 1: it is queued, 0: no mail is sent here. */
 int letter_send(struct call *c, enum letter kind, const struct user *u, const char *tenant, const char *link);
+/* By the operator, bound to none: an invitation to the first administrator U of TENANT, whose console LINK leads to. The same results. */
+int letter_invite_first(struct call *c, const struct user *u, const char *tenant, const char *link);
 
 #endif

@@ -12,28 +12,58 @@
 #include "web/doc.h"
 #include "web/state.h"
 
-static const char *filter_value(const struct call *c, const char *name)
+/* Nothing where the request has no such parameter: the answer to a POST shows its page's list as it comes. */
+static const char *given_text(const struct call *c, const char *name)
 {
 	const struct param_value *v = params_find(&c->state->params, name);
 
 	return v && v->given && v->text ? v->text : "";
 }
 
+static int given_limit(const struct call *c)
+{
+	const struct param_value *v = params_find(&c->state->params, "limit");
+
+	return v && v->given ? (int)v->number : 0;
+}
+
+/* Only those where the store's filter NAME is VALUE, which is borrowed. */
+static void only(struct list_query *q, const char *name, const char *value)
+{
+	for (size_t i = 0; i < LIST_FILTERS_MAX; i++)
+		if (q->filters[i].name == NULL) {
+			q->filters[i].name = name;
+			q->filters[i].value = value;
+			return;
+		}
+}
+
+/* Of a filter that may have several values at once. */
+static size_t values_of(const struct call *c, const char *name, char *const **texts)
+{
+	const struct param_value *v = params_find(&c->state->params, name);
+
+	*texts = v ? v->texts : NULL;
+	return v && v->given && v->texts ? v->count : 0;
+}
+
 void list_read(const struct call *c, const struct list_view *view, struct list_query *q)
 {
-	const char *sort = call_text(c, "sort");
+	const char *sort = given_text(c, "sort"), *page = given_text(c, "page");
 
-	*q = (struct list_query){ .search = call_text(c, "search"), .limit = (int)call_int(c, "limit", 0) };
+	*q = (struct list_query){ .search = given_text(c, "search"), .limit = given_limit(c) };
 	if (*sort) {
 		q->order = *sort == '-' ? -1 : 1;
 		q->sort = sort + (*sort == '-');
 	}
-	if (call_has(c, "page"))
-		q->cursor = call_text(c, "page");
+	if (*page)
+		q->cursor = page;
 	for (size_t i = 0; view->filters && view->filters[i] && i < LIST_FILTERS_MAX; i++) {
 		q->filters[i].name = view->filters[i];
-		q->filters[i].value = filter_value(c, view->filters[i]);
+		q->filters[i].value = given_text(c, view->filters[i]);
 	}
+	if (view->of)
+		only(q, view->of, given_text(c, "id"));
 }
 
 static void add_field(json_t *list, const char *name, const char *value)
@@ -46,9 +76,9 @@ json_t *list_fields(const struct call *c, const struct list_view *view)
 {
 	json_t *out = json_array();
 
-	add_field(out, "search", call_text(c, "search"));
+	add_field(out, "search", given_text(c, "search"));
 	for (size_t i = 0; view->filters && view->filters[i]; i++)
-		add_field(out, view->filters[i], filter_value(c, view->filters[i]));
+		add_field(out, view->filters[i], given_text(c, view->filters[i]));
 	return out;
 }
 
@@ -81,7 +111,7 @@ json_t *list_ticked(const struct call *c, const char *name)
 
 /* What a link of the list keeps of the present one, and what it changes. */
 struct link {
-	const char *sort, *search, *page;
+	const char *sort, *search, *page, *as;
 	const char *chip;                /* value of the chips' filter */
 };
 
@@ -100,21 +130,27 @@ static json_t *link_to(const struct call *c, const struct list_view *view, const
 		form_append(&out, "search", to->search);
 	for (size_t i = 0; view->filters && view->filters[i]; i++) {
 		int is_chip = view->chip && strcmp(view->chip, view->filters[i]) == 0;
-		const char *value = is_chip ? to->chip : filter_value(c, view->filters[i]);
+		const char *value = is_chip ? to->chip : given_text(c, view->filters[i]);
+		char *const *texts;
+		size_t count = values_of(c, view->filters[i], &texts);
 
 		if (value && *value)
 			form_append(&out, view->filters[i], value);
+		for (size_t n = 0; n < count; n++)
+			form_append(&out, view->filters[i], texts[n]);
 	}
 	if (to->sort && *to->sort)
 		form_append(&out, "sort", to->sort);
-	if (call_has(c, "limit")) {
+	if (given_limit(c)) {
 		char limit[16];
 
-		snprintf(limit, sizeof limit, "%d", (int)call_int(c, "limit", 0));
+		snprintf(limit, sizeof limit, "%d", given_limit(c));
 		form_append(&out, "limit", limit);
 	}
 	if (to->page)
 		form_append(&out, "page", to->page);
+	if (to->as)
+		form_append(&out, "as", to->as);
 	if (out.data[out.len - 1] == '?')
 		out.data[--out.len] = '\0';
 	text = json_string(buf_str(&out));
@@ -124,8 +160,8 @@ static json_t *link_to(const struct call *c, const struct list_view *view, const
 
 static struct link here(const struct call *c, const struct list_view *view)
 {
-	return (struct link){ .sort = call_text(c, "sort"), .search = call_text(c, "search"),
-		.chip = view->chip ? filter_value(c, view->chip) : "" };
+	return (struct link){ .sort = given_text(c, "sort"), .search = given_text(c, "search"),
+		.chip = view->chip ? given_text(c, view->chip) : "" };
 }
 
 static json_t *chip_member(const struct call *c, const struct list_view *view, const char *value, const char *title)
@@ -175,23 +211,21 @@ static json_t *keep_member(const struct call *c, const struct list_view *view)
 {
 	json_t *out = json_array();
 
-	for (size_t i = 0; view->filters && view->filters[i]; i++) {
-		const char *value = filter_value(c, view->filters[i]);
-
-		if (*value)
-			json_array_append_new(out, json_pack("{s:s, s:s}", "name", view->filters[i], "value", value));
-	}
-	if (*call_text(c, "sort"))
-		json_array_append_new(out, json_pack("{s:s, s:s}", "name", "sort", "value", call_text(c, "sort")));
+	for (size_t i = 0; view->filters && view->filters[i]; i++)
+		add_field(out, view->filters[i], given_text(c, view->filters[i]));
+	add_field(out, "sort", given_text(c, "sort"));
 	return out;
 }
 
 static int is_narrowed(const struct call *c, const struct list_view *view)
 {
-	int narrowed = *call_text(c, "search") != '\0' || call_has(c, "page");
+	int narrowed = *given_text(c, "search") != '\0' || *given_text(c, "page") != '\0';
 
-	for (size_t i = 0; view->filters && view->filters[i]; i++)
-		narrowed |= *filter_value(c, view->filters[i]) != '\0';
+	for (size_t i = 0; view->filters && view->filters[i]; i++) {
+		char *const *texts;
+
+		narrowed |= *given_text(c, view->filters[i]) != '\0' || values_of(c, view->filters[i], &texts) > 0;
+	}
 	return narrowed;
 }
 
@@ -214,16 +248,27 @@ static json_t *page_link(const struct call *c, const struct list_view *view, con
 	return cursor ? link_to(c, view, url_of(c, view), &to) : json_null();
 }
 
+const char *const list_forms[] = { "csv", NULL };
+
+static json_t *export_link(const struct call *c, const struct list_view *view)
+{
+	struct link all = here(c, view);
+
+	if (view->export == NULL && view->columns == NULL)
+		return json_null();
+	all.as = view->export ? NULL : list_forms[0];
+	return link_to(c, view, view->export ? view->export : url_of(c, view), &all);
+}
+
 int list_show(struct call *c, const struct list_view *view, json_t *page, list_row *row)
 {
 	json_t *list = json_object(), *rows = rows_member(c, page, row);
 	size_t count = json_array_size(rows);
-	struct link all = here(c, view);
 	char shown[40];
 
 	snprintf(shown, sizeof shown, "%zu %s", count, call_translate(c, "shown"));
 	json_set_string(list, "url", url_of(c, view));
-	json_set_string(list, "search", call_text(c, "search"));
+	json_set_string(list, "search", given_text(c, "search"));
 	json_object_set_new(list, "keep", keep_member(c, view));
 	json_object_set_new(list, "filters", chips_member(c, view));
 	json_object_set_new(list, "sort", sorts_member(c, view, page));
@@ -234,7 +279,7 @@ int list_show(struct call *c, const struct list_view *view, json_t *page, list_r
 	json_set_string(list, "shown", shown);
 	json_object_set_new(list, "previous", page_link(c, view, page, "previous"));
 	json_object_set_new(list, "next", page_link(c, view, page, "next"));
-	json_object_set_new(list, "export", view->export ? link_to(c, view, view->export, &all) : json_null());
+	json_object_set_new(list, "export", export_link(c, view));
 	call_set(c, "list", list);
 	json_decref(page);
 	return 0;
@@ -297,34 +342,58 @@ static void csv_head(struct buf *out, const struct call *c, const struct list_cs
 	buf_puts(out, "\r\n");
 }
 
+/* Pages into OUT until it is a part; *NEXT: the cursor of the page after it, the caller's, or NULL. */
+static int csv_part(struct call *c, struct list_query *q, list_fetch *fetch, list_row *row, const struct list_csv *columns, struct buf *out, char **next)
+{
+	json_t *page = NULL, *former = NULL;
+	int rc;
+
+	do {
+		rc = fetch(c, q, &page);
+		/* The cursor lives in its page. */
+		json_decref(former);
+		former = rc < 0 ? NULL : page;
+		if (rc < 0)
+			break;
+		csv_rows(c, out, page, row, columns);
+		q->cursor = json_string_value(json_object_get(page, "next"));
+	} while (q->cursor && out->len < LIST_PART);
+	*next = rc == 0 && q->cursor ? mem_strdup(q->cursor) : NULL;
+	json_decref(former);
+	return rc;
+}
+
 int list_export(struct call *c, const struct list_view *view, list_fetch *fetch, list_row *row,
 	const struct list_csv *columns, const char *filename)
 {
 	struct list_query q;
 	struct buf out = BUF_INIT;
-	json_t *page = NULL;
-	size_t count = 0;
+	char *next = NULL;
 	int rc;
 
 	list_read(c, view, &q);
 	q.limit = LIST_LIMIT_MAX;
-	csv_head(&out, c, columns);
-	do {
-		json_t *next;
-
-		rc = fetch(c, &q, &next);
-		json_decref(page);
-		page = rc < 0 ? NULL : next;
-		if (rc < 0)
-			break;
-		csv_rows(c, &out, page, row, columns);
-		count += json_array_size(json_object_get(page, "rows"));
-		/* The cursor lives in the page. */
-		q.cursor = json_string_value(json_object_get(page, "next"));
-	} while (q.cursor && count < LIST_EXPORT_MAX);
-	json_decref(page);
+	if (c->request->resume)
+		q.cursor = c->request->resume;
+	else
+		csv_head(&out, c, columns);
+	rc = csv_part(c, &q, fetch, row, columns, &out, &next);
 	if (rc == 0)
-		call_download(c, "text/csv; charset=utf-8", filename, &out);
+		call_download_part(c, "text/csv; charset=utf-8", filename, &out, next);
+	free(next);
 	buf_free(&out);
 	return rc;
+}
+
+int list_answer(struct call *c, const struct list_view *view, list_fetch *fetch, list_row *row)
+{
+	struct list_query q;
+	json_t *page;
+	int rc;
+
+	if (view->columns && *given_text(c, "as"))
+		return list_export(c, view, fetch, row, view->columns, view->file);
+	list_read(c, view, &q);
+	rc = fetch(c, &q, &page);
+	return rc < 0 ? rc : list_show(c, view, page, row);
 }

@@ -13,10 +13,18 @@
 
 #define FOLDER "/log/archive"
 
-static const char *const sorts[] = { "month", "bytes", NULL };
-static const struct list_view view = { .url = FOLDER, .sorts = sorts };
+static const char *const sorts[] = { "month", "entries", "bytes", NULL }, *const filters[] = { "state", NULL }, *const states[] = { "kept", "removed", NULL };
+static const struct list_chip chips[] = { { "kept", "Kept" }, { "removed", "Removed" }, { NULL, NULL } };
+static const struct list_csv columns[] = { { "Month", "month" }, { "First", "first" }, { "Last", "last" }, { "Entries", "entries" }, { "Digest (SHA-256)", "digest" },
+	{ "Made", "made" }, { "Status", "status" }, { "Until", "expires" }, { "Removed", "removed" }, { "Reason", "why" }, { NULL, NULL } };
+static const struct list_view view = { .url = FOLDER, .filters = filters, .chip = "state", .chips = chips, .sorts = sorts, .columns = columns, .file =
+	"archive.csv" };
 
-const struct route_param log_archive_query[] = { LIST_PARAMS, PARAM_END };
+const struct route_param log_archive_query[] = {
+	LIST_PARAMS_CSV,
+	{ "state", "Status", PARAM_ENUM, 0, 0, 0, states },
+	PARAM_END
+};
 const struct route_param log_archive_typed[] = { { "typed", "Month", PARAM_TEXT, PARAM_REQUIRED, 0, 20, NULL }, PARAM_END };
 
 void log_tabs(struct call *c, int archive)
@@ -51,7 +59,7 @@ static json_t *show(struct call *c, json_t *row)
 {
 	int there = json_is_null(json_object_get(row, "removed"));
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b}", "id", doc_text(row, "id"), "month", doc_text(row, "month"),
-		"digest", doc_text(row, "digest"), "size", doc_size(json_integer_value(json_object_get(row, "bytes"))), "status", state_of(c, row), "why",
+		"digest", doc_text(row, "digest"), "size", doc_size(c, json_integer_value(json_object_get(row, "bytes"))), "status", state_of(c, row), "why",
 		removal_of(c, row), "made", doc_when(c, row, "made"), "expires", doc_when(c, row, "expires"), "removed", doc_when(c, row, "removed"), "url",
 		json_sprintf(FOLDER "/%s", doc_text(row, "id")), "can_download", there, "can_delete", there && call_may(c, erasing(c)));
 
@@ -61,18 +69,15 @@ static json_t *show(struct call *c, json_t *row)
 	return out;
 }
 
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	return audit_archive_list(c->db, q, page);
+}
+
 int log_archive_page(struct call *c)
 {
-	struct list_query q;
-	json_t *page;
-	int rc;
-
-	list_read(c, &view, &q);
-	rc = audit_archive_list(c->db, &q, &page);
-	if (rc < 0)
-		return rc;
 	log_tabs(c, 1);
-	return list_show(c, &view, page, show);
+	return list_answer(c, &view, fetch, show);
 }
 
 static int name_of(struct call *c, const struct uuid *id, const char *end, char **name)

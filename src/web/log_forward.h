@@ -10,7 +10,7 @@
 	{ WEB_POST, url, edit, NULL, log_forward_save, log_forward_fields }, \
 	{ WEB_POST, url "/test", edit, NULL, log_forward_test, .form = url }, \
 	{ WEB_GET, url "/remove", edit, site "/confirm", log_forward_remove_ask }, \
-	{ WEB_POST, url "/remove", edit, NULL, log_forward_forget, .form = url }
+	{ WEB_POST, url "/remove", edit, NULL, log_forward_forget, NULL, ROUTE_DESTROYS, .form = url }
 extern const struct route_param log_forward_fields[];
 int log_forward_page(struct call *c), log_forward_save(struct call *c), log_forward_test(struct call *c), log_forward_remove_ask(struct call *c),
 	log_forward_forget(struct call *c);

@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/err.h"
 #include "base/json.h"
+#include "notice/entry.h"
 #include "store/audit.h"
+#include "web/form.h"
 #include "web/list.h"
 
 #define REFRESH_S 5
@@ -15,14 +18,14 @@
 const struct route_param log_query[] = {
 	LIST_PARAMS,
 	{ "from", "From", PARAM_TIME, 0, 0, 0, NULL },
-	{ "to", "To", PARAM_TIME, 0, 0, 0, NULL },
+	{ "to", "Until", PARAM_TIME, 0, 0, 0, NULL },
 	{ "text", "Text", PARAM_TEXT, 0, 0, LIST_SEARCH_MAX, NULL },
 	{ "type", "Type", PARAM_TEXTS, 0, 0, AUDIT_CATEGORY_COUNT, NULL },
 	PARAM_END
 };
 
 /* For the store the fields have other names: read without filters, shown with them, so that links keep them. */
-static const char *const fields[] = { "from", "to", "text", NULL };
+static const char *const fields[] = { "from", "to", "text", "type", NULL };
 static const struct list_view view = { .url = "/log" };
 static const struct list_view shown_view = { .url = "/log", .filters = fields, .export = "/log.csv" };
 static const char *const colours[AUDIT_CATEGORY_COUNT] = { [AUDIT_CATEGORY_AGENT] = "blue", [AUDIT_CATEGORY_KEY] = "green",
@@ -44,7 +47,7 @@ static json_t *type_badge(const struct call *c, const char *category)
 	return json_pack("{s:s, s:s}", "name", category, "colour", "gray");
 }
 
-/* A value of a detail as text: objects and lists as JSON, so that nothing is hidden. */
+/* In the API the names and values that programs know. A value of a detail as text there: objects and lists as JSON, so that nothing is hidden. */
 static json_t *printed(const json_t *value)
 {
 	char *dump;
@@ -58,19 +61,33 @@ static json_t *printed(const json_t *value)
 	return out;
 }
 
-static json_t *changes_of(json_t *detail)
+/* Takes PHRASE over. */
+static json_t *said(const struct call *c, json_t *phrase)
+{
+	json_t *out = call_phrase(c, phrase);
+
+	json_decref(phrase);
+	return out;
+}
+
+static json_t *value_shown(const struct call *c, const char *field, const json_t *value)
+{
+	return c->api ? printed(value) : said(c, entry_value(field, value));
+}
+
+static json_t *changes_of(const struct call *c, json_t *detail)
 {
 	json_t *out = json_array(), *change;
 	const char *field;
 
 	json_object_foreach(json_object_get(detail, "changes"), field, change)
-		json_array_append_new(out, json_pack("{s:s, s:o, s:o}", "field", field, "old", printed(json_object_get(change, "old")),
-			"new", printed(json_object_get(change, "new"))));
+		json_array_append_new(out, json_pack("{s:o, s:o, s:o}", "field", c->api ? json_string(field) : said(c, entry_name(field)), "old",
+			value_shown(c, field, json_object_get(change, "old")), "new", value_shown(c, field, json_object_get(change, "new"))));
 	return out;
 }
 
 /* "reason: not paid, comment: ..." for all but the changes. */
-static json_t *rest_of(json_t *detail)
+static json_t *rest_printed(json_t *detail)
 {
 	struct buf out = BUF_INIT;
 	const char *name;
@@ -88,6 +105,11 @@ static json_t *rest_of(json_t *detail)
 	result = out.len ? json_string(buf_str(&out)) : json_null();
 	buf_free(&out);
 	return result;
+}
+
+static json_t *rest_of(const struct call *c, json_t *detail)
+{
+	return c->api ? rest_printed(detail) : said(c, entry_detail(detail));
 }
 
 /* Where the object has a page of its own. */
@@ -118,7 +140,7 @@ static json_t *actor_of(const struct call *c, const json_t *row)
 
 static json_t *show_row(struct call *c, json_t *row)
 {
-	json_t *detail = json_object_get(row, "detail"), *changes = changes_of(detail), *rest = rest_of(detail);
+	json_t *detail = json_object_get(row, "detail"), *changes = changes_of(c, detail), *rest = rest_of(c, detail);
 	json_t *out = json_object();
 	clock_us at = 0;
 
@@ -131,7 +153,8 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_object_set_new(out, "actor", actor_of(c, row));
 	json_object_set(out, "address", json_object_get(row, "address"));
 	/* An entry may name its object by the id alone. */
-	json_object_set(out, "object", json_object_get(row, *text(row, "object_name") ? "object_name" : "object_id"));
+	json_object_set_new(out, "object", *text(row, "object_name") ? said(c, entry_object(text(row, "object_kind"), text(row, "object_name"))) :
+		json_incref(json_object_get(row, "object_id")));
 	json_object_set_new(out, "object_url", object_url(c, row));
 	json_set_bool(out, "has_changes", json_array_size(changes) > 0);
 	json_set_bool(out, "has_detail", json_array_size(changes) > 0 || !json_is_null(rest));
@@ -203,6 +226,58 @@ static void set_live(struct call *c)
 		json_sprintf("/log?%s", query) : json_string("/log"), "seconds", REFRESH_S));
 }
 
+/* Periods that are asked for often, with the rest of the query as it is: months by UTC, as all times here. */
+static void add_period(struct call *c, json_t *list, const char *title, const char *from, const char *to)
+{
+	struct buf url = BUF_INIT;
+	char given[2][CLOCK_TEXT_SIZE] = { "", "" };
+	const char *const names[] = { "from", "to" }, *const wanted[] = { from, to };
+	int active = 1;
+
+	buf_puts(&url, "/log?");
+	if (call_has(c, "text"))
+		form_append(&url, "text", call_text(c, "text"));
+	for (size_t i = 0; i < call_count(c, "type"); i++)
+		form_append(&url, "type", call_text_at(c, "type", i));
+	for (int i = 0; i < 2; i++) {
+		if (call_has(c, names[i]))
+			clock_text(call_time(c, names[i]), given[i]);
+		active &= strncmp(given[i], wanted[i], *wanted[i] ? 10 : 1) == 0;
+		if (*wanted[i])
+			form_append(&url, names[i], wanted[i]);
+	}
+	json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "title", call_translate(c, title), "url", buf_str(&url), "active", active));
+	buf_free(&url);
+}
+
+static void first_of_month(clock_us now, int months_ago, char out[static 16])
+{
+	time_t at = (time_t)(now / CLOCK_SECOND);
+	struct tm tm;
+
+	gmtime_r(&at, &tm);
+	tm.tm_mday = 1;
+	tm.tm_mon -= months_ago;
+	timegm(&tm);
+	strftime(out, 16, "%Y-%m-%d", &tm);
+}
+
+static void set_periods(struct call *c)
+{
+	json_t *list = json_array();
+	char week[CLOCK_TEXT_SIZE], month[16], before[16];
+
+	clock_text(c->now - 7 * 24 * 3600 * (clock_us)CLOCK_SECOND, week);
+	week[10] = '\0';
+	first_of_month(c->now, 0, month);
+	first_of_month(c->now, 1, before);
+	add_period(c, list, "All times", "", "");
+	add_period(c, list, "Last 7 days", week, "");
+	add_period(c, list, "This month", month, "");
+	add_period(c, list, "Last month", before, month);
+	call_set(c, "periods", list);
+}
+
 int log_page(struct call *c)
 {
 	struct query_texts t;
@@ -214,10 +289,12 @@ int log_page(struct call *c)
 	rc = audit_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;
+	call_set(c, "partial", json_boolean(json_is_true(json_object_get(page, "partial"))));
 	set_time_field(c, "from");
 	set_time_field(c, "to");
 	call_form(c, "text", json_string(call_text(c, "text")));
 	log_tabs(c, 0);
+	set_periods(c);
 	set_live(c);
 	for (int i = 0; i < AUDIT_CATEGORY_COUNT; i++)
 		call_form_option(c, "types", audit_category_name(i), call_translate(c, audit_category_label(i)), NULL,
@@ -229,11 +306,18 @@ static int fetch(struct call *c, const struct list_query *q, json_t **page)
 {
 	struct query_texts t;
 	struct list_query mine;
+	int rc;
 
 	read_query(c, &mine, &t);
 	mine.limit = q->limit;
 	mine.cursor = q->cursor;
-	return audit_list(c->db, &mine, page);
+	rc = audit_list(c->db, &mine, page);
+	/* Nobody sees in a file that something is missing. */
+	if (rc == 0 && json_is_true(json_object_get(*page, "partial"))) {
+		json_decref(*page);
+		rc = err_set(ERR_UNAVAILABLE, "the log database is away");
+	}
+	return rc;
 }
 
 int log_csv(struct call *c)

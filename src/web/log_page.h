@@ -13,7 +13,7 @@
 	{ WEB_GET, "/log/archive/{id}/record", view, NULL, log_archive_record }, \
 	{ WEB_GET, "/log/archive/{id}/signature", view, NULL, log_archive_signature }, \
 	{ WEB_GET, "/log/archive/{id}/delete", erase, site "/confirm", log_archive_delete_ask }, \
-	{ WEB_POST, "/log/archive/{id}/delete", erase, NULL, log_archive_delete_run, log_archive_typed }
+	{ WEB_POST, "/log/archive/{id}/delete", erase, NULL, log_archive_delete_run, log_archive_typed, ROUTE_DESTROYS }
 
 int log_page(struct call *c), log_csv(struct call *c), log_key(struct call *c), log_archive_page(struct call *c), log_archive_file(struct call *c),
 	log_archive_record(struct call *c), log_archive_signature(struct call *c), log_archive_delete_ask(struct call *c), log_archive_delete_run(struct call *c);

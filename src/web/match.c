@@ -128,6 +128,15 @@ static const char *check_row(const struct route *row)
 	return check_path(row->path);
 }
 
+static int asks_first(const struct route *table, const struct route *row)
+{
+	const struct route *ask = table;
+
+	while (ask->path && (ask->method != WEB_GET || strcmp(ask->path, row->path) != 0))
+		ask++;
+	return row->method == WEB_POST && ask->path && ask->page && ask->permission == row->permission;
+}
+
 const char *route_check(const struct route *table)
 {
 	static char text[200];
@@ -135,6 +144,8 @@ const char *route_check(const struct route *table)
 	for (const struct route *row = table; row->path; row++) {
 		const char *wrong = check_row(row);
 
+		if (row->flags & ROUTE_DESTROYS && *wrong == '\0' && !asks_first(table, row))
+			wrong = "destroys without asking";
 		for (const struct route *other = table; other < row && *wrong == '\0'; other++)
 			if (other->method == row->method && strcmp(other->path, row->path) == 0)
 				wrong = "the same method and path twice";

@@ -1,4 +1,5 @@
 /* page.c - from a handler's document to a page: the members that every page has, then the template. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "render/template.h"
+#include "store/audit.h"
 #include "store/key_server.h"
 #include "web/bell.h"
 #include "web/doc.h"
@@ -81,8 +83,8 @@ static size_t nearness(const struct call *c, const struct route_menu *item)
 static json_t *menu_item(struct call *c, const struct route_menu *item, int active)
 {
 	int64_t count = item->count && db_is_open(c->db) ? item->count(c) : 0;
-	json_t *entry = json_pack("{s:s, s:s, s:s, s:b}", "url", item->path, "title", call_translate(c, item->label), "icon",
-		item->icon, "active", active);
+	json_t *entry = json_pack("{s:s, s:s, s:s, s:b, s:b}", "url", item->path, "title", call_translate(c, item->label), "icon",
+		item->icon, "active", active, "counted", item->count != NULL);
 
 	doc_count(entry, "count", count > 0 ? count : 0);
 	return entry;
@@ -144,7 +146,9 @@ static json_t *notices_member(struct call *c)
 
 	if (trouble)
 		call_notice(c, "danger", trouble);
-	else
+	if (trouble && c->site == WEB_CENTRAL && health_keys_advice(c->state->thread))
+		call_notice(c, "danger", health_keys_advice(c->state->thread));
+	if (trouble == NULL)
 		add_key_server(c);
 
 	json_array_foreach(c->state->notices, i, notice) {
@@ -211,8 +215,93 @@ int page_render(struct call *c, const json_t *doc, const char *template, int sta
 	r->status = status;
 	web_response_header(r, "content-type", "text/html; charset=utf-8");
 	web_response_header(r, "content-language", c->state->language);
+	web_response_header(r, "vary", "accept-language, cookie");
 	/* Shown now, so not again. */
 	if (c->state->notices_sent)
 		call_set_cookie(c, "notice", "", -1, "Strict");
+	return 0;
+}
+
+/* Names what a part looks like, for the next time it is asked for: a hash of it, and when it was so. */
+struct look {
+	unsigned long long hash;
+	long long seq, bell, at;         /* of the pulse; seconds */
+};
+
+static char *look_text(const struct look *l)
+{
+	return mem_printf("\"%016llx-%llx-%llx-%llx\"", l->hash, (unsigned long long)l->seq, (unsigned long long)l->bell, (unsigned long long)l->at);
+}
+
+/* 0 for a look that we have given; what anybody else made up only misleads himself. */
+static int look_parse(const char *text, struct look *out)
+{
+	unsigned long long seq, bell, at;
+
+	if (text == NULL || sscanf(text, "\"%16llx-%15llx-%15llx-%15llx\"", &out->hash, &seq, &bell, &at) != 4)
+		return -1;
+	out->seq = (long long)seq;
+	out->bell = (long long)bell;
+	out->at = (long long)at;
+	return 0;
+}
+
+/* FNV-1a: two looks that are mixed up cost a page that is old by one look. How long ago something was does not count: the browser goes on counting
+ * that by itself. */
+static unsigned long long hash_of(struct buf *body)
+{
+	static const char relative[] = " data-relative>";
+	unsigned long long h = 0xcbf29ce484222325u;
+	int skipped = 0;
+
+	for (const char *s = buf_str(body); *s; s++) {
+		skipped = skipped ? *s != '<' : *s == relative[0] && strncmp(s, relative, sizeof relative - 1) == 0;
+		if (!skipped)
+			h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+	}
+	return h;
+}
+
+int page_unchanged(struct call *c)
+{
+	uint8_t hash[32];
+	json_t *bell = bell_member(c);
+	struct look had;
+
+	c->state->pulse.bell = json_integer_value(json_object_get(bell, "count"));
+	json_decref(bell);
+	/* Not known: then it is not unchanged. */
+	if (audit_head(c->db, &c->state->pulse.seq, hash) < 0 || look_parse(c->request->if_none_match, &had) < 0)
+		return 0;
+	c->state->unchanged = had.seq == c->state->pulse.seq && had.bell == c->state->pulse.bell && had.at <= c->now / CLOCK_SECOND &&
+		c->now / CLOCK_SECOND - had.at < PAGE_OLD_S;
+	return c->state->unchanged;
+}
+
+void page_same(struct call *c)
+{
+	c->state->response->status = 304;
+	web_response_header(c->state->response, "etag", c->request->if_none_match);
+}
+
+int page_part(struct call *c, const json_t *doc, const char *template)
+{
+	struct web_response *r = c->state->response;
+	struct look had, now = { 0, c->state->pulse.seq, c->state->pulse.bell, c->now / CLOCK_SECOND };
+	int rc = page_render(c, doc, template, 200);
+	char *text;
+
+	if (rc == 0 && strcmp(template, PAGE_FRAME) != 0)
+		rc = template_render(c->state->templates, PAGE_FRAME, doc, &r->body);
+	if (rc < 0)
+		return rc;
+	now.hash = hash_of(&r->body);
+	text = look_text(&now);
+	web_response_header(r, "etag", text);
+	free(text);
+	if (look_parse(c->request->if_none_match, &had) == 0 && had.hash == now.hash) {
+		r->status = 304;
+		buf_reset(&r->body);
+	}
 	return 0;
 }

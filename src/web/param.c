@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "identity/certificate.h"
 
 #define EMAIL_MAX 254
 #define INT_MOST ((int64_t)1 << 53)
@@ -21,7 +22,7 @@
 static const char garbled[] = "This text is garbled.";
 
 static const int64_t standard_most[] = {
-	[PARAM_TEXT] = 200, [PARAM_LINES] = 4000, [PARAM_EMAIL] = EMAIL_MAX, [PARAM_PASSWORD] = 256, [PARAM_SECRET] = 8192, [PARAM_UUID] = 36,
+	[PARAM_TEXT] = 200, [PARAM_LINES] = 4000, [PARAM_EMAIL] = EMAIL_MAX, [PARAM_PASSWORD] = 256, [PARAM_SECRET] = 8192, [PARAM_CERTIFICATES] = 65536, [PARAM_UUID] = 36,
 	[PARAM_INT] = INT_MOST, [PARAM_BOOL] = 5, [PARAM_TIME] = 40, [PARAM_ENUM] = 100, [PARAM_UUIDS] = ROUTE_VALUES_MAX,
 	[PARAM_JSON] = JSON_MOST, [PARAM_TEXTS] = ROUTE_VALUES_MAX, [PARAM_FIELDS] = FIELDS_EACH_MOST,
 };
@@ -29,6 +30,11 @@ static const int64_t standard_most[] = {
 static int is_list(const struct param_value *v)
 {
 	return v->row.type == PARAM_UUIDS || v->row.type == PARAM_TEXTS;
+}
+
+static int has_lines(enum param_type type)
+{
+	return type == PARAM_LINES || type == PARAM_SECRET || type == PARAM_CERTIFICATES;
 }
 
 /* Control characters have no place in a text; line breaks and tabs only in LINES. DEL and C1 count as control characters. */
@@ -134,6 +140,27 @@ static const char *read_enum(struct param_value *v)
 	return "Please choose one of the list.";
 }
 
+static const char *read_certificates(struct param_value *v)
+{
+	static const char *const faults[] = {
+		[CERTIFICATE_NONE] = "Not a certificate in PEM: it begins with -----BEGIN CERTIFICATE-----.",
+		[CERTIFICATE_BROKEN] = "A certificate of these cannot be read: a part of it is missing, or was changed.",
+		[CERTIFICATE_PRIVATE] = "There is a private key in this. It is not kept: paste the certificates alone.",
+		[CERTIFICATE_OTHER] = "There is something else than certificates in this, such as a request for one: paste the certificates alone.",
+	};
+	char *tidy = NULL;
+	enum certificate_fault f = certificate_tidy(v->text, &tidy);
+
+	/* Nor shown again. */
+	if (f == CERTIFICATE_PRIVATE)
+		secret_wipe(v->text, strlen(v->text));
+	if (f != CERTIFICATE_GOOD)
+		return faults[f];
+	free(v->text);
+	v->text = tidy;
+	return NULL;
+}
+
 static const char *read_json_text(struct param_value *v)
 {
 	json_error_t error;
@@ -148,7 +175,7 @@ static const char *check_length(const struct param_value *v, size_t len)
 
 	if (!form_utf8(v->text, len, &characters) || strlen(v->text) != len)
 		return garbled;
-	if (v->row.type != PARAM_JSON && has_control(v->text, v->row.type == PARAM_LINES || v->row.type == PARAM_SECRET))
+	if (v->row.type != PARAM_JSON && has_control(v->text, has_lines(v->row.type)))
 		return "There are characters in this that cannot be shown.";
 	if (v->row.type == PARAM_INT)
 		return NULL;
@@ -174,6 +201,8 @@ static const char *read_text(struct param_value *v)
 		return uuid_parse(v->text, &v->id) < 0 ? "An id is needed here." : NULL;
 	case PARAM_ENUM:
 		return read_enum(v);
+	case PARAM_CERTIFICATES:
+		return read_certificates(v);
 	case PARAM_JSON:
 		return read_json_text(v);
 	default:

@@ -375,11 +375,18 @@ int person_edit(struct call *c)
 int person_enable(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	int rc = user_change(c->db, sign_side(c), &id, NULL, NULL, "active");
+	struct user u = { .email = NULL };
+	int rc = user_change(c->db, sign_side(c), &id, NULL, NULL, "active"), invited;
 
 	if (rc == ERR_CONFLICT)
 		return call_refuse(c, rc, "This person has not accepted the invitation yet.");
-	return rc < 0 ? rc : back(c, &id, "The user can sign in again.");
+	if (rc == 0)
+		rc = user_by_id(c->db, sign_side(c), &id, &u);
+	if (rc < 0)
+		return rc;
+	invited = strcmp(u.state, "invited") == 0;
+	user_release(&u);
+	return back(c, &id, invited ? "The user is enabled and has no password yet: send an invitation." : "The user can sign in again.");
 }
 
 /* An invitation that nobody has accepted is not disabled but withdrawn. */

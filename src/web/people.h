@@ -16,12 +16,12 @@
 	{ WEB_POST, url "/{id}/invitation", edit, site "/user", person_invite, .form = url "/{id}" }, \
 	{ WEB_POST, url "/{id}/enable", edit, NULL, person_enable, .form = url "/{id}" }, \
 	{ WEB_GET, url "/{id}/disable", edit, site "/confirm", person_disable_ask }, \
-	{ WEB_POST, url "/{id}/disable", edit, NULL, person_disable, .form = url "/{id}" }, \
+	{ WEB_POST, url "/{id}/disable", edit, NULL, person_disable, NULL, ROUTE_DESTROYS, .form = url "/{id}" }, \
 	{ WEB_POST, url "/{id}/link", edit, NULL, person_link, person_link_fields, .form = url "/{id}" }, \
 	{ WEB_GET, url "/{id}/remove", edit, site "/confirm", person_remove_ask }, \
-	{ WEB_POST, url "/{id}/remove", edit, NULL, person_remove, .form = url "/{id}" }, \
+	{ WEB_POST, url "/{id}/remove", edit, NULL, person_remove, NULL, ROUTE_DESTROYS, .form = url "/{id}" }, \
 	{ WEB_GET, url "/{id}/factor", edit, site "/confirm", person_factor_ask }, \
-	{ WEB_POST, url "/{id}/factor", edit, NULL, person_factor, .form = url "/{id}" }, \
+	{ WEB_POST, url "/{id}/factor", edit, NULL, person_factor, NULL, ROUTE_DESTROYS, .form = url "/{id}" }, \
 	{ WEB_GET, "/roles", view, site "/roles", roles_page }
 
 /* people.c */

@@ -25,28 +25,10 @@ const char *call_keep(struct call *c, const char *text)
 
 /* Life of a call */
 
-static void choose_language(struct call *c)
+void call_speak(struct call *c, const struct language *l)
 {
-	const struct web *web = c->state->web;
-	const char *wanted = c->request->accept_language;
-	size_t chosen = 0;
-
-	/* The first of the browser's list that there is; its weights come in that order. */
-	while (wanted && *wanted) {
-		size_t len = strcspn(wanted, ",;- ");
-
-		for (size_t i = 0; i < web->language_count && len; i++) {
-			if (strlen(web->languages[i].code) == len && strncasecmp(web->languages[i].code, wanted, len) == 0) {
-				chosen = i;
-				wanted = "";
-				break;
-			}
-		}
-		wanted += strcspn(wanted, ",");
-		wanted += strspn(wanted, ", ");
-	}
-	c->state->templates = web->languages[chosen].set;
-	c->state->language = web->languages[chosen].code;
+	c->state->templates = l->set;
+	c->state->language = l->code;
 }
 
 static void call_init(struct call *c, struct call_state *st, struct web_thread *t, const struct web_request *request,
@@ -60,7 +42,7 @@ static void call_init(struct call *c, struct call_state *st, struct web_thread *
 		.id = request->id, .address = request->address, .time_zone = "UTC", .doc = json_object(), .state = st };
 	c->db = web_thread_db(t, request->site);
 	c->keys = web_thread_keys(t);
-	choose_language(c);
+	call_speak(c, languages_accept(t->web->languages, request->accept_language));
 }
 
 static void call_done(struct call *c)
@@ -86,6 +68,7 @@ static void call_done(struct call *c)
 	free(st->location);
 	free(st->download.mime);
 	free(st->download.filename);
+	free(st->download.next);
 	buf_free(&st->download.body);
 	web_ask_free(st->ask);
 }
@@ -134,7 +117,8 @@ static int is_next_step(const struct call *c, const struct route *row)
 {
 	const char *step = c->state->step;
 
-	return (strcmp(step, SESSION_CODE) == 0 && row->flags & ROUTE_CODE) || (strcmp(step, SESSION_ENROL) == 0 && row->flags & ROUTE_ENROL);
+	return (strcmp(step, SESSION_CODE) == 0 && row->flags & ROUTE_CODE) || (strcmp(step, SESSION_ENROL) == 0 && row->flags & ROUTE_ENROL)
+		|| (strcmp(step, SESSION_WALL) == 0 && row->flags & ROUTE_WALL);
 }
 
 static int check_permission(const struct call *c)
@@ -221,6 +205,10 @@ static int run(struct call *c, json_t **doc)
 	int own = c->route->flags & ROUTE_NO_TRANSACTION, keep = c->request->method == WEB_POST || c->route->flags & ROUTE_WRITES;
 	int rc = own ? 0 : call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant);
 
+	if (rc == 0 && c->route->flags & ROUTE_LOGGED && !c->api && call_is_part(c) && page_unchanged(c)) {
+		db_rollback(c->db);
+		return 0;
+	}
 	if (rc == 0)
 		rc = run_handler(c);
 	if (rc == 0 && c->route->page && !c->api && c->state->location == NULL && !c->state->download.set)
@@ -261,13 +249,16 @@ static int answer_download(struct call *c)
 {
 	struct web_response *r = c->state->response;
 	char *disposition;
-	int rc = call_large(c, c->state->download.body.len);
+	int first = c->state->download.next && c->request->resume == NULL;
+	int rc = call_large(c, first ? LARGE_PARTS : c->state->download.body.len);
 
 	if (rc < 0)
 		return rc;
 	disposition = mem_printf("attachment; filename=\"%s\"", c->state->download.filename);
 	r->body = c->state->download.body;
 	c->state->download.body = (struct buf)BUF_INIT;
+	r->next = c->state->download.next;
+	c->state->download.next = NULL;
 	r->status = 200;
 	web_response_header(r, "content-type", c->state->download.mime);
 	web_response_header(r, "content-disposition", disposition);
@@ -296,14 +287,18 @@ static int answer(struct call *c, const json_t *doc)
 {
 	const struct route *row = c->route;
 
-	if (c->state->download.set) {
+	if (c->state->unchanged) {
+		page_same(c);
+	} else if (c->state->download.set) {
 		return answer_download(c);
 	} else if (c->api) {
 		answer_json(c);
 	} else if (c->state->location) {
 		answer_redirect(c);
 	} else if (doc) {
-		return page_render(c, doc, row->fragment && call_is_part(c) ? row->fragment : row->page, 200);
+		if (row->fragment && call_is_part(c))
+			return page_part(c, doc, row->fragment);
+		return strcmp(row->page, PAGE_FRAME) == 0 ? page_part(c, doc, row->page) : page_render(c, doc, row->page, 200);
 	} else {
 		return err_set(ERR_INTERNAL, "%s has no page and went nowhere", row->path);
 	}
@@ -313,7 +308,7 @@ static int answer(struct call *c, const json_t *doc)
 /* A form drawn again */
 
 /* PATH with the braces replaced by what the address has there. */
-static char *form_path(const struct call *c)
+char *call_form_path(const struct call *c)
 {
 	const char *path = c->route->form ? c->route->form : c->route->path;
 	struct buf out = BUF_INIT;
@@ -455,7 +450,7 @@ static int draw_again(struct call *c, int status)
 	struct call_state st;
 	struct call again;
 	json_t *doc = NULL, *form;
-	char *path = form_path(c);
+	char *path = call_form_path(c);
 	int rc = ERR_NOT_FOUND;
 
 	get.method = WEB_GET;
@@ -480,6 +475,8 @@ static int draw_again(struct call *c, int status)
 		again.role = c->role;
 		again.session = c->session;
 		st.csrf = mem_strdup(c->state->csrf);
+		st.templates = c->state->templates;
+		st.language = c->state->language;
 		memcpy(st.step, c->state->step, sizeof st.step);
 		rc = pass_on(c, again.route, &st.fields);
 		if (rc == 0)
@@ -551,13 +548,17 @@ static void log_answer(const struct call *c, int code)
 
 static int check_rate(struct call *c)
 {
-	int rc = c->state->rate > 0 ? rate_account(c->state->web->people, &c->tenant, c->state->rate, clock_ticks()) : 0;
+	int rc = c->state->rate > 0 && c->request->resume == NULL ? rate_account(c->state->web->people, &c->tenant, c->state->rate, clock_ticks()) : 0;
 
 	if (rc < 0)
 		return call_refuse(c, rc, "Too many requests of this account at once: its quota of requests a second is used up. Try again in a moment; "
 			"the provider can raise the quota.");
 	/* The second run of one try is no second try. */
-	if (!(c->route->flags & ROUTE_SIGN_IN) || c->request->method != WEB_POST || c->request->ask)
+	if (c->request->ask)
+		return 0;
+	if (c->route->flags & ROUTE_COSTLY && rate_ask(c->state->web->asked, c->address, clock_ticks()) < 0)
+		return ERR_TOO_MANY;
+	if (!(c->route->flags & ROUTE_SIGN_IN) || c->request->method != WEB_POST)
 		return 0;
 	return rate_take(c->state->web->sign_ins, c->address, clock_ticks());
 }
@@ -614,6 +615,19 @@ static void open_call(struct call *c, struct call_state *st, struct web_thread *
 	route_match(route_table(c->site), request->method, request->path, &st->match);
 	c->route = st->match.row;
 	c->api = st->match.api;
+	/* Programs are told in English. */
+	if (c->api)
+		call_speak(c, languages_find(c->state->web->languages, NULL));
+}
+
+int web_is_try(const struct web_request *request)
+{
+	struct route_match m;
+
+	if (request->method != WEB_POST)
+		return 0;
+	route_match(route_table(request->site), WEB_POST, request->path, &m);
+	return m.row && m.row->flags & ROUTE_SIGN_IN;
 }
 
 void web_answer_busy(struct web_thread *t, const struct web_request *request, struct web_response *out)

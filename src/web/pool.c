@@ -1,4 +1,4 @@
-/* pool.c - threads, the queue before them and the list behind them. */
+/* pool.c - threads, the queues before them and the list behind them. */
 #include "web/pool.h"
 
 #include <errno.h>
@@ -19,12 +19,21 @@ struct list {
 	struct pool_job *first, **end;
 };
 
+enum lane_name { LANE_PAGES, LANE_TRIES, LANES };
+
+struct lane {
+	struct list waiting;
+	int count, most;                 /* of WAITING */
+	int running, threads;            /* that are at one, and may be */
+};
+
 struct pool {
 	const struct web *web;
 	pthread_mutex_t lock;
-	pthread_cond_t more;             /* in WAITING */
-	struct list waiting, done;
-	int count, most;                 /* of WAITING */
+	pthread_cond_t more;             /* waiting in a lane, or a thread is free for one */
+	struct lane lanes[LANES];
+	struct list done;
+	uint64_t next;                   /* place */
 	int fd;
 	struct asker *asker;             /* where pages are whose question is with the sign-on service */
 };
@@ -48,16 +57,47 @@ static struct pool_job *take(struct list *l)
 	return job;
 }
 
+/* Where the oldest is that may be begun now; NULL. */
+static struct lane *next_lane(struct pool *p)
+{
+	struct lane *found = NULL;
+
+	for (struct lane *l = p->lanes; l < p->lanes + LANES; l++)
+		if (l->waiting.first && l->running < l->threads && (found == NULL || l->waiting.first->place < found->waiting.first->place))
+			found = l;
+	return found;
+}
+
 static struct pool_job *next_job(struct pool *p)
 {
 	struct pool_job *job;
+	struct lane *l;
 
 	pthread_mutex_lock(&p->lock);
-	while ((job = take(&p->waiting)) == NULL)
+	while ((l = next_lane(p)) == NULL)
 		pthread_cond_wait(&p->more, &p->lock);
-	p->count--;
+	job = take(&l->waiting);
+	l->count--;
+	l->running++;
 	pthread_mutex_unlock(&p->lock);
 	return job;
+}
+
+/* In the lock. */
+static void wait_in_lane(struct pool *p, struct pool_job *job)
+{
+	job->place = p->next++;
+	put(&p->lanes[job->lane].waiting, job);
+	p->lanes[job->lane].count++;
+	pthread_cond_signal(&p->more);
+}
+
+static void end_run(struct pool *p, int lane)
+{
+	pthread_mutex_lock(&p->lock);
+	p->lanes[lane].running--;
+	pthread_cond_signal(&p->more);
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void give_back(struct pool *p, struct pool_job *job)
@@ -77,9 +117,7 @@ static void go_on(void *ctx, struct pool_job *job)
 	struct pool *p = ctx;
 
 	pthread_mutex_lock(&p->lock);
-	put(&p->waiting, job);
-	p->count++;
-	pthread_cond_signal(&p->more);
+	wait_in_lane(p, job);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -91,11 +129,13 @@ static void *work(void *arg)
 	web_thread_init(&t, p->web);
 	for (;;) {
 		struct pool_job *job = next_job(p);
+		int lane = job->lane;
 
 		if (web_answer(&t, &job->request, &job->response))
 			asker_add(p->asker, job);
 		else
 			give_back(p, job);
+		end_run(p, lane);
 	}
 	return NULL;
 }
@@ -119,8 +159,10 @@ struct pool *pool_new(const struct web *web, int threads, int waiting, int *fd)
 	struct pool *p = mem_alloc(sizeof *p);
 
 	p->web = web;
-	p->most = waiting;
-	p->waiting.end = &p->waiting.first;
+	p->lanes[LANE_PAGES] = (struct lane){ .most = waiting, .threads = threads };
+	p->lanes[LANE_TRIES] = (struct lane){ .most = waiting, .threads = (threads + 1) / 2 };
+	for (int i = 0; i < LANES; i++)
+		p->lanes[i].waiting.end = &p->lanes[i].waiting.first;
 	p->done.end = &p->done.first;
 	p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (p->fd < 0 || pthread_mutex_init(&p->lock, NULL) != 0 || pthread_cond_init(&p->more, NULL) != 0)
@@ -133,15 +175,14 @@ struct pool *pool_new(const struct web *web, int threads, int waiting, int *fd)
 
 struct pool_job *pool_add(struct pool *p, struct web_request *request, void *owner)
 {
+	int lane = web_is_try(request) ? LANE_TRIES : LANE_PAGES;
 	struct pool_job *job = NULL;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->count < p->most) {
+	if (p->lanes[lane].count < p->lanes[lane].most) {
 		job = mem_alloc(sizeof *job);
-		*job = (struct pool_job){ .request = *request, .response = { .body = BUF_INIT }, .owner = owner };
-		put(&p->waiting, job);
-		p->count++;
-		pthread_cond_signal(&p->more);
+		*job = (struct pool_job){ .request = *request, .response = { .body = BUF_INIT }, .owner = owner, .lane = lane };
+		wait_in_lane(p, job);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return job;
@@ -161,6 +202,23 @@ struct pool_job *pool_done(struct pool *p)
 	if (job)
 		job->done = 1;
 	return job;
+}
+
+void pool_more(struct pool *p, struct pool_job *job)
+{
+	struct web_request *request = &job->request;
+
+	free(request->resume);
+	request->resume = job->response.next;
+	job->response.next = NULL;
+	if (request->large.bytes == 0) {
+		request->large = job->response.large;
+		job->response.large.bytes = 0;
+	}
+	request->received = clock_now();
+	web_response_free(&job->response);
+	job->done = 0;
+	go_on(p, job);
 }
 
 void pool_job_free(struct pool_job *job)

@@ -80,21 +80,34 @@ static void enter(struct rate *r)
 		pthread_mutex_consistent(&r->lock);
 }
 
-int rate_take(struct rate *r, const char *address, clock_us now)
+/* One of what comes back every REFILL; MOST: how much of it may be used up before. */
+static int take(struct rate *r, uint64_t who, clock_us refill, clock_us most, clock_us now)
 {
 	struct slot *s;
 	int rc = 0;
 
 	enter(r);
-	s = find(r, identify(r, address));
+	s = find(r, who);
 	if (s->empty < now)
 		s->empty = now;
-	if (s->empty - now > (RATE_BURST - 1) * RATE_REFILL)
+	if (s->empty - now > most)
 		rc = ERR_TOO_MANY;
 	else
-		s->empty += RATE_REFILL;
+		s->empty += refill;
 	pthread_mutex_unlock(&r->lock);
-	return rc < 0 ? err_set(rc, "too many tries from %s", address) : 0;
+	return rc;
+}
+
+int rate_take(struct rate *r, const char *address, clock_us now)
+{
+	return take(r, identify(r, address), RATE_REFILL, (RATE_BURST - 1) * RATE_REFILL, now) < 0 ?
+		err_set(ERR_TOO_MANY, "too many tries from %s", address) : 0;
+}
+
+int rate_ask(struct rate *r, const char *address, clock_us now)
+{
+	return take(r, identify(r, address), RATE_ASKED_REFILL, (RATE_ASKED - 1) * RATE_ASKED_REFILL, now) < 0 ?
+		err_set(ERR_TOO_MANY, "too many requests from %s", address) : 0;
 }
 
 void rate_give(struct rate *r, const char *address, clock_us now)
@@ -112,20 +125,10 @@ int rate_account(struct rate *r, const struct uuid *account, int64_t per_second,
 {
 	const clock_us refill = CLOCK_SECOND / per_second;
 	unsigned char hash[crypto_shorthash_BYTES];
-	struct slot *s;
 	uint64_t who;
-	int rc = 0;
 
 	crypto_shorthash(hash, account->bytes, sizeof account->bytes, r->key);
 	memcpy(&who, hash, sizeof who);
-	enter(r);
-	s = find(r, who ? who : 1);
-	if (s->empty < now)
-		s->empty = now;
-	if (s->empty - now > CLOCK_SECOND)
-		rc = ERR_TOO_MANY;
-	else
-		s->empty += refill ? refill : 1;
-	pthread_mutex_unlock(&r->lock);
-	return rc < 0 ? err_set(rc, "the account's quota of %lld requests a second is used up", (long long)per_second) : 0;
+	return take(r, who ? who : 1, refill ? refill : 1, CLOCK_SECOND, now) < 0 ?
+		err_set(ERR_TOO_MANY, "the account's quota of %lld requests a second is used up", (long long)per_second) : 0;
 }

@@ -12,6 +12,8 @@
 
 #define RATE_BURST 30
 #define RATE_REFILL (10 * CLOCK_SECOND)
+#define RATE_ASKED 200                   /* of what is no try, and costs something: many people can sit behind one address */
+#define RATE_ASKED_REFILL (2 * CLOCK_SECOND)
 
 struct rate;
 
@@ -21,6 +23,8 @@ struct rate *rate_new(void);
 int rate_take(struct rate *r, const char *address, clock_us now);
 /* Gives it back: the try was good. */
 void rate_give(struct rate *r, const char *address, clock_us now);
+/* Takes one of RATE_ASKED requests of ADDRESS, likewise. In a table of its own. */
+int rate_ask(struct rate *r, const char *address, clock_us now);
 /* One request of ACCOUNT, which may have PER_SECOND, as many at once as in one second: 0, or ERR_TOO_MANY that says so. */
 int rate_account(struct rate *r, const struct uuid *account, int64_t per_second, clock_us now);
 void rate_free(struct rate *r);

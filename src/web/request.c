@@ -32,6 +32,8 @@ void web_request_free(struct web_request *r)
 	free(r->if_none_match);
 	free(r->user_agent);
 	web_ask_free(r->ask);
+	free(r->resume);
+	large_give(&r->large);
 	if (r->body.data)
 		secret_wipe(r->body.data, r->body.len);
 	buf_free(&r->body);
@@ -53,5 +55,6 @@ void web_response_free(struct web_response *r)
 		free(r->headers[i].value);
 	buf_free(&r->body);
 	large_give(&r->large);
+	free(r->next);
 	*r = (struct web_response){ .body = BUF_INIT };
 }

@@ -38,6 +38,8 @@ struct web_request {
 	struct uuid id;                  /* of this request, for the logs and error pages */
 	clock_us received;
 	struct web_ask *ask;             /* ask.h: NULL until the request has asked the sign-on service */
+	char *resume;                    /* where an answer in parts goes on: a former part's `next`; NULL: from its beginning */
+	struct large large;              /* what such an answer counts as, until it has ended */
 };
 
 struct web_header {
@@ -52,6 +54,7 @@ struct web_response {
 	struct buf body;                 /* for HEAD too: the glue leaves it out */
 	struct large large;              /* the room that the body takes among large answers */
 	int last;                        /* the connection is closed after it */
+	char *next;                      /* BODY is a part: when the client has it, the request is to be answered again with this as `resume` */
 };
 
 void web_request_free(struct web_request *r);        /* what it owns, not itself; wipes body and cookie */

@@ -38,7 +38,7 @@ static const struct {
 	{ "Keys", { "instances", "requests", "keys" } },
 	{ "Inventory", { "images", "devices" } },
 	{ "Policies", { "policies" } },
-	{ "Reports and logs", { "reports", "logs" } },
+	{ "Reports and logs", { "reports", "logs", "operator-reports" } },
 	{ "Users and account", { "users", "account" } },
 	{ "System", { "operators", "system", "system-log" } },
 };

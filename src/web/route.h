@@ -37,6 +37,7 @@ enum param_type {
 	PARAM_EMAIL,             /* at most 254 bytes */
 	PARAM_PASSWORD,          /* not trimmed, never shown again, never logged; most 0: 256 bytes; password_check is the handler's */
 	PARAM_SECRET,            /* a PASSWORD with line breaks: private keys in PEM; most 0: 8192 bytes */
+	PARAM_CERTIFICATES,      /* certificates in PEM that can be read, and nothing secret beside them; most 0: 65536 bytes. A line each, without spaces around it */
 	PARAM_UUID,
 	PARAM_INT,               /* least to most; both 0: 0 to 2^53 */
 	PARAM_BOOL,              /* "true", "1", "on", "yes" or "false", "0", "off", "no" */
@@ -72,6 +73,10 @@ struct route_param {
 #define ROUTE_CODE 128u          /* open to a sign-in that waits for the code of a second factor (sign_step.c) */
 #define ROUTE_ENROL 256u         /* open to one that waits for a second factor to be set up */
 #define ROUTE_QUIET 512u         /* asked for by a page on its own: it does not keep a session from ending */
+#define ROUTE_LOGGED 1024u       /* what its fragment shows changes with an entry of the log, and else by PAGE_OLD_S at most (page_unchanged) */
+#define ROUTE_DESTROYS 2048u     /* a POST after which something is lost: the GET of the same path asks first, by name, and says what */
+#define ROUTE_COSTLY 4096u       /* open to strangers, and a process, a key or a row for each: an address has so many (rate_ask) */
+#define ROUTE_WALL 8192u         /* open to an operator's display (central/wall.c) */
 #define ROUTE_WRITES 32u         /* a GET that changes something harmless (marks read): a read-write transaction */
 
 struct route {

@@ -1,5 +1,6 @@
 /* saml_settings.c - the page Single Sign-On of both consoles: our side's addresses, the identity provider's metadata, what its statements
- * mean here, and a trial that shows it. Metadata are believed only when somebody has seen what they change. */
+ * mean here, and a trial that shows it. Our own keys are saml_key.c's. Metadata are believed only when somebody has seen what they change. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,14 +8,11 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "identity/arrival.h"
-#include "identity/own_key.h"
 #include "sso/client.h"
 #include "web/ask.h"
 #include "web/doc.h"
 #include "web/saml.h"
 #include "web/sign.h"
-#include "web/state.h"
-#include "web/vault.h"
 
 #define METADATA_MAX 90000
 #define URL_MAX 1000
@@ -48,7 +46,7 @@ const struct route_param saml_import_fields[] = {
 
 const struct route_param saml_fetch_fields[] = {
 	{ "url", "Address", PARAM_TEXT, PARAM_REQUIRED, 9, URL_MAX, NULL },
-	{ "ca", "Trusted certificates", PARAM_LINES, 0, 0, CA_MAX, NULL },
+	{ "ca", "Trusted certificates", PARAM_CERTIFICATES, 0, 0, CA_MAX, NULL },
 	PARAM_END
 };
 
@@ -186,11 +184,11 @@ static json_t *show_test(const struct call *c, const json_t *row)
 		return json_null();
 	}
 	if (doc_optional(test, "refused"))
-		return json_pack("{s:o, s:s, s:s, s:n, s:n}", "at", at, "refused", doc_text(test, "refused"), "text", doc_text(test, "text"), "said",
+		return json_pack("{s:o, s:o, s:o, s:n, s:n}", "at", at, "refused", doc_reason(c, doc_text(test, "refused")), "text", doc_reason(c, doc_text(test, "text")), "said",
 			"gives");
-	return json_pack("{s:o, s:n, s:n, s:{s:s, s:s, s:s, s:b, s:o}, s:{s:s?, s:s, s:s, s:s, s:s?, s:s?, s:s?}}", "at", at, "refused", "text",
+	return json_pack("{s:o, s:n, s:n, s:{s:s, s:s, s:s, s:b, s:o}, s:{s:o, s:s, s:s, s:s, s:s?, s:s?, s:s?}}", "at", at, "refused", "text",
 		"said", "issuer", doc_text(said, "issuer"), "name_id", doc_text(said, "name_id"), "format", doc_text(said, "format"), "encrypted",
-		json_is_true(json_object_get(said, "encrypted")), "attributes", attributes_of(said), "gives", "problem", doc_optional(test, "problem"),
+		json_is_true(json_object_get(said, "encrypted")), "attributes", attributes_of(said), "gives", "problem", doc_reason(c, doc_text(test, "problem")),
 		"subject", doc_text(test, "subject"), "name", doc_text(test, "name"), "mail", doc_text(test, "mail"), "role",
 		role_parse(doc_text(test, "role"), is_operator(c), &role) == 0 ? call_translate(c, role_label(role)) : NULL, "value",
 		doc_optional(test, "value"), "user", doc_optional(test, "user"));
@@ -305,46 +303,15 @@ int saml_page(struct call *c)
 	call_set(c, "ready", json_boolean(saml_side_ready(&s)));
 	call_set(c, "sp", json_pack("{s:s, s:s, s:s}", "entity", s.entity, "acs_url", s.acs_url, "slo_url", s.slo_url));
 	call_set(c, "provider", show_provider(c, idp));
-	call_set(c, "ca_open", json_boolean(*doc_text(source_of(&s), "ca")));
 	call_set(c, "source", show_source(c, json_object_get(s.row, "source")));
 	call_set(c, "proposal", show_proposal(c, s.row));
 	call_set(c, "test", edit ? show_test(c, s.row) : json_null());
 	call_set(c, "can", json_pack("{s:b}", "edit", edit));
-	rc = set_form(c, &s);
+	rc = saml_key_show(c, &s);
+	if (rc == 0)
+		rc = set_form(c, &s);
 	saml_side_release(&s);
 	return rc;
-}
-
-/* Beginning: our key */
-
-static int keep_key(struct call *c, const struct secret *key, const char *certificate)
-{
-	struct buf blob = BUF_INIT;
-	int rc = sign_begin(c, &c->tenant);
-
-	if (rc == 0)
-		rc = is_operator(c) ? keys_system_protect(c->keys, &c->id, SAML_KEY_PURPOSE, key, &blob) : vault_protect(c, SAML_KEY_PURPOSE, key, &blob);
-	if (rc == 0)
-		rc = saml_set_key(c->db, sign_side(c), certificate, &blob);
-	rc = call_end(c, rc);
-	buf_free(&blob);
-	return rc;
-}
-
-int saml_begin(struct call *c)
-{
-	struct secret *key = NULL;
-	char *certificate = NULL;
-	int rc = own_key_make("Keyward single sign-on", c->now, &key, &certificate);
-
-	if (rc == 0)
-		rc = keep_key(c, key, certificate);
-	secret_free(key);
-	free(certificate);
-	if (rc < 0)
-		return rc;
-	call_redirect(c, "/single-sign-on");
-	return 0;
 }
 
 /* Metadata */
@@ -375,8 +342,11 @@ static int take_import(struct call *c, const char *field, const json_t *source)
 		text = mem_strdup(doc_text(answer, "text"));
 	else if (source && rc == ERR_TIMEOUT)
 		text = mem_strdup(err_text());
-	if (text)
+	if (text) {
+		/* As a sentence begins. */
+		*text = (char)toupper((unsigned char)*text);
 		rc = call_field_error(c, field, text);
+	}
 	if (rc == 0)
 		rc = keep_import(c, sign_side(c), json_object_get(answer, "idp"), source);
 	free(text);

@@ -61,12 +61,15 @@ static int take_session(struct call *c, const struct session *s, const struct gu
 	c->user_name = call_keep(c, s->user_name);
 	c->user_email = call_keep(c, s->user_email);
 	c->state->csrf = mem_strdup(s->csrf);
+	if (*s->language && !c->api)
+		call_speak(c, languages_find(c->state->web->languages, s->language));
 	return 0;
 }
 
-static void take_tenant(struct call *c, const json_t *tenant)
+static void take_tenant(struct call *c, const json_t *tenant, const char *own)
 {
 	const char *zone = json_string_value(json_object_get(tenant, "time_zone"));
+	const char *language = json_string_value(json_object_get(json_object_get(tenant, "settings"), "language"));
 
 	c->tenant_slug = call_keep(c, json_string_value(json_object_get(tenant, "slug")));
 	c->tenant_name = call_keep(c, json_string_value(json_object_get(tenant, "name")));
@@ -74,6 +77,9 @@ static void take_tenant(struct call *c, const json_t *tenant)
 	c->state->rate = json_integer_value(json_object_get(tenant, "rate"));
 	if (zone)
 		c->time_zone = call_keep(c, zone);
+	/* Where the user chose none. */
+	if (language && *own == '\0' && !c->api)
+		call_speak(c, languages_find(c->state->web->languages, language));
 }
 
 static int find(struct call *c, const struct guard_cookie *cookie, struct session *s, json_t **tenant)
@@ -103,14 +109,14 @@ int sign_load(struct call *c)
 	if (rc == 0)
 		rc = find(c, &cookie, &s, &tenant);
 	/* Only the note of when it was last seen is written here; without one there is nothing to commit. */
-	if (rc == 0 && c->route && c->route->flags & ROUTE_QUIET)
+	if (rc == 0 && c->route && (c->route->flags & ROUTE_QUIET || c->request->hx))
 		db_rollback(c->db);
 	else
 		rc = call_end(c, rc);
 	if (rc == 0)
 		rc = take_session(c, &s, &cookie);
 	if (rc == 0 && tenant)
-		take_tenant(c, tenant);
+		take_tenant(c, tenant, s.language);
 	session_release(&s);
 	json_decref(tenant);
 	secret_wipe(&cookie, sizeof cookie);
@@ -127,7 +133,7 @@ static int life_of(struct call *c, const char *step, clock_us *expires)
 	if (rc < 0)
 		return rc;
 	if (*step) {
-		life = STEP_LIFE;
+		life = strcmp(step, SESSION_WALL) == 0 ? SIGN_WALL_LIFE : STEP_LIFE;
 	} else {
 		if (rules.hours && rules.hours * CLOCK_HOUR < life)
 			life = rules.hours * CLOCK_HOUR;
@@ -155,7 +161,8 @@ int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid
 		rc = session_create(c->db, sign_side(c), &start);
 	if (rc == 0) {
 		guard_cookie_text(&cookie, text);
-		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");
+		/* A display is switched off at night. */
+		call_set_cookie(c, GUARD_SESSION_COOKIE, text, strcmp(step, SESSION_WALL) == 0 ? SIGN_WALL_LIFE / CLOCK_SECOND : 0, "Lax");
 		free(c->state->csrf);
 		c->state->csrf = mem_strdup(csrf);
 		c->session = id;

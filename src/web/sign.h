@@ -8,6 +8,8 @@
 #include "identity/token.h"
 #include "store/user.h"
 
+struct saml_name;                /* store/saml.h */
+
 /* Rows that both sites have, for their tables: WEB_SIGN_ROWS("console", fields of the sign-in form, of that for a forgotten password). */
 #define WEB_SIGN_ROWS(site, fields, forgotten_fields) \
 	{ WEB_GET, "/sign-in", PERMISSION_PUBLIC, site "/sign_in", sign_in_page, sign_in_query, ROUTE_NO_TRANSACTION }, \
@@ -64,8 +66,9 @@ int sign_begin(struct call *c, const struct uuid *tenant);
 int sign_account(struct call *c, struct uuid *tenant, char **name);
 /* After the first proof of who somebody is (a password, a directory, an identity provider), in no transaction: U of TENANT (nil: an operator)
  * is signed in, and led to BACK; or, with a second factor, or one that the role must have, to the step that is left. A session that this
- * browser had is over. HOW: "password", "directory", ...: for the log. */
-int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back);
+ * browser had is over. HOW: "password", "directory", ...: for the log. THERE: as what an identity
+ * provider knows the session, which is kept with it, or neither is; else NULL. */
+int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back, const struct saml_name *there);
 /* The last step of it, of the caller, in no transaction: the same without asking for more. */
 int sign_complete(struct call *c, const struct user *u, const char *how);
 /* The hash of this browser's token (store/browser.h): 1; 0 when it has none. */
@@ -73,7 +76,8 @@ int sign_browser(struct call *c, uint8_t hash[static TOKEN_HASH_SIZE]);
 /* A code of the caller's second factor, in no transaction: 1 when it was right, and is used up; 0 when not, which counts as a wrong password; or an
  * error. Recovery codes too, unless the factor is new. *HOW: "totp" or "recovery-code". */
 int sign_code_check(struct call *c, const char *code, const char **how);
-/* Sets the member `confirm_code` of a page that asks for the present password: whether it must ask for a code too. In a transaction. */
+/* Sets members of a page that asks for the present password: `confirm_code`, whether it must ask for a code too; `confirm_outside` (proven, until, url), where
+ * an identity provider vouches in the password's place. In a transaction. */
 int sign_confirm_ask(struct call *c);
 /* One more parameter of a route whose handler calls sign_confirm. */
 #define SIGN_CODE_FIELD { "code", "Code of the second factor", PARAM_TEXT, 0, 0, 40, NULL }
@@ -85,6 +89,9 @@ void sign_wait(const struct call *c);
 /* For pages that end with somebody signed in (set-up, an accepted invitation): makes a session for USER of TENANT (nil: an
  * operator) in the open transaction, with a token of its own, and sets the cookie; the present one, if any, is over. */
 int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user);
+#define SIGN_WALL_LIFE (90 * CLOCK_DAY)      /* of an operator's display */
+/* A session in the open transaction, as sign_start; STEP as in store/session.h. */
+int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid *user, const char *step);
 /* Deletes the cookie. */
 void sign_forget(struct call *c);
 /* Hashes the new password, of who has NAME and EMAIL, that was typed twice, in the fields `password` and `repeat` (both PARAM_PASSWORD): 0, ERR_INVALID with
@@ -92,8 +99,8 @@ void sign_forget(struct call *c);
 int sign_new_password(struct call *c, const char *name, const char *email, char hash[static PASSWORD_HASH_SIZE]);
 /* 1 when it matches, 0 when not, ERR_BUSY. HASH as password_verify takes it. */
 int sign_verify(const char *hash, const char *password);
-/* Whether the user's own password stands in the field `current` (PARAM_PASSWORD) and, where there is a second factor, its code in the field
- * `code` (SIGN_CODE_FIELD), before an act that a stolen session must not do. Failures count as at sign-in, so the route is ROUTE_SIGN_IN, and
+/* Whether it is still the same person: the user's own password stands in the field `current` (PARAM_PASSWORD) and, where there is a second factor, its code in the field
+ * `code` (SIGN_CODE_FIELD); who has no password has proven it anew at the identity provider (saml_again). Before an act that a stolen session must not do. Failures count as at sign-in, so the route is ROUTE_SIGN_IN, and
  * ROUTE_NO_TRANSACTION: 0; ERR_INVALID with the field's error noted; ERR_BUSY. */
 int sign_confirm(struct call *c);
 

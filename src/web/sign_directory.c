@@ -97,17 +97,10 @@ static int take_in(struct call *c, struct joining *j)
 	struct uuid id = uuid_new();
 	int rc;
 
-	if (j->known) {
-		rc = user_refresh(c->db, j->side, &j->user, &o);
-		id = j->user.id;
-	} else {
-		rc = user_join(c->db, j->side, &id, &o);
-	}
-	if (rc == 0) {
-		user_release(&j->user);
-		rc = user_by_id(c->db, j->side, &id, &j->user);
-	}
-	return rc;
+	if (j->known)
+		return user_refresh(c->db, j->side, &j->user, &o);
+	rc = user_join(c->db, j->side, &id, &o);
+	return rc < 0 ? rc : user_by_id(c->db, j->side, &id, &j->user);
 }
 
 static int find_user(struct call *c, struct joining *j)
@@ -159,7 +152,7 @@ static int come_in(struct call *c, struct joining *j)
 	if (rc == ERR_CONFLICT)
 		return refuse(c, j, NULL, "a local user has this e-mail address", "There is a local user or invitation with your e-mail address here. Sign in "
 			"with that user's password, or ask your administrator to remove it.", 0, 0);
-	return rc < 0 ? rc : sign_accept(c, j->tenant, &j->user, HOW, call_text(c, "return_to"));
+	return rc < 0 ? rc : sign_accept(c, j->tenant, &j->user, HOW, call_text(c, "return_to"), NULL);
 }
 
 /* The answer; a wrong password is an error whose person *ANSWER names. */

@@ -10,6 +10,7 @@
 #include "store/browser.h"
 #include "store/session.h"
 #include "store/saml.h"
+#include "store/setting.h"
 #include "store/user_outside.h"
 #include "web/directory.h"
 #include "web/saml.h"
@@ -41,19 +42,21 @@ const struct route_param sign_in_tenant_fields[] = {
 	PARAM_END
 };
 
-/* Of a tenant that is not known before its name is typed. */
-static int offers_sso(struct call *c)
+/* What the operator's page offers besides passwords: the identity provider, and the set-up while there is nobody who could sign in. Which tenant's page
+ * it is, is not known before its name is typed. */
+static void set_offers(struct call *c)
 {
 	json_t *row = NULL;
-	int on = 0;
+	int sso = 0, setup = 0;
 
-	if (c->site != WEB_CENTRAL)
-		return 0;
-	if (call_begin(c, NULL) == 0 && saml_get(c->db, STORE_OPERATOR, &row) == 0)
-		on = strcmp(json_string_value(json_object_get(row, "mode")), "off") != 0;
-	db_rollback(c->db);
+	if (c->site == WEB_CENTRAL && call_begin(c, NULL) == 0) {
+		sso = saml_get(c->db, STORE_OPERATOR, &row) == 0 && strcmp(json_string_value(json_object_get(row, "mode")), "off") != 0;
+		setup = setup_needed(c->db) > 0;
+		db_rollback(c->db);
+	}
 	json_decref(row);
-	return on;
+	call_set(c, "sso", json_boolean(sso));
+	call_set(c, "setup", json_boolean(setup));
 }
 
 int sign_in_page(struct call *c)
@@ -66,7 +69,7 @@ int sign_in_page(struct call *c)
 	}
 	call_set(c, "return_to", json_string(*back ? guard_return(back) : ""));
 	call_form(c, "account", json_string(call_text(c, "account")));
-	call_set(c, "sso", json_boolean(offers_sso(c)));
+	set_offers(c);
 	call_set(c, "may_register", json_boolean(c->site == WEB_CONSOLE && signup_is_open(c)));
 	return 0;
 }
@@ -164,7 +167,7 @@ static int verified(struct call *c, struct attempt *a)
 	matches = sign_verify(may_sign_in(c, a) ? a->user.password : NULL, call_text(c, "password"));
 	if (matches <= 0)
 		return matches < 0 ? matches : refuse(c, a);
-	return sign_accept(c, &a->tenant, &a->user, "password", call_text(c, "return_to"));
+	return sign_accept(c, &a->tenant, &a->user, "password", call_text(c, "return_to"), NULL);
 }
 
 int sign_in(struct call *c)

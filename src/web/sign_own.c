@@ -72,9 +72,9 @@ static json_t *session_row(const struct call *c, const json_t *row, const char *
 	const char *id = json_string_value(json_object_get(row, "id")), *agent = json_string_value(json_object_get(row, "user_agent"));
 	const char *browser = browser_of(agent), *address = json_string_value(json_object_get(row, "address"));
 
-	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "id", id, "browser",
+	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "id", id, "browser",
 		*browser ? browser : call_translate(c, "Unknown browser"), "system", system_of(agent), "address", address ? address : "",
-		"current", strcmp(id, own) == 0, "started", when_of(c, row, "created"), "active", when_of(c, row, "last_seen"), "expires",
+		"current", strcmp(id, own) == 0, "wall", json_is_true(json_object_get(row, "wall")), "started", when_of(c, row, "created"), "active", when_of(c, row, "last_seen"), "expires",
 		when_of(c, row, "expires"), "revoke_url", json_sprintf("/sessions/%s/revoke", id));
 }
 
@@ -196,7 +196,7 @@ int sign_session(struct call *c)
 static const char *type_name(enum param_type type)
 {
 	static const char *const names[] = { [PARAM_TEXT] = "text", [PARAM_LINES] = "lines", [PARAM_EMAIL] = "email",
-		[PARAM_PASSWORD] = "password", [PARAM_SECRET] = "secret", [PARAM_UUID] = "uuid", [PARAM_INT] = "int", [PARAM_BOOL] = "bool", [PARAM_TIME] = "time",
+		[PARAM_PASSWORD] = "password", [PARAM_SECRET] = "secret", [PARAM_CERTIFICATES] = "certificates", [PARAM_UUID] = "uuid", [PARAM_INT] = "int", [PARAM_BOOL] = "bool", [PARAM_TIME] = "time",
 		[PARAM_ENUM] = "enum", [PARAM_UUIDS] = "uuids", [PARAM_JSON] = "json", [PARAM_TEXTS] = "texts", [PARAM_FIELDS] = "fields" };
 
 	return names[type];
@@ -219,9 +219,9 @@ static json_t *param_row(const struct route_param *p)
 
 static void add_route(const struct route *r, void *ctx)
 {
-	json_t *params = json_array(), *row = json_pack("{s:s, s:s, s:s, s:b, s:b}", "method", r->method == WEB_POST ? "POST" : "GET",
+	json_t *params = json_array(), *row = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b}", "method", r->method == WEB_POST ? "POST" : "GET",
 		"path", r->path, "permission", permission_name(r->permission), "page", (r->flags & ROUTE_API_ONLY) == 0, "api",
-		(r->flags & ROUTE_PAGE_ONLY) == 0);
+		(r->flags & ROUTE_PAGE_ONLY) == 0, "destroys", (r->flags & ROUTE_DESTROYS) != 0);
 
 	for (const struct route_param *p = r->params; p && p->name; p++)
 		json_array_append_new(params, param_row(p));

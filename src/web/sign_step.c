@@ -20,6 +20,7 @@
 #include "web/directory.h"
 #include "web/factor.h"
 #include "web/letter.h"
+#include "web/saml.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -129,21 +130,36 @@ static int next_step(struct call *c, const struct user *u, const char **step)
 	return **step ? factor_prepare(c, &u->id) : 0;
 }
 
-/* FORMER: a session that this browser had at this account. */
-static int accept(struct call *c, const struct uuid *former, const struct user *u, const char *how, const char **step)
+/* Hashing, a directory or an identity provider took their time: what they have proven may be over by now. */
+static int hold(struct call *c, const struct user *u)
+{
+	int rc = user_hold(c->db, sign_side(c), u);
+
+	if (rc != ERR_NOT_FOUND)
+		return rc;
+	call_refuse(c, ERR_INVALID, SIGN_REFUSAL);
+	return err_set(c->api ? ERR_UNAUTHENTICATED : ERR_INVALID, "the user was changed while signing in");
+}
+
+/* FORMER: a session that this browser had at this account. THERE: as sign_accept has it. */
+static int accept(struct call *c, const struct uuid *former, const struct user *u, const char *how, const struct saml_name *there, const char **step)
 {
 	int rc = sign_begin(c, &c->tenant);
 
+	if (rc == 0)
+		rc = hold(c, u);
 	if (rc == 0)
 		rc = end_former(c, former);
 	if (rc == 0)
 		rc = next_step(c, u, step);
 	if (rc == 0)
 		rc = **step ? sign_start_step(c, &c->tenant, &u->id, *step) : complete(c, u, how);
+	if (rc == 0 && there)
+		rc = saml_session_add(c->db, sign_side(c), &c->session, there);
 	return call_end(c, rc);
 }
 
-int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back)
+int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u, const char *how, const char *back, const struct saml_name *there)
 {
 	static const struct uuid none;
 	struct uuid former = uuid_equal(&c->tenant, tenant) ? c->session : none;
@@ -152,7 +168,7 @@ int sign_accept(struct call *c, const struct uuid *tenant, const struct user *u,
 	int rc;
 
 	take_user(c, tenant, u);
-	rc = accept(c, &former, u, how, &step);
+	rc = accept(c, &former, u, how, there, &step);
 	if (rc < 0)
 		return rc;
 	form_append(&query, "return", guard_return(back));
@@ -325,6 +341,40 @@ int sign_code(struct call *c)
 
 /* It is still the same person */
 
+/* Where the page leads who has no password here, and comes back to. */
+static json_t *way_outside(const struct call *c)
+{
+	struct buf url = BUF_INIT;
+	char *here = mem_printf("%s%s%s", c->request->path, c->request->query && *c->request->query ? "?" : "", c->request->query ? c->request->query : "");
+	json_t *out;
+
+	form_append(&url, "return_to", here);
+	out = json_sprintf("/saml/again?%s", buf_str(&url));
+	buf_free(&url);
+	free(here);
+	return out;
+}
+
+/* 1, and until when: an identity provider has just vouched for who has this session; 0: it has not, or not lately; ERR_NOT_FOUND: it never does. */
+static int is_vouched(struct call *c, clock_us *until)
+{
+	clock_us at = 0;
+	int rc = saml_session_proven(c->db, sign_side(c), &c->session, &at);
+
+	*until = at + SAML_PROOF_LIFE;
+	return rc < 0 ? rc : at && c->now < *until;
+}
+
+static int show_outside(struct call *c)
+{
+	clock_us until;
+	int rc = is_vouched(c, &until);
+
+	call_set(c, "confirm_outside", rc < 0 ? json_null() : json_pack("{s:b, s:o, s:o}", "proven", rc, "until", rc ? call_when(c, until) : json_null(), "url",
+		way_outside(c)));
+	return rc == ERR_NOT_FOUND || rc > 0 ? 0 : rc;
+}
+
 int sign_confirm_ask(struct call *c)
 {
 	int has = factor_has(c->db, sign_side(c), &c->user);
@@ -332,7 +382,22 @@ int sign_confirm_ask(struct call *c)
 	if (has < 0)
 		return has;
 	call_set(c, "confirm_code", json_boolean(has));
-	return 0;
+	return show_outside(c);
+}
+
+/* 1: the identity provider has just vouched for who has this session; there is no password to ask for. */
+static int confirm_outside(struct call *c)
+{
+	clock_us until;
+	int rc = sign_begin(c, &c->tenant);
+
+	if (rc == 0)
+		rc = is_vouched(c, &until);
+	db_rollback(c->db);
+	if (rc < 0 && rc != ERR_NOT_FOUND)
+		return rc;
+	return rc > 0 ? 1 : call_field_error(c, "current", "You have no password here: prove who you are at your organisation's "
+		"identity provider, by the button of this page, and do this within five minutes.");
 }
 
 static int needs_code(struct call *c)
@@ -365,8 +430,9 @@ int sign_confirm(struct call *c)
 	int rc = read_self(c, &s), right = 0;
 
 	if (rc == 0 && strcmp(s.user.source, USER_OF_SAML) == 0)
-		rc = call_field_error(c, "current", "You have no password here: you sign in at your organisation's identity provider. What asks for a password "
-			"is for local users and people of a directory.");
+		rc = right = confirm_outside(c);
+	else if (rc == 0 && *call_text(c, "current") == '\0')
+		rc = call_field_error(c, "current", "Your present password is needed.");
 	else if (rc == 0 && strcmp(s.user.source, USER_OF_DIRECTORY) == 0 && !s.closed)
 		rc = right = directory_confirm(c, &s.user, call_text(c, "current"));
 	else if (rc == 0)

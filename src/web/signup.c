@@ -12,6 +12,7 @@
 #include "identity/token.h"
 #include "render/template.h"
 #include "store/signup.h"
+#include "web/letter.h"
 #include "web/state.h"
 
 #define LINK_LIFE (24 * CLOCK_HOUR)
@@ -50,10 +51,23 @@ static int closed(const struct call *c)
 int signup_page(struct call *c)
 {
 	static const char *const fields[] = { "company", "name", "email" };
+	int possible = letter_possible(c);
 
+	if (possible < 0)
+		return possible;
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
 		call_form(c, fields[i], json_string(""));
+	call_set(c, "possible", json_boolean(possible));
 	return closed(c);
+}
+
+/* Nobody is to wait for a mail that no server sends. */
+static int check_mail(struct call *c)
+{
+	int rc = call_begin(c, NULL), possible = rc < 0 ? rc : letter_possible(c);
+
+	db_rollback(c->db);
+	return possible < 0 ? possible : possible ? 0 : call_refuse(c, ERR_CONFLICT, "This server sends no mail yet, so nobody can register.");
 }
 
 static json_t *mail_of(struct call *c, const char *token, int *rc)
@@ -81,6 +95,8 @@ int signup_send(struct call *c)
 	json_t *mail = NULL;
 	int rc = closed(c);
 
+	if (rc == 0)
+		rc = check_mail(c);
 	if (rc < 0)
 		return rc;
 	token_new(token);

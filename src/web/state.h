@@ -2,7 +2,7 @@
 #ifndef WEB_STATE_H
 #define WEB_STATE_H
 
-#include "store/zone.h"
+#include "render/languages.h"
 #include "store/zone.h"
 #include "web/call.h"
 #include "web/form.h"
@@ -14,7 +14,7 @@ struct call_state {
 	struct web_thread *thread;
 	const struct web *web;
 	const struct template_set *templates;    /* in the user's language */
-	const char *language;
+	const char *language;                    /* its code */
 	struct web_response *response;
 	struct route_match match;
 	struct form fields;
@@ -30,12 +30,14 @@ struct call_state {
 	char *refusal;                           /* what the user is told of the failure */
 	int again;                               /* no failure: the form's page is just drawn again */
 	char *location;                          /* redirect */
-	struct { char *mime, *filename; struct buf body; int set; } download;
+	struct { char *mime, *filename, *next; struct buf body; int set; } download;
 	char *cookies[8];                        /* values that call_cookie gave out */
 	size_t cookie_count;
 	int redrawn;                             /* the page of a form that was refused */
 	struct web_ask *ask;                     /* what the handler asks, until the pipeline hands it on (ask.h) */
 	int64_t rate;                            /* requests a second that the account may have; 0: any number */
+	struct { int64_t seq, bell; } pulse;     /* of a ROUTE_LOGGED row: the log's newest entry and the bell's count, before the handler looked */
+	int unchanged;                           /* nothing has happened since the browser asked last (page_unchanged) */
 	int misuse;                              /* a handler asked for what its row does not declare */
 };
 
@@ -43,16 +45,18 @@ struct call_state {
 const char *call_keep(struct call *c, const char *text);
 
 /* pipeline.c */
+/* The answer is in that language from here on. */
+void call_speak(struct call *c, const struct language *l);
 /* A part of a page is asked for: by htmx in a header, by lists that refresh themselves in their address. */
 int call_is_part(const struct call *c);
+/* The path of the page that the row's form is on, with the ids of this request; the caller frees. */
+char *call_form_path(const struct call *c);
 
 /* sign_own.c: of the request's User-Agent; "" when they are not known */
 const char *call_browser(const struct call *c);
 const char *call_system(const struct call *c);
 
 /* sign.c */
-/* A session in the open transaction, as sign_start; STEP as in store/session.h. */
-int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid *user, const char *step);
 /* Looks up the session of the cookie, in a transaction of its own, and fills user, role, tenant. ERR_UNAUTHENTICATED when there
  * is none that is valid. */
 int sign_load(struct call *c);
@@ -75,6 +79,15 @@ void notice_leave(struct call *c);               /* for the next page */
 /* The document with the members that every page has; the caller's reference. */
 json_t *page_document(struct call *c);
 int page_render(struct call *c, const json_t *doc, const char *template, int status);
+/* A part of a page that asks for itself again and again, and after it what changes of the frame (PAGE_FRAME); 304 when it looks as it did when the
+ * browser asked last. */
+#define PAGE_FRAME "part/frame"
+int page_part(struct call *c, const json_t *doc, const char *template);
+/* Whether the log and the bell say that nothing has happened since the browser was given the part last, less than PAGE_OLD_S ago: then the part is
+ * not made at all, and page_same answers. In the open transaction. */
+#define PAGE_OLD_S 120
+int page_unchanged(struct call *c);
+void page_same(struct call *c);
 
 /* error.c */
 /* Makes the answer for CODE: page, problem document, or redirect to sign-in. */

@@ -1,7 +1,6 @@
 /* web.c - what is loaded once, and what each thread owns. */
 #include "web/web.h"
 
-#include <dirent.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "render/template.h"
+#include "render/languages.h"
 #include "store/conninfo.h"
 #include "web/route.h"
 
@@ -20,42 +19,6 @@
 
 static const enum conf_setting domains[WEB_SITES] = { CONF_DOMAIN_CENTRAL, CONF_DOMAIN_CONSOLE, CONF_DOMAIN_AGENTS };
 static const enum conf_setting databases[WEB_SITES] = { CONF_DATABASE_CENTRAL, CONF_DATABASE_CONSOLE, CONF_DATABASE_AGENT };
-
-static int load_language(struct web *web, const char *code)
-{
-	int rc;
-
-	if (web->language_count == WEB_LANGUAGES_MAX)
-		return err_set(ERR_TOO_LARGE, "more than %d languages", WEB_LANGUAGES_MAX);
-	rc = template_set_load(conf_get(&web->conf, CONF_WEB_TEMPLATES), code, &web->languages[web->language_count].set);
-	if (rc < 0)
-		return rc;
-	snprintf(web->languages[web->language_count++].code, sizeof web->languages[0].code, "%s", code);
-	return 0;
-}
-
-/* English, and every language that has a catalogue: texts/<language>.json beside the templates. */
-static int load_languages(struct web *web)
-{
-	char *path = mem_printf("%s/texts", conf_get(&web->conf, CONF_WEB_TEMPLATES));
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	int rc = load_language(web, "en");
-
-	while (rc == 0 && dir && (entry = readdir(dir)) != NULL) {
-		const char *dot = strstr(entry->d_name, ".json");
-		char code[8];
-
-		if (dot && dot[5] == '\0' && dot > entry->d_name && dot - entry->d_name < (ptrdiff_t)sizeof code) {
-			snprintf(code, sizeof code, "%.*s", (int)(dot - entry->d_name), entry->d_name);
-			rc = load_language(web, code);
-		}
-	}
-	if (dir)
-		closedir(dir);
-	free(path);
-	return rc;
-}
 
 static int check_tables(void)
 {
@@ -123,6 +86,7 @@ int web_load(const char *conf_path, struct web **out)
 	struct web *web = mem_alloc(sizeof *web);
 	int rc = check_tables();
 
+	web->languages = mem_alloc(sizeof *web->languages);
 	if (rc == 0)
 		rc = conf_load(conf_path, &web->conf);
 	if (rc == 0)
@@ -132,7 +96,7 @@ int web_load(const char *conf_path, struct web **out)
 	if (rc == 0)
 		rc = check_token(conf_get(&web->conf, CONF_METRICS_TOKEN));
 	if (rc == 0)
-		rc = load_languages(web);
+		rc = languages_load(conf_get(&web->conf, CONF_WEB_TEMPLATES), web->languages);
 	if (rc == 0)
 		rc = assets_load(conf_get(&web->conf, CONF_WEB_ASSETS), &web->assets);
 	if (rc < 0) {
@@ -140,6 +104,7 @@ int web_load(const char *conf_path, struct web **out)
 		return rc;
 	}
 	web->sign_ins = rate_new();
+	web->asked = rate_new();
 	web->people = rate_new();
 	web->agents = rate_new();
 	randombytes_buf(web->notice_key, sizeof web->notice_key);
@@ -151,13 +116,16 @@ void web_free(struct web *web)
 {
 	if (web == NULL)
 		return;
-	for (size_t i = 0; i < web->language_count; i++)
-		template_set_free(web->languages[i].set);
+	if (web->languages)
+		languages_free(web->languages);
+	free(web->languages);
 	for (int i = 0; i < WEB_SITES; i++)
 		free(web->origin[i]);
 	assets_free(web->assets);
 	if (web->sign_ins)
 		rate_free(web->sign_ins);
+	if (web->asked)
+		rate_free(web->asked);
 	if (web->people)
 		rate_free(web->people);
 	if (web->agents)
@@ -218,10 +186,16 @@ char *web_conninfo(const struct web *web, enum web_site site)
 
 static struct db *open_db(const struct web *web, enum web_site site)
 {
-	char *conninfo = web_conninfo(web, site);
+	char *conninfo = web_conninfo(web, site), *log;
 	struct db *db = db_new(conninfo);
 
 	free(conninfo);
+	/* The agent service writes to the log and never reads it. */
+	if (site != WEB_AGENTS) {
+		log = conninfo_inside(conf_get(&web->conf, CONF_DATABASE_LOG), inside, web);
+		db_set_log(db, log);
+		free(log);
+	}
 	return db;
 }
 

@@ -12,21 +12,17 @@
 #include "web/rate.h"
 #include "web/request.h"
 
-#define WEB_LANGUAGES_MAX 8
 
-struct template_set;
+struct languages;
 
 /* Read by all threads of all workers, changed by none (but what is in shared memory). */
 struct web {
 	struct conf conf;
 	char *origin[WEB_SITES];                 /* "https://host[:port]" */
-	struct {
-		char code[8];                    /* "en" */
-		struct template_set *set;
-	} languages[WEB_LANGUAGES_MAX];          /* English first */
-	size_t language_count;
+	struct languages *languages;
 	struct assets *assets;
 	struct rate *sign_ins;
+	struct rate *asked;                      /* what strangers ask for that costs something (ROUTE_COSTLY) */
 	struct rate *people, *agents;            /* requests of accounts, each by themselves */
 	clock_us idle, absolute;                 /* of sessions */
 	struct quota signup;                     /* what an account that registered itself begins with */
@@ -44,6 +40,7 @@ struct web_thread {
 	json_t *licences;                        /* how many tenants are near a limit, as counted last (licence_bar.c); NULL: not yet */
 	clock_us licences_seen;                  /* then; clock_ticks() */
 	const char *keys_trouble;                /* what is the matter with the key service; NULL: nothing */
+	const char *keys_advice;                 /* and what to do about it; NULL: not known */
 };
 
 /* Reads the configuration at CONF_PATH, the templates and the assets, checks the route tables, makes the shared memory: all
@@ -66,6 +63,8 @@ struct keys_client *web_thread_keys(struct web_thread *t);
 /* Answers a request to one of the consoles, errors included. May take as long as the database does: never in the thread that
  * serves connections. *OUT starts empty. 1: it was not answered, and is to be once more when REQUEST->ask has its answer (ask.h). */
 int web_answer(struct web_thread *t, struct web_request *request, struct web_response *out);
+/* Whether it is one of those that take their time and that strangers may send: tries to sign in (ROUTE_SIGN_IN). */
+int web_is_try(const struct web_request *request);
 /* Refuses it because too many wait already: 503. Needs no time. */
 void web_answer_busy(struct web_thread *t, const struct web_request *request, struct web_response *out);
 /* The part that needs neither database nor much time: assets, and limits that are exceeded. 1 when *OUT is the answer. */

@@ -1,12 +1,17 @@
 /* console_tool.c - what a tenant's people do in the console, by the console's own store functions and database role,
  * for tests that play guest and console against a running server.
  *
- *     console_tool CONNINFO ACCOUNT COMMAND ARGS...
+ *     console_tool CONNINFO ACCOUNT
  *
- * Prints JSON where there is something to show; on failure "NAME text" on stderr and status 1. */
+ * Reads ["COMMAND", "ARG"...], one per line, and answers each: a line of JSON where there is something to show, then "done" or
+ * "NAME text" of the error. One process for many questions: tests ask while they wait, and a sanitized program takes longer to
+ * begin than to answer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "base/err.h"
 #include "base/json.h"
@@ -21,6 +26,8 @@
 #include "store/raid.h"
 #include "store/request.h"
 #include "store/rotation.h"
+
+#define ARGS_MAX 16
 
 static void show(json_t *o)
 {
@@ -319,34 +326,84 @@ static const struct {
 	{ "order", 4, command_order },
 };
 
-static int run(int (*command)(struct db *, char **), char **argv)
-{
-	struct db_actor actor = { .kind = DB_ACTOR_USER, .name = "test@example.test" };
-	struct db *db = db_new(argv[1]);
-	struct uuid account;
-	const char *user = getenv("CONSOLE_USER");      /* the database knows who may approve */
-	int rc = uuid_parse(argv[2], &account);
+static struct db *db;
+static struct uuid account;
+static struct db_actor actor = { .kind = DB_ACTOR_USER, .name = "test@example.test" };
 
-	actor.id = uuid_new();
-	if (rc == 0 && user)
-		rc = uuid_parse(user, &actor.id);
-	if (rc == 0)
-		rc = db_begin(db, &account, &actor);
-	if (rc == 0)
-		rc = command(db, argv + 4);
-	if (rc == 0)
-		rc = db_commit(db);
-	if (rc < 0)
-		fprintf(stderr, "%s %s\n", err_name(rc), err_text());
-	db_free(db);
-	return rc < 0;
+/* With a sanitizer: whether something was lost by now. As it takes long, only the first time that a command has run. */
+static int leaks(size_t command)
+{
+#ifdef __SANITIZE_ADDRESS__
+	static int looked[ARRAY_LEN(commands)];
+
+	if (!looked[command]++)
+		return __lsan_do_recoverable_leak_check();
+#endif
+	return 0;
+}
+
+static int run(size_t command, char **args)
+{
+	int rc = db_begin(db, &account, &actor);
+
+	return rc < 0 ? rc : db_end(db, commands[command].run(db, args));
+}
+
+/* WORDS: a command and its COUNT arguments, NULL behind them. */
+static int look_up(char **words, int count)
+{
+	for (size_t i = 0; words[0] && i < ARRAY_LEN(commands); i++) {
+		if (strcmp(words[0], commands[i].name) != 0 || (commands[i].args >= 0 && count != commands[i].args))
+			continue;
+		int rc = run(i, words + 1);
+
+		if (leaks(i))
+			return err_set(ERR_INTERNAL, "%s has lost memory", words[0]);
+		return rc;
+	}
+	return err_set(ERR_INVALID, "no such command, or another number of arguments");
+}
+
+static int answer(const char *line)
+{
+	json_t *asked = json_loads(line, 0, NULL), *word;
+	char *words[ARGS_MAX + 2] = { NULL };
+	size_t i;
+	int rc;
+
+	if (!json_is_array(asked) || json_array_size(asked) > ARGS_MAX + 1)
+		return err_set(ERR_INVALID, "no array of words");
+	json_array_foreach (asked, i, word)
+		words[i] = mem_strdup(json_string_value(word));
+	rc = look_up(words, (int)i - 1);
+	while (i-- > 0)
+		free(words[i]);
+	json_decref(asked);
+	return rc;
 }
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 3 && i < ARRAY_LEN(commands); i++)
-		if (strcmp(argv[3], commands[i].name) == 0 && (commands[i].args < 0 || argc - 4 == commands[i].args))
-			return run(commands[i].run, argv);
-	fputs("usage: console_tool CONNINFO ACCOUNT COMMAND ARGS...\n", stderr);
-	return 2;
+	const char *user = getenv("CONSOLE_USER");      /* the database knows who may approve */
+	char *line = NULL;
+	size_t room = 0;
+
+	actor.id = uuid_new();
+	if (argc != 3 || uuid_parse(argv[2], &account) < 0 || (user && uuid_parse(user, &actor.id) < 0)) {
+		fputs("usage: console_tool CONNINFO ACCOUNT\n", stderr);
+		return 2;
+	}
+	db = db_new(argv[1]);
+	while (getline(&line, &room, stdin) > 0) {
+		int rc = answer(line);
+
+		if (rc < 0)
+			printf("%s %s\n", err_name(rc), err_text());
+		else
+			puts("done");
+		fflush(stdout);
+	}
+	free(line);
+	db_free(db);
+	return 0;
 }

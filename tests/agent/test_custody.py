@@ -148,7 +148,7 @@ def test_killed_at_any_moment_some_key_opens_it(box):
         assert opens(path, old), f"seed {seed}, after {kills}"
     assert opens(path, old) and opens(path, box.key)
     box.tool("drop", path=path)
-    for kills in killed(box, seed, "hand-over", 1.0, path=path, new=own):
+    for kills in killed(box, seed, "hand-over", 0.1, path=path, new=own, quick=1):
         assert opens(path, own) or opens(path, box.key), f"seed {seed}, after {kills}"
     assert opens(path, own) and not opens(path, box.key) and slots(path) == (1, False)
 

@@ -1,11 +1,13 @@
 """Volumes that change hands on a running server: adopted with what is on them, handed over with a passphrase, decrypted in place."""
 import json
 import os
+import signal
 import subprocess
 
 from fixtures import fixture
 from agents import MIB, SLOW, Tenant, finish, mounts, new_guest, run, start, tool
 from stack.process import wait_until
+from test_questions import Terminal
 
 QUICK = ("--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000")
 
@@ -128,14 +130,20 @@ def encrypted(tenant, guest):
     (guest.mount_point / "precious").write_text("kept")
 
 
+def hands_over_in_vain(guest, key):
+    """keyward-config as it waits for leave, or has ended."""
+    p = tool(guest, "--hand-over", str(guest.disk), "--key-file", str(key))
+    wait_until(lambda: "Waiting for it to be allowed" in (p.stdout.readline() or "Waiting for it to be allowed"), SLOW, "it does not wait")
+    return p
+
+
 def test_hand_over_needs_leave_and_leaves_the_owner_alone_with_it(tenant, guest):
     # covers: VOL-7, KEY-7, LOG-2
     # guard: 600
     encrypted(tenant, guest)
     own = guest.folder / "own"
     own.write_bytes(b"my own words")
-    p = tool(guest, "--hand-over", str(guest.disk), "--key-file", str(own))
-    wait_until(lambda: "Waiting for it to be allowed" in (p.stdout.readline() or "Waiting for it to be allowed"), SLOW, "it does not wait")
+    p = hands_over_in_vain(guest, own)
     assert p.poll() is None and not opens(guest.disk, own)
     # Allowed while it is open: a key slot can change meanwhile.
     allow(tenant, guest, "hand-over", 1)
@@ -148,7 +156,10 @@ def test_hand_over_needs_leave_and_leaves_the_owner_alone_with_it(tenant, guest)
     assert guest.stop()
     assert opens(guest.disk, own)
     assert "keyward" not in cryptsetup("luksDump", guest.disk).stdout
-    assert (guest.config("--hand-over", str(guest.disk), "--key-file", str(own), "--timeout", "1", check=False)).returncode != 0
+    p = hands_over_in_vain(guest, own)
+    p.send_signal(signal.SIGINT)
+    p.communicate(timeout=SLOW)
+    assert p.returncode != 0
 
 
 def test_decrypt_in_place_is_asked_for_twice_and_survives_kills(tenant, guest):
@@ -162,6 +173,13 @@ def test_decrypt_in_place_is_asked_for_twice_and_survives_kills(tenant, guest):
     assert guest.stop()
     said = guest.config("--decrypt", str(guest.disk), check=False)
     assert said.returncode == 2 and "--force" in said.stderr, said.stderr
+    t = Terminal(guest, "--decrypt", str(guest.disk))
+    t.answer("to confirm: ", "yes")
+    assert t.end() == 1 and "nothing was done" in t.all, t.all
+    t = Terminal(guest, "--decrypt", str(guest.disk))
+    t.expect("to confirm: ")
+    os.write(t.fd, b"\x03")
+    assert t.end() == 130, t.all
     assert tenant.device(guest)["status"] == "encrypted"
     for delay in (0.3, 0.6, 0.9, 1.2, 1.5):
         p = tool(guest, "--decrypt", str(guest.disk), "--force")

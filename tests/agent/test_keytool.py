@@ -123,6 +123,7 @@ def others_and_damaged_files(tool, file, xml, job, folder):
                                 (text.replace('format="1"', 'format="2"').encode(), 1, "later format"),
                                 (text.replace(f'mount-point="{job.guest.mount_point}"', 'mount-point="/etc"').encode(), 1, "altered"),
                                 (text.replace('passes="3"', 'passes="300000"').encode(), 2, "cannot be meant"),
+                                (text.replace('by="', 'by="\u009b2J').encode(), 2, "makes no sense"),
                                 (text.replace("<keyward", '<!DOCTYPE x [<!ENTITY a "b">]><keyward').encode(), 2, "no exported key"),
                                 (text.replace("<sealed>", "<sealed>AAAA").encode(), 1, "altered")):
         assert content != text.encode(), said

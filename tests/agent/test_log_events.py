@@ -4,10 +4,12 @@ import pathlib
 import re
 import uuid
 
+import audited
 from agents import guest, mounts, start, tenant, wait_for  # noqa: F401
 from fixtures import ROOT
+from notices import told
 from stack.process import wait_until
-from web import Client, database, make_user, operator
+from web import Client, database, make_tenant, make_user, operator
 
 SECONDS = 120
 
@@ -50,15 +52,92 @@ def test_every_event_is_written_somewhere():
     assert [n for id, n in events if not re.search(rf"\bAUDIT_{id}\b", code) and f"'{n}'" not in sql] == []
 
 
+# Forms that change nothing that is in force, or nothing but what one person sees; everything else that is sent to a console ends in an entry.
+UNLOGGED = {
+    "deep_security_test_run": "asks a server", "directory_test_run": "asks a server", "mail_try": "sends one mail to who asks",
+    "log_forward_test": "sends one message without a number", "notices_read_all": "what one person has read", "notice_mark_run": "what one person has read",
+    "notification_preview": "shows", "report_template_preview": "shows", "bulk_choose": "shows", "policy_types_run": "a draft, logged when it is saved",
+    "policy_discard_run": "a draft that never was in force", "saml_fetch": "waits to be confirmed", "saml_import": "waits to be confirmed",
+    "saml_discard": "what was not confirmed", "signup_send": "mails a link, whose use is logged",
+    "what_if_stop_run": "its start is logged; it changes nothing",
+}
+FUNCTION = re.compile(r"^(static )?(?:const )?(?:struct |enum )?[a-z_0-9]+(?: \w+)*? \*?([a-z_0-9]+)\([^;{]*\)\n\{\n(.*?)^\}", re.M | re.S)
+TABLE = re.compile(r"^(static )?(?:const )?struct \w+ (?:const )?([a-z_0-9]+)(?:\[\w*\])? = \{(.*?)\};$", re.M | re.S)
+
+
+def logging_functions():
+    """{name: whether it is called with an entry of the log at the end} of all public functions, as the sources call each other: functions of one file
+    by their static names, SQL's by what statements say."""
+    sql = {}
+    for p in sorted((ROOT / "sql").glob("*.sql")):
+        for name, body in re.findall(r"FUNCTION ([a-z_]+)\(.*?AS \$\$(.*?)\$\$", p.read_text(), re.S):
+            sql[name] = set(re.findall(r"\b([a-z_]+)\(", body))
+    in_sql, before = {"audit_append"}, None
+    while before != len(in_sql):
+        before = len(in_sql)
+        in_sql |= {n for n, called in sql.items() if called & in_sql}
+    of, private, public = {}, {}, {}
+    for p in (ROOT / "src").rglob("*.c"):
+        for static, name, body in [m for pattern in (FUNCTION, TABLE) for m in pattern.findall(p.read_text())]:
+            statements, code = " ".join(re.findall(r'"((?:\\.|[^"\\])*)"', body)), re.sub(r'"(?:\\.|[^"\\])*"', "", body)
+            of[p, name] = set(re.findall(r"\b[a-z_0-9]+\b", code)), set(re.findall(r"([a-z_]+)\(", statements))
+            (private if static else public)[(p, name) if static else name] = (p, name)
+    callers, names = {}, {n for _, n in of}
+    for (p, n), (words, _) in of.items():
+        for w in words & names:
+            callers.setdefault(private.get((p, w)) or public.get(w), []).append((p, n))
+    new = [public["audit_log"]] + [k for k, (_, statements) in of.items() if statements & in_sql]
+    reach = set(new)
+    while new:
+        more = [c for c in callers.get(new.pop(), ()) if c not in reach]
+        reach.update(more)
+        new += more
+    return {name: key in reach for name, key in public.items()}
+
+
+def test_whatever_is_sent_to_a_console_ends_in_an_entry():
+    # covers: LOG-2, LOG-3
+    handlers = set()
+    for p in [*(ROOT / "src").rglob("*.c"), *(ROOT / "src").rglob("*.h")]:
+        handlers |= set(re.findall(r"\{ WEB_POST, [^,]+, [^,]+, [^,]+, ([a-z_0-9]+)", p.read_text()))
+    logs = logging_functions()
+    assert len(handlers) > 120 and not handlers - set(logs), handlers - set(logs)
+    found = {h for h in handlers if not logs[h]}
+    assert found == set(UNLOGGED), found ^ set(UNLOGGED)
+
+
+def test_what_the_look_at_all_logs_leaves_out_is_named_elsewhere():
+    # covers: LOG-2
+    known = audited.events()
+    assert {*audited.OF_ALL, *audited.OWN_WORDS, *audited.ELSEWHERE} <= set(known)
+    for name, file in audited.ELSEWHERE.items():
+        assert f'"{name}"' in (ROOT / "tests" / file).read_text(), name
+    # It sees what is wrong: each of its rules once.
+    good = {"event": "user.changed", "actor_kind": "user", "categories": ["user"], "entries": 1, **{n: 0 for n in (
+        "unnamed", "without_actor", "without_object", "unclear_object", "without_address", "without_request", "without_changes", "half_changes")}}
+    assert audited.wrong_with(good, known) == []
+    for wrong in ("unnamed", "without_actor", "without_object", "unclear_object", "without_address", "without_request", "without_changes", "half_changes"):
+        assert len(audited.wrong_with({**good, wrong: 1}, known)) == 1, wrong
+    assert audited.wrong_with({**good, "categories": ["key"]}, known) and audited.wrong_with({**good, "event": "user.odd"}, known)
+
+
 def test_servers_start_and_stop(server):
     # covers: LOG-2
     before = head(server, None)
+    # One that was not heard of for long leaves the list: jobd looks when it starts, and then each hour.
+    account, gone = make_tenant(server)[1], str(uuid.uuid4())
+    with database(server).cursor() as c:
+        c.execute("insert into instance (tenant, id, provider, provider_instance, host_name, state, last_seen) values (%s, %s, 'native', 'gone', 'gone-1', 'stopped',"
+                  " now() - interval '8 days')", (account, gone))
     server.restart("jobd")
+    wait_until(lambda: rows(server, account, "instance.deleted"), SECONDS, "it does not leave the list")
+    assert str(found(server, account, "instance.deleted", kind="system", web=False, object_name="gone-1")["object_id"]) == gone
     wait_until(lambda: rows(server, None, "server.started", before), SECONDS, "the start is not logged")
     for event in ("server.stopped", "server.started"):
         assert found(server, None, event, before, "system", False, object_name="keyward-jobd")["detail"]["host"]
     assert found(server, None, "server.started", 0, "system", False) and "keyward-web" in {
         e["object_name"] for e in rows(server, None, "server.started")}
+    told(server, None, "server-started")
 
 
 def test_what_people_do_in_the_consoles(server, tenant):     # noqa: F811
@@ -83,6 +162,21 @@ def test_what_people_do_in_the_consoles(server, tenant):     # noqa: F811
         made_of.update(e["detail"].get("changes", {}))
     changed({"detail": {"changes": made_of}}, "name", "Ann", "Ann B.")
     changed({"detail": {"changes": made_of}}, "role", "auditor", "data-analyst")
+    # A link for a new password, by the administrator's command.
+    locked = make_user(server, account)
+    assert "https://" in server.keyward("user", "reset", tenant.name, locked)
+    found(server, account, "password.reset-sent", kind="system", web=False, object_kind="user", object_name=locked)
+    # The passphrase shown; a template for reports made and deleted.
+    a = c.post("/account/passphrase/reveal")
+    assert a.status == 200, a
+    found(server, account, "passphrase.shown", actor_name=email)
+    form = {"name": "Log", "criteria": ["requests"], "period": "last-week", "formats": ["csv"], "schedule": "once", "keep_days": 30, "recipients": "",
+            "at": "06:00", "act": "save"}
+    a = c.api("/reports/templates/new", form)
+    assert a.status == 200, a
+    a = c.post(f"/reports/templates/{found(server, account, 'report.template-created')['object_id']}/delete")
+    assert a.status == 303, a
+    found(server, account, "report.template-deleted", object_kind="report-template", object_name="Log")
     # The operator's side: the account's entry is in both logs.
     o = operator(server)
     o_made = head(server, None)
@@ -123,6 +217,7 @@ def test_what_agents_do(server, tenant, guest):              # noqa: F811
     start(guest)
     wait_for(guest, lambda: rows(server, account, "agent.booted", before), "the start is not logged")
     assert found(server, account, "agent.booted", before, "agent", False)["address"]
+    told(server, account, "key-pending", "provisioning-done")
     # Nothing that is secret is in any of it.
     with database(server).cursor() as c:
         c.execute("select string_agg(detail::text, ' ') from audit_entry where tenant = %s", (account,))

@@ -81,7 +81,8 @@ def test_bash_completes(folder):
 def test_installed_scripts_are_sound():
     # covers: OPS-1, CFG-4, AGT-9
     assert shutil.which("shellcheck")
-    output("shellcheck", ROOT / "packaging" / "unattended" / "keyward-install", ROOT / "packaging" / "keyward-agent.init.in")
+    output("shellcheck", ROOT / "packaging" / "unattended" / "keyward-install", ROOT / "packaging" / "keyward-agent.init.in",
+           *(ROOT / "packaging" / "deb" / "keyward-agent").glob("p*[mt]"), ROOT / "tools" / "package")
     output("shellcheck", "-s", "bash", MANUAL / "keyward-config")
 
 

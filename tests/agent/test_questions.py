@@ -1,8 +1,10 @@
 """keyward-config asking on a real terminal: each answer is checked at once, nothing is done before the last question, and Ctrl-C leaves
 neither half of a registration nor a terminal that shows nothing."""
+import fcntl
 import os
 import pty
 import select
+import struct
 import termios
 import time
 
@@ -23,11 +25,14 @@ def guest(server, folder):
 
 
 class Terminal:
-    """keyward-config on a terminal of its own."""
+    """keyward-config on a terminal of its own, COLUMNS wide. OUTPUT: a file that standard output goes into instead."""
 
-    def __init__(self, guest, *args):
+    def __init__(self, guest, *args, columns=80, output=None):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+            if output:
+                os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 1)
             os.execv(guest.programs / "keyward-config",
                      ["keyward-config", "--conf", str(guest.conf), "--state", str(guest.state), *args])
         self.seen = self.all = ""
@@ -136,33 +141,29 @@ def test_untrusted_certificate_is_explained_and_a_ca_file_taken(server, tenant, 
 
 def test_interruption_leaves_nothing_half_done(tenant, guest):
     # covers: CFG-1
-    def start():
+    answers = {"Provider plug-in": "", "Account ID": tenant.account, "Web Service URL": guest.url, "Provisioning passphrase: ": tenant.passphrase,
+               "Publish": "n", "Wait": "n", "Mount": "y", "how many minutes": "", "Go on?": "n"}
+
+    def asked(n):
+        """The question after N answers."""
         t = Terminal(guest)
-        t.answer("Provider plug-in")
-        t.answer("Account ID", tenant.account)
-        t.answer("Web Service URL", guest.url)
-        t.expect("Provisioning passphrase: ")
-        hidden(t)
+        for question in list(answers)[:n]:
+            t.answer(question, answers[question])
+        if n < len(answers):
+            t.expect(list(answers)[n])
         return t
 
-    t = start()
-    os.write(t.fd, b"\x03")
-    t.expect("interrupted")
-    assert t.echoes() and t.end() == 130
-    t = start()
-    os.write(t.fd, tenant.passphrase.encode() + b"\n")
-    t.answer("Publish")
-    t.expect("Wait")
-    os.write(t.fd, b"\x03")
-    assert t.end() == 130, t.all
-    t = start()
-    os.write(t.fd, tenant.passphrase.encode() + b"\n")
-    for question in ("Publish", "Wait", "Mount"):
-        t.answer(question, "n")
-    t.answer("Go on?", "n")
+    for n, question in enumerate(answers):
+        t = asked(n)
+        if "passphrase" in question:
+            hidden(t)
+        os.write(t.fd, b"\x03")
+        t.expect("interrupted")
+        assert t.echoes() and t.end() == 130, t.all
+    t = asked(len(answers))
     assert t.end() == 2 and "nothing was done" in t.all
     # The input's end is no answer either.
-    t = start()
+    t = asked(3)
     os.write(t.fd, b"\x04")
     assert t.end() == 2 and "the input has ended" in t.all, t.all
     assert not (guest.state / "identity.json").exists()
@@ -172,6 +173,9 @@ def test_progress_is_a_bar_on_a_terminal(tenant, guest):
     # covers: CFG-1
     guest.register(tenant.account, tenant.passphrase)
     tenant.encrypt(guest)
-    t = Terminal(guest, "--with-provisioning", "--timeout", "5")
+    t = Terminal(guest, "--with-provisioning", "--timeout", "5", columns=60)
     code = t.end()
-    assert code == 0 and "\r\x1b[K" in t.all and "[####" in t.all, t.all
+    bars = [bar.split("\r")[0] for bar in t.all.split("\r\x1b[K")[1:]]
+    assert code == 0 and bars and "[####" in t.all, t.all
+    # Wider, it would leave a line behind with each step. The disk is known by the end of its name.
+    assert all(len(bar) < 60 and guest.disk.name in bar for bar in bars), bars

@@ -177,6 +177,39 @@ def test_each_step_can_be_the_last_before_a_power_cut(server, tenant, encrypted)
     assert "key.both-given" in events(server, device)
 
 
+def test_a_disk_that_was_brought_back_from_before_rotations_opens(server, tenant, encrypted):  # noqa: F811
+    # covers: KEY-6, VOL-6
+    # An older state of a virtual machine: the disk has a key slot for a former key alone.
+    device, version = tenant.device(encrypted)["id"], tenant.device(encrypted)["key_version"]
+    older = encrypted.disk.read_bytes()
+    start(encrypted)
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    tenant.status(encrypted, "in-use")
+    for i in (1, 2):
+        tenant.console("rotate", device, "device-key")
+        wait_for(encrypted, lambda: tenant.device(encrypted)["key_version"] == version + i, "not rotated")
+        is_done(tenant, encrypted)
+    assert encrypted.stop()
+    tenant.console("rotate", device, "device-key")
+    encrypted.disk.write_bytes(older)
+    start(encrypted)
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    assert (encrypted.mount_point / "file").read_text() == "kept"
+    # Its agent puts the current key in the former one's place; what somebody wanted meanwhile is to be wanted again.
+    is_done(tenant, encrypted)
+    assert [(r["reason"], r["from_version"], r["to_version"]) for r in rotations(tenant, encrypted)] == [("brought-back", version, version + 2)]
+    assert tenant.device(encrypted)["key_version"] == version + 2 and token(encrypted.disk)["key_version"] == version + 2
+    assert len(slots(encrypted.disk)) == 1 and keys(server, device)[-1] == (version + 2, "active", None)
+    assert events(server, device)[-4:] == ["key.rotate", "key.both-given", "key.rotating", "key.old-removed"], events(server, device)
+    assert encrypted.stop()
+    start(encrypted)
+    tenant.approve(encrypted)
+    mounts(encrypted)
+    assert (encrypted.mount_point / "file").read_text() == "kept" and encrypted.stop()
+
+
 def test_an_open_volume_is_encrypted_anew_by_dm_crypt_alone(server, tenant, encrypted):  # noqa: F811
     # covers: KEY-6, VOL-1
     if "device-mapper" in pathlib.Path("/proc/misc").read_text():

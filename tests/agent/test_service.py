@@ -178,11 +178,11 @@ def test_what_was_typed_is_in_no_environment_and_no_dump(guest):
         deaf.listen()
         p = tool(guest, "-r", "-u", f"https://agents.localhost:{deaf.getsockname()[1]}", "-g", str(uuid.uuid4()),
                  env=dict(os.environ, KEYWARD_PASSPHRASE="Very-Secret-3"))
-        deaf.accept()
-        shown = pathlib.Path(f"/proc/{p.pid}/environ").read_bytes()
-        core = limits(p.pid)
-        p.send_signal(signal.SIGINT)
-        out, err = p.communicate()
+        with deaf.accept()[0]:           # or it would be told that nobody is there before it is interrupted
+            shown = pathlib.Path(f"/proc/{p.pid}/environ").read_bytes()
+            core = limits(p.pid)
+            p.send_signal(signal.SIGINT)
+            out, err = p.communicate()
     assert b"PATH=" in shown and b"Very-Secret-3" not in shown and core == ("0", "0")
     assert p.returncode == 130 and "interrupted" in err and "Very-Secret-3" not in out + err, (p.returncode, err)
 

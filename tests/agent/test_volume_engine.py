@@ -231,31 +231,50 @@ def fio(*arguments):
                "--verify_backlog=64", "--verify_state_save=0", *arguments)
 
 
+@contextlib.contextmanager
+def below(box, count, kind, size, **values):
+    """Arguments that open COUNT volumes of together SIZE bytes as one, on files or on disks."""
+    arguments = {}
+    with contextlib.ExitStack() as disks:
+        for i in range(count):
+            n, image = "" if i == 0 else str(i + 1), box.image(f"m{i}.img", DATA_OFFSET + size // count)
+            member = {"array": "raid:t", "index": i, "count": count} if count > 1 else {}
+            arguments["path" + n] = disks.enter_context(disk(image)) if kind == "disk" else image
+            arguments["key" + n] = box.new_key(f"mkey{i}")
+            box.tool("format", path=arguments["path" + n], key=arguments["key" + n], named=1, **values, **member)
+        yield arguments
+
+
 def test_parallel_random_io_reads_back_what_was_written(box):
-    # covers: VOL-1, VOL-6
+    # covers: VOL-1, VOL-6, RAID-1
     # guard: 600
-    for cipher, sector in (("xts", 4096), ("cbc", 512)):
-        path = box.image("a.img", DATA_OFFSET + 128 * MIB)
-        box.tool("format", path=path, cipher=cipher, sector=sector)
-        device = box.open(path, "a")
-        fio(f"--filename={device}", "--rw=randwrite", f"--bsrange={sector}-1M", f"--blockalign={sector}", "--direct=1",
-            "--ioengine=libaio", "--iodepth=16", "--numjobs=2", "--size=64M", "--offset_increment=64M")
-        box.tool("mkfs", device=device, fs="ext4")
-        point = box.folder / "mnt"
-        box.tool("mount", device=device, point=point)
-        # Through the page cache, at any byte: the file system turns it into reads and writes of its own.
-        fio(f"--directory={point}", "--rw=randrw", "--bsrange=1k-100k", "--bs_unaligned=1", "--ioengine=psync",
-            "--numjobs=3", "--size=16M", "--fsync=32")
-        box.tool("unmount", point=point)
-        run("e2fsck", "-f", "-n", device)
-        box.close("a")
+    for cipher, sector, count, kind in (("xts", 4096, 1, "file"), ("cbc", 512, 1, "file"), ("xts", 512, 1, "disk"), ("xts", 4096, 2, "disk")):
+        with below(box, count, kind, 68 * MIB, cipher=cipher, sector=sector) as arguments:
+            read_and_write(box, box.tool("open", name="a", **arguments)["device"], sector)
+            box.close("a")
+
+
+def read_and_write(box, device, sector):
+    fio(f"--filename={device}", "--rw=randwrite", f"--bsrange={sector}-1M", f"--blockalign={sector}", "--direct=1",
+        "--ioengine=libaio", "--iodepth=16", "--numjobs=2", "--size=32M", "--offset_increment=32M")
+    # Small ones only, many at a time and synced in between: those that a disk is asked for without waiting.
+    fio(f"--filename={device}", "--rw=randwrite", f"--bsrange={sector}-32k", f"--blockalign={sector}", "--direct=1", "--ioengine=libaio",
+        "--iodepth=64", "--iodepth_batch=16", "--fsync=100", "--size=16M")
+    box.tool("mkfs", device=device, fs="ext4")
+    point = box.folder / "mnt"
+    box.tool("mount", device=device, point=point)
+    # Through the page cache, at any byte: the file system turns it into reads and writes of its own.
+    fio(f"--directory={point}", "--rw=randrw", "--bsrange=1k-100k", "--bs_unaligned=1", "--ioengine=psync",
+        "--numjobs=3", "--size=8M", "--fsync=32")
+    box.tool("unmount", point=point)
+    run("e2fsck", "-f", "-n", device)
 
 
 @contextlib.contextmanager
-def failing(pid, call):
-    """While it lasts, CALL of process PID fails as on a broken disk."""
-    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error=EIO",
-                               "-p", str(pid)])
+def failing(pid, *calls):
+    """While it lasts, CALLS of process PID fail as on a broken disk."""
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={','.join(calls)}",
+                               *(x for c in calls for x in ("-e", f"inject={c}:error=EIO")), "-p", str(pid)])
     threads = list(pathlib.Path(f"/proc/{pid}/task").iterdir())
     try:
         wait_for(lambda: all(f"TracerPid:\t{tracer.pid}\n" in (t / "status").read_text() for t in threads))
@@ -289,6 +308,46 @@ def test_errors_of_the_disk_are_passed_on(box):
     refused(lambda: direct_read(device, 65536, MIB), errno.EIO)
     assert direct_read(device, 65536, 0) == data
     box.close("a")
+
+
+def test_what_a_disk_does_not_take_at_once_is_waited_for_and_its_errors_are_passed_on(box):
+    # covers: VOL-6
+    path = box.image("a.img", DATA_OFFSET + 8 * MIB)
+    with disk(path) as lower:
+        box.tool("format", path=lower, named=1)
+        device = box.open(lower, "a")
+        data = os.urandom(16384)
+        with failing(box.pid("a"), "io_submit"):
+            direct_write(device, data, 0)
+            assert direct_read(device, 16384, 0) == data
+        with failing(box.pid("a"), "io_submit", "pwrite64"):
+            refused(lambda: direct_write(device, b"x" * 4096, 4096), errno.EIO)
+        with failing(box.pid("a"), "io_submit", "pread64"):
+            refused(lambda: direct_read(device, 4096, 0), errno.EIO)
+        assert direct_read(device, 16384, 0) == data
+        # The disk ends in the middle of the volume: the kernel's answer, not the call's.
+        os.truncate(path, DATA_OFFSET + MIB)
+        run("losetup", "--set-capacity", lower)
+        refused(lambda: direct_read(device, 4096, MIB), errno.EIO)
+        refused(lambda: direct_write(device, data, MIB), errno.EIO, errno.ENOSPC)
+        assert direct_read(device, 16384, 0) == data
+        box.close("a")
+
+
+def test_it_ends_while_requests_are_under_way(box):
+    # covers: VOL-1, VOL-6
+    path = box.image("a.img", DATA_OFFSET + 32 * MIB)
+    with disk(path) as lower:
+        box.tool("format", path=lower, named=1)
+        for _ in range(4):
+            device = box.open(lower, "a")
+            load = subprocess.Popen(["fio", "--name=x", f"--filename={device}", "--rw=randrw", "--bs=4k", "--direct=1", "--ioengine=libaio",
+                                     "--iodepth=64", "--time_based", "--runtime=60"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            wait_for(lambda: int(pathlib.Path(f"/sys/block/{device[5:]}/stat").read_text().split()[0]) > 1000)
+            box.tool("close", name="a", force=1)
+            load.kill()
+            load.wait(60)
+            wait_for(lambda: not box.status("a"))
 
 
 def test_plaintext_is_nowhere_but_in_the_volume(box):

@@ -3,7 +3,8 @@
  *     volume_tool COMMAND [name=value]...
  *
  * Names: env= and program= (run directory, keyward-volume), path, name, key (file), device, point, fs, label, cipher (xts, cbc),
- * bits, sector, hash, wipe, named, ro, discards, force, new, old (key files), header, version, stop (a stage at which to interrupt); of an array:
+ * bits, sector, hash, wipe, named, ro, discards, force, new, old (key files), quick (a passphrase is stretched for no time), header, version,
+ * stop (a stage at which to interrupt); of an array:
  * array, index, count and chunk for its members, path2, key2, path3 ... beside path and key to open it. Prints
  * what came out as "name=value" lines; on failure "error=NAME text" and status 1. */
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <fcntl.h>
+#include <libcryptsetup.h>
 
 #include "agent/volume/custody.h"
 #include "agent/volume/volume.h"
@@ -41,6 +43,17 @@ static const char *need(const char *name)
 static int number(const char *name, int otherwise)
 {
 	return get(name, NULL) ? atoi(get(name, NULL)) : otherwise;
+}
+
+/* In the place of libcryptsetup's own (by the linker). With quick=1 what is killed at random is killed while it writes, not while it computes. */
+const struct crypt_pbkdf_type *__real_crypt_get_pbkdf_default(const char *type);
+const struct crypt_pbkdf_type *__wrap_crypt_get_pbkdf_default(const char *type);
+const struct crypt_pbkdf_type *__wrap_crypt_get_pbkdf_default(const char *type)
+{
+	static const struct crypt_pbkdf_type quick = { .type = CRYPT_KDF_ARGON2ID, .hash = "sha256", .iterations = 4, .max_memory_kb = 32,
+		.parallel_threads = 1, .flags = CRYPT_PBKDF_NO_BENCHMARK };
+
+	return number("quick", 0) ? &quick : __real_crypt_get_pbkdf_default(type);
 }
 
 static struct secret *read_key(const char *name)

@@ -1,5 +1,6 @@
 """A tenant's console under the benchmark: rows by the hundred thousand, people, and pages over one kept-alive connection."""
 import http.client
+import pathlib
 import re
 import socket
 import statistics
@@ -89,15 +90,46 @@ def fill_log(it, slug, count, days=0):
     """So many entries that look like keys' deliveries, one in a thousand a report, over so many DAYS (0: one a second). Their chain does not hold: this
     log is only searched."""
     step = days * 86400 / count if days else 1
+    # The months' partitions first: what came before them would have to be moved, entry by entry.
+    sql(it, f"set role keyward_owner; select audit_month_make(m::date) from generate_series(date_trunc('month', now() at time zone 'UTC' - {count} * {step}"
+        " * interval '1 second'), now() at time zone 'UTC', '1 month') m")
     sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind, object_name, detail,
         address, written_by, previous, hash) select t.id, 1000000 + n, now() - ({count} - n) * {step} * interval '1 second',
         case n % 1000 when 0 then 'report' else 'key' end, case n % 1000 when 0 then 'report.made' else 'key.delivered' end, 'agent',
         'agent-' || n, 'request', 'disk-' || n, '{{"device": "data", "version": 1}}', '192.0.2.1', 'keyward_agent',
         decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') from tenant t, generate_series(1, {count}) n
         where t.slug = '{slug}'""")
-    # As jobd does each day: what lies in months that have no partition yet gets one.
+    # As jobd does, once for each month that is over.
+    while sql(it, "select audit_search_make()").strip():
+        pass
+    sql(it, "vacuum analyze audit_entry")
+
+
+def fill_sign_ins(it, slug, first, last):
+    """Entries FIRST to LAST of people who sign in, four a minute. Their chain does not hold: this log is only read."""
+    sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind, object_name, detail,
+        address, written_by, previous, hash) select t.id, 1000000 + n, now() - n * interval '15 seconds', 'user', 'user.signed-in', 'anonymous',
+        'user-' || n % 200, 'user', 'user-' || n % 200 || '@example.net', '{{}}', '192.0.2.' || n % 250, 'keyward_console',
+        decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') from tenant t, generate_series({first + 1}, {last}) n
+        where t.slug = '{slug}'""")
     sql(it, "select audit_months()")
     sql(it, "vacuum analyze audit_entry")
+
+
+def make_report(it, person):
+    """A report of all sign-ins as XLSX and CSV: seconds until it is ready, processor time of jobd and database, the most memory of jobd in KiB."""
+    jobd, database = (it.processes[p].pid for p in ("jobd", "database"))
+    pathlib.Path(f"/proc/{jobd}/clear_refs").write_text("5")     # the most from now on
+    before, began = load.processor_time(jobd, database), time.monotonic()
+    report = person.ask("/reports/templates/new", {"name": f"Sign-ins {began}", "criteria": ["sign-ins"], "period": "last-year", "formats": ["xlsx", "csv"],
+                                                   "schedule": "once", "keep_days": 1, "at": "06:00", "recipients": "", "act": "make"})["report"]
+    while (state := sql(it, f"select state from report where id = '{report}'").strip()) not in ("done", "failed"):
+        time.sleep(0.1)
+    seconds = time.monotonic() - began
+    if state == "failed":
+        raise Failed(sql(it, f"select error from report where id = '{report}'"))
+    used = [b - a for a, b in zip(before, load.processor_time(jobd, database))]
+    return seconds, used, int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{jobd}/status").read_text())[1])
 
 
 class Connection(http.client.HTTPSConnection):
@@ -109,21 +141,34 @@ class Connection(http.client.HTTPSConnection):
 
 
 class Reader:
-    """One person's browser: a connection that stays."""
+    """One person's browser: a connection that stays. LANGUAGE: what it wants pages in."""
 
-    def __init__(self, person):
+    def __init__(self, person, language="en"):
+        self.looks, self.language = {}, language
         self.connection = Connection(person.host, person.it.port, timeout=120, context=person.it.tls_context())
         self.cookie = "; ".join(f"{n}={v}" for n, v in person.cookies.items())
 
     def get(self, path):
         """Seconds that the whole page took."""
         began = time.monotonic()
-        self.connection.request("GET", path, headers={"Cookie": self.cookie})
+        self.connection.request("GET", path, headers={"Cookie": self.cookie, "Accept-Language": self.language})
         answer = self.connection.getresponse()
         text = answer.read()
         if answer.status != 200:
             raise Failed(f"{path} was answered {answer.status}: {text[:200]!r}")
         return time.monotonic() - began
+
+    def look(self, path):
+        """(seconds, bytes, whether something was sent) of what an open page asks for, as its script does: what has not changed is not sent again."""
+        headers = {"Cookie": self.cookie, "HX-Request": "true", **({"If-None-Match": self.looks[path]} if path in self.looks else {})}
+        began = time.monotonic()
+        self.connection.request("GET", path, headers=headers)
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status not in (200, 304):
+            raise Failed(f"{path} was answered {answer.status}: {text[:200]!r}")
+        self.looks[path] = answer.getheader("etag")
+        return time.monotonic() - began, len(text), answer.status == 200
 
     def median(self, path, count):
         return statistics.median(self.get(path) for _ in range(count))

@@ -8,7 +8,9 @@ import shutil
 import statistics
 import subprocess
 
-from stack.process import Failed
+from stack import certificates
+from stack.installation import free_port
+from stack.process import Failed, Process, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / "build" / "release" / "tests" / "bench"
@@ -109,17 +111,20 @@ STEADY = ("-c", "autovacuum=off", "-c", "enable_seqscan=off", "-c", "jit=off")
 
 
 class Backend:
-    """bench_backend on an installation whose database alone is of interest; each run makes an account of its own."""
+    """bench_backend on an installation whose database alone is of interest; each run makes accounts of its own."""
 
     def __init__(self, it):
         self.it, self.runs = it, 0
 
-    def run(self, count):
+    def run(self, count, together=1, accounts=1):
+        """COUNT releases, TOGETHER in one transaction, of so many accounts."""
         self.runs += 1
-        slug = f"backend-{self.runs}"
-        self.it.keyward("tenant", "create", slug, slug, f"admin@{slug}.example")
+        slugs = [f"backend-{self.runs}-{i}" for i in range(accounts)]
+        for slug in slugs:
+            self.it.keyward("tenant", "create", slug, slug, f"admin@{slug}.example")
         return json.loads(tool(str(PROGRAMS / "bench_backend"), self.it.database.conninfo("postgres"),
-                               self.it.database.conninfo("keyward_agent"), str(self.it.state / "run" / "keyd.sock"), slug, str(count)))
+                               self.it.database.conninfo("keyward_agent"), str(self.it.state / "run" / "keyd.sock"), str(count // accounts),
+                               str(together), *slugs))
 
     @contextlib.contextmanager
     def counted(self):
@@ -139,13 +144,14 @@ class Backend:
             database.argv = argv
             self.it.start("database", "jobd", "web")
 
-    def instructions(self, few, many):
-        """Of the backend, for one release: the difference of a run of FEW and one of MANY, so that nothing else is in it."""
+    def instructions(self, few, many, ways):
+        """Of the backend, for one release, each of WAYS (together, accounts): the difference of a run of FEW and one of MANY, so that nothing else
+        is in it."""
         with self.counted() as folder:
-            pids = {n: self.run(n)["pid"] for n in (few, many)}
+            pids = {(way, n): self.run(n, *way)["pid"] for way in ways for n in (few, many)}
             self.it.stop("database")
-            total = {n: int(re.search(r"^totals: (\d+)", (folder / str(pid)).read_text(), re.M).group(1)) for n, pid in pids.items()}
-        return (total[many] - total[few]) / (many - few)
+            total = {run: int(re.search(r"^totals: (\d+)", (folder / str(pid)).read_text(), re.M).group(1)) for run, pid in pids.items()}
+        return [(total[way, many] - total[way, few]) / (many - few) for way in ways]
 
 
 class Inserts:
@@ -155,8 +161,9 @@ class Inserts:
         self.it = it
         self.script = it.state / "insert.sql"
         self.script.write_text("insert into bench (text) values ('one row, and it is on disk when the answer comes');\n")
-        it.database.ask("create database bench")
-        it.database.ask("create table bench (id bigint generated always as identity primary key, at timestamptz default now(), "
+        if it.database.ask("select count(*) from pg_database where datname = 'bench'").strip() == "0":
+            it.database.ask("create database bench")
+        it.database.ask("create table if not exists bench (id bigint generated always as identity primary key, at timestamptz default now(), "
                         "text text)", database="bench")
         if it.database.ask("show fsync") != "on" or it.database.ask("show synchronous_commit") != "on":
             raise Failed("the cluster does not write durably")
@@ -165,6 +172,19 @@ class Inserts:
         out = tool("pgbench", "-h", str(self.it.database.sockets), "-U", "postgres", "-n", "-M", "prepared", "-f", str(self.script),
                    "-c", str(clients), "-j", str(min(clients, 2)), "-T", str(max(1, round(seconds))), "bench")
         return float(re.search(r"tps = ([0-9.]+)", out).group(1))
+
+
+@contextlib.contextmanager
+def busy(it, count):
+    """So many connections of the database that do nothing but use up processor time."""
+    argv = ["psql", "-XAtq", "-d", it.database.conninfo("postgres", "postgres") + " application_name=busy", "-c",
+            "do $$ begin loop perform 1; end loop; end $$"]
+    asked = [subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        yield
+    finally:
+        while any(p.poll() is None for p in asked):
+            it.database.ask("select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'busy'")
 
 
 def policies(seconds):
@@ -176,3 +196,58 @@ def seals(clients, seconds):
     """(limit, seals): Diffie-Hellman in one thread, and keyd alone with so many callers, per second."""
     out = tool(str(PROGRAMS / "bench_keyd"), str(max(1, round(seconds))), str(clients))
     return tuple(float(re.search(rf"^{name}.*?([0-9]+) /s", out, re.M).group(1)) for name in ("limit", "seal, tenant key at hand"))
+
+
+def report(folder, form, how, rows, repeat):
+    """bench_report; its median by processor time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"report.{form}"
+    runs = sorted((json.loads(tool(str(PROGRAMS / "bench_report"), form, how, str(rows), str(file))) for _ in range(repeat)), key=lambda r: r["cpu"])
+    file.unlink()
+    return runs[len(runs) // 2]
+
+
+RELAY_WEB, RELAY_HERE = "web.bench.test", "127.0.0.1"
+
+
+def _relay_certificate(folder, it, name, use):
+    """FOLDER/NAME.key and .crt of the installation's authority, as docs/operations.md wants them of the two ends of a relay."""
+    key, request, extensions = folder / f"{name}.key", folder / "request", folder / "extensions"
+    certificates.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key), "-out", str(request),
+                         "-subj", f"/CN={name}")
+    key.chmod(0o600)
+    extensions.write_text(f"extendedKeyUsage={use}\nsubjectAltName={'IP' if name[0].isdigit() else 'DNS'}:{name}\n")
+    certificates.openssl("x509", "-req", "-in", str(request), "-sha256", "-days", "2", "-CA", str(it.ca), "-CAkey", str(it.state / "ca" / "ca.key"),
+                         "-set_serial", "0x" + os.urandom(16).hex(), "-extfile", str(extensions), "-out", str(folder / f"{name}.crt"))
+
+
+@contextlib.contextmanager
+def relay(it):
+    """A keyward-relay with both ends on this machine, before the installation's key service: its socket, and its two processes."""
+    folder, run, port = it.state / "relay", it.state / "run", free_port()
+    folder.mkdir()
+    _relay_certificate(folder, it, RELAY_WEB, "clientAuth")
+    _relay_certificate(folder, it, RELAY_HERE, "serverAuth")
+
+    def end(which, who, *more):
+        return Process(which, [str(ROOT / "build" / "release" / "src" / "relay" / "keyward-relay"), which, "--ca", str(it.ca), "--certificate",
+                               str(folder / f"{who}.crt"), "--key", str(folder / f"{who}.key"), *more], it.state)
+
+    far = end("far", RELAY_HERE, "--listen", f"{RELAY_HERE}:{port}", "--socket", str(run / "keyd.sock"), "--names", RELAY_WEB, "--user", "keyward-web")
+    near = end("near", RELAY_WEB, "--connect", f"{RELAY_HERE}:{port}", "--socket", str(run / "relay.sock"), "--allow", "keyward-web", "--socket-group",
+               "keyward", "--user", "keyward-relay")
+    try:
+        for p in (far, near):
+            p.start()
+            wait_until(lambda p=p: "ready" in p.last_lines(), 60, f"{p.name} is not ready", p.alive)
+        yield run / "relay.sock", (far, near)
+    finally:
+        for p in (near, far):
+            p.stop()
+        shutil.rmtree(folder)
+
+
+def ask_key_service(seconds, clients, *sockets):
+    """bench_relay, as a web worker's user."""
+    return json.loads(tool("setpriv", "--reuid", "keyward-web", "--regid", "keyward", "--clear-groups", str(PROGRAMS / "bench_relay"), str(seconds),
+                           str(clients), *map(str, sockets)))

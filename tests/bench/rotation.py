@@ -56,3 +56,10 @@ def measure(it, table, *command):
         time.sleep(0.1)
     took = time.monotonic() - began
     return took, dict(zip(PROCESSES, (b - a for a, b in zip(before, processor_time(*pids)))))
+
+
+def bare(it, table, column, slug):
+    """Seconds that PostgreSQL takes to write the rows of that account anew with one statement, durably."""
+    began = time.monotonic()
+    console.sql(it, f"update {table} set {column} = {column} where tenant = (select id from tenant where slug = '{slug}')")
+    return time.monotonic() - began

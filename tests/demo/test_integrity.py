@@ -6,11 +6,13 @@ import json
 import socket
 import time
 
+import audited
 import psycopg2
 from chrome import Person
-from fixtures import fixture
+from fixtures import fixture, scratch
 from mailsink import NAME, Sink
 from memory_search import forms, memory_of
+from notices import told
 from stack.client import PASSWORD
 from stack.installation import Installation, free_port
 from stack.mainjob import ADMINISTRATOR, SLUG, TEXT, MainJob
@@ -25,6 +27,7 @@ GRACE_S = 45
 def job(folder):
     j = MainJob(Installation(folder / "demo", "sanitize", free_port()))
     yield j
+    audited.keep(j.it, scratch())
     j.clean_up()
 
 
@@ -92,8 +95,8 @@ def test_port_that_a_policy_forbids(job, sink, folder):
     with Person(job.it) as ada:
         sign_in(ada)
         sink.wait(ADMINISTRATOR, "Integrity check failed", SECONDS)
-        told = sink.wait(ADMINISTRATOR, "going to be revoked")
-        assert job.it.address("console", "/requests/") in told.text and "Revoked:" in told.text, told.text
+        mail = sink.wait(ADMINISTRATOR, "going to be revoked")
+        assert job.it.address("console", "/requests/") in mail.text and "Revoked:" in mail.text, mail.text
         row = becomes(job, "revoking", "Failed")
         assert row["revocation"]["announced"] and row["revocation"]["at"]["relative"].startswith("in "), row
         # Counted down where people look; the volume is open meanwhile.
@@ -132,6 +135,7 @@ def test_port_that_a_policy_forbids(job, sink, folder):
                  "key.granted-again", "key.approved-automatically", "key.delivered", "device.opened"):
         assert name in wanted, f"{name} is not at its place: {names}"
     assert names.count("integrity.run") == 1 and names.count("key.revoke") == 1
+    told(job.it, job.account, "key-approved", "integrity-failed", "revocation-pending", "revocation-ordered", "revocation-done", "key-granted-again")
     # Once per person and event.
     assert len([m for m in sink.to(ADMINISTRATOR) if "Key revoked" in m.subject]) == 1
     job.verify()

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "render/languages.h"
 #include "web/form.h"
 #include "web/guard.h"
 #include "web/param.h"
@@ -81,6 +82,16 @@ static void read_request(enum web_method method, const char *path, const char *r
 	form_free(&f);
 }
 
+/* Whatever a browser asks for, one that there is. */
+static void accept_language(const char *text)
+{
+	static const struct languages all = { .all = { { "en", NULL }, { "de", NULL }, { "pt-BR", NULL } }, .count = 3 };
+	const struct language *l = languages_accept(&all, text);
+
+	if (l < all.all || l >= all.all + all.count || languages_find(&all, text) == NULL)
+		abort();
+}
+
 static void read_headers(const char *text)
 {
 	struct guard_cookie cookie;
@@ -96,6 +107,7 @@ static void read_headers(const char *text)
 	guard_origin("https://a.example", text, NULL);
 	guard_csrf("token", text);
 	guard_filename(text, &out);
+	accept_language(text);
 	form_encode(&out, text);
 	buf_free(&out);
 }

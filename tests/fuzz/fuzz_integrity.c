@@ -1,7 +1,6 @@
 /* fuzz_integrity.c - what the Integrity Check Module reads and somebody else has written: names of processes, headers of pattern files,
- * texts of package managers. The first byte chooses the reader. */
+ * texts of package managers, variables of the firmware. The first byte chooses the reader. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/integrity/family.h"
 #include "agent/integrity/processes.h"
@@ -21,7 +20,7 @@ static void check(const json_t *o)
 	free(text);
 }
 
-static void read_stat(char *text)
+static void read_stat(char *text, size_t len)
 {
 	char name[PROCESS_NAME_MAX + 1];
 	json_t *o = json_object();
@@ -35,14 +34,14 @@ static void read_stat(char *text)
 	json_decref(o);
 }
 
-static void read_updates(char *text)
+static void read_updates(char *text, size_t len)
 {
 	int pending, security;
 
 	updates_read(text, &pending, &security);
 }
 
-static void read_apt(char *text)
+static void read_apt(char *text, size_t len)
 {
 	int pending, security;
 
@@ -51,15 +50,15 @@ static void read_apt(char *text)
 		fatal("updates that cannot be");
 }
 
-static void read_wish(char *text)
+static void read_wish(char *text, size_t len)
 {
 	struct wish w;
 
-	if (wish_parse(text, strlen(text), &w) == 0)
+	if (wish_parse(text, len, &w) == 0)
 		wish_clear(&w);
 }
 
-static void read_rpm(char *text)
+static void read_rpm(char *text, size_t len)
 {
 	json_t *o = json_object();
 
@@ -68,25 +67,33 @@ static void read_rpm(char *text)
 	json_decref(o);
 }
 
-static void read_clamav(char *text)
+static void read_clamav(char *text, size_t len)
 {
 	json_t *o = json_object();
 
-	products_read_clamav(text, strlen(text), o);
+	products_read_clamav(text, len, o);
 	check(o);
 	json_decref(o);
 }
 
+static void read_variable(char *text, size_t len)
+{
+	int value = firmware_take_switch(text, len);
+
+	if (value != ERR_INVALID && (len != 5 || value < 0 || value > 1))
+		fatal("a switch that cannot be");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const readers[])(char *text) = { read_stat, read_updates, read_rpm, read_clamav, read_apt,
-		read_wish };
+	static void (*const readers[])(char *text, size_t len) = { read_stat, read_updates, read_rpm, read_clamav, read_apt,
+		read_wish, read_variable };
 	char *text;
 
 	if (size == 0)
 		return 0;
 	text = mem_dup(data + 1, size - 1);
-	readers[data[0] % ARRAY_LEN(readers)](text);
+	readers[data[0] % ARRAY_LEN(readers)](text, size - 1);
 	free(text);
 	return 0;
 }

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	value = value < text + size ? value + 1 : value;
 	items = json_pack("[{s:s*}]", "device", value);
 	if (message_check(text) == 0) {
-		message_compose(&words, items, 1, common, &subject, &out);
+		message_compose(&words, items, 1, common, NULL, &subject, &out);
 		if (strchr(subject, '\n') || strchr(subject, '\r') || (!strchr(value, '{') && strstr(subject, "{{")))
 			abort();
 		free(subject);

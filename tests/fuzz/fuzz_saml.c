@@ -24,7 +24,7 @@ static void set_up(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static int once;
-	struct saml_sp sp = { "https://sp.example/metadata", "https://sp.example/acs", "https://sp.example/slo", NULL, NULL };
+	struct saml_sp sp = { "https://sp.example/metadata", "https://sp.example/acs", "https://sp.example/slo", NULL, NULL, NULL, NULL };
 	struct saml_idp idp = { .entity = NULL }, got = { .entity = NULL };
 	struct saml_expected e = { "_r", 1795000000 * CLOCK_SECOND, 60 };
 	struct saml_logout l = { .id = NULL };

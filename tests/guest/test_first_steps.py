@@ -1,9 +1,9 @@
-"""docs/agent.md as a new user follows it on a plain Debian machine, and uninstalling."""
+"""docs/agent.md as a new user follows it on a plain Debian machine: the package installed, upgraded, removed, purged and installed again."""
 import os
+import shutil
 import subprocess
 import uuid
 
-import vmimage
 from fixtures import ROOT, fixture, scratch
 from tenant import Tenant
 from vm import Disk, Vm
@@ -23,65 +23,100 @@ def tenant(guest_server):
 
 
 @fixture("file")
-def archive():
-    """As the page says to make it."""
-    folder = scratch() / f"install-{uuid.uuid4().hex[:8]}"
-    vmimage.install(folder)
-    file = folder.with_suffix(".tar.gz")
-    subprocess.run(["tar", "-czf", str(file), "-C", str(folder), "."], check=True)
-    yield file
-    subprocess.run(["rm", "-r", str(folder), str(file)], check=True)
+def packages():
+    """As the page says to make it, and a newer one."""
+    folder = scratch() / f"packages-{uuid.uuid4().hex[:8]}"
+    folder.mkdir()
+    for name, version in (("keyward-agent.deb", ()), ("newer.deb", ("9.9",))):
+        made = subprocess.run([ROOT / "tools" / "package", *version], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1]
+        shutil.copy(ROOT / made, folder / name)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @fixture("file")
-def vm(archive):
-    """Plain: nothing of ours on it but the archive in /root."""
+def vm(packages):
+    """Plain: nothing of ours on it but the packages in /root."""
     it = Vm(scratch() / f"vm-{uuid.uuid4().hex[:8]}", disks=[Disk("data")])
-    # Carried in on a disk, which the machine sees as whole sectors.
-    size = archive.stat().st_size
-    carrier = it.add(Disk("archive"), source=archive)
-    os.truncate(it.file(carrier), -(-size // 512) * 512)
+    files = sorted(packages.iterdir())
+    for file in files:
+        # Carried in on a disk, which the machine sees as whole sectors.
+        carrier = it.add(Disk(file.stem), source=file)
+        os.truncate(it.file(carrier), -(-file.stat().st_size // 512) * 512)
     it.boot()
-    it.run(f"rm -rf /usr/local/*; systemctl daemon-reload; head -c {size} /dev/vdb >/root/keyward-agent.tar.gz")
+    it.run("rm -rf /usr/local/*; systemctl daemon-reload; " +
+           "; ".join(f"head -c {file.stat().st_size} /dev/vd{letter} >/root/{file.name}" for file, letter in zip(files, "bc")))
     yield it
     it.forget()
 
 
+def main_pid(vm):
+    return vm.run("systemctl show -P MainPID keyward-agent")
+
+
 def test_the_page_leads_to_an_encrypted_volume(tenant, vm):
-    # covers: AGT-1, AGT-10, CFG-2, OPS-1
+    # covers: AGT-1, AGT-10, CFG-1, CFG-2, OPS-1, POL-4
     # guard: 900
-    packages, *commands = blocks()
-    names = packages.removeprefix("apt-get install ").split()
-    assert packages.startswith("apt-get install") and set(names) <= set(vmimage.packages()) | {"ca-certificates"}
-    assert vm.run(f"dpkg-query -W -f '${{db:Status-Status}}\\n' {' '.join(names)} | sort -u") == "installed"
+    update, install, register, mounted, reboot, status = blocks()
+    # The image has no apt; what the package depends on is on it.
+    assert (update, install, reboot) == ("apt-get update", "apt-get install ./keyward-agent.deb", "reboot")
+    vm.run("cd /root && dpkg -i ./keyward-agent.deb")
     vm.write("/etc/keyward/ca.crt", tenant.it.ca.read_text())
-    vm.write("/etc/keyward/agent.conf", "ca_file = /etc/keyward/ca.crt\n")
-    vm.write("/root/pp", tenant.passphrase, 0o600)
-    for command in commands:
-        command = command.replace("https://agents.example", tenant.url).replace("ACCOUNT-ID", tenant.account)
-        vm.run(f"cd /root && {command}" + (" --no-block" if "enable --now" in command else ""))
-    missing = vm.run("ldd /usr/local/sbin/* /usr/local/libexec/keyward/* 2>&1 | grep 'not found' || true")
+    register = register.replace("https://agents.example", tenant.url).replace("ACCOUNT-ID", tenant.account) + " --ca-file /etc/keyward/ca.crt"
+    said = vm.run(f"printf '%s\\n' '{tenant.passphrase}' | script -qec '{register}' /dev/null")
+    assert "Provisioning passphrase:" in said and "Registered as agent" in said and "Inventory published" in said, said
+    missing = vm.run("ldd /usr/sbin/keyward-* /usr/libexec/keyward/keyward-* /usr/libexec/keyward/plugins/* 2>&1 | grep 'not found' || true")
     assert missing == "", missing
+    # The image leaves documents out of every package.
+    assert vm.run("dpkg -V keyward-agent | grep -v ' /usr/share/\\(doc\\|man\\)' || true") == ""
     device = tenant.device("data")
     tenant.encrypt(device, POINT)
     tenant.approve(device)
     tenant.becomes(device, "in-use")
+    assert vm.run(mounted), "not mounted"
     vm.run(f"echo precious >{POINT}/kept; sync")
+    # And from then on by policy.
+    tenant.release_automatically()
+    vm.reboot()
+    vm.wait(mounted, "not mounted after the reboot")
+    assert vm.run(f"cat {POINT}/kept") == "precious" and tenant.asked(device) == 2
+    said = vm.run(status)
+    assert "answers" in said and f"open  {POINT}" in said, said
+
+
+def test_an_upgrade_leaves_the_volume_open(tenant, vm):
+    # covers: OPS-1, AGT-5, VOL-6
+    # guard: 900
+    device, pid = tenant.device("data"), main_pid(vm)
+    # Somebody uses it, and a setting was changed.
+    vm.run(f"cd {POINT}; sleep 1d >/dev/null 2>&1 </dev/null & echo '#READY_SECONDS=60' >>/etc/default/keyward-agent")
+    vm.run("cd /root && dpkg -i newer.deb")
+    vm.wait("journalctl -u keyward-agent | grep -q 'volume is open already'", "the new program does not run")
+    assert main_pid(vm) == pid and vm.run("dpkg-query -W -f '${Version}' keyward-agent") == "9.9"
+    assert vm.run(f"cat {POINT}/kept") == "precious" and vm.ok("pgrep -x sleep")
+    assert vm.run("tail -n 1 /etc/default/keyward-agent") == "#READY_SECONDS=60", "a setting was overwritten"
+    tenant.becomes(device, "in-use")
+    vm.run("pkill -x sleep")
 
 
 def test_uninstalled_and_installed_again(tenant, vm):
-    # covers: AGT-11
+    # covers: AGT-11, OPS-1
     # guard: 900
     device = tenant.device("data")
-    vm.run("systemctl disable --now keyward-agent")
+    vm.run("dpkg -r keyward-agent")
     tenant.becomes(device, "encrypted")
     header = vm.run("cryptsetup luksDump /dev/vda")
-    vm.run("rm -rf /usr/local/* /etc/keyward /var/lib/keyward; systemctl daemon-reload")
+    assert not vm.ok(f"mountpoint -q {POINT}") and not vm.ok("ls /usr/sbin/keyward-agent") and vm.ok("ls /var/lib/keyward/identity.json")
+    vm.run("dpkg -i /root/newer.deb")
+    tenant.becomes(device, "in-use")
+    assert vm.run(f"cat {POINT}/kept") == "precious"
+    vm.run("touch /var/lib/keyward/decrypt-other.header && dpkg -P keyward-agent")
+    tenant.becomes(device, "encrypted")
+    left = vm.run("find / -xdev \\( -path /root -o -path /usr/lib/keyward-test \\) -prune -o -iname '*keyward*' -print -o -path '/var/lib/keyward/*' -print | sort").split()
+    assert left == ["/var/lib/keyward", "/var/lib/keyward/decrypt-other.header"], left
     assert vm.run("cryptsetup luksDump /dev/vda") == header
-    vm.run("tar -xzf /root/keyward-agent.tar.gz -C / && systemctl daemon-reload")
+    vm.run("rm -r /var/lib/keyward; dpkg -i /root/keyward-agent.deb")
     tenant.register(vm)
-    vm.run("systemctl enable --now --no-block keyward-agent")
-    tenant.approve(device)
     tenant.becomes(device, "in-use")
     assert vm.run(f"cat {POINT}/kept") == "precious"
 
@@ -90,10 +125,9 @@ def test_the_init_script_does_what_the_unit_does(tenant, vm):
     # covers: AGT-9, AGT-8
     # guard: 900
     device = tenant.device("data")
-    vm.run("systemctl disable --now keyward-agent")
+    vm.run("SYSTEMCTL_SKIP_SYSV=1 systemctl disable --now keyward-agent")
     tenant.becomes(device, "encrypted")
-    tenant.release_automatically()
-    script = "/usr/local/libexec/keyward/keyward-agent.init"
+    script = "/etc/init.d/keyward-agent"
     vm.run(f"{script} start")
     assert vm.run(f"cat {POINT}/kept") == "precious", "start returns before the volume is there"
     assert "volume open and mounted" in vm.run("cat /var/log/keyward/agent.log") and vm.ok(f"{script} status")

@@ -8,6 +8,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import threading
 import uuid
 
 from fixtures import ROOT, fixture, scratch
@@ -26,6 +27,7 @@ class Tenant:
 
     def __init__(self, server):
         self.server, self.name = server, "agents" + uuid.uuid4().hex[:8]
+        self.tool, self.asking = None, threading.Lock()
         name = self.name
         created = server.keyward("tenant", "create", name, name, "admin@example.test")
         self.account = re.search(r"account id: (\S+)", created).group(1)
@@ -35,10 +37,18 @@ class Tenant:
             self.user = str(c.fetchone()[0])
 
     def console(self, *args):
-        p = subprocess.run([str(TOOL), self.server.conninfo("keyward_console"), self.account, *map(str, args)], env={**os.environ, "CONSOLE_USER": self.user},
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        assert p.returncode == 0, f"{args}: {p.stderr}"
-        return json.loads(p.stdout) if p.stdout.strip() else None
+        """What console_tool.c says to this command."""
+        with self.asking:
+            if self.tool is None or self.tool.poll() is not None:
+                self.tool = subprocess.Popen([str(TOOL), self.server.conninfo("keyward_console"), self.account], text=True,
+                                             env={**os.environ, "CONSOLE_USER": self.user}, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.tool.stdin.write(json.dumps(list(map(str, args))) + "\n")
+            self.tool.stdin.flush()
+            said = [self.tool.stdout.readline()]
+            while said[-1] and said[-1][0] in "[{":
+                said.append(self.tool.stdout.readline())
+        assert said[-1] == "done\n", f"{args}: {said[-1]}"
+        return json.loads(said[0]) if len(said) > 1 else None
 
     def device(self, guest, path=None):
         wanted = path if str(path).startswith("raid:") else f"file:{path or guest.disk}"

@@ -18,6 +18,7 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "-
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")
 PATIENCE = 60                # seconds that something may take to appear
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}       # all that dark colours can change
 SEEN_SERIOUS = ("serious", "critical")
 
 
@@ -63,7 +64,7 @@ class Person:
 
     def dark(self, dark):
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
-            "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+            "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
 
     def open(self, site, path="/"):
         self.driver.get(self.it.address(site, path))
@@ -206,11 +207,12 @@ class Person:
         return [line["message"] for line in self.driver.get_log("browser")
                 if line["level"] == "SEVERE" or "Content Security Policy" in line["message"]]
 
-    def axe(self):
+    def axe(self, rules=None):
         """axe-core's serious findings on the page as it stands."""
-        self.driver.execute_script((ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text())
+        if not self.driver.execute_script("return 'axe' in window"):
+            self.driver.execute_script((ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text())
         found = self.driver.execute_async_script(
-            "const done = arguments[1]; axe.run({runOnly: arguments[0]}).then(r => done(r.violations), e => done(String(e)))", AXE_RULES)
+            "const done = arguments[1]; axe.run({runOnly: arguments[0]}).then(r => done(r.violations), e => done(String(e)))", rules or AXE_RULES)
         assert isinstance(found, list), found
         return [f"{v['id']}: {v['nodes'][0]['html'][:160]} ({v['nodes'][0].get('failureSummary', '')[:200]})"
                 for v in found if v["impact"] in SEEN_SERIOUS]

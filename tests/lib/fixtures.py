@@ -8,13 +8,17 @@ the same for the files that run one after another. "file": once per test file; "
 fixtures of its own. Values of the first two cross a fork: they hold paths and ports, never open connections.
 """
 import contextlib
+import functools
 import inspect
 import itertools
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
+import audited
+import stack.guest
 from stack.place import place
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -93,6 +97,9 @@ def scratch():
     return place(ROOT / "build" / "tests")
 
 
+stack.guest.counted = scratch() / "counted"
+
+
 @fixture("test")
 def folder():
     """An empty folder of the test's own, gone afterwards."""
@@ -113,13 +120,24 @@ def pg():
 
 @contextlib.contextmanager
 def installation(name, **how):
-    """A whole sanitized installation (stack.installation.Installation, with its parameters), running, in a folder NAME of the scratch."""
+    """A whole sanitized installation (stack.installation.Installation, with its parameters), running, in a folder NAME of the scratch.
+    Its processes may be killed, but its database waits for no disk."""
     from stack.installation import Installation, free_port
     shutil.rmtree(scratch() / name, ignore_errors=True)
-    with Installation(scratch() / name, "sanitize", free_port(), **how) as it:
+    how["settings"] = {"jobs.pace": "5", **how.get("settings", {})}      # tests wait for jobd
+    with Installation(scratch() / name, "sanitize", free_port(), durable=False, **how) as it:
         it.prepare()
         it.start()
         yield it
+        audited.keep(it, scratch())
+
+
+@functools.cache
+def _pseudo():
+    """A catalogue in which every text is longer, accented and in brackets (tools/texts), made once a run. Its file."""
+    path = scratch() / "texts" / "en-XA.json"
+    subprocess.run([ROOT / "tools" / "texts", "pseudo", path], check=True)
+    return path
 
 
 _servers = itertools.count(1)
@@ -129,7 +147,7 @@ _servers = itertools.count(1)
 def server():
     """An installation that files share, one after another. What a test makes in it stays until the run's end: use names of your own, and
     leave its settings as they were. A test that stops or kills a part starts it again; the runner does, too, between two files."""
-    with installation(f"server-{next(_servers)}", settings={"outside.local": "yes"}) as it:
+    with installation(f"server-{next(_servers)}", settings={"outside.local": "yes"}, languages=[_pseudo()]) as it:
         yield it
 
 

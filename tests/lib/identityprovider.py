@@ -126,16 +126,22 @@ class IdentityProvider:
     def trust(self, xml, encrypt=False, encrypt_name=False):
         """What is in a service provider's metadata, as SimpleSAMLphp keeps it. ENCRYPT: assertions; ENCRYPT_NAME: name identifiers."""
         entity = re.search(r'entityID="([^"]+)"', xml).group(1)
-        certificate = re.search(r"<ds:X509Certificate>([^<]+)<", xml).group(1)
+        keys = "".join(f"['type' => 'X509Certificate', 'signing' => {str(use == 'signing').lower()}, 'encryption' => {str(use == 'encryption').lower()}, "
+                       f"'X509Certificate' => '{text}'], " for use, text in keys_in(xml))
         acs = re.search(r'AssertionConsumerService[^>]+Location="([^"]+)"', xml).group(1)
         slo = re.search(r'SingleLogoutService[^>]+Location="([^"]+)"', xml).group(1)
         binding = "HTTP-POST" if self.post_logout else "HTTP-Redirect"
         self.services[entity] = (
             f"['AssertionConsumerService' => '{acs}', 'SingleLogoutService' => [['Binding' => 'urn:oasis:names:tc:SAML:2.0:bindings:{binding}', "
-            f"'Location' => '{slo}']], 'certData' => '{certificate}', 'assertion.encryption' => {'true' if encrypt else 'false'}, "
+            f"'Location' => '{slo}']], 'keys' => [{keys}], 'assertion.encryption' => {'true' if encrypt else 'false'}, "
             f"'nameid.encryption' => {'true' if encrypt_name else 'false'}, "
             f"'attributes.NameFormat' => 'urn:oasis:names:tc:SAML:2.0:attrname-format:basic']")
         self._write_services()
+
+
+def keys_in(xml):
+    """[(use, certificate)] of a service provider's metadata, in their order."""
+    return re.findall(r'<md:KeyDescriptor use="([a-z]+)">.*?<ds:X509Certificate>([^<]+)<', xml, re.S)
 
 
 class Visitor:

@@ -4,10 +4,10 @@ import socket
 import struct
 import uuid
 
-TENANT_CREATE, DEVICE_CREATE, PROTECT, ROOTS, REWRAP = 2, 3, 5, 20, 26
+TENANT_CREATE, DEVICE_CREATE, PROTECT, SYSTEM_PROTECT, SYSTEM_REVEAL, ROOTS, REWRAP = 2, 3, 5, 7, 8, 20, 26
 
 
-def _bytes(b):
+def bytes_field(b):
     return struct.pack(">I", len(b)) + b
 
 
@@ -41,13 +41,13 @@ class Keyd:
         return self.ask(TENANT_CREATE, uuid.UUID(tenant).bytes)[4:]
 
     def device(self, tenant, wrapped, device, version=1):
-        fields = uuid.UUID(tenant).bytes + _bytes(wrapped) + uuid.UUID(device).bytes + struct.pack(">IH", version, 32)
+        fields = uuid.UUID(tenant).bytes + bytes_field(wrapped) + uuid.UUID(device).bytes + struct.pack(">IH", version, 32)
         return self.ask(DEVICE_CREATE, fields)[4:]
 
     def opens(self, tenant, wrapped, device, version, blob, purpose="key/device"):
         """Whether it unwraps, to something that is wrapped again."""
-        fields = uuid.UUID(tenant).bytes + _bytes(wrapped) + _bytes(purpose.encode()) + struct.pack(">H", 1)
-        fields += uuid.UUID(device).bytes + struct.pack(">I", version) + _bytes(blob)
+        fields = uuid.UUID(tenant).bytes + bytes_field(wrapped) + bytes_field(purpose.encode()) + struct.pack(">H", 1)
+        fields += uuid.UUID(device).bytes + struct.pack(">I", version) + bytes_field(blob)
         try:
             return len(self.ask(REWRAP, fields)) == 6 + len(blob)
         except Refused:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 MODULE, PIN, KEYD_USER = "/usr/lib/softhsm/libsofthsm2.so", "24681357", "keyward-keys"
+LOCKING_MODULE = pathlib.Path(__file__).resolve().parents[2] / "build" / "sanitize" / "tests" / "unit" / "token_that_locks.so"
 
 
 def shell(command, **more):
@@ -16,6 +17,7 @@ def shell(command, **more):
 
 class Token:
     """A token of keyd's user in FOLDER, whose parents that user may pass. Whoever uses it needs ENV."""
+    module = MODULE
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -32,7 +34,7 @@ class Token:
               env={**os.environ, **self.env})
 
     def where(self, with_pin=True):
-        return f"pkcs11:token=keyward?module-path={MODULE}" + (f"&pin-source=file:{self.pin}" if with_pin else "")
+        return f"pkcs11:token=keyward?module-path={self.module}" + (f"&pin-source=file:{self.pin}" if with_pin else "")
 
     def take_out(self):
         for token in self.tokens.iterdir():
@@ -45,3 +47,25 @@ class Token:
     def objects(self):
         return shell(f"setpriv --reuid {KEYD_USER} --clear-groups pkcs11-tool --module {MODULE} --login --pin {PIN} --list-objects --type secrkey",
                      env={**os.environ, **self.env})
+
+
+class LockingToken(Token):
+    """One that takes three wrong PINs, as hardware does (tests/unit/token_that_locks.c)."""
+    module = LOCKING_MODULE
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.counts = self.folder / "counts"
+        self.counts.mkdir()
+        user = pwd.getpwnam(KEYD_USER)
+        os.chown(self.counts, user.pw_uid, user.pw_gid)
+        self.env["LOCKING_FOLDER"] = str(self.counts)
+
+    def tries(self):
+        """How often a PIN was tried."""
+        file = self.counts / "tries"
+        return file.stat().st_size if file.exists() else 0
+
+    def reset(self):
+        """What the token's security officer does."""
+        (self.counts / "wrong").unlink()

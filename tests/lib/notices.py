@@ -22,3 +22,9 @@ def noticed(server, tenant):
     """Whatever the log has is a notice by now."""
     done = "select coalesce((select c.seq from notice_cursor c where c.tenant = h.tenant), 0) >= h.seq from audit_head h where h.tenant = %s"
     wait_until(lambda: count(server, done, tenant), SECONDS, "the log is not read")
+
+
+def told(server, tenant, *events):
+    """What was driven for real is a notice by now: of TENANT, None: of the installation. test_notifications.py asks for a call with each event."""
+    ask = "select coalesce(array_agg(distinct e), '{}') from notice n, unnest(n.events) e where n.tenant = coalesce(%s::uuid, '00000000-0000-0000-0000-000000000000')"
+    wait_until(lambda: set(events) <= set(count(server, ask, tenant)), SECONDS, f"nobody is told: {', '.join(events)}")

@@ -16,7 +16,9 @@ NAME = "localhost"
 
 
 class Rsyslog:
-    def __init__(self):
+    """STRICT: it takes messages of those alone who have a certificate of its authority (client())."""
+
+    def __init__(self, strict=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rsyslog-", dir=scratch()))
         self.port, self.process = free_port(), None
         f = self.folder
@@ -27,10 +29,15 @@ class Rsyslog:
             f'global(defaultNetstreamDriver="ossl" defaultNetstreamDriverCAFile="{self.ca}" defaultNetstreamDriverCertFile="{f}/{NAME}.crt"'
             f' defaultNetstreamDriverKeyFile="{f}/{NAME}.key" workDirectory="{f}" maxMessageSize="16k"'
             ' parser.escapeControlCharactersOnReceive="on")\n'
-            'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="anon" maxSessions="50")\n'
+            f'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="{"x509/certvalid" if strict else "anon"}" maxSessions="50")\n'
             'template(name="raw" type="string" string="%rawmsg%\\n")\n'
             f'input(type="imtcp" address="127.0.0.1" port="{self.port}")\n'
             f'action(type="omfile" file="{f}/messages" template="raw")\n')
+
+    def client(self, name="keyward-log"):
+        """A client's certificate and private key, in PEM."""
+        certificates.make_certificate(self.folder, self.folder / "ca", self.ca, name, "clientAuth")
+        return (self.folder / f"{name}.crt").read_text(), (self.folder / f"{name}.key").read_text()
 
     def _listens(self):
         with socket.socket() as s:

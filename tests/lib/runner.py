@@ -14,14 +14,19 @@ import subprocess
 import sys
 import time
 
+import audited
 import child
 import collect
 import fixtures
 import leftovers
+import order
+import times
 
-OUTPUT_LINES = 200           # of a failed test, its last ones
+FIRST_LINES, LAST_LINES = 80, 200      # shown of a failed test: its traceback is above what the processes said last
+# 32 MiB of what was freed is watched: more than a request of ours frees; the usual 256 make each process that much bigger.
 SANITIZERS = {
-    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1",
+    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:"
+                    "quarantine_size_mb=32",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
     "LSAN_OPTIONS": "exitcode=99",
 }
@@ -36,6 +41,7 @@ class Running:
     mark: str
     waiting: list                # tests without a result yet, in order
     since: float                 # start of the current test
+    begun: float                 # of the suite, with what it shares
     partial: bytes = b""
     lines: list = dataclasses.field(default_factory=list)
     hung: bool = False
@@ -43,7 +49,8 @@ class Running:
 
 class Runner:
     def __init__(self, suites, jobs, env):
-        self.todo, self.env = list(suites), env
+        self.todo, self.env = order.Order(suites, jobs, order.read()), env
+        self.times = times.Times(jobs)
         self.active, self.failures, self.passed = [], [], 0
         self.select = selectors.DefaultSelector()
         self.per_run = fixtures.Scope(fixtures.REGISTRY, "run")
@@ -53,13 +60,15 @@ class Runner:
 
     def report(self, ok, group, name, seconds, lines=()):
         print(f"{'ok  ' if ok else 'FAIL'} {seconds:7.2f}s  {group}  {name}", flush=True)
+        self.times.test(group, name, seconds)
         if ok:
             self.passed += 1
             return
-        shown = list(lines)[-OUTPUT_LINES:]
-        for line in shown:
+        lines = list(lines)
+        left_out = len(lines) - FIRST_LINES - LAST_LINES
+        for line in [*lines[:FIRST_LINES], f"[{left_out} lines]", *lines[-LAST_LINES:]] if left_out > 0 else lines:
             print("        | " + line, flush=True)
-        self.failures.append((f"{group}  {name}", shown))
+        self.failures.append((f"{group}  {name}", reason(lines)))
 
     # Starting
 
@@ -80,6 +89,7 @@ class Runner:
         return None
 
     def _start(self, suite, lane):
+        begun = time.monotonic()
         problem = self._prepare(suite, lane)
         if problem:
             for t in suite.tests:
@@ -88,7 +98,7 @@ class Runner:
         self.count += 1
         mark = f"{os.getpid()}.{self.count}"
         pid, fd = child.start(suite, lane, dict(self.env, **{leftovers.MARK: mark}))
-        r = Running(suite, lane, pid, fd, mark, list(suite.tests), time.monotonic())
+        r = Running(suite, lane, pid, fd, mark, list(suite.tests), time.monotonic(), begun)
         self.active.append(r)
         self.select.register(fd, selectors.EVENT_READ, r)
 
@@ -121,7 +131,8 @@ class Runner:
             r.lines.append(r.partial.decode(errors="replace"))
         self.select.unregister(r.fd)
         os.close(r.fd)
-        _, status = os.waitpid(r.pid, 0)
+        _, status, used = os.wait4(r.pid, 0)
+        self.times.suite(r.suite, time.monotonic() - r.begun, used.ru_utime + used.ru_stime)
         code = os.waitstatus_to_exitcode(status)
         left = leftovers.clean(r.mark)
         self.active.remove(r)
@@ -161,7 +172,7 @@ class Runner:
         while (self.todo and not self.stop) or self.active:
             for lane in [x for x in self.lanes if x not in [r.lane for r in self.active]]:
                 if self.todo and not self.stop:
-                    self._start(self.todo.pop(0), lane)
+                    self._start(self.todo.take([r.suite for r in self.active]), lane)
             for key, _ in self.select.select(timeout=1):
                 self._read(key.data)
             self._guard()
@@ -196,18 +207,29 @@ def show(suites):
 
 
 def reason(lines):
-    """The one line of a failure's output that says most."""
-    said = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Failed|Timeout)\b|.*(Sanitizer|runtime error):", line)]
-    return (said or lines or [""])[-1].strip()
+    """The one line of a failure's output that says most: what a sanitizer found, or the exception under a traceback, by whatever name."""
+    found = [line for line in lines if re.search(r"(Sanitizer|runtime error):", line)]
+    traces = [i for i, line in enumerate(lines) if line.startswith("Traceback ")]
+    raised = [line for line in lines[traces[-1] + 1:] if line[:1].strip()] if traces else []
+    return (found[-1:] or raised[:1] or list(lines[-1:]) or [""])[0].strip()
 
 
 def summary(failures, passed, began):
     if failures:
         print("\nFailed:")
-        for name, lines in failures:
-            print(f"    {name}: {reason(lines)}")
+        for name, why in failures:
+            print(f"    {name}: {why}")
     print(f"\nin {time.monotonic() - began:.0f} s")
     print(f"{passed} passed, {len(failures)} failed", flush=True)
+
+
+def judge_logs(r, whole):
+    """The last test of a whole run: LOG-2 over what all its servers have logged. What a part of the tests has logged is only told."""
+    wrong = audited.problems(fixtures.scratch(), whole and not r.failures)
+    if whole and wrong is not None:
+        r.report(not wrong, "runner", "every event was driven, and entries say who, what and from where", 0, wrong)
+    for line in [] if whole else wrong or []:
+        print(f"      in a log: {line}", flush=True)
 
 
 def main(argv):
@@ -216,7 +238,9 @@ def main(argv):
     usage.add_argument("names", metavar="NAME", nargs="*")
     usage.add_argument("--list", action="store_true", help="show each test and what it covers")
     usage.add_argument("--no-build", action="store_true", help="take the programs as they are")
-    usage.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) + 1, help="lanes: suites at a time; much of a test is waiting")
+    usage.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1), help="lanes: suites at a time; much of a test is waiting")
+    usage.add_argument("--times", action="store_true", help="show at the end what took long, and whether lanes or processors were idle")
+    usage.add_argument("--keep-times", action="store_true", help="write tests/times, by which suites are put in order")
     usage.add_argument("--fuzz-seconds", type=int, default=5, help="per fuzz target")
     o = usage.parse_args(argv)
     began = time.monotonic()
@@ -232,6 +256,7 @@ def main(argv):
             print(problem, file=sys.stderr)
         return 1 if broken else 0
     leftovers.clean_earlier(fixtures.scratch())
+    audited.clear(fixtures.scratch())
     r = Runner(suites, o.jobs, env)
     for problem in [*broken, *(f"no test is called or covers {n}" for n in unknown)]:
         r.report(False, "runner", "collect", 0, problem.splitlines())
@@ -245,5 +270,10 @@ def main(argv):
         r.report(False, "runner", "interrupted", 0)
     finally:
         r.end()
+    judge_logs(r, not o.names)
+    if o.times:
+        r.times.show()
+    if o.keep_times:
+        order.write(r.times.by_file())
     summary(r.failures, r.passed, began)
     return 1 if r.failures else 0

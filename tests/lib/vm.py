@@ -13,6 +13,7 @@ import base64
 import dataclasses
 import json
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,8 @@ MIB = 1 << 20
 BOOT_SECONDS = 240           # guards against hanging: an idle machine needs six
 RUN_SECONDS = 240
 CACHE = "cache=writeback"    # of QEMU: a write is lost by a power cut unless the guest has flushed it
+# What is slower emulated than done without: wide registers, string instructions of whole copies, more checks and levels at each access.
+CPU = "max," + ",".join(f"-{feature}" for feature in ("avx", "avx2", "xsave", "erms", "fsrm", "la57", "smap", "smep"))
 # How each bus calls its disks inside, beside what QEMU's own device is called.
 BUSES = {
     "virtio": "virtio-blk-pci,drive={id},serial={serial}",
@@ -46,14 +49,20 @@ class Disk:
     read_only: bool = False
 
 
+# Beside the BIOS that QEMU brings: UEFI with keys, which makes secure boot be on, and without any.
+OVMF = pathlib.Path("/usr/share/OVMF")
+SECURE_BOOT, UEFI = "OVMF_VARS_4M.snakeoil.fd", "OVMF_VARS_4M.fd"
+
+
 class Vm:
-    def __init__(self, folder, name="guest", memory_mib=613, processors=1, disks=(), kernel_arguments=""):
-        """FOLDER is the machine's own. NAME is for messages. All of it is made at the first boot."""
+    def __init__(self, folder, name="guest", memory_mib=613, processors=1, disks=(), kernel_arguments="", firmware=""):
+        """FOLDER is the machine's own. NAME is for messages. FIRMWARE: SECURE_BOOT, UEFI or BIOS; it can be another one at the next boot.
+        All of it is made at the first boot."""
         self.folder = place(folder)
         self.name, self.memory_mib, self.processors = name, memory_mib, processors
-        self.disks, self.kernel_arguments = list(disks), kernel_arguments
+        self.disks, self.kernel_arguments, self.firmware = list(disks), kernel_arguments, firmware
         self.uuid = str(uuid.uuid4())
-        self.image = None
+        self.image, self.has_scsi = None, False
         self.process = self.channel = self.reader = None
         self.count = 0
         for part in ("pid", "log"):
@@ -71,7 +80,14 @@ class Vm:
             subprocess.run(["cp", "--sparse=always", str(source), str(self.file(disk))], check=True)
         return disk
 
+    def plug(self, disk):
+        """A SCSI disk, while the machine runs; it stays."""
+        self.qmp("blockdev-add", **{"driver": "raw", "node-name": disk.name, "file": {"driver": "file", "filename": str(self.file(disk))}})
+        self.qmp("device_add", driver="scsi-hd", id=f"plugged-{disk.name}", drive=disk.name, serial=disk.serial or disk.name, bus="scsi0.0")
+        self.disks.append(disk)
+
     def _make_disks(self):
+        self.has_scsi = self.has_scsi or any(d.bus == "scsi" for d in self.disks)
         self.image = self.image or vmimage.image()
         root = self.folder / "root.qcow2"
         if not root.exists():
@@ -94,8 +110,18 @@ class Vm:
 
     # Starting and ending
 
+    def _firmware(self):
+        if not self.firmware:
+            return []
+        variables = self.folder / self.firmware
+        if not variables.exists():
+            shutil.copy(OVMF / self.firmware, variables)
+        return ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1",
+                "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF / 'OVMF_CODE_4M.secboot.fd'}",
+                "-drive", f"if=pflash,unit=1,format=raw,file={variables}"]
+
     def _arguments(self):
-        machine = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(self.processors), "-m",
+        machine = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", str(self.processors), "-m",
                    str(self.memory_mib), "-uuid", self.uuid, "-display", "none", "-no-reboot", "-nodefaults", "-name", self.name,
                    "-kernel", str(self.image.kernel), "-append",
                    f"root=/dev/nvme0n1 rw console=ttyS0 quiet panic=1 systemd.show_status=0 {self.kernel_arguments}",
@@ -106,7 +132,8 @@ class Vm:
                    "-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,romfile=,id=nic0",
                    "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
                    "-drive", f"file={self.folder}/root.qcow2,if=none,id=root,{CACHE}", "-device", "nvme,drive=root,serial=root"]
-        if any(d.bus == "scsi" for d in self.disks):
+        machine += self._firmware()
+        if self.has_scsi:
             machine += ["-device", "virtio-scsi-pci,id=scsi0"]
         for d in self.disks:
             drive = f"file={self.file(d)},format=raw,if=none,id={d.name},{CACHE}" + (",readonly=on" if d.read_only else "")

@@ -6,7 +6,7 @@ import sys
 
 from clouds import DATA, KEY, POLICY, SPARE, Ec2
 from fixtures import ROOT, fixture
-from web import database
+from web import Client, database, make_user
 
 sys.path.append(str(ROOT / "tests" / "agent"))
 from agents import Tenant, has_line, log, mounts, start, unmounts, wait_for  # noqa: E402
@@ -140,3 +140,46 @@ def test_user_data_goes_before_the_file_and_is_a_fact(server, tenant, clouds, gu
     wait_for(two, reported, "no user data among the facts")
     values = facts["agent"]["values"]
     assert DATA in values["instance.user_data"] and values["instance.region"] == "eu-west-1" and values["instance.zone"] == "eu-west-1a"
+
+
+def test_a_reassigned_device_opens_for_the_other_image_and_not_before(server, tenant, clouds, folder):
+    # covers: DEV-4, SEC-7, CSP-2
+    one, two = (new_guest(server, c, folder, name) for c, name in zip(clouds, ("one", "two")))
+    clouds[1].change(image="ami-0fedcba9876543210")
+    for g in (one, two):
+        g.register(tenant.account, tenant.passphrase)
+    with database(server).cursor() as c:
+        # A pool is for whoever is in its policy, of whatever image.
+        c.execute("update policy set pooling = false where tenant = %s and is_default", (tenant.account,))
+        c.execute("insert into policy_image (tenant, policy, image) select p.tenant, p.id, i.id from policy p join image i on"
+                  " i.tenant = p.tenant where p.tenant = %s and p.is_default on conflict do nothing", (tenant.account,))
+        c.execute("select id from image where tenant = %s order by provider_image = 'ami-0fedcba9876543210'", (tenant.account,))
+        first, other = (str(id) for id, in c.fetchall())
+    config(one, secrets=KEY)
+    people = Client(server, "console")
+    assert people.sign_in(make_user(server, tenant.account), account=tenant.name).status == 303
+    device_id = device(tenant, DATA)["id"]
+    tenant.console("configure", device_id, "ext4", one.mount_point, "read-write", "xts-plain64", 256)
+    tenant.console("encrypt", device_id, 1)
+    try:
+        start(one)
+        mounts(one)
+        (one.mount_point / "hello").write_text("from the first")
+        assert one.stop()
+        assert people.post(f"/devices/{device_id}/reassign", image=first).status == 303
+        # Moved at the provider.
+        clouds[0].volume(DATA, state="available", attached_to=None, device=None, attachment=None)
+        os.unlink(clouds[0].folder / "by-id" / f"nvme-Amazon_Elastic_Block_Store_{DATA.replace('-', '')}")
+        clouds[1].volume(DATA, state="in-use", attached_to=INSTANCE, device="/dev/sdf", attachment="attached")
+        start(two)
+        has_line(two, "is assigned to another image than this instance was started from; reassign it in the console")
+        assert not os.path.ismount(one.mount_point)
+        assert people.post(f"/devices/{device_id}/reassign", image=other).status == 303
+        # It is told, and where it is mounted went with the device.
+        has_line(two, "order=request-key")
+        wait_for(two, lambda: os.path.ismount(one.mount_point), "not mounted")
+        assert (one.mount_point / "hello").read_text() == "from the first"
+        assert two.stop() and not os.path.ismount(one.mount_point)
+    finally:
+        one.stop()
+        two.stop()

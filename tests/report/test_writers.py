@@ -41,7 +41,7 @@ def test_a_pdf_has_title_contents_numbers_and_headings_on_each_page(folder):
     rows = [t for t in text if "web-1.example.org" in t]
     assert len(rows) > 4 and all(re.search(r"Requested\s+Device\s+Instance\s+Comment", t) for t in rows)
     whole = "\n".join(text)
-    for said in ("Zażółć gęślą jaźń", "Привет", "日本語の説明", "한국어", "中文", "two lines and a tab", "1 234 567"):
+    for said in ("Zażółć gęślą jaźń", "Привет", "日本語の説明", "한국어", "中文", "two lines and a tab", "1,234,567"):
         assert said in whole, said
     assert whole.count("2025-11-26 23:33:20") == 2 and "There is nothing in this period." in text[-1]
 
@@ -81,6 +81,9 @@ def test_a_workbook_has_a_sheet_per_section_with_dates_numbers_and_charts(folder
     words = [c.value for row in summary.iter_rows() for c in row if c.value is not None]
     for said in ("Keys of the week – Übersicht 週報", "Europe/Berlin", "Key requests", ROWS, 0):
         assert said in words, said
+    # Texts lie over no others, and times are not "###".
+    long, = [row for row in summary.iter_rows() for c in row if str(c.value).startswith("A section without rows")]
+    assert summary.row_dimensions[long[0].row].height == 30 and book[TITLES[0]].column_dimensions["A"].width >= 20
 
 
 def test_libreoffice_opens_the_workbook(folder):
@@ -127,6 +130,6 @@ def test_more_rows_than_a_pdf_shows_are_counted(folder):
     # covers: RPT-1
     file = make(folder, "pdf", 10001)
     text = subprocess.run(["pdftotext", "-f", "2", "-l", "2", "-layout", file, "-"], capture_output=True, text=True, check=True).stdout
-    assert "10001 rows" in text
+    assert "10,001 rows" in text
     whole = subprocess.run(["pdftotext", file, "-"], capture_output=True, text=True, check=True).stdout
-    assert "These are the first 10000 of 10001 rows" in whole.replace("\n", " ")
+    assert "These are the first 10,000 of 10,001 rows" in whole.replace("\n", " ")

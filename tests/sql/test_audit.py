@@ -46,6 +46,24 @@ def chain(pg, count=6):
     return tenant
 
 
+def test_a_destroyed_account_has_no_log_any_more(pg):
+    # covers: TEN-7, LOG-3
+    tenant = chain(pg)
+    pg.run("postgres", "update tenant set state = 'closing' where id = %s", (tenant,))
+    append(pg, tenant)                                   # what is under way while it ends
+    for step in ("update tenant set wrapped_key = null where id = %s", "update tenant set state = 'closed' where id = %s"):
+        pg.run("postgres", step, (tenant,))
+        pg.run("postgres", "delete from audit_entry where tenant = %s", (tenant,))
+        pg.run("postgres", "delete from audit_head where tenant = %s", (tenant,))
+        for role, kind in (("keyward_console", "user"), ("keyward_agent", "agent")):
+            try:
+                append(pg, tenant, role=role, kind=kind)
+                raise AssertionError(f"{role} begins it anew")
+            except psycopg2.errors.InsufficientPrivilege:
+                pass
+    assert pg.run("postgres", "select count(*) from audit_head where tenant = %s", (tenant,))[0][0] == 0
+
+
 def test_c_and_sql_agree(pg):
     # covers: LOG-3
     tenant = chain(pg)

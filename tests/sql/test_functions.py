@@ -11,6 +11,9 @@ DEFINERS = {
     "tenant_by_slug": {"keyward_console"},
     "jobs_tenants": {"keyward_jobs"},
     "report_tenants": {"keyward_jobs"},
+    "notice_zone": {"keyward_central", "keyward_console", "keyward_jobs"},
+    "report_language": {"keyward_jobs"},
+    "report_operator": {"keyward_jobs"},
     "tenant_invite_first_admin": {"keyward_central"},
     "audit_append": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
     "public_setting": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
@@ -20,6 +23,18 @@ DEFINERS = {
     "audit_months": {"keyward_jobs"},
     "audit_months_drop": {"keyward_jobs"},
     "audit_due": {"keyward_jobs"},
+    "audit_behind": {"keyward_jobs"},
+    "audit_way": {"keyward_central"},
+    "audit_archived": {"keyward_jobs"},
+    # In a log database jobd may: test_log_database.py.
+    "audit_old": set(),
+    "audit_take": set(),
+    "audit_forget": set(),
+    "audit_search_make": {"keyward_jobs"},
+    "audit_search_until": {"keyward_central", "keyward_console"},
+    "audit_found": {"keyward_central", "keyward_console"},
+    "audit_waiting": {"keyward_jobs"},
+    "audit_altered": {"keyward_central", "keyward_jobs"},
     "log_forward_due": {"keyward_jobs"},
     "job_take": {"keyward_jobs"},
     "job_finish": {"keyward_jobs"},
@@ -36,11 +51,15 @@ DEFINERS = {
     "search_found": {"keyward_console"},
     "mail_queue": {"keyward_central", "keyward_jobs"},
     "notice_tenants": {"keyward_jobs"},
-    "notice_head": {"keyward_console", "keyward_jobs"},
+    "saml_second_due": {"keyward_jobs"},
+    "operator_saml_turn": {"keyward_central", "keyward_jobs"},
+    "operator_saml_drop": {"keyward_central", "keyward_jobs"},
+    "notice_head": {"keyward_central", "keyward_console", "keyward_jobs"},
     "notice_entries": {"keyward_jobs"},
     "notice_operators": {"keyward_jobs"},
     "notice_group_tenants": {"keyward_jobs"},
     "webhook_tenants": {"keyward_jobs"},
+    "webhook_given_up": {"keyward_central", "keyward_jobs"},
     "device_idle_tenants": {"keyward_jobs"},
     "job_note": {"keyward_jobs"},
     "device_proposal_apply": {"keyward_agent"},
@@ -58,6 +77,7 @@ DEFINERS = {
     "ticket_generation": {"keyward_central"},
     "key_release": {"keyward_agent"},
     "key_fetch": {"keyward_agent"},
+    "keys_fetch": {"keyward_agent"},
     "key_ticket": {"keyward_agent"},
     "key_ticket_task": {"keyward_agent"},
     "credential_ticket": {"keyward_agent"},
@@ -67,13 +87,14 @@ DEFINERS = {
     "root_rotation_count": {"keyward_jobs", "keyward_central"},
     "root_rotation_under": {"keyward_jobs"},
     "setting_rewrapped": {"keyward_jobs"},
+    "waiting_link": {"keyward_jobs"},
+    "waiting_link_rewrapped": {"keyward_jobs"},
     "tenant_rotations_running": {"keyward_central"},
     "under_tenant_key": set(),
     "tenant_licence": set(),
     "device_licence": set(),
     "licence_count": {"keyward_jobs"},
     "licence_tenants": {"keyward_jobs"},
-    "licence_operators": {"keyward_jobs"},
     "licence_assign": {"keyward_central"},
     "tenant_shred": {"keyward_jobs"},
     "tenant_shred_rows": {"keyward_jobs"},
@@ -81,6 +102,7 @@ DEFINERS = {
     "tenant_closed": {"keyward_jobs"},
     "within_quota": set(),
     "quota_used": {"keyward_central"},
+    "tenant_joined": {"keyward_central"},
     "signup_ask": {"keyward_console"},
     "signup_find": {"keyward_console"},
     "signup_use": {"keyward_console"},
@@ -94,7 +116,6 @@ DEFINERS = {
     "job_retry": {"keyward_central"},
     "job_drop": {"keyward_central"},
     "certificates_set": {"keyward_central", "keyward_jobs"},
-    "system_operators": {"keyward_jobs"},
     "installation_requests": {"keyward_central"},
     "process_seen": {"keyward_central", "keyward_jobs"},
     "process_away": {"keyward_central", "keyward_jobs"},
@@ -102,10 +123,10 @@ DEFINERS = {
     "queue_state": {"keyward_central", "keyward_jobs"},
     "database_sessions": {"keyward_central"},
     "database_folder": {"keyward_jobs"},
-    "mail_is_set": {"keyward_central", "keyward_console"},
+    "mail_is_set": {"keyward_central", "keyward_console", "keyward_jobs"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
-TICKETS = {"ticket_generation", "key_release", "key_fetch", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}
+TICKETS = {"ticket_generation", "key_release", "key_fetch", "keys_fetch", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
 
@@ -241,6 +262,61 @@ def test_queue_hands_out_each_job_once(pg):
     for c in connections:
         c.rollback()
         c.close()
+    pg.run("postgres", "delete from job")
+
+
+def test_jobs_whose_peer_was_away_can_be_left_to_others(pg):
+    # covers: TEN-4, SEC-5, NTF-1
+    tenant = pg.new_tenant()
+
+    def add(away, unique=None):
+        id = uuid.uuid4()
+        pg.run("keyward_jobs", "insert into job (id, tenant, kind, away, unique_key) values (%s, %s, 'log-forward', %s, %s) on conflict do nothing", (id, tenant, away, unique), tenant=tenant)
+        return id
+
+    def take(with_away):
+        rows = pg.run("keyward_jobs", "select id from job_take('1 minute', '{}', %s)", (with_away,))
+        return rows[0][0] if rows else None
+
+    def due(with_away):
+        return pg.run("keyward_jobs", "select job_next('{mail}', %s) <= now(), job_next('{log-forward}', %s)", (with_away, with_away))[0]
+
+    assert due(True) == (None, None)
+    away = add(True, "same")
+    # What is wanted now is not taken for one that waits behind those that are away; a second of either is.
+    wanted, _, _ = add(False, "same"), add(False, "same"), add(True, "same")
+    assert pg.run("postgres", "select count(*) from job")[0][0] == 2
+    assert due(False) == due(True) == (True, None) and take(False) == wanted and take(False) is None and due(False) == (None, None)
+    # Nor one that has failed by itself.
+    pg.run("keyward_jobs", "select job_fail(%s, 'no answer', now() - interval '1 second')", (wanted,))
+    assert take(False) is None and due(False) == (None, None) and {take(True), take(True)} == {away, wanted}
+    pg.run("postgres", "delete from job")
+
+
+def test_nobodys_many_jobs_come_before_anothers_first(pg):
+    # covers: TEN-4, SEC-5
+    many, few = pg.new_tenant(), pg.new_tenant()
+
+    def add(tenant, kind="webhook"):
+        id = uuid.uuid4()
+        pg.run("keyward_console", "insert into job (id, tenant, kind) values (%s, %s, %s)", (id, tenant, kind), tenant=tenant)
+        return id
+
+    def take(leave="{}"):
+        rows = pg.run("keyward_jobs", "select id from job_take('1 minute', %s)", (leave,))
+        return rows[0][0] if rows else None
+
+    first, second, third, fourth = (add(many) for _ in range(4))
+    mail, other = add(few, "mail"), add(few, "mail")
+    assert [take() for _ in range(3)] == [first, mail, second], "by turns, and by age where all have had theirs"
+    # Who has one under way is anybody who has: also of a kind that is left alone.
+    assert take("{mail}") == third and take() == fourth
+    # One that failed is not under way while it waits.
+    late = add(few, "mail")
+    pg.run("keyward_jobs", "select job_fail(%s, 'no answer', now() + interval '1 hour')", (mail,))
+    more = add(many)
+    assert [take() for _ in range(2)] == [other, late]
+    assert take() == more and take() is None
     pg.run("postgres", "delete from job")
 
 

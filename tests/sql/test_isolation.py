@@ -85,6 +85,8 @@ def populate(pg, tenant):
          " (%s, %s, '2020-01-01', 1, 1, %s, %s, 1, %s, now(), %s, now())",
          (tenant, ids["export"], b"h" * 32, b"h" * 32, b"h" * 32, b"s" * 64)),
         ("insert into audit_archive_piece values (%s, %s, 0, 'x')", (tenant, ids["export"])),
+        ("insert into tenant_certificate_told (tenant, fingerprint, level) values (%s, repeat('f', 64), 7)", (tenant,)),
+        ("insert into audit_copied (tenant, seq) values (%s, 1)", (tenant,)),
         ("insert into log_forward (tenant, host, port, ca, format, seq) values (%s, 'logs', 6514, '', 'json', 0)", (tenant,)),
         ("insert into key_request (tenant, id, device, instance, agent, status, access, recipient_key, signature)"
          " values (%s, %s, %s, %s, %s, 'approved', 'read-only', %s, %s)",
@@ -175,13 +177,16 @@ def test_no_role_is_above_row_security(pg):
     # covers: TEN-4, TEN-3
     rows = pg.run("postgres", "select rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication from pg_roles"
                   " where rolname like 'keyward%'")
-    assert len(rows) == 6
+    assert len(rows) == 7
     assert not any(any(r[1:]) for r in rows), rows
     # The owner, as whom nobody signs in, sees numbers of sessions (the migration "health").
     assert set(pg.run("postgres", "select m.member::regrole::text, m.roleid::regrole::text from pg_auth_members m join pg_roles r on r.oid = m.member"
-                      " where r.rolname like 'keyward%'")) <= {("keyward_owner", "pg_read_all_stats"), ("keyward_owner", "pg_read_all_settings")}
+                      " where r.rolname like 'keyward%'")) <= {("keyward_owner", "pg_read_all_stats"), ("keyward_owner", "pg_read_all_settings"),
+                                                         ("keyward_jobs", "keyward_summaries"), ("keyward_central", "keyward_summaries")}
+    # What keyward_summaries may see, those two do not see while they are themselves.
+    assert not pg.run("postgres", "select 1 from pg_roles where rolname in ('keyward_jobs', 'keyward_central') and rolinherit")
     assert pg.run("postgres", "select rolname from pg_roles where rolname like 'keyward%%' and not rolcanlogin order by 1") == [
-        ("keyward_owner",), ("keyward_tickets",)]
+        ("keyward_owner",), ("keyward_summaries",), ("keyward_tickets",)]
     # Everything belongs to the owner, but the key of proofs of approval, which not even the owner's functions can read.
     assert pg.run("postgres", "select relname from pg_class where relnamespace = 'public'::regnamespace"
                   " and relowner <> 'keyward_owner'::regrole and relname not like 'ticket_key%%'") == []
@@ -323,8 +328,8 @@ def test_operator_cannot_see_tenants_data(pg):
     tenant = pg.new_tenant()
     populate(pg, tenant)
     # What the operator bills by is his to see (docs/threat.md): what was granted, and how many keys are in use.
-    logs = ("audit_entry", "audit_head", "audit_checkpoint", "audit_archive", "audit_archive_piece", "log_forward")
-    own = ("notice", "notice_seen", "notice_read")          # of the installation
+    logs = ("audit_entry", "audit_head", "audit_checkpoint", "audit_archive", "audit_archive_piece", "audit_copied", "log_forward")
+    own = ("notice", "notice_seen", "notice_read", "notice_group", "webhook", "webhook_delivery", "report_template", "report", "report_piece")     # of the installation
     hidden = [t for t in tables(pg) if t not in ("tenant", "job", "licence", "licence_use") + logs + own]
     assert {"policy", "device", "device_key", "key_request", "instance", "app_user", "provisioning"} <= set(hidden)
     for bound in (None, tenant):
@@ -369,6 +374,40 @@ def test_operator_cannot_see_tenants_data(pg):
         refused(c, "insert into job (id, tenant, kind) values (%s, %s, 'x')", (uuid.uuid4(), tenant))
         refused(c, "insert into log_forward (tenant, host, port, ca, format, seq) values (%s, 'x', 1, '', 'json', 0)", (uuid.uuid4(),))
         c.close()
+
+
+def test_the_operators_reports_cannot_hold_tenants_data(pg):
+    # covers: RPT-5, TEN-3
+    tenant = pg.new_tenant()
+    populate(pg, tenant)
+    seen = {"tenant": "id, slug, name, state, state_reason, created, state_changed, close_at", "licence": "tenant, kind, keys, until, replaced",
+            "licence_use": "tenant, used, at"}
+    for role in ("keyward_jobs", "keyward_central"):
+        for bound in (None, tenant):
+            c = pg.connect(role, tenant=bound)
+            c.commit()
+            as_it = "set local role keyward_summaries; "
+            for table in tables(pg):
+                if table in seen:
+                    refused(c, as_it + f"select * from {table}")
+                elif table == "audit_entry":
+                    with c.cursor() as cur:
+                        cur.execute(as_it + "select count(*) from audit_entry where tenant <> %s", (NIL,))
+                        assert cur.fetchone()[0] == 0
+                    c.rollback()
+                else:
+                    refused(c, as_it + f"select 1 from {table}")
+            for table in ("operator_user", "operator_session", "setting", "job", "licence_issue"):
+                refused(c, as_it + f"select * from {table}")
+            for sql in ("delete from tenant", "update licence set keys = 1", "insert into backup (id, place) values (gen_random_uuid(), 'x')",
+                        "delete from audit_entry", "delete from health_sample", "select code from licence_issue", "set local role keyward_owner"):
+                refused(c, as_it + sql)
+            c.close()
+    rights = pg.run("postgres", "select table_name, string_agg(column_name, ', ' order by ordinal_position) from information_schema.column_privileges p"
+                    " join information_schema.columns c using (table_schema, table_name, column_name) where p.grantee = 'keyward_summaries' and"
+                    " p.privilege_type = 'SELECT' and table_name in ('tenant', 'licence', 'licence_use') group by 1")
+    assert {t: set(n.split(", ")) for t, n in rights} == {t: set(n.split(", ")) for t, n in seen.items()}
+    assert not pg.run("postgres", "select 1 from information_schema.column_privileges where grantee = 'keyward_summaries' and privilege_type <> 'SELECT'")
 
 
 def test_tenants_cannot_see_the_operators(pg):

@@ -61,12 +61,40 @@ def test_a_delivery_touches_no_index(pg):
         cur.execute("select set_config('keyward.tenant', %s, true)", (str(tenant),))
         # The same key again is logged, and nothing else.
         for again in (False, True):
-            cur.execute("select key_delivered(%s, 1, %s, 'agent', %s, null, 'disk', '{}', '192.0.2.1', 'r')", (ids["request"], again, ids["agent"]))
+            cur.execute("select keys_delivered(array[%s]::uuid[], array[%s]::uuid[], '{1}', array[%s], 'agent', array[%s]::uuid[], null, '{disk}',"
+                        " '{\"{}\"}', '{192.0.2.1}', '{r}')", (str(tenant), ids["request"], again, ids["agent"]))
             cur.execute("select pg_stat_get_xact_tuples_hot_updated('key_request'::regclass), pg_stat_get_xact_tuples_updated('key_request'::regclass)")
             assert cur.fetchone() == (1, 1)
     c.commit()
     entries = pg.run("postgres", "select count(*) from audit_entry where object_id = %s and event = 'key.delivered'", (ids["request"],))
     assert (deliveries(pg, ids["request"]), entries[0][0]) == ([], 2)
+
+
+def fetched(c, *wanted):
+    """Which of WANTED (account, request, agent) came, in their order."""
+    with c.cursor() as cur:
+        cur.execute("select k is not null from keys_fetch(%s::uuid[], %s::uuid[], %s::uuid[]) k", tuple([str(w[i]) for w in wanted] for i in range(3)))
+        return [r[0] for r in cur.fetchall()]
+
+
+def test_several_accounts_in_one_transaction_see_each_their_own(pg):
+    # covers: TEN-4, KEY-4
+    one, two = ((t, populate(pg, t)) for t in (pg.new_tenant(), pg.new_tenant()))
+    mine, theirs = ((t, ids["request"], ids["agent"]) for t, ids in (one, two))
+    c, other = (pg.connect("keyward_agent") for _ in range(2))
+    c.autocommit = other.autocommit = False
+    # Another account's request is no request, by whatever mixture of ids.
+    assert fetched(c, mine, (one[0], *theirs[1:]), theirs, (two[0], *mine[1:]), (one[0], uuid.uuid4(), mine[2])) == [True, False, True, False, False]
+    # Who comes later waits for none of them, and gets the others.
+    assert fetched(other, mine, theirs) == [False, False]
+    c.rollback()
+    other.rollback()
+    with other.cursor() as cur:
+        cur.execute("select set_config('keyward.tenant', %s, true)", (str(one[0]),))
+        cur.execute("select 1 from key_request where id = %s for update", (mine[1],))
+    assert fetched(c, mine, theirs) == [False, True]
+    c.rollback()
+    other.rollback()
 
 
 def deliveries(pg, request):

@@ -16,7 +16,7 @@ static const struct column columns[] = {
 static const char *const comments[] = {
 	"Zażółć gęślą jaźń – Größe, naïve, Ωμέγα, Привет", "日本語の説明 and 한국어, 中文 mixed", "=HYPERLINK(\"http://example.org\")", "+1-2",
 	"two\nlines\tand a tab", "", "a word that is long: Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
-	"quotes \" and, commas; <b>marks</b> & more", "🚀 beyond the first plane",
+	"quotes \" and, commas; <b>marks</b> & more", "🚀 beyond the first plane", "השרת של דנה (db-7)", "خادم قواعد البيانات 42",
 };
 
 static void make_row(int64_t i, struct report_cell *cells)
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	const struct report_section sections[] = {
 		{ "Key requests", "Every request for a key in the period, and what became of it.", columns, COUNT, &upright },
 		{ "Requests by policy: all [of] them/now", "The same, by policy.", columns, COUNT, &lying },
-		{ "Nothing", "A section without rows.", columns, COUNT, NULL },
+		{ "Nothing", "A section without rows, whose text is so long that it does not fit into one line of the summary.", columns, COUNT, NULL },
 	};
 	const struct report_head head = { "Keys of the week – Übersicht 週報", "Acme GmbH & Söhne", "2026-11-20 00:00 to 2026-11-27 00:00", "Europe/Berlin",
 		"Erika Muster (Security Administrator)", "2026-11-27 04:05:06", "Keyward", 3 };

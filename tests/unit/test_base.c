@@ -10,9 +10,11 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/say.h"
 #include "base/secret.h"
 #include "base/size.h"
 #include "base/uuid.h"
+#include "base/word.h"
 #include "base/wire.h"
 
 TEST(uuids_made_later_sort_later, "")
@@ -240,6 +242,61 @@ TEST(sizes_are_read_as_people_say_them, "DEV-1")
 		size_text(cases[i].bytes, text);
 		CHECK_STR(text, cases[i].text);
 	}
+}
+
+static const char *backwards(const void *ctx, const char *english)
+{
+	(void)ctx;
+	return strcmp(english, "The password must have %d to %d characters.") == 0 ? "Zeichen: %d bis %d." :
+		strcmp(english, "Only %zu %s may.") == 0 ? "100 %% von %zu %s." : english;
+}
+
+static void says(const char *want)
+{
+	struct buf out = BUF_INIT;
+
+	err_say(backwards, NULL, &out);
+	CHECK_STR(buf_str(&out), want);
+	buf_free(&out);
+}
+
+TEST(what_is_no_text_becomes_readable, "SEC-5,VOL-4")
+{
+	static const struct { const char *before, *after; } rows[] = {
+		{ "Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91\n\tx", "Z\xc3\xbcrich \xe2\x82\xac \xf0\x9f\x94\x91\n\tx" },
+		{ "a\xff" "b", "a?b" }, { "cut \xe2\x82", "cut ??" }, { "\xc0\x80", "??" }, { "\xed\xa0\x80", "???" },
+		{ "\xf4\x90\x80\x80", "????" }, { "\x1b[1m\x7f", "?[1m?" }, { "\xc2\x9b" "1m", "??1m" }, { "", "" },
+	};
+	char text[64];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(text, sizeof text, "%s", rows[i].before);
+		word_readable(text);
+		CHECK_STR(text, rows[i].after);
+		CHECK(json_is_text(text, strlen(text)));
+	}
+	err_set(ERR_IO, "it holds: %s", "ext4 \"\xff\"");
+	CHECK_STR(err_text(), "it holds: ext4 \"?\"");
+	CHECK(!json_is_text("\xff", 1) && !json_is_text("a\0b", 3));
+}
+
+TEST(an_errors_text_is_translated_before_its_values_come_in, "WEB-1")
+{
+	CHECK_INT(err_set(ERR_INVALID, "The password must have %d to %d characters.", 8, 128), ERR_INVALID);
+	CHECK_STR(err_text(), "The password must have 8 to 128 characters.");
+	says("Zeichen: 8 bis 128.");
+	err_set(ERR_INVALID, "Only %zu %s may.", (size_t)7, "people with a %");
+	says("100 % von 7 people with a %.");
+	/* What is not known, what is for logs, what has values of other kinds, and what was wrapped: as it is. */
+	err_set(ERR_INVALID, "Nobody knows %.*s, %lld%%.", 3, "these", 5000000000ll);
+	says("Nobody knows the, 5000000000%.");
+	err_set(ERR_INVALID, "insert %s: %d%%", "device", 3);
+	says("insert device: 3%");
+	err_set(ERR_INVALID, "About %.1f of %s", 2.5, "it");
+	says("About 2.5 of it");
+	err_set(ERR_INVALID, "The password must have %d to %d characters.", 8, 128);
+	err_wrap(ERR_INVALID, "form");
+	says("form: The password must have 8 to 128 characters.");
 }
 
 TEST_MAIN

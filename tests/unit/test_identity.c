@@ -2,8 +2,11 @@
 #include "check.h"
 
 #include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "base/secret.h"
 #include "base/json.h"
+#include "identity/certificate.h"
 #include "identity/directory.h"
 #include "identity/password.h"
 #include "identity/permission.h"
@@ -213,6 +216,8 @@ TEST(codes_by_the_clock, "IDN-5")
 		CHECK_INT(totp_check(s, vectors[i].code, at, vectors[i].at / 30 + 1, &step), 0);
 	}
 	CHECK_INT(totp_check(s, "287 082", 59 * CLOCK_SECOND, 0, &step), 1);
+	CHECK_INT(totp_check(s, " 287\xc2\xa0" "082\t", 59 * CLOCK_SECOND, 0, &step), 1);
+	CHECK_INT(totp_check(s, "287-\xc2" "082", 59 * CLOCK_SECOND, 0, &step), 0);
 	CHECK_INT(totp_check(s, "28708", 59 * CLOCK_SECOND, 0, &step), 0);
 	CHECK_INT(totp_check(s, "2870822", 59 * CLOCK_SECOND, 0, &step), 0);
 	CHECK_INT(totp_check(s, "28708x", 59 * CLOCK_SECOND, 0, &step), 0);
@@ -239,6 +244,44 @@ TEST(recovery_codes_as_people_type_them, "IDN-5")
 	CHECK_INT(totp_recovery_hash("7KQM2-ABCDE-FGHJK-234567", b), 0);
 	CHECK_INT(totp_recovery_hash("7KQM2-ABCDE-FGHJK-2345_", b), 0);
 	CHECK_INT(totp_recovery_hash("", b), 0);
+}
+
+TEST(certificates_as_people_paste_them, "SEC-5,IDN-2,IDN-3")
+{
+	static const struct { const char *fmt; enum certificate_fault fault; } cases[] = {
+		{ "%s", CERTIFICATE_GOOD }, { "%s%s", CERTIFICATE_GOOD }, { "subject=CN = x\n%s", CERTIFICATE_GOOD },
+		{ "", CERTIFICATE_NONE }, { "Hello", CERTIFICATE_NONE }, { "%.300s", CERTIFICATE_BROKEN }, { "%s%.300s", CERTIFICATE_BROKEN },
+		{ "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", CERTIFICATE_BROKEN },
+		{ "%s-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n", CERTIFICATE_PRIVATE },
+		{ "-----BEGIN RSA PRIVATE KEY-----\nMIIB", CERTIFICATE_PRIVATE },
+		{ "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n%s", CERTIFICATE_OTHER },
+	};
+	struct buf pem = BUF_INIT, odd = BUF_INIT;
+	char *out = NULL;
+
+	CHECK(file_read(SOURCE_ROOT "/tests/fuzz/corpus/certificate/names.pem", 65536, &pem) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-extra-args"
+		char *text = mem_printf(cases[i].fmt, buf_str(&pem), buf_str(&pem));
+#pragma GCC diagnostic pop
+
+		CHECK_INT(certificate_tidy(text, &out), cases[i].fault);
+		if (cases[i].fault == CERTIFICATE_GOOD) {
+			CHECK_STR(out, text);
+			free(out);
+		}
+		free(text);
+	}
+	/* Out of a mail, or a terminal: indented, with CR LF and empty lines. */
+	for (const char *s = buf_str(&pem); *s; s++)
+		buf_printf(&odd, *s == '\n' ? " \r\n\r\n\t  " : "%c", *s);
+	CHECK_INT(certificate_tidy(buf_str(&odd), &out), CERTIFICATE_GOOD);
+	CHECK_STR(out, buf_str(&pem));
+	free(out);
+	buf_free(&pem);
+	buf_free(&odd);
 }
 
 TEST_MAIN

@@ -276,6 +276,57 @@ TEST(other_products, "AGT-4,RUL-13")
 }
 
 /* What is no regular file, or a link that somebody could turn elsewhere, is not read; what is not there is known not to be. */
+static void set_variable(const char *root, const char *name, const char *bytes, size_t len)
+{
+	char *path = mem_printf("%s/%s", root, name);
+
+	CHECK_INT(file_write(path, bytes, len, 0600), 0);
+	free(path);
+}
+
+#define SECURE_BOOT "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define SHIM_IS_LAX "MokSBStateRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+
+static const char *secure_boot(const char *root)
+{
+	const char *state = firmware_secure_boot(root);
+
+	return state ? state : "unknown";
+}
+
+/* Four bytes of attributes, one of value. */
+TEST(secure_boot_as_the_firmware_shows_it, "AGT-4,RUL-22,RUL-24")
+{
+	static const struct { const char *bytes; size_t len; const char *state; } kinds[] = {
+		{ "\6\0\0\0\0", 5, "off" }, { "\6\0\0\0\1", 5, "on" }, { "\6\0\0\0\2", 5, "unknown" }, { "\6\0\0\0\377", 5, "unknown" },
+		{ "", 0, "unknown" }, { "\1", 1, "unknown" }, { "\6\0\0\0", 4, "unknown" }, { "\6\0\0\0\1\0", 6, "unknown" },
+	}, lax[] = {
+		{ "\6\0\0\0\1", 5, "off" }, { "\6\0\0\0\0", 5, "on" }, { "\6\0\0\0", 4, "unknown" },
+	};
+	char *root = new_root(), large[200] = { 6, 0, 0, 0, 1 }, *path = mem_printf("%s/" SHIM_IS_LAX, root);
+
+	CHECK_STR(secure_boot(root), "unknown");
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		set_variable(root, SECURE_BOOT, kinds[i].bytes, kinds[i].len);
+		CHECK_STR(secure_boot(root), kinds[i].state);
+	}
+	set_variable(root, SECURE_BOOT, large, sizeof large);
+	CHECK_STR(secure_boot(root), "unknown");
+	/* Shim may have been told not to check: then nobody did. */
+	set_variable(root, SECURE_BOOT, "\6\0\0\0\1", 5);
+	for (size_t i = 0; i < ARRAY_LEN(lax); i++) {
+		set_variable(root, SHIM_IS_LAX, lax[i].bytes, lax[i].len);
+		CHECK_STR(secure_boot(root), lax[i].state);
+	}
+	CHECK_INT(unlink(path), 0);
+	CHECK_STR(secure_boot(root), "on");
+	/* There, and cannot be read: not known. */
+	CHECK_INT(mkdir(path, 0700), 0);
+	CHECK_STR(secure_boot(root), "unknown");
+	free(path);
+	drop_root(root);
+}
+
 TEST(files_that_are_watched, "AGT-4,RUL-21,RUL-24")
 {
 	static struct proto_watch files[7];

@@ -158,6 +158,23 @@ static inline int is_sealed(struct keys_client *c)
 	return keys_status(c, &st) < 0 ? -1 : st.sealed;
 }
 
+/* What keeps it sealed, -1 where it does not answer. */
+static inline int cause_of(struct keys_client *c)
+{
+	struct keys_status st;
+
+	return keys_status(c, &st) < 0 ? -1 : (int)st.cause;
+}
+
+static inline void wait_cause(struct keys_client *c, enum keys_cause wanted)
+{
+	clock_us until = clock_ticks() + 120 * CLOCK_SECOND;
+
+	while (cause_of(c) != (int)wanted && clock_ticks() < until)
+		poll(NULL, 0, 100);
+	CHECK_INT(cause_of(c), wanted);
+}
+
 static inline void wait_sealed(struct keys_client *c, int wanted)
 {
 	clock_us until = clock_ticks() + 120 * CLOCK_SECOND;

@@ -6,6 +6,7 @@
 #include <openssl/params.h>
 #include <pthread.h>
 #include <pwd.h>
+#include <sys/mount.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -636,7 +637,19 @@ TEST_KEYD(what_was_made_opens_after_kill_and_restart, "KEY-1,KEY-2")
 	end_keyd(&c);
 }
 
-/* A lost root key file must not be replaced by a new key that opens nothing. */
+/* A root key file (docs/keys.md) of another key. */
+static void write_other_root(const char *path)
+{
+	uint8_t file[88] = "KWROOT1\n";
+	struct uuid id = uuid_new();
+
+	memcpy(file + 8, id.bytes, sizeof id.bytes);
+	CHECK_INT(EVP_Digest(file, 56, file + 56, NULL, EVP_sha256(), NULL), 1);
+	CHECK_INT(file_write(path, file, sizeof file, 0600), 0);
+}
+
+/* A lost root key file must not be replaced by a new key that opens nothing; nor by another one that wraps what nobody opens later. The right
+ * one is found when it is back. */
 TEST_KEYD(without_its_root_key_file_keyd_stays_sealed, "KEY-2,SEC-7")
 {
 	char aside[128];
@@ -655,7 +668,7 @@ TEST_KEYD(without_its_root_key_file_keyd_stays_sealed, "KEY-2,SEC-7")
 	CHECK(try_start_keyd());
 	CHECK_INT(keys_status(&c, &st), 0);
 	CHECK_INT(st.sealed, 1);
-	CHECK(uuid_is_nil(&st.root));
+	CHECK(uuid_is_nil(&st.root) && st.cause == KEYS_CAUSE_FILE && strstr(st.why, root_path) != NULL);
 	CHECK_INT(keys_tenant_create(&c, &s.request, &s.tenant, &out), ERR_SEALED);
 	CHECK_INT(keys_device_create(&c, &s.request, &s.named, 32, &out), ERR_SEALED);
 	CHECK_INT(seal_as(&c, &s, &s.named, view(&s.wrapped_device)), ERR_SEALED);
@@ -663,14 +676,108 @@ TEST_KEYD(without_its_root_key_file_keyd_stays_sealed, "KEY-2,SEC-7")
 	CHECK_INT(keys_identity_public(&c, point), ERR_SEALED);
 	CHECK_INT(keys_identity_sign(&c, &s.request, digest, signature), ERR_SEALED);
 	CHECK_INT(access(root_path, F_OK), -1);
+	write_other_root(root_path);
+	wait_cause(&c, KEYS_CAUSE_OTHER_KEY);
+	CHECK_INT(wraps(&c), ERR_SEALED);
 	CHECK_INT(stop_keyd(SIGTERM), 0);
-	CHECK_INT(rename(aside, root_path), 0);
 	CHECK(try_start_keyd());
+	CHECK_INT(cause_of(&c), KEYS_CAUSE_OTHER_KEY);
+	CHECK_INT(wraps(&c), ERR_SEALED);
+	/* Others may read it: not taken, and said. */
+	CHECK_INT(chmod(aside, 0644), 0);
+	CHECK_INT(rename(aside, root_path), 0);
+	wait_cause(&c, KEYS_CAUSE_FILE);
+	CHECK_INT(keys_status(&c, &st), 0);
+	CHECK(strstr(st.why, "0644") != NULL);
+	CHECK_INT(chmod(root_path, 0600), 0);
+	wait_sealed(&c, 0);
+	CHECK_INT(wraps(&c), 0);
 	key = sample_key(&s, &c);
 	CHECK(key != NULL);
 	secret_free(key);
 	sample_free(&s);
 	end_keyd(&c);
+}
+
+/* The folder of the root key's file, shown at AT by a process that can be stopped: its id. */
+static pid_t show_slowly(const char *from, const char *at)
+{
+	struct stat shown, below;
+	pid_t pid;
+
+	CHECK_INT(mkdir(from, 0700) + mkdir(at, 0700), 0);
+	CHECK_INT(stat(folder, &below), 0);
+	pid = fork();
+	if (pid == 0) {
+		execl(SLOW_FOLDER, "slow_folder", from, at, "-f", "-s", (char *)NULL);
+		_exit(127);
+	}
+	do
+		poll(NULL, 0, 20);
+	while (stat(at, &shown) == 0 && shown.st_dev == below.st_dev && waitpid(pid, NULL, WNOHANG) == 0);
+	CHECK(shown.st_dev != below.st_dev);
+	return pid;
+}
+
+/* A reader of a file system that hangs waits in the kernel, and no signal ends that: keyd must not be it. */
+TEST(a_file_system_that_hangs_keeps_keyd_sealed_and_not_silent, "KEY-2,SEC-7")
+{
+	char from[96], at[96], real[112];
+	struct keys_client c;
+	struct keys_status st;
+	struct sample s;
+	struct secret *key;
+	pid_t slow;
+
+	/* As it is installed: locked in. */
+	keyd_program = KEYD_PLAIN_PATH;
+	begin_folder();
+	snprintf(from, sizeof from, "%s/real", folder);
+	snprintf(at, sizeof at, "%s/shown", folder);
+	slow = show_slowly(from, at);
+	/* The first start makes it, the others read it there. */
+	snprintf(root_path, sizeof root_path, "%s/root", from);
+	start_keyd(&c);
+	sample_make(&s, &c);
+	CHECK_INT(stop_keyd(SIGTERM), 0);
+	snprintf(real, sizeof real, "%s.aside", root_path);
+	snprintf(root_path, sizeof root_path, "%s/root", at);
+	/* At its start, and while it looks for one that was missing. */
+	for (int missing = 0; missing < 2; missing++) {
+		char there[96];
+
+		snprintf(there, sizeof there, "%s/root", from);
+		if (missing)
+			CHECK_INT(rename(there, real), 0);
+		else
+			kill(slow, SIGSTOP);
+		CHECK(try_start_keyd());
+		if (missing) {
+			CHECK_INT(cause_of(&c), KEYS_CAUSE_FILE);
+			kill(slow, SIGSTOP);
+			CHECK_INT(rename(real, there), 0);
+		}
+		for (int i = 0; i < 300 && keys_status(&c, &st) == 0 && strstr(st.why, "does not answer") == NULL; i++)
+			poll(NULL, 0, 100);
+		CHECK(st.sealed && st.cause == KEYS_CAUSE_FILE && strstr(st.why, "its file system does not answer") != NULL);
+		for (int i = 0; i < 5; i++) {
+			CHECK_INT(wraps(&c), ERR_SEALED);
+			poll(NULL, 0, 100);
+		}
+		kill(slow, SIGCONT);
+		wait_sealed(&c, 0);
+		key = sample_key(&s, &c);
+		CHECK(key != NULL);
+		secret_free(key);
+		CHECK_INT(stop_keyd(SIGTERM), 0);
+	}
+	keys_client_close(&c);
+	CHECK_INT(umount2(at, MNT_DETACH), 0);
+	kill(slow, SIGKILL);
+	waitpid(slow, NULL, 0);
+	sample_free(&s);
+	end_folder();
+	keyd_program = KEYD_PATH;
 }
 
 TEST_KEYD(keyd_does_not_start_on_key_files_that_others_may_read, "KEY-2,SEC-7")

@@ -64,6 +64,29 @@ TEST_KEYD(a_root_key_is_made_on_the_server_and_stays_there, "KEY-1,KEY-2")
 	end_server(&c);
 }
 
+/* A first start that ended between making the key and activating it: the next one goes on. */
+TEST_KEYD(a_root_key_that_was_made_and_not_activated_is_taken, "KEY-2")
+{
+	struct keys_client c;
+	struct sample s;
+	struct secret *key;
+
+	begin_server("");
+	CHECK_INT(kmip_shell("cd %s && /usr/bin/python3 -W ignore -c 'from kmip.pie.client import ProxyKmipClient as C\n"
+		"from kmip import enums as e\nc = C(hostname=\"127.0.0.1\", port=%u, cert=\"client.crt\", key=\"client.key\", ca=\"ca.crt\")\nc.open()\n"
+		"c.create(e.CryptographicAlgorithm.AES, 256, name=\"keyward-root\", cryptographic_usage_mask=[e.CryptographicUsageMask.ENCRYPT,"
+		" e.CryptographicUsageMask.DECRYPT])\nc.close()' >>out 2>&1", kmip_folder, kmip_port), 0);
+	start_keyd(&c);
+	sample_make(&s, &c);
+	stop_keyd(SIGKILL);
+	CHECK(try_start_keyd());
+	key = sample_key(&s, &c);
+	CHECK(key != NULL);
+	secret_free(key);
+	sample_free(&s);
+	end_server(&c);
+}
+
 TEST_KEYD(a_key_server_that_is_away_is_found_again, "KEY-2,SEC-7")
 {
 	struct keys_client c;
@@ -79,6 +102,7 @@ TEST_KEYD(a_key_server_that_is_away_is_found_again, "KEY-2,SEC-7")
 	kmip_stop();
 	CHECK(wraps(&c) < 0);
 	CHECK_INT(is_sealed(&c), 1);
+	CHECK_INT(cause_of(&c), KEYS_CAUSE_SERVER);
 	CHECK_INT(wraps(&c), ERR_SEALED);
 	kmip_start();
 	wait_sealed(&c, 0);

@@ -115,12 +115,14 @@ static void *write_cells(void *data)
 }
 
 /* BLOCK: as of a disk with such blocks. */
+static int as_device;
+
 static struct plain *make_plain(uint32_t sector, uint32_t block, int *raw)
 {
 	struct plain_segment segment = { .offset = 16384, .size = SEGMENT };
 	char path[] = "/tmp/keyward-plain-XXXXXX";
 	struct plain *p = NULL;
-	struct backing backing = { .fd = mkstemp(path), .size = SEGMENT + 16384, .block = block };
+	struct backing backing = { .fd = mkstemp(path), .size = SEGMENT + 16384, .block = block, .is_device = as_device };
 
 	secret_init();
 	CHECK(backing.fd >= 0 && ftruncate(backing.fd, SEGMENT + 16384) == 0);
@@ -129,6 +131,47 @@ static struct plain *make_plain(uint32_t sector, uint32_t block, int *raw)
 	CHECK_INT(cipher_spec_parse("aes", "xts-plain64", 64, sector, 0, &segment.cipher), 0);
 	CHECK_INT(plain_new(&backing, &segment, secret_random(64), &p), 0);
 	return p;
+}
+
+static struct plain *make_disk(uint32_t sector, uint32_t block, int *raw)
+{
+	struct plain *p;
+
+	as_device = 1;
+	p = make_plain(sector, block, raw);
+	as_device = 0;
+	return p;
+}
+
+static void *write_part(void *plain)
+{
+	struct plain_lane *lane = make_lane(plain);
+	unsigned char *data = plain_lane_data(lane);
+
+	memset(data, 1, 512);
+	CHECK_INT(plain_write(lane, 512, data, 512), 0);
+	plain_lane_free(lane);
+	return NULL;
+}
+
+/* With A and B claimed to be written, which it gives back. */
+static void check_part_waits(struct plain *p, struct plain_claim *a, struct plain_claim *b)
+{
+	struct plain_claim more;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, write_part, p);
+	/* As soon as it waits no other claim comes before it; reads are not in its way. */
+	while (plain_claim(p, 4096, 4096, 1, &more)) {
+		plain_unclaim(&more);
+		sched_yield();
+	}
+	CHECK(plain_claim(p, 4096, 4096, 0, &more));
+	plain_unclaim(a);
+	plain_unclaim(b);
+	pthread_join(thread, NULL);
+	CHECK(plain_claim(p, 4096, 4096, 1, &more));
+	plain_unclaim(&more);
 }
 
 static void fill_with_zeros(struct plain_lane *lane)
@@ -166,6 +209,28 @@ TEST(unaligned_writes_of_many_threads_keep_their_neighbours, "VOL-1,VOL-6")
 	plain_free(p);
 	close(raw);
 	free(reference);
+}
+
+TEST(only_whole_units_of_a_disk_are_claimed_and_no_write_beside_one_of_a_part, "VOL-1,VOL-6")
+{
+	struct plain_claim a, b;
+	int raw;
+	struct plain *p = make_plain(512, 4096, &raw);
+
+	CHECK(!plain_claim(p, 0, 4096, 0, &a));         /* a file's are waited for */
+	plain_free(p);
+	close(raw);
+	p = make_disk(512, 4096, &raw);
+	CHECK(plain_claim(p, 8192, 4096, 0, &a));
+	CHECK_INT(a.at, 16384 + 8192);
+	CHECK_INT(a.sector, 16);
+	plain_unclaim(&a);
+	CHECK(!plain_claim(p, 512, 4096, 0, &a) && !plain_claim(p, 0, 512, 1, &a) && !plain_claim(p, 0, 0, 1, &a));
+	CHECK(plain_claim(p, SEGMENT - 4096, 4096, 1, &a) && plain_claim(p, 0, 4096, 1, &b));
+	CHECK(!plain_claim(p, SEGMENT, 4096, 0, &(struct plain_claim){ 0 }) && !plain_claim(p, UINT64_MAX - 4095, 4096, 0, &(struct plain_claim){ 0 }));
+	check_part_waits(p, &a, &b);
+	plain_free(p);
+	close(raw);
 }
 
 #define CHUNK 65536

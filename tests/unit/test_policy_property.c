@@ -60,7 +60,8 @@ static const struct {
 	{ "package.version", { "present", "absent" }, { NULL }, { NULL } },
 	{ "package.version", { "at-least", "not-equals", "in" }, { "\"3.0\"", "\"5\"" }, { NULL } },
 	{ "deep_security.status", { "equals", "not-equals" }, { "\"on\"", "\"off\"" }, { "\"on\"", "\"warning\"" } },
-	{ "secure_boot", { "equals" }, { "\"on\"" }, { "\"on\"" } },
+	{ "secure_boot", { "equals", "not-equals" }, { "\"on\"", "\"off\"" }, { "\"on\"", "\"off\"", "\"perhaps\"", "1" } },
+	{ "cloud.identity", { "equals" }, { "\"1\"" }, { "\"1\"" } },
 };
 
 static unsigned given(const char *const *list, unsigned most)

@@ -28,8 +28,8 @@ static void set_up(void)
 	CHECK(own_key_make("sp", NOW, &sp_key, &sp_certificate) == 0);
 	CHECK(own_key_make("idp", NOW, &idp_key, &idp_certificate) == 0);
 	CHECK(own_key_make("other", NOW, &other_key, &other_certificate) == 0);
-	sp = (struct saml_sp){ SP, ACS, SLO, sp_certificate, sp_key };
-	as_idp = (struct saml_sp){ IDP, "", "", idp_certificate, idp_key };
+	sp = (struct saml_sp){ SP, ACS, SLO, sp_certificate, sp_key, NULL, NULL };
+	as_idp = (struct saml_sp){ IDP, "", "", idp_certificate, idp_key, NULL, NULL };
 	idp = (struct saml_idp){ .entity = mem_strdup(IDP), .sso_url = mem_strdup("https://idp.example/sso"),
 		.slo_url = mem_strdup("https://idp.example/slo"), .certificates = { mem_strdup(idp_certificate) }, .certificate_count = 1 };
 }
@@ -323,15 +323,26 @@ TEST(sizes_have_limits, "SEC-3, SEC-5")
 	buf_free(&large);
 }
 
+static int times_in(const char *text, const char *part)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, part)) != NULL; text++)
+		n++;
+	return n;
+}
+
 TEST(metadata_are_read_and_written, "IDN-3, SEC-5")
 {
 	struct saml_verdict v;
 	struct saml_idp got = { .entity = NULL }, again = { .entity = NULL };
 	struct buf out = BUF_INIT, key = BUF_INIT;
+	struct saml_sp renewed;
 	json_t *o;
 	char *xml;
 
 	set_up();
+	renewed = sp;
 	for (const char *line = strchr(idp_certificate, '\n') + 1; *line != '-'; line = strchr(line, '\n') + 1)
 		buf_add(&key, line, strcspn(line, "\n"));
 	xml = mem_printf("<!-- by hand --><md:EntityDescriptor xmlns:md=\"" NS_METADATA "\" xmlns:ds=\"" NS_SIGNATURE "\" entityID=\"" IDP "\">"
@@ -353,6 +364,13 @@ TEST(metadata_are_read_and_written, "IDN-3, SEC-5")
 	saml_idp_release(&again);
 	saml_metadata_write(&sp, &out);
 	CHECK(strstr(buf_str(&out), "WantAssertionsSigned=\"true\"") != NULL);
+	CHECK_INT(times_in(buf_str(&out), "<ds:X509Certificate>"), 2);
+	/* The one in use first: who takes one alone takes that. */
+	renewed.second_certificate = other_certificate;
+	saml_metadata_write(&renewed, &out);
+	CHECK_INT(times_in(buf_str(&out), "use=\"signing\""), 2);
+	CHECK_INT(times_in(buf_str(&out), "use=\"encryption\""), 2);
+	CHECK(strncmp(strstr(buf_str(&out), "<ds:X509Certificate>") + 20, strchr(sp_certificate, '\n') + 1, 64) == 0);
 	CHECK(saml_metadata_read(out.data, out.len, NOW, &got, &v) == ERR_FORBIDDEN && v.reason == SAML_SETTINGS);
 	CHECK(saml_metadata_read("<!DOCTYPE x><x/>", 16, NOW, &got, &v) == ERR_FORBIDDEN && v.reason == SAML_DTD);
 	buf_free(&out);
@@ -372,7 +390,7 @@ TEST(requests_and_logouts_go_both_ways, "IDN-3")
 	set_up();
 	free(me.certificates[0]);
 	me.certificates[0] = mem_strdup(sp_certificate);
-	them = (struct saml_sp){ IDP, "", "https://idp.example/slo", idp_certificate, idp_key };
+	them = (struct saml_sp){ IDP, "", "https://idp.example/slo", idp_certificate, idp_key, NULL, NULL };
 	CHECK(saml_request_url(&sp, &idp, &(struct saml_ask){ .id = REQUEST, .relay = "r/1", .now = NOW }, &url) == 0);
 	CHECK(strncmp(buf_str(&url), "https://idp.example/sso?SAMLRequest=", 36) == 0);
 	CHECK(strstr(buf_str(&url), "&RelayState=r%2F1&SigAlg=") != NULL);

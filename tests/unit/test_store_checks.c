@@ -176,6 +176,7 @@ TEST(grace_period, "INT-2")
 	/* A good check cancels it. */
 	CHECK_INT(checked(&p, INTEGRITY_GOOD, now + 6 * CLOCK_MINUTE), 0);
 	CHECK_TEXT("delivered good", STATUS(p));
+	CHECK_TEXT("1", LOGGED(p, "key.restored"));
 	revocations(&p, now + CLOCK_HOUR);
 	CHECK_TEXT("0", ORDERS(p, "revoke"));
 	/* And without one the order goes out when it is time: not before, and once. */

@@ -21,7 +21,13 @@ TEST(registration, "AGT-1,LOG-2")
 	CHECK_STR(a.host_name, "i-1");
 	machine_key(&m.agent, key);
 	CHECK(memcmp(a.public_key, key, sizeof key) == 0);
+	/* Its answer was lost: who it is is said again. */
+	CHECK_INT(agent_register(db, &again, key, &m.inventory, "1.0", NULL, &where), 0);
+	CHECK(uuid_equal(&again, &m.agent) && uuid_equal(&where, &m.instance));
+	again = uuid_new();
+	m.inventory.instance_id = "i-2";
 	CHECK_INT(agent_register(db, &again, key, &m.inventory, "1.0", NULL, &where), ERR_CONFLICT);
+	m.inventory.instance_id = "i-1";
 	undo(db);
 	db = as("keyward_agent", &tenant);
 	machine_key(&again, key);

@@ -232,6 +232,39 @@ TEST(what_a_pool_does_not_give, "POL-5")
 	CHECK(!q.pooled && !q.unplaced && uuid_equal(&q.given, &p.devices[0]));
 }
 
+/* What is made of the question of M for DEVICE. */
+static enum policy_action verdict_on(const struct machine *m, const struct uuid *device, int fill)
+{
+	struct request_question q;
+	struct uuid id = ask_pool(m, device, fill, &q, 1);
+	struct request_case k = load(m, &id);
+	struct verdict v;
+	enum policy_action action;
+
+	CHECK(q.pooled && !q.unplaced);
+	request_evaluate(&k, NULL, clock_now(), &v);
+	action = v.action;
+	verdict_release(&v);
+	request_case_release(&k);
+	return action;
+}
+
+/* Devices of a pool may be assigned to any image: what counts is which images the policy has. */
+TEST(a_pool_is_for_the_images_of_its_policy, "POL-5,POL-1,RUN-4,SEC-7")
+{
+	struct pool p = make_pool("pool-images");
+	struct machine a = make_machine(&p.tenant, "i-2", 0), b = make_machine(&p.tenant, "i-3", 0);
+
+	run(&p.tenant, "update device d set image = i.image from instance i where i.id = $1 and d.tenant = i.tenant", &p.owner.instance);
+	run(&p.tenant, "with m as (insert into image (tenant, id, provider, provider_image) select tenant, gen_random_uuid(), 'ec2', 'ami-2'"
+		" from instance where id = $1 returning tenant, id) update instance i set image = m.id from m where i.tenant = m.tenant"
+		" and i.host_name in ('i-2', 'i-3')", &a.instance);
+	CHECK_INT(verdict_on(&a, &p.devices[0], 1), POLICY_ACTION_MANUAL);
+	run(&p.tenant, "insert into policy_image (tenant, policy, image) select p.tenant, p.id, i.image from policy p join instance i"
+		" on i.tenant = p.tenant where p.is_default and i.id = $1", &b.instance);
+	CHECK_INT(verdict_on(&b, &p.devices[0], 2), POLICY_ACTION_APPROVE);
+}
+
 /* {ordered_by} of ID is the user's that had it encrypted. */
 static int is_ordered(const struct uuid *tenant, const struct uuid *id)
 {

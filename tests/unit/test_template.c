@@ -8,12 +8,29 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "check.h"
+#include "render/words.h"
 
 struct source {
 	const char *name, *text;
 };
 
-static struct template_set *make(json_t *texts, enum template_kind kind, const struct source *s, size_t count)
+#define HEAD "\"\":{\"name\":\"Deutsch\",\"decimal\":\",\",\"group\":\".\",\"forms\":\"" FORMS "\"}"
+#define TEN "1111111111"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+#define FORMS "1011111111" TEN TEN TEN TEN TEN TEN TEN TEN TEN HUNDRED
+
+/* TEXTS: members of a catalogue. */
+static struct words *german(const char *texts)
+{
+	char *json = mem_printf("{" HEAD ",%s}", texts);
+	struct words *w = NULL;
+
+	CHECK_INT(words_parse(json, strlen(json), &w), 0);
+	free(json);
+	return w;
+}
+
+static struct template_set *make(struct words *texts, enum template_kind kind, const struct source *s, size_t count)
 {
 	struct template_set *set = template_set_new(texts);
 
@@ -155,6 +172,26 @@ TEST(partials_take_parameters, "WEB-1,WEB-3")
 	GIVES("{}", "no", { "t", "{{>p x=''}}" }, { "p", "{{#x}}yes{{/x}}{{^x}}no{{/x}}" });
 }
 
+TEST(frames_are_given_pieces, "WEB-1,WEB-3")
+{
+	static const struct source list = { "l", "{{#@list}}<{{$row}}-{{/row}}>{{/@list}}{{$end}}{{^@list}}none{{/@list}}{{/end}}" };
+
+	/* A piece sees the row that the frame has opened and what stands around the frame; what is not given is as the frame has it. */
+	GIVES("{\"rows\":[{\"n\":1},{\"n\":2}],\"x\":\"d\"}", "<1d><2d>", { "t", "{{+l list=rows}}\n{{$row}}{{n}}{{x}}{{/row}}\n{{! . }}\n{{/l}}\n" }, list);
+	GIVES("{\"rows\":[]}", "none", { "t", "{{+l list=rows}}{{/l}}" }, list);
+	GIVES("{\"rows\":[1]}", "<->end", { "t", "{{+l list=rows}}{{$end}}end{{/end}}{{/l}}" }, list);
+	/* Not the frame's parameters: by neither way of naming them; partials within see their own. */
+	GIVES("{\"rows\":[1],\"list\":\"mine\"}", "<mine||7>", { "t", "{{+l list=rows}}{{$row}}{{list}}|{{@list}}|{{>p list='7'}}{{/row}}{{/l}}" }, list,
+		{ "p", "{{@list}}" });
+	GIVES("{\"rows\":[1]}", "<A>", { "t", "{{>q a='A' rows=rows}}" }, { "q", "{{+l list=@rows}}{{$row}}{{@a}}{{/row}}{{/l}}" }, list);
+	/* A frame in a frame: by pieces, and by a template that hands its own on. */
+	GIVES("{\"a\":[1,2],\"b\":[3]}", "<<3>><<3>>", { "t", "{{+l list=a}}{{$row}}{{+l list=b}}{{$row}}{{.}}{{/row}}{{/l}}{{/row}}{{/l}}" }, list);
+	GIVES("{\"a\":[{\"n\":5}]}", "[<5>]", { "t", "{{+o of=a}}{{$what}}{{n}}{{/what}}{{/o}}" },
+		{ "o", "[{{+l list=@of}}{{$row}}{{$what}}{{/what}}{{/row}}{{/l}}]" }, list);
+	GIVES("{}", "def", { "t", "{{$x}}d{{y}}ef{{/x}}" });
+	GIVES("{}", "ERROR too-large", { "t", "{{+p}}{{$x}}{{>t}}{{/x}}{{/p}}" }, { "p", "{{$x}}{{/x}}" });
+}
+
 TEST(page_is_put_into_its_layout, "WEB-1")
 {
 	GIVES("{\"x\":1}", "<1>", { "t", "{{! role }}\n{{<l}}\n{{x}}" }, { "l", "<{{>body}}>" });
@@ -170,7 +207,7 @@ TEST(texts_are_translated_then_escaped, "WEB-1")
 {
 	struct source s[] = { { "t", "{{\"Save\n  all\"}} {{\"Hi %{name}!\"}} {{\"a & b\"}} {{>p l=\"Save all\" m='Save all'}}" },
 		{ "p", "{{l}}/{{m}}" } };
-	json_t *texts = json_pack("{ssssss}", "Save all", "Alles \"sichern\"", "Hi %{name}!", "%{name}, hallo", "unused", "x");
+	struct words *texts = german("\"Save all\":\"Alles \\\"sichern\\\"\",\"Hi %{name}!\":\"%{name}, hallo\",\"unused\":\"x\"");
 	struct template_set *set = make(texts, TEMPLATE_HTML, s, 2);
 	json_t *doc = json_pack("{ss}", "name", "<Jo>");
 	struct buf out = BUF_INIT;
@@ -182,8 +219,154 @@ TEST(texts_are_translated_then_escaped, "WEB-1")
 	ONE("{{\"Hi %{name}!\"}}", "{\"name\":\"<Jo>\"}", "Hi &lt;Jo&gt;!");
 	buf_free(&out);
 	json_decref(doc);
-	json_decref(texts);
 	template_set_free(set);
+}
+
+/* TEXT as German shows it, whose catalogue has TEXTS. */
+static void says(const char *texts, const char *text, const char *json, const char *want)
+{
+	struct template_set *set = make(german(texts), TEMPLATE_HTML, &(struct source){ "t", text }, 1);
+	json_t *doc = json_loads(json, 0, NULL);
+	struct buf out = BUF_INIT;
+
+	CHECK_INT(set ? template_render(set, "t", doc, &out) : ERR_INVALID, 0);
+	CHECK_STR(buf_str(&out), want);
+	buf_free(&out);
+	json_decref(doc);
+	template_set_free(set);
+}
+
+TEST(what_stands_outside_of_tags_is_translated_by_block, "WEB-1")
+{
+	const char *texts = "\"One <em>two</em> three.\":\"<em>Zwei</em> eins drei.\",\"More {{n}}\":\"{{n}} mehr\",\"Yes\":\"Ja\",\"code\":\"WRONG\"";
+
+	says(texts, "<p>One\n <em>two</em>  three.</p>\n<p>Yes</p>", "{}", "<p><em>Zwei</em> eins drei.</p>\n<p>Ja</p>");
+	says(texts, "<dl><dt>Yes</dt><dd>More {{n}}</dd></dl>", "{\"n\":3}", "<dl><dt>Ja</dt><dd>3 mehr</dd></dl>");
+	/* Not what is for machines, nor tags' insides, nor what no letters make. */
+	says(texts, "<p><code>code</code></p><p translate=\"no\">Yes</p><i title=\"{{\"Yes\"}}\">&nbsp;</i><pre>Yes</pre>", "{}",
+		"<p><code>code</code></p><p translate=\"no\">Yes</p><i title=\"Ja\">&nbsp;</i><pre>Yes</pre>");
+	says(texts, "{{#a}} hx-get=\"{{b}}\" yes=\"Yes\"{{/a}}", "{}", "");
+	says(texts, "{{! Yes }}<p>{{#a}}No{{/a}}</p><!-- Yes --><div{{#a}} class=\"x>\"{{/a}}>Yes</div>", "{\"a\":true}",
+		"<p>No</p><!-- Yes --><div class=\"x>\">Ja</div>");
+}
+
+TEST(the_form_of_a_number_is_the_languages, "WEB-1")
+{
+	const char *texts = "\"%{a.n} key\":[\"%{a.n} Schlüssel (einer)\",\"%{a.n} Schlüssel\"]";
+	const char *text = "{{\"%{a.n} key\" \"%{a.n} keys\"}}.";
+
+	ONE(text, "{\"a\":{\"n\":1}}", "1 key.");
+	ONE(text, "{\"a\":{\"n\":0}}", "0 keys.");
+	ONE(text, "{}", " keys.");
+	says(texts, text, "{\"a\":{\"n\":1}}", "1 Schlüssel (einer).");
+	says(texts, text, "{\"a\":{\"n\":1001}}", "1.001 Schlüssel.");
+	/* What is not translated keeps English's forms. */
+	says("\"x\":\"y\"", text, "{\"a\":{\"n\":1}}", "1 key.");
+}
+
+static void writes(const struct words *w, int64_t n, const char *number, const char *size, const char *ago)
+{
+	struct buf b = BUF_INIT;
+
+	words_number(w, n, &b);
+	CHECK_STR(buf_str(&b), number);
+	buf_reset(&b);
+	words_size(w, n, &b);
+	CHECK_STR(buf_str(&b), size);
+	buf_reset(&b);
+	words_relative(w, 1000000 * CLOCK_SECOND - n * CLOCK_SECOND, 1000000 * CLOCK_SECOND, &b);
+	CHECK_STR(buf_str(&b), ago);
+	buf_free(&b);
+}
+
+TEST(numbers_sizes_and_times_by_language, "WEB-1")
+{
+	struct words *w = german("\"%{n} hour ago\":[\"vor %{n} Stunde\",\"vor %{n} Stunden\"],\"%{day} %{month} %{year}\":\"%{day}. %{month} %{year}\","
+		"\"May\":\"Mai\"");
+	struct buf b = BUF_INIT;
+
+	writes(NULL, 5400, "5,400", "5.3 KiB", "1 hour ago");
+	writes(w, 5400, "5.400", "5,3 KiB", "vor 1 Stunde");
+	writes(w, 7200, "7.200", "7 KiB", "vor 2 Stunden");
+	writes(w, -61, "-61", "-61 bytes", "in 1 minute");
+	writes(NULL, 0, "0", "0 bytes", "just now");
+	writes(NULL, -1234567, "-1,234,567", "-1234567 bytes", "in 14 days");
+	words_date(w, 1778840000 * CLOCK_SECOND, 0, 0, &b);
+	CHECK_STR(buf_str(&b), "15. Mai 2026");
+	buf_reset(&b);
+	words_date(NULL, 1778840000 * CLOCK_SECOND, -12600, 1, &b);
+	CHECK_STR(buf_str(&b), "15 May 2026, 06:43:20 UTC-3:30");
+	buf_free(&b);
+	words_free(w);
+}
+
+/* In what people read; not in tags, nor in what is for machines. */
+TEST(numbers_are_the_languages_where_people_read_them, "WEB-1")
+{
+	const char *doc = "{\"n\":12345,\"s\":\"12345\"}";
+
+	ONE("<p>{{n}} {{s}}</p>", doc, "<p>12,345 12345</p>");
+	ONE("<p class=\"a{{n}}\" title='{{n}}' data-n={{n}}>{{n}}</p>", doc, "<p class=\"a12345\" title='12345' data-n=12345>12,345</p>");
+	ONE("<td><code class=\"x\">{{n}} <b>{{n}}</b></code> {{n}}<textarea>{{n}}</textarea>{{n}}", doc,
+		"<td><code class=\"x\">12345 <b>12345</b></code> 12,345<textarea>12345</textarea>12,345");
+	ONE("<span translate=\"no\">{{n}}</span>{{n}}", doc, "<span translate=\"no\">12345</span>12,345");
+	/* A partial of attributes alone. */
+	ONE("value=\"{{n}}\" {{n}}", doc, "value=\"12345\" 12,345");
+	ONE("<p title=\"{{\"%{n} of them\"}}\">", doc, "<p title=\"12,345 of them\">");
+	says("\"x\":\"y\"", "<b>{{n}}</b>", doc, "<b>12.345</b>");
+}
+
+static void phrase_says(const struct words *w, const char *json, const char *want)
+{
+	json_t *p = json_loads(json, JSON_DECODE_ANY, NULL);
+	char *text = words_phrase_text(w, p);
+
+	CHECK_STR(text, want);
+	free(text);
+	json_decref(p);
+}
+
+TEST(phrases_are_put_into_words, "WEB-1")
+{
+	struct words *w = german("\"%{what} is not there\":\"%{what} fehlt\",\"%{n} key\":[\"%{n} Schlüssel (einer)\",\"%{n} Schlüssel\"],\" and \":\" und \","
+		"\"%{n} day ago\":[\"vor %{n} Tag\",\"vor %{n} Tagen\"]");
+	json_t *p;
+
+	phrase_says(w, "{\"say\":\"%{what} is not there\",\"what\":\"openssl\"}", "openssl fehlt");
+	phrase_says(NULL, "{\"say\":\"%{what} is not there\",\"what\":{\"list\":[\"a\",{\"say\":\"b\"}],\"by\":\" and \"}}", "a and b is not there");
+	phrase_says(w, "{\"list\":[\"a\",1200],\"by\":\" and \"}", "a und 1.200");
+	phrase_says(w, "[\"a\",2.5]", "a, 2,500");
+	phrase_says(w, "{\"say\":\"%{n} key\",\"many\":\"%{n} keys\",\"n\":1}", "1 Schlüssel (einer)");
+	phrase_says(NULL, "{\"say\":\"%{n} key\",\"many\":\"%{n} keys\",\"n\":1000}", "1,000 keys");
+	phrase_says(w, "{\"when\":0,\"seen\":172800000000}", "vor 2 Tagen");
+	/* A hole may be called as another kind's member is. */
+	phrase_says(NULL, "{\"say\":\"%{list} it was %{when}\",\"list\":[\"a\",\"b\"],\"when\":\"x\"}", "a, b it was x");
+	/* A hole that nothing is given for stays, as does a text of before; null says nothing. */
+	phrase_says(w, "{\"say\":\"%{x} is\"}", "%{x} is");
+	phrase_says(w, "\"it is 11\"", "it is 11");
+	phrase_says(w, "null", "");
+	phrase_says(w, "{}", "");
+	p = phrase_say("%{a} of %{b}", "a", phrase_span(7300), "b", phrase_span_exact(5400), NULL);
+	words_free(w);
+	w = german("\"%{a} of %{b}\":\"%{b}: %{a}\"");
+	{
+		char *text = words_phrase_text(w, p);
+
+		CHECK_STR(text, "90 minutes: 2 hours");
+		free(text);
+	}
+	json_decref(p);
+	ONE("<i>{{p}}</i>", "{\"p\":{\"say\":\"<%{x}>\",\"x\":\"&\"}}", "<i>&lt;&amp;&gt;</i>");
+	words_free(w);
+}
+
+TEST(catalogues_without_their_head_are_refused, "WEB-1,SEC-5")
+{
+	struct words *w;
+
+	CHECK_INT(words_parse("{\"a\":\"b\"}", 9, &w), ERR_INVALID);
+	CHECK_INT(words_parse("{\"\":{\"name\":\"x\",\"decimal\":\",\",\"group\":\".\",\"forms\":\"01\"}}", 57, &w), ERR_INVALID);
+	CHECK_INT(words_parse("[]", 2, &w), ERR_INVALID);
 }
 
 static void refuses(const char *text, const char *reason)
@@ -212,6 +395,14 @@ TEST(errors_name_file_and_line, "WEB-1,SEC-5")
 	refuses("{{>p a}}", "t.html:1: parameters are name=\"text\", name='word' or name=path");
 	refuses("{{>p a='b}}", "t.html:1: tag does not end");
 	refuses("{{>../p}}", "t.html:1: bad name of a partial");
+	refuses("{{+t}}\n{{$a}}{{/a}}\n", "t.html:1: section does not end");
+	refuses("{{+t}}\n{{/u}}", "t.html:2: {{/u}} closes the section of line 1");
+	refuses("{{+t}}x{{/t}}", "t.html:1: in a frame only pieces stand: {{$name}}...{{/name}}");
+	refuses("{{+t}}{{#a}}{{$b}}{{/b}}{{/a}}{{/t}}", "t.html:1: in a frame only pieces stand: {{$name}}...{{/name}}");
+	refuses("{{+t}}\n{{$a}}{{/a}}\n{{/t}}", "t.html:2: \"t\" has no place for \"a\"");
+	refuses("{{$a.b}}{{/a.b}}", "t.html:1: bad name of a piece");
+	refuses("{{$}}{{/}}", "t.html:1: bad name of a piece");
+	refuses("{{+../p}}", "t.html:1: bad name of a partial");
 	refuses("{{\"%{x\"}}", "t.html:1: %{ without }");
 	refuses("{{a.b.c.d.e.f.g.h.i}}", "t.html:1: name of more than 8 parts");
 }
@@ -279,9 +470,8 @@ TEST(folder_is_loaded_in_a_language, "WEB-1")
 	free(command);
 	write_file(dir, "a/page.html", "{{\"Yes\"}} {{>a/help}}");
 	write_file(dir, "a/help.html", "help");
-	write_file(dir, "a/help.de.html", "Hilfe");
 	write_file(dir, "a/mail.txt", "{{\"Yes\"}} & more");
-	write_file(dir, "texts/de.json", "{\"Yes\":\"Ja\"}");
+	write_file(dir, "texts/de.json", "{" HEAD ",\"Yes\":\"Ja\",\"help\":\"Hilfe\"}");
 	loads(dir, NULL, "a/page", "Yes help");
 	loads(dir, "en", "a/mail", "Yes & more");
 	loads(dir, "de", "a/page", "Ja Hilfe");

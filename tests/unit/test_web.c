@@ -206,6 +206,21 @@ TEST(a_broken_table_is_found, "ROL-6")
 	CHECK(*route_check(double_row) != '\0');
 }
 
+/* What destroys asks first: a page of the same path, for the same people. */
+TEST(what_destroys_asks_first, "WEB-3")
+{
+	struct route ask = { WEB_GET, "/x/{id}/delete", PERMISSION_SIGNED_IN, "confirm", nothing, NULL, 0, NULL, NULL };
+	struct route act = { WEB_POST, "/x/{id}/delete", PERMISSION_SIGNED_IN, NULL, nothing, NULL, ROUTE_DESTROYS, NULL, NULL };
+	const struct route good[] = { ask, act, ROUTE_END }, alone[] = { act, ROUTE_END };
+
+	CHECK_STR(route_check(good), "");
+	CHECK(*route_check(alone) != '\0');
+	ask.permission = PERMISSION_PUBLIC;
+	CHECK(*route_check((const struct route[]){ ask, act, ROUTE_END }) != '\0');
+	ask = (struct route){ WEB_GET, "/x/{id}/delete", PERMISSION_SIGNED_IN, NULL, nothing, NULL, ROUTE_DESTROYS, NULL, NULL };
+	CHECK(*route_check((const struct route[]){ ask, ROUTE_END }) != '\0');
+}
+
 /* Fields */
 
 static int parse(struct form *f, const char *text)

@@ -7,6 +7,7 @@ import urllib.parse
 from factors import code, codes_in, enrol, half, link_of, secret_in, signed_in
 from fixtures import fixture
 from mailsink import mail_of
+from notices import told
 from stack.process import wait_until
 from test_users import address, invite
 from web import PASSWORD, Client, database, make_operator, make_tenant, make_user
@@ -139,6 +140,7 @@ def test_wrong_passwords_of_others_do_not_close_a_known_browser(server, world):
     for _ in range(6):
         assert Client(server, "console").sign_in(email, "Wrong-horse-7", world.slug).status == 422
     assert Client(server, "console").sign_in(email, PASSWORD, world.slug).status == 422, "closed"
+    told(server, world.tenant, "user-locked")
     mine.cookies.pop(COOKIE)
     assert mine.sign_in(email, PASSWORD, world.slug).status == 303, "but not to a browser that is known"
     # Nor is the cookie a way to guess without end.
@@ -190,6 +192,11 @@ def test_a_new_place_is_told(server, world, sink):
     mail = sink.wait(email, "New sign-in")
     assert second.source in mail.text
     assert events(server, email).count("user.new-place") == 1
+    told(server, world.tenant, "new-place")
+    boss = make_operator(server)
+    for _ in range(2):
+        assert Client(server, "central").sign_in(boss).status == 303
+    told(server, None, "operator-new-place")
 
 
 # The second factor

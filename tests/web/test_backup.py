@@ -1,5 +1,6 @@
 """Backup and restore (KEY-8): everything is destroyed, and comes back from a backup and a key that was kept elsewhere."""
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -10,32 +11,36 @@ from test_rewrap import Keys
 from web import database, make_tenant, operator
 
 SECONDS = 60
+HEAD = "select seq from audit_head where tenant = '00000000-0000-0000-0000-000000000000'"
 
 
 @fixture("file")
 def world():
-    with backed_up("backup", **{"backup.piece_mib": "1"}) as (it, apart):
+    with backed_up("backup", **{"backup.piece_mib": "1", "database.log": "dbname=keyward_log"}) as (it, apart):
         it.apart = apart
         yield it
 
 
 def test_all_is_destroyed_and_comes_back(world):
-    # covers: KEY-8, OPS-2
+    # covers: KEY-8, OPS-2, LOG-5
     it, key = world, str(world.apart / "backup.key")
     keys = Keys(it)
     assert "never" in it.status()
     tenant = str(make_tenant(it)[1])
     keys.devices(tenant, 20)
+    head = lambda: it.database.ask(HEAD, database="keyward")
     # More than fits into one piece, however well it is packed.
     with database(it).cursor() as c:
         c.execute("create table bulk as select decode(string_agg(md5(random()::text), ''), 'hex') as bytes from generate_series(1, 192000) n"
                   " group by n / 64")
+    copied = lambda: it.database.ask(HEAD, database="keyward_log")
+    wait_until(lambda: copied() and copied() == head(), SECONDS, "the log is not copied")
     identity = (it.state / "keys" / "identity").read_bytes()
     backup = it.keyward("backup").splitlines()[0]
     assert "last backup" in it.status() and "never" not in it.status()
     root = (it.state / "keys" / "root.key").read_bytes()[24:56]
     pieces = sorted(n for n in os.listdir(backup) if n.startswith("database."))
-    assert len(pieces) > 2 and pieces[0] == "database.0000.cms", pieces
+    assert len(pieces) > 2 and pieces[0] == "database.0000.cms" and "log.0000.cms" in os.listdir(backup), pieces
     for name in os.listdir(backup):
         data = open(os.path.join(backup, name), "rb").read()
         assert root not in data and b"PGDMP" not in data, name
@@ -57,6 +62,8 @@ def test_all_is_destroyed_and_comes_back(world):
     assert (it.state / "keys" / "identity").read_bytes() == identity
     assert keys.all_open() == 20
     it.keyward("audit", "verify")
+    wait_until(lambda: copied() == head(), SECONDS, "the log is not copied any more")
+    assert "none missing" in it.keyward("audit", "verify")
 
 
 def test_the_operator_sees_root_keys_rotations_and_backups(world):
@@ -152,6 +159,33 @@ def test_a_root_key_is_destroyed_only_when_a_backup_does_without_it(world):
     it.keyward("tickets", "renew")
     it.start()
     assert keys.all_open() and old in it.status()
+
+
+def test_keys_that_are_there_are_not_replaced(world):
+    # covers: KEY-8, SEC-7
+    it = world
+    backup = it.keyward("backup").splitlines()[0]
+    root = (it.state / "keys" / "root.key").read_bytes()
+    # The identity alone is lost, and the database; another installation's key file, or a newer one, may be the only one of its kind.
+    (it.state / "keys" / "identity").rename(world.apart / "identity")
+    refused = it.keyward("restore", backup, str(world.apart / "backup.key"), check=False)
+    (world.apart / "identity").rename(it.state / "keys" / "identity")
+    assert refused.returncode == 1 and "empty installation" in refused.stderr, refused.stderr
+    assert (it.state / "keys" / "root.key").read_bytes() == root
+
+
+def test_old_backups_go_and_the_newest_stays(world):
+    # covers: KEY-8
+    it = world
+    backup = pathlib.Path(it.keyward("backup").splitlines()[0])
+    others = {p.name for p in backup.parent.glob("keyward-*")}
+    old, other = backup.with_name("keyward-20200101T000000Z"), backup.with_name("keyward-notes")
+    backup.rename(old)
+    other.mkdir()
+    said = it.keyward("backup")
+    newest = pathlib.Path(said.splitlines()[0])
+    assert f"removed {old}" in said and not old.exists() and newest.exists() and other.exists()
+    assert {p.name for p in backup.parent.glob("keyward-*")} == others - {backup.name} | {newest.name, other.name}
 
 
 def test_the_timer_is_one_that_systemd_takes(folder):

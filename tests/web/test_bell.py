@@ -1,7 +1,8 @@
 """The bell of both consoles: what counts, who sees what, read by each for himself, where a notice leads, that it keeps no session alive."""
 from fixtures import fixture
 from inventory import Machine
-from notices import log, noticed
+from mailsink import mail_of
+from notices import log, noticed, told
 from stack.process import wait_until
 from web import Client, make_operator, make_user, operator
 from world import World, count, run
@@ -100,15 +101,60 @@ def test_a_part_of_the_server_in_trouble(server):
     c = operator(server)
     server.stop("keyd")
     try:
-        found = "select count(*) from trouble where part = 'key-service'"
+        found = "select count(*) from trouble where area = 'processes' and name = 'Key service'"
         wait_until(lambda: count(server, found), SECONDS, "jobd does not see it")
         run(server, "update trouble set since = now() - interval '1 minute'")
         wait_until(lambda: [r for r in c.api("/notices").json["list"]["rows"] if r["about"] == "Key service"], SECONDS, "nobody is told")
     finally:
         server.start("keyd")
     wait_until(lambda: "A part of the server is well again" in titles(c), SECONDS, "its return is not told")
-    row = next(r for r in c.api("/notices").json["list"]["rows"] if r["title"] == "A part of the server is in trouble")
-    assert "does not answer" in row["comment"] and c.get(row["url"]).header("location") == "/keys"
+    row = next(r for r in c.api("/notices").json["list"]["rows"] if r["title"] == "A part of the server is in trouble" and r["about"] == "Key service")
+    assert "keyward-keyd" in row["comment"] and c.get(row["url"]).header("location") == "/health"
+    told(server, None, "server-trouble", "server-well")
+
+
+def test_what_was_given_up(server):
+    # covers: NTF-2, OPS-2, ADM-2
+    c = operator(server)
+
+    def told_of():
+        return [r for r in c.api("/notices?limit=200&search=Mail").json["list"]["rows"] if r["title"] == "Something was given up" and r["about"] == "Mail"]
+
+    def lose(sink, who):
+        """A mail that the server refuses for good."""
+        sink.refused.add(who)
+        run(server, "insert into job (id, kind, payload) values (gen_random_uuid(), 'mail', json_build_object('to', %s, 'subject', 's', 'text', 't'))", who)
+        wait_until(lambda: count(server, "select count(*) from job where state = 'failed' and payload ->> 'to' = %s", who), SECONDS, "it is not given up")
+
+    def noted():
+        """jobd has looked since: its next look is a new transaction's."""
+        run(server, "update given_up set count = -1 where name = 'Mail'")
+        wait_until(lambda: count(server, "select count from given_up where name = 'Mail'") >= 0, SECONDS, "jobd does not look")
+
+    with mail_of(server) as sink:
+        wait_until(lambda: count(server, "select count(*) from given_up where name = 'Mail'"), SECONDS, "jobd does not look")
+        # Whatever was given up before by other tests is old news.
+        noted()
+        run(server, "update given_up set told_at = null, told = count where name = 'Mail'")
+        before = len(told_of())
+        lose(sink, "lost-1@example.net")
+        wait_until(lambda: len(told_of()) == before + 1, SECONDS, "nobody is told")
+        row = told_of()[0]
+        assert "given up" in row["comment"] and row["severity"]["name"] == "Warning" and c.get(row["url"]).header("location") == "/jobs?state=failed"
+        assert "lost-1@example.net" not in str(row)
+        told(server, None, "given-up")
+        # Not again for each, but when the day is over.
+        lose(sink, "lost-2@example.net")
+        noted()
+        assert len(told_of()) == before + 1
+        run(server, "update given_up set told_at = now() - interval '25 hours' where name = 'Mail'")
+        wait_until(lambda: len(told_of()) == before + 2, SECONDS, "the second is never told of")
+        # Told of in mails as well, by default; and what was removed is no news.
+        wait_until(lambda: [m for m in sink.mails if "Something was given up" in m.subject], SECONDS, "nobody gets a mail")
+        run(server, "delete from job where state = 'failed' and payload ->> 'to' like 'lost-%%@example.net'")
+        noted()
+        assert len(told_of()) == before + 2
+    assert operator(server, "tenant-manager").api("/notices?search=Mail").json["list"]["rows"] == []
 
 
 def test_the_bell_keeps_no_session_alive(server, world):
@@ -130,9 +176,9 @@ def test_an_encryption_that_does_not_get_on(server, world):
     machine = Machine(server, world.tenant, "idle-1")
     slow = machine.disk("slow data", status="encryption-pending", status_since="2026-01-01", changed="2026-01-01")
     machine.disk("busy data", status="encryption-pending")
-    told = "select count(*) from audit_entry where tenant = %s and event = 'device.idle'"
-    wait_until(lambda: count(server, told, world.tenant) == 1, SECONDS, "nobody notices")
-    noticed(server, world.tenant)
+    idle = "select count(*) from audit_entry where tenant = %s and event = 'device.idle'"
+    wait_until(lambda: count(server, idle, world.tenant) == 1, SECONDS, "nobody notices")
+    told(server, world.tenant, "provisioning-idle")
     row = world.console().api("/notices?search=slow").json["list"]["rows"][0]
     assert row["title"] == "Encryption does not get on" and "not begun" in row["comment"]
     run(server, "update device set status = 'encrypting' where id = %s", slow)

@@ -1,12 +1,17 @@
 """Ways in that a thief would try: a code seen over a shoulder, codes guessed in many half sign-ins, a cookie planted before somebody signs
-in, links in other hands."""
+in, links in other hands, things done at the same moment, floods."""
 import concurrent.futures
+import ssl
 import urllib.parse
 
-from factors import code, enrol, half, signed_in
+from factors import code, enrol, half, link_of, signed_in
 from fixtures import fixture
+from mailsink import mail_of
+from races import Line, held
+from stack.process import wait_until
+from test_licences import Account, day, issue
 from test_users import accept, address, invite
-from web import PASSWORD, Client, make_tenant, make_user
+from web import PASSWORD, Client, make_tenant, make_user, operator, password_hash
 from world import World, count, run
 
 COOKIE = "__Host-keyward"
@@ -100,3 +105,147 @@ def test_a_link_is_nothing_in_other_hands(server, world):
         answers = list(pool.map(lambda _: accept(server, link), range(4)))
     assert sorted(a.status for _, a in answers).count(303) == 1 and sum(signed_in(c) for c, _ in answers) == 1
     assert count(server, "select count(*) from invitation where user_id = %s and used is null", id) == 0
+
+
+# At the same moment
+
+def test_a_password_that_is_changed_meanwhile_opens_nothing(server, world):
+    # covers: IDN-1, IDN-6
+    email = make_user(server, world.tenant)
+    thief, line = Client(server, "console"), Line(server)
+    with held(server, "select 1 from app_user where email = %s for no key update", email) as cursor:
+        line.add(thief.sign_in, email, account=world.slug)
+        # The thief has typed the right one; its owner has another before the session is there.
+        cursor.execute("update app_user set password = %s where email = %s", (password_hash("Another-horse-8", 1, 1 << 13), email))
+    answer, = line.results()
+    assert answer.status == 422 and "do not fit together" in answer.text and not signed_in(thief), answer
+    assert thief.sign_in(email, "Another-horse-8", account=world.slug).status == 303
+    # A user who is disabled, and enabled again later.
+    thief, line = Client(server, "console"), Line(server)
+    with held(server, "update app_user set state = 'disabled' where email = %s", email):
+        line.add(thief.sign_in, email, "Another-horse-8", account=world.slug)
+    run(server, "update app_user set state = 'active' where email = %s", email)
+    assert line.results()[0].status == 422 and not signed_in(thief)
+
+
+def test_a_factor_that_is_set_up_meanwhile_is_asked_for(server, world):
+    # covers: IDN-5
+    email = make_user(server, world.tenant)
+    thief, line = Client(server, "console"), Line(server)
+    with held(server, "select 1 from app_user where email = %s for no key update", email) as cursor:
+        line.add(half, thief, email, world.slug)
+        cursor.execute("insert into second_factor (tenant, user_id, secret, confirmed) select tenant, id, 'x', now() from app_user where email = %s", (email,))
+    answer, = line.results()
+    assert answer.header("location").startswith("/sign-in/code") and not signed_in(thief), answer
+
+
+def test_of_two_codes_at_once_the_later_one_stays(server):
+    # covers: LIC-1, LIC-2
+    c, a = operator(server, "tenant-manager"), Account(server)
+    older, later = issue(c, a, 1000), issue(c, a, 10)
+    others, line = Client(server, "console"), Line(server)
+    assert others.sign_in(a.email, account=a.slug).status == 303
+    with held(server, "select 1 from licence where tenant = %s and replaced is null for update", a.id):
+        line.add(a.client.api, "/licence", {"code": later})
+        line.add(others.api, "/licence", {"code": older})
+    first, second = line.results()
+    assert first.status == 200 and second.status == 409, (first, second)
+    assert a.licence()["keys"] == 10 and count(server, "select count(*) from licence where tenant = %s and replaced is null", a.id) == 1
+    # And of the same code one.
+    again, line = issue(c, a, 20), Line(server)
+    with held(server, "select 1 from licence where tenant = %s and replaced is null for update", a.id):
+        for who in (a.client, others):
+            line.add(who.api, "/licence", {"code": again})
+    assert sorted(x.status for x in line.results()) == [200, 409] and a.licence()["keys"] == 20
+
+
+def test_an_end_that_is_called_off_while_it_begins(server):
+    # covers: TEN-7
+    c = operator(server)
+    slug, tenant = make_tenant(server)
+    assert c.api(f"/tenants/{tenant}/close/confirm", {"days": 30, "typed": slug}).status == 200
+    run(server, "update tenant_closure set close_at = now() - interval '1 second' where account = %s", tenant)
+    id = count(server, "select id from tenant_closure where account = %s", tenant)
+    # It has begun, and is not there yet for anybody else: who calls it off waits, and is told.
+    line = Line(server)
+    with held(server, "select tenant_close_begin(%s, 1)", id):
+        line.add(c.api, f"/tenants/{tenant}/close/cancel", {})
+    assert line.results()[0].status == 409, line.results()
+    assert count(server, "select begun is not null and cancelled is null from tenant_closure where id = %s", id)
+    # The other way round: what was called off does not begin.
+    slug, tenant = make_tenant(server)
+    assert c.api(f"/tenants/{tenant}/close/confirm", {"days": 30, "typed": slug}).status == 200
+    assert c.api(f"/tenants/{tenant}/close/cancel", {}).status == 200
+    run(server, "update tenant_closure set close_at = now() - interval '1 second' where account = %s", tenant)
+    assert count(server, "select tenant_close_begin(id, 1) from tenant_closure where account = %s", tenant) is None
+    assert count(server, "select state from tenant where id = %s", tenant) == "active"
+
+
+def test_the_operator_is_too_late_for_who_joins_meanwhile(server):
+    # covers: TEN-3
+    c = operator(server)
+    slug, tenant = make_tenant(server)
+    invited = {"name": "O", "email": address()}
+    assert c.api(f"/tenants/{tenant}/invitation", invited).status == 200
+    line = Line(server)
+    # Accepted, and not there yet for anybody else.
+    with held(server, "update app_user set state = 'active', password = 'x' where tenant = %s", tenant):
+        line.add(c.api, f"/tenants/{tenant}/invitation", {**invited, "email": address()})
+    answer, = line.results()
+    assert answer.status in (403, 409), answer
+    assert count(server, "select count(*) from app_user where tenant = %s", tenant) == 1
+
+
+# Floods
+
+def connected(client):
+    c = client.connection()
+    c.connect()
+    return c
+
+
+def is_answered(c):
+    """Whether the beginning of an answer is there: TLS itself sends some bytes, too."""
+    c.sock.setblocking(False)
+    try:
+        return len(c.sock.recv(1)) == 1
+    except ssl.SSLWantReadError:
+        return False
+
+
+def test_tries_to_sign_in_hold_up_nobody_who_is_in(server, world):
+    # covers: TEN-4, SEC-5, IDN-1
+    person = world.console()
+    tries = [connected(Client(server, "console")) for _ in range(40)]
+    own = [connected(person) for _ in range(8)]
+    host = f"{person.host}:{server.port}"
+    body = urllib.parse.urlencode({"account": world.slug, "email": "nobody@tenant.example", "password": PASSWORD})
+    for c in tries:
+        c.request("POST", "/sign-in", body, {"Content-Type": "application/x-www-form-urlencoded", "Origin": person.origin, "Host": host})
+    answered = set()
+
+    def look():
+        answered.update(c for c in tries if c not in answered and is_answered(c))
+        return len(answered)
+
+    # When the first is answered the others are in the line.
+    wait_until(look, 60, "no try is answered")
+    for c in own:
+        c.request("GET", "/sessions", headers={"Cookie": "; ".join(f"{n}={v}" for n, v in person.cookies.items()), "Host": host})
+    # Who came last is answered before most of them: each takes the time of a password's hash.
+    assert [c.getresponse().status for c in own] == [200] * 8
+    ready = look()
+    for c in tries + own:
+        c.close()
+    assert ready <= 24, f"{ready} of 40 tries were answered first"
+
+
+def test_a_name_leads_nobody_elses_link_away(server, world):
+    # covers: IDN-1, NTF-1
+    email = make_user(server, world.tenant)
+    run(server, "update app_user set name = 'see https://evil.example/{keyward-link} {{keyward-link}' where email = %s", email)
+    with mail_of(server) as sink:
+        assert Client(server, "console").post("/forgotten", csrf=False, email=email, account=world.slug).status == 200
+        mail = sink.wait(email, "new password")
+    token = urllib.parse.parse_qs(urllib.parse.urlsplit(link_of(mail)).query)["token"][0]
+    assert mail.text.count(token) == 1 and "evil.example/(keyward-link}" in mail.text, mail.text

@@ -8,11 +8,14 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 
 from mailsink import NAME, Sink
+from notices import told
 from stack.certificates import openssl
 from stack.process import wait_until
-from web import operator
+from web import Client, make_tenant, make_user, operator
+from world import count
 
 SECONDS = 150
 
@@ -30,7 +33,10 @@ def issue(server, name, days, folder):
 
 
 def reload(server):
-    os.kill(int((server.state / "pid" / "kore").read_text()), signal.SIGUSR1)
+    """As `keyward certificate install` does: a signal that comes during an earlier one's reading is lost."""
+    for pause in (0, 1):
+        time.sleep(pause)
+        os.kill(int((server.state / "pid" / "kore").read_text()), signal.SIGUSR1)
 
 
 def served(server, name):
@@ -101,12 +107,12 @@ def test_one_that_ends_is_told_of_and_renewed_live(server, folder):
         assert row["state"]["colour"] == "red" and row["warn"]
         # On the overview and on Health as well, with what to do.
         trouble = [t for t in c.api("/").json["troubles"] if t["area_name"] == "certificates"]
-        assert trouble and name in trouble[0]["value"] and "SIGUSR1" in trouble[0]["advice"]
+        assert trouble and name in trouble[0]["value"] and "certificate request" in trouble[0]["advice"]
         ours = lambda: [m for m in sink.mails if name in m.subject and "certificate" in m.subject.lower()]
         server.restart("jobd")                   # which looks at its start, and then once a minute
         wait_until(ours, SECONDS, "no mail about it")
         told = {r for m in ours() for r in m.recipients}
-        assert "SIGUSR1" in ours()[0].text and f"CN={name}" in ours()[0].text
+        assert "certificate install" in ours()[0].text and f"CN={name}" in ours()[0].text
         # Once to each, though jobd looks again and again.
         server.restart("jobd")
         wait_until(lambda: web_row(c, name), SECONDS, "gone")
@@ -125,3 +131,95 @@ def test_one_that_has_ended_is_bad(server, folder):
         row = web_row(c, name)
         assert row["days"] < 0 and row["state"]["name"] == "Ended"
         assert c.api("/health").json["health"]["level"] == "bad"
+
+
+def own_ca(folder, name, days):
+    """A CA's certificate that ends in DAYS."""
+    out = folder / f"{name}.crt"
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / f"{name}.key"), "-out", str(out), "-days", str(days),
+            "-subj", f"/CN={name}")
+    return out.read_text()
+
+
+def test_what_an_account_has_entered_is_told_to_its_administrators(server, folder):
+    # covers: ADM-1, ADM-2, NTF-2, LOG-2
+    slug, tenant = make_tenant(server)
+    other = make_tenant(server)[1]
+    admin, auditor, stranger = make_user(server, tenant), make_user(server, tenant, "auditor"), make_user(server, other)
+    t = Client(server, "console")
+    assert t.sign_in(admin, account=slug).status == 303
+    c = operator(server)
+    with Sink(server, folder) as sink:
+        assert c.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "", "password": "", "ca": ""}).status == 200
+        both = own_ca(folder, f"long-{slug}", 300) + own_ca(folder, f"short-{slug}", 5)
+        assert t.post("/account/log-forwarding", host="logs.example", port="6514", ca=both, format="syslog").status in (200, 303)
+        server.restart("jobd")
+        ours = lambda: [m for m in sink.mails if f"short-{slug}" in m.text or "Receiver of the log" in m.text]
+        wait_until(ours, SECONDS, "no mail about it")
+        mails = [(m.recipients, m.subject) for m in ours()]
+        assert [r for r, _ in mails] == [[admin]] and "Certificate ends" in mails[0][1], mails
+        told(server, tenant, "certificate-ends")
+        assert "ends in 4 days" in ours()[0].text or "ends in 5 days" in ours()[0].text, ours()[0].text
+        assert not [m for m in sink.mails if stranger in m.recipients or auditor in m.recipients]
+        # Once, and nothing of one that has long to go.
+        entries = lambda: count(server, "select count(*) from audit_entry where tenant = %s and event = 'certificate.ends'", tenant)
+        assert entries() == 1
+        server.restart("jobd")
+        wait_until(lambda: count(server, "select count(*) from audit_entry where tenant = '00000000-0000-0000-0000-000000000000' and event = 'server.started' and at > now() - interval '1 minute'"), SECONDS, "no start")
+        assert len(ours()) == 1 and entries() == 1
+        # The operator learns nothing of it.
+        assert not [r for r in c.api("/certificates").json["certificates"] if slug in r["subject"]]
+    c.api("/mail/remove", {})
+
+
+def sign(server, folder, request, days=30, name=None, extra=()):
+    """What the installation's CA makes of a request, for the name in it or another."""
+    csr, ext, out = folder / "r.csr", folder / "ext", folder / f"signed-{os.urandom(4).hex()}.crt"
+    csr.write_text(request)
+    ext.write_text(f"subjectAltName=DNS:{name}\n" if name else "")
+    openssl("x509", "-req", "-sha256", "-days", str(days), "-in", str(csr), "-CA", str(server.ca), "-CAkey", str(server.state / "ca" / "ca.key"), "-set_serial",
+            "0x" + os.urandom(16).hex(), "-out", str(out), *(["-extfile", str(ext)] if name else ["-copy_extensions", "copy"]))
+    for more in extra:
+        out.write_text(out.read_text() + more)
+    return out
+
+
+def test_a_certificate_is_renewed_by_command(server, folder):
+    # covers: ADM-2, OPS-2
+    name = server.sites["console"]
+    tls = server.state / "tls"
+    key, next_key = tls / f"{name}.key", tls / f"{name}.key.next"
+    old_key = key.read_text()
+    assert name in server.keyward("certificate", "list")
+    with kept(server, name):
+        try:
+            before = served(server, name)
+            request = server.keyward("certificate", "request", name)
+            assert server.keyward("certificate", "request", name).split("\n")[0] == request.split("\n")[0] and key.read_text() == old_key
+            assert next_key.stat().st_mode & 0o777 == 0o600
+            fails = lambda file, who=name: server.keyward("certificate", "install", who, str(file), check=False).stderr
+            # What would not do is said, and nothing changes.
+            assert "but for other.example" in fails(sign(server, folder, request, name="other.example"))
+            assert "has ended" in fails(sign(server, folder, request, days=-1))
+            assert "is no host name of this installation" in fails(sign(server, folder, request), "other.example")
+            (folder / "no.crt").write_text("nothing")
+            assert "no certificate in PEM" in fails(folder / "no.crt") and "no such" in fails(folder / "away.crt").lower()
+            stranger = openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(folder / "s.key"), "-subj", f"/CN={name}")
+            assert "neither the one that waits" in fails(sign(server, folder, stranger, name=name))
+            assert "did not issue the one before it" in fails(sign(server, folder, request, extra=[own_ca(folder, "unrelated", 30)]))
+            assert served(server, name) == before and key.read_text() == old_key
+            # And what does: at once, with the authority's own behind it.
+            good = sign(server, folder, request, extra=[server.ca.read_text()])
+            said = server.keyward("certificate", "install", name, str(good))
+            assert "a new key" in said and "without losing a connection" in said, said
+            wait_until(lambda: (calm(lambda: served(server, name)) or before) != before, SECONDS, "the new certificate is not served")
+            assert served(server, name).strip() in good.read_text() and not next_key.exists() and key.read_text() != old_key
+            assert (key.stat().st_mode & 0o777, key.group()) == (0o440, "keyward-tls")
+            # The next one may keep the key.
+            again = openssl("req", "-new", "-key", str(key), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")
+            assert "the same key" in server.keyward("certificate", "install", name, str(sign(server, folder, again)))
+        finally:
+            next_key.unlink(missing_ok=True)
+            key.chmod(0o640)
+            key.write_text(old_key)
+            key.chmod(0o440)

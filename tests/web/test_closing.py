@@ -67,8 +67,13 @@ def test_the_accounts_data_without_any_key(server):
     for id in many:
         sql(server, "insert into image (tenant, id, provider, provider_image) values (%s, %s, 'ec2', %s)", (a.id, id, "ami-" + id[-12:]))
     other = b.devices(1)[0]
+    # Former ones, as large as they may be: they do not fill the database that all are in.
+    for age in range(1, 6):
+        sql(server, "insert into tenant_export (tenant, id, requested_by, state, requested) values (%s, %s, 'x', %s, now() - %s * interval '1 hour')",
+            (a.id, str(uuid.uuid4()), "failed" if age == 2 else "done", age))
     assert a.client.post("/account/data").status == 303
     wait_until(lambda: a.client.api("/account/data").json["exports"][0]["ready"], SECONDS, "the export is not made")
+    assert sql(server, "select state, count(*)::int from tenant_export where tenant = %s group by state", (a.id,)) == [("done", 3)]
     row = a.client.api("/account/data").json["exports"][0]
     got = a.client.get(row["url"])
     assert got.status == 200 and got.header("content-type") == "application/zip"
@@ -140,7 +145,9 @@ def test_destroyed_and_certified(server, folder):
     # Nobody gets in, nothing comes back.
     again = Client(server, "console")
     assert again.sign_in(a.email, account=a.slug).status != 303
+    assert again.post("/forgotten", csrf=False, account=a.slug, email=a.email).status == 200
     assert a.client.get("/devices").status in (303, 401, 403)
+    assert left(server, a) == [], "who tries the name of a destroyed account leaves something in it"
     announce(c, a, 0, 409)
     assert c.api(f"/tenants/{a.id}/resume", {}).status == 409 and c.api(f"/tenants/{a.id}/close/cancel", {}).status == 409
     assert c.api(f"/tenants/{a.id}/licences", {"kind": "full", "keys": 1, "until": "2099-01-01"}).status == 409

@@ -46,7 +46,7 @@ def certificate(folder, ca_folder, ca, name, use, owner):
     certificates.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key), "-out", str(request),
                          "-subj", f"/CN={name}")
     extensions = folder / "extensions"
-    extensions.write_text(f"extendedKeyUsage={use}\nsubjectAltName=DNS:{name}\n")
+    extensions.write_text(f"extendedKeyUsage={use}\nsubjectAltName={'IP' if name[0].isdigit() else 'DNS'}:{name}\n")
     certificates.openssl("x509", "-req", "-in", str(request), "-sha256", "-days", "30", "-CA", str(ca), "-CAkey", str(ca_folder / "ca.key"),
                          "-set_serial", "0x" + os.urandom(16).hex(), "-extfile", str(extensions), "-out", str(out))
     request.unlink(), extensions.unlink()

@@ -1,4 +1,5 @@
 """Destruction of keys: asked for, confirmed by somebody else, cancelled, carried out by jobd; what is refused at each step."""
+import concurrent.futures
 import os
 import random
 import subprocess
@@ -7,6 +8,7 @@ import uuid
 
 from fixtures import fixture
 from mailsink import mail_of
+from notices import told
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
 from test_requests import resting_jobd
@@ -103,6 +105,36 @@ def test_two_people_a_waiting_period_and_then_it_is_gone(server, world):
         assert [r[0] for r in q.fetchall()] == ["key.destroy", "key.destroy-confirmed", "key.destroyed"]
     rows = c.api("/destructions").json["list"]["rows"]
     assert [r["state"] for r in rows if r["id"] == id] == ["done"]
+    told(server, world.tenant, "destruction-asked", "destruction-confirmed", "keys-destroyed")
+
+
+def test_the_word_of_who_was_removed_or_has_another_role_does_not_count(server, world):
+    # covers: KEY-7, ROL-2, SEC-7
+    email = make_user(server, world.tenant, "security-administrator")
+    who = count(server, "select id from app_user where tenant = %s and email = %s", world.tenant, email)
+    name, device = world.device()
+    assert ask(world.console(email), name, device).status == 303
+    id, other = world.waiting(device), world.console(world.other)
+    confirm = f"/destructions/{id}/confirm"
+
+    def role(role, state="active"):
+        run(server, "update app_user set role = %s, state = %s where id = %s", role, state, who)
+
+    for now in (("account-administrator",), ("key-approver",), ("security-administrator", "disabled")):
+        role(*now)
+        a = other.post(confirm, typed=name)
+        assert a.status == 409 and "was removed since, or has another role" in a.text and confirm not in other.get("/destructions").text, now
+    # With another role as himself, too, he does not confirm what he has asked for.
+    role("account-administrator")
+    assert world.console(email).post(confirm, typed=name).status == 403
+    role("security-administrator")
+    assert confirm in other.get("/destructions").text
+    # Removed and made anew under the same address: another user, the same person.
+    run(server, "delete from app_user where id = %s", who)
+    make_user(server, world.tenant, "security-administrator", email=email)
+    assert world.console(email).post(confirm, typed=name).status == 409
+    assert other.post(confirm, typed=name).status == 409 and count(server, "select confirmed is null from destruction where id = %s", id)
+    assert other.post(f"/destructions/{id}/cancel", comment="no").status == 303
 
 
 def test_it_is_cancelled_by_an_account_administrator(server, world):
@@ -121,6 +153,7 @@ def test_it_is_cancelled_by_an_account_administrator(server, world):
         reader = world.console(make_user(server, world.tenant, role))
         assert ask(reader, name, device).status == 403 and reader.post(f"/destructions/{id}/cancel").status == 403
         assert reader.get("/destructions").status == 200
+    told(server, world.tenant, "destruction-cancelled")
     # It can be asked for again.
     assert ask(c, name, device).status == 303
     # A device that is unconfigured meanwhile gets its next keys in peace.
@@ -223,6 +256,34 @@ def test_jobd_killed_in_the_middle_destroys_each_wholly_and_once(server):
                 assert row in (("waiting", 1, 0), ("done", 0, 1)), (seed, row)
     print(f"    killed {kills} times", flush=True)
     assert looked_at() == [("done", 0, 1)] * len(devices)
+
+
+def test_cancelled_while_it_is_carried_out_it_is_one_or_the_other(server, world):
+    # covers: KEY-7, LOG-3, SEC-7
+    c, admin = world.console(world.security), [world.console() for _ in range(4)]
+    devices = []
+    for _ in range(8):
+        name, device = world.device()
+        assert ask(c, name, device).status == 303
+        devices.append((device, world.waiting(device)))
+    with resting_jobd(server):
+        run(server, "update destruction set people = 1, due = now() - interval '1 second' where id::text = any (%s)", [id for _, id in devices])
+        jobd = subprocess.Popen(server.processes["jobd"].argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            # While it starts, and goes through them.
+            with concurrent.futures.ThreadPoolExecutor(len(admin)) as pool:
+                said = list(pool.map(lambda i: admin[i % len(admin)].post(f"/destructions/{devices[i][1]}/cancel", comment="no").status, range(8)))
+            wait_until(lambda: count(server, "select count(*) from destruction where state = 'waiting' and id::text = any (%s)",
+                                     [id for _, id in devices]) == 0, SECONDS, "some wait still")
+        finally:
+            jobd.terminate()
+            jobd.wait()
+    for status, (device, id) in zip(said, devices):
+        with database(server).cursor() as q:
+            q.execute("select event from audit_entry where object_id = %s and event in ('key.destroyed', 'key.destroy-cancelled')", (device,))
+            events = [r[0] for r in q.fetchall()]
+        seen = (status, count(server, "select state from destruction where id = %s", id), world.keys(device), events)
+        assert seen in ((303, "cancelled", 1, ["key.destroy-cancelled"]), (409, "done", 0, ["key.destroyed"])), seen
 
 
 def test_of_a_raid_all_members_keys_go(server, world):

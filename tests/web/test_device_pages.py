@@ -81,7 +81,7 @@ def test_the_system_and_what_the_guest_uses_say_why(server, world):
 
 
 def test_the_key_request_and_what_the_agent_says_are_on_the_page(server, world):
-    # covers: DEV-1, RUN-2, WEB-3
+    # covers: DEV-1, RUN-2, RUN-6, WEB-3
     c, m = world.console(), Machine(server, world.tenant, "says-1")
     run(server, "update device set key_created = now() where id = %s", m.device)
     page = c.get(f"/devices/{m.device}").text
@@ -95,6 +95,9 @@ def test_the_key_request_and_what_the_agent_says_are_on_the_page(server, world):
     page = c.get(f"/devices/{m.device}").text
     assert "Its agent could not open it: opening failed: a &lt;b&gt; key slot" in page and "Delivered" in page
     assert "Its key waits for a decision" not in page
+    instance = c.get(f"/instances/{m.instance}").text
+    assert "Its agent says: opening failed: a &lt;b&gt; key slot" in instance
+    assert c.api(f"/instances/{m.instance}").json["devices"][0]["said"] == "opening failed: a <b> key slot"
     says[0] |= {"status": "open", "detail": "mounted on /srv/data"}
     run(server, "insert into heartbeat (tenant, agent, at, volumes) values (%s, %s, now(), %s)", world.tenant, m.agent, json.dumps(says))
     page = c.get(f"/devices/{m.device}").text
@@ -155,6 +158,10 @@ def test_reassign_only_where_devices_can_be_moved(server, world):
     # What an instance of the former image has asked for cannot be approved any more.
     assert count(server, "select closed_reason from key_request where id = %s", waiting) == "device reassigned"
     assert "Attached to an instance of another image" in c.get(f"/devices/{cloud.device}").text
+    # In a pool that is nothing to be warned of.
+    for pooling in (True, False):
+        run(server, "update policy p set pooling = %s from device d where d.id = %s and d.tenant = p.tenant and d.policy = p.id", pooling, cloud.device)
+        assert ("Attached to an instance of another image" in c.get(f"/devices/{cloud.device}").text) is not pooling
     run(server, "update device set status = 'in-use' where id = %s", cloud.device)
     assert c.post(url, image=cloud.image).status == 409
     assert world.console(make_user(server, world.tenant, "auditor")).post(url, image=cloud.image).status == 403
@@ -205,10 +212,13 @@ def test_only_instances_of_the_devices_image_get_its_key(server):
     device = count(server, "update device set image = %s where provider_device = 'vol-9' and tenant = %s returning id", image, world.tenant)
     other = str(uuid.uuid4())
     run(server, "insert into image (tenant, id, provider, provider_image) values (%s, %s, 'ec2', 'ami-2')", world.tenant, other)
+    told = "select count(*) from agent_order where device = %s and kind = 'request-key'"
     assert world.console().post(f"/devices/{device}/reassign", image=other).status == 303
     answer = machine.want("vol-9")
     assert answer["type"] == "refusal" and "another image" in answer["text"], answer
+    assert count(server, told, device) == 0
     assert world.console().post(f"/devices/{device}/reassign", image=image).status == 303
+    assert count(server, told, device) == 1, "who has it already does not know that it may ask now"
     assert machine.want("vol-9")["status"] == "delivered"
 
 

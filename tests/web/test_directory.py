@@ -1,12 +1,12 @@
 """People of a directory on both consoles (IDN-2): settings, test, sign-in, roles, choosing one; real slapd behind the real service."""
 import json
 import re
-import socket
 import threading
 
 from directory import BIND_DN, BIND_PASSWORD, GROUPS, PEOPLE, Directory
 from fixtures import fixture, scratch
 from signon import sign_on_with
+from silent import Silent
 from web import PASSWORD, Client, make_user
 from world import World, count
 
@@ -238,10 +238,8 @@ def test_a_slow_directory_is_said_and_holds_nobody_else(server, world, directory
 
 
 def _answers_of_a_silent_one(world, other, c, other_admin, directory):
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(64)
-        save(c, directory, (), servers=f"ldap://127.0.0.1:{silent.getsockname()[1]}")
+    with Silent() as silent:
+        save(c, directory, (), servers=silent.url("ldap"))
         answers = []
         waiting = [threading.Thread(target=lambda: answers.append(sign_in(world, "alice", "alice-Pw-1")[1])) for _ in range(20)]
         for t in waiting:

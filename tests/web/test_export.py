@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidTag
 from exported import open_xml, open_zip
 from fixtures import fixture
 from mailsink import mail_of
+from notices import told
 from test_agent_pool import Machine, provision
 from web import PASSWORD, database, make_user
 from world import World, count
@@ -37,7 +38,7 @@ def world(server):
 def export(client, path, **changes):
     fields = {"current": PASSWORD, "passphrase": PASSPHRASE, "repeat": PASSPHRASE, **changes}
     pairs = [(k, x) for k, v in fields.items() for x in (v if isinstance(v, list) else [v])] + [("csrf", client.csrf)]
-    return client.send("POST", path, urllib.parse.urlencode(pairs).encode(), {"Content-Type": "application/x-www-form-urlencoded"})
+    return client.send("POST", path, urllib.parse.urlencode(pairs, errors="surrogateescape").encode(), {"Content-Type": "application/x-www-form-urlencoded"})
 
 
 def entries(world, event):
@@ -124,6 +125,10 @@ def test_what_is_refused(server, world):
                           (dict(passphrase="no numeral here!", repeat="no numeral here!"), "upper case")):
         a = export(c, f"/devices/{device}/export", **changes)
         assert a.status == 422 and text in a.text, (changes, a.text[-3000:])
+    # What no keyboard types; nothing is cut to what fits, and then exported under that.
+    for odd in (" " * 12, "Lantern & Harbour\0 47", "Lantern & Harbour\n47", "Lantern & Harbour\x7f47", "Lantern & Harbour \udcff 47", "Aa1! " * 26, "Aa1! " * 40000):
+        a = export(c, f"/devices/{device}/export", passphrase=odd, repeat=odd)
+        assert a.status in (400, 413, 422) and a.header("content-disposition") is None, (odd[:30], a.status)
     for role in ("account-administrator", "auditor", "key-approver"):
         other = world.console(make_user(server, world.tenant, role))
         assert export(other, f"/devices/{device}/export").status == 403 and other.get("/devices/export").status == 403
@@ -138,6 +143,15 @@ def test_what_is_refused(server, world):
     assert export(c, f"/devices/{uuid.uuid4()}/export").status in (404, 409)
     assert export(c, "/devices/export", scope="selected", device=[str(uuid.uuid4())]).status == 409
     assert entries(world, "key.exported") == logged
+    # A key that does not open: what was begun is said to have come to nothing, and nothing is given out.
+    with database(server).cursor() as q:
+        change = "update device_key set wrapped = set_byte(wrapped, length(wrapped) - 1, 255 - get_byte(wrapped, length(wrapped) - 1)) where device = %s"
+        q.execute(change, (device,))
+        a = export(c, f"/devices/{device}/export")
+        q.execute(change, (device,))
+    assert a.status == 500 and "zip" not in (a.header("content-type") or ""), a
+    (_, who, detail), = entries(world, "key.export-failed")
+    assert who == world.email and detail["reason"], detail
 
 
 def test_more_than_fit_into_one_export_are_refused_before_anything_is_done(server):
@@ -172,3 +186,13 @@ def test_administrators_are_told(server, world):
         assert export(world.console(world.email), f"/devices/{world.device('disk-2')}/export").status == 200
         mail = sink.wait(world.user, "exported")
         assert world.device("disk-2") in mail.text and f"By: {world.email}" in mail.text and "Device: disk-2" in mail.text, mail.text
+    told(server, world.tenant, "key-exported")
+
+
+def test_a_guests_words_do_not_spoil_an_export(server):
+    # covers: KEY-5, SEC-5
+    w = Exporter(server)
+    provision(server, w.machine, w.tenant, "disk-\x01\x9b\uffff<&")
+    a = export(w.console(w.email), "/devices/export", scope="all", search="")
+    files = open_zip(a.body, PASSPHRASE)
+    assert len(files) == 4 and "disk-???<&" in {f["device.provider-id"] for f, _ in files.values()}, files

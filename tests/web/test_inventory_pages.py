@@ -110,7 +110,7 @@ def test_the_instance_page(server, world):
         "billing-2", "0.1.0", "Running")
     items = [i for g in document["groups"] for i in g["items"]]
     facts = {i["id"]: i["value"] for i in items}
-    assert facts["network.addresses"] == "10.20.4.17, 2001:db8::17" and facts["os.uptime_s"] == "2 h 5 min"
+    assert facts["network.addresses"] == "10.20.4.17, 2001:db8::17" and facts["os.uptime_s"] == "2 hours, 5 minutes"
     assert facts["os.bits"] == "64" and "gathered_at" not in facts
     # Every fact says where it is from, and what was not reported is shown as that.
     told = {i["id"]: (i["known"], i["source"], bool(i["at"])) for i in items}

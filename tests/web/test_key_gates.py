@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from fixtures import fixture
+from notices import told
 from test_agent_service import CURVE, Agent, check, make_agent, public
 from world import World, count, run
 
@@ -138,7 +139,8 @@ DOUBTS = [
     ([GOOD, {"type": "os.system", "conditions": []}], {}), ([GOOD, {"type": "nonsense", "conditions": [{"operator": "absent"}]}], {}),
     ([GOOD, {"not": {"type": "nonsense"}}], {}), ([GOOD, {"all": [GOOD], "not": GOOD}], {}), ([GOOD, {"type": None, "all": [GOOD]}], {}),
     ([GOOD, rule("os.system", "nonsense", "linux")], {}), ([GOOD, {**GOOD, "extra": 1}], {}), ([GOOD, {**GOOD, "join": "none"}], {}),
-    ([GOOD, rule("secure_boot", "not-equals", "off")], {"secure_boot": "on"}), ([{"not": rule("secure_boot", "equals", "off")}], {}),
+    ([GOOD, rule("secure_boot", "not-equals", "off")], {"secure_boot": "perhaps"}), ([{"not": rule("secure_boot", "equals", "off")}], {}),
+    ([GOOD, rule("cloud.identity", "not-equals", "x")], {"cloud.identity": "123456789012"}),
     ([GOOD, rule("tpm.pcr", "absent", subject="0")], {"tpm.pcr": {}}),
     ([PORTS], {}), ([PORTS], {"network.services": None}), ([PORTS], {"network.services": []}), ([PORTS], {"network.services": "tcp/22"}),
     ([PORTS], {"network.services": {"tcp/08080": {}}}), ([PORTS], {"network.services": {"TCP/8080": {}}}), ([{"not": PORTS}], {}),
@@ -170,3 +172,38 @@ def test_no_doubt_gives_a_key_away(server, asker):
         assert "sealed" not in answer and answer.get("status") in ("pending", "denied"), (rules, facts, answer)
     policy([GOOD])
     assert asker.ask()["sealed"]
+
+
+def test_people_are_told_of_what_becomes_of_requests(server, asker):
+    # covers: NTF-2, POL-4, RUN-4
+    tenant = asker.world.tenant
+
+    def policy(rules, on_match, on_mismatch="manual", timeout=60):
+        run(server, "update policy set rules = %s, on_match = %s, on_mismatch = %s, timeout_s = %s where tenant = %s and is_default", json.dumps(rules), on_match,
+            on_mismatch, timeout, tenant)
+        run(server, "update key_request set closed = now() where tenant = %s and closed is null", tenant)
+
+    def comes_due(request):
+        run(server, "update key_request set approve_at = now() where id = %s", str(uuid.UUID(request)))
+        run(server, "select pg_notify('keyward_timer', '')")
+    # What the policy's own approval is judged by later.
+    assert asker.agent.say(type="report", reason="schedule", facts={"os.system": "linux"})["type"] == "report"
+    policy([GOOD], "approve")
+    assert asker.ask()["sealed"]
+    told(server, tenant, "key-approved")
+    policy([rule("os.system", "equals", "windows")], "approve", "deny")
+    assert asker.ask()["status"] == "denied"
+    told(server, tenant, "key-denied")
+    # Nobody decides in the policy's time: its own approval comes; or, where a rule does not hold any more, it does not.
+    policy([GOOD], "manual-timeout")
+    comes_due(asker.ask()["request"])
+    told(server, tenant, "key-pending", "key-approved-late")
+    policy([GOOD], "manual-timeout")
+    asked = asker.ask()["request"]
+    run(server, "update policy set rules = %s where tenant = %s and is_default", json.dumps([rule("os.system", "equals", "windows")]), tenant)
+    comes_due(asked)
+    told(server, tenant, "key-not-automatic")
+    policy([GOOD], "approve")
+    run(server, "delete from policy_image where tenant = %s and image = %s", tenant, asker.row)
+    assert asker.ask()["status"] == "pending"
+    told(server, tenant, "key-not-together")

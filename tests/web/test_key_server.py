@@ -7,6 +7,7 @@ import keyd
 from exported import open_zip
 from fixtures import fixture
 from kmip import KmipServer
+from notices import told
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
 from test_export import PASSPHRASE, export
@@ -146,6 +147,7 @@ def test_an_outage_is_shown_and_waited_for(server, world, kmip):
     begun = ask()
     assert begun.get("sealed"), begun
     assert {"key-server.away", "key-server.back"} <= set(world.events())
+    told(server, world.tenant, "key-server-away", "key-server-back")
 
 
 def test_one_that_hangs_is_away_too(server, world, kmip):
@@ -258,6 +260,7 @@ def test_the_installations_server_and_what_a_tenant_chooses(server, kmip):
         assert said.returncode and "127.0.0.1 is away since" in said.stdout, said
         kmip.start()
         wait_until(lambda: world.machine.want(name)["status"] == "delivered", PATIENCE, "it does not go on")
+        told(server, None, "installation-key-server-away", "installation-key-server-back")
         assert world.person.post(f"/devices/{device}/unconfigure", typed=name).status == 303
     finally:
         assert central.post("/key-server/new-keys").status == 303

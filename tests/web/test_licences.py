@@ -6,6 +6,7 @@ import io
 import uuid
 
 from mailsink import mail_of
+from notices import told
 from stack.process import wait_until
 from web import Client, database, make_operator, make_tenant, make_user, operator
 
@@ -74,7 +75,7 @@ def test_issued_entered_renewed(server):
     for code, words in ((third, "in force already"), (first, "replaced by a later one"), (second, "older than the one in force")):
         assert words in enter(a, code, 422), words
     assert a.licence()["keys"] == 30
-    codes = c.api(f"/tenants/{a.id}/licences").json["codes"]
+    codes = c.api(f"/tenants/{a.id}/licences").json["list"]["rows"]
     assert [(k["serial"], k["state"]["name"]) for k in codes] == [(3, "In force"), (2, "Issued, not entered"), (1, "Replaced")]
     assert codes[2]["note"] == "order 4711"
     page = a.client.get("/licence")
@@ -179,8 +180,8 @@ def test_keys_of_encrypted_devices_are_delivered_after_the_end(server):
     # covers: LIC-3
     # Nothing on the way of a release asks for the licence: neither the functions that give proofs, nor the release itself.
     texts = sql(server, "select proname, prosrc from pg_proc where pronamespace = 'public'::regnamespace and proname in"
-                " ('key_fetch', 'key_release', 'key_ticket', 'key_deliver', 'key_delivered', 'key_request_may')")
-    assert len(texts) == 6 and not any("licence" in t for _, t in texts)
+                " ('key_fetch', 'keys_fetch', 'key_release', 'key_ticket', 'key_deliver', 'key_delivered', 'keys_delivered', 'key_request_may')")
+    assert len(texts) == 8 and not any("licence" in t for _, t in texts)
 
 
 def test_operator_sees_use_and_nothing_else(server):
@@ -233,9 +234,14 @@ def test_everybody_is_warned_once(server):
     with mail_of(server) as sink:
         a.devices(8)
         mail = sink.wait(a.email, "Licence", SECONDS)
+        told(server, a.id, "licence")
+        told(server, None, "tenant-licence")
         assert "80 %" in mail.text and server.address("console") + "/licence" in mail.text
-        told = sink.wait(manager, a.slug, SECONDS)
-        assert "80 %" in told.text and "8 of 10" in told.text
+        heard = sink.wait(manager, a.slug, SECONDS)
+        assert "80 %" in heard.text and "8 of 10" in heard.text and f"/tenants/{a.id}" in heard.text
+        rows = [r for r in c.api(f"/notices?search={a.slug}").json["list"]["rows"]]
+        assert [r["title"] for r in rows] == ["Licence of a tenant near its limit or its end"] and "80 %" in rows[0]["comment"], rows
+        assert c.get(rows[0]["url"]).header("location") == f"/tenants/{a.id}"
         assert "80 % or more" in a.client.get("/").text
         a.devices(2)
         wait_until(lambda: [m for m in sink.to(a.email) if "All licensed keys" in m.text], SECONDS, "nobody is told of the limit")
@@ -247,17 +253,23 @@ def test_everybody_is_warned_once(server):
             enter(b, issue(c, b, 10))
             sql(server, "update licence set until = now() + %s * interval '1 day' where tenant = %s and replaced is null", (days, b.id))
             others.append((b, words))
+
+        def heard_of(account, words):
+            """What the operator was told of the account in these words: several may be in one mail."""
+            return [part for m in sink.to(manager) for part in m.text.split("\n\n") if account.slug in part and words in part]
+
         for b, words in others:
             wait_until(lambda: [m for m in sink.to(b.email) if words in m.text], SECONDS, f"nobody is told: {words}")
-            wait_until(lambda: [m for m in sink.to(manager) if words in m.text and b.slug in m.text], SECONDS, f"the operator is not told: {words}")
+            wait_until(lambda: heard_of(b, words), SECONDS, f"the operator is not told: {words}")
         # Not told of 7 days again when it is 1 day; once each.
         last = others[1][0]
         sql(server, "update licence set until = now() + interval '2 hours' where tenant = %s and replaced is null", (last.id,))
-        wait_until(lambda: [m for m in sink.to(last.email) if "within one day" in m.text], SECONDS, "nobody is told of the last day")
+        wait_until(lambda: [m for m in sink.to(last.email) if "within one day" in m.text] and heard_of(last, "within one day"), SECONDS,
+                   "nobody is told of the last day")
         for b, texts in [(a, ("80 %", "All licensed keys")), (last, ("within 7 days", "within one day"))] + [(b, (w,)) for b, w in others]:
             for words in texts:
                 assert len([m for m in sink.to(b.email) if words in m.text]) == 1, (b.slug, words)
-                assert len([m for m in sink.to(manager) if words in m.text and b.slug in m.text]) == 1, (b.slug, words)
+                assert len(heard_of(b, words)) == 1, (b.slug, words)
         assert sink.to(other) == []
         # Another code begins anew.
         enter(a, issue(c, a, 11))

@@ -9,16 +9,17 @@ import time
 
 from stack.process import wait_until
 from test_licences import Account, sql
-from web import Client, database, make_user
+from web import Client, database, make_user, operator
 
 SECONDS = 120
+NIL = "00000000-0000-0000-0000-000000000000"
 OWN_APPEND = """do $$ begin
     execute replace(replace(replace(pg_get_functiondef('audit_append'::regproc), 'FUNCTION public.audit_append(', 'FUNCTION pg_temp.audit_append_at('),
         'RETURN audit_append(', 'RETURN pg_temp.audit_append_at('), 'clock_timestamp()', 'current_setting(''test.at'')::timestamptz');
 end $$"""
 
 
-def past(server, a, months, detail=None):
+def past(server, a, months, detail=None, event="user.changed"):
     """The account's log begins anew: COUNT entries in the month so many MONTHS ago, {months: count}, oldest first; by the database's own function."""
     c = database(server)
     c.autocommit = False
@@ -31,8 +32,8 @@ def past(server, a, months, detail=None):
         for ago, count in sorted(months.items(), reverse=True):
             q.execute("select set_config('test.at', (date_trunc('month', now() at time zone 'UTC') - make_interval(months => %s) + interval '3 days')::text || 'Z',"
                       " true)", (ago,))
-            q.execute("select pg_temp.audit_append_at('user', 'user.changed', 'user', null, 'Ünïcode ☃ ' || n, 'user', null, case n %% 3 when 0 then '=1+1'"
-                      " when 1 then '''quoted' end, %s::json, '192.0.2.1', 'r') from generate_series(1, %s) n", (json.dumps(detail), count))
+            q.execute("select pg_temp.audit_append_at('user', %s, 'user', null, 'Ünïcode ☃ ' || n, 'user', null, case n %% 3 when 0 then '=1+1'"
+                      " when 1 then '''quoted' end, %s::json, '192.0.2.1', 'r') from generate_series(1, %s) n", (event, json.dumps(detail), count))
     c.close()
 
 
@@ -121,6 +122,9 @@ def test_months_go_into_the_archive_and_the_proof_holds(server, folder):
     auditor = Client(server, "console")
     assert auditor.sign_in(make_user(server, a.id, "auditor"), account=a.slug).status == 303
     listed = auditor.api("/log/archive").json["list"]["rows"]
+    for query, found in ((f"search={listed[1]['month']}", listed[1:]), (f"search={listed[0]['digest'][8:30]}", listed[:1]), ("state=kept", listed),
+                         ("state=removed", []), ("sort=entries", listed), ("sort=month", listed[::-1])):
+        assert [r["id"] for r in auditor.api("/log/archive?" + query).json["list"]["rows"]] == [r["id"] for r in found], query
     assert [r["entries"] for r in listed] == [7, 40] and all(r["can_download"] for r in listed)
     got = auditor.get(f"/log/archive/{listed[1]['id']}/file")
     assert got.status == 200 and hashlib.sha256(got.body).hexdigest() == listed[1]["digest"]
@@ -217,15 +221,36 @@ def test_killed_anywhere_nothing_is_archived_twice(server):
 
 
 def test_what_was_altered_is_not_archived(server):
-    # covers: LOG-1, LOG-3
-    a = Account(server)
+    # covers: LOG-1, LOG-3, NTF-2
+    a, other, boss = Account(server), Account(server), operator(server)
     server.stop("jobd")
     try:
         past(server, a, {13: 5, 0: 1})
+        past(server, other, {13: 4, 0: 1})
         sql(server, "update audit_entry set actor_name = 'somebody else' where tenant = %s and seq = 3", (a.id,))
+        # Entries are in their months' tables from the first; these would be moved there while they are read.
+        sql(server, "select audit_months()")
     finally:
         server.start("jobd")
-    wait_until(lambda: sql(server, "select 1 from job where tenant = %s and kind = 'log' and last_error like '%%altered%%'", (a.id,)), SECONDS, "nothing is said")
+    jobs = "select attempts, last_error, run_at > now() + (attempts - 2) * interval '5 seconds' from job where tenant = %s and kind = 'log'"
+    wait_until(lambda: sql(server, jobs + " and attempts >= 2 and last_error like '%%altered%%'", (a.id,)), SECONDS, "nothing is said")
     assert archives(server, a) == [] and entries(server, a) >= 6
+    # The one job that there is waits longer each time, and others' logs are archived meanwhile.
+    wait_until(lambda: [r[1] for r in archives(server, other)] == [4], SECONDS, "another account's log is not archived")
+    (attempts, why, later), = sql(server, jobs, (a.id,))
+    assert "entry 3 was altered" in why and later, (attempts, why, later)
+    # Told once: in both logs, to the operator by the page of the health and as something given up.
+    for whose in (a.id, NIL):
+        found = sql(server, "select detail ->> 'reason' from audit_entry where tenant = %s and event = 'log.altered' and (object_id = %s or tenant = %s)", (whose, a.id, a.id))
+        assert found == [("entry 3 was altered",)], (whose, found)
+    row, = (r for r in boss.api("/health").json["checks"] if r["name"] == "Archiving of logs")
+    assert row["level"] == "warn" and f"Tenant {a.slug}" in row["value"] and f"Tenant {other.slug}" not in row["value"] and "audit verify" in row["advice"], row
+    wait_until(lambda: sql(server, "select 1 from audit_entry where tenant = %s and event = 'health.given-up' and detail ->> 'reason' like '%%' || %s || '%%'", (NIL, f"Tenant {a.slug}")),
+               SECONDS, "the operator is not told")
     hurry(server)
     assert "entry 3 was altered" in str(proof(server, a))
+    # Put right, it goes on by itself.
+    sql(server, "update audit_entry set actor_name = 'Ünïcode ☃ 3' where tenant = %s and seq = 3", (a.id,))
+    sql(server, "update job set run_at = now(), locked_until = null where tenant = %s and kind = 'log'", (a.id,))
+    wait_until(lambda: [r[1] for r in archives(server, a)] == [5], SECONDS, "the log that was put right is not archived")
+    assert not [r for r in boss.api("/health").json["checks"] if r["name"] == "Archiving of logs" and f"Tenant {a.slug}" in r["value"]]

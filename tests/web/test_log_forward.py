@@ -2,10 +2,13 @@
 import json
 import re
 import time
+import types
 
 from fixtures import fixture
 from rsyslog import NAME, Rsyslog
-from stack.process import wait_until
+from silent import Silent
+from stack.process import Failed, wait_until
+from test_log_archive import past
 from web import database, make_user, operator
 from world import World, count, run
 
@@ -48,7 +51,11 @@ def arrive(server, receiver, account, first=1):
     def there():
         got = numbers(receiver, account)
         return got and got[-1] >= head(server, account)
-    wait_until(there, SECONDS, "not every entry has arrived")
+    try:
+        wait_until(there, SECONDS, "not every entry has arrived")
+    except Failed as e:
+        state = count(server, "select row_to_json(f) from (select seq, next_try, now(), test, sent, away_since, failures, error, version from log_forward where tenant = %s) f", account)
+        raise Failed(f"{e}: up to {numbers(receiver, account)[-1:]} of {head(server, account)}, {state}") from None
     got = numbers(receiver, account)
     assert got == list(range(first, got[-1] + 1)), got
     return got
@@ -123,6 +130,27 @@ def test_a_receiver_killed_in_the_middle(server, world, receiver):
     assert sorted(set(numbers(receiver, world.tenant))) == list(range(first, head(server, world.tenant) + 1))
 
 
+def test_receivers_that_stall_keep_no_others_waiting(server, world, receiver):
+    # covers: LOG-4, TEN-4, SEC-5
+    with Silent() as silent:
+        others = [World(server) for _ in range(4)]
+        people = [w.console() for w in others]
+        for c in people:
+            assert forward(c, receiver, port="1").status == 303
+        # Each has been tried and did not answer; from now on it is one that keeps its asker waiting.
+        wait_until(lambda: {badge(c) for c in people} == {"Away"}, SECONDS, "the outage is not shown")
+        run(server, "update log_forward set port = %s, next_try = now() where tenant = any(%s::uuid[])", silent.port, [w.tenant for w in others])
+        wait_until(lambda: silent.open, SECONDS, "they are not tried")
+        assert forward(world.person, receiver, from_first="1").status == 303
+        for _ in range(3):
+            write(server, world.tenant, 5)
+            arrive(server, receiver, world.tenant)
+        # One thread alone waits for those who did not answer last time, however many they are.
+        assert silent.open == silent.most == 1, (silent.open, silent.most)
+        for w in others:
+            run(server, "delete from log_forward where tenant = %s", w.tenant)
+
+
 def test_only_whom_its_authority_vouches_for(server, world, receiver):
     # covers: LOG-4, SEC-7
     with Rsyslog() as other:
@@ -155,3 +183,71 @@ def test_whose_log_and_who_may(server, world, receiver):
         refused = world.person.api(URL, {"host": NAME, "port": receiver.port, "ca": "", "format": "syslog", field: value})
         assert refused.status == 422 and field in refused.text, (field, refused)
     assert world.person.api(URL).json["state"] is None
+
+
+def test_a_month_is_held_for_a_receiver_and_what_it_misses_is_said(server, world, receiver):
+    # covers: LOG-4, LOG-1
+    def dropped(months):
+        """What jobd would do if entries were kept for so many MONTHS, with this account's in the archive; those of them that are left."""
+        run(server, "insert into audit_archive (tenant, id, month, first, last, before, after, bytes, digest, made, signature, expires) select tenant,"
+                    " gen_random_uuid(), date_trunc('month', at)::date, min(seq), max(seq), decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), 1,"
+                    " decode(repeat('00', 32), 'hex'), now(), decode(repeat('00', 64), 'hex'), now() + interval '1 year' from audit_entry where tenant = %s and"
+                    " at < date_trunc('month', now()) group by tenant, date_trunc('month', at) on conflict do nothing", world.tenant)
+        run(server, "select audit_months()")
+        run(server, "select audit_months_drop(date_trunc('month', now()) - make_interval(months => %s), 'archived', null)", months)
+        return count(server, "select count(*) from audit_entry where tenant = %s and at < date_trunc('month', now())", world.tenant)
+
+    # A receiver that never answers, from the first entry on: held for three months longer, and no more. By jobd too, which archives and drops months while this
+    # runs: the month is the last one that it holds, and the receiver is there before the month is.
+    old = 20
+    assert forward(world.person, receiver, port="1", from_first="1").status == 303
+    wait_until(lambda: badge(world.person) == "Away", SECONDS, "the outage is not shown")
+    past(server, types.SimpleNamespace(id=world.tenant), {16: old})
+    assert dropped(15) == old and dropped(12) == old
+    wait_until(lambda: dropped(11) == 0, SECONDS, "a month is held for longer")      # somebody may be reading it
+    assert forward(world.person, receiver, from_first="1").status == 303
+    arrive(server, receiver, world.tenant, old + 1)
+    lost = [r for r in world.person.api("/log?limit=20").json["list"]["rows"] if r["name"] == "log-forward.lost"]
+    assert lost and f"first: 1, last: {old}" in lost[0]["detail"], lost
+
+
+def test_a_certificate_of_ours(server, world, folder):
+    # covers: LOG-4, SEC-4
+    with Rsyslog(strict=True) as strict, Rsyslog() as other:
+        certificate, key = strict.client()
+        # Without one, and with one of another authority, it takes nothing.
+        assert forward(world.person, strict, from_first="1").status == 303
+        wait_until(lambda: badge(world.person) == "Away", SECONDS, "it takes messages of anybody")
+        stranger = dict(zip(("certificate", "key"), other.client()))
+        for wrong, field in (({"certificate": certificate}, "key"), ({"key": key}, "certificate"), ({"certificate": certificate, "key": stranger["key"]}, "key"),
+                             ({"certificate": "nothing", "key": key}, "certificate"), ({"certificate": certificate, "key": "nothing"}, "key")):
+            refused = forward(world.person, strict, **wrong)
+            assert refused.status == 422 and f'id="e-{field}"' in refused.text and "PRIVATE KEY" not in refused.text, (wrong, field)
+        assert forward(world.person, strict, **stranger).status == 303
+        wait_until(lambda: badge(world.person) == "Away", SECONDS, "a stranger is believed")
+        assert not strict.messages()
+        assert forward(world.person, strict, certificate=certificate, key=key, from_first="1").status == 303
+        arrive(server, strict, world.tenant)
+        assert badge(world.person) == "Works"
+        # Kept where it is left out with the same certificate; shown to nobody, in the clear nowhere.
+        assert forward(world.person, strict, certificate=certificate, format="json").status == 303
+        arrive(server, strict, world.tenant)
+        said = world.person.get(URL).text
+        assert certificate[30:90] in said and key[40:90] not in said and key[40:90] not in world.person.api(URL).text
+        kept = count(server, "select row_to_json(f)::text || encode(client_key, 'escape') from log_forward f where tenant = %s", world.tenant)
+        log = count(server, "select string_agg(detail::text, ' ') from audit_entry where tenant = %s and event = 'log-forward.changed'", world.tenant)
+        assert key[40:90] not in kept and key[40:90] not in log and "client_certificate" in log
+        # The installation's own, under the root key; gone with the setting.
+        central = operator(server)
+        nil = "00000000-0000-0000-0000-000000000000"
+        assert forward(central, strict, "/log-forwarding", certificate=certificate, key=key).status == 303
+        try:
+            wait_until(lambda: badge(central, "/log-forwarding") == "Works" and numbers(strict, nil), SECONDS, "the system log does not arrive")
+            assert count(server, "select length(value #>> '{}') from setting where name = 'log-forward.key'") > 200
+        finally:
+            assert central.post("/log-forwarding/remove").status == 303
+        assert count(server, "select count(*) from setting where name = 'log-forward.key'") == 0
+        # No certificate any more, no key any more.
+        assert forward(world.person, other).status == 303
+        assert count(server, "select client_key is null and certificate = '' from log_forward where tenant = %s", world.tenant)
+        assert world.person.post(URL + "/remove").status == 303

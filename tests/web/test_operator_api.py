@@ -1,10 +1,9 @@
 """Outside systems at the operator's API with tokens; quotas and rates of tenants; the three deployments; registration by mail."""
 import datetime
 import re
-import shutil
 import uuid
 
-from fixtures import scratch
+from fixtures import installation
 from mailsink import Sink
 from stack.process import wait_until
 from test_agent_service import Agent, make_agent
@@ -37,7 +36,7 @@ class System:
 def token(c, scope, days=30, name="billing"):
     a = c.api("/api-tokens", {"name": name, "scope": scope, "days": days})
     assert a.status == 200, a
-    return a.json["made"]["token"], next(t["id"] for t in a.json["tokens"] if t["name"] == name and t["state"]["name"] == "In force")
+    return a.json["made"]["token"], next(t["id"] for t in a.json["list"]["rows"] if t["name"] == name and t["state"]["name"] == "In force")
 
 
 def test_an_outside_system_drives_tenants_and_licences(server):
@@ -183,26 +182,26 @@ def test_rate_of_one_tenant_is_nobody_elses(server):
     assert [a.client.api("/session").status for _ in range(12)] == [200] * 12
 
 
-def installation(mode, name="mode"):
-    from stack.installation import Installation, free_port
-    folder = scratch() / f"{name}-{mode}"
-    shutil.rmtree(folder, ignore_errors=True)
-    return Installation(folder, "sanitize", free_port(), mode=mode, settings={"outside.local": "yes"})
+def installed(mode, name="mode", **settings):
+    return installation(f"{name}-{mode}", mode=mode, settings={"outside.local": "yes", **settings})
 
 
 def test_a_company_registers_itself(folder):
     # covers: TEN-5, LIC-1
-    with installation("saas") as it:
-        it.prepare()
-        it.start()
+    with installed("saas") as it:
         c = boss(it)
         visitor = Client(it, "console")
         assert 'href="/register"' in visitor.get("/sign-in").text
+        # Nobody is told to wait for a mail that no server sends.
+        nobody = {"company": "Northwind", "name": "Marta Lindqvist", "email": "marta@nw.example"}
+        page, sent = visitor.get("/register"), visitor.post("/register", csrf=False, **nobody)
+        assert "sends no mail yet" in page.text and "<form" not in page.text and sent.status == 409 and "sends no mail yet" in sent.text, sent
+        assert sql(it, "select count(*) from signup")[0][0] == 0
         _, taken = make_tenant(it, "northwind")
         known = make_user(it, taken)
         with Sink(it, folder) as sink:
             save(c, sink, it, security="none", ca="")
-            assert visitor.get("/register").status == 200
+            assert 'name="company"' in visitor.get("/register").text
             fields = {"company": "Northwind", "name": "Marta Lindqvist"}
             # The same answer for who is known and who is not.
             answers = [Client(it, "console").post("/register", csrf=False, email=e, **fields) for e in ("marta@nw.example", known)]
@@ -245,21 +244,34 @@ def test_a_company_registers_itself(folder):
 
 def test_on_premise_has_one_account(folder):
     # covers: TEN-5, ADM-3
-    with installation("on-premise") as it:
-        it.prepare()
-        it.start()
+    with installed("on-premise") as it:
         code = re.search(r"code=(\S+)", it.keyward("setup-code")).group(1)
         c = Client(it, "central")
         assert "The account of this installation" in c.get(f"/setup?code={code}").text
+        assert "not set up yet" in c.get("/sign-in").text
         fields = {"code": code, "name": "Olga", "email": "olga@own.example", "password": "Correct-horse-7", "repeat": "Correct-horse-7"}
+        # All that is wrong is said at once, and what was typed stays.
+        a = c.post("/setup", csrf=False, **{**fields, "password": "short"})
+        assert a.status == 422 and "needed" in a.text and "At least 3 characters" in a.text and 'id="e-password"' in a.text, a
+        assert 'value="olga@own.example"' in a.text
         a = c.post("/setup", csrf=False, **fields)
         assert a.status == 422 and "needed" in a.text, a
+        a = c.post("/setup", csrf=False, company="Own Company", account="own", **{**fields, "code": "another-code"})
+        assert a.status == 422 and sql(it, "select count(*) from audit_entry where event = 'setup.refused' and address is not null")[0][0] == 1, a
         a = c.post("/setup", csrf=False, company="Own Company", account="own", **fields)
         assert a.status == 303 and a.header("location").startswith("/tenants/"), a
         c.csrf = c.api("/session").json["csrf"]
+        assert "not set up yet" not in Client(it, "central").get("/sign-in").text
         assert [r["account"] for r in c.api("/tenants").json["list"]["rows"]] == ["own"]
         invited = c.api(a.header("location") + "/invitation", {"name": "Ada", "email": "ada@own.example"})
-        assert invited.status == 200 and "account=own" in invited.json["invitation"]["link"]
+        assert invited.status == 200 and "account=own" in invited.json["invitation"]["link"] and not invited.json["invitation"]["mailed"]
+        # What is left to do is said until somebody of the account has joined.
+        step = c.api("/").json["steps"]["list"][-1]
+        assert "first administrator" in step["title"] and not step["done"], step
+        token_text = invited.json["invitation"]["link"].split("token=")[1]
+        assert Client(it, "console").post("/invitation", csrf=False, account="own", token=token_text, password="Correct-horse-7",
+                                          repeat="Correct-horse-7").status == 303
+        assert c.api("/").json["steps"] is None
         second = c.api("/tenants/new", {"account": "second", "name": "S", "admin_name": "S", "admin_email": "s@s.example"})
         assert second.status == 409 and "one account" in second.text, second
         try:

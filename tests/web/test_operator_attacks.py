@@ -12,7 +12,7 @@ from stack.process import wait_until
 from test_agent_service import Agent, make_agent
 from test_licences import Account, day, sql
 from test_mail import save
-from test_operator_api import SECONDS, System, boss, installation, token
+from test_operator_api import SECONDS, System, boss, installed, token
 from web import Client, make_tenant
 
 
@@ -158,7 +158,7 @@ def test_revoked_while_in_use(server):
     other, other_id = token(c, "meter", name=f"kept {uuid.uuid4().hex[:8]}")
     sql(server, "insert into operator_token (id, name, token, scope, created, created_by, expires, revoked) select gen_random_uuid(), 'old ' || n,"
         " sha256(('old' || n || %s)::bytea), 'meter', now() + interval '1 hour', 'x', now(), now() from generate_series(1, 250) n", (id,))
-    assert other_id in {t["id"] for t in c.api("/api-tokens").json["tokens"]}
+    assert other_id in {t["id"] for t in c.api("/api-tokens?limit=200").json["list"]["rows"]}
     sql(server, "delete from operator_token where name like 'old %%'")
 
 
@@ -261,16 +261,16 @@ def test_a_rate_cannot_be_used_up_by_strangers(server):
     said = [agent.say(type="inventory", provider="ec2", instance_id="x", host={"name": "n", "system": "linux", "agent_version": "1"}, devices=[])
             for _ in range(9)]
     codes = [s if isinstance(s, str) else s.get("code", s["type"]) for s in said]
-    assert codes[0] != codes[-1] and "later" in json.dumps(said[-1]) or "quota" in json.dumps(said[-1]), said
+    # The first is answered, one of the next is not; on a slow machine a later one is again.
+    refused = next((s for s, code in zip(said, codes) if code != codes[0]), None)
+    assert codes[0] == "conflict" and refused and ("later" in json.dumps(refused) or "quota" in json.dumps(refused)), said
     assert [b.client.api("/session").status for _ in range(9)] == [200] * 9
     assert a.client.api("/session").status == 200
 
 
 def test_on_premise_makes_one_account_of_many_at_once(folder):
     # covers: TEN-5
-    with installation("on-premise", "raced") as it:
-        it.prepare()
-
+    with installed("on-premise", "raced") as it:
         def create(i):
             try:
                 return it.keyward("tenant", "create", f"own-{i}", "Own", f"a{i}@own.example") and "made"
@@ -283,10 +283,7 @@ def test_on_premise_makes_one_account_of_many_at_once(folder):
 
 def test_registration_under_attack(folder):
     # covers: TEN-5, TEN-4, SEC-5, IDN-1
-    with installation("saas", "attacked") as it:
-        it.settings["signup.users"] = "2"
-        it.prepare()
-        it.start()
+    with installed("saas", "attacked", **{"signup.users": "2"}) as it:
         c = boss(it)
         slug, other = make_tenant(it, "victim")
         with Sink(it, folder) as sink:
@@ -331,7 +328,7 @@ def test_registration_under_attack(folder):
             account = sql(it, "select id from tenant where slug like 'northwind-%%'")[0][0]
             # It begins with the limits that the settings name; a used link counts among the mails.
             quota = c.api(f"/tenants/{account}/quotas").json["quota"]
-            assert quota == {"devices": 1000, "instances": 500, "users": 2, "rate": 100}, quota
+            assert quota == {"devices": 1000, "instances": 500, "users": 2, "rate": 100, "reports": 5120}, quota
             register("owner@nw.example"), register("owner@nw.example"), register("owner@nw.example")
             sent()
             assert len(links("owner@nw.example")) == 3
@@ -377,17 +374,12 @@ def test_large_downloads_of_one_account_do_not_fill_the_server(server):
         s.sendall(f"GET {path} HTTP/1.1\r\nHost: console.localhost:{server.port}\r\nCookie: {cookie}\r\n\r\n".encode())
         return s.recv(16), s
 
-    # A worker holds one of them for an account, not two; others wait, and no page does.
+    # A worker has a part of each, and goes on with it when its client does.
     held = at_once(server.workers + 2, fetch)
-    statuses = sorted(h[0][9:12] for h in held)
-    assert 1 <= statuses.count(b"200") <= server.workers and set(statuses) == {b"200", b"503"}, statuses
+    assert {h[0][9:12] for h in held} == {b"200"}, held
     assert a.client.get("/devices").status == 200
-    # Clients that go away give their room back; who stays gets all of it.
     for _, s in held:
         s.close()
-    answers = []
-    wait_until(lambda: answers.append(a.client.get(path)) or answers[-1].status == 200, SECONDS, "no room comes back")
-    assert answers[-1].body == b"k" * (parts << 20), len(answers[-1].body)
-    again = [a.client.get(path).status for _ in range(3)]
-    assert again == [200] * 3, again
+    whole = a.client.get(path)
+    assert whole.status == 200 and whole.body == b"k" * (parts << 20), len(whole.body)
     assert a.client.send("HEAD", path).status == 200

@@ -11,8 +11,9 @@ import openpyxl
 from fixtures import fixture
 from inventory import Machine
 from mailsink import mail_of
+from notices import told
 from stack.process import wait_until
-from web import database, make_user
+from web import Client, database, make_user, operator
 from world import World, count, run
 
 SECONDS = 180
@@ -65,6 +66,10 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
     assert "Everything – всё" in text and "orders-db-1" in text and "Contents" in text
     said = events(server, world.tenant)
     assert "report.template-created" in said and "report.made" in said and said.count("report.downloaded") == 3
+    # Who asked for it is in the log, though jobd has made it.
+    asked = count(server, "select row_to_json(e) from audit_entry e where tenant = %s and event = 'report.asked'", world.tenant)
+    assert (asked["object_id"], asked["actor_kind"], asked["object_name"]) == (report, "user", "Everything – всё") and asked["address"] and asked["request"]
+    assert asked["detail"]["criteria"] == ALL and asked["detail"]["keys"] == "yes" and asked["detail"]["since"], asked
     assert c.get(f"/reports/{report}/file?format=html").status == 422
     # Several in one zip; deleted, nothing of them is left.
     again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices"], name="Everything – всё")["report"]
@@ -73,7 +78,9 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
     assert zipped.status == 200
     with zipfile.ZipFile(io.BytesIO(zipped.body)) as z:
         assert len(z.namelist()) == 6 and len(set(z.namelist())) == 6, z.namelist()
-    assert c.post(f"/reports/{report}/delete").status == 303 and c.post("/reports", report=[again], act="delete").status == 303
+    asked = c.post("/reports", report=[report, again], act="delete")
+    assert asked.status == 200 and "2 reports: delete them?" in asked.text and f'value="{again}"' in asked.text and c.get(f"/reports/{again}").status == 200
+    assert c.post(f"/reports/{report}/delete").status == 303 and c.post("/reports/delete", report=[again]).status == 303
     assert count(server, "select count(*) from report_piece where report in (%s, %s)", report, again) == 0
     assert c.get(f"/reports/{report}").status == 404
 
@@ -135,6 +142,7 @@ def test_key_information_is_for_security_administrators_alone(server, world):
     report = save(security, name="Keys", criteria=["keys"])["report"]
     template = template_of(server, report)
     ready(server, report)
+    told(server, world.tenant, "key-report-ready")
     assert any(r["id"] == report for r in security.api("/reports").json["list"]["rows"])
     for role in ("account-administrator", "data-analyst", "auditor"):
         other = world.console(make_user(server, world.tenant, role))
@@ -174,6 +182,10 @@ def test_a_schedule_runs_with_its_owners_rights_and_stops_without_them(server, w
     save(a, path=f"/reports/templates/{template}", name="Daily", act="save", schedule="monthly", monthday=31)
     assert count(server, "select stopped from report_template where id = %s", template) is None
     assert count(server, "select extract(day from due + interval '1 day') in (1, 2) from report_template where id = %s", template)
+    # One of a version that knew a part which this one does not know: it fails, and says so.
+    run(server, "update report_template set criteria = '{gone}' where id = %s", template)
+    assert a.post(f"/reports/templates/{template}/make").status == 303
+    told(server, world.tenant, "report-ready", "report-failed", "report-stopped")
 
 
 def test_when_schedules_are_due(server, world):
@@ -198,10 +210,13 @@ def test_when_schedules_are_due(server, world):
 
 
 def test_killed_in_the_middle_it_is_made_once_and_told_once(server, world):
-    # covers: RPT-1, NTF-2
+    # covers: RPT-1, RPT-4, NTF-2
     c = world.console()
+    old = save(c, name="Old")["report"]
+    ready(server, old)
     with mail_of(server) as sink:
         server.stop("jobd")
+        run(server, "update report set expires = now() - interval '1 minute' where id = %s", old)
         report = save(c, name="Once", mail=True, recipients="one@example.net; two@example.net")["report"]
         # Nobody can add a piece: jobd writes the files, then waits.
         lock = database(server)
@@ -219,11 +234,108 @@ def test_killed_in_the_middle_it_is_made_once_and_told_once(server, world):
         server.start("jobd")
         ready(server, report)
         assert not left & abandoned(), "files of the killed one are left"
-        told = lambda: [m for m in sink.mails if m.recipients[0].endswith("@example.net")]    # noqa: E731: administrators hear of other things
-        wait_until(lambda: len(told()) >= 2, SECONDS, "nobody is told")
+        mails = lambda: [m for m in sink.mails if m.recipients[0].endswith("@example.net")]    # noqa: E731: administrators hear of other things
+        wait_until(lambda: len(mails()) >= 2, SECONDS, "nobody is told")
         run(server, "update job set locked_until = now() where kind = 'report'")
-        assert sorted(m.recipients[0] for m in told()) == ["one@example.net", "two@example.net"]
-        link = next(w for w in told()[0].text.split() if w.startswith("https://"))
+        assert sorted(m.recipients[0] for m in mails()) == ["one@example.net", "two@example.net"]
+        link = next(w for w in mails()[0].text.split() if w.startswith("https://"))
         assert urllib.parse.urlsplit(link).path == f"/reports/{report}"
+        # Who is not signed in is asked to first.
+        asked = Client(server, "console").get(f"/reports/{report}")
+        assert asked.status == 303 and "/sign-in" in asked.header("location"), asked
+    # One whose days are over is gone, files and all; jobd looks when it starts, and each hour.
+    wait_until(lambda: count(server, "select count(*) from report where id = %s", old) == 0, SECONDS, "it is not deleted")
+    assert count(server, "select count(*) from report_piece where report = %s", old) == 0
     assert events(server, world.tenant).count("report.made") >= 1
     assert count(server, "select count(*) from audit_entry where tenant = %s and event = 'report.made' and object_id = %s", world.tenant, report) == 1
+
+
+def test_the_operators_reports(server, world):
+    # covers: RPT-5, RPT-1, RPT-3, RPT-4, NTF-2
+    c = operator(server)
+    form = {**FORM, "name": "Month of the installation"}
+    page = c.get("/reports/templates/new")
+    assert page.status == 200 and "Licence use" in page.text and "Keys requested" not in page.text
+    parts = [o["value"] for o in c.api("/reports/templates/new").json["form"]["criteria"]["options"]]
+    assert len(parts) >= 9
+    seen = c.post("/reports/preview", **{**form, "criteria": parts})
+    assert seen.status == 200 and "<svg" in seen.text
+    name = count(server, "select name from tenant where id = %s", world.tenant)
+    assert "orders-db-1" not in seen.text            # its own name is further down, where others have used the server
+    # A tenant's parts are not to be had here, nor the operator's in an account.
+    for who, part in ((c, "requests"), (world.console(), "tenants")):
+        assert who.api("/reports/templates/new", {**form, "criteria": [part]}).status == 422, part
+    with mail_of(server) as sink:
+        report = save(c, name=form["name"], criteria=parts, mail=True, recipients="chief@example.net")["report"]
+        ready(server, report)
+        wait_until(lambda: [m for m in sink.mails if m.recipients[0] == "chief@example.net"], SECONDS, "nobody is told")
+        mail = next(m for m in sink.mails if m.recipients[0] == "chief@example.net")
+        link = next(w for w in mail.text.split() if w.startswith("https://"))
+        assert urllib.parse.urlsplit(link).hostname == "cmc.localhost" and link.endswith(f"/reports/{report}"), link
+    files = {f: c.get(f"/reports/{report}/file?format={f}") for f in ("pdf", "xlsx", "csv")}
+    assert all(a.status == 200 for a in files.values())
+    book = openpyxl.load_workbook(io.BytesIO(files["xlsx"].body))
+    assert name in [r[0].value for r in book["Tenants"].iter_rows(min_row=2)] and len(book.sheetnames) == len(parts) + 2
+    cells = [str(cell.value) for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert not [text for text in cells if "orders-db-1" in text], "a tenant's machine"
+    assert name in [r[0].value for r in book["Licence use"].iter_rows(min_row=2)]
+    # It is in no account, and the roles see what they may.
+    assert World(server).console().get(f"/reports/{report}").status == 404
+    manager = operator(server, "tenant-manager")
+    assert manager.get(f"/reports/{report}").status == 404 and not [r for r in manager.api("/reports").json["list"]["rows"] if r["id"] == report]
+    assert manager.api("/reports/templates/new", {**form, "name": "M", "criteria": ["processes"]}).status == 422
+    mine = save(manager, name="For billing", criteria=["tenants", "licences"], schedule="monthly")["report"]
+    ready(server, mine)
+    assert c.get(f"/reports/{mine}").status == 200
+    # Its owner loses the right: it stops, and says so.
+    template = template_of(server, mine)
+    run(server, "update operator_user set role = 'system-operator' where id = (select owner from report_template where id = %s)", template)
+    run(server, "update report_template set due = now() - interval '1 minute' where id = %s", template)
+    wait_until(lambda: count(server, "select stopped from report_template where id = %s", template), SECONDS, "it does not stop")
+    nil = "00000000-0000-0000-0000-000000000000"
+    assert {"report.made", "report.downloaded", "report.stopped"} <= set(events(server, nil))
+    run(server, "update report_template set criteria = '{gone}', stopped = null where id = %s", template)
+    assert c.post(f"/reports/templates/{template}/make").status == 303
+    told(server, None, "operator-report-ready", "operator-report-stopped", "operator-report-failed")
+    # A program is not asked.
+    assert c.api("/reports", {"report": [report, mine], "act": "delete"}).status == 200
+    assert count(server, "select count(*) from report where tenant = %s", nil) == 2         # what was not made says why
+
+
+def test_reports_take_no_more_than_they_may(server):
+    # covers: RPT-1, RPT-4, NTF-2
+    w, boss = World(server), operator(server)
+    c, mib = w.console(), 1 << 20
+    size = "update report set bytes = %s where id = %s"
+    assert boss.api(f"/tenants/{w.tenant}/quotas", {"reports": 1}).status == 200
+    first = save(c, name="First", formats=["csv"])["report"]
+    ready(server, first)
+    storage = c.api("/reports").json["storage"]
+    assert storage["most"].startswith("1") and storage["percent"] < 80 and not storage["warn"] and not storage["full"], storage
+    # The next one comes near the limit: the page says so, and administrators are told, once.
+    run(server, size, mib * 80 // 100 - 10, first)
+    for name in ("Second", "Third"):
+        ready(server, save(c, name=name, formats=["csv"])["report"])
+    told(server, w.tenant, "report-storage")
+    assert events(server, w.tenant).count("report.storage") == 1 and c.api("/reports").json["storage"]["warn"]
+    assert "nearly used up" in c.get("/reports").text and boss.api(f"/tenants/{w.tenant}/quotas").json["used"]["reports"] == 1
+    # One that is too much when it is made is not kept, and takes nobody's place.
+    have = count(server, "select count(*) from report where tenant = %s and state = 'done'", w.tenant)
+    run(server, size, mib * 98 // 100, first)
+    late = save(c, name="Late")["report"]
+    ready(server, late, "failed")
+    assert "reports would take" in c.get(f"/reports/{late}").text and not count(server, "select count(*) from report_piece where report = %s", late)
+    # When it is full a person is told at once, and what a schedule makes says why it is not there; it is made again when its time comes.
+    run(server, size, mib, first)
+    refused = c.api("/reports/templates/new", {**FORM, "act": "make", "name": "None"})
+    assert refused.status == 409 and "all that they may" in refused.text and "is full" in c.get("/reports").text
+    save(c, name="Nightly", act="save", schedule="daily", at="06:00")
+    run(server, "update report_template set due = now() - interval '1 minute' where tenant = %s and name = 'Nightly'", w.tenant)
+    nightly = "select max(state || ' ' || coalesce(error, '')) from report where tenant = %s and name = 'Nightly'"
+    wait_until(lambda: (count(server, nightly, w.tenant) or "").startswith("failed"), SECONDS, "nothing is said of it")
+    assert "of the 1 MiB" in count(server, nightly, w.tenant)
+    assert count(server, "select due > now() and stopped is null from report_template where tenant = %s and name = 'Nightly'", w.tenant)
+    assert count(server, "select count(*) from report where tenant = %s and state = 'done'", w.tenant) == have
+    # Room is made by a person.
+    assert c.post(f"/reports/{first}/delete").status == 303
+    ready(server, save(c, name="Room", formats=["csv"])["report"])

@@ -92,8 +92,8 @@ def test_rules_as_a_tree_and_their_filters(server, world):
     document = c.api(url).json
     shown = [(r["depth"], r["join"] or r["name"], r["kind"]) for r in document["rules"] if r["kind"] != "info"]
     # What fails where it does no harm stands with the information.
-    assert shown == [(0, "At least one of these (OR)", "passed"), (1, "Not the following (NOT)", "passed"),
-                     (0, "Device access type", "failed")], shown
+    assert shown == [(0, "Device access type", "failed"), (0, "At least one of these (OR)", "passed"),
+                     (1, "Not the following (NOT)", "passed")], shown
     access = [r for r in document["rules"] if r["name"] == "Device access type"][0]
     assert access["actual"] and access["condition"] and access["source"] == "Server" and access["at"]["iso"].startswith("2026-11-21T09:26")
     info = [r for r in document["rules"] if r["kind"] == "info"]

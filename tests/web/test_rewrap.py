@@ -1,20 +1,25 @@
 """Root key and tenants' keys replaced while the installation runs, moved from one provider to another, broken off at any point.
 KEYWARD_SEED=N repeats the kills."""
 import base64
+import concurrent.futures
+import html
 import os
+import pathlib
 import random
 import re
+import subprocess
 import threading
 import time
 import uuid
 
 from factors import code, enrol, half, signed_in
 from fixtures import fixture, installation
-from keymaker import Keyd, key_of
-from keystores import PIN, Token
+from keymaker import SYSTEM_PROTECT, SYSTEM_REVEAL, Keyd, bytes_field, key_of
+from keystores import PIN, LockingToken, Token
 from kmip import KmipServer
+from rsyslog import NAME, Rsyslog
 from stack.process import wait_until
-from web import Client, database, make_operator, make_tenant, make_user
+from web import Client, database, make_operator, make_tenant, make_user, operator
 
 SECONDS = 240
 PASSPHRASE = "a passphrase that people keep"
@@ -58,16 +63,19 @@ class Keys:
         return bytes(self.rows("select wrapped_key from tenant where id = %s", tenant)[0][0])
 
     def all_open(self):
-        """How many device keys there are; each of them opens, and each tenant's key."""
-        count = 0
+        """How many device keys there are; each of them opens, and each tenant's key: as all was at one moment, for a rotation may go on."""
+        with database(self.it).cursor() as c:
+            c.execute("begin isolation level repeatable read")
+            c.execute("select id, wrapped_key from tenant where wrapped_key is not null")
+            tenants = {tenant: bytes(wrapped) for tenant, wrapped in c.fetchall()}
+            c.execute("select tenant, device, version, wrapped from device_key where tenant = any(%s::uuid[])", (list(tenants),))
+            blobs = c.fetchall()
         with self.keyd() as k:
-            for tenant, wrapped in self.rows("select id, wrapped_key from tenant where wrapped_key is not null"):
-                device = str(uuid.uuid4())
-                assert k.device(tenant, bytes(wrapped), device), tenant
-                for id, version, blob in self.rows("select device, version, wrapped from device_key where tenant = %s", tenant):
-                    assert k.opens(tenant, bytes(wrapped), id, version, bytes(blob)), (tenant, id)
-                    count += 1
-        return count
+            for tenant, wrapped in tenants.items():
+                assert k.device(tenant, wrapped, str(uuid.uuid4())), tenant
+            for tenant, id, version, blob in blobs:
+                assert k.opens(tenant, tenants[tenant], id, version, bytes(blob)), (tenant, id)
+        return len(blobs)
 
     def roots(self):
         return {key_of(row[0]) for row in self.rows("select wrapped_key from tenant where wrapped_key is not null")}
@@ -90,11 +98,20 @@ class Keys:
         lines = self.it.keyward("key", "list").splitlines()
         return {line[:36]: line[36:] for line in lines if re.match(r"[0-9a-f-]{36}  ", line)}
 
+    def file_of(self, root):
+        """The file of a root key of provider `file`."""
+        folder = self.it.state / "keys"
+        rows = (folder / "roots").read_text().splitlines() if (folder / "roots").exists() else []
+        return pathlib.Path(next((row.split()[2] for row in rows if row.startswith(root)), folder / "root.key"))
+
 
 @fixture("file")
 def keys():
-    with installation("rewrap") as it:
-        yield Keys(it)
+    """With one tenant and its devices: there are keys to move whichever test is the first."""
+    with installation("rewrap", settings={"outside.local": "yes"}) as it:
+        keys = Keys(it)
+        keys.devices(keys.tenant(), 20)
+        yield keys
 
 
 def test_root_key_is_replaced_while_all_goes_on(keys):
@@ -102,7 +119,8 @@ def test_root_key_is_replaced_while_all_goes_on(keys):
     tenant = keys.tenant()
     keys.tenants(70)
     keys.devices(tenant, 20)
-    old, = keys.roots()
+    count, (old,) = keys.all_open(), keys.roots()
+    file = keys.file_of(old)
     asked = []
     stop = threading.Event()
 
@@ -120,34 +138,104 @@ def test_root_key_is_replaced_while_all_goes_on(keys):
         asking.join()
     new, = keys.roots()
     assert new != old and asked and set(asked) == {0}, asked
-    assert keys.all_open() == 20
+    assert keys.all_open() == count
     assert key_of((keys.it.state / "keys" / "identity").read_bytes()) == new
     listed = keys.listed()
     assert "in use" in listed[new] and "it can be retired" in listed[old], listed
     assert new in keys.it.status()
     # A restart finds both; the old one is needed for nothing.
     keys.it.restart("keyd")
-    assert keys.all_open() == 20
+    assert keys.all_open() == count
     refused = keys.it.keyward("key", "retire", new, check=False)
     assert refused.returncode == 1 and "in use" in refused.stderr
-    file = keys.it.state / "keys" / "root.key"
-    assert "is destroyed" in keys.it.keyward("key", "retire", old, "destroy") and not file.exists()
-    assert set(keys.listed()) == {new}
+    assert file.exists() and "is destroyed" in keys.it.keyward("key", "retire", old, "destroy") and not file.exists()
+    assert new in keys.listed() and old not in keys.listed()
     keys.it.restart("keyd")
-    assert keys.all_open() == 20
+    assert keys.all_open() == count
 
 
 def test_a_root_key_in_use_is_not_retired(keys):
     # covers: KEY-2, SEC-7
     keys.it.stop("jobd")
-    before, = keys.roots()
+    count, (before,) = keys.all_open(), keys.roots()
     keys.it.keyward("rotate", "root")
     refused = keys.it.keyward("key", "retire", before, "destroy", check=False)
     assert refused.returncode == 1 and "are under this root key still" in refused.stderr
     assert "goes on" in keys.it.keyward("rotate", "root")
     keys.it.start("jobd")
     keys.wait_root()
-    assert keys.all_open() == 20
+    assert keys.all_open() == count
+
+
+def test_of_many_who_replace_it_at_once_one_does(keys):
+    # covers: KEY-2, KEY-6, SEC-7
+    count, before = keys.all_open(), set(keys.listed())
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        said = list(pool.map(lambda _: keys.it.keyward("rotate", "root", check=False), range(5)))
+    assert all(p.returncode == 0 or "another keyward is making" in p.stderr for p in said), said
+    assert sum("new root key" in p.stdout for p in said) == 1 and len(set(keys.listed()) - before) == 1, (said, keys.listed())
+    keys.wait_root()
+    keys.it.restart("keyd")
+    assert keys.all_open() == count and set(keys.listed()) > before
+
+
+def test_retiring_that_was_broken_off_is_done_by_the_next(keys):
+    # covers: KEY-6, SEC-7
+    count = keys.all_open()
+    while len(keys.listed()) < 3:
+        keys.it.keyward("rotate", "root")
+        keys.wait_root()
+    root, = keys.roots()
+    old = [r for r in keys.listed() if r != root][-1]
+    file = keys.file_of(old)
+    # What the command has done when it is killed before the key service is told, or before the list is written.
+    subprocess.run([keys.it.processes["keyd"].argv[0], "--drop-root", old, "--roots", str(keys.it.state / "keys" / "roots"), "--destroy"],
+                   check=True, stdout=subprocess.DEVNULL, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert not file.exists() and old in keys.listed()
+    keys.it.keyward("key", "retire", old, "destroy")
+    assert old not in keys.listed() and keys.all_open() == count
+    for other in set(keys.listed()) - {root}:
+        keys.file_of(other).unlink()
+        assert "is destroyed" in keys.it.keyward("key", "retire", other, "destroy")
+    assert set(keys.listed()) == {root}
+
+
+def test_a_former_root_key_that_was_missing_is_found(keys):
+    # covers: KEY-2, KEY-6
+    count, (before,) = keys.all_open(), keys.roots()
+    file = keys.file_of(before)
+    aside = file.with_name("aside")
+    keys.it.stop("jobd")
+    keys.it.keyward("rotate", "root")
+    file.rename(aside)
+    keys.it.restart("keyd")
+    assert before not in keys.listed() and "under a root key that the key service does not have" in keys.it.status()
+    keys.it.start("jobd")
+    wait_until(lambda: keys.rows("select 1 from job where kind = 'rotate-root' and last_error is not null"), SECONDS, "it does not fail")
+    assert "wrapped under another key" in keys.rows("select last_error from job where kind = 'rotate-root'")[0][0] and keys.roots() == {before}
+    aside.rename(file)
+    wait_until(lambda: before in keys.listed(), SECONDS, "it is not found again")
+    keys.rows("update job set run_at = now(), locked_until = null where kind = 'rotate-root' returning 1")
+    keys.wait_root()
+    assert keys.all_open() == count and before not in keys.roots() and "does not have" not in keys.it.status()
+
+
+def test_links_that_wait_to_be_mailed_are_wrapped_again(keys):
+    # covers: KEY-6, IDN-1
+    keys.tenant()
+    purpose, link = b"mail-link", b"https://console.example/password?token=1"
+    with keys.keyd() as k:
+        blob = k.ask(SYSTEM_PROTECT, bytes_field(purpose) + bytes_field(link))[4:]
+    before = key_of(blob)
+    keys.rows("insert into job (id, kind, payload, run_at) values (gen_random_uuid(), 'mail', jsonb_build_object('to', 'a@example.test', 'link',"
+              " %s::text), now() + interval '1 day') returning 1", base64.urlsafe_b64encode(blob).decode().rstrip("="))
+    keys.it.keyward("rotate", "root")
+    keys.wait_root()
+    text = keys.rows("select payload->>'link' from job where kind = 'mail' and payload ? 'link'")[0][0]
+    moved = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    assert {key_of(moved)} == keys.roots() != {before}
+    with keys.keyd() as k:
+        assert k.ask(SYSTEM_REVEAL, bytes_field(purpose) + bytes_field(moved))[4:] == link
 
 
 def test_second_factors_are_wrapped_again(keys):
@@ -178,23 +266,71 @@ def test_second_factors_are_wrapped_again(keys):
         assert answer.status == 303 and signed_in(c), answer
 
 
-def test_operators_key_for_single_sign_on_is_wrapped_again(keys):
-    # covers: KEY-6, IDN-3
+def test_operators_key_for_single_sign_on_and_webhooks_are_wrapped_again(keys):
+    # covers: KEY-6, IDN-3, NTF-3
     keys.tenant()
     c = Client(keys.it, "central")
     assert c.sign_in(make_operator(keys.it)).status == 303
-    assert c.post("/single-sign-on/begin").status == 303
+    assert c.post("/single-sign-on/begin").status == 303 and c.post("/single-sign-on/key/new", days="3").status == 303
+    made = c.api("/webhooks/new", {"name": "Watch", "url": "https://hooks.example/", "format": "json", "events": ["server-trouble"], "enabled": True})
+    assert made.status == 200, made
 
-    def kept():
-        text = keys.rows("select value from setting where name = 'saml.key'")[0][0]
+    def hook():
+        return key_of(bytes(keys.rows("select secret from webhook where id = %s", made.json["made"]["id"])[0][0]))
+
+    def kept(name="saml.key"):
+        text = keys.rows("select value from setting where name = %s", name)[0][0]
         return key_of(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     before = kept()
-    assert before in keys.roots()
+    assert before in keys.roots() and hook() == before
     keys.it.keyward("rotate", "root")
     keys.wait_root()
-    assert kept() != before and kept() in keys.roots()
+    assert kept() != before and kept() in keys.roots() and hook() == kept() == kept("saml.second-key")
     metadata = c.get("/saml/metadata")
     assert metadata.status == 200 and "EntityDescriptor" in metadata.text, metadata
+
+
+def test_the_keys_by_which_receivers_of_the_log_know_us_are_wrapped_again(keys):
+    # covers: KEY-6, KEY-2, LOG-4
+    slug, tenant = make_tenant(keys.it)
+    sites = {"central": (Client(keys.it, "central"), "/log-forwarding"), "console": (Client(keys.it, "console"), "/account/log-forwarding")}
+    assert sites["central"][0].sign_in(make_operator(keys.it)).status == 303
+    assert sites["console"][0].sign_in(make_user(keys.it, tenant), account=slug).status == 303
+
+    def kept():
+        text = keys.rows("select value #>> '{}' from setting where name = 'log-forward.key'")[0][0]
+        own = keys.rows("select client_key from log_forward where tenant = %s", tenant)[0][0]
+        return key_of(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))), key_of(bytes(own))
+
+    def sent(receiver):
+        """What each log has by now arrives: its own key opens."""
+        numbers = {c: keys.rows("select seq from audit_head where tenant = %s", c)[0][0] for c in (str(tenant), str(uuid.UUID(int=0)))}
+        keys.rows("update log_forward set next_try = now() returning 1")
+        wait_until(lambda: all([m for m in receiver.messages() if f'account="{c}" number="{n}"' in m] for c, n in numbers.items()), SECONDS,
+                   f"not sent: {keys.rows('select tenant, seq, error from log_forward')} {numbers}")
+    with Rsyslog(strict=True) as receiver:
+        certificate, key = receiver.client()
+        for c, url in sites.values():
+            assert c.post(url, host=NAME, port=str(receiver.port), ca=receiver.ca.read_text(), format="syslog", certificate=certificate, key=key).status == 303
+        sent(receiver)
+        first = kept()
+        keys.it.keyward("rotate", "root")
+        keys.wait_root()
+        keys.it.keyward("rotate", "tenant", slug)
+        keys.wait_tenant(tenant)
+        second = kept()
+        assert second[0] in keys.roots() and second[0] != first[0] and second[1] != first[1]
+        keys.it.restart("keyd")
+        sent(receiver)
+        # And to another provider and back.
+        keys.it.keyward("key", "move", "passphrase", typed=PASSPHRASE)
+        keys.wait_root()
+        assert kept()[0] in keys.roots() and kept()[0] != second[0]
+        sent(receiver)
+        back_to_a_file(keys)
+        sent(receiver)
+        for c, url in sites.values():
+            assert c.post(url + "/remove").status == 303
 
 
 def test_tenant_key_is_replaced(keys):
@@ -293,8 +429,8 @@ def back_to_a_file(keys):
     assert keys.all_open() and set(keys.listed()) == {root}
 
 
-def with_token(keys, name):
-    token = Token(keys.it.state / name)
+def with_token(keys, name, kind=Token):
+    token = kind(keys.it.state / name)
     keys.it.processes["keyd"].extra_env.update(token.env)
     os.environ.update(token.env)                 # of `keyward`, which makes the key
     keys.it.restart("keyd")
@@ -351,6 +487,49 @@ def test_moved_to_a_key_server_while_all_goes_on_and_back(keys):
         back_to_a_file(keys)
 
 
+def test_rotations_wait_for_whatever_is_away(keys):
+    # covers: KEY-2, KEY-3, KEY-6, SEC-7
+    tenant = keys.tenant()
+    keys.devices(tenant, 20)
+    slug = keys.rows("select slug from tenant where id = %s", tenant)[0][0]
+    count, jobs = keys.all_open(), ["rotate-root", "rotate-tenant"]
+
+    def stuck():
+        return keys.rows("select 1 from job where kind = any(%s) and last_error is not null", jobs)
+
+    with KmipServer() as server:
+        keys.it.keyward("key", "move", "kmip", server.where())
+        keys.wait_root()
+        away = {"key server": server.stop, "keyd": lambda: keys.it.kill("keyd"), "database": lambda: keys.it.kill("database")}
+        back = {"key server": server.start, "keyd": lambda: keys.it.start_again("keyd"), "database": lambda: keys.it.start_again("database")}
+        for who in away:
+            # Both are asked for, and what they need goes away before anything is done, and stays away while they are tried.
+            keys.it.stop("jobd")
+            before, under = keys.roots(), keys.under(tenant)
+            keys.it.keyward("rotate", "root", "kmip", f"{server.where()}&name={who.replace(' ', '-')}")
+            keys.it.keyward("rotate", "tenant", slug)
+            if who == "database":
+                keys.it.start("jobd")
+            away[who]()
+            if who != "database":
+                keys.it.start("jobd")
+                wait_until(stuck, SECONDS, f"without {who}: nothing is tried")
+                assert keys.roots() == before and under <= keys.under(tenant), who
+                assert keys.rows("select count(*) from root_rotation where state = 'running'") == [(1,)]
+            else:
+                time.sleep(1)
+            back[who]()
+            wait_until(lambda: keys.it.alive("jobd"), SECONDS, "jobd has ended")
+            with database(keys.it).cursor() as c:
+                c.execute("update job set run_at = now(), locked_until = null where kind = any(%s)", (jobs,))
+            keys.wait_root()
+            keys.wait_tenant(tenant)
+            assert keys.all_open() == count and keys.roots().isdisjoint(before) and keys.under(tenant).isdisjoint(under), who
+            for root in before:
+                keys.it.keyward("key", "retire", root)
+        back_to_a_file(keys)
+
+
 def test_two_root_keys_that_people_hold_are_both_asked_for(keys):
     # covers: KEY-2, OPS-2
     token = with_token(keys, "token-asked")
@@ -372,6 +551,46 @@ def test_two_root_keys_that_people_hold_are_both_asked_for(keys):
     assert "unsealed" in keys.it.keyward("unseal", typed=f"{PIN}\n{PASSPHRASE}")
     assert "former root" not in keys.it.status()
     assert keys.all_open()
+    back_to_a_file(keys)
+
+
+def test_a_pin_that_is_locked_is_told_with_what_to_do(keys):
+    # covers: KEY-2, OPS-2, ADM-2, SEC-7
+    token = with_token(keys, "token-that-locks", LockingToken)
+    count = keys.all_open()
+    keys.it.keyward("key", "move", "pkcs11", token.where(with_pin=False), typed=PIN)
+    keys.wait_root()
+    slug, tenant = make_tenant(keys.it)
+    console, central = Client(keys.it, "console"), operator(keys.it)
+    assert console.sign_in(make_user(keys.it, tenant), account=slug).status == 303
+    keys.it.restart("keyd")
+
+    def said(cause, advice):
+        """Everywhere, in words: what the matter is, and to those who can do something about it what that is."""
+        ready, status = console.get("/readyz"), keys.it.keyward("status", check=False)
+        assert ready.status == 503 and f"sealed: {cause}" in ready.text, ready
+        assert status.returncode == 1 and f"sealed, {cause}" in status.stdout and advice in " ".join(status.stdout.split()), status.stdout
+        wait_until(lambda: all(advice in html.unescape(central.get(page).text) for page in ("/health", "/tenants")), SECONDS,
+                   f"the operator's pages do not say: {advice}")
+        wait_until(lambda: "key service is sealed" in console.get("/devices").text, SECONDS, "the tenant's pages do not say it")
+        assert advice not in html.unescape(console.get("/devices").text)
+
+    said("PIN needed", "Tell it its token's PIN: keyward unseal on the server.")
+    told = [keys.it.keyward("unseal", typed=wrong, check=False) for wrong in ("1111", "2222", "3333", PIN)]
+    assert [t.returncode for t in told] == [1] * 4
+    for t, words in zip(told, ("the PIN is wrong", "the next wrong one locks it", "it is locked now", "security officer")):
+        assert words in t.stderr, t
+    # The right one is not tried on it either, nor after a restart.
+    tries = token.tries()
+    keys.it.restart("keyd")
+    said("PIN locked", "The token takes no PIN until its security officer has set one anew; then keyward unseal on the server.")
+    assert token.tries() == tries
+    refused = keys.it.keyward("tenant", "create", "later", "Later", "a@later.example", check=False)
+    assert refused.returncode == 1 and "PIN is locked" in refused.stderr
+    token.reset()
+    keys.it.keyward("unseal", typed=PIN)
+    assert keys.all_open() == count and console.get("/readyz").status == 200
+    wait_until(lambda: "key service is sealed" not in console.get("/devices").text, SECONDS, "it is not forgotten")
     back_to_a_file(keys)
 
 

@@ -5,12 +5,12 @@ import pathlib
 import select
 import signal
 import uuid
-from contextlib import contextmanager
 
 from directory import (BASE, BIND_PASSWORD, FIND, GROUPS, LOOK, LOOK_UP_GROUPS, SIGN_IN, STATUS, TEST, Directory, ask, connect, make_ca,
                        receive, send, text)
 from fixtures import fixture, scratch
 from signon import sign_on_with
+from silent import Silent
 from stack.process import wait_until
 
 INVALID, NOT_FOUND, FORBIDDEN, UNAUTHENTICATED, CONFLICT, TOO_MANY, UNAVAILABLE, TIMEOUT, CRYPTO = 1, 2, 3, 4, 5, 7, 8, 9, 12
@@ -142,16 +142,6 @@ def test_each_fault_has_its_words(sock, directory, folder):
     assert code == 0 and answer["people"] >= 8 and answer["server"] == directory.starttls, answer
 
 
-@contextmanager
-def silent_server():
-    """Takes connections and says nothing."""
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        s.listen(64)
-        yield f"ldap://127.0.0.1:{s.getsockname()[1]}"
-
-
 def status(sock):
     import struct
     code, rest = ask(sock, STATUS, b"")
@@ -168,8 +158,8 @@ def test_a_server_that_says_nothing_costs_its_own_tenant_time_and_nobody_else(se
 
 def _silence(sock, directory):
     slow, other = uuid.uuid4(), uuid.uuid4()
-    with silent_server() as url:
-        settings = directory.settings(servers=[url])
+    with Silent() as silent, connect(sock) as idle:
+        settings = directory.settings(servers=[silent.url("ldap")])
         waiting = [connect(sock) for _ in range(45)]
         for s in waiting:
             send(s, SIGN_IN, start_of(settings) + text("alice") + text("alice-Pw-1"), slow)
@@ -188,6 +178,9 @@ def _silence(sock, directory):
         wait_until(lambda: status(sock)["running"] <= 1, 60, "a slow tenant still has more than one")
         for s in waiting:
             s.close()
+        # Who asks nothing has nobody's place for ever.
+        wait_until(lambda: select.select([idle], [], [], 0)[0], 60, "a connection that asks nothing stays")
+        assert idle.recv(1) == b""
     wait_until(lambda: status(sock)["running"] == status(sock)["waiting"] == 0, 60, "what nobody waits for goes on")
 
 
@@ -208,10 +201,8 @@ def test_what_is_no_question(server, sock):
     assert "wrong" not in BIND_PASSWORD and BIND_PASSWORD not in log and "alice-Pw-1" not in log
 
 
-def test_status_and_readiness_show_it(server, env):
+def test_status_and_readiness_show_it(server):
     # covers: OPS-2, IDN-2
-    # What is started here belongs to the server, which outlives this file.
-    env.pop("KEYWARD_TEST_SUITE", None)
     assert "sign-on        well" in server.status()
     assert server.request("console", "/readyz") == (200, "ok\n")
     server.stop("ssod")
@@ -227,8 +218,8 @@ def test_status_and_readiness_show_it(server, env):
 def test_a_process_for_a_question_that_ends_or_lies_harms_nobody(server, sock, directory):
     # covers: SEC-5
     # Killed while it waits for a server: its asker hears so, the service goes on.
-    with silent_server() as url, connect(sock) as s:
-        send(s, SIGN_IN, start_of(directory.settings(servers=[url])) + text("alice") + text("alice-Pw-1"))
+    with Silent() as silent, connect(sock) as s:
+        send(s, SIGN_IN, start_of(directory.settings(servers=[silent.url("ldap")])) + text("alice") + text("alice-Pw-1"))
         parent = server.processes["ssod"].pid
         children = lambda: pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         wait_until(children, 60, "no process for the question")

@@ -12,6 +12,7 @@ import uuid
 from factors import code, codes_in, secret_in
 from fixtures import ROOT, fixture, scratch
 from identityprovider import IdentityProvider, Visitor, form_of, xml_of
+from races import Line, held
 from web import Client, database, make_tenant, make_user, operator
 from world import count, run
 
@@ -103,7 +104,7 @@ def test_a_person_signs_in_and_becomes_a_user(account, server):
     # There is no password to confirm anything with, and none is guessed.
     client.csrf = session(client)["csrf"]
     refused = client.post("/factor/new", current="Wrong-horse-7")
-    assert refused.status == 422 and "You have no password here" in html.unescape(refused.text), refused
+    assert refused.status == 422 and "Prove who you are" in html.unescape(refused.text), refused
     assert count(server, "select failures from app_user where id = %s", user["id"]) == 0
     # Again: the same user, known by the identifier.
     again = Client(server, "console")
@@ -381,6 +382,84 @@ def test_who_somebody_is(server, idp):
     assert a.log("sso.refused")[0]["reason"] == "unknown-person"
 
 
+def test_a_role_that_comes_with_the_sign_in_counts_for_it(server, idp):
+    # covers: IDN-3, IDN-5, SEC-7
+    a = Account(server, idp, roles="staff = data-analyst\n")
+    client = Client(server, "console")
+    assert a.post(client, a.answer(client, "bob")).header("location") == "/roles"
+    # Bob becomes more, and whoever is that must have a second factor: with this sign-in, not the next.
+    assert a.client.api("/sign-in-rules", {"factor": ["security-administrator"], "idle_minutes": 30, "hours": 12}).status == 200
+    a.save(roles="staff = security-administrator\n")
+    client = Client(server, "console")
+    answer = a.post(client, a.answer(client, "bob"))
+    assert answer.header("location") == "/factor/new" and client.api("/session").status == 401, answer
+
+
+AUDIT_HEAD = "select 1 from audit_head where tenant = %s for update"     # what a change has to have at its end
+
+
+def local_administrators(server, a, email):
+    """Two of an account, signed in twice: the first with EMAIL. Their ids."""
+    first = make_user(server, a.tenant, email=email)
+    other = Client(server, "console")
+    assert other.sign_in(a.admin, account=a.slug).status == 303
+    return [count(server, "select id from app_user where tenant = %s and email = %s", a.tenant, e) for e in (first, a.admin)], other
+
+
+def test_who_gets_in_when_it_fails_is_not_taken_away_meanwhile(server, idp):
+    # covers: IDN-3, IDN-1, SEC-7
+    a = Account(server, idp)
+    (glass, own), other = local_administrators(server, a, "glass@tenant.example")
+    line = Line(server)
+    with held(server, AUDIT_HEAD, a.tenant):
+        line.add(a.client.post, f"/users/{glass}/disable")
+        line.add(other.post, "/single-sign-on", mode="required", break_glass=str(glass), **RULES)
+    first, second = line.results()
+    assert (first.status, second.status) == (303, 422), (first, second)
+    assert count(server, "select mode from saml where tenant = %s", a.tenant) == "optional"
+
+
+def test_the_last_local_administrator_is_not_linked_meanwhile(server, idp):
+    # covers: IDN-3, IDN-1, ROL-1
+    a = Account(server, idp)
+    (linked, own), other = local_administrators(server, a, "alice@idp.example")
+    assert a.client.post(f"/users/{linked}/link", allow="1").status == 303
+    second = Client(server, "console")
+    assert second.sign_in("alice@idp.example", account=a.slug).status == 303
+    client, line = Client(server, "console"), Line(server)
+    fields = a.answer(client)
+    with held(server, AUDIT_HEAD, a.tenant):
+        line.add(second.post, f"/users/{own}/disable")
+        line.add(a.post, client, fields)
+    answers = line.results()
+    assert [x.status for x in answers] == [303, 403], answers
+    assert count(server, "select count(*) from app_user where tenant = %s and state = 'active' and source = 'local' and role = 'account-administrator'", a.tenant) == 1
+
+
+def test_a_stranger_costs_an_account_little(server, account):
+    # covers: SEC-5, TEN-4, IDN-3
+    stranger, before = Client(server, "console"), len(account.log("sso.refused"))
+    c = stranger.connection()
+
+    def ask(path):
+        c.request("GET", path, headers={"Host": f"{stranger.host}:{server.port}"})
+        r = c.getresponse()
+        r.read()
+        return r.status
+
+    # What signs nobody out is in the log, as often as tries to sign in are.
+    wrong = [ask(f"/saml/{account.tenant}/slo?SAMLRequest=x") for _ in range(60)]
+    written = len(account.log("sso.refused")) - before
+    assert set(wrong) == {403, 429} and wrong[:29] == [403] * 29 and 30 <= written <= 45, (wrong, written)
+    # And so is no end of requests that cost a process, a row, or a key's work.
+    asked = [ask("/saml/start?account=none-of-this-name") for _ in range(250)]
+    assert asked[0] == 404 and asked[-1] == 429, asked
+    assert ask(f"/saml/{account.tenant}/metadata") == 429
+    # Others go on.
+    person = Client(server, "console")
+    assert account.post(person, account.answer(person)).status == 303
+
+
 def test_encrypted_assertions(server, idp):
     # covers: IDN-3
     a = Account(server, idp, encrypt=True)
@@ -466,6 +545,22 @@ def test_a_trial_shows_what_came_and_changes_nothing(server, idp):
     with database(server).cursor() as c:
         c.execute("select count(*) from app_user where tenant = %s and source = 'saml'", (a.tenant,))
         assert c.fetchone()[0] == 0
+    # It says what a sign-in would run into, without changing anything.
+    def tried():
+        to, fields = Visitor().sign_in(a.start(a.client, "/single-sign-on/test"), "alice")
+        assert a.post(a.client, fields).status == 303
+        return html.unescape(a.client.get("/single-sign-on").text)
+
+    a.save("off", create="")
+    assert "none is made at the first sign-in" in tried()
+    a.save("off")
+    local = make_user(server, a.tenant, "auditor", "alice@idp.example")
+    page = tried()
+    assert "There is another user with this address" in page and "Would become" not in page
+    id = count(server, "select id from app_user where tenant = %s and email = %s", a.tenant, local)
+    assert a.client.post(f"/users/{id}/link", allow="1").status == 303
+    assert "Would sign in as alice@idp.example" in tried()
+    assert count(server, "select source || link from app_user where id = %s", id) == "localtrue"
     # Switched off, nobody signs in.
     assert Client(server, "console").get(f"/saml/start?account={a.slug}").status == 404
 
@@ -631,6 +726,75 @@ def test_signing_out_by_post(server, folder):
         assert a.log("sso.refused")[0]["reason"] == "unsigned"
         answer = client.post(f"/saml/{a.tenant}/slo", csrf=False, headers=outside, **fields)
         assert answer.status == 303 and answer.header("location") == "/sign-in", answer
+
+
+def way_to_prove(client, path="/factor"):
+    """Where a page leads who has no password."""
+    return html.unescape(re.search(r'href="(/saml/again[^"]*)"', client.get(path).text).group(1))
+
+
+def prove(a, client, name, visitor, path="/factor", **changes):
+    """Goes from a page to the identity provider and back; what the console answered."""
+    away = a.start(client, way_to_prove(client, path))
+    return a.post(client, {**visitor.sign_in(away, name)[1], **changes})
+
+
+def may_act(client):
+    """Whether what asks others for their password is done: 303."""
+    client.csrf = session(client)["csrf"]
+    return client.post("/factor/new").status == 303
+
+
+def test_who_has_no_password_proves_it_there_again(server, idp):
+    # covers: IDN-3, IDN-5, KEY-5, SEC-3
+    a = Account(server, idp)
+    client, visitor = Client(server, "console"), Visitor()
+    assert a.post(client, a.answer(client, visitor=visitor)).status == 303
+    before = session(client)
+    assert not may_act(client)
+    # Who has signed in there before is asked all the same, and comes back to the page, still in the same session.
+    away = a.start(client, way_to_prove(client, "/factor?x=1"))
+    there, asked = visitor.open(away)
+    assert "SAMLResponse" not in asked and "AuthState" in asked, asked[:2000]
+    answer = prove(a, client, "alice", visitor, "/factor?x=1")
+    assert answer.status == 303 and answer.header("location") == "/factor?x=1", answer.text[:2000]
+    assert session(client)["user"] == before["user"] and count(server, "select count(*) from saml_session where tenant = %s", a.tenant) == 1
+    shown = html.unescape(client.get("/factor").text)
+    assert "has just vouched for you" in shown and "/saml/again" not in shown and 'name="current"' not in shown
+    assert may_act(client)
+    # For five minutes, and for this session alone.
+    run(server, "update saml_session set proven = now() - interval '301 seconds' where tenant = %s", a.tenant)
+    assert not may_act(client)
+    other = Client(server, "console")
+    assert a.post(other, a.answer(other)).status == 303
+    assert prove(a, client, "alice", visitor).status == 303 and may_act(client) and not may_act(other)
+
+
+def test_nobody_proves_it_for_another(server, idp):
+    # covers: IDN-3, SEC-3
+    a = Account(server, idp)
+    client = Client(server, "console")
+    assert a.post(client, a.answer(client)).status == 303
+    # Somebody else at the same browser.
+    assert prove(a, client, "bob", Visitor()).status == 403 and a.log("sso.refused")[0]["reason"] == "another-person"
+    # An answer to a sign-in is not one to this, nor the other way round.
+    fields = Visitor().sign_in(a.start(client, way_to_prove(client)), "alice")[1]
+    sign_in = a.answer(client)
+    assert a.post(client, {**sign_in, "RelayState": fields["RelayState"]}).status == 403
+    assert not may_act(client)
+    # One that the identity provider remembers from before: its time is that of the first sign-in.
+    with database(server).cursor() as c:
+        fields = Visitor().sign_in(a.start(client, way_to_prove(client)), "alice")[1]
+        c.execute("update saml_request set expires = expires + interval '3 minutes' where id = %s", (fields["RelayState"],))
+        answer = a.post(client, fields)
+    assert answer.status == 403 and a.log("sso.refused")[0]["reason"] == "not-anew" and not may_act(client)
+    # The session was revoked meanwhile.
+    fields = Visitor().sign_in(a.start(client, way_to_prove(client)), "alice")[1]
+    run(server, "delete from user_session where tenant = %s and user_id = (select id from app_user where tenant = %s and email = 'alice@idp.example')", a.tenant, a.tenant)
+    assert a.post(client, fields).status == 403 and a.log("sso.refused")[0]["reason"] == "no-session"
+    # Local people have no use for it, and strangers no way.
+    assert "/saml/again" not in a.client.get("/factor").text
+    assert Client(server, "console").get("/saml/again").status == 303
 
 
 def test_operators_too(server, idp):

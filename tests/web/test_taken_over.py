@@ -164,6 +164,10 @@ def approve(it, asker, request, users):
                                       " (tenant, device, version, wrapped) select tenant, device, version, wrapped from k", w.device)
     found["versions back"] = w.refused("console", "update device set key_version = 0 where id = %s", w.device)
     w.sql("console", "update device set status = 'encrypted', luks_uuid = 'l' where id = %s", w.device)
+    # A rotation that nobody has asked for, of a disk that was not brought back: its task would be given keys, too.
+    for name, state, reason in (("a rotation", "removing", "brought-back"), ("one of a person's", "removing", "person"), ("one that begins", "adding", "brought-back")):
+        found[name] = w.refused("agent", "insert into rotation (tenant, id, device, state, reason, begun, from_version, to_version) select tenant,"
+                                " gen_random_uuid(), id, %s, %s, now(), 1, 1 from device where id = %s", state, reason, w.device)
     return found
 
 

@@ -1,8 +1,11 @@
 """Every route of both consoles with every role, without a session, and with another tenant's ids: the table is the test plan."""
+import html
 import pathlib
 import re
+import threading
 import uuid
 
+from destroying import CENTRAL, CONSOLE, Site
 from fixtures import fixture, installation
 from web import Client, database, make_operator, make_tenant, make_user
 
@@ -23,7 +26,7 @@ def permissions():
 
 def value_of(param, id):
     """Something well-formed, so that the handler runs."""
-    return {"text": "walk", "lines": "walk", "email": "walk@tenant.example", "password": "Walking-horse-7", "secret": "walk", "uuid": id, "int": 1,
+    return {"text": "walk", "lines": "walk", "email": "walk@tenant.example", "password": "Walking-horse-7", "secret": "walk", "certificates": "", "uuid": id, "int": 1,
             "bool": True, "time": "2026-11-21T00:00:00Z", "enum": (param.get("choices") or [None])[0], "uuids": [id], "json": {},
             "texts": ["walk"], "fields": {}}[param["type"]]
 
@@ -70,15 +73,20 @@ def test_every_route_with_every_role_of_a_tenant(server):
     assert seen == {True, False}
 
 
-def test_every_route_with_every_role_of_the_operator():
-    # covers: ROL-6, ROL-7
-    # An installation of its own: the walk changes what holds for all accounts, such as the trial that a new one begins with.
-    held, seen = permissions(), set()
+@fixture("file")
+def apart():
+    """For operators that walk: they change what holds for all accounts, such as the trial that a new one begins with."""
     with installation("walk") as it:
-        for role in OPERATOR_ROLES:
-            c = Client(it, "central")
-            assert c.sign_in(make_operator(it, role)).status == 303
-            seen |= walk_roles(c, "central", role, held)
+        yield it
+
+
+def test_every_route_with_every_role_of_the_operator(apart):
+    # covers: ROL-6, ROL-7
+    held, seen = permissions(), set()
+    for role in OPERATOR_ROLES:
+        c = Client(apart, "central")
+        assert c.sign_in(make_operator(apart, role)).status == 303
+        seen |= walk_roles(c, "central", role, held)
     assert True in seen
 
 
@@ -118,8 +126,9 @@ class Other:
         with database(server).cursor() as c:
             c.execute("insert into image (tenant, id, provider, provider_image, name) values (%s, %s, 'native', 'i', 'walk image')",
                       (self.tenant, image))
-            c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name) "
-                      "values (%s, %s, %s, 'native', 'n', 'walk-host')", (self.tenant, instance, image))
+            # Seen an hour from now: a walk that takes its time must not find the machine missing, which jobd notes.
+            c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name, last_seen) "
+                      "values (%s, %s, %s, 'native', 'n', 'walk-host', now() + interval '1 hour')", (self.tenant, instance, image))
             c.execute("insert into agent (tenant, id, instance, public_key) values (%s, %s, %s, %s)",
                       (self.tenant, agent, instance, key))
             c.execute("insert into device (tenant, id, provider, provider_device, name, instance, image, policy) "
@@ -189,10 +198,13 @@ def test_every_route_with_another_tenants_ids(server, other):
     assert after == before, {name: (before[name], rows) for name, rows in after.items() if rows != before[name]}
 
 
-def test_the_operator_reaches_nothing_of_a_tenant(server, other):
+def test_the_operator_reaches_nothing_of_a_tenant(apart):
     # covers: TEN-3
-    c = Client(server, "central")
-    assert c.sign_in(make_operator(server)).status == 303
+    c = Client(apart, "central")
+    assert c.sign_in(make_operator(apart)).status == 303
+    # Of a licence that others' walks have left jobd would write into the account's log.
+    assert c.api("/licences/trial", {"keys": 100, "days": 30}).status == 200
+    other = Other(apart)
     before = other.contents()
     for row in routes(c):
         for table, foreign in other.ids().items():
@@ -202,3 +214,74 @@ def test_the_operator_reaches_nothing_of_a_tenant(server, other):
             assert a.status != 200 or "{" not in row["path"], (row["path"], table, a)
     after = other.contents()
     assert after == before, {name: (before[name], rows) for name, rows in after.items() if rows != before[name]}
+
+
+# What is lost is said in one of these words, which are looked for without the object's name.
+LOSS = re.compile(r"\b(lost|los[ei]|destroy(ed)?|deleted?|forgotten|gone|wipes|drop|signed out|refused?|never|cannot|not sent|no more|nothing more|any more|stops)\b", re.I)
+
+
+def question(client, path):
+    """The words of the form that asks before PATH is sent, and where its way back leads."""
+    page = client.get(path)
+    assert page.status == 200, (path, page)
+    form = next((f for f in re.findall(r"<form .*?</form>", page.text, re.S) if f'action="{path.partition("?")[0]}"' in html.unescape(f)), None)
+    assert form, (path, "asks with another form")
+    back = re.search(r'<a class="btn" href="([^"]+)"', form)
+    assert back, (path, "has no way back")
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", form)).split()), html.unescape(back.group(1))
+
+
+def asks(act):
+    words, back = question(act.client, act.path)
+    assert act.name in words, (act.path, act.name, words)
+    assert LOSS.search(words.replace(act.name, "")), (act.path, "does not say what is lost", words)
+    assert act.client.get(back).status == 200, (act.path, back)
+
+
+def send_at_once(act, times=2):
+    answers, path = [], act.path.partition("?")[0]
+    threads = [threading.Thread(target=lambda: answers.append(act.client.post(path, **act.fields))) for _ in range(times)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return answers
+
+
+def destroys_once(site, path, make):
+    """Asked, sent twice at once, gone back to and sent again: it is done, and done once."""
+    act = make(site)
+    asks(act)
+    before = site.entries()
+    answers = send_at_once(act)
+    assert {a.status for a in answers} & {200, 303} and {a.status for a in answers} <= {200, 303, 404, 409}, (path, answers)
+    done = site.entries()
+    news = {k: n - before.get(k, 0) for k, n in done.items() if n != before.get(k, 0)}
+    assert bool(news) == act.logged and (act.twice or set(news.values()) <= {1}), (path, news, answers)
+    # Back, and the same button again.
+    back, again = act.client.get(act.path), act.client.post(act.path.partition("?")[0], **act.fields)
+    assert back.status in (200, 303, 404, 409) and again.status in (200, 303, 404, 409, 422), (path, back, again)
+    assert act.twice or site.entries() == done, (path, again, {k: n for k, n in site.entries().items() if n != done.get(k)})
+
+
+def destroying(it, name, cases):
+    site = Site(it, name)
+    marked = {r["path"] for r in site.client().api("/routes").json["routes"] if r["destroys"]}
+    assert marked == set(cases), marked ^ set(cases)
+    wrong = []
+    for path, make in cases.items():
+        try:
+            destroys_once(site, path, make)
+        except Exception as e:               # of each, not of the first alone
+            wrong.append(f"{path}: {e!r}"[:1200])
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_a_tenant_can_destroy_is_asked_for_and_done_once(server):
+    # covers: WEB-3
+    destroying(server, "console", CONSOLE)
+
+
+def test_what_the_operator_can_destroy_is_asked_for_and_done_once(apart):
+    # covers: WEB-3
+    destroying(apart, "central", CENTRAL)

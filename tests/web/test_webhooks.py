@@ -7,9 +7,9 @@ import threading
 
 from fixtures import fixture
 from hooks import Receiver
-from notices import log
+from notices import log, told
 from stack.process import wait_until
-from web import make_user
+from web import make_user, operator
 from world import World, count, run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -113,7 +113,7 @@ def test_switched_off_after_failures_and_said(server, world, receiver):
     wait_until(stopped, SECONDS, "it goes on")
     assert count(server, "select enabled from webhook where id = %s", hook) is False
     assert "503" in c.get(f"/webhooks/{hook}").text and "Stopped" in c.get("/webhooks").text
-    wait_until(lambda: count(server, "select count(*) from notice where tenant = %s and events = '{webhook-stopped}'", world.tenant), SECONDS, "nobody is told")
+    told(server, world.tenant, "webhook-stopped")
     assert c.post(f"/webhooks/{hook}/switch", enabled="1").status == 303
     receiver.answers = []
     log(server, world.tenant, "key.exported", "device", None, "heard again")
@@ -177,6 +177,54 @@ def test_killed_while_it_waits_for_an_answer(server, world, receiver):
     wait_until(lambda: state(server, hook) == [["delivered", 2, 200]], SECONDS, "it is lost")
     # The receiver knows it as the same.
     assert len({g.headers["Keyward-Delivery"] for g in receiver.got}) == 1 and count(server, "select count(*) from webhook_delivery where webhook = %s", hook) == 1
+
+
+def test_the_operators_own(server, world, receiver):
+    # covers: NTF-3, NTF-2, TEN-3, ROL-7, LOG-2
+    nil = "00000000-0000-0000-0000-000000000000"
+    c, mine = operator(server, "system-operator"), world.console()
+    assert "Webhooks" in c.get("/notifications").text and "New webhook" in c.get("/webhooks").text
+    assert c.api("/webhooks/new", {"name": "W", "url": receiver.url(), "format": "json", "events": ["key-exported"]}).status == 422
+    hook, secret = make(c, receiver, "Pager", events=["server-trouble"])
+    log(server, None, "health.lost", "processes", None, "Key service", reason="none answers")
+    log(server, world.tenant, "key.exported", "device", None, "a tenant's")
+    wait_until(lambda: [g for g in receiver.got if g.json["data"].get("about") == "Key service"], SECONDS, "nothing is sent")
+    got = next(g for g in receiver.got if g.json["data"].get("about") == "Key service")
+    assert got.signed_by(secret) and got.json["event"] == "server-trouble" and got.json["data"]["account"] == "Central Management"
+    assert got.json["data"]["comment"] == "none answers" and "cmc.localhost" in got.json["data"]["link"]
+    assert not [g for g in receiver.got if b"tenant's" in g.body]
+    new = c.api(f"/webhooks/{hook}/secret", {}).json["made"]["secret"]
+    assert c.post(f"/webhooks/{hook}/test").status == 303
+    wait_until(lambda: [g for g in receiver.got if g.json["event"] == "test"], SECONDS, "no test")
+    assert next(g for g in receiver.got if g.json["event"] == "test").signed_by(new)
+    # No account has it, and no operator who may not; the log knows who made it.
+    for path in (f"/webhooks/{hook}", f"/webhooks/{hook}/edit"):
+        assert mine.get(path).status == 404, path
+    assert "Pager" not in mine.get("/webhooks").text and operator(server, "tenant-manager").get("/webhooks").status == 403
+    reader = operator(server, "auditor")
+    assert "very-secret-path" not in reader.get(f"/webhooks/{hook}").text and reader.post(f"/webhooks/{hook}/test").status == 403
+    made = count(server, "select json_build_array(actor_kind, address is not null, object_name) from audit_entry where tenant = %s and event = 'webhook.created'"
+                         " and object_id = %s", nil, hook)
+    assert made == ["operator", True, "Pager"], made
+    # Switched off by itself, operators hear of it.
+    receiver.answers = [(503, "down", {})] * 200
+    before = len(state(server, hook))
+    for i in range(6):
+        log(server, None, "health.lost", "processes", None, f"lost {i}")
+    wait_until(lambda: len(state(server, hook)) >= before + 6, SECONDS, "no deliveries")
+
+    def stopped():
+        run(server, "update job set attempts = 7 where kind = 'webhook' and attempts < 7")
+        again(server)
+        return count(server, "select stopped from webhook where id = %s", hook)
+    wait_until(stopped, SECONDS, "it goes on")
+    told(server, None, "operator-webhook-stopped")
+
+    # Others of the installation may have been told of before.
+    def ours():
+        return [r for r in c.api("/notices?limit=200").json["list"]["rows"] if r["title"] == "Webhook switched off" and r["about"] == "Pager"]
+    wait_until(ours, SECONDS, "nobody is told of this one")
+    assert c.post(f"/webhooks/{hook}/delete").status == 303 and c.get(f"/webhooks/{hook}").status == 404
 
 
 def test_the_vector_of_the_documentation():

@@ -72,6 +72,8 @@ def test_the_requests_that_would_be_judged_otherwise(server):
     # A click on a kind of change shows just those; each leads to its request.
     one = c.api(document["changes"]["items"][0]["url"]).json["list"]["rows"]
     assert len(one) == 1 and c.get(one[0]["url"]).status == 200
+    found = c.api(f"/what-if/{document['run']['id']}?search=nothing-like-this").json["list"]
+    assert found["no_match"] and {r["id"] for r in c.api(f"/what-if/{document['run']['id']}?search={machine.name}&sort=device").json["list"]["rows"]} == set(rows)
     # Nothing was decided by it.
     assert count(server, "select count(*) from key_request where tenant = %s and status <> 'delivered'", world.tenant) == 0
     assert "8080" in c.get(f"/what-if/{document['run']['id']}").text

@@ -44,7 +44,7 @@ def _good(certificate, name, ca):
         subprocess.run(["openssl", *c], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0 for c in checks)
 
 
-def make_certificate(folder, ca_folder, ca, name):
+def make_certificate(folder, ca_folder, ca, name, usage="serverAuth"):
     """FOLDER/NAME.key and NAME.crt, made anew when they end soon. Modes are the caller's to widen."""
     key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
     if key.exists() and _good(certificate, name, ca):
@@ -53,7 +53,7 @@ def make_certificate(folder, ca_folder, ca, name):
     request = openssl("req", "-new", "-key", str(key), "-subj", f"/CN={name}")
     extensions = folder / "extensions"
     extensions.write_text(f"basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n"
-                          f"extendedKeyUsage=serverAuth\nsubjectAltName=DNS:{name}\n")
+                          f"extendedKeyUsage={usage}\nsubjectAltName=DNS:{name}\n")
     serial = "0x" + os.urandom(16).hex()
     openssl("x509", "-req", "-sha256", "-days", str(DAYS), "-CA", str(ca), "-CAkey", str(ca_folder / "ca.key"), "-set_serial",
             serial, "-extfile", str(extensions), "-out", str(certificate), stdin=request)

@@ -52,6 +52,12 @@ class Client:
         self.cookies = {}
         self.csrf = ""
 
+    def connection(self, timeout=60):
+        """One of its own to the server, not begun yet (http.client)."""
+        connection = _Connection(self.host, self.it.port, timeout=timeout, context=self.it.tls_context())
+        connection.source = self.source
+        return connection
+
     def send(self, method, path, body=None, headers=None, origin=True, host=None, timeout=60):
         """One request as it stands; answers are not followed."""
         headers = dict(headers or {})
@@ -60,8 +66,7 @@ class Client:
             headers["Cookie"] = "; ".join(f"{n}={v}" for n, v in self.cookies.items())
         if method == "POST" and origin:
             headers.setdefault("Origin", self.origin)
-        connection = _Connection(self.host, self.it.port, timeout=timeout, context=self.it.tls_context())
-        connection.source = self.source
+        connection = self.connection(timeout)
         try:
             connection.request(method, path, body=body, headers=headers)
             r = connection.getresponse()

@@ -23,7 +23,6 @@ SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "150",
     "shared_buffers": "'64MB'",
-    "fsync": "on",
     "timezone": "'UTC'",
     "log_timezone": "'UTC'",
     "log_line_prefix": "'%m %q%u '",
@@ -43,7 +42,9 @@ def programs():
 
 
 class Database(Process):
-    def __init__(self, state):
+    def __init__(self, state, durable=True):
+        """DURABLE False: as durable as this machine stays up; for what is thrown away."""
+        self.durable = durable
         self.data = state / "db"
         self.sockets = state / "run" / "pg"
         # SIGINT: ends sessions, then shuts down in order; SIGTERM would wait for them.
@@ -62,7 +63,7 @@ class Database(Process):
         self._write("pg_hba.conf", "local all all peer map=keyward\n")
         self._write("pg_ident.conf", "".join(f"keyward {user} {role}\n" for user, role in MAP))
         self._write("keyward.conf", "".join(f"{k} = {v}\n" for k, v in
-                                            dict(SETTINGS, unix_socket_directories=f"'{self.sockets}'").items()))
+                                            dict(SETTINGS, fsync="on" if self.durable else "off", unix_socket_directories=f"'{self.sockets}'").items()))
 
     def _make(self):
         """A cluster that was only half made is made anew: nothing can be in it yet."""
@@ -70,7 +71,7 @@ class Database(Process):
         self.data.mkdir(mode=0o700)
         shutil.chown(self.data, "postgres", "postgres")
         p = subprocess.run([f"{programs()}/initdb", "-D", str(self.data), "-A", "peer", "-U", "postgres", "-E", "UTF8",
-                            "--locale=C.UTF-8", "--data-checksums", "--no-instructions"], cwd="/", user="postgres", group="postgres",
+                            "--locale=C.UTF-8", "--data-checksums", "--no-instructions", *([] if self.durable else ["--no-sync"])], cwd="/", user="postgres", group="postgres",
                            extra_groups=[], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if p.returncode != 0:
             raise Failed(f"PostgreSQL's initdb failed:\n{p.stdout}")

@@ -50,15 +50,17 @@ def has_ipv6():
 
 class Installation:
     def __init__(self, folder, build="release", port=8443, workers=None, mode="msp", settings=None, root_key="file",
-                 passphrase=None, sites=None):
+                 passphrase=None, sites=None, durable=True, languages=()):
         """BUILD: "release" or "sanitize". WORKERS of the web server: None for two per core, as they wait for the database half of their
         time; two under sanitizers. SETTINGS: more lines for keyward.conf, by name. ROOT_KEY: its provider; PASSPHRASE, for the
-        one of that name, is told to the key service at each start by prepare() only. SITES: host names other than usual."""
+        one of that name, is told to the key service at each start by prepare() only. SITES: host names other than usual. DURABLE:
+        of its database (stack.database). LANGUAGES: files of catalogues, besides those that the build has made."""
         self.folder = pathlib.Path(os.path.abspath(folder))      # as people know it; a link to self.state, or the same
         self.state = place(folder)
         self.build_name, self.port, self.mode = build, port, mode
         self.workers = workers or (WORKERS if build == "release" else 2)
         self.settings = settings or {}
+        self.languages = languages
         self.root_key, self.passphrase = root_key, passphrase
         self.sites = {**SITES, **(sites or {})}
         self.build = ROOT / "build" / build
@@ -69,7 +71,7 @@ class Installation:
         for name in ("pid", "log", "etc", "run", "keys", "tls"):
             (self.state / name).mkdir(exist_ok=True)
         self._protect()
-        self.database = Database(self.state)
+        self.database = Database(self.state, durable)
         self.processes = {p.name: p for p in (self.database, self._keyd(), self._ssod(), self._jobd(), self._web())}
 
     # What each process is started with
@@ -81,7 +83,7 @@ class Installation:
         """A process that has locked itself in cannot be looked through for leaks at its end: that takes ptrace."""
         if self.build_name != "sanitize":
             return {}
-        asan = {"exitcode": "99", "detect_leaks": "0", "detect_stack_use_after_return": "1", **more}
+        asan = {"exitcode": "99", "detect_leaks": "0", "detect_stack_use_after_return": "1", "quarantine_size_mb": "32", **more}
         return {"ASAN_OPTIONS": ":".join(f"{k}={v}" for k, v in asan.items()),
                 "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99"}
 
@@ -131,6 +133,14 @@ class Installation:
             target = self.state / "share" / name
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target)
+        self._languages()
+
+    def _languages(self):
+        """The catalogues that the build has made, beside the templates; those of self.languages (files) too."""
+        texts = self.state / "share" / "templates" / "texts"
+        texts.mkdir()
+        for file in [*(self.build / "src" / "render").glob("*.json"), *self.languages]:
+            shutil.copy(file, texts)
 
     def settings_all(self):
         roles = {f"database.{r}": self.database.conninfo(f"keyward_{r}") for r in ("central", "console", "agent", "jobs")}
@@ -304,7 +314,8 @@ class Installation:
         return True
 
     def _jobd_works(self):
-        return b"ready" in self.processes["jobd"].last_lines().encode()
+        # Its first jobs may have said much since.
+        return " jobd info ready" in self.processes["jobd"].lines()
 
     def _web_answers(self):
         try:

@@ -8,7 +8,8 @@ import subprocess
 import threading
 import time
 
-PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "KEYWARD_TEST_SUITE")
+PASSED_ON = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+MARK = "KEYWARD_TEST_SUITE"  # whose processes a suite of tests ends with itself (tests/lib/leftovers.py)
 PATIENCE = 60                # seconds that a process may take to end when asked
 STARTED = {}                 # by log file: all that this program has started
 
@@ -27,9 +28,11 @@ def _born(pid):
 
 
 def wait_until(ask, seconds, what, alive=lambda: True):
-    """Asks until the answer is true. Raises Failed with WHAT, also as soon as ALIVE says no."""
+    """Asks until the answer is true. Raises Failed with WHAT, also as soon as ALIVE says no. What takes long to ask is asked seldom:
+    who waits must not take the processor from what is waited for."""
     end = time.monotonic() + seconds
     while True:
+        began = time.monotonic()
         last = not alive()
         if ask():
             return
@@ -37,7 +40,7 @@ def wait_until(ask, seconds, what, alive=lambda: True):
             raise Failed(f"{what}: the process has ended")
         if time.monotonic() > end:
             raise Failed(what)
-        time.sleep(0.05)
+        time.sleep(min(max(0.05, 3 * (time.monotonic() - began)), 0.5))
 
 
 def last_words(count):
@@ -61,6 +64,8 @@ class Process:
         self.begin = 0               # where this start's lines begin in the log
         self.child = None
         self.status = None           # of the last run, when it was our child
+        # Whoever made it owns it: what a suite starts again of a server that others use after it is not the suite's.
+        self.mark = os.environ.get(MARK)
         self.starting = threading.Lock()
 
     @property
@@ -89,6 +94,8 @@ class Process:
 
     def _start(self):
         env = {k: os.environ[k] for k in PASSED_ON if k in os.environ}
+        if self.mark:
+            env[MARK] = self.mark
         env.update(self.extra_env)
         self.status = None
         if not os.access(self.argv[0], os.X_OK):
@@ -132,11 +139,14 @@ class Process:
         self._gone(pid, 30)
         self.pid_file.unlink(missing_ok=True)
 
-    def last_lines(self, count=20):
-        """Of the log, but nothing from before it was started."""
+    def lines(self, most=1 << 20):
+        """Of the log, but nothing from before it was started; of a long one the last MOST bytes."""
         try:
             with open(self.log, "rb") as f:
-                f.seek(max(self.begin, f.seek(0, 2) - 65536))
-                return b"\n".join(f.read().splitlines()[-count:]).decode(errors="replace")
+                f.seek(max(self.begin, f.seek(0, 2) - most))
+                return f.read().decode(errors="replace")
         except OSError:
             return ""
+
+    def last_lines(self, count=20):
+        return "\n".join(self.lines(65536).splitlines()[-count:])

@@ -1,0 +1,107 @@
+/* languages.c - the templates in every language. */
+#include "render/languages.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "render/words.h"
+
+static int load_one(const char *dir, const char *code, struct languages *l)
+{
+	int rc;
+
+	if (l->count == LANGUAGES_MAX)
+		return err_set(ERR_TOO_LARGE, "more than %d languages", LANGUAGES_MAX);
+	rc = template_set_load(dir, code, &l->all[l->count].set);
+	if (rc < 0)
+		return rc;
+	snprintf(l->all[l->count++].code, LANGUAGE_SIZE, "%s", code);
+	return 0;
+}
+
+/* A file's name without ".json" in CODE; 0: it is no catalogue. */
+static int code_of(const char *file, char code[static LANGUAGE_SIZE])
+{
+	size_t len = strlen(file);
+
+	if (len <= 5 || len - 5 >= LANGUAGE_SIZE || strcmp(file + len - 5, ".json") != 0 || *file == '.')
+		return 0;
+	snprintf(code, LANGUAGE_SIZE, "%.*s", (int)(len - 5), file);
+	return 1;
+}
+
+int languages_load(const char *dir, struct languages *out)
+{
+	struct languages l = { .count = 0 };
+	char *path = mem_printf("%s/texts", dir), code[LANGUAGE_SIZE];
+	struct dirent **files = NULL;
+	int n = scandir(path, &files, NULL, alphasort), rc = n < 0 && errno != ENOENT ? err_set(ERR_IO, "%s: %s", path, strerror(errno)) : 0;
+
+	if (rc == 0)
+		rc = load_one(dir, "en", &l);
+	for (int i = 0; i < n; i++) {
+		if (rc == 0 && code_of(files[i]->d_name, code))
+			rc = load_one(dir, code, &l);
+		free(files[i]);
+	}
+	free(files);
+	free(path);
+	if (rc < 0)
+		languages_free(&l);
+	else
+		*out = l;
+	return rc;
+}
+
+void languages_free(struct languages *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		template_set_free(l->all[i].set);
+	l->count = 0;
+}
+
+static const struct language *find(const struct languages *l, const char *code, size_t len)
+{
+	for (size_t i = 0; i < l->count && len; i++)
+		if (strlen(l->all[i].code) == len && strncasecmp(l->all[i].code, code, len) == 0)
+			return &l->all[i];
+	return NULL;
+}
+
+const struct language *languages_find(const struct languages *l, const char *code)
+{
+	const struct language *found = code ? find(l, code, strlen(code)) : NULL;
+
+	return found ? found : &l->all[0];
+}
+
+int languages_has(const struct languages *l, const char *code)
+{
+	return find(l, code, strlen(code)) != NULL;
+}
+
+const struct language *languages_accept(const struct languages *l, const char *header)
+{
+	while (header && *header) {
+		const struct language *found = find(l, header, strcspn(header, ",; "));
+
+		if (found == NULL)
+			found = find(l, header, strcspn(header, ",;- "));
+		if (found)
+			return found;
+		header += strcspn(header, ",");
+		header += strspn(header, ", ");
+	}
+	return &l->all[0];
+}
+
+const char *language_name(const struct language *l)
+{
+	return words_name(template_words(l->set));
+}
