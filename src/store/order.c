@@ -23,15 +23,20 @@ int order_nudge(struct db *db, const struct uuid *agent)
 	return db_at_commit(db, "select pg_notify('" ORDER_CHANNEL "', $1)", DB_ARGS(db_text_arg(id)));
 }
 
-/* DUE: 0 for at once. */
+/* What an agent was given it may have done before there was what it is to be done for: it is told again. Not of these, which end in the
+ * state that is asked for. */
+#define HOLDS "('check', 'revoke', 'lock', 'kill', 'rotate', 'reencrypt')"
+
+/* The one that is there already is locked, so that it is not given to the agent before what it is for is written. DUE: 0 for at once. */
 static int add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument, clock_us due)
 {
 	struct uuid id = uuid_new();
-	int rc = db_run(db, "insert into agent_order (tenant, id, agent, kind, device, argument, created_by, due) select current_tenant(), $1,"
-		" $2, $3, $4, $5, $6, $7 where not exists (select 1 from agent_order where agent = $2 and kind = $3"
-		" and device is not distinct from $4 and argument = $5 and finished is null)", DB_ARGS(db_uuid_arg(&id),
-		db_uuid_arg(agent), db_text_arg(kind), db_uuid_arg(device), db_text_arg(argument), db_text_arg(db_actor(db)->name),
-		db_time_arg(due)));
+	int rc = db_run(db, "with same as (select 1 from agent_order where agent = $2 and kind = $3 and device is not distinct from $4"
+		" and argument = $5 and finished is null and (taken is null or kind in " HOLDS ") for share)"
+		" insert into agent_order (tenant, id, agent, kind, device, argument, created_by, due)"
+		" select current_tenant(), $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from same)",
+		DB_ARGS(db_uuid_arg(&id), db_uuid_arg(agent), db_text_arg(kind), db_uuid_arg(device), db_text_arg(argument),
+		db_text_arg(db_actor(db)->name), db_time_arg(due)));
 
 	if (rc <= 0)
 		return rc;

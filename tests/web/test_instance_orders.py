@@ -42,6 +42,25 @@ def test_the_inventory_is_published_again(server, world, machine):
     assert count(server, "select count(*) from audit_entry where event = 'agent.ordered' and object_id = %s", machine.agent) == 1
 
 
+def test_what_an_agent_has_already_been_given_is_ordered_again(server, world, machine):
+    # covers: AGT-5, DEV-3, RUN-6
+    # It may have looked before there was what it is to look for; while it has not been told, once is enough.
+    c, path = world.console(), f"/instances/{machine.instance}/inventory"
+    taken = "update agent_order set taken = now() where agent = %s and finished is null"
+    for _ in range(2):
+        assert c.post(path).status == 303
+    run(server, taken, machine.agent)
+    for _ in range(2):
+        assert c.post(path).status == 303
+    assert [r["result"] for r in rows(c, machine)].count("waiting") == 1 and len(rows(c, machine)) == 2
+    # What ends in the state that is asked for is not begun twice.
+    path = f"/instances/{machine.instance}/check"
+    assert c.post(path).status == 303
+    run(server, taken, machine.agent)
+    assert c.post(path).status == 303
+    assert [r["kind"] for r in rows(c, machine)].count("check") == 1
+
+
 def test_a_log_level_holds_for_a_time(server, world, machine):
     # covers: AGT-8
     c, path = world.console(), f"/instances/{machine.instance}/log-level"
