@@ -5,6 +5,7 @@
 #include "jobs/key_server.h"
 #include "jobs/log_forward.h"
 #include "jobs/log_keep.h"
+#include "jobs/log_search.h"
 #include "jobs/mail.h"
 #include "jobs/report.h"
 #include "jobs/rewrap.h"
@@ -32,6 +33,7 @@ const struct work_kind work_kinds[] = {
 	{ CLOSING_EXPORT_JOB, WORK_OURS, CLOCK_MINUTE, 5, 5 * CLOCK_SECOND, close_job_export },
 	/* Until it is done: entries that were altered stay where they are until somebody has looked at them. */
 	{ AUDIT_KEEP_JOB, WORK_OURS, CLOCK_MINUTE, 100000, 5 * CLOCK_SECOND, log_keep_job },
+	{ LOG_SEARCH_JOB, WORK_OURS, CLOCK_MINUTE, 100000, 5 * CLOCK_SECOND, log_search_job },
 	{ KEY_SERVER_JOB, WORK_KEY_SERVER, CLOCK_MINUTE, 1, CLOCK_SECOND, key_server_job },
 	{ LOG_FORWARD_JOB, WORK_LOG, 2 * CLOCK_MINUTE, 1, CLOCK_SECOND, log_forward_job },
 	/* Until it is done: keys that nobody wraps again would keep the former one in use. */

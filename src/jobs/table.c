@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "jobs/expiry.h"
 #include "jobs/log_keep.h"
+#include "jobs/log_search.h"
 #include "jobs/notice.h"
 #include "jobs/notice_group.h"
 #include "jobs/saml_key.h"
@@ -206,6 +207,7 @@ const struct task tasks[] = {
 	{ "copy tenants' logs", 2 * CLOCK_SECOND, 1, log_keep_copy, log_keep_copy_tenants },
 	{ "look after the installation's log", 10 * CLOCK_SECOND, 0, log_keep_queue },
 	{ "look after tenants' logs", 10 * CLOCK_SECOND, 1, log_keep_queue, log_keep_tenants },
+	{ "make texts of the log quick to find", CLOCK_MINUTE, 0, log_search_queue },
 	{ "make months of the log", CLOCK_HOUR, 0, log_keep_make },
 	{ "drop archived months of the log", CLOCK_HOUR, 0, log_keep_drop },
 	{ "make and drop partitions", CLOCK_DAY, 0, maintain_heartbeats },

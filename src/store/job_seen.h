@@ -16,7 +16,10 @@
 	X("deep-security-test", "Test of Deep Security", 1) \
 	X("deep-security-ask", "Question to Deep Security", 1) \
 	X("key-server", "Look at a key server", 1) \
+	X("webhook", "Delivery of a webhook", 0) \
 	X("log-forward", "Sending the log on", 1) \
+	X("log", "Signing and archiving of a log", 0) \
+	X("log-search", "Index of texts in the log", 1) \
 	X("rotate-root", "Root key being replaced", 0) \
 	X("rotate-tenant", "Tenant's key being replaced", 0) \
 	X("close-tenant", "Closing of an account", 0) \

@@ -178,13 +178,22 @@ static int wish(struct listing *l, struct db *db)
 	return l->spec->find(db, &(struct list_wish){ l->query, l->place, l->sort, is_descending(l), l->want, of_cursor(l, "v"), of_cursor(l, "i") }, &l->found);
 }
 
+static size_t characters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += (*text & 0xC0) != 0x80;
+	return count;
+}
+
 /* Sets found, unless too much was found for that, or the text is too short for the index. */
 static int look_up(struct listing *l, struct db *db)
 {
 	struct db_result *names = NULL, *rows = NULL;
 	int rc = 0;
 
-	if (strlen(l->query->search) < INDEXED_MIN)
+	if (characters(l->query->search) < INDEXED_MIN)
 		return 0;
 	if (l->spec->find && l->place)
 		return wish(l, db);

@@ -32,6 +32,8 @@ DEFINERS = {
     "audit_forget": set(),
     "audit_search_make": {"keyward_jobs"},
     "audit_search_until": {"keyward_central", "keyward_console"},
+    "audit_search_due": {"keyward_jobs"},
+    "audit_search_follow": {"keyward_jobs"},
     "audit_found": {"keyward_central", "keyward_console"},
     "audit_waiting": {"keyward_jobs"},
     "audit_altered": {"keyward_central", "keyward_jobs"},
@@ -410,6 +412,31 @@ def test_search_names_only_what_is_ones_own(pg):
         for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
             assert not pg.run("postgres", "select has_table_privilege(%s, 'search_text', %s)", (role, right))[0][0], (role, right)
     assert not pg.run("postgres", "select 1 from unnest(%s) r where has_schema_privilege(r, 'extension', 'USAGE')", (list(ROLES),))
+
+
+def test_copied_texts_of_the_log_are_only_ones_own(pg):
+    # covers: TEN-4, LOG-1, PERF-2
+    mine, theirs = pg.new_tenant(), pg.new_tenant()
+    for tenant, first, last in ((mine, 1, 300), (theirs, 1, 20), (mine, 301, 1500)):
+        pg.run("keyward_console", "select audit_append('user', 'user.changed', 'user', null, 'Person ' || n, 'user', null, 'x', null, null, null)"
+               " from generate_series(%s, %s) n", (first, last), tenant=tenant)
+    due, follow, copied = "select audit_search_due(%s)", "select audit_search_follow(%s, %s)", "select min(seq), max(seq), count(*) from audit_recent where tenant = %s"
+    assert pg.run("keyward_jobs", due, (500,)) == [(True,)]
+    while pg.run("keyward_jobs", follow, (500, 600)) != [(0,)] or pg.run("keyward_jobs", "select audit_search_make()") != [(None,)]:
+        pass
+    assert pg.run("keyward_jobs", due, (500,)) == [(False,)]
+    # Once each, from the first on; a chain that is short is left alone, and so is what has just come.
+    assert pg.run("postgres", copied, (mine,)) == [(1, 1200, 1200)] and pg.run("postgres", copied, (theirs,)) == [(None, None, 0)]
+    found = "select seq from audit_found(%s, null, null, null, null, null, 'at', true, null, null, 5) seq"
+    # Among the first that are read; only in what was copied; in what was not.
+    for pattern, numbers in (("%person 7__%", range(795, 800)), ("%person 33_%", range(335, 340)), ("%person 1499%", [1499]), ("%nobody%", ())):
+        got = sorted(r[0] for r in pg.run("keyward_console", found, (pattern,), tenant=mine))
+        assert got[-5:] == list(numbers), (pattern, got)
+    assert pg.run("keyward_console", found, ("%person 33_%",), tenant=theirs) == []
+    # Nobody reads or writes it past that.
+    for role in ROLES:
+        for right in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+            assert not pg.run("postgres", "select has_table_privilege(%s, 'audit_recent', %s)", (role, right))[0][0], (role, right)
 
 
 def test_agents_configure_devices_only_by_what_the_account_permits(pg):

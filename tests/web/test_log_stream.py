@@ -123,6 +123,9 @@ def test_memory_does_not_grow_with_the_file(server):
         done.set()
         watcher.join()
     assert before and max(seen) - before < 8 * 1024, (before, max(seen))
+    # Meanwhile jobd has copied the texts of so many, so that nobody has to read all of them for one.
+    wait_until(lambda: sql(server, "select count(*) from audit_recent where tenant = %s", (a.id,))[0][0] >= ENTRIES, SECONDS, "no texts are copied")
+    assert len(a.client.api("/log?text=%C3%9Cn%C3%AFcode+5999").json["list"]["rows"]) == 1
 
 
 def test_a_text_is_found_by_the_index_of_months_that_are_over_and_without(server):
@@ -153,16 +156,19 @@ def test_a_text_is_found_by_the_index_of_months_that_are_over_and_without(server
 
 def test_every_page_of_a_search_is_what_reading_everything_gives(server):
     # covers: LOG-1, PERF-2
-    """Texts of many entries and of few, of words and across them; months with more entries than are read before the index is asked, without an index, and
+    """Texts of many entries and of few, of words and across them; months with more entries than are read before the index is asked, the one that grows, and
     in no month yet."""
     a, of = Account(server), random.Random(7)
-    past(server, a, {5: 3, 4: 1100, 2: 200, 1: 5, 0: 60})
+    past(server, a, {5: 3, 4: 1100, 2: 200, 1: 5, 0: 1300})
     # Bunched and spread, so that each way of finding them is gone.
     sql(server, "update audit_entry set actor_name = case when seq %% 3 = 0 then 'Grüße-' || seq else 'agent ' || seq %% 7 end, object_name = case when seq < 300 then"
                 " 'Rack ' || seq / 10 else 'disk_' || seq * 37 %% 501 end, address = '192.0.' || seq %% 5 || '.' || seq %% 250, detail = json_build_object('50%%', seq %% 11),"
                 " category = case when seq %% 40 = 0 then 'report' when seq %% 2 = 0 then 'key' else category end where tenant = %s", (a.id,))
     sql(server, "select audit_months()")
     wait_until(lambda: sql(server, "select audit_search_make()") == [(None,)], SECONDS, "months without an index of their texts")
+    # Of the month that grows all but a few are copied.
+    copied = "select count(*) from audit_recent where tenant = %s"
+    wait_until(lambda: sql(server, "select audit_search_follow(500, 600)") and sql(server, copied, (a.id,)) == [(1200,)], SECONDS, "no texts are copied")
     # Some in a month that has no place of its own.
     sql(server, "insert into audit_entry select tenant, seq + 100000, at - interval '7 months', category, event, actor_kind, actor_id, actor_name, object_kind, object_id,"
                 " object_name, detail, address, request, written_by, previous, hash from audit_entry where tenant = %s and seq < 20", (a.id,))
