@@ -287,7 +287,7 @@ static void judge_log(struct verdicts *v)
 	}
 }
 
-/* Found where old entries are archived: keyward audit verify looks at all of them. */
+/* Found where old entries are archived, and told by the log's own event: keyward audit verify looks at all of them. */
 static void judge_altered(struct verdicts *v)
 {
 	const json_t *list = json_object_get(v->facts, "altered"), *account;
@@ -296,9 +296,9 @@ static void judge_altered(struct verdicts *v)
 
 	json_array_foreach(list, i, account)
 		json_array_append_new(whose, is_null(account, "name") ? phrase("the system log") : said(account, "name"));
-	set_given_up(add(v, AREA_DATABASE, phrase("Archiving of logs"), i ? HEALTH_WARN : HEALTH_GOOD, "Entries were altered or removed by somebody who can write in the"
+	add(v, AREA_DATABASE, phrase("Archiving of logs"), i ? HEALTH_WARN : HEALTH_GOOD, "Entries were altered or removed by somebody who can write in the"
 		" database: keyward audit verify on the server says which. They stay where they are; all other logs are archived.", i ? phrase_say("not as it was written: %{logs}",
-		"logs", phrase_list(whose, ", "), NULL) : phrase("nothing was altered")), (int64_t)i);
+		"logs", phrase_list(whose, ", "), NULL) : phrase("nothing was altered"));
 	if (i == 0)
 		json_decref(whose);
 }

@@ -20,7 +20,6 @@
 #include "store/signing.h"
 
 #define GZIP 16                  /* added to the window's bits: gzip's frame */
-#define INDEX_LEASE (30 * CLOCK_MINUTE)
 #define LEASE_ROWS 3000          /* entries that are archived in a second at the least */
 
 static struct audit_rules rules;
@@ -66,12 +65,7 @@ int log_keep_copy(struct db *db, clock_us now)
 
 int log_keep_make(struct db *db, clock_us now)
 {
-	int rc = audit_months_make(db);
-
-	if (rc == 0)
-		rc = audit_keep_waits(db);
-	/* A month that is over may want its index. */
-	return rc != 0 ? (rc < 0 ? rc : 0) : job_add(db, AUDIT_KEEP_JOB, NULL, 0, AUDIT_KEEP_JOB);
+	return audit_months_make(db);
 }
 
 int log_keep_drop(struct db *db, clock_us now)
@@ -328,33 +322,13 @@ static int expire(struct work *w)
 	return db_end(w->db, rc < 0 ? rc : 0);
 }
 
-/* Indexes of texts, of one month after the other: over a connection of its own, whose statements may take as long as they do. */
-static int make_indexes(struct work *w)
-{
-	struct db *db = db_new(conf_get(w->conf, CONF_DATABASE_JOBS));
-	int rc = 1;
-
-	db_set_log(db, conf_get(w->conf, CONF_DATABASE_LOG));
-	db_limits(db, 0, DB_LOCK_MS);
-	while (rc > 0) {
-		rc = work_begin(w);
-		if (rc == 0)
-			rc = job_keep(w->db, &w->job->id, INDEX_LEASE);
-		rc = db_end(w->db, rc);
-		if (rc == 0)
-			rc = audit_search_make(db);
-	}
-	db_free(db);
-	return rc;
-}
-
 /* The operator and the account are told once: the job is the same until somebody has seen to it. */
 static int note_altered(struct work *w, const char *why)
 {
 	int rc = work_begin(w);
 
 	if (rc == 0)
-		rc = audit_altered_note(w->db, &w->job->id, why);
+		rc = audit_altered_note(w->db, w->job, why);
 	return db_end(w->db, rc);
 }
 
@@ -368,7 +342,7 @@ static int archive_all(struct work *w)
 	if (rc != ERR_TAMPERED && rc != ERR_TRUNCATED && rc != ERR_REORDERED)
 		return rc;
 	snprintf(why, sizeof why, "%s", err_text());
-	if (json_object_get(w->job->payload, "altered") == NULL && note_altered(w, why) < 0)
+	if (note_altered(w, why) < 0)
 		log_warning("that entries of the log were altered could not be logged", "why", err_text(), NULL);
 	return err_set(rc, "%s", why);
 }
@@ -386,7 +360,5 @@ int log_keep_job(struct work *w)
 	archived = archive_all(w);
 	snprintf(why, sizeof why, "%s", archived < 0 ? err_text() : "");
 	rest = expire(w);
-	if (rest == 0 && !w->job->has_tenant)
-		rest = make_indexes(w);
 	return archived < 0 ? err_set(archived, "%s", why) : rest;
 }

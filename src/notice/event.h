@@ -82,6 +82,8 @@
 		"A user signed in with a browser that was not known for that user, who is told in any case.", "user.new-place", NULL, NULL, NULL) \
 	X("user-locked", "Account", WARNING, NOTICE_NOBODY, USERS_VIEW, "User locked", \
 		"Too many sign-ins failed.", "user.locked", NULL, NULL, NULL) \
+	X("log-altered", "Account", CRITICAL, NOTICE_SECURITY, LOGS_VIEW, "The log was altered", \
+		"Entries that are to be archived are not as they were written, or are missing.", "log.altered", NULL, NULL, NULL) \
 	X("webhook-stopped", "Account", WARNING, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Webhook switched off", \
 		"Its receiver did not take what was sent, several times running.", "webhook.stopped", NULL, NULL, NULL) \
 	X("key-server-away", "Servers", CRITICAL, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Key server is away", \
@@ -98,6 +100,9 @@
 		"Processes, job queue, disks, clocks, keys, mail or backups: which, why, and what to do is said.", "health.lost", NULL, NULL, NULL) \
 	X("server-well", "Servers", INFO, NOTICE_OPERATORS, SYSTEM_VIEW, "A part of the server is well again", \
 		"What was in trouble works again.", "health.back", NULL, NULL, NULL) \
+	X("installation-log-altered", "Servers", CRITICAL, NOTICE_OPERATORS, SYSTEM_VIEW, "A log was altered", \
+		"Entries of an account's log or of the system log are not as they were written, or are missing: keyward audit verify on the server says which.", \
+		"log.altered", NULL, NULL, NULL) \
 	X("operator-webhook-stopped", "Servers", WARNING, NOTICE_OPERATORS, SYSTEM_VIEW, "Webhook switched off", \
 		"Its receiver did not take what was sent, several times running.", "webhook.stopped", NULL, NULL, NULL) \
 	X("given-up", "Servers", WARNING, NOTICE_OPERATORS, SYSTEM_VIEW, "Something was given up", \

@@ -150,6 +150,9 @@ const struct known reasons_known[] = {
 	{ N_("the address belongs to the server's own machine or link, which is not allowed") },
 	{ N_("Deep Security knows no computer named %{name}") },
 	{ N_("Deep Security knows several computers named %{name}") },
+	/* the log, where it is archived (audit/chain.c) */
+	{ N_("entry %{n} belongs to another chain") }, { N_("entry %{n} is missing") }, { N_("entry %{n} where %{want} should be") }, { N_("entry %{n} was altered") },
+	{ N_("entry %{n} does not follow on the one before it") },
 	/* reports */
 	{ N_("Its %{format} has more than %{n} MiB: choose a shorter period, or fewer criteria.") },
 	{ N_("this version does not know one of its parts") },

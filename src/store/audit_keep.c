@@ -12,6 +12,7 @@
 #include "store/audit_archive.h"
 #include "store/job.h"
 #include "store/signing.h"
+#include "store/tenant.h"
 
 /* Nobody's head is the nil UUID's but the installation's. */
 #define CHAIN "coalesce(current_tenant(), '00000000-0000-0000-0000-000000000000')"
@@ -85,19 +86,40 @@ int audit_keep_due(struct db *db, const struct audit_rules *rules)
 	return rc;
 }
 
-int audit_keep_waits(struct db *db)
+/* The operator, too, reads in its log whose it is. */
+static int note_above(struct db *db, const char *why)
 {
-	return db_has(db, "select 1 from audit_waiting() w where w = " CHAIN, DB_NONE);
+	json_t *label = NULL;
+	int rc = tenant_label(db, &label);
+
+	if (rc == 0)
+		rc = audit_log_above(db, AUDIT_LOG_ALTERED, &(struct audit_object){ "tenant", db_tenant(db), json_string_value(json_object_get(label, "name")) },
+			json_pack("{s:s}", "reason", why));
+	json_decref(label);
+	return rc;
 }
 
-int audit_altered_note(struct db *db, const struct uuid *job, const char *why)
+static int note(struct db *db, const struct uuid *job, const char *name, const char *why)
 {
-	json_t *more = json_pack("{s:s}", "altered", why);
+	json_t *more = json_pack("{s:s}", name, why);
 	int rc = job_note(db, job, more);
 
 	json_decref(more);
+	return rc;
+}
+
+int audit_altered_note(struct db *db, const struct job *job, const char *why)
+{
+	const char *before = json_string_value(json_object_get(job->payload, "doubted"));
+	int rc;
+
+	if (json_object_get(job->payload, "altered"))
+		return 0;
+	if (before == NULL || strcmp(before, why) != 0)
+		return note(db, &job->id, "doubted", why);
+	rc = note(db, &job->id, "altered", why);
 	if (rc == 0 && db_tenant(db))
-		rc = audit_log_above(db, AUDIT_LOG_ALTERED, &(struct audit_object){ "tenant", db_tenant(db), NULL }, json_pack("{s:s}", "reason", why));
+		rc = note_above(db, why);
 	return rc < 0 ? rc : audit_log(db, AUDIT_LOG_ALTERED, NULL, json_pack("{s:s}", "reason", why));
 }
 
@@ -122,35 +144,6 @@ int audit_months_make(struct db *db)
 	if (rc == 0)
 		rc = make_months(log);
 	return rc < 0 ? rc : db_commit(log);
-}
-
-static int make_index(struct db *db)
-{
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select audit_search_make()", DB_NONE);
-
-	if (rc < 0)
-		return rc;
-	rc = !db_is_null(r, 0, 0);
-	db_result_free(r);
-	return rc;
-}
-
-int audit_search_make(struct db *db)
-{
-	struct db *log;
-	int rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" }), ended;
-
-	if (rc == 0)
-		rc = make_index(db);
-	if (rc == 0 && db_has_log(db)) {
-		rc = db_log(db, &log);
-		if (rc == 0)
-			rc = make_index(log);
-		ended = rc > 0 ? db_commit(log) : 0;
-		rc = ended < 0 ? ended : rc;
-	}
-	return db_end(db, rc);
 }
 
 static int drop(struct db *db, int64_t months, const char *how, const json_t *given)

@@ -7,6 +7,7 @@
 
 #include "audit/proof.h"
 #include "store/db.h"
+#include "store/job.h"
 
 #define AUDIT_KEEP_JOB "log"
 #define AUDIT_PIECE (256 * 1024)         /* bytes */
@@ -24,13 +25,9 @@ struct audit_rules {
 /* [{id}] of tenants whose log has something to do; whether the installation's has: 1, 0. */
 int audit_keep_tenants(struct db *db, const struct audit_rules *rules, json_t **out);
 int audit_keep_due(struct db *db, const struct audit_rules *rules);
-/* Whether the bound chain's job is queued, under way or waits for its next try: 1, 0. */
-int audit_keep_waits(struct db *db);
 /* Makes the months' partitions; drops those that are in the archive. Each in a transaction of its own: whoever reads takes their locks in turn. */
 int audit_months_make(struct db *db);
 int audit_months_drop(struct db *db, const struct audit_rules *rules);
-/* Makes the index of texts of one month, here or in the log database, in a transaction of its own on DB, whose statements must have no limit: 1; 0: all have one. */
-int audit_search_make(struct db *db);
 /* 1: the head of the chain is to be signed, all but its signature is in *OUT; 0: not yet. */
 int audit_checkpoint_due(struct db *db, const struct audit_rules *rules, struct audit_checkpoint *out);
 int audit_checkpoint_add(struct db *db, const struct audit_checkpoint *c);
@@ -39,8 +36,9 @@ int audit_archive_next(struct db *db, const struct audit_rules *rules, struct au
 int audit_archive_add_piece(struct db *db, const struct uuid *id, int64_t n, const void *data, size_t len);
 /* With its pieces, in one transaction; logged. */
 int audit_archive_add(struct db *db, const struct audit_rules *rules, const struct uuid *id, const struct audit_archive *a);
-/* JOB has found entries of the bound chain that are not as they were written: noted with it, and logged, unless it was before. */
-int audit_altered_note(struct db *db, const struct uuid *job, const char *why);
+/* JOB has found entries of the bound chain that are not as they were written: logged when its next try finds the same, once. One reading is not enough: it is many
+ * statements, between which months may come and go (a table is made for entries that had none; a month that is in the log database is dropped here). */
+int audit_altered_note(struct db *db, const struct job *job, const char *why);
 /* Removes the files whose time is over; logged; how many. */
 int audit_archive_expire(struct db *db);
 
