@@ -63,7 +63,7 @@ int notice_group_tell(struct db *db, clock_us now)
 	while (can >= 0 && rc == 0 && done < TASK_CHUNK) {
 		json_t *group = NULL;
 
-		rc = notice_group_take(db, MESSAGE_LISTED, &group);
+		rc = notice_group_take(db, MESSAGE_LISTED, can > 0, &group);
 		if (rc == 0 && can > 0 && json_integer_value(json_object_get(group, "count")) > 0)
 			rc = mail_group(db, group);
 		done += rc == 0;

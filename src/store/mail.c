@@ -166,6 +166,11 @@ int mail_add_link(struct db *db, const char *to, const char *subject, const char
 	return job_add(db, "mail", payload, 0, NULL);
 }
 
+int mail_undelivered(struct db *db, const json_t *addresses, json_t **out)
+{
+	return db_get_rows(db, out, "select recipient, at, state from mail_undelivered(array(select json_array_elements_text($1)))", DB_ARGS(db_json_arg(addresses)));
+}
+
 int mail_is_set(struct db *db)
 {
 	struct db_result *r;

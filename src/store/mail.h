@@ -57,6 +57,10 @@ int mail_test_done(struct db *db, const struct uuid *id, const char *error);
 /* Central: {waiting, failed, oldest, last_error} of all mails. */
 int mail_queue(struct db *db, json_t **out);
 
+/* Console, central: [{recipient, at, state}] of the newest mail of the bound account (or of the installation) to each of ADDRESSES that did not reach it: "waiting" for its next
+ * try, "refused" by a mail server, "failed" in the end. */
+int mail_undelivered(struct db *db, const json_t *addresses, json_t **out);
+
 /* In the transaction that causes it: one mail to one recipient, for the tenant that is bound. UNIQUE as for job_add. */
 int mail_add(struct db *db, const char *to, const char *subject, const char *text, const char *unique);
 /* The same with a link that nobody may read meanwhile: keyd's blob; empty: none. Root keys that are replaced and retired while it waits leave

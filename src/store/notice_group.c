@@ -157,7 +157,7 @@ static int take_notices(struct db *db, int64_t told, int64_t head, const json_t 
 	" to_json(g.events) as _events, coalesce(z.settings ->> 'language', '') as language from notice_group g left join tenant z on z.id = g.tenant cross join (select coalesce(max(n.seq), 0) as seq from notice n) h where" \
 	" g.enabled and case when g.due is null then h.seq > g.told else g.due <= now() end order by g.id limit 1 for update of g skip locked"
 
-int notice_group_take(struct db *db, int64_t most, json_t **out)
+int notice_group_take(struct db *db, int64_t most, int mails, json_t **out)
 {
 	struct db_result *r;
 	json_t *group, *events;
@@ -177,7 +177,7 @@ int notice_group_take(struct db *db, int64_t most, json_t **out)
 	if (rc == 0)
 		rc = db_run_one(db, "update notice_group g set told = greatest(g.told, $2), due = notice_due(g.frequency, g.at, " ZONE ", now()), sent = case when"
 			" $3 > 0 then now() else g.sent end where g.id = $1", DB_ARGS(db_uuid_arg(&id), db_int_arg(head),
-			db_int_arg(json_integer_value(json_object_get(group, "count")))));
+			db_int_arg(mails ? json_integer_value(json_object_get(group, "count")) : 0)));
 	json_decref(events);
 	if (rc == 0)
 		*out = group;

@@ -32,7 +32,7 @@ int notice_group_delete(struct db *db, const struct uuid *id);
 /* [{id}] of tenants with a group that may have to be told something; bound to none. */
 int notice_group_tenants(struct db *db, json_t **out);
 /* One group that has to be told now, and what of: {id, recipients, subject, header, content, footer, tenant, count, notices: [{events, severity,
- * item}]}, at most MOST notices listed; it counts as told when the transaction commits. ERR_NOT_FOUND: none. */
-int notice_group_take(struct db *db, int64_t most, json_t **out);
+ * item}]}, at most MOST notices listed; it counts as told when the transaction commits. MAILS: it gets a mail, which is noted as its last. ERR_NOT_FOUND: none. */
+int notice_group_take(struct db *db, int64_t most, int mails, json_t **out);
 
 #endif

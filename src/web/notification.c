@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/say.h"
 #include "notice/event.h"
 #include "notice/message.h"
 #include "render/template.h"
@@ -293,14 +294,39 @@ int notification_new_page(struct call *c)
 	return show_can(c);
 }
 
+/* An address that was mistyped is known to the mail server alone. */
+static int show_undelivered(struct call *c, const json_t *group)
+{
+	static const struct { const char *state, *text; } known[] = {
+		{ "waiting", N_("not delivered yet; it is tried again") }, { "refused", N_("refused by its mail server: is the address right?") },
+		{ "failed", N_("could not be delivered") },
+	};
+	json_t *rows = NULL, *row, *out = json_array();
+	size_t i;
+	int rc = mail_undelivered(c->db, json_object_get(group, "recipients"), &rows);
+
+	json_array_foreach(rows, i, row)
+		for (size_t k = 0; k < ARRAY_LEN(known); k++)
+			if (strcmp(known[k].state, doc_text(row, "state")) == 0)
+				json_array_append_new(out, json_pack("{s:s, s:o, s:s}", "recipient", doc_text(row, "recipient"), "at", doc_when(c, row, "at"), "text",
+					call_translate(c, known[k].text)));
+	json_decref(rows);
+	call_set(c, "undelivered", out);
+	return rc;
+}
+
 int notification_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
 	int rc = notice_group_get(c->db, &id, &row);
 
-	if (rc < 0)
+	if (rc == 0)
+		rc = show_undelivered(c, row);
+	if (rc < 0) {
+		json_decref(row);
 		return rc;
+	}
 	show_form(c, row);
 	call_set(c, "group", show_row(c, row));
 	json_set_string(json_object_get(c->doc, "group"), "title", doc_text(row, "name"));

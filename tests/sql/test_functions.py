@@ -125,6 +125,7 @@ DEFINERS = {
     "queue_state": {"keyward_central", "keyward_jobs"},
     "database_sessions": {"keyward_central"},
     "database_folder": {"keyward_jobs"},
+    "mail_undelivered": {"keyward_central", "keyward_console"},
     "mail_is_set": {"keyward_central", "keyward_console", "keyward_jobs"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.

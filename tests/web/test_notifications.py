@@ -224,10 +224,17 @@ def test_a_recipient_that_is_refused_harms_nobody_else(server):
         wait_until(lambda: (count(server, "select count(*) from job where kind = 'mail' and payload ->> 'to' = 'refused@example.net' and state = 'failed'")), SECONDS,
                    "it is tried again and again")
         assert "550" in count(server, state)
+        # Who wrote the address sees it, and nobody else; not what the operator's mail server says.
+        page = c.get(f"/notifications/{group(server, world)}").text
+        assert "refused by its mail server" in page and "550" not in page and page.count("<strong>refused@example.net") == 1 and "<strong>good@example.net" not in page
+        other = World(server).console()
+        save(other, events=["key-exported"], recipients="refused@example.net")
+        assert "refused by its mail server" not in other.get(other.api("/notifications").json["list"]["rows"][0]["url"]).text
         sink.busy = True
         log(server, world.tenant, "key.exported", "device", None, "later")
         waits = "select count(*) from job where kind = 'mail' and payload ->> 'to' = 'good@example.net' and last_error is not null"
         wait_until(lambda: count(server, waits), SECONDS, "it was not tried")
+        assert "tried again" in c.get(f"/notifications/{group(server, world)}").text
         sink.busy = False
         run(server, "update job set run_at = now(), locked_until = null where kind = 'mail'")
         wait_until(lambda: [m for m in sink.to("good@example.net") if "later" in m.text], SECONDS, "it is lost")
@@ -292,7 +299,7 @@ def test_the_operators_groups(server):
 
 
 # Driven in C, through the store that the agent service and jobd call: the entry of the log stands in that file.
-IN_C = {"not-checked": "test_store_checks.c", "revocation-unanswered": "test_store_checks.c", "revocation-cancelled": "test_store_checks.c",
+IN_C = {"revocation-unanswered": "test_store_checks.c", "revocation-cancelled": "test_store_checks.c",
         "provisioning-error": "test_store_machines.c"}
 
 
