@@ -106,13 +106,11 @@ def test_whatever_is_sent_to_a_console_ends_in_an_entry():
     assert found == set(UNLOGGED), found ^ set(UNLOGGED)
 
 
-def test_what_the_look_at_all_logs_leaves_out_is_named_elsewhere():
+def test_the_look_at_all_logs_sees_what_is_wrong():
     # covers: LOG-2
     known = audited.events()
-    assert {*audited.OF_ALL, *audited.OWN_WORDS, *audited.ELSEWHERE} <= set(known)
-    for name, file in audited.ELSEWHERE.items():
-        assert f'"{name}"' in (ROOT / "tests" / file).read_text(), name
-    # It sees what is wrong: each of its rules once.
+    assert {*audited.OF_ALL, *audited.OWN_WORDS} <= set(known)
+    # Each of its rules once.
     good = {"event": "user.changed", "actor_kind": "user", "categories": ["user"], "entries": 1, **{n: 0 for n in (
         "unnamed", "without_actor", "without_object", "unclear_object", "without_address", "without_request", "without_changes", "half_changes")}}
     assert audited.wrong_with(good, known) == []
@@ -124,12 +122,17 @@ def test_what_the_look_at_all_logs_leaves_out_is_named_elsewhere():
 def test_servers_start_and_stop(server):
     # covers: LOG-2
     before = head(server, None)
-    # One that was not heard of for long leaves the list: jobd looks when it starts, and then each hour.
-    account, gone = make_tenant(server)[1], str(uuid.uuid4())
+    # One that was not heard of for long leaves the list, and one that did not answer to the third check running is told of: jobd looks when it starts, and then now and then.
+    account, gone, silent = make_tenant(server)[1], str(uuid.uuid4()), str(uuid.uuid4())
     with database(server).cursor() as c:
         c.execute("insert into instance (tenant, id, provider, provider_instance, host_name, state, last_seen) values (%s, %s, 'native', 'gone', 'gone-1', 'stopped',"
-                  " now() - interval '8 days')", (account, gone))
+                  " now() - interval '8 days'), (%s, %s, 'native', 'silent', 'silent-1', 'running', now())", (account, gone, account, silent))
+        c.execute("insert into integrity_check (tenant, id, instance, reason, due, ordered, result) select %s, gen_random_uuid(), %s, 'order', now() - n * interval '20 minutes',"
+                  " now() - n * interval '20 minutes', case when n > 1 then 'not-checked' end from generate_series(1, 3) n", (account, silent))
     server.restart("jobd")
+    wait_until(lambda: rows(server, account, "instance.not-checked"), SECONDS, "nobody is told that it does not answer")
+    assert found(server, account, "instance.not-checked", kind="system", web=False, object_name="silent-1")["detail"] == {"checks": 3}
+    told(server, account, "not-checked")
     wait_until(lambda: rows(server, account, "instance.deleted"), SECONDS, "it does not leave the list")
     assert str(found(server, account, "instance.deleted", kind="system", web=False, object_name="gone-1")["object_id"]) == gone
     wait_until(lambda: rows(server, None, "server.started", before), SECONDS, "the start is not logged")
