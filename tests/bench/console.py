@@ -1,4 +1,5 @@
 """A tenant's console under the benchmark: rows by the hundred thousand, people, and pages over one kept-alive connection."""
+import concurrent.futures
 import http.client
 import pathlib
 import re
@@ -13,6 +14,8 @@ from stack.mainjob import Person
 from stack.process import Failed
 
 SITE = "console"
+WRITERS = 2                      # of entries
+UNREAD = 5000                    # AUDIT_SEARCH_UNREAD of src/store/audit_search.h
 
 
 def sql(it, text):
@@ -87,22 +90,34 @@ def sign_in_time(person):
 
 
 def fill_log(it, slug, count, days=0):
-    """So many entries that look like keys' deliveries, one in a thousand a report, over so many DAYS (0: one a second). Their chain does not hold: this
-    log is only searched."""
+    """The account's log becomes so many entries that look like keys' deliveries, one in a thousand a report, over so many DAYS (0: one a second), with what
+    finds texts in them. Their chain does not hold: this log is only searched."""
     step = days * 86400 / count if days else 1
     # The months' partitions first: what came before them would have to be moved, entry by entry.
     sql(it, f"set role keyward_owner; select audit_month_make(m::date) from generate_series(date_trunc('month', now() at time zone 'UTC' - {count} * {step}"
         " * interval '1 second'), now() at time zone 'UTC', '1 month') m")
-    sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind, object_name, detail,
-        address, written_by, previous, hash) select t.id, 1000000 + n, now() - ({count} - n) * {step} * interval '1 second',
-        case n % 1000 when 0 then 'report' else 'key' end, case n % 1000 when 0 then 'report.made' else 'key.delivered' end, 'agent',
-        'agent-' || n, 'request', 'disk-' || n, '{{"device": "data", "version": 1}}', '192.0.2.1', 'keyward_agent',
-        decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') from tenant t, generate_series(1, {count}) n
-        where t.slug = '{slug}'""")
-    # As jobd does, once for each month that is over.
-    while sql(it, "select audit_search_make()").strip():
-        pass
-    sql(it, "vacuum analyze audit_entry")
+    sql(it, f"delete from audit_entry e using tenant t where e.tenant = t.id and t.slug = '{slug}'")
+    bounds = [count * i // WRITERS for i in range(WRITERS + 1)]
+    with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(lambda first, last: sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind,
+            object_name, detail, address, written_by, previous, hash) select t.id, 1000000 + n, now() - ({count} - n) * {step} * interval '1 second',
+            case n % 1000 when 0 then 'report' else 'key' end, case n % 1000 when 0 then 'report.made' else 'key.delivered' end, 'agent',
+            'agent-' || n, 'request', 'disk-' || n, '{{"device": "data", "version": 1}}', '192.0.2.1', 'keyward_agent',
+            decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex') from tenant t, generate_series({first} + 1, {last}) n
+            where t.slug = '{slug}'"""), bounds[:-1], bounds[1:]))
+    # What goes on is behind them; nobody is told of them.
+    sql(it, f"""update audit_head h set seq = 1000000 + {count}, at = now() from tenant t where h.tenant = t.id and t.slug = '{slug}';
+        insert into notice_cursor (tenant, seq) select t.id, 1000000 + {count} from tenant t where t.slug = '{slug}' on conflict (tenant) do update
+        set seq = excluded.seq""")
+    # As jobd does, which takes its part in it.
+    def step(what):
+        while sql(it, f"select audit_search_due({UNREAD})").strip() == "t":
+            sql(it, f"select {what}")
+            time.sleep(0.05)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        list(pool.map(step, (f"audit_search_follow({UNREAD}, 20000)", "audit_search_make()")))
+    sql(it, "vacuum analyze audit_entry, audit_recent")
 
 
 def fill_sign_ins(it, slug, first, last):
