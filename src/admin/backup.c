@@ -429,14 +429,40 @@ int admin_backup_verify(struct admin *a, int argc, char **argv)
 	return rc;
 }
 
-static int restore_log(struct admin *a, const char *folder, const char *key)
+/* The databases are there, and nothing is in them: what is there may be the only one of its kind, and is never written over. */
+static int check_database(const char *conninfo)
+{
+	char *contents;
+	int rc = migrate_contents(conninfo, &contents);
+
+	if (rc == 0 && contents)
+		rc = err_set(ERR_CONFLICT, "%s. Nothing was changed: a backup is restored into an empty database. Stop all of Keyward and keep this one under another name"
+			" (alter database ... rename to ...), or drop it, and restore again (docs/operations.md, \"Restoring\")", contents);
+	free(contents);
+	return rc;
+}
+
+static int prepare_database(const struct admin *a)
+{
+	char *database = whole_database(a), *name = NULL;
+	int rc = admin_database_of(conf_get(&a->conf, CONF_DATABASE_OWNER), &name);
+
+	if (rc == 0 && *conf_get(&a->conf, CONF_DATABASE_SUPERUSER))
+		rc = migrate_prepare(conf_get(&a->conf, CONF_DATABASE_SUPERUSER), name);
+	if (rc == 0)
+		rc = check_database(database);
+	free(database);
+	free(name);
+	return rc;
+}
+
+static int prepare_log(const struct admin *a)
 {
 	char *log = whole_log(a);
-	struct program db = { { "pg_restore", "--exit-on-error", "--single-transaction", "--no-password", "-d", log } };
 	int rc = admin_log_prepare(a);
 
 	if (rc == 0)
-		rc = decrypt_into(key, folder, "log", &db);
+		rc = check_database(log);
 	free(log);
 	return rc;
 }
@@ -444,23 +470,20 @@ static int restore_log(struct admin *a, const char *folder, const char *key)
 /* The databases first: key files that are there stop a second try. */
 static int restore(struct admin *a, const char *folder, const char *key, const char *keys)
 {
-	char *database = whole_database(a), *name = NULL;
+	char *database = whole_database(a), *log = has_log(folder) ? whole_log(a) : NULL;
 	struct program db = { { "pg_restore", "--exit-on-error", "--single-transaction", "--no-password", "-d", database } };
+	struct program log_db = { { "pg_restore", "--exit-on-error", "--single-transaction", "--no-password", "-d", log } };
 	struct program tar = { { "tar", "-C", keys, "-xpf", "-" } };
-	int rc = admin_database_of(conf_get(&a->conf, CONF_DATABASE_OWNER), &name);
+	int rc = decrypt_into(key, folder, "database", &db);
 
-	if (rc == 0 && *conf_get(&a->conf, CONF_DATABASE_SUPERUSER))
-		rc = migrate_prepare(conf_get(&a->conf, CONF_DATABASE_SUPERUSER), name);
-	if (rc == 0)
-		rc = decrypt_into(key, folder, "database", &db);
-	if (rc == 0 && has_log(folder))
-		rc = restore_log(a, folder, key);
+	if (rc == 0 && log)
+		rc = decrypt_into(key, folder, "log", &log_db);
 	if (rc == 0 && mkdir(keys, 0700) < 0 && errno != EEXIST)
 		rc = err_set(ERR_IO, "%s: %s", keys, strerror(errno));
 	if (rc == 0)
 		rc = decrypt_into(key, folder, "keys", &tar);
 	free(database);
-	free(name);
+	free(log);
 	return rc;
 }
 
@@ -473,7 +496,8 @@ static int check_empty(const char *keys)
 
 	while (rc == 0 && d && (e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && strcmp(e->d_name, "lost+found") != 0)
-			rc = err_set(ERR_CONFLICT, "%s has %s: a backup is restored onto an empty installation", keys, e->d_name);
+			rc = err_set(ERR_CONFLICT, "%s has %s: a backup is restored onto an empty installation. Nothing was changed: it may be the only key of"
+				" its kind, so move what is there to another place first (docs/operations.md, \"Restoring\")", keys, e->d_name);
 	if (d)
 		closedir(d);
 	return rc;
@@ -485,16 +509,21 @@ static void say_what_is_lost(void)
 		"later backup or a WAL archive, or with one that was exported since (docs/operations.md, \"What a restored database does not know\").");
 }
 
+/* All that it may refuse for comes before anything is written; what takes longest, reading all of the backup, after what does not. */
 int admin_restore(struct admin *a, int argc, char **argv)
 {
 	char *keys = admin_keys_path(a, "");
-	int rc = verify(argv[0], argv[1]);
+	int rc = check_empty(keys);
 
 	(void)argc;
-	if (rc == 0)
-		rc = check_empty(keys);
 	if (rc == 0 && has_log(argv[0]) && !admin_has_log(a))
 		rc = err_set(ERR_CONFLICT, "the backup has a log database: set database.log first, to where it is to be");
+	if (rc == 0)
+		rc = prepare_database(a);
+	if (rc == 0 && has_log(argv[0]))
+		rc = prepare_log(a);
+	if (rc == 0)
+		rc = verify(argv[0], argv[1]);
 	if (rc == 0)
 		rc = restore(a, argv[0], argv[1], keys);
 	if (rc == 0) {

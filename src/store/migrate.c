@@ -118,6 +118,53 @@ int migrate_prepare(const char *conninfo, const char *database)
 	return rc;
 }
 
+/* Of the database's own users, none of an extension's. */
+#define OTHERS(table, column) "(select count(*) from " table " o join pg_namespace n on n.oid = o." column " where n.nspname <> 'information_schema' and" \
+	" n.nspname !~ '^pg_' and not exists (select 1 from pg_depend x where x.classid = '" table "'::regclass and x.objid = o.oid and x.deptype = 'e'))"
+
+/* -1: it is no installation's, or not for this role to see. */
+static int64_t count_accounts(PGconn *c)
+{
+	PGresult *off = PQexec(c, "set row_security = off"), *r = PQexec(c, "select count(*) from public.tenant");
+	int64_t accounts = PQresultStatus(r) == PGRES_TUPLES_OK ? strtoll(PQgetvalue(r, 0, 0), NULL, 10) : -1;
+
+	PQclear(off);
+	PQclear(r);
+	return accounts;
+}
+
+static char *say_contents(PGconn *c, const char *name, int64_t relations, int64_t functions)
+{
+	int64_t accounts = count_accounts(c);
+
+	if (accounts > 0)
+		return mem_printf("database \"%s\" is not empty: it has an installation of Keyward with %lld account%s", name, (long long)accounts,
+			accounts == 1 ? "" : "s");
+	return mem_printf("database \"%s\" is not empty: it has %lld tables and other relations and %lld functions", name, (long long)relations, (long long)functions);
+}
+
+int migrate_contents(const char *conninfo, char **out)
+{
+	PGconn *c = PQconnectdb(conninfo);
+	PGresult *r = NULL;
+	int rc = PQstatus(c) == CONNECTION_OK ? 0 : fail(c, NULL, "database connection");
+
+	*out = NULL;
+	if (rc == 0) {
+		r = PQexec(c, "select current_database(), " OTHERS("pg_class", "relnamespace") ", " OTHERS("pg_proc", "pronamespace"));
+		rc = PQresultStatus(r) == PGRES_TUPLES_OK ? 0 : fail(c, r, "what is in it");
+	}
+	if (rc == 0) {
+		int64_t relations = strtoll(PQgetvalue(r, 0, 1), NULL, 10), functions = strtoll(PQgetvalue(r, 0, 2), NULL, 10);
+
+		if (relations || functions)
+			*out = say_contents(c, PQgetvalue(r, 0, 0), relations, functions);
+	}
+	PQclear(r);
+	PQfinish(c);
+	return rc;
+}
+
 /* The file's text and its SHA-256 in hexadecimal; the caller frees both. */
 static int read_migration(const char *path, struct buf *text, char **sum)
 {

@@ -14,6 +14,8 @@ int migrate_prepare(const char *conninfo, const char *database);
  * the database itself, as a role that is keyward_owner or may become it. *APPLIED (may be NULL): names of the files, the caller's.
  * ERR_CONFLICT when a file that was applied has changed since, or one was put in before it. */
 int migrate_run(const char *conninfo, const char *folder, json_t **applied);
+/* What is in CONNINFO's database, in words for people, the caller's: NULL where it is empty, as a backup needs it. */
+int migrate_contents(const char *conninfo, char **out);
 /* Asks GET, which asks the key service, for the key of proofs of approval (sql/0025), and puts it into the database, at once and under a lock: of
  * the generation that is there, or of the next one, LEAST at the least, where there is none or LEAST is not 0. *OUT: which. CONNINFO as above, for
  * keyward_tickets. */

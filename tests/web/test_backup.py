@@ -49,9 +49,21 @@ def test_all_is_destroyed_and_comes_back(world):
     refused = it.keyward("restore", backup, key, check=False)
     assert refused.returncode == 1 and "empty installation" in refused.stderr
     it.stop()
-    shutil.rmtree(it.state / "db")
     shutil.rmtree(it.state / "keys")
     (it.state / "keys").mkdir(mode=0o700)
+    # Nothing is written over: neither the database, nor the log's where only that is there.
+    it.start("database")
+    before = head()
+    for name, has in (("keyward", "Keyward with 1 account"), ("keyward_log", "tables")):
+        refused = it.keyward("restore", backup, key, check=False)
+        assert refused.returncode == 1 and f'database "{name}" is not empty' in refused.stderr and has in refused.stderr, refused.stderr
+        assert "alter database" in refused.stderr and "pg_restore" not in refused.stderr, refused.stderr
+        # As it advises.
+        assert it.database.ask(f"alter database {name} rename to kept_{name}") == ""
+    assert it.database.ask(HEAD, database="kept_keyward") == before and os.listdir(it.state / "keys") == []
+    # All is destroyed.
+    it.stop()
+    shutil.rmtree(it.state / "db")
     it.database.prepare()
     it.start("database")
     assert "restored" in it.keyward("restore", backup, key)
@@ -126,10 +138,19 @@ def test_a_damaged_backup_is_refused(world):
         subprocess.run("sha256sum *.cms > SHA256SUMS", shell=True, cwd=backup, check=True)
         refused = it.keyward("backup", "verify", backup, key, check=False)
         assert refused.returncode == 1 and name.split(".")[0] in refused.stderr
+    # Nor by another private key, as one of another installation's.
+    backup = it.keyward("backup").splitlines()[0]
+    other = str(world.apart / "other.key")
+    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", other], check=True, stderr=subprocess.DEVNULL)
+    refused = it.keyward("backup", "verify", backup, other, check=False)
+    assert refused.returncode == 1 and "not made for this key" in refused.stderr, refused.stderr
     # A piece that is missing is noticed.
     backup = it.keyward("backup").splitlines()[0]
-    os.remove(os.path.join(backup, "database.0001.cms"))
+    os.remove(os.path.join(backup, max(n for n in os.listdir(backup) if n.startswith("database."))))
     assert it.keyward("backup", "verify", backup, check=False).returncode == 1
+    subprocess.run("sha256sum *.cms > SHA256SUMS", shell=True, cwd=backup, check=True)
+    refused = it.keyward("backup", "verify", backup, key, check=False)
+    assert refused.returncode == 1 and "database" in refused.stderr, refused.stderr
 
 
 def test_a_root_key_is_destroyed_only_when_a_backup_does_without_it(world):
@@ -170,7 +191,7 @@ def test_keys_that_are_there_are_not_replaced(world):
     (it.state / "keys" / "identity").rename(world.apart / "identity")
     refused = it.keyward("restore", backup, str(world.apart / "backup.key"), check=False)
     (world.apart / "identity").rename(it.state / "keys" / "identity")
-    assert refused.returncode == 1 and "empty installation" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and "empty installation" in refused.stderr and "another place first" in refused.stderr, refused.stderr
     assert (it.state / "keys" / "root.key").read_bytes() == root
 
 
