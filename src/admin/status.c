@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "keys/client.h"
+#include "health/beat.h"
 #include "health/cause.h"
 #include "health/judge.h"
 #include "health/look.h"
@@ -18,6 +19,17 @@
 #include "store/setting.h"
 
 #define SSO_TIMEOUT_MS 5000
+
+/* What this command has asked itself: a service's own lines and those of health say the same of it. */
+struct answer {
+	int asked;
+	char version[32];
+	json_t *detail;              /* NULL: it does not answer */
+};
+
+struct answers {
+	struct answer keyd, sso;
+};
 
 static int show(const char *what, int rc, const char *good)
 {
@@ -119,7 +131,14 @@ static int show_unknown(struct admin *a, struct keys_client *keys)
 		"files and database belong together, restore both from the same backup", (long long)all), "");
 }
 
-static int show_keyd(struct admin *a)
+static void keep(struct answer *out, int rc, const char *version, json_t *detail)
+{
+	/* As in health/beat.c: it is for others to ask. */
+	*out = (struct answer) { .asked = rc != ERR_FORBIDDEN, .detail = detail };
+	snprintf(out->version, sizeof out->version, "%s", version);
+}
+
+static int show_keyd(struct admin *a, struct answer *out)
 {
 	struct keys_client keys;
 	struct keys_status status;
@@ -128,6 +147,7 @@ static int show_keyd(struct admin *a)
 
 	admin_keys(a, &keys);
 	rc = keys_status(&keys, &status);
+	keep(out, rc, rc == 0 ? status.version : "", rc == 0 ? beat_keyd_says(&status) : NULL);
 	if (rc == 0 && status.sealed)
 		rc = err_set(ERR_SEALED, "sealed, %s: %s.\n               %s", health_cause(status.cause)->briefly, status.why,
 			health_cause(status.cause)->advice);
@@ -148,7 +168,7 @@ static int show_keyd(struct admin *a)
 }
 
 /* Where a setting names one: without it there are local accounts alone. */
-static int show_sso(struct admin *a)
+static int show_sso(struct admin *a, struct answer *out)
 {
 	const char *socket = conf_get(&a->conf, CONF_SSO_SOCKET);
 	struct sso_status s;
@@ -158,6 +178,7 @@ static int show_sso(struct admin *a)
 	if (*socket == '\0')
 		return show("sign-on", 0, "none: local accounts alone (setting sso.socket)");
 	rc = sso_status(socket, SSO_TIMEOUT_MS, &s);
+	keep(out, rc, rc == 0 ? s.version : "", rc == 0 ? beat_sso_says(&s) : NULL);
 	if (rc == 0)
 		snprintf(text, sizeof text, "well; %u under way, %u waiting; %llu done, %llu failed, of them %llu too late, %llu too many", s.running,
 			s.waiting, (unsigned long long)s.done, (unsigned long long)s.failed, (unsigned long long)s.late, (unsigned long long)s.refused);
@@ -244,8 +265,20 @@ static void show_backup(struct admin *a)
 	free(s.error);
 }
 
-/* What the operator's pages show, too. Whoever asks is root on this machine, so what is asked above is asked directly. */
-static int show_health(struct admin *a)
+static void tell(json_t *facts, const char *kind, struct answer *said)
+{
+	char host[BEAT_HOST_SIZE];
+
+	beat_host(host);
+	if (said->asked)
+		health_asked(facts, kind, host, said->version, said->detail);
+	else
+		json_decref(said->detail);
+	said->detail = NULL;
+}
+
+/* What the operator's pages show, too; of the services, which were asked directly, what they have answered. */
+static int show_health(struct admin *a, struct answers *said)
 {
 	json_t *facts = NULL, *rows, *row;
 	struct db *db;
@@ -256,6 +289,8 @@ static int show_health(struct admin *a)
 		rc = admin_end(db, health_look(db, &facts));
 	if (rc < 0)
 		return show("health", rc, "");
+	tell(facts, "keyd", &said->keyd);
+	tell(facts, "ssod", &said->sso);
 	rows = health_judge(facts);
 	json_array_foreach(rows, i, row) {
 		const char *advice = json_string_value(json_object_get(row, "advice"));
@@ -295,6 +330,7 @@ static int show_setup(struct admin *a)
 
 int admin_status(struct admin *a, int argc, char **argv)
 {
+	struct answers said = { .keyd.asked = 0 };
 	int bad = 0;
 
 	(void)argc;
@@ -304,15 +340,17 @@ int admin_status(struct admin *a, int argc, char **argv)
 	bad += show_database(a, "db console", CONF_DATABASE_CONSOLE);
 	bad += show_database(a, "db agent", CONF_DATABASE_AGENT);
 	bad += show_database(a, "db jobs", CONF_DATABASE_JOBS);
-	bad += show_keyd(a);
+	bad += show_keyd(a, &said.keyd);
 	bad += show_key_servers(a);
-	bad += show_sso(a);
+	bad += show_sso(a, &said.sso);
 	bad += show_tickets(a);
 	bad += show_rotation(a);
 	show_backup(a);
 	bad += show_setup(a);
 	printf("health\n");
-	bad += show_health(a);
+	bad += show_health(a, &said);
+	json_decref(said.keyd.detail);
+	json_decref(said.sso.detail);
 	return bad ? err_set(ERR_UNAVAILABLE, "%d of the above %s not well", bad, bad == 1 ? "is" : "are") : 0;
 }
 

@@ -127,26 +127,37 @@ static int say_service(struct beat *b, int rc, struct health_process *p)
 	return db_end(b->db, rc);
 }
 
+json_t *beat_keyd_says(const struct keys_status *s)
+{
+	json_t *says = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I}", "sealed", s->sealed, "why", s->why, "cause",
+		health_cause(s->cause)->name, "provider", s->provider, "clients", (json_int_t)s->clients, "failures", (json_int_t)s->failures);
+
+	json_set_uuid(says, "root", &s->root);
+	return says;
+}
+
 static int say_keyd(struct beat *b)
 {
 	struct keys_status s = { .pid = 0 };
 	int rc = keys_status(&b->keys, &s), said;
-	json_t *says = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I}", "sealed", s.sealed, "why", s.why, "cause",
-		health_cause(s.cause)->name, "provider", s.provider, "clients", (json_int_t)s.clients, "failures", (json_int_t)s.failures);
-
-	json_set_uuid(says, "root", &s.root);
+	json_t *says = beat_keyd_says(&s);
 
 	said = say_service(b, rc, &(struct health_process){ .kind = "keyd", .pid = s.pid, .started = s.started, .version = s.version, .says = says });
 	json_decref(says);
 	return said;
 }
 
+json_t *beat_sso_says(const struct sso_status *s)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "running", (json_int_t)s->running, "waiting", (json_int_t)s->waiting, "failed", (json_int_t)s->failed, "late",
+		(json_int_t)s->late);
+}
+
 static int say_sso(struct beat *b)
 {
 	struct sso_status s = { .pid = 0 };
 	int rc = sso_status(b->sso_socket, SSO_TIMEOUT_MS, &s), said;
-	json_t *says = json_pack("{s:I, s:I, s:I, s:I}", "running", (json_int_t)s.running, "waiting", (json_int_t)s.waiting, "failed", (json_int_t)s.failed, "late",
-		(json_int_t)s.late);
+	json_t *says = beat_sso_says(&s);
 
 	said = say_service(b, rc, &(struct health_process){ .kind = "ssod", .pid = s.pid, .started = s.started, .version = s.version, .says = says });
 	json_decref(says);

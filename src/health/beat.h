@@ -5,6 +5,9 @@
 
 #include <jansson.h>
 
+struct keys_status;              /* keys/client.h */
+struct sso_status;               /* sso/client.h */
+
 /* Strings are copied. */
 struct beat_how {
 	const char *kind;                /* "web", "jobd" */
@@ -18,6 +21,10 @@ struct beat_how {
 
 /* This machine's name into OUT, of BEAT_HOST_SIZE. Before the process is locked in. */
 void beat_host(char *out);
+
+/* What a service that was asked says of itself: `detail` of its row, the caller's. */
+json_t *beat_keyd_says(const struct keys_status *s);
+json_t *beat_sso_says(const struct sso_status *s);
 
 struct beat;
 

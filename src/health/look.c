@@ -2,6 +2,7 @@
 #include "health/look.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/json.h"
@@ -172,4 +173,20 @@ int health_look(struct db *db, json_t **out)
 	if (rc == 0)
 		rc = look_log(db, facts);
 	return looked(rc, facts, out);
+}
+
+static int is_of(const json_t *process, const char *kind, const char *host)
+{
+	return strcmp(json_string_value(json_object_get(process, "kind")), kind) == 0 && strcmp(json_string_value(json_object_get(process, "host")), host) == 0;
+}
+
+void health_asked(json_t *facts, const char *kind, const char *host, const char *version, json_t *detail)
+{
+	json_t *processes = json_object_get(facts, "processes"), *row = json_pack("{s:s, s:s, s:s, s:i, s:n, s:O, s:o}", "kind", kind, "host", host, "version",
+		version, "age", 0, "skew", "away", detail ? json_null() : json_object_get(facts, "now"), "detail", detail ? detail : json_object());
+
+	for (size_t i = json_array_size(processes); i-- > 0;)
+		if (is_of(json_array_get(processes, i), kind, host))
+			json_array_remove(processes, i);
+	json_array_append_new(processes, row);
 }

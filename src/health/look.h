@@ -13,5 +13,8 @@
 int health_look(struct db *db, json_t **facts);
 /* Role jobs: of these processes, queue, mail, webhooks, backup and now alone. What is judged without the others is no worse than it is. */
 int health_look_here(struct db *db, json_t **facts);
+/* What a service (KIND) of the machine HOST has just said of itself (health/beat.h; taken over) stands in FACTS instead of its row, which is some seconds
+ * old, so that who has asked it and judges the facts says one thing of it. DETAIL NULL: it does not answer. */
+void health_asked(json_t *facts, const char *kind, const char *host, const char *version, json_t *detail);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "health/judge.h"
+#include "health/look.h"
 
 /* An installation with nothing to say about it. */
 static const char well[] =
@@ -164,6 +165,46 @@ TEST(facts_that_are_missing_are_no_crash_and_not_well, "ADM-2, SEC-7")
 	CHECK_INT(health_worst(rows, "backup"), HEALTH_WARN);
 	json_decref(rows);
 	json_decref(nothing);
+}
+
+/* Whether a row of AREA is of LEVEL. */
+static int has_level(const json_t *rows, const char *area, enum health_level level)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		if (strcmp(json_string_value(json_object_get(row, "area")), area) == 0 && health_level_of(row) == level)
+			return 1;
+	return 0;
+}
+
+TEST(what_a_service_has_just_said_stands_for_what_its_row_says, "KEY-2, ADM-2")
+{
+	json_t *facts = json_loads(well, 0, NULL), *rows;
+
+	/* Its row says "open" still. */
+	health_asked(facts, "keyd", "a", "1.0", json_pack("{s:b, s:s, s:s, s:s}", "sealed", 1, "why", "w", "cause", "passphrase", "provider", "file"));
+	rows = health_judge(facts);
+	CHECK(has_level(rows, "keys", HEALTH_BAD) && !has_level(rows, "processes", HEALTH_BAD));
+	json_decref(rows);
+	/* And the other way. */
+	health_asked(facts, "keyd", "a", "1.0", json_pack("{s:b, s:s}", "sealed", 0, "provider", "file"));
+	rows = health_judge(facts);
+	CHECK_INT(health_worst(rows, NULL), HEALTH_GOOD);
+	json_decref(rows);
+	health_asked(facts, "keyd", "a", "", NULL);
+	rows = health_judge(facts);
+	CHECK(has_level(rows, "processes", HEALTH_BAD));
+	json_decref(rows);
+	/* Another machine's is its own. */
+	health_asked(facts, "keyd", "a", "1.0", json_pack("{s:b, s:s}", "sealed", 0, "provider", "file"));
+	health_asked(facts, "keyd", "b", "1.0", json_pack("{s:b, s:s, s:s, s:s}", "sealed", 1, "why", "w", "cause", "pin", "provider", "pkcs11"));
+	CHECK_INT((long)json_array_size(json_object_get(facts, "processes")), 4);
+	rows = health_judge(facts);
+	CHECK(has_level(rows, "keys", HEALTH_BAD) && has_level(rows, "keys", HEALTH_GOOD));
+	json_decref(rows);
+	json_decref(facts);
 }
 
 TEST_MAIN

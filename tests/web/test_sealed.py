@@ -26,6 +26,13 @@ def sealed_everywhere(server, *clients):
     assert ready.status == 503 and "sealed" in ready.text
     status = server.keyward("status", check=False)
     assert status.returncode == 1 and "keyward unseal" in status.stdout
+    # What it has just asked, and no older word of the database's beside it.
+    assert "Root key: sealed on" in status.stdout and "Root key: open on" not in status.stdout, status.stdout
+
+
+def open_everywhere(server):
+    said = server.keyward("status", check=False).stdout
+    assert "key service    well" in said and "Root key: open on" in said and "Root key: sealed" not in said, said
 
 
 def test_sealed_is_said_and_heals_by_itself(world):
@@ -41,6 +48,7 @@ def test_sealed_is_said_and_heals_by_itself(world):
     wrong = server.keyward("unseal", check=False, typed="not the passphrase")
     assert wrong.returncode == 1 and "passphrase is wrong" in wrong.stderr
     assert server.keyward("unseal", typed=PASSPHRASE).startswith("unsealed")
+    open_everywhere(server)
     assert console.get("/readyz").status == 200
     until(lambda: "key service is sealed" not in console.get("/devices").text)
     assert "is not sealed" in server.keyward("unseal", typed="anything")
@@ -53,6 +61,7 @@ def test_a_restart_seals_and_what_was_made_comes_back(world):
     server.restart("keyd")
     sealed_everywhere(server, console)
     server.keyward("unseal", typed=PASSPHRASE)
+    open_everywhere(server)
     assert console.get("/readyz").status == 200
     # A tenant key that was wrapped before opens: its secrets can be shown and set.
     assert "passphrase:" in server.keyward("tenant", "passphrase", slug)
