@@ -66,10 +66,14 @@ int order_add_for_instance(struct db *db, const struct uuid *instance, const cha
 	return rc;
 }
 
+/* What takes a key away is carried out by whoever has it, also in the session of one that was removed or replaced since; such a one gets nothing else. */
+#define TAKES_AWAY "('revoke', 'lock', 'kill')"
+
 int order_take(struct db *db, const struct uuid *agent, int limit, json_t **out)
 {
 	return db_get_rows(db, out, "with due as (select o.tenant, o.id, o.kind, o.device, o.argument, o.created from agent_order o"
-		" where o.agent = $1 and o.finished is null and coalesce(o.due, o.created) <= now() order by o.created, o.id limit $2 for update), taken as (update agent_order o"
+		" join agent a on a.tenant = o.tenant and a.id = o.agent where o.agent = $1 and o.finished is null and coalesce(o.due, o.created) <= now()"
+		" and (a.state = 'active' or o.kind in " TAKES_AWAY ") order by o.created, o.id limit $2 for update of o), taken as (update agent_order o"
 		" set taken = coalesce(o.taken, now()) from due where o.tenant = due.tenant and o.id = due.id and o.taken is null)"
 		" select due.id, due.kind, coalesce(d.provider_device, '') as device, due.argument from due left join device d"
 		" on d.tenant = due.tenant and d.id = due.device order by due.created, due.id",

@@ -203,9 +203,16 @@ def test_an_agent_that_is_removed_gets_nothing_more(server):
     url = f"/instances/{f.instance}/remove-agent"
     for role in ("auditor", "key-approver", "security-administrator"):
         assert f.world.console(make_user(server, f.tenant, role)).post(url).status == 403, role
+    for kind, device, argument in (("check", None, ""), ("log-level", None, "debug"), ("revoke", f.row, "")):
+        run(server, "insert into agent_order (tenant, id, agent, kind, device, argument) values (%s, gen_random_uuid(), %s, %s, %s, %s)", f.tenant, f.id, kind,
+            device, argument)
     c = f.world.console()
     assert "gets no keys" in c.get(url).text and c.post(url).status == 303
     f.logged("agent.removed", "user", object=f.id, object_kind="agent")
+    # Its session is open still: of what waits it is told what takes the key away, and nothing else.
+    for state in ("removed", "replaced"):
+        run(server, "update agent set state = %s where id = %s", state, f.id)
+        assert [o["kind"] for o in f.beat()["orders"]] == ["revoke"], state
     for answer in (f.poll(f.request), f.ask()):
         assert isinstance(answer, str) or answer["type"] == "refusal", answer        # the session is over, or it is told so
     assert c.post(url).status == 409 and "No agent answers" in c.get(f"/instances/{f.instance}/orders").text
