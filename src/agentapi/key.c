@@ -62,6 +62,16 @@ static int judge(struct agent_call *c, const struct request_case *k)
 	return rc;
 }
 
+/* The other key, and what its volume's token names where that is the one on the disk: a clone's first key alone is another device's, too. */
+static int seal_other(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, const struct agent_recipient *recipient,
+	struct proto_key_answer *answer)
+{
+	int rc = agent_give_other(c, &k->id, &(struct agent_other){ .device = &k->device.id, .name = k->device.name, .version = keys->other,
+		.tenant = &keys->tenant, .recipient = recipient, .sealed = answer->other_sealed });
+
+	return rc == 0 && uuid_is_nil(&keys->made_for) ? device_key_made_for(c->db, &k->device.id, keys->other, &answer->token_device) : rc;
+}
+
 /* What a delivered key is sealed and described with. */
 static int seal(struct agent_call *c, const struct request_case *k, const struct key_pair *keys, struct proto_key_answer *answer)
 {
@@ -69,13 +79,12 @@ static int seal(struct agent_call *c, const struct request_case *k, const struct
 	int rc = agent_seal(c, &k->id, &k->device.id, keys->version, &keys->tenant, &keys->wrapped, &keys->ticket, &recipient,
 		answer->sealed);
 
+	answer->token_device = keys->made_for;
 	if (rc == 0 && keys->other)
-		rc = agent_give_other(c, &k->id, &(struct agent_other){ .device = &k->device.id, .name = k->device.name, .version = keys->other,
-			.tenant = &keys->tenant, .recipient = &recipient, .sealed = answer->other_sealed });
+		rc = seal_other(c, k, keys, &recipient, answer);
 	if (rc == 0) {
 		answer->key_version = keys->version;
 		answer->other_version = keys->other;
-		answer->token_device = keys->made_for;
 		answer->status = PROTO_KEY_DELIVERED;
 	}
 	return rc;

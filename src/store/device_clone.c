@@ -19,7 +19,7 @@
 /* An array, or a device of one. */
 #define ARRAY "(d.raid is not null or d.kind = '" DEVICE_KIND_RAID "')"
 /* For which device and version the key k was made: what tokens name. Has an index. */
-#define MADE "(coalesce(k.made_for, k.device), coalesce(k.made_version, k.version))"
+#define MADE DEVICE_KEY_TOKEN("k")
 
 /* Another image */
 

@@ -13,9 +13,8 @@
 	" from device d left join device o on o.tenant = d.token_account and o.id = d.token_device" \
 	" left join instance i on i.tenant = o.tenant and i.id = o.instance" \
 	" where d.id = $1 and d.token_device is not null and (d.token_device <> d.id or d.token_account <> d.tenant)" \
-	/* A copy that has been given a copy of the key is a device as any other. */ \
-	" and not exists (select 1 from device_key k where k.tenant = d.tenant and k.device = d.id and k.state = 'active'" \
-	" and k.made_for = d.token_device)"
+	/* A copy that has been given a copy of the key is a device as any other, also from before a rotation of its own. */ \
+	" and not exists (select 1 from device_key k where k.tenant = d.tenant and k.device = d.id and k.made_for = d.token_device)"
 
 int device_origin(struct db *db, const struct uuid *id, json_t **out)
 {

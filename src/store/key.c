@@ -54,6 +54,19 @@ int device_key_version(struct db *db, const struct uuid *device, int64_t version
 	return 0;
 }
 
+int device_key_made_for(struct db *db, const struct uuid *device, int64_t version, struct uuid *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select made_for from device_key where device = $1 and version = $2",
+		DB_ARGS(db_uuid_arg(device), db_int_arg(version)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_uuid(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
 void device_key_take(struct db_result *r, int at, struct key_pair *out)
 {
 	out->version = db_int(r, 0, at);

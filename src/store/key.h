@@ -22,6 +22,8 @@ struct key_pair {
 };
 #define KEY_PAIR_COLUMNS "k.version, k.wrapped, t.state, t.wrapped_key, k.made_for, k.other"      /* of device_key k and tenant t */
 #define KEY_PAIR_COUNT 6
+/* SQL, of device_key k: the device and the version that the token of a volume with this key names. */
+#define DEVICE_KEY_TOKEN(k) "(coalesce(" k ".made_for, " k ".device), coalesce(" k ".made_version, " k ".version))"
 /* From the first row, whose column AT is the first of those; without a ticket. */
 void device_key_take(struct db_result *r, int at, struct key_pair *out);
 /* Its column AT. */
@@ -42,6 +44,8 @@ void device_key_pair_free(struct key_pair *p);               /* zeroed is fine *
 int device_key_is_for(struct db *db, const struct uuid *device, const struct uuid *instance, int *out);
 /* The key of VERSION, whatever its state; WRAPPED's former content is replaced. */
 int device_key_version(struct db *db, const struct uuid *device, int64_t version, struct buf *wrapped);
+/* The device that the key of VERSION is a copy of; nil: its own. */
+int device_key_made_for(struct db *db, const struct uuid *device, int64_t version, struct uuid *out);
 /* A new key as keyd has made it: WRAPPED, or wrapped reference to one on a key server. */
 struct device_key_new {
 	struct buf wrapped;

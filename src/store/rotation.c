@@ -295,12 +295,21 @@ int rotation_done(struct db *db, const struct device *d, int64_t version)
 
 enum { BACK_ID, BACK_NAME, BACK_WAS, BACK_IS };
 
-/* As the row was while its last step was to be done. One that only waits is left out: its key would be added with one that does not open. */
+/* What was under way was of the disk that is gone: nothing of it opens this one, and it would stand in the way for ever. A next key may be in use on a
+ * copy of that disk. */
+static int end_open(struct db *db, const struct uuid *device)
+{
+	int rc = db_run(db, "update rotation set state = 'cancelled', finished = now() where device = $1 and finished is null", DB_ARGS(db_uuid_arg(device)));
+
+	return rc < 0 ? rc : db_run(db, "update device_key set state = 'former' where device = $1 and state = 'next'", DB_ARGS(db_uuid_arg(device)));
+}
+
+/* As the row was while its last step was to be done. */
 static int bring_forward(struct db *db, const struct db_result *r, size_t row)
 {
 	struct uuid id = uuid_new(), device = db_uuid(r, row, BACK_ID);
 	int64_t was = db_int(r, row, BACK_WAS), is = db_int(r, row, BACK_IS);
-	int rc = db_run(db, "update rotation set state = 'cancelled', finished = now() where device = $1 and state = 'waiting'", DB_ARGS(db_uuid_arg(&device)));
+	int rc = end_open(db, &device);
 
 	if (rc >= 0)
 		rc = db_run_one(db, "insert into rotation (tenant, id, device, state, reason, begun, from_version, to_version) values (current_tenant(), $1, $2,"
@@ -311,14 +320,15 @@ static int bring_forward(struct db *db, const struct db_result *r, size_t row)
 		"the disk is from before a rotation", "from", (json_int_t)was, "to", (json_int_t)is));
 }
 
+/* A rotation whose last step is done from that very key has not lost its disk: its agent had not yet said what is on it. */
 int rotation_brought_back(struct db *db, const struct uuid *instance)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), f.version, k.version from device d join device_key k on"
 		" k.tenant = d.tenant and k.device = d.id and k.state = 'active' join device_key f on f.tenant = d.tenant and f.device = d.id and f.state ="
-		" 'former' and f.version = d.token_version where d.instance = $1 and d.token_account = d.tenant and d.token_device = d.id and d.token_version"
-		" < k.version and " ROTATION_FITS " and not exists (select 1 from rotation x where x.tenant = d.tenant and x.device = d.id and x.finished is"
-		" null and x.state <> 'waiting') for no key update of d", DB_ARGS(db_uuid_arg(instance)));
+		" 'former' and " DEVICE_KEY_TOKEN("f") " = (d.token_device, d.token_version) where d.instance = $1 and d.token_account = d.tenant and f.version"
+		" < k.version and " ROTATION_FITS " and not exists (select 1 from rotation x where x.tenant = d.tenant and x.device = d.id and x.state = 'removing'"
+		" and x.from_version = f.version) for no key update of d", DB_ARGS(db_uuid_arg(instance)));
 
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++)
 		rc = bring_forward(db, r, i);

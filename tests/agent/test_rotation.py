@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ from fixtures import fixture, scratch
 from stack.process import wait_until
 from agents import SLOW, Tenant, encrypted, finish, has_line, mounts, new_guest, start, unmounts, wait_for  # noqa: F401
 from test_array import COUNT, make_guest, token
-from web import database
+from web import Client, database, make_user
 
 
 @fixture("file")
@@ -204,10 +205,62 @@ def test_a_disk_that_was_brought_back_from_before_rotations_opens(server, tenant
     assert len(slots(encrypted.disk)) == 1 and keys(server, device)[-1] == (version + 2, "active", None)
     assert events(server, device)[-4:] == ["key.rotate", "key.both-given", "key.rotating", "key.old-removed"], events(server, device)
     assert encrypted.stop()
-    start(encrypted)
-    tenant.approve(encrypted)
-    mounts(encrypted)
-    assert (encrypted.mount_point / "file").read_text() == "kept" and encrypted.stop()
+    # What was under way on the disk that is gone is over: a rotation that had given both its keys, or had not removed the old one, a volume half encrypted anew.
+    now = version + 2
+    for kind, state, was, to in (("device-key", "adding", now, now + 1), ("device-key", "removing", version + 1, now), ("volume-key", "adding", None, None)):
+        with database(server).cursor() as c:
+            c.execute("insert into rotation (tenant, id, device, kind, state, reason, begun, from_version, to_version) values (%s, gen_random_uuid(), %s, %s, %s,"
+                      " 'person', now(), %s, %s)", (tenant.account, device, kind, state, was, to))
+            if state == "adding" and to:
+                c.execute("insert into device_key (tenant, device, version, wrapped, state) select tenant, device, %s, wrapped, 'next' from device_key"
+                          " where device = %s and version = %s", (to, device, now))
+            c.execute("update device_key set other = %s where device = %s and version = %s", (to if state == "adding" else was, device, now))
+        encrypted.disk.write_bytes(older)
+        start(encrypted)
+        tenant.approve(encrypted)
+        mounts(encrypted)
+        is_done(tenant, encrypted)
+        assert (encrypted.mount_point / "file").read_text() == "kept"
+        assert [(r["reason"], r["from_version"], r["to_version"]) for r in rotations(tenant, encrypted)] == [("brought-back", version, now)], (kind, state)
+        assert len(slots(encrypted.disk)) == 1 and token(encrypted.disk)["key_version"] == now
+        assert [k for k in keys(server, device) if k[1] != "former"] == [(now, "active", None)]
+        assert encrypted.stop()
+
+
+def test_a_clones_disk_that_was_brought_back_from_before_its_rotation_opens(server, tenant, encrypted, folder):  # noqa: F811
+    # covers: KEY-6, DEV-5, VOL-6
+    # Its token names the device that its first key was made for.
+    clone = new_guest(server, folder / "clone")
+    try:
+        shutil.copyfile(encrypted.disk, clone.disk)
+        clone.register(tenant.account, tenant.passphrase)
+        c = Client(server, "console")
+        assert c.sign_in(make_user(server, tenant.account), account=tenant.name).status == 303
+        origin, device = (tenant.device(g)["id"] for g in (encrypted, clone))
+        copied = c.post(f"/devices/{device}/copy", source=origin, mount=str(clone.mount_point), access="rw")
+        assert copied.status == 303, copied.text
+        version = tenant.device(clone)["key_version"]
+        older = clone.disk.read_bytes()
+        start(clone)
+        tenant.approve(clone)
+        mounts(clone)
+        tenant.status(clone, "in-use")
+        tenant.console("rotate", device, "device-key")
+        is_done(tenant, clone)
+        assert token(clone.disk)["device"] == device and clone.stop()
+        clone.disk.write_bytes(older)
+        assert token(clone.disk)["device"] == origin
+        start(clone)
+        tenant.approve(clone)
+        mounts(clone)
+        is_done(tenant, clone)
+        assert (clone.mount_point / "file").read_text() == "kept"
+        assert [(r["reason"], r["from_version"], r["to_version"]) for r in rotations(tenant, clone)] == [("brought-back", version, version + 1)]
+        assert token(clone.disk)["device"] == device and len(slots(clone.disk)) == 1
+        assert tenant.console("origin", device) == {"origin": None, "words": ""}
+        assert clone.stop()
+    finally:
+        finish(clone)
 
 
 def test_an_open_volume_is_encrypted_anew_by_dm_crypt_alone(server, tenant, encrypted):  # noqa: F811
@@ -238,16 +291,28 @@ def test_members_of_an_array_are_rotated_each(server, tenant):
         mounts(guest)
         tenant.status(guest, "in-use", guest.array)
         (guest.mount_point / "file").write_text("kept")
+        assert guest.stop()
+        older = [d.read_bytes() for d in guest.disks]
+        start(guest)
+        tenant.approve(guest, guest.array)
+        mounts(guest)
+        tenant.status(guest, "in-use", guest.array)
         tenant.console("rotate", tenant.device(guest, guest.array)["id"], "device-key")
         is_done(tenant, guest, COUNT, guest.array)
         assert [token(d)["key_version"] for d in guest.disks] == [2] * COUNT
         assert [len(slots(d)) for d in guest.disks] == [1] * COUNT
         assert tenant.device(guest, guest.array)["key_rotated"]
         assert guest.stop()
+        # Disks of before that are brought back: each member is given both its keys, and is rotated once more.
+        for disk, bytes in zip(guest.disks, older):
+            disk.write_bytes(bytes)
         start(guest)
         tenant.approve(guest, guest.array)
         mounts(guest)
         assert (guest.mount_point / "file").read_text() == "kept"
+        is_done(tenant, guest, COUNT, guest.array)
+        assert [r["reason"] for r in rotations(tenant, guest, guest.array)] == ["brought-back"] * COUNT
+        assert [token(d)["key_version"] for d in guest.disks] == [2] * COUNT and [len(slots(d)) for d in guest.disks] == [1] * COUNT
         assert guest.stop()
     finally:
         finish(guest)
