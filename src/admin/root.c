@@ -24,6 +24,9 @@
 #define PASSPHRASE_MAX 1024
 #define LINE_MAX_SIZE 2048
 
+/* On the list of root keys; -1: not held. The keyward-keyd that changes the list holds it, too, since it goes on where this command is killed. */
+static int lock_held = -1;
+
 char *admin_keys_path(const struct admin *a, const char *name)
 {
 	const char *folder = conf_get(&a->conf, CONF_KEYD_KEYS);
@@ -48,7 +51,10 @@ static int run_keyd(const struct admin *a, char **argv, const struct secret *typ
 		dup2(in[0], 0);
 		dup2(out[1], 1);
 		for (int fd = 3; fd < 256; fd++)
-			close(fd);
+			if (fd != lock_held)
+				close(fd);
+		if (lock_held >= 0)
+			fcntl(lock_held, F_SETFD, 0);
 		execv(conf_get(&a->conf, CONF_KEYD_PROGRAM), argv);
 		fprintf(stderr, "%s: %s (setting keyd.program)\n", conf_get(&a->conf, CONF_KEYD_PROGRAM), strerror(errno));
 		_exit(127);
@@ -213,16 +219,16 @@ static int is_left_over(struct admin *a, const struct change *c)
 	return rc < 0 ? rc : c->roots.count > 1 && left > 0;
 }
 
-/* Of two at once each would make a root key, and the list would know one of them. *FD is the caller's to close. */
-static int lock(const struct admin *a, int *fd)
+/* Of two at once each would make a root key, and the list would know one of them. */
+static int lock(const struct admin *a)
 {
 	char *path = admin_keys_path(a, "roots.lock");
 	int rc = 0;
 
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (*fd < 0)
+	lock_held = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (lock_held < 0)
 		rc = err_set(ERR_IO, "%s: %s", path, strerror(errno));
-	else if (flock(*fd, LOCK_EX | LOCK_NB) < 0)
+	else if (flock(lock_held, LOCK_EX | LOCK_NB) < 0)
 		rc = err_set(ERR_BUSY, "another keyward is making or retiring a root key at this moment: wait until it has ended");
 	free(path);
 	return rc;
@@ -231,12 +237,13 @@ static int lock(const struct admin *a, int *fd)
 /* ACT while nobody else changes root keys. */
 static int alone(struct admin *a, int argc, char **argv, int (*act)(struct admin *a, int argc, char **argv))
 {
-	int fd, rc = lock(a, &fd);
+	int rc = lock(a);
 
 	if (rc == 0)
 		rc = act(a, argc, argv);
-	if (fd >= 0)
-		close(fd);
+	if (lock_held >= 0)
+		close(lock_held);
+	lock_held = -1;
 	return rc;
 }
 

@@ -179,6 +179,33 @@ def test_of_many_who_replace_it_at_once_one_does(keys):
     assert keys.all_open() == count and set(keys.listed()) > before
 
 
+def test_a_command_that_is_killed_leaves_its_work_to_nobody_else_until_that_has_ended(keys, folder):
+    # covers: KEY-2, KEY-6, SEC-7
+    # The program that makes the root key goes on without the command that has begun it; two of them at once would each write the list as they have read it.
+    it, count, before = keys.it, keys.all_open(), set(keys.listed())
+    conf, hold, begun, program = it.conf.read_text(), folder / "hold", folder / "begun", folder / "keyd"
+    hold.touch()
+    program.write_text(f'#!/bin/sh\ntouch {begun}\nwhile [ -e {hold} ]; do sleep 0.05; done\nexec {it.processes["keyd"].argv[0]} "$@"\n')
+    program.chmod(0o755)
+    it.conf.write_text("".join(line + "\n" for line in conf.splitlines() if not line.startswith("keyd.program")) + f"keyd.program = {program}\n")
+    try:
+        killed = subprocess.Popen([it._program("admin", "keyward"), "--config", str(it.conf), "rotate", "root"], env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"},
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(begun.exists, SECONDS, "it does not begin")
+        killed.kill()
+        killed.wait()
+        refused = it.keyward("rotate", "root", check=False)
+        assert refused.returncode == 1 and "another keyward is making" in refused.stderr, refused
+    finally:
+        it.conf.write_text(conf)
+        hold.unlink()
+    # Then the next command takes up what that one has made.
+    wait_until(lambda: it.keyward("rotate", "root", check=False).returncode == 0, SECONDS, "it does not go on")
+    keys.wait_root()
+    on_disk = {line.split()[0] for line in (it.state / "keys" / "roots").read_text().splitlines()[1:]}
+    assert keys.all_open() == count and len(on_disk - before) == 1 and on_disk == set(keys.listed()), (on_disk, keys.listed())
+
+
 def test_retiring_that_was_broken_off_is_done_by_the_next(keys):
     # covers: KEY-6, SEC-7
     count = keys.all_open()
