@@ -220,6 +220,25 @@ int destruction_ask_run(struct call *c)
 
 /* Confirming and cancelling */
 
+/* What the one who confirms has to know as well as the one who asked: it may have changed since. */
+static int add_points(struct call *c, const json_t *row, struct doc_confirm *ask)
+{
+	struct uuid device;
+	json_t *of = NULL;
+	int64_t exports = 0;
+	int rc = json_get_uuid(row, "device", &device);
+
+	if (rc == 0)
+		rc = device_get(c->db, &device, &of);
+	if (rc == 0)
+		rc = destruction_exports(c->db, &device, &exports);
+	if (rc == 0)
+		ask->points = points(c, of, exports);
+	json_decref(of);
+	return rc;
+}
+
+/* TYPED: it is lost by that, so the name is to be typed. */
 static int ask_about(struct call *c, struct doc_confirm *ask, int typed)
 {
 	struct uuid id = call_uuid(c, "id");
@@ -228,6 +247,8 @@ static int ask_about(struct call *c, struct doc_confirm *ask, int typed)
 
 	if (rc == 0 && strcmp(doc_text(row, "state"), "waiting") != 0)
 		rc = call_refuse(c, ERR_CONFLICT, OVER);
+	if (rc == 0 && typed)
+		rc = add_points(c, row, ask);
 	if (rc == 0) {
 		text = json_sprintf("%s %s%s%s", call_translate(c, "Asked for by"), doc_text(row, "asked_by_name"), *doc_text(row, "comment") ? ": " : "",
 			doc_text(row, "comment"));

@@ -11,6 +11,7 @@ from mailsink import mail_of
 from notices import told
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
+from test_export import PASSPHRASE as EXPORT_PASSPHRASE, export, open_zip
 from test_requests import resting_jobd
 from web import database, make_user
 from world import World, count, run
@@ -86,6 +87,12 @@ def test_two_people_a_waiting_period_and_then_it_is_gone(server, world):
     assert world.keys(device) == 1
     run(server, "update destruction set due = now() + interval '1 day' where id = %s", id)
     assert f"/destructions/{id}/confirm" in other.get("/destructions").text
+    # While it waits the key is what it was, and can be exported; who confirms is told that nothing reaches what was.
+    assert "Its key was exported" not in other.get(f"/destructions/{id}/confirm").text
+    exported = export(c, f"/devices/{device}/export")
+    assert exported.status == 200 and set(open_zip(exported.body, EXPORT_PASSPHRASE)) == {device}
+    page = other.get(f"/destructions/{id}/confirm").text
+    assert "Its key was exported" in page and "Its volume is open now" in page
     assert other.post(f"/destructions/{id}/confirm", typed="wrong").status == 422
     assert other.post(f"/destructions/{id}/confirm", typed=name).status == 303
     assert other.post(f"/destructions/{id}/confirm", typed=name).status == 409
@@ -98,6 +105,7 @@ def test_two_people_a_waiting_period_and_then_it_is_gone(server, world):
     assert count(server, "select status from key_request where id = %s", str(uuid.UUID(given["request"]))) == "revoking"
     # The agent closes it; its key is gone for good, and so is what the page offers.
     assert not world.machine.want(name).get("sealed")
+    assert export(c, f"/devices/{device}/export").status == 409
     page = c.get(f"/devices/{device}").text
     assert "No key yet" in page and f"/devices/{device}/destroy" not in page
     with database(server).cursor() as q:
