@@ -34,6 +34,15 @@ size_t word_character(const char *text, size_t left)
 	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
 }
 
+size_t word_first(const char *s, size_t count)
+{
+	size_t len = 0;
+
+	while (s[len] && (((unsigned char)s[len] & 0xc0) == 0x80 || count-- > 0))
+		len++;
+	return len;
+}
+
 /* Also those above 127, which a terminal takes for the beginning of a command. */
 static int is_control(const char *s, size_t len)
 {

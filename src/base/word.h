@@ -10,6 +10,9 @@ int word_find(const char *const *words, size_t count, const char *name, const ch
 /* Bytes of the UTF-8 character that S begins with, LEFT (not 0) of them being there; 0 when it is none. */
 size_t word_character(const char *s, size_t left);
 
+/* Bytes of the first COUNT characters of S, UTF-8; of all where there are no more. */
+size_t word_first(const char *s, size_t count);
+
 /* Puts "?" for each byte that belongs to no character of UTF-8, and for control characters but tab and line end: for what comes from disks
  * and file names, or was cut off, before it is shown or sent. */
 void word_readable(char *s);

@@ -19,7 +19,8 @@
 #define HALF 400.0               /* of the width, for the second column */
 #define WHOLE (PDF_WIDTH - 2 * PDF_MARGIN)
 #define LINE 14.0
-#define TEXT_MAX 300
+#define VALUE_LINES 8            /* the longest name has seven, in wide letters */
+#define TEXT_MAX 2000
 #define PDF_MAX (16 * 1024 * 1024)
 #define CONTEXT "keyward certificate of destruction 1\n"
 
@@ -34,16 +35,20 @@ struct at {
 static void row(struct at *p, const char *label, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static void row(struct at *p, const char *label, const char *fmt, ...)
 {
+	const struct pdf_block values = { p->x + LABELS - 30, p->width - LABELS + 30, LINE - 2, VALUE_LINES, 0 };
 	char text[TEXT_MAX];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	text[pdf_fit(p->pdf, &value_style, text, p->width - LABELS + 30)] = '\0';
 	pdf_text(p->pdf, p->x, p->y, &label_style, label);
-	pdf_text(p->pdf, p->x + LABELS - 30, p->y, &value_style, text);
-	p->y += LINE;
+	p->y = pdf_write(p->pdf, &values, p->y, &value_style, text) + 2;
+}
+
+static void paragraph(struct at *p, const char *text)
+{
+	p->y = pdf_write(p->pdf, &(struct pdf_block){ p->x, p->width, 13, 0, 0 }, p->y, &text_style, text);
 }
 
 static void title(struct at *p, const char *text)
@@ -114,7 +119,8 @@ static void write_all(struct pdf *pdf, const json_t *facts, const char *installa
 
 	pdf_page(pdf);
 	pdf_text(pdf, p.x, p.y, &heading, "Certificate of Destruction");
-	p.y = pdf_paragraph(pdf, p.x, p.y + 24, p.width, 13, &text_style, "This certifies that the key of the account below was destroyed, so that "
+	p.y += 24;
+	paragraph(&p, "This certifies that the key of the account below was destroyed, so that "
 		"nothing that was encrypted under it on this installation can be opened any more, and that the account's rows were deleted from the "
 		"installation's database.");
 	left = (struct at){ pdf, PDF_MARGIN, p.y, HALF - 30 };
@@ -123,14 +129,14 @@ static void write_all(struct pdf *pdf, const json_t *facts, const char *installa
 	write_right(&right, facts, installation);
 	p.y = left.y > right.y ? left.y : right.y;
 	title(&p, "What this does not reach");
-	p.y = pdf_paragraph(pdf, p.x, p.y, p.width, 13, &text_style, "Backups from before hold the account's key wrapped under the root key of the "
+	paragraph(&p, "Backups from before hold the account's key wrapped under the root key of the "
 		"installation until they are removed, or until that root key is destroyed. Keys that are named above as left on a key server are there "
 		"until who runs it destroys them; nothing here points to them. Keys that the account's people have exported, and data that are "
 		"in the clear elsewhere, are theirs.");
 	title(&p, "Log and signature");
 	row(&p, "Last entry of the log", "%s", text_of(json_object_get(facts, "facts"), "log"));
 	row(&p, "Key of the signature", "Ed25519 %s", key);
-	pdf_paragraph(pdf, p.x, p.y, p.width, 13, &text_style, "The signature is in a file of its own. docs/closing.md of Keyward has the command that checks it.");
+	paragraph(&p, "The signature is in a file of its own. docs/closing.md of Keyward has the command that checks it.");
 }
 
 /* The library writes files alone. */

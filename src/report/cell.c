@@ -6,21 +6,41 @@
 #include "base/mem.h"
 #include "base/phrase.h"
 #include "base/say.h"
+#include "base/word.h"
 #include "render/words.h"
 #include "report/report.h"
 
+/* Of LEN bytes: what may stand in its place. Control characters move what they stand in, U+FFFE and U+FFFF break a workbook's XML. */
+static const char *safe(const char *c, size_t len)
+{
+	if (len == 0)
+		return "?";
+	if (len == 1 ? (unsigned char)*c < ' ' || *c == 0x7f : len == 2 && *c == '\xc2' && (unsigned char)c[1] < 0xa0)
+		return " ";
+	return len == 3 && c[0] == '\xef' && c[1] == '\xbf' && (unsigned char)c[2] >= 0xbe ? "\ufffd" : NULL;
+}
+
 static void put_text(const char *text, char *out)
 {
-	size_t len = strlen(text), cut = len;
+	size_t left = strlen(text), len = 0;
 
-	if (len > REPORT_CELL_MAX)
-		for (cut = REPORT_CELL_MAX; cut > 0 && ((unsigned char)text[cut] & 0xc0) == 0x80;)
-			cut--;
-	for (size_t i = 0; i < cut; i++)
-		out[i] = (unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
-	memcpy(out + cut, "…", cut < len ? sizeof "…" : 0);
-	if (cut == len)
-		out[cut] = '\0';
+	while (left) {
+		size_t n = word_character(text, left), add = n;
+		const char *put = safe(text, n);
+
+		if (put)
+			add = strlen(put);
+		if (len + add > REPORT_CELL_MAX) {
+			memcpy(out + len, "…", sizeof "…" - 1);
+			len += sizeof "…" - 1;
+			break;
+		}
+		memcpy(out + len, put ? put : text, add);
+		len += add;
+		text += n ? n : 1;
+		left -= n ? n : 1;
+	}
+	out[len] = '\0';
 }
 
 /* PHRASE, taken over, of numbers alone: it is short. */

@@ -1,7 +1,8 @@
 /* pdf.h - pages of a PDF by libharu, with fonts embedded: A4, lying; points; from the left edge and from the top down.
  *
- * Text is UTF-8. The fonts have Latin, Greek, Cyrillic, Armenian and Georgian letters, and Chinese, Japanese and Korean ones where the
- * machine has a font of them. Scripts that join letters or run from the right are not shaped; XLSX and CSV hold them as they are. */
+ * Text is UTF-8. The fonts have Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew and Arabic letters, and Chinese, Japanese and Korean ones
+ * where the machine has a font of them. Of the scripts of India and South-East Asia letters are not put together, and what lies beyond the
+ * first plane (emoji) is a sign that something stood there; XLSX and CSV hold it as it is. */
 #ifndef REPORT_PDF_H
 #define REPORT_PDF_H
 
@@ -42,11 +43,21 @@ void pdf_turn_to(struct pdf *p, struct pdf_place *place);        /* that page on
 /* Y is the line on which the letters stand. */
 void pdf_text(struct pdf *p, double x, double y, const struct pdf_style *style, const char *text);
 void pdf_text_right(struct pdf *p, double right, double y, const struct pdf_style *style, const char *text);
-double pdf_width(struct pdf *p, const struct pdf_style *style, const char *text, size_t len);
+double pdf_width(struct pdf *p, const struct pdf_style *style, const char *text);
 /* How many bytes of TEXT go into a line of WIDTH: up to a space where there is one, at least one character. */
 size_t pdf_fit(struct pdf *p, const struct pdf_style *style, const char *text, double width);
-/* A paragraph of lines LEAD apart; where the next line would stand. */
-double pdf_paragraph(struct pdf *p, double x, double y, double width, double lead, const struct pdf_style *style, const char *text);
+
+/* Where lines of text stand, LEAD apart. */
+struct pdf_block {
+	double x, width, lead;
+	int most;                        /* lines; 0: as many as it takes */
+	int right;                       /* at its right edge, where several lines of a script that runs from the right stand anyhow */
+};
+
+/* TEXT in lines of BLOCK, the first one standing on Y; what is more ends with an ellipsis. Where the next line would stand. */
+double pdf_write(struct pdf *p, const struct pdf_block *block, double y, const struct pdf_style *style, const char *text);
+/* How many lines that takes, at least one; *CUT, where it is not NULL, is set when it is more. */
+int pdf_lines(struct pdf *p, const struct pdf_block *block, const struct pdf_style *style, const char *text, int *cut);
 void pdf_box(struct pdf *p, double x, double y, double width, double height, unsigned colour);   /* filled; X, Y: upper left */
 void pdf_line(struct pdf *p, double x1, double y1, double x2, double y2, unsigned colour);
 void pdf_link(struct pdf *p, double x, double y, double width, double height, struct pdf_place *to);

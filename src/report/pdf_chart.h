@@ -5,7 +5,7 @@
 #include "render/chart.h"
 #include "report/pdf.h"
 
-/* Over the page's whole width, from Y down; where it ends. */
-double pdf_chart(struct pdf *p, const struct chart *chart, double y);
+/* Over the page's whole width, from Y down, not below LOWEST: of more rows than there is room for the first. Where it ends. */
+double pdf_chart(struct pdf *p, const struct chart *chart, double y, double lowest);
 
 #endif

@@ -15,7 +15,7 @@
 
 #define REPORT_COLUMNS_MAX 16
 #define REPORT_SECTIONS_MAX 40
-#define REPORT_CELL_MAX 2000             /* bytes of a text; what is longer is cut, with an ellipsis */
+#define REPORT_CELL_MAX 20000            /* bytes of a text, less than the characters that a cell of a workbook takes; the rest is an ellipsis */
 
 struct report_cell {
 	int is_null;
@@ -40,6 +40,14 @@ struct report_head {
 	size_t sections;                 /* that will follow */
 	const struct words *words;       /* the language of what the writers say themselves; NULL: English */
 };
+
+struct report_fact {
+	const char *label, *value;
+};
+
+/* What a report says of itself, in its language, the product last. */
+#define REPORT_FACTS 6
+void report_facts(const struct report_head *head, struct report_fact out[static REPORT_FACTS]);
 
 /* What a format is to people and browsers; needs none of the libraries that write it. */
 struct report_form {

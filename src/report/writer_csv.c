@@ -1,4 +1,4 @@
-/* writer_csv.c - a report as comma-separated values: one file per section, in a zip. */
+/* writer_csv.c - a report as comma-separated values: what it is, then one file per section, in a zip. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +9,13 @@
 #include "base/csv.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "render/words.h"
 #include "report/report.h"
 
 struct report_writer {
 	const char *path;
 	size_t count;
-	char *files[REPORT_SECTIONS_MAX], *names[REPORT_SECTIONS_MAX];
+	char *files[REPORT_SECTIONS_MAX + 1], *names[REPORT_SECTIONS_MAX + 1];
 	const struct report_section *section;
 	FILE *out;
 	struct buf line;
@@ -33,13 +34,6 @@ static void discard(struct report_writer *w)
 	}
 	buf_free(&w->line);
 	free(w);
-}
-
-static int begin(const struct report_head *head, const char *path, struct report_writer **out)
-{
-	*out = mem_alloc(sizeof **out);
-	(*out)->path = path;
-	return 0;
 }
 
 static int put_line(struct report_writer *w)
@@ -62,15 +56,63 @@ static char *file_name(size_t number, const char *title)
 	return name;
 }
 
+static int open_file(struct report_writer *w, const char *title)
+{
+	w->files[w->count] = mem_printf("%s.%zu", w->path, w->count);
+	w->names[w->count] = file_name(w->count, title);
+	w->out = fopen(w->files[w->count++], "we");
+	return w->out ? 0 : err_set(ERR_IO, "the report cannot be written: %s", strerror(errno));
+}
+
+static int close_file(struct report_writer *w)
+{
+	int failed = fclose(w->out) != 0;
+
+	w->out = NULL;
+	return failed ? err_set(ERR_IO, "the report cannot be written: %s", strerror(errno)) : 0;
+}
+
+/* Without it nobody knows whose times those in the other files are. */
+static int put_facts(struct report_writer *w, const struct report_head *head)
+{
+	struct report_fact facts[REPORT_FACTS];
+	int rc = open_file(w, words_text(head->words, "Summary"));
+
+	report_facts(head, facts);
+	csv_cell(&w->line, head->title);
+	if (rc == 0)
+		rc = put_line(w);
+	for (size_t i = 0; rc == 0 && i < REPORT_FACTS; i++) {
+		csv_cell(&w->line, facts[i].label);
+		buf_putc(&w->line, ',');
+		csv_cell(&w->line, facts[i].value);
+		rc = put_line(w);
+	}
+	return rc < 0 ? rc : close_file(w);
+}
+
+static int begin(const struct report_head *head, const char *path, struct report_writer **out)
+{
+	struct report_writer *w = mem_alloc(sizeof *w);
+	int rc;
+
+	w->path = path;
+	rc = put_facts(w, head);
+	if (rc < 0)
+		discard(w);
+	*out = rc < 0 ? NULL : w;
+	return rc;
+}
+
 static int section(struct report_writer *w, const struct report_section *s)
 {
-	if (w->count == REPORT_SECTIONS_MAX)
+	int rc;
+
+	if (w->count > REPORT_SECTIONS_MAX)
 		return err_set(ERR_TOO_MANY, "a report has at most %d sections", REPORT_SECTIONS_MAX);
-	w->files[w->count] = mem_printf("%s.%zu", w->path, w->count);
-	w->names[w->count] = file_name(w->count + 1, s->title);
-	w->out = fopen(w->files[w->count++], "we");
-	if (w->out == NULL)
-		return err_set(ERR_IO, "the report cannot be written: %s", strerror(errno));
+	rc = open_file(w, s->title);
+	if (rc < 0)
+		return rc;
 	w->section = s;
 	for (size_t i = 0; i < s->count; i++) {
 		if (i)
@@ -109,10 +151,7 @@ static int row(struct report_writer *w, const struct report_cell *cells)
 
 static int end(struct report_writer *w, int64_t rows, const char *note)
 {
-	int failed = fclose(w->out) != 0;
-
-	w->out = NULL;
-	return failed ? err_set(ERR_IO, "the report cannot be written: %s", strerror(errno)) : 0;
+	return close_file(w);
 }
 
 static int pack(struct report_writer *w)

@@ -14,13 +14,15 @@
 #include "report/report.h"
 
 #define ROWS_MAX 10000                   /* of a section: some 350 pages; the other formats hold all */
-#define LINES_MAX 4                      /* of a cell */
+#define PAGES_MAX 3000                   /* of all: libharu keeps each in memory until the end, some 40 KiB */
+#define LINES_MAX 16                     /* of a cell: the longest name, in the narrowest column that has names */
 #define LEAD 9.5
 #define PAD 3.0
+#define LEAST_TABLE 60.0                 /* below a chart: its heading and some rows */
 #define BODY (PDF_WIDTH - 2 * PDF_MARGIN)
 #define LOWEST (PDF_HEIGHT - PDF_MARGIN)
 
-static const struct pdf_style huge = { PDF_BOLD, 28, PDF_INK }, heading = { PDF_BOLD, 16, PDF_INK }, large = { PDF_REGULAR, 12, PDF_INK };
+static const struct pdf_style huge = { PDF_BOLD, 28, PDF_INK }, big = { PDF_BOLD, 18, PDF_INK }, heading = { PDF_BOLD, 16, PDF_INK }, large = { PDF_REGULAR, 12, PDF_INK };
 static const struct pdf_style text_style = { PDF_REGULAR, 9, PDF_INK }, label = { PDF_REGULAR, 9, PDF_GREY };
 static const struct pdf_style cell_style = { PDF_REGULAR, 7, PDF_INK }, column_style = { PDF_BOLD, 7, PDF_WHITE };
 static const struct pdf_style small = { PDF_REGULAR, 7, PDF_GREY };
@@ -40,8 +42,10 @@ struct report_writer {
 	const struct report_section *section;
 	double y, lefts[REPORT_COLUMNS_MAX + 1];
 	int64_t shown;
+	int last_page, full, cut;                /* of the section: the last one that it may fill; it has; a text was longer than its cell */
 	size_t count;
 	struct part parts[REPORT_SECTIONS_MAX];
+	char texts[REPORT_COLUMNS_MAX][REPORT_CELL_MAX + 4];
 };
 
 static void discard(struct report_writer *w)
@@ -59,26 +63,36 @@ static void new_page(struct report_writer *w)
 	pdf_page(w->pdf);
 	snprintf(number, sizeof number, "%d", pdf_number(w->pdf));
 	pdf_line(w->pdf, PDF_MARGIN, PDF_HEIGHT - 30, PDF_WIDTH - PDF_MARGIN, PDF_HEIGHT - 30, PDF_RULE);
-	pdf_text(w->pdf, PDF_MARGIN, PDF_HEIGHT - 18, &small, w->head->title);
-	pdf_text_right(w->pdf, PDF_WIDTH - PDF_MARGIN - 30, PDF_HEIGHT - 18, &small, w->head->tenant);
+	pdf_write(w->pdf, &(struct pdf_block){ PDF_MARGIN, 430, 0, 1, 0 }, PDF_HEIGHT - 18, &small, w->head->title);
+	pdf_write(w->pdf, &(struct pdf_block){ PDF_MARGIN + 440, BODY - 470, 0, 1, 1 }, PDF_HEIGHT - 18, &small, w->head->tenant);
 	pdf_text_right(w->pdf, PDF_WIDTH - PDF_MARGIN, PDF_HEIGHT - 18, &small, number);
 	w->y = PDF_MARGIN;
+}
+
+/* Three lines large, or what fits on the page. */
+static double put_title(struct report_writer *w)
+{
+	struct pdf_block large_block = { PDF_MARGIN, BODY, 36, 3, 0 }, block = { PDF_MARGIN, BODY, 24, 8, 0 };
+	int cut = 0;
+
+	pdf_lines(w->pdf, &large_block, &huge, w->head->title, &cut);
+	return pdf_write(w->pdf, cut ? &block : &large_block, 150, cut ? &big : &huge, w->head->title);
 }
 
 static void title_page(struct report_writer *w)
 {
 	const struct report_head *h = w->head;
-	const char *const facts[][2] = { { "Account", h->tenant }, { "Period", h->period }, { "Time zone", h->zone }, { "Made for", h->by },
-		{ "Made", h->made } };
+	struct report_fact facts[REPORT_FACTS];
 	double y;
 
 	pdf_page(w->pdf);
 	pdf_box(w->pdf, 0, 0, PDF_WIDTH, 12, PDF_BRAND);
 	pdf_text(w->pdf, PDF_MARGIN, 90, &label, h->product);
-	y = pdf_paragraph(w->pdf, PDF_MARGIN, 150, BODY, 36, &huge, h->title) + 20;
-	for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
-		pdf_text(w->pdf, PDF_MARGIN, y, &label, words_text(h->words, facts[i][0]));
-		y = pdf_paragraph(w->pdf, PDF_MARGIN + 110, y, BODY - 110, 18, &large, facts[i][1]) + 4;
+	y = put_title(w) + 20;
+	report_facts(h, facts);
+	for (size_t i = 0; i < REPORT_FACTS - 1; i++) {
+		pdf_text(w->pdf, PDF_MARGIN, y, &label, facts[i].label);
+		y = pdf_write(w->pdf, &(struct pdf_block){ PDF_MARGIN + 110, BODY - 110, 18, 3, 0 }, y, &large, facts[i].value) + 4;
 	}
 }
 
@@ -119,36 +133,16 @@ static int is_number(enum column_kind kind)
 	return kind != COLUMN_TEXT && kind != COLUMN_TIME;
 }
 
-static double cell_width(const struct report_writer *w, size_t i)
+static struct pdf_block cell_block(const struct report_writer *w, size_t i)
 {
-	return w->lefts[i + 1] - w->lefts[i] - 2 * PAD;
-}
-
-static int count_lines(struct report_writer *w, size_t i, const struct pdf_style *style, const char *text)
-{
-	int lines = 0;
-
-	for (; *text && lines < LINES_MAX; lines++)
-		text += pdf_fit(w->pdf, style, text, cell_width(w, i));
-	return lines ? lines : 1;
+	return (struct pdf_block){ w->lefts[i] + PAD, w->lefts[i + 1] - w->lefts[i] - 2 * PAD, LEAD, LINES_MAX, is_number(w->section->columns[i].kind) };
 }
 
 static void put_cell(struct report_writer *w, size_t i, const struct pdf_style *style, const char *text)
 {
-	double y = w->y + LEAD;
-	char line[REPORT_CELL_MAX + 8];
+	struct pdf_block block = cell_block(w, i);
 
-	for (int n = 0; *text && n < LINES_MAX; n++, y += LEAD) {
-		size_t len = pdf_fit(w->pdf, style, text, cell_width(w, i));
-		int cut = n + 1 == LINES_MAX && text[len];
-
-		snprintf(line, sizeof line, "%.*s%s", (int)len, text, cut ? "…" : "");
-		if (is_number(w->section->columns[i].kind))
-			pdf_text_right(w->pdf, w->lefts[i + 1] - PAD, y, style, line);
-		else
-			pdf_text(w->pdf, w->lefts[i] + PAD, y, style, line);
-		text += len;
-	}
+	pdf_write(w->pdf, &block, w->y + LEAD, style, text);
 }
 
 static double tallest(struct report_writer *w, const struct pdf_style *style, const char *const *texts)
@@ -156,7 +150,8 @@ static double tallest(struct report_writer *w, const struct pdf_style *style, co
 	int most = 1;
 
 	for (size_t i = 0; i < w->section->count; i++) {
-		int lines = count_lines(w, i, style, texts[i]);
+		struct pdf_block block = cell_block(w, i);
+		int lines = pdf_lines(w->pdf, &block, style, texts[i], &w->cut);
 
 		most = lines > most ? lines : most;
 	}
@@ -177,41 +172,63 @@ static void put_heading(struct report_writer *w)
 	w->y += height;
 }
 
+/* What pages are left is for all sections that are to come. */
+static int last_page(const struct report_writer *w)
+{
+	size_t to_come = w->head->sections > w->count ? w->head->sections - w->count : 1;
+
+	return pdf_number(w->pdf) + (PAGES_MAX - pdf_number(w->pdf)) / (int)to_come;
+}
+
 static int section(struct report_writer *w, const struct report_section *s)
 {
 	if (w->count == REPORT_SECTIONS_MAX || s->count > REPORT_COLUMNS_MAX)
 		return err_set(ERR_TOO_MANY, "a report has at most %d sections of %d columns", REPORT_SECTIONS_MAX, REPORT_COLUMNS_MAX);
 	w->section = s;
 	w->shown = 0;
+	w->full = w->cut = 0;
+	w->last_page = last_page(w);
 	set_columns(w);
 	new_page(w);
 	w->parts[w->count++] = (struct part){ s->title, pdf_place(w->pdf), pdf_number(w->pdf), 0 };
 	pdf_outline(w->pdf, s->title, pdf_place(w->pdf));
 	pdf_text(w->pdf, PDF_MARGIN, w->y + 14, &heading, s->title);
-	w->y = pdf_paragraph(w->pdf, PDF_MARGIN, w->y + 34, BODY, 13, &text_style, s->text) + 4;
+	w->y = pdf_write(w->pdf, &(struct pdf_block){ PDF_MARGIN, BODY, 13, 0, 0 }, w->y + 34, &text_style, s->text) + 4;
 	if (s->chart && s->chart->columns)
-		w->y = pdf_chart(w->pdf, s->chart, w->y) + 10;
+		w->y = pdf_chart(w->pdf, s->chart, w->y, LOWEST) + 10;
+	if (w->y + LEAST_TABLE > LOWEST)
+		new_page(w);
 	put_heading(w);
 	return pdf_status(w->pdf);
 }
 
+/* On a new page where this one has no room for HEIGHT. 0: the section has had its pages. */
+static int make_room(struct report_writer *w, double height)
+{
+	if (w->y + height <= LOWEST)
+		return 1;
+	w->full = pdf_number(w->pdf) >= w->last_page;
+	if (w->full)
+		return 0;
+	new_page(w);
+	put_heading(w);
+	return 1;
+}
+
 static int row(struct report_writer *w, const struct report_cell *cells)
 {
-	static _Thread_local char texts[REPORT_COLUMNS_MAX][REPORT_CELL_MAX + 4];
 	const char *pointers[REPORT_COLUMNS_MAX];
 	double height;
 
-	if (w->shown >= ROWS_MAX)
+	if (w->shown >= ROWS_MAX || w->full)
 		return 0;
 	for (size_t i = 0; i < w->section->count; i++) {
-		report_cell_text(w->head->words, w->section->columns[i].kind, &cells[i], texts[i]);
-		pointers[i] = texts[i];
+		report_cell_text(w->head->words, w->section->columns[i].kind, &cells[i], w->texts[i]);
+		pointers[i] = w->texts[i];
 	}
 	height = tallest(w, &cell_style, pointers);
-	if (w->y + height > LOWEST) {
-		new_page(w);
-		put_heading(w);
-	}
+	if (!make_room(w, height))
+		return 0;
 	if (w->shown++ % 2)
 		pdf_box(w->pdf, PDF_MARGIN, w->y, BODY, height, 0xf4f6fau);
 	for (size_t i = 0; i < w->section->count; i++)
@@ -220,23 +237,30 @@ static int row(struct report_writer *w, const struct report_cell *cells)
 	return pdf_status(w->pdf);
 }
 
+static void put_note(struct report_writer *w, const char *note)
+{
+	if (w->y + 18 > LOWEST)
+		new_page(w);
+	w->y = pdf_write(w->pdf, &(struct pdf_block){ PDF_MARGIN, BODY, 12, 0, 0 }, w->y + 16, &label, note);
+}
+
 static int end(struct report_writer *w, int64_t rows, const char *note)
 {
-	json_t *cut = phrase_say("These are the first %{n} of %{rows} rows. XLSX and CSV hold all of them.", "n", json_integer(w->shown), "rows",
+	json_t *first = phrase_say("These are the first %{n} of %{rows} rows. XLSX and CSV hold all of them.", "n", json_integer(w->shown), "rows",
 		json_integer(rows), NULL);
-	char *said = words_phrase_text(w->head->words, cut);
-	const char *const lines[] = { rows > w->shown ? said : rows == 0 ? words_text(w->head->words, "There is nothing in this period.") : "",
-		note ? note : "" };
+	char *said = words_phrase_text(w->head->words, first);
 
-	json_decref(cut);
+	json_decref(first);
 	w->parts[w->count - 1].rows = rows;
 	pdf_line(w->pdf, PDF_MARGIN, w->y, PDF_WIDTH - PDF_MARGIN, w->y, PDF_RULE);
-	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-		if (*lines[i] && w->y + 18 > LOWEST)
-			new_page(w);
-		if (*lines[i])
-			w->y = pdf_paragraph(w->pdf, PDF_MARGIN, w->y + 16, BODY, 12, &label, lines[i]);
-	}
+	if (rows > w->shown)
+		put_note(w, said);
+	if (rows == 0)
+		put_note(w, words_text(w->head->words, "There is nothing in this period."));
+	if (w->cut)
+		put_note(w, words_text(w->head->words, "Texts that end with … are longer: XLSX and CSV hold them whole."));
+	if (note)
+		put_note(w, note);
 	free(said);
 	return pdf_status(w->pdf);
 }
@@ -254,7 +278,7 @@ static void put_contents(struct report_writer *w)
 		json_t *rows = phrase_count("%{n} row", "%{n} rows", p->rows);
 		char *said = words_phrase_text(w->head->words, rows);
 
-		pdf_text(w->pdf, PDF_MARGIN, y, &text_style, p->title);
+		pdf_write(w->pdf, &(struct pdf_block){ PDF_MARGIN, BODY - 140, 0, 1, 0 }, y, &text_style, p->title);
 		pdf_text_right(w->pdf, PDF_WIDTH - PDF_MARGIN - 40, y, &label, said);
 		json_decref(rows);
 		free(said);

@@ -1,7 +1,9 @@
-/* report_tool.c - writes one report in FORMAT to FILE: report_tool FORMAT FILE ROWS. Its texts are what reports must bear: other
- * scripts, formulas, control characters, long ones, none. */
+/* report_tool.c - writes one report in FORMAT to FILE: report_tool FORMAT FILE ROWS [odd]. Its texts are what reports must bear: other
+ * scripts, formulas, control characters, long ones, none. Odd: the longest texts everywhere, charts of many columns, numbers and times without
+ * measure, as many sections as there may be. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "render/chart.h"
@@ -42,7 +44,7 @@ static int fill(const struct report_format *f, struct report_writer *w, const st
 	return rc < 0 ? rc : f->end(w, rows, NULL);
 }
 
-int main(int argc, char **argv)
+static int write_usual(const struct report_format *f, const char *path, int64_t rows)
 {
 	static const char *const days[] = { "21 Nov", "22 Nov", "23 Nov", "24 Nov", "25 Nov", "26 Nov", "27 Nov" };
 	static const char *const names[] = { "Production databases", "Żółw", "日本", "Default policy" }, *const parts[] = { "Approved", "Denied" };
@@ -58,16 +60,114 @@ int main(int argc, char **argv)
 	};
 	const struct report_head head = { "Keys of the week – Übersicht 週報", "Acme GmbH & Söhne", "2026-11-20 00:00 to 2026-11-27 00:00", "Europe/Berlin",
 		"Erika Muster (Security Administrator)", "2026-11-27 04:05:06", "Keyward", 3 };
-	const struct report_format *f = argc == 4 ? report_format_find(argv[1]) : NULL;
 	struct report_writer *w = NULL;
-	int rc = f ? f->begin(&head, argv[2], &w) : ERR_INVALID;
+	int rc = f->begin(&head, path, &w);
 
 	for (int i = 0; rc == 0 && i < 3; i++)
-		rc = fill(f, w, &sections[i], i == 2 ? 0 : atoll(argv[3]));
+		rc = fill(f, w, &sections[i], i == 2 ? 0 : rows);
 	if (rc == 0)
-		return f->finish(w) < 0 ? 1 : 0;
-	fprintf(stderr, "report_tool: %s\n", err_text());
-	if (f)
-		f->discard(w);
-	return 1;
+		return f->finish(w);
+	f->discard(w);
+	return rc;
+}
+
+/* Odd */
+
+#define NAME 255
+#define LONG 5000
+#define CATEGORIES 50
+#define MONTHS 120
+
+static char *repeated(const char *text, size_t times)
+{
+	size_t len = strlen(text);
+	char *out = malloc(len * times + 1);
+
+	for (size_t i = 0; i < times; i++)
+		memcpy(out + i * len, text, len);
+	out[len * times] = '\0';
+	return out;
+}
+
+static void odd_row(int64_t i, struct report_cell *cells, char *const *texts, size_t count)
+{
+	static const int64_t numbers[] = { 0, -1, INT64_MAX, INT64_MIN + 1, -123456789 };
+
+	/* The first second, one before 1900, one after 9999, and the twice-told hour of a day on which clocks are set back. */
+	static const int64_t times[] = { 0, INT64_C(-2300000000000000), INT64_C(300000000000000000), INT64_C(1792895400000000) };
+
+	cells[0] = (struct report_cell){ .number = times[i % 4] };
+	for (size_t c = 1; c < 4; c++)
+		cells[c] = (struct report_cell){ .text = texts[((size_t)i + c) % count] };
+	for (size_t c = 4; c < COUNT; c++)
+		cells[c] = (struct report_cell){ .number = numbers[((size_t)i + c) % 5] };
+}
+
+static int fill_odd(const struct report_format *f, struct report_writer *w, const struct report_section *s, int64_t rows, char *const *texts, size_t count)
+{
+	struct report_cell cells[COUNT];
+	int rc = f->section(w, s);
+
+	for (int64_t i = 0; rc == 0 && i < rows; i++) {
+		odd_row(i, cells, texts, count);
+		rc = f->row(w, cells);
+	}
+	return rc < 0 ? rc : f->end(w, rows, "A note.");
+}
+
+static int write_odd(const struct report_format *f, const char *path, int64_t rows)
+{
+	static const char *const alone[] = { "خادم قاعدة البيانات رقم 42 (نسخة احتياطية) في مركز البيانات بدبي: تم فتح الجهاز بواسطة orders-db-7 عند الساعة 10:30، لأن المسؤول وافق على الطلب.",
+		"השרת של דנה (db-7) ביקש מפתח עבור הכונן data בשעה 10:30, והמנהלת אישרה את הבקשה אחרי בדיקה.", "مُحَمَّدٌ — پشتیبان‌گیری گچ ژاله، ٹیسٹ",
+		"Te\u0301le\u0301phone cafe\u0301 Zażółć ї ё Ѐ Ӓ ế ự ǖ ῷ Ἆ š", "👨‍👩‍👧 🚀 ✈️ 🇩🇪 family", "第一章：監査人に渡す報告書は、どのような内容であっても読めるものでなければならない。長い文は途中で折り返される。",
+		"=cmd|' /C calc'!A0", "+1", "@SUM(A1)", "-2+3", "\ttab first", "a\x01" "b\x1b[31mc\xc2\x85" "d\xef\xbf\xbf\u202ee\u200b", "_x0041_ stays", "\xff\xfe broken",
+		"6f1e7c1e-7d9b-4a51-9a57-3b3f0a8f2c11", "" };
+	static const char *const kinds[] = { "Approved by somebody who may do so", "Denied", "Closed undecided, since nobody answered in time", "Everything else that became of a request" };
+	static const int four[] = { 1, 2, 3, 4 }, one[] = { 1 };
+	static int64_t sums[CATEGORIES] = { 1000000000 }, none[MONTHS * 4];
+	const char *names[CATEGORIES], *months[MONTHS];
+	char *texts[sizeof alone / sizeof alone[0] + 3], *title = repeated("Ä", NAME), *tenant = repeated("Gesellschaft für Schlüssel ", 7), *who = repeated("W", NAME);
+	size_t count = 0;
+	const struct chart many = { .label = "many", .columns = CATEGORIES, .series = 1, .colours = one, .names = names, .every = 1, .values = sums, .lying = 1 };
+	const struct chart zero = { .label = "none", .columns = MONTHS, .series = 4, .colours = four, .names = months, .every = MONTHS / 16 + 1, .values = none,
+		.series_names = kinds };
+	const struct report_section sections[] = {
+		{ "Many", "One bar is much longer than the others.", columns, COUNT, &many }, { "Zero", "Nothing has happened.", columns, COUNT, &zero },
+		{ "No rows", "Nothing.", columns, COUNT, &zero },
+	};
+	const struct report_head head = { title, tenant, "2026-10-25 00:00 to 2026-10-26 00:00", "Europe/Berlin (UTC+02:00; 2026-10-25 02:00 UTC+01:00)", who,
+		"2026-11-27 04:05", "Keyward", REPORT_SECTIONS_MAX };
+	struct report_writer *w = NULL;
+	int rc = f->begin(&head, path, &w);
+
+	for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++)
+		texts[count++] = repeated(alone[i], 1);
+	texts[count++] = repeated("word ", LONG / 5);
+	texts[count++] = repeated("https://example.org/a-path?", LONG / 27);
+	texts[count++] = repeated("長", LONG);
+	for (size_t i = 0; i < CATEGORIES; i++) {
+		sums[i] = i ? (int64_t)i : sums[0];
+		names[i] = i == 1 ? title : i == 2 ? texts[0] : "orders-db";
+	}
+	for (size_t i = 0; i < MONTHS; i++)
+		months[i] = "Nov 2026";
+	for (int i = 0; rc == 0 && i < REPORT_SECTIONS_MAX; i++)
+		rc = fill_odd(f, w, &sections[i < 2 ? i : 2], i < 2 ? rows : 0, texts, count);
+	rc = rc == 0 ? f->finish(w) : (f->discard(w), rc);
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
+	free(title);
+	free(tenant);
+	free(who);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	const struct report_format *f = argc >= 4 ? report_format_find(argv[1]) : NULL;
+	int rc = f == NULL ? ERR_INVALID : argc == 4 ? write_usual(f, argv[2], atoll(argv[3])) : write_odd(f, argv[2], atoll(argv[3]));
+
+	if (rc < 0)
+		fprintf(stderr, "report_tool: %s\n", err_text());
+	return rc < 0;
 }

@@ -158,8 +158,8 @@ def members(answer):
 
 
 def sign_ins(c, report):
-    """Who signed in, oldest first, by the report's one file."""
-    text, = members(c.get(f"/reports/{report}/file?format=csv")).values()
+    """Who signed in, oldest first, by the file of the report's one part."""
+    _, text = members(c.get(f"/reports/{report}/file?format=csv")).values()
     return [r[1] for r in csv.reader(io.StringIO(text.lstrip("\ufeff"))) if len(r) > 3 and r[2] == "signed in"]
 
 
