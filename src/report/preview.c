@@ -2,10 +2,14 @@
 #include "report/preview.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
+#include "base/word.h"
 #include "render/chart.h"
 #include "render/template.h"
+
+#define TEXT_MAX 300             /* characters of a cell: the files have the rest */
 
 struct report_writer {
 	json_t *sections, *section;
@@ -66,6 +70,14 @@ static int section(struct report_writer *w, const struct report_section *s)
 	return 0;
 }
 
+static void shorten(char *text)
+{
+	size_t len = word_first(text, TEXT_MAX);
+
+	if (text[len])
+		memcpy(text + len, "…", sizeof "…");
+}
+
 static int row(struct report_writer *w, const struct report_cell *cells)
 {
 	json_t *out;
@@ -77,6 +89,7 @@ static int row(struct report_writer *w, const struct report_cell *cells)
 		char text[REPORT_CELL_MAX + 4];
 
 		report_cell_text(w->of->words, w->of->columns[i].kind, &cells[i], text);
+		shorten(text);
 		json_array_append_new(out, json_pack("{s:s, s:s, s:b}", "text", text, "label", w->of->columns[i].label, "number",
 			is_number(w->of->columns[i].kind)));
 	}
