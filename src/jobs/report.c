@@ -34,7 +34,7 @@ struct making {
 	struct scratch scratch;
 	struct report_head head;
 	const struct words *words;       /* its owner's language */
-	char made[40], *period;
+	char made[40], *period, *clocks;
 	struct report_part parts[REPORT_FORMS_MAX];
 	char *paths[REPORT_FORMS_MAX];
 	size_t formats;
@@ -59,6 +59,7 @@ static void release(struct making *m)
 	scratch_remove(&m->scratch);
 	zone_release(&m->zone);
 	free(m->period);
+	free(m->clocks);
 	json_decref(m->row);
 }
 
@@ -115,6 +116,37 @@ static int take(struct work *w, struct making *m)
 	return db_end(w->db, rc);
 }
 
+static void put_east(const struct zone *z, clock_us at, struct buf *out)
+{
+	int east = zone_east(z, at) / 60;
+
+	buf_puts(out, "UTC");
+	if (east)
+		buf_printf(out, "%c%02d:%02d", east < 0 ? '-' : '+', abs(east) / 60, abs(east) % 60);
+}
+
+/* "Europe/Berlin (UTC+02:00; 2026-10-25 02:00 UTC+01:00)": where clocks were set on or back in the period, times alone do not say which hour
+ * is meant. */
+static char *clocks_of(const struct making *m)
+{
+	struct buf out = BUF_INIT;
+
+	buf_puts(&out, m->zone.name);
+	if (m->zone.count) {
+		buf_puts(&out, " (");
+		put_east(&m->zone, m->span.since, &out);
+	}
+	for (clock_us at = zone_change(&m->zone, m->span.since, m->span.until); at; at = zone_change(&m->zone, at, m->span.until)) {
+		char when[40];
+
+		local_text(m, at, when);
+		buf_printf(&out, "; %s ", when);
+		put_east(&m->zone, at, &out);
+	}
+	buf_puts(&out, m->zone.count ? ")" : "");
+	return buf_take(&out);
+}
+
 static void set_head(struct making *m, clock_us now)
 {
 	char from[40], to[40];
@@ -126,7 +158,8 @@ static void set_head(struct making *m, clock_us now)
 	said = phrase_say("%{from} to %{to}", "from", json_string(from), "to", json_string(to), NULL);
 	m->period = words_phrase_text(m->words, said);
 	json_decref(said);
-	m->head = (struct report_head){ m->name, *text_of(m->row, "tenant_name") ? text_of(m->row, "tenant_name") : words_text(m->words, "All accounts"), m->period, m->zone.name, text_of(m->row, "owner_name"), m->made, "Keyward",
+	m->clocks = clocks_of(m);
+	m->head = (struct report_head){ m->name, *text_of(m->row, "tenant_name") ? text_of(m->row, "tenant_name") : words_text(m->words, "All accounts"), m->period, m->clocks, text_of(m->row, "owner_name"), m->made, "Keyward",
 		json_array_size(json_object_get(m->row, "criteria")), m->words };
 }
 

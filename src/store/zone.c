@@ -56,3 +56,12 @@ int zone_east(const struct zone *z, clock_us at)
 		i--;
 	return i ? z->steps[i - 1].east_s : 0;
 }
+
+clock_us zone_change(const struct zone *z, clock_us at, clock_us until)
+{
+	/* The first step is where the knowledge begins. */
+	for (size_t i = 1; i < z->count; i++)
+		if (z->steps[i].from > at)
+			return z->steps[i].from < until ? z->steps[i].from : 0;
+	return 0;
+}

@@ -15,6 +15,8 @@ struct zone {
 /* NAME, one that the database has (schedule_zones), for fifteen years before and after NOW. *OUT is the caller's. */
 int zone_load(struct db *db, const char *name, clock_us now, struct zone *out);
 void zone_release(struct zone *z);                               /* what it points to; zeroed is fine */
+/* When clocks of Z are next set on or back after AT; 0: not before UNTIL. */
+clock_us zone_change(const struct zone *z, clock_us at, clock_us until);
 /* Seconds that clocks of Z (NULL: UTC) are ahead of UTC at AT; before the first step as there. */
 int zone_east(const struct zone *z, clock_us at);
 

@@ -61,7 +61,7 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
     signed_in = [[cell.value for cell in row] for row in book["Sign-ins"].iter_rows(min_row=2)]
     assert [world_user for _, world_user, what, _ in signed_in if what == "signed in"], signed_in
     with zipfile.ZipFile(io.BytesIO(files["csv"].body)) as z:
-        assert len(z.namelist()) == len(ALL)
+        assert len(z.namelist()) == len(ALL) + 1
     text = subprocess.run(["pdftotext", "-layout", "-", "-"], input=files["pdf"].body, stdout=subprocess.PIPE, check=True).stdout.decode()
     assert "Everything – всё" in text and "orders-db-1" in text and "Contents" in text
     said = events(server, world.tenant)
@@ -72,8 +72,15 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
     assert asked["detail"]["criteria"] == ALL and asked["detail"]["keys"] == "yes" and asked["detail"]["since"], asked
     assert c.get(f"/reports/{report}/file?format=html").status == 422
     # Several in one zip; deleted, nothing of them is left.
-    again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices"], name="Everything – всё")["report"]
+    run(server, "update tenant set time_zone = 'Europe/Berlin' where id = %s", world.tenant)
+    again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices"], name="Everything – всё", period="range",
+                 since="2026-10-25", until="2026-10-25")["report"]
     ready(server, again)
+    run(server, "update tenant set time_zone = 'UTC' where id = %s", world.tenant)
+    # Which of the two hours a time is in, on the day on which clocks are set back, can be told.
+    book = openpyxl.load_workbook(io.BytesIO(c.get(f"/reports/{again}/file?format=xlsx").body))
+    facts = [cell.value for row in book["Summary"].iter_rows(max_row=8) for cell in row]
+    assert "2026-10-25 00:00 to 2026-10-26 00:00" in facts and "Europe/Berlin (UTC+02:00; 2026-10-25 02:00 UTC+01:00)" in facts, facts
     zipped = c.post("/reports", report=[report, again], act="download")
     assert zipped.status == 200
     with zipfile.ZipFile(io.BytesIO(zipped.body)) as z:
