@@ -1,0 +1,78 @@
+/* test_report.c - lines in the order in which they are drawn, texts of cells, charts with whatever is in them. */
+#include "check.h"
+
+#include "base/mem.h"
+#include "render/chart.h"
+#include "report/line.h"
+#include "report/report.h"
+
+static void check_drawn(const char *line, int from_right, const char *wanted)
+{
+	char *drawn = line_drawn(line, from_right);
+
+	CHECK_STR(drawn ? drawn : line, wanted);
+	free(drawn);
+}
+
+TEST(lines_are_drawn_as_their_text_runs, "RPT-3")
+{
+	CHECK(!line_from_right("web-1") && !line_from_right("日本 web") && !line_from_right("web שרת") && line_from_right("שרת web"));
+	check_drawn("web-1 日本", 0, "web-1 日本");
+	check_drawn("שרת (7)", 1, "(7) תרש");
+	/* The rest of a paragraph that began in Hebrew. */
+	check_drawn("web-1!", 1, "!web-1");
+	/* Letters in the forms that join: the first, the middle, the last one; two of them are one. */
+	check_drawn("بيت", 1, "\uFE96\uFEF4\uFE91");
+	check_drawn("لا", 1, "\uFEFB");
+	/* A mark stands before its letter, which is drawn over it; of Latin letters behind. */
+	check_drawn("بَ", 1, "\u064E\uFE8F");
+	check_drawn("שָ", 1, "\u05B8\u05E9");
+	check_drawn("e\u0301", 0, "e\u0301");
+}
+
+static char *cell_text(const char *text)
+{
+	static char out[REPORT_CELL_MAX + 4];
+
+	report_cell_text(NULL, COLUMN_TEXT, &(struct report_cell){ .text = text }, out);
+	return out;
+}
+
+TEST(texts_of_cells_hold_nothing_that_breaks_a_file, "RPT-1")
+{
+	char *many = mem_alloc(REPORT_CELL_MAX + 10);
+	size_t len;
+
+	CHECK_STR(cell_text("a\tb\r\nc\x1b\x7f\xc2\x85" "d"), "a b  c   d");
+	CHECK_STR(cell_text("\xef\xbf\xbe|\xef\xbf\xbf|\xff|\xc3"), "\uFFFD|\uFFFD|?|?");
+	CHECK_STR(cell_text(""), "–");
+	/* Cut between characters: two bytes of three have room. */
+	for (len = 0; len + 3 <= REPORT_CELL_MAX + 3; len += 3)
+		memcpy(many + len, "長", 3);
+	CHECK_INT(strlen(cell_text(many)), REPORT_CELL_MAX / 3 * 3 + 3);
+	CHECK_STR(cell_text(many) + REPORT_CELL_MAX / 3 * 3 - 3, "長…");
+	free(many);
+}
+
+TEST(charts_hold_long_names_and_numbers, "RPT-3")
+{
+	static const int one[] = { 1 };
+	static const int64_t values[] = { 1000000000, 1 };
+	char *name = mem_alloc(256);
+	const char *names[] = { name, "short" };
+	struct chart chart = { .label = "label", .columns = 2, .series = 1, .colours = one, .names = names, .every = 1, .values = values, .lying = 1 };
+	struct buf out = BUF_INIT;
+
+	memset(name, 'w', 255);
+	chart_draw(&chart, &out);
+	CHECK(strstr(buf_str(&out), "w…</text>") && strstr(buf_str(&out), ">short</text>") && out.len < 1000);
+	/* The axis leaves room for 2,000,000,000; the bars are beside it. */
+	buf_reset(&out);
+	chart.lying = 0;
+	chart_draw(&chart, &out);
+	CHECK(strstr(buf_str(&out), ">2,000,000,000</text>") && strstr(buf_str(&out), "<line class=\"kw-axis\" x1=\"91\"") && !strstr(buf_str(&out), "x1=\"34\""));
+	buf_free(&out);
+	free(name);
+}
+
+TEST_MAIN
