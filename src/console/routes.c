@@ -18,7 +18,7 @@
 #include "web/style.h"
 
 const struct route console_routes[] = {
-	WEB_LANGUAGE_ROWS("console"),
+	WEB_LANGUAGE_ROWS("console", "/account/language", PERMISSION_ACCOUNT_EDIT),
 	WEB_SIGN_ROWS("console", sign_in_tenant_fields, forgotten_tenant_fields),
 	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query, ROUTE_NO_TRANSACTION },
 	{ WEB_POST, "/invitation", PERMISSION_PUBLIC, NULL, tenant_invitation, invite_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
@@ -168,7 +168,6 @@ const struct route console_routes[] = {
 	WEB_SIGN_RULES_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	WEB_PEOPLE_ROWS("console", "/users", PERMISSION_USERS_VIEW, PERMISSION_USERS_EDIT, user),
 	{ WEB_GET, "/account", PERMISSION_ACCOUNT_VIEW, "console/account", account_page },
-	{ WEB_POST, "/account/language", PERMISSION_ACCOUNT_EDIT, NULL, language_save_account, language_account_fields, .form = "/language" },
 	{ WEB_POST, "/account/passphrase/reveal", PERMISSION_ACCOUNT_EDIT, "console/account", account_reveal, .form = "/account" },
 	{ WEB_POST, "/account/passphrase", PERMISSION_ACCOUNT_EDIT, NULL, account_set, account_passphrase_fields, .form = "/account" },
 	{ WEB_GET, "/account/data", PERMISSION_ACCOUNT_EDIT, "console/data_export", data_export_page, NULL, ROUTE_SUSPENDED_TOO },

@@ -2,6 +2,7 @@
 #include "store/certificate.h"
 
 #include "store/audit.h"
+#include "store/language.h"
 
 int certificates_all(struct db *db, json_t **out)
 {
@@ -31,5 +32,6 @@ int certificate_ends(struct db *db, const char *what, const char *subject, const
 
 int system_operators(struct db *db, json_t **out)
 {
-	return db_get_rows(db, out, "select email, coalesce(language, '') as language from notice_operators('{msp-administrator,system-operator}')", DB_NONE);
+	return db_get_rows(db, out, "select email, coalesce(language, " LANGUAGE_OF_INSTALLATION ", '') as language from"
+		" notice_operators('{msp-administrator,system-operator}')", DB_NONE);
 }

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "store/audit.h"
+#include "store/setting.h"
 #include "store/tenant.h"
 
 #define OF_ACCOUNT "(select settings ->> 'language' from tenant where id = current_tenant())"
@@ -26,7 +27,7 @@ int language_of(struct db *db, enum store_side side, const struct uuid *user, ch
 {
 	static const char *const sql[] = {
 		"select coalesce(language, " OF_ACCOUNT ", '') from app_user where id = $1",
-		"select coalesce(language, '') from operator_user where id = $1",
+		"select coalesce(language, " LANGUAGE_OF_INSTALLATION ", '') from operator_user where id = $1",
 	};
 
 	return take(db, sql[side], DB_ARGS(db_uuid_arg(user)), out);
@@ -41,9 +42,11 @@ int language_own(struct db *db, enum store_side side, const struct uuid *user, c
 	return take(db, sql[side], DB_ARGS(db_uuid_arg(user)), out);
 }
 
-int language_of_account(struct db *db, char out[static LANGUAGE_MAX])
+int language_of_everybody(struct db *db, enum store_side side, char out[static LANGUAGE_MAX])
 {
-	return take(db, "select coalesce(" OF_ACCOUNT ", '')", DB_NONE, out);
+	static const char *const sql[] = { "select coalesce(" OF_ACCOUNT ", '')", "select coalesce(" LANGUAGE_OF_INSTALLATION ", '')" };
+
+	return take(db, sql[side], DB_NONE, out);
 }
 
 int language_choose(struct db *db, enum store_side side, const struct uuid *user, const char *language)
@@ -66,11 +69,20 @@ int language_choose(struct db *db, enum store_side side, const struct uuid *user
 	return rc;
 }
 
-int language_choose_for_account(struct db *db, const char *language)
+static int choose_for_account(struct db *db, const json_t *language)
 {
-	json_t *patch = json_pack("{s:o}", "language", *language ? json_string(language) : json_null());
+	json_t *patch = json_pack("{s:O}", "language", language);
 	int rc = tenant_change_settings(db, NULL, patch);
 
 	json_decref(patch);
+	return rc;
+}
+
+int language_choose_for_everybody(struct db *db, enum store_side side, const char *language)
+{
+	json_t *value = *language ? json_string(language) : json_null();
+	int rc = side == STORE_TENANT ? choose_for_account(db, value) : setting_set(db, LANGUAGE_SETTING, *language ? value : NULL, 0);
+
+	json_decref(value);
 	return rc;
 }

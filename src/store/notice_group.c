@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
+#include "store/language.h"
 
 #define COLUMNS "g.id, g.name, g.description, g.enabled, to_json(g.recipients) as recipients, to_json(g.events) as events, g.subject, g.header," \
 	" g.content, g.footer, g.frequency, to_char(g.at, 'HH24:MI') as at, g.due, g.sent, g.changed, g.changed_by"
@@ -154,7 +155,8 @@ static int take_notices(struct db *db, int64_t told, int64_t head, const json_t 
 
 /* Columns whose names begin with _ are not members of what is given out. */
 #define TAKE "select g.id, to_json(g.recipients) as recipients, g.subject, g.header, g.content, g.footer, coalesce(z.name, 'Central Management') as tenant, g.told as _told, h.seq as _head," \
-	" to_json(g.events) as _events, coalesce(z.settings ->> 'language', '') as language from notice_group g left join tenant z on z.id = g.tenant cross join (select coalesce(max(n.seq), 0) as seq from notice n) h where" \
+	" to_json(g.events) as _events, coalesce(case when z.id is null then " LANGUAGE_OF_INSTALLATION " else z.settings ->> 'language' end, '') as language" \
+	" from notice_group g left join tenant z on z.id = g.tenant cross join (select coalesce(max(n.seq), 0) as seq from notice n) h where" \
 	" g.enabled and case when g.due is null then h.seq > g.told else g.due <= now() end order by g.id limit 1 for update of g skip locked"
 
 int notice_group_take(struct db *db, int64_t most, int mails, json_t **out)

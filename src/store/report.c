@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "store/audit.h"
 #include "store/job.h"
+#include "store/language.h"
 #include "store/report_storage.h"
 
 #define DUE "report_next(t.schedule, t.weekday, t.monthday, t.at, notice_zone(), now())"
@@ -301,7 +302,8 @@ int report_take(struct db *db, const struct uuid *id, json_t **out)
 	int rc = db_get_row(db, &row, "with taken as (update report set state = 'running' where id = $1 and state in ('waiting', 'running') returning *)"
 		" select r.id, r.name, to_json(r.criteria) as criteria, to_json(r.formats) as formats, r.since, r.until, r.zone, r.has_keys, r.owner_name, r.mail,"
 		" r.recipients, r.template, r.scheduled, coalesce(t.name, '') as tenant_name, coalesce(u.role, o.role) as user_role,"
-		" coalesce(u.language, t.settings ->> 'language', report_language(case when t.id is null then r.owner end), '') as language,"
+		" coalesce(u.language, case when t.id is null then coalesce(report_language(r.owner), " LANGUAGE_OF_INSTALLATION ") else t.settings ->> 'language' end,"
+		" '') as language,"
 		" coalesce(u.state, o.state) as user_state from taken r left join tenant t on t.id = r.tenant left join app_user u on u.tenant = r.tenant"
 		" and u.id = r.owner left join lateral report_operator(case when t.id is null then r.owner end) o on true", DB_ARGS(db_uuid_arg(id)));
 

@@ -15,7 +15,7 @@ struct session {
 	struct uuid id, user;
 	char csrf[SESSION_CSRF_SIZE];
 	char *user_name, *user_email, *role;
-	char language[LANGUAGE_MAX];         /* that the user chose; "": none */
+	char language[LANGUAGE_MAX];         /* that the user chose, for an operator else the installation; "": none */
 	char step[SESSION_STEP_SIZE];        /* what the sign-in waits for: one of the above; "": nothing, it is complete */
 	clock_us created, last_seen, expires, rotated;
 };

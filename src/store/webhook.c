@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "store/audit.h"
 #include "store/job.h"
+#include "store/language.h"
 
 #define COLUMNS "w.id, w.name, w.url, w.format, to_json(w.events) as events, w.ca, w.enabled, w.stopped, w.failures, w.changed, w.changed_by," \
 	" (select json_build_object('state', d.state, 'at', coalesce(d.tried, d.created)) from webhook_delivery d where d.tenant = w.tenant and d.webhook = w.id" \
@@ -256,7 +257,8 @@ int webhook_tenants(struct db *db, json_t **out)
 }
 
 #define TAKE "select w.id, w.format, to_json(w.events) as events, coalesce(z.name, 'Central Management') as tenant, w.failures > 0 as away, w.told as _told," \
-	" coalesce(z.settings ->> 'language', '') as language from webhook w left join tenant z on z.id = w.tenant where" \
+	" coalesce(case when z.id is null then " LANGUAGE_OF_INSTALLATION " else z.settings ->> 'language' end, '') as language" \
+	" from webhook w left join tenant z on z.id = w.tenant where" \
 	" w.enabled and exists (select 1 from notice n where n.seq > w.told) order by w.id limit 1 for update of w skip locked"
 
 int webhook_take(struct db *db, int64_t most, json_t **out)

@@ -1,4 +1,4 @@
-/* language.c - in which language one is spoken to: one's own choice and, for who may change it, the account's. */
+/* language.c - in which language one is spoken to: one's own choice and, for who may change it, everybody's: of the account, or of the installation. */
 #include "web/language.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@ const struct route_param language_fields[] = {
 	{ "language", "Language", PARAM_TEXT, 0, 0, LANGUAGE_MAX - 1, NULL },
 	PARAM_END
 };
-const struct route_param language_account_fields[] = {
+const struct route_param language_everybody_fields[] = {
 	{ "everybody", "Language", PARAM_TEXT, 0, 0, LANGUAGE_MAX - 1, NULL },
 	PARAM_END
 };
@@ -30,16 +30,16 @@ static void offer(struct call *c, const char *field, const char *none, const cha
 
 int language_page(struct call *c)
 {
-	char own[LANGUAGE_MAX] = "", account[LANGUAGE_MAX] = "";
-	int rc = language_own(c->db, sign_side(c), &c->user, own);
+	char own[LANGUAGE_MAX] = "", everybody[LANGUAGE_MAX] = "";
+	int central = c->site == WEB_CENTRAL, rc = language_own(c->db, sign_side(c), &c->user, own);
 
-	if (rc == 0 && c->site == WEB_CONSOLE)
-		rc = language_of_account(c->db, account);
+	if (rc == 0)
+		rc = language_of_everybody(c->db, sign_side(c), everybody);
 	if (rc < 0)
 		return rc;
-	offer(c, "language", *account ? call_translate(c, "As the account has it") : call_translate(c, "As the browser asks for it"), own);
-	offer(c, "everybody", call_translate(c, "As each browser asks for it"), account);
-	call_set(c, "can", json_pack("{s:b}", "edit", c->site == WEB_CONSOLE && call_may(c, PERMISSION_ACCOUNT_EDIT)));
+	offer(c, "language", call_translate(c, *everybody == '\0' ? "As the browser asks for it" : central ? "As the installation has it" : "As the account has it"), own);
+	offer(c, "everybody", call_translate(c, "As each browser asks for it"), everybody);
+	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, central ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT)));
 	return 0;
 }
 
@@ -63,15 +63,15 @@ int language_save(struct call *c)
 	return 0;
 }
 
-int language_save_account(struct call *c)
+int language_save_everybody(struct call *c)
 {
 	int rc = check(c, "everybody");
 
 	if (rc == 0)
-		rc = language_choose_for_account(c->db, call_text(c, "everybody"));
+		rc = language_choose_for_everybody(c->db, sign_side(c), call_text(c, "everybody"));
 	if (rc < 0)
 		return rc;
-	call_notice(c, "success", "The account's language is saved.");
+	call_notice(c, "success", c->site == WEB_CENTRAL ? "The installation's language is saved." : "The account's language is saved.");
 	call_redirect(c, "/language");
 	return 0;
 }

@@ -4,12 +4,15 @@ import json
 import re
 
 from fixtures import fixture
+from hooks import Receiver
 from inventory import Machine
 from mailsink import mail_of
-from notices import FORM, log
-from web import Client, make_tenant, make_user
-from world import World, run
+from notices import FORM, SECONDS, log
+from stack.process import wait_until
+from web import Client, make_operator, make_tenant, make_user, operator
+from world import World, count, run
 
+NIL = "00000000-0000-0000-0000-000000000000"        # the installation
 GERMAN = {"Accept-Language": "de-CH, fr;q=0.8"}
 
 
@@ -175,3 +178,38 @@ def test_names_are_sorted_and_found_as_people_write_them(server):
         query = page["next"].split("?", 1)[1] if page["next"] else None
     assert found == listed("sort=name&limit=100")
     assert listed("search=%C3%A4PF") == ["Äpfel"] and listed("search=stra%C3%9F") == ["Straße"] and listed("search=U%C3%9F") == ["Strauß"] and listed("search=%C3%96L") == ["Öl"]
+
+
+def test_the_installation_has_a_language_of_its_own(server, folder):
+    # covers: WEB-1, NTF-1, NTF-2, NTF-3, ADM-2
+    boss, reader, other = make_operator(server, "system-operator"), make_operator(server, "auditor"), make_operator(server, "tenant-manager")
+    c, r = operator(server, email=boss), operator(server, email=reader)
+    assert "As the browser asks for it" in c.get("/language").text and "/installation/language" not in r.get("/language").text
+    assert r.post("/installation/language", everybody="de").status == 403 and c.post("/installation/language", everybody="xx").status == 422
+    with Receiver(folder) as receiver, mail_of(server) as sink:
+        assert c.post("/installation/language", everybody="de").status == 303
+        try:
+            # Pages, where none was chosen; one's own goes before.
+            assert language(c.get("/language")) == language(r.get("/sessions")) == "de" and "Wie in der Installation eingestellt" in c.get("/language").text
+            assert r.post("/language", language="en").status == 303 and language(r.get("/sessions")) == "en"
+            # A letter, though the page that asks for it is the browser's.
+            assert language(Client(server, "central").post("/forgotten", csrf=False, email=other)) == "en"
+            assert sink.wait(other).subject == "Neues Passwort wählen"
+            # A group, a chat, and by default each operator.
+            form = {**FORM, "subject": "{{event}}: {{about}}", "header": "{{account}}", "content": "{{comment}}", "footer": ""}
+            assert c.post("/notifications/new", **{**form, "name": "Wache", "events": ["server-trouble"], "recipients": "nachtwache@example.net"}).status == 303
+            hook = c.api("/webhooks/new", {"name": "Chat", "url": receiver.url(), "format": "slack", "events": ["server-trouble"], "ca": receiver.ca, "enabled": True}).json["made"]["id"]
+            group = count(server, "select id from notice_group where tenant = %s and name = 'Wache'", NIL)
+            log(server, None, "health.lost", "processes", None, "Key service", reason="none answers")
+            mail = sink.wait("nachtwache@example.net")
+            assert mail.subject == "Ein Teil des Servers ist gestört: Schlüsseldienst" and "keiner antwortet" in mail.text, (mail.subject, mail.text)
+            assert "Zentrale Verwaltung" in mail.text, mail.text
+            assert "Ein Teil des Servers ist gestört: Schlüsseldienst" in sink.wait(boss, "gestört").subject
+            said = "Ein Teil des Servers ist gestört: Schlüsseldienst - keiner antwortet"
+            wait_until(lambda: [g for g in receiver.got if said in g.json["text"]], SECONDS, "the chat is not told")
+            assert c.post(f"/notifications/{group}/delete").status == c.post(f"/webhooks/{hook}/delete").status == 303
+        finally:
+            assert c.post("/installation/language", everybody="").status == 303
+    assert language(c.get("/language")) == "en"
+    assert count(server, "select json_agg(detail -> 'changes' -> 'value' order by seq) from audit_entry where tenant = %s and event = 'setting.changed' and object_name = 'language'",
+                 NIL) == [{"old": None, "new": "de"}, {"old": "de", "new": None}]
