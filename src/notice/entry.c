@@ -110,13 +110,30 @@ json_t *entry_name(const char *name)
 	return m ? phrase(m->label) : json_string(name);
 }
 
-json_t *entry_reason(const char *text)
+/* NULL: it is in neither table. */
+static json_t *known_reason(const char *text)
 {
 	json_t *known = known_phrase(reasons_comments, text);
 
-	known = known ? known : known_phrase(reasons_known, text);
+	return known ? known : known_phrase(reasons_known, text);
+}
+
+json_t *entry_reason(const char *text)
+{
+	json_t *known = known_reason(text);
+
 	/* One that has no holes may be a text of the catalogues. */
 	return known ? known : phrase(text);
+}
+
+int entry_is_sentence(const char *text)
+{
+	json_t *known = known_reason(text);
+	const char *said = json_string_value(json_object_get(known, "say"));
+	int is = said && *said && *said != '%';
+
+	json_decref(known);
+	return is;
 }
 
 int entry_is_own(const char *kind)

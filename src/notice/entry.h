@@ -19,6 +19,8 @@ json_t *entry_value(const char *name, const json_t *value);
 json_t *entry_detail(const json_t *detail);
 /* Why something was done, or why it failed. */
 json_t *entry_reason(const char *text);
+/* It is a sentence of ours, which a page begins with a capital letter: it does not begin with a value. */
+int entry_is_sentence(const char *text);
 int entry_is_own(const char *kind);
 /* A notice's values (notice/message.h), kept in English, in the language W (NULL: English); "own": what it is about is a name of ours. Not a phrase; the caller's. */
 json_t *entry_item(const struct words *w, const json_t *item);

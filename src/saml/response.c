@@ -74,7 +74,7 @@ int message_check_issuer(const xmlNode *issuer, const struct saml_idp *idp, stru
 	int rc = 0;
 
 	if (name == NULL || strcmp(name, idp->entity) != 0)
-		rc = saml_refuse(v, SAML_ISSUER, "%.120s is not %.100s", name ? name : "something", idp->entity);
+		rc = saml_refuse(v, SAML_ISSUER, "the issuer is %.120s, not %.100s", name ? name : "something", idp->entity);
 	else if (*format && strcmp(format, FORMAT_ENTITY) != 0)
 		rc = saml_refuse(v, SAML_ISSUER, "an issuer of the format %.100s", format);
 	free(name);
@@ -185,7 +185,7 @@ static int check_period(const struct judged *j, const xmlNode *n, const char *fr
 		rc = saml_refuse(j->v, SAML_NOT_YET, "%s %s: the clocks differ by more than %d seconds", (const char *)n->name,
 			xml_attribute(n, from_name), j->e->skew);
 	if (rc == 0 && until && until <= j->e->now - skew)
-		rc = saml_refuse(j->v, SAML_EXPIRED, "%s until %s", (const char *)n->name, xml_attribute(n, until_name));
+		rc = saml_refuse(j->v, SAML_EXPIRED, "%s was good until %s", (const char *)n->name, xml_attribute(n, until_name));
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /* call.c - what handlers ask of a call and say with it. */
 #include "web/call.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -206,6 +207,8 @@ static void say(const struct call *c, const char *text, struct buf *out)
 		known = entry_reason(english);
 		buf_reset(out);
 		words_phrase(template_words(c->state->templates), known, out);
+		if (!c->api && entry_is_sentence(english))
+			out->data[0] = (char)toupper((unsigned char)out->data[0]);
 		json_decref(known);
 	}
 	free(english);

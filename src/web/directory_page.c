@@ -1,6 +1,5 @@
 /* directory_page.c - settings of a directory, the same page for both consoles: kept as they are typed once groups were found by their ids,
  * tested with the name of anybody. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,20 +242,6 @@ static int typed_settings(struct call *c, const json_t *former, json_t **out)
 	return rc;
 }
 
-/* As a sentence begins. */
-static int field_error(struct call *c, const char *name, const char *text)
-{
-	json_t *said = doc_reason(c, text);
-	char *sentence = mem_strdup(json_is_string(said) ? json_string_value(said) : "");
-	int rc;
-
-	json_decref(said);
-	*sentence = (char)toupper((unsigned char)*sentence);
-	rc = call_field_error(c, name, sentence);
-	free(sentence);
-	return rc;
-}
-
 /* Whether some group's id has to be found out; in the copy that is checked they are as if they had been. */
 static int check(struct call *c, const json_t *settings, int *unknown)
 {
@@ -275,7 +260,7 @@ static int check(struct call *c, const json_t *settings, int *unknown)
 	}
 	rc = directory_read(copy, &d, &member);
 	if (rc < 0)
-		rc = field_error(c, strcmp(member, "roles") == 0 ? "groups" : member, err_text());
+		rc = call_field_error(c, strcmp(member, "roles") == 0 ? "groups" : member, err_text());
 	json_decref(copy);
 	return rc;
 }
@@ -322,7 +307,7 @@ static int take_groups(struct call *c, json_t *settings)
 	int rc = call_answer(c, &answer);
 
 	if (rc < 0)
-		return field_error(c, "groups", err_text());
+		return call_field_error(c, "groups", err_text());
 	json_array_foreach(json_object_get(settings, "roles"), i, row) {
 		const json_t *found;
 		const char *id;
@@ -333,7 +318,7 @@ static int take_groups(struct call *c, json_t *settings)
 		if (json_get_string(found, "id", DIRECTORY_ID_MAX, &id) == 0)
 			json_set_string(row, "group", id);
 		else
-			rc = field_error(c, "groups", *doc_text(found, "error") ? doc_text(found, "error") : "The group could not be looked up.");
+			rc = call_field_error(c, "groups", *doc_text(found, "error") ? doc_text(found, "error") : "The group could not be looked up.");
 	}
 	json_decref(answer);
 	return rc;

@@ -1,6 +1,5 @@
 /* saml_settings.c - the page Single Sign-On of both consoles: our side's addresses, the identity provider's metadata, what its statements
  * mean here, and a trial that shows it. Our own keys are saml_key.c's. Metadata are believed only when somebody has seen what they change. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -342,11 +341,8 @@ static int take_import(struct call *c, const char *field, const json_t *source)
 		text = mem_strdup(doc_text(answer, "text"));
 	else if (source && rc == ERR_TIMEOUT)
 		text = mem_strdup(err_text());
-	if (text) {
-		/* As a sentence begins. */
-		*text = (char)toupper((unsigned char)*text);
+	if (text)
 		rc = call_field_error(c, field, text);
-	}
 	if (rc == 0)
 		rc = keep_import(c, sign_side(c), json_object_get(answer, "idp"), source);
 	free(text);

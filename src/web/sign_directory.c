@@ -64,7 +64,7 @@ static int refuse(struct call *c, const struct joining *j, const struct user *u,
 	rc = call_end(c, rc);
 	sign_wait(c);
 	if (rc == 0) {
-		call_refuse(c, ERR_INVALID, text);
+		call_refuse(c, ERR_INVALID, text == why ? reason : text);
 		rc = err_set(c->api ? ERR_UNAUTHENTICATED : ERR_INVALID, "directory: %s", reason);
 	}
 	free(reason);

@@ -57,6 +57,12 @@ TEST(reasons_are_found_again, "WEB-1,LOG-1,NTF-2")
 	for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
 		check_said(w, entry_reason(reasons[i].kept), reasons[i].said);
 	check_said(NULL, entry_reason("ldaps://a.example cannot be reached: Connection refused"), "ldaps://a.example cannot be reached: Connection refused");
+	/* What a page begins with a capital letter. */
+	CHECK(entry_is_sentence("no connection: Connection refused"));
+	CHECK(entry_is_sentence("shutdown"));
+	CHECK(!entry_is_sentence("ldaps://a.example cannot be reached: Connection refused"));
+	CHECK(!entry_is_sentence("mkfs.ext4 has no space"));
+	CHECK(!entry_is_sentence(""));
 	words_free(w);
 }
 

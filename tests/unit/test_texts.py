@@ -88,3 +88,24 @@ def test_why_something_was_done_can_be_said_in_other_languages():
     assert len(health) > 20 and len(closed) >= 10 and len(saml) > 15, (health, closed, saml)
     lacking = [t for t in [*health, *closed, *saml] if t not in good | names and not any(k.fullmatch(re.sub(r"%\{\w+\}", "7", t)) for k in table)]
     assert not lacking, "\n".join(["not in src/notice/reasons.c:", *lacking])
+
+
+def test_what_other_servers_and_forms_are_refused_for_can_be_said_in_other_languages():
+    # covers: WEB-1, WEB-3, IDN-2, IDN-3, KEY-3
+    # Whatever stands behind a name would fit them all.
+    table = [k for k in known("src/notice/reasons.c") if k.pattern not in (r".+:\ .+", r".+\.\ .+")]
+    # Put together of pieces, or for who reads the server's own log: of an installation that is broken, or a caller that is.
+    inner = re.compile(r"libldap|libcurl|zlib|poll:|socket:|port %u|not an id of|not base64|cut off|not well-formed|(the message|the address) cannot be signed|described in full|"
+                       r"shorter than a tag|the key server (en|de)crypts|names an object with|tag has 7 bytes|host name has 7 bytes|an address is a text|none, walk or chain|"
+                       r"makes no sense|no state of a person|setting sso.socket|sign-on service is asked|too long or no text|that is no text|trusted certificates: ")
+    pieces = {"%s: %s: the server refers to another one, which is not followed: name the one that has the data", "%s: %s: %s%s%.300s%s", "(none named)", "%s inside of %s",
+              "an address begins with https:// and has no user name%s", " and no #", ", ? or #", "%s (status %ld)", "%s: %s", "%s more than one key of the name %s",
+              "%s no key of the name %s"}
+    files = [*(f"src/sso/{f}.c" for f in ("ldap_link", "ldap_person", "answer_directory")), *(f"src/identity/{f}.c" for f in ("arrival", "directory")),
+             *(f"src/saml/{f}.c" for f in ("logout", "metadata", "redirect", "response", "sign", "xml")), "src/outside/https.c", "src/outside/deep_security.c",
+             *(f"src/keys/{f}.c" for f in ("kmip", "kmip_link", "kmip_message", "keyserver")), "src/tls/context.c", "src/tls/link.c", "src/web/ask.c"]
+    found = [*sentences(files, r"err_set\(|saml_refuse\(")]
+    assert len(found) > 120, len(found)
+    lacking = [f"{file}: {literal}" for file, literal, said in found if literal not in pieces and not literal[0].isupper() and not inner.search(said)
+               and not any(k.fullmatch(said) for k in table)]
+    assert not lacking, "\n".join(["not in src/notice/reasons.c:", *lacking])

@@ -288,6 +288,14 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(server, world, di
         a = c.post("/directory", **fields(directory, **change))
         assert a.status == 422 and words in a.text, (change, a.status, re.findall(r'feedback[^>]*>[^<]*', a.text))
         assert directory.starttls in a.text or "servers" in change
+    # In the reader's language, as a sentence begins.
+    assert c.post("/account/language", everybody="de").status == 303
+    try:
+        for change, words in (({"servers": "http://x"}, "„http://x“: Eine Adresse ist ldap://Host"), ({"group": ["cn=none,dc=x"], "role": ["auditor"]}, "Es gibt keinen Eintrag cn=none,dc=x")):
+            a = c.post("/directory", **fields(directory, **change))
+            assert a.status == 422 and words in a.text, (change, re.findall(r'feedback[^>]*>[^<]*', a.text))
+    finally:
+        assert c.post("/account/language", everybody="").status == 303
     # A kept password goes to no other server than the one that it was typed for.
     save(c, directory)
     a = c.post("/directory", **fields(directory, servers="ldaps://elsewhere.example", password=""))
