@@ -39,6 +39,21 @@ BUSES = {
 }
 
 
+# Nothing but the script is started: the pause is a read of what never says anything.
+WAIT = """SECONDS=0; exec {{idle}}<> <(:)
+while ((SECONDS < {seconds})); do
+	began=${{EPOCHREALTIME/./}}
+	( {script}
+	) >/run/test-tried 2>&1 && exit 0
+	pause=$((3 * (${{EPOCHREALTIME/./}} - began)))
+	((pause >= 200000)) || pause=200000
+	((pause <= 1500000)) || pause=1500000
+	printf -v pause %d.%06d $((pause / 1000000)) $((pause % 1000000))
+	read -r -t "$pause" -u "$idle"
+done
+tail -n 20 /run/test-tried; exit 1"""
+
+
 @dataclasses.dataclass
 class Disk:
     """SERIAL is what the guest reads; file and size belong to the machine's folder."""
@@ -52,6 +67,15 @@ class Disk:
 # Beside the BIOS that QEMU brings: UEFI with keys, which makes secure boot be on, and without any.
 OVMF = pathlib.Path("/usr/share/OVMF")
 SECURE_BOOT, UEFI = "OVMF_VARS_4M.snakeoil.fd", "OVMF_VARS_4M.fd"
+
+
+def _first_answer(read):
+    """(number, status, output) of the first whole answer of READ or None, and what follows it."""
+    head, newline, rest = read.partition(b"\n")
+    number, status, length = map(int, head.split()) if newline else (0, 0, 0)
+    if not newline or len(rest) < length:
+        return None, read
+    return (number, status, rest[:length].decode(errors="replace")), rest[length:]
 
 
 class Vm:
@@ -231,15 +255,14 @@ class Vm:
         """Status and output of a bash SCRIPT."""
         self.count += 1
         self.channel.settimeout(1)
-        self.channel.sendall(f"{self.count} {base64.b64encode(script.encode()).decode()}\n".encode())
+        line = script.replace("\\", "\\\\").replace("\n", "\\n")
+        self.channel.sendall(f"{self.count} {line}\n".encode())
         end = time.monotonic() + seconds
         while True:
-            line, newline, rest = self.reader.partition(b"\n")
-            if newline:
-                self.reader = rest
-                words = line.decode().split()
-                if words and words[0] == str(self.count):
-                    return int(words[1]), base64.b64decode(words[2] if len(words) > 2 else "").decode(errors="replace")
+            answer, self.reader = _first_answer(self.reader)
+            if answer and answer[0] == self.count:
+                return answer[1:]
+            if answer:
                 continue
             try:
                 more = self.channel.recv(1 << 20)
@@ -260,9 +283,8 @@ class Vm:
         return self.command(script)[0] == 0
 
     def wait(self, script, what, seconds=RUN_SECONDS):
-        """Until SCRIPT's status is 0: asked inside, so that each try costs little."""
-        status, output = self.command(f"for i in $(seq {seconds * 2}); do if ( {script} ) >/run/test-tried 2>&1; then exit 0; fi; "
-                                      "sleep 0.5; done; tail -n 20 /run/test-tried; exit 1", seconds * 2)
+        """Until SCRIPT's status is 0: asked inside, so that each try costs little; what takes long to ask is asked seldom."""
+        status, output = self.command(WAIT.format(script=script, seconds=seconds * 2), seconds * 2 + 60)
         if status != 0:
             raise Failed(f"{self.name}: {what}: {script}\n{output}\n{self.journal()}")
 
