@@ -142,7 +142,9 @@ static json_t *device_member(const struct call *c, const json_t *row, enum devic
 	json_object_set_new(out, "is_raid", json_boolean(is_raid(row)));
 	if (is_raid(row))
 		json_set_string(out, "provider_id", doc_text(row, "provider_device") + strlen(RAID_PREFIX));
-	json_object_set_new(out, "said", doc_reason(c, doc_text(row, "said")));
+	/* How far the encryption was is of no interest once it is done. */
+	json_object_set_new(out, "said", (state == DEVICE_ENCRYPTED || state == DEVICE_IN_USE) && strcmp(doc_text(row, "said_status"), "provisioning") == 0 ? json_null() :
+		doc_reason(c, doc_text(row, "said")));
 	json_object_set_new(out, "progress", device_progress_member(c, row));
 	/* Once there is a key, that says it. */
 	json_object_set_new(out, "encryption", configured && !json_is_true(json_object_get(row, "has_key")) ? device_encryption(c, row) :

@@ -29,6 +29,8 @@ static json_t *points(const struct call *c, const json_t *row, const json_t *mem
 	else
 		json_array_append_new(out, json_sprintf("%s, %s %s", json_string_value(size), doc_text(row, "provider"),
 			doc_text(row, "provider_device")));
+	if (*doc_text(row, "instance_name"))
+		json_array_append_new(out, json_sprintf("%s: %s", call_translate(c, "Instance"), doc_text(row, "instance_name")));
 	json_array_foreach(members, i, member)
 		json_array_append_new(out, json_sprintf("%s (%s)%s%s", doc_text(member, "name"), doc_text(member, "size"),
 			*doc_text(member, "found") ? ": " : "", doc_text(member, "found")));

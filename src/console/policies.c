@@ -139,6 +139,8 @@ static void set_policy(struct call *c, const json_t *row)
 
 	json_object_set_new(out, "url", json_sprintf("/policies/%s", doc_text(row, "id")));
 	json_object_set(out, "is_default", json_object_get(row, "is_default"));
+	call_set(c, "idle", json_boolean(!json_is_true(json_object_get(row, "is_default")) && (json_integer_value(json_object_get(row, "device_count")) == 0 ||
+		json_integer_value(json_object_get(row, "image_count")) == 0)));
 	call_set(c, "policy", out);
 	call_set(c, "document", json_incref(json_object_get(row, "document")));
 	call_set(c, "can", can_member(c, json_is_true(json_object_get(row, "is_default"))));

@@ -338,6 +338,7 @@ static int add_seen(struct call *c, const json_t *lines, json_t *shown)
 		json_t *values = asked_fact(line) ? json_object_get(seen, asked_fact(line)) : NULL, *out = json_array_get(shown, n);
 
 		json_set_bool(out, "has_seen", values != NULL);
+		json_set_bool(out, "none_seen", asked_fact(line) && values == NULL);
 		json_object_set_new(out, "seen", values ? json_incref(values) : json_array());
 	}
 	json_decref(seen);

@@ -27,6 +27,11 @@ const struct message_texts message_standard = {
 	.footer = "You get this mail because your address stands in a notification group of {{account}}. An administrator can change it under"
 		" Notifications, at {{console}}",
 };
+const struct message_texts message_standard_operators = {
+	.subject = "{{event}}: {{about}}",
+	.header = "{{account}}:",
+	.content = N_("{{event}}\nAbout: {{about}}\nWhen: {{time}}\nBy: {{by}}\nReason: {{comment}}\n{{link}}"),
+};
 
 /* Variables */
 

@@ -38,7 +38,7 @@ extern const struct message_variable message_variables[];        /* ends with a 
 struct message_texts {
 	const char *subject, *header, *content, *footer;
 };
-extern const struct message_texts message_standard;              /* what a new group begins with */
+extern const struct message_texts message_standard, message_standard_operators;          /* what a new group begins with: an account's, and what is other in the operator's */
 
 /* 0, or ERR_INVALID: {{ }} in TEXT holds something that is no variable, or does not end; err_text says which. */
 int message_check(const char *text);

@@ -74,7 +74,8 @@ static const struct rule_type types[] = {
 	{ SCALAR("os.kernel", "Kernel version", "RUL-18", "Guest OS", DATA_VERSION), RULE_TYPE_PLAIN, NO_SUBJECT, AGENT("os.kernel"),
 		NULL, "The release of the running kernel.", "{\"operator\": \"at-least\", \"value\": \"6.1.0-28\"}" },
 	{ SCALAR("os.pending_security_updates", "Pending security updates", "RUL-18", "Guest OS", DATA_NUMBER), 0, NO_SUBJECT,
-		AGENT("os.pending_security_updates"), NULL, "How many security updates (patches) the guest knows of and has not installed.",
+		AGENT("os.pending_security_updates"), NULL, "How many security updates (patches) the guest knows of and has not installed. It knows what there was"
+		" when it last looked: add the rule Updates last looked for.",
 		"{\"operator\": \"equals\", \"value\": 0}" },
 	{ SCALAR("os.pending_updates", "Pending updates", "RUL-18", "Guest OS", DATA_NUMBER), 0, NO_SUBJECT, AGENT("os.pending_updates"),
 		NULL, "How many updates of any kind the guest knows of and has not installed.", "{\"operator\": \"at-most\", \"value\": 20}" },

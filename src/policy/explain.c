@@ -71,9 +71,12 @@ static json_t *members_phrase(const struct rule_type *type, const json_t *set)
 
 static json_t *actual_phrase(const struct rule_type *type, const json_t *value)
 {
+	struct value v;
 	char *text;
 	json_t *out;
 
+	if (type->data == DATA_DATE && value_read(DATA_DATE, value, &v) == 0)
+		return phrase_at(v.number);
 	if (type->data == DATA_SET && json_is_object(value))
 		return members_phrase(type, value);
 	if (json_is_string(value))

@@ -88,18 +88,21 @@ int invitation_use(struct db *db, enum store_side side, const uint8_t token[stat
 	const uint8_t *browser, struct uuid *user)
 {
 	static const char *const activate[] = {
-		"update app_user set state = 'active', password = $2 where id = $1 and state = 'invited'",
-		"update operator_user set state = 'active', password = $2 where id = $1 and state = 'invited'",
+		"update app_user set state = 'active', password = $2 where id = $1 and state = 'invited' returning email",
+		"update operator_user set state = 'active', password = $2 where id = $1 and state = 'invited' returning email",
 	};
+	struct db_result *r;
 	struct uuid id;
 	int invited, rc = use_up(db, side, token, &id, &invited);
 
 	if (rc == 0)
 		rc = db_queue(db, delete_unused[side], DB_ARGS(db_uuid_arg(&id)));
 	if (rc == 0 && invited) {
-		rc = db_run_one(db, activate[side], DB_ARGS(db_uuid_arg(&id), db_text_arg(password)));
-		if (rc == 0)
-			rc = audit_log(db, AUDIT_USER_ACCEPTED, &(struct audit_object) { "user", &id, NULL }, NULL);
+		rc = db_query_row(db, &r, activate[side], DB_ARGS(db_uuid_arg(&id), db_text_arg(password)));
+		if (rc == 0) {
+			rc = audit_log(db, AUDIT_USER_ACCEPTED, &(struct audit_object) { "user", &id, db_text(r, 0, 0) }, NULL);
+			db_result_free(r);
+		}
 	} else if (rc == 0) {
 		rc = user_set_password(db, side, &id, password, NULL, browser);
 	}

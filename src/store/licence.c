@@ -159,7 +159,6 @@ static int next_serial(struct db *db, const struct uuid *account, uint32_t *seri
 
 static int keep(struct db *db, const struct licence *l, const char *code, const char *note, int assign)
 {
-	struct audit_object object = { "tenant", &l->account, NULL };
 	struct uuid id = uuid_new();
 	int rc = db_run(db, "insert into licence_issue (id, account, serial, kind, keys, until, issued, issued_by, note, code) values ($1, $2, $3,"
 		" $4, $5, $6, $7, $8, $9, $10)", DB_ARGS(db_uuid_arg(&id), db_uuid_arg(&l->account), db_int_arg(l->serial),
@@ -167,11 +166,11 @@ static int keep(struct db *db, const struct licence *l, const char *code, const 
 		db_text_arg(db_actor(db)->name), db_text_arg(note), db_text_arg(code)));
 
 	if (rc >= 0)
-		rc = audit_log(db, AUDIT_LICENCE_ISSUED, &object, detail_of(l));
+		rc = tenant_log(db, AUDIT_LICENCE_ISSUED, &l->account, 0, detail_of(l));
 	if (rc == 0 && assign)
 		rc = db_run(db, "select licence_assign($1, $2)", DB_ARGS(db_uuid_arg(&id), db_text_arg(db_actor(db)->name)));
 	if (rc >= 0 && assign)
-		rc = audit_log_both(db, AUDIT_LICENCE_ASSIGNED, &object, detail_of(l));
+		rc = tenant_log(db, AUDIT_LICENCE_ASSIGNED, &l->account, 1, detail_of(l));
 	return rc < 0 ? rc : 0;
 }
 

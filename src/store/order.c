@@ -8,10 +8,14 @@
 #include "store/audit.h"
 #include "store/rotation.h"
 
-static int log_order(struct db *db, enum audit_event event, const struct uuid *agent, const char *kind, const char *argument,
+/* How people call the machine of a row's agent. */
+#define MACHINE "(select coalesce(nullif(i.host_name, ''), i.provider_instance) from agent a join instance i on i.tenant = a.tenant and i.id = a.instance" \
+	" where a.tenant = agent_order.tenant and a.id = agent_order.agent)"
+
+static int log_order(struct db *db, enum audit_event event, const struct uuid *agent, const char *machine, const char *kind, const char *argument,
 	const char *detail)
 {
-	return audit_log(db, event, &(struct audit_object) { "agent", agent, NULL },
+	return audit_log(db, event, &(struct audit_object) { "agent", agent, machine },
 		json_pack("{s:s,s:s*,s:s*}", "order", kind, "argument", argument && *argument ? argument : NULL, "detail", detail));
 }
 
@@ -31,17 +35,22 @@ int order_nudge(struct db *db, const struct uuid *agent)
 static int add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument, clock_us due)
 {
 	struct uuid id = uuid_new();
-	int rc = db_run(db, "with same as (select 1 from agent_order where agent = $2 and kind = $3 and device is not distinct from $4"
+	struct db_result *r;
+	int rc = db_query(db, &r, "with same as (select 1 from agent_order where agent = $2 and kind = $3 and device is not distinct from $4"
 		" and argument = $5 and finished is null and (taken is null or kind in " HOLDS ") for share)"
 		" insert into agent_order (tenant, id, agent, kind, device, argument, created_by, due)"
-		" select current_tenant(), $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from same)",
+		" select current_tenant(), $1, $2, $3, $4, $5, $6, $7 where not exists (select 1 from same) returning " MACHINE,
 		DB_ARGS(db_uuid_arg(&id), db_uuid_arg(agent), db_text_arg(kind), db_uuid_arg(device), db_text_arg(argument),
 		db_text_arg(db_actor(db)->name), db_time_arg(due)));
 
-	if (rc <= 0)
+	if (rc < 0)
 		return rc;
-	rc = due ? 0 : order_nudge(db, agent);
-	return rc < 0 ? rc : log_order(db, AUDIT_AGENT_ORDERED, agent, kind, argument, NULL);
+	if (db_rows(r) && due == 0)
+		rc = order_nudge(db, agent);
+	if (db_rows(r) && rc == 0)
+		rc = log_order(db, AUDIT_AGENT_ORDERED, agent, db_text(r, 0, 0), kind, argument, NULL);
+	db_result_free(r);
+	return rc;
 }
 
 int order_add(struct db *db, const struct uuid *agent, const char *kind, const struct uuid *device, const char *argument)
@@ -98,12 +107,12 @@ int order_finish(struct db *db, const struct uuid *agent, const struct uuid *ord
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "update agent_order set finished = now(), done = $3, detail = $4 where id = $1 and agent = $2"
-		" and finished is null returning kind, device", DB_ARGS(db_uuid_arg(order), db_uuid_arg(agent), db_bool_arg(done),
+		" and finished is null returning kind, device, " MACHINE, DB_ARGS(db_uuid_arg(order), db_uuid_arg(agent), db_bool_arg(done),
 		db_text_arg(detail)));
 
 	if (rc < 0)
 		return rc;
-	rc = log_order(db, done ? AUDIT_AGENT_ORDER_DONE : AUDIT_AGENT_ORDER_FAILED, agent, db_text(r, 0, 0), NULL, detail);
+	rc = log_order(db, done ? AUDIT_AGENT_ORDER_DONE : AUDIT_AGENT_ORDER_FAILED, agent, db_text(r, 0, 2), db_text(r, 0, 0), NULL, detail);
 	if (rc == 0 && !done && (strcmp(db_text(r, 0, 0), ROTATION_ORDER) == 0 || strcmp(db_text(r, 0, 0), ROTATION_REENCRYPT_ORDER) == 0)) {
 		struct uuid device = db_uuid(r, 0, 1);
 

@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "store/audit.h"
+#include "store/tenant.h"
 
 static void take(const struct db_result *r, struct quota *out)
 {
@@ -49,7 +49,7 @@ int quota_set(struct db *db, const struct uuid *account, const struct quota *q)
 		" nullif($4, 0)::int, quota_rate = nullif($5, 0)::int, quota_reports = nullif($6, 0)::int where id = $1 and state in ('active', 'suspended')", DB_ARGS(db_uuid_arg(account), db_int_arg(q->devices),
 		db_int_arg(q->instances), db_int_arg(q->users), db_int_arg(q->rate), db_int_arg(q->reports)));
 	if (rc == 0)
-		return audit_log_both(db, AUDIT_QUOTA_CHANGED, &(struct audit_object){ "tenant", account, NULL }, detail);
+		return tenant_log(db, AUDIT_QUOTA_CHANGED, account, 1, detail);
 	json_decref(detail);
 	return rc == ERR_NOT_FOUND ? err_set(ERR_CONFLICT, "a closed account has no quotas") : rc;
 }

@@ -88,14 +88,29 @@ int tenant_set_state(struct db *db, const struct uuid *id, const char *state, co
 	return rc;
 }
 
+int tenant_log(struct db *db, enum audit_event event, const struct uuid *id, int both, json_t *detail)
+{
+	struct audit_object object = { "tenant", id, NULL };
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select name from tenant where id = $1", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0) {
+		json_decref(detail);
+		return rc;
+	}
+	object.name = db_text(r, 0, 0);
+	rc = both ? audit_log_both(db, event, &object, detail) : audit_log(db, event, &object, detail);
+	db_result_free(r);
+	return rc;
+}
+
 int tenant_invite_admin(struct db *db, const struct uuid *tenant, const struct uuid *user, const char *email, const char *name,
 	const uint8_t token[static 32], clock_us expires)
 {
 	int rc = db_run(db, "select tenant_invite_first_admin($1, $2, $3, $4, $5, $6)", DB_ARGS(db_uuid_arg(tenant),
 		db_uuid_arg(user), db_text_arg(email), db_text_arg(name), db_bytes_arg(token, 32), db_time_arg(expires)));
 
-	return rc < 0 ? rc : audit_log(db, AUDIT_TENANT_ADMIN_INVITED, &(struct audit_object) { "tenant", tenant, NULL },
-		json_pack("{s:s}", "email", email));
+	return rc < 0 ? rc : tenant_log(db, AUDIT_TENANT_ADMIN_INVITED, tenant, 0, json_pack("{s:s}", "email", email));
 }
 
 int tenant_joined(struct db *db, const struct uuid *tenant)

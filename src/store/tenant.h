@@ -3,6 +3,7 @@
 #define STORE_TENANT_H
 
 #include "base/buf.h"
+#include "store/audit.h"
 #include "store/db.h"
 #include "store/list.h"
 
@@ -18,6 +19,8 @@ int tenant_rename(struct db *db, const struct uuid *id, const char *name);
 /* active <-> suspended; active or suspended -> closing; closing -> active, suspended or closed. ERR_CONFLICT otherwise.
  * Also logged in the tenant's own chain. REASON may be NULL. */
 int tenant_set_state(struct db *db, const struct uuid *id, const char *state, const char *reason);
+/* An entry of the log about account ID, which names it; BOTH: in its own log too. DETAIL is taken over. */
+int tenant_log(struct db *db, enum audit_event event, const struct uuid *id, int both, json_t *detail);
 /* ERR_FORBIDDEN once anybody of the tenant has accepted an invitation (TEN-3). Replaces one not yet accepted. */
 int tenant_invite_admin(struct db *db, const struct uuid *tenant, const struct uuid *user, const char *email, const char *name,
 	const uint8_t token[static 32], clock_us expires);

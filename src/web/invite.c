@@ -101,8 +101,8 @@ int invite_page(struct call *c)
 	name = json_string_value(json_object_get(l.found, "name"));
 	email = json_string_value(json_object_get(l.found, "email"));
 	action = mem_printf("/invitation?account=%s&token=%s", call_text(c, "account"), call_text(c, "token"));
-	call_set(c, "invitation", json_pack("{s:s, s:s, s:s, s:b, s:s}", "name", name, "email", email, "tenant",
-		l.tenant_name ? l.tenant_name : "Keyward", "reset", strcmp(kind, "reset") == 0, "action", action));
+	call_set(c, "invitation", json_pack("{s:s, s:s, s:s, s:s?, s:b, s:s}", "name", name, "email", email, "tenant",
+		l.tenant_name ? l.tenant_name : "Keyward", "account", l.tenant_name ? call_text(c, "account") : NULL, "reset", strcmp(kind, "reset") == 0, "action", action));
 	free(action);
 	release(&l);
 	return 0;

@@ -8,24 +8,29 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "notice/entry.h"
 #include "store/audit.h"
-#include "web/form.h"
 #include "web/list.h"
 
 #define REFRESH_S 5
 
+/* Periods that are asked for often: months by UTC, as all times here. */
+static const struct { const char *name, *title; } periods[] = { { "all", "All times" }, { "week", "Last 7 days" }, { "month", "This month" },
+	{ "last-month", "Last month" } };
+static const char *const period_names[] = { "all", "week", "month", "last-month", NULL };
 const struct route_param log_query[] = {
 	LIST_PARAMS,
 	{ "from", "From", PARAM_TIME, 0, 0, 0, NULL },
 	{ "to", "Until", PARAM_TIME, 0, 0, 0, NULL },
 	{ "text", "Text", PARAM_TEXT, 0, 0, LIST_SEARCH_MAX, NULL },
 	{ "type", "Type", PARAM_TEXTS, 0, 0, AUDIT_CATEGORY_COUNT, NULL },
+	{ "period", "Period, in place of from and until", PARAM_ENUM, 0, 0, 0, period_names },
 	PARAM_END
 };
 
 /* For the store the fields have other names: read without filters, shown with them, so that links keep them. */
-static const char *const fields[] = { "from", "to", "text", "type", NULL };
+static const char *const fields[] = { "from", "to", "text", "type", "period", NULL };
 static const struct list_view view = { .url = "/log" };
 static const struct list_view shown_view = { .url = "/log", .filters = fields, .export = "/log.csv" };
 static const char *const colours[AUDIT_CATEGORY_COUNT] = { [AUDIT_CATEGORY_AGENT] = "blue", [AUDIT_CATEGORY_KEY] = "green",
@@ -163,9 +168,57 @@ static json_t *show_row(struct call *c, json_t *row)
 	return out;
 }
 
+/* From when until when; empty: open. */
+struct span {
+	char from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE];
+};
+
+static void first_of_month(clock_us now, int months_ago, char out[static CLOCK_TEXT_SIZE])
+{
+	time_t at = (time_t)(now / CLOCK_SECOND);
+	struct tm tm;
+
+	gmtime_r(&at, &tm);
+	tm.tm_mday = 1;
+	tm.tm_mon -= months_ago;
+	timegm(&tm);
+	strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT00:00:00Z", &tm);
+}
+
+static struct span span_of(const struct call *c, const char *period)
+{
+	struct span s = { "", "" };
+
+	if (strcmp(period, "week") == 0) {
+		clock_text(c->now - 7 * 24 * 3600 * (clock_us)CLOCK_SECOND, s.from);
+		strcpy(s.from + strlen("2026-11-27"), "T00:00:00Z");
+	} else if (strstr(period, "month")) {
+		int last = strcmp(period, "last-month") == 0;
+
+		first_of_month(c->now, last, s.from);
+		if (last)
+			first_of_month(c->now, 0, s.to);
+	}
+	return s;
+}
+
+static struct span span_asked(const struct call *c)
+{
+	struct span s = { "", "" };
+
+	if (call_has(c, "period"))
+		return span_of(c, call_text(c, "period"));
+	if (call_has(c, "from"))
+		clock_text(call_time(c, "from"), s.from);
+	if (call_has(c, "to"))
+		clock_text(call_time(c, "to"), s.to);
+	return s;
+}
+
 /* What the store wants, from the form's fields. The buffers must live as long as *Q. */
 struct query_texts {
-	char from[CLOCK_TEXT_SIZE], to[CLOCK_TEXT_SIZE], types[256];
+	struct span span;
+	char types[256];
 };
 
 static void add_filter(struct list_query *q, const char *name, const char *value)
@@ -184,29 +237,19 @@ static void read_query(const struct call *c, struct list_query *q, struct query_
 	list_read(c, &view, q);
 	if (call_has(c, "text"))
 		q->search = call_text(c, "text");
-	*t = (struct query_texts){ { 0 }, { 0 }, { 0 } };
-	if (call_has(c, "from"))
-		clock_text(call_time(c, "from"), t->from);
-	if (call_has(c, "to"))
-		clock_text(call_time(c, "to"), t->to);
+	*t = (struct query_texts){ .span = span_asked(c) };
 	for (size_t i = 0; i < call_count(c, "type"); i++)
 		snprintf(t->types + strlen(t->types), sizeof t->types - strlen(t->types), "%s%s", i ? "," : "", call_text_at(c, "type", i));
-	add_filter(q, "from", t->from);
-	add_filter(q, "to", t->to);
+	add_filter(q, "from", t->span.from);
+	add_filter(q, "to", t->span.to);
 	/* One alone is found in its index in the order of the page. */
 	add_filter(q, call_count(c, "type") == 1 ? "type" : "category", t->types);
 }
 
 /* What the form holds: as the browser's date fields write it. */
-static void set_time_field(struct call *c, const char *name)
+static void set_time_field(struct call *c, const char *name, const char *time)
 {
-	char value[CLOCK_TEXT_SIZE] = "";
-
-	if (call_has(c, name)) {
-		clock_text(call_time(c, name), value);
-		value[16] = '\0';
-	}
-	call_form(c, name, json_string(value));
+	call_form(c, name, json_pack("s%", time, strnlen(time, strlen("2026-11-27T12:00"))));
 }
 
 static int is_selected(const struct call *c, const char *type)
@@ -218,63 +261,25 @@ static int is_selected(const struct call *c, const char *type)
 }
 
 /* New entries come on the first page alone, and not behind the end of a period. */
-static void set_live(struct call *c)
+static void set_live(struct call *c, const struct span *s)
 {
 	const char *query = c->request->query;
 
-	call_set(c, "live", call_has(c, "page") || call_has(c, "to") ? json_null() : json_pack("{s:o, s:i}", "url", query && *query ?
+	call_set(c, "live", call_has(c, "page") || *s->to ? json_null() : json_pack("{s:o, s:i}", "url", query && *query ?
 		json_sprintf("/log?%s", query) : json_string("/log"), "seconds", REFRESH_S));
 }
 
-/* Periods that are asked for often, with the rest of the query as it is: months by UTC, as all times here. */
-static void add_period(struct call *c, json_t *list, const char *title, const char *from, const char *to)
-{
-	struct buf url = BUF_INIT;
-	char given[2][CLOCK_TEXT_SIZE] = { "", "" };
-	const char *const names[] = { "from", "to" }, *const wanted[] = { from, to };
-	int active = 1;
-
-	buf_puts(&url, "/log?");
-	if (call_has(c, "text"))
-		form_append(&url, "text", call_text(c, "text"));
-	for (size_t i = 0; i < call_count(c, "type"); i++)
-		form_append(&url, "type", call_text_at(c, "type", i));
-	for (int i = 0; i < 2; i++) {
-		if (call_has(c, names[i]))
-			clock_text(call_time(c, names[i]), given[i]);
-		active &= strncmp(given[i], wanted[i], *wanted[i] ? 10 : 1) == 0;
-		if (*wanted[i])
-			form_append(&url, names[i], wanted[i]);
-	}
-	json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "title", call_translate(c, title), "url", buf_str(&url), "active", active));
-	buf_free(&url);
-}
-
-static void first_of_month(clock_us now, int months_ago, char out[static 16])
-{
-	time_t at = (time_t)(now / CLOCK_SECOND);
-	struct tm tm;
-
-	gmtime_r(&at, &tm);
-	tm.tm_mday = 1;
-	tm.tm_mon -= months_ago;
-	timegm(&tm);
-	strftime(out, 16, "%Y-%m-%d", &tm);
-}
-
-static void set_periods(struct call *c)
+/* Buttons of the query's form: what is typed there goes with them. */
+static void set_periods(struct call *c, const struct span *asked)
 {
 	json_t *list = json_array();
-	char week[CLOCK_TEXT_SIZE], month[16], before[16];
 
-	clock_text(c->now - 7 * 24 * 3600 * (clock_us)CLOCK_SECOND, week);
-	week[10] = '\0';
-	first_of_month(c->now, 0, month);
-	first_of_month(c->now, 1, before);
-	add_period(c, list, "All times", "", "");
-	add_period(c, list, "Last 7 days", week, "");
-	add_period(c, list, "This month", month, "");
-	add_period(c, list, "Last month", before, month);
+	for (size_t i = 0; i < ARRAY_LEN(periods); i++) {
+		struct span s = span_of(c, periods[i].name);
+		int active = strncmp(s.from, asked->from, strlen("2026-11-27")) == 0 && strncmp(s.to, asked->to, strlen("2026-11-27")) == 0;
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:b}", "name", periods[i].name, "title", call_translate(c, periods[i].title), "active", active));
+	}
 	call_set(c, "periods", list);
 }
 
@@ -299,12 +304,12 @@ int log_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	call_set(c, "partial", json_boolean(json_is_true(json_object_get(page, "partial"))));
-	set_time_field(c, "from");
-	set_time_field(c, "to");
+	set_time_field(c, "from", t.span.from);
+	set_time_field(c, "to", t.span.to);
 	call_form(c, "text", json_string(call_text(c, "text")));
 	log_tabs(c, 0);
-	set_periods(c);
-	set_live(c);
+	set_periods(c, &t.span);
+	set_live(c, &t.span);
 	for (int i = 0; i < AUDIT_CATEGORY_COUNT; i++)
 		call_form_option(c, "types", audit_category_name(i), call_translate(c, audit_category_label(i)), NULL,
 			is_selected(c, audit_category_name(i)));

@@ -283,10 +283,11 @@ int notification_new_page(struct call *c)
 	static const char *const chosen[2][3] = { { "key-pending", "integrity-failed", "key-exported" },
 		{ "installation-key-server-away", "server-trouble", "server-well" } };
 	const char *const *first = chosen[is_operators(c)];
+	const struct message_texts *texts = is_operators(c) ? &message_standard_operators : &message_standard;
 	json_t *row = json_pack("{s:s, s:b, s:[s], s:[sss], s:s, s:s, s:s, s:s, s:s, s:s}", "name", "", "enabled", 1, "recipients",
 		c->user_email ? c->user_email : "", "events", first[0], first[1], first[2], "frequency", "at-once", "at", "08:00", "subject",
-		message_standard.subject, "header", is_operators(c) ? "{{account}}:" : call_translate(c, message_standard.header), "content",
-		call_translate(c, message_standard.content), "footer", call_translate(c, message_standard.footer));
+		texts->subject, "header", call_translate(c, texts->header), "content", call_translate(c, texts->content), "footer",
+		call_translate(c, message_standard.footer));
 
 	show_form(c, row);
 	json_decref(row);

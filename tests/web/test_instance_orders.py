@@ -39,7 +39,7 @@ def test_the_inventory_is_published_again(server, world, machine):
     answer(server, machine, "inventory")
     order, = rows(c, machine)
     assert order["result"] == "done" and order["finished"] and order["state"]["name"] == "Done"
-    assert count(server, "select count(*) from audit_entry where event = 'agent.ordered' and object_id = %s", machine.agent) == 1
+    assert count(server, "select array_agg(object_name) from audit_entry where event = 'agent.ordered' and object_id = %s", machine.agent) == ["orders-db-9"]
 
 
 def test_what_an_agent_has_already_been_given_is_ordered_again(server, world, machine):

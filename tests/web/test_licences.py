@@ -86,6 +86,9 @@ def test_issued_entered_renewed(server):
     assert a.licence()["keys"] == 40
     events = [r["event"] for r in a.client.api("/log?limit=50").json["list"]["rows"]]
     assert "Licence put into force by the operator" in events and "Activation code entered" in events, events
+    # Both logs name the account, and not by an id.
+    named = sql(server, "select distinct object_name from audit_entry where event in ('licence.issued', 'licence.assigned') and object_id = %s", (a.id,))
+    assert named == [(f"Tenant {a.slug}",)], named
 
 
 def test_codes_that_do_not_fit(server):

@@ -1,5 +1,6 @@
 """Notifications: groups from the form to the mail, consolidation, what is refused, rights; every event of the table; killed in the middle."""
 import ast
+import html
 import pathlib
 import re
 import subprocess
@@ -279,6 +280,9 @@ def test_the_operators_groups(server):
     rows = [r for r in table() if r[4] in ("SYSTEM_VIEW", "OPERATORS_VIEW", "SUMMARIES_USE")]
     page = c.get("/notifications/events").text
     assert all((f"<code>{r[0]}</code>" in page) == (r in rows) for r in table())
+    # It begins with what the operator's events have.
+    new = c.get("/notifications/new").text
+    assert "About: {{about}}" in html.unescape(new) and "Device: {{device}}" not in html.unescape(new), new
     wrong = save(c, 422, events=["key-pending"])
     assert "not there to choose" in wrong.text
     form = {"name": "Watch", "recipients": "watch@example.net", "content": "{{event}}\n{{about}}\n{{comment}}", "header": "In {{account}}, {{count}}:", "footer": ""}

@@ -228,6 +228,22 @@ def lines_of(page):
     return out
 
 
+def test_what_cannot_match_is_said(server, world):
+    # covers: POL-2, RUL-8, RUL-24
+    c, m = world.console(), Machine(server, world.tenant, "idle")
+    page = begin(c, "In no region")
+    page.press("to:rules")
+    add_rule(page, "instance.region")
+    assert "None of your machines reports this yet" in page.text, page.text
+    # Nor does a policy whose device is on an image of another.
+    idle = "does not decide about any key yet"
+    id = make_policy(c, "Half", devices=[m.device])
+    assert idle in c.get(f"/policies/{id}").text
+    run(server, "insert into policy_image (tenant, policy, image) values (%s, %s, %s)", world.tenant, id, m.image)
+    assert idle not in c.get(f"/policies/{id}").text and idle not in c.get(f"/policies/{m.policy}").text
+    run(server, "update device set policy = %s where id = %s", m.policy, m.device)
+
+
 def test_lines_are_moved_without_scripts(server, world):
     # covers: POL-2, WEB-1
     c = world.console()

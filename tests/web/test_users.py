@@ -71,6 +71,7 @@ def test_life_of_a_user(server, world):
     assert Client(server, "console", source="127.5.0.2").sign_in(email, account=world.slug).status == 422
     assert admin.post(f"/users/{id}/enable").status == 303
     assert Client(server, "console", source="127.5.0.2").sign_in(email, account=world.slug).status == 303
+    assert _all(server, "select object_name from audit_entry where object_id = %s and event = 'user.accepted'", id) == [(email,)]
     events = [e for e, in _all(server, "select event from audit_entry where object_id = %s order by seq", id)]
     assert [e for e in events if not e.startswith("user.sign") and e != "user.new-place"] == ["user.invited", "user.accepted", "user.changed", "user.changed",
                                                             "user.changed"], events
