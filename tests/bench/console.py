@@ -120,6 +120,31 @@ def fill_log(it, slug, count, days=0):
     sql(it, "vacuum analyze audit_entry, audit_recent")
 
 
+APPENDS = 6000
+TEXTS = ("set role keyward_owner; create index bench_texts on {month} using gin (tenant extension.uuid_ops, audit_text(event, actor_name, object_name, address, detail)"
+         " extension.gin_trgm_ops) with (fastupdate = on, gin_pending_list_limit = 1048576)")
+
+
+def append_time(it, slug, repeat):
+    """Microseconds that an entry takes in one session that does not wait for the disk, as it is and with an index of texts that each append keeps, whose
+    list nothing but time flushes; medians."""
+    month = "audit_entry_" + time.strftime("%Y%m", time.gmtime())
+
+    def append():
+        began = time.monotonic()
+        sql(it, f"""set synchronous_commit = off; select set_config('keyward.tenant', (select id::text from tenant where slug = '{slug}'), false);
+            do $$ begin for n in 1 .. {APPENDS} loop perform audit_append('key', 'key.delivered', 'agent', gen_random_uuid(), 'agent-' || n, 'request',
+            gen_random_uuid(), 'disk-' || n, '{{"device": "data", "version": 1}}', '192.0.2.1', gen_random_uuid()::text); end loop; end $$""")
+        return (time.monotonic() - began) * 1e6 / APPENDS
+
+    append()
+    times = [load.median(append, repeat)]
+    sql(it, TEXTS.format(month=month))
+    times.append(load.median(append, repeat))
+    sql(it, "drop index bench_texts")
+    return times
+
+
 def fill_sign_ins(it, slug, first, last):
     """Entries FIRST to LAST of people who sign in, four a minute. Their chain does not hold: this log is only read."""
     sql(it, f"""insert into audit_entry (tenant, seq, at, category, event, actor_kind, actor_name, object_kind, object_name, detail,
