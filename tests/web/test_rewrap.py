@@ -194,6 +194,7 @@ def test_a_command_that_is_killed_leaves_its_work_to_nobody_else_until_that_has_
         wait_until(begun.exists, SECONDS, "it does not begin")
         killed.kill()
         killed.wait()
+        it.conf.write_text(conf)
         refused = it.keyward("rotate", "root", check=False)
         assert refused.returncode == 1 and "another keyward is making" in refused.stderr, refused
     finally:
