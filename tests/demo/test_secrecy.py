@@ -61,7 +61,11 @@ def in_database(job, wanted):
 def children(pid):
     found = [pid]
     for tasks in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in tasks.read_text().split():
+        try:
+            below = tasks.read_text().split()
+        except OSError:              # it has ended
+            continue
+        for child in below:
             found += children(int(child))
     return found
 
@@ -90,7 +94,14 @@ class Trace:
         self.strace = subprocess.Popen(["strace", "-f", "-q", "-xx", "-s", "100000", "-e", f"trace={CALLS}", "-o", str(file),
                                         *[a for pid in pids for a in ("-p", str(pid))]], stderr=subprocess.DEVNULL)
         for pid in pids:
-            wait_until(lambda pid=pid: "TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text(), 30, "not traced")
+            wait_until(lambda pid=pid: self.has(pid), 30, "not traced")
+
+    def has(self, pid):
+        """Or it has ended since it was found, as a process of PostgreSQL may at any moment."""
+        try:
+            return "TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text()
+        except OSError:
+            return True
 
     def end(self):
         self.strace.send_signal(signal.SIGINT)
