@@ -108,12 +108,14 @@ VALUE = re.compile(
         r"[a-z]{2}-[A-Z]{2}", r"KiB|MiB|GiB|TiB|ext3|ext4|xfs|NTFS|FAT32|Linux|linux|Windows|Chrome|PostgreSQL|Native|native|debian|file|vda|vm|jobd|command",
         r"aide|clamav|samhain|kore", re.escape(socket.gethostname()))) + r")\??$")
 PEOPLE = re.compile(r"O=Keyward, CN=Keyward CA of this installation|Olga Operator|Ursula User|Erika Example|Tenant t\w+|Default policy|For new images and devices")
+# Programs that listen on this machine, whichever they are: "tcp/25 (master)", "master · 127.0.0.1".
+LISTENERS = re.compile(r"(?<=\d )\([^)]*\)|^\S+(?= · [0-9a-f.:]+(?:,|$))")
 BETWEEN = re.compile(r"[\s,;·()“”…–+]+")
 
 
 def untranslated(person, path):
     """What is outside of brackets and no value."""
-    texts = (PEOPLE.sub("", t) for t in person.driver.execute_script(OUTSIDE))
+    texts = (LISTENERS.sub("", PEOPLE.sub("", t)) for t in person.driver.execute_script(OUTSIDE))
     # What PostgreSQL calls tables.
     texts = (t for t in texts if not (path == "/database" and re.fullmatch(r"[a-z_]+", t)))
     return sorted({t for t in texts if any(len(re.sub(r"[^A-Za-z]", "", w)) > 1 and not VALUE.match(w) for w in BETWEEN.split(t))})
