@@ -32,12 +32,23 @@
 /* Printed, in points: a page's breadth without its margins, and a character, with the widest font that may stand in for the workbook's. */
 #define PAGE_WIDTH 735.0
 #define CHARACTER 7.2
+/* In pixels, by the library. */
+#define CHART_HEIGHT 288.0
+#define ROW_HEIGHT 20.0
 #define ROW_LINES_MAX 20                 /* a row has no more height than some 27 */
 
 struct part {
 	const char *title, *text;
 	char *sheet, *note;
 	int64_t rows;
+};
+
+/* A chart that is put on its sheet when it is known how high the rows beside it are: the library knows but the usual height, and the
+ * file says in which row a chart ends. In pixels. */
+struct placed {
+	lxw_worksheet *sheet;
+	lxw_chart *chart;                /* NULL: none */
+	double left, usual;              /* of its height: what no row covers yet; what rows cover, each as if it had the usual height */
 };
 
 struct report_writer {
@@ -49,6 +60,7 @@ struct report_writer {
 	const struct report_section *section;
 	size_t count;
 	int copies;                              /* sheets of this section */
+	struct placed placed;
 	lxw_error error;
 	struct part parts[REPORT_SECTIONS_MAX];
 };
@@ -245,7 +257,6 @@ static void put_chart(struct report_writer *w, const struct chart *chart)
 {
 	lxw_row_t first = put_data(w, chart), last = first + (lxw_row_t)chart->columns - 1;
 	lxw_chart *drawn = workbook_add_chart(w->book, chart->lying ? LXW_CHART_BAR_STACKED : LXW_CHART_COLUMN_STACKED);
-	lxw_chart_options options = { .x_scale = 1.5, .y_scale = chart->lying && chart->columns > 12 ? 1.8 : 1.2, .object_position = 3 };
 
 	for (size_t s = 0; s < chart->series; s++) {
 		lxw_chart_series *series = chart_add_series(drawn, NULL, NULL);
@@ -263,7 +274,26 @@ static void put_chart(struct report_writer *w, const struct chart *chart)
 		chart_legend_set_position(drawn, LXW_CHART_LEGEND_BOTTOM);
 	if (chart->lying)
 		chart_axis_set_reverse(drawn->y_axis);
-	note_error(w, worksheet_insert_chart_opt(w->sheet, 1, (lxw_col_t)(w->section->count + 1), drawn, &options));
+	w->placed = (struct placed){ w->sheet, drawn, CHART_HEIGHT * (chart->lying && chart->columns > 12 ? 1.8 : 1.2), 0 };
+}
+
+/* Another row of HEIGHT. */
+static void pass_chart(struct placed *p, double height)
+{
+	double covered = p->left < height ? p->left : height;
+
+	p->usual += covered < ROW_HEIGHT ? covered : ROW_HEIGHT;
+	p->left -= covered;
+}
+
+static void place_chart(struct report_writer *w)
+{
+	struct placed *p = &w->placed;
+	lxw_chart_options options = { .x_scale = 1.5, .y_scale = (p->usual + p->left) / CHART_HEIGHT, .object_position = 3 };
+
+	if (p->chart)
+		note_error(w, worksheet_insert_chart_opt(p->sheet, 1, (lxw_col_t)(w->section->count + 1), p->chart, &options));
+	*p = (struct placed){ .chart = NULL };
 }
 
 static int section(struct report_writer *w, const struct report_section *s)
@@ -345,8 +375,11 @@ static void fit_row(struct report_writer *w, const struct report_cell *cells)
 
 		most = lines > most ? lines : most;
 	}
+	most = most > ROW_LINES_MAX ? ROW_LINES_MAX : most;
 	if (most > 1)
-		note_error(w, worksheet_set_row(w->sheet, w->row, LINE_HEIGHT * (double)(most > ROW_LINES_MAX ? ROW_LINES_MAX : most), NULL));
+		note_error(w, worksheet_set_row(w->sheet, w->row, LINE_HEIGHT * (double)most, NULL));
+	if (w->placed.left > 0)
+		pass_chart(&w->placed, ROW_HEIGHT * (double)most);
 }
 
 static int row(struct report_writer *w, const struct report_cell *cells)
@@ -366,6 +399,7 @@ static int row(struct report_writer *w, const struct report_cell *cells)
 static int end(struct report_writer *w, int64_t rows, const char *note)
 {
 	close_sheet(w);
+	place_chart(w);
 	w->parts[w->count - 1].rows = rows;
 	w->parts[w->count - 1].note = mem_strdup(note);
 	return result(w);

@@ -154,6 +154,11 @@ def test_workbook_and_csv_hold_whatever_texts_there_are(folder):
     texts = {c.value for c in cells if c.data_type in ("s", "inlineStr")}
     for whole in ("word " * 1000, "長" * 5000, "https://example.org/a-path?" * 185, "=cmd|' /C calc'!A0", "a b [31mc d\ufffd\u202ee\u200b", "?? broken"):
         assert whole in texts, whole[:40]
+    # Rows are as high as their texts, and the chart beside them is not drawn out by that: 518 pixels are 388 points.
+    sheet = book["Many"]
+    heights = [sheet.row_dimensions[n].height or 15 for n in range(1, sheet.max_row + 1)]
+    anchor = sheet._charts[0].anchor
+    assert max(heights) == 300 and abs(sum(heights[anchor._from.row:anchor.to.row]) - 388) < 100, heights
     # No cell is a formula; what no workbook counts in days is a text.
     assert not [c for c in cells if c.data_type == "f"] and any(t.startswith("1897-02-") for t in texts)
     assert datetime.datetime(1970, 1, 1) in {c.value for c in cells}
