@@ -16,9 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agents import (MIB, SLOW, Tenant, encrypted, engines, guest, has_line, mounts, new_guest, run, start, tenant, tool,  # noqa: F401, F811
-                    unused_port)
+from agents import (MIB, SLOW, Tenant, encrypted, engines, guest, has_line, mounts, new_guest, run, start, tenant, tool)  # noqa: F401, F811
 from fixtures import fixture, scratch
+from stack.ports import free_port
 from stack.process import wait_until
 from web import Client, database, make_user
 
@@ -57,7 +57,7 @@ def test_registration_explains_what_is_wrong(server, tenant, guest, patient):
     assert code == 2 and "--guid" in said and "passphrase" in said, said
     code, said = register(guest.url, "me", "x")
     assert code == 2 and "account ID" in said, said
-    code, said = register(f"https://agents.localhost:{unused_port()}", tenant.account, "x")
+    code, said = register(f"https://agents.localhost:{free_port()}", tenant.account, "x")
     assert code == 3 and "nobody answers" in said, said
     code, said = register("https://no-such-name.invalid", tenant.account, "x")
     assert code == 3, said
@@ -194,7 +194,7 @@ def test_scripts_read_everything_as_one_json_object(server, tenant, guest):
     assert run("--publish-inventory")["error"]["kind"] == "failed"
     wrong = run("--register", *account, passphrase="wrong")
     assert wrong["result"] == "refused" and "passphrase" in wrong["error"]["advice"], wrong
-    lost = run("--register", "--url", f"https://agents.localhost:{unused_port()}", "--guid", tenant.account, passphrase="x")
+    lost = run("--register", "--url", f"https://agents.localhost:{free_port()}", "--guid", tenant.account, passphrase="x")
     assert lost["result"] == "unreachable" and "nobody answers" in lost["error"]["text"], lost
     done = run("--register", "--publish-inventory", "--get-device-list", "--status", *account, passphrase=tenant.passphrase)
     assert done["result"] == "ok" and done["registration"] == "new" and done["account"] == tenant.account, done
@@ -241,7 +241,7 @@ def test_proxy_of_the_environment_is_used_but_not_for_this_machine(guest):
     with socket.socket() as proxy:
         proxy.bind(("127.0.0.1", 0))
         proxy.listen()
-        here = unused_port()
+        here = free_port()
         env = dict(os.environ, https_proxy=f"http://127.0.0.1:{proxy.getsockname()[1]}", KEYWARD_PASSPHRASE="x")
         env.pop("no_proxy", None)
         env.pop("NO_PROXY", None)

@@ -7,8 +7,9 @@ import zipfile
 
 from exported import open_zip
 from fixtures import ROOT, fixture
-from stack.installation import Installation, free_port
+from stack.installation import Installation
 from stack.mainjob import FILE, TEXT, MainJob
+from stack.ports import free_port
 from agents import Tenant
 from test_array import COUNT, make_guest
 from agents import finish, mounts, start

@@ -8,8 +8,9 @@ import uuid
 
 from fixtures import fixture, scratch
 from proxies import FORBIDDEN, NAME, PASSWORD, USER, Front, Squid
+from stack.ports import free_port
 from stack.process import wait_until
-from agents import SLOW, Tenant, finish, has_line, log, new_guest, start, tool, unused_port
+from agents import SLOW, Tenant, finish, has_line, log, new_guest, start, tool
 
 
 @fixture("file")
@@ -129,7 +130,7 @@ def test_a_test_of_the_proxy_says_where_it_fails(guest, squid, server):
     set_("http://no-such-proxy.invalid:1")
     stage, ok, code, text = tried(guest)
     assert (stage, ok, code) == ("name", False, 3) and "no-such-proxy.invalid" in text, text
-    set_(f"http://127.0.0.1:{unused_port()}")
+    set_(f"http://127.0.0.1:{free_port()}")
     stage, ok, code, text = tried(guest)
     assert (stage, ok, code) == ("connect", False, 3) and "nobody answers at the proxy" in text, text
     set_(squid.login)
@@ -183,7 +184,7 @@ def test_agent_works_through_a_proxy_that_wants_a_login(guest, squid, tenant):
     start(guest)
     wait_until(lambda: tenant.instance(guest)["agent"]["insecure_tls"] is False, SLOW, "no heartbeat", guest.process.alive)
     # Another proxy is taken by the agent that runs, and one that is away is said to be what is away.
-    config(guest, "-y", f"http://127.0.0.1:{unused_port()}")
+    config(guest, "-y", f"http://127.0.0.1:{free_port()}")
     has_line(guest, "nobody answers at the proxy")
     config(guest, "-y", squid.open)
     has_line(guest, f"the proxy has changed proxy={squid.open}")

@@ -9,7 +9,8 @@ import termios
 import time
 
 from fixtures import fixture
-from agents import SLOW, Tenant, finish, new_guest, unused_port
+from agents import SLOW, Tenant, finish, new_guest
+from stack.ports import free_port
 
 
 @fixture("file")
@@ -87,7 +88,7 @@ def test_questions_lead_to_a_registration_and_each_answer_is_checked(server, ten
     t.answer("Account ID", tenant.account)
     t.answer("Web Service URL", "http://agents.example")
     t.expect("is no Web Service URL")
-    t.answer("Web Service URL", f"https://agents.localhost:{unused_port()}")
+    t.answer("Web Service URL", f"https://agents.localhost:{free_port()}")
     t.expect("nobody answers")
     t.answer("Web Service URL", server.address("console"))
     t.expect("no Keyward agent service")

@@ -16,7 +16,8 @@ sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests" / "lib")]
 
-from stack.installation import Installation, free_port  # noqa: E402
+from stack.installation import Installation  # noqa: E402
+from stack.ports import free_port  # noqa: E402
 from tenant import Tenant  # noqa: E402
 from vm import MIB, Disk, Vm  # noqa: E402
 

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 
 from stack import certificates
-from stack.installation import free_port
+from stack.ports import free_port
 from stack.process import Failed, Process, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -1,7 +1,8 @@
 """The main job from an empty folder to a verified log, on the sanitized programs: the very steps of `make demo`."""
 from fixtures import fixture
-from stack.installation import Installation, free_port
+from stack.installation import Installation
 from stack.mainjob import MainJob
+from stack.ports import free_port
 from stack.process import Failed
 
 

@@ -9,8 +9,9 @@ import threading
 import time
 
 from fixtures import fixture
-from stack.installation import Installation, free_port
+from stack.installation import Installation
 from stack.mainjob import MainJob
+from stack.ports import free_port
 from stack.process import Failed
 
 ROUNDS = 7                   # kills in one run of the job, each in another step

@@ -13,8 +13,9 @@ import keyd
 import psycopg2
 from fixtures import fixture
 from memory_search import forms, holds, in_memory, memory_of
-from stack.installation import Installation, free_port
+from stack.installation import Installation
 from stack.mainjob import MainJob
+from stack.ports import free_port
 from stack.process import wait_until
 
 CALLS = "read,write,readv,writev,sendto,recvfrom,sendmsg,recvmsg"

@@ -5,7 +5,7 @@ import subprocess
 import uuid
 
 from fixtures import fixture, scratch
-from stack.installation import free_port
+from stack.ports import free_port
 from stack.process import Process, wait_until
 from vm import MIB, Disk, Vm
 

@@ -7,8 +7,9 @@ import stat
 import subprocess
 
 from fixtures import fixture, scratch
-from stack.installation import Installation, free_port
+from stack.installation import Installation
 from stack.place import ELSEWHERE, place
+from stack.ports import free_port
 from stack.process import Failed
 
 PARTS = ("database", "keyd")

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from fixtures import fixture, scratch
-from stack.installation import free_port
+from stack.ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 120

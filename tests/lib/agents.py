@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import threading
 import uuid
@@ -135,12 +134,6 @@ def tool(guest, *args, **more):
     argv = [str(guest.programs / "keyward-config"), "--conf", str(guest.conf), "--state", str(guest.state), *args]
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             **more)
-
-
-def unused_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def new_guest(server, folder, **settings):

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import uuid
 
+from stack.ports import free_port
 from stack.process import wait_until
 
 BASE = "dc=example,dc=test"
@@ -84,16 +85,6 @@ def entry(dn, *classes, **attributes):
     return "\n".join(lines) + "\n\n"
 
 
-def free_ports(n):
-    sockets = [socket.socket() for _ in range(n)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 class Directory:
     def __init__(self, folder, names="IP:127.0.0.1"):
         self.folder = pathlib.Path(folder) / f"directory-{uuid.uuid4().hex[:8]}"
@@ -101,7 +92,7 @@ class Directory:
         (self.folder / "db").mkdir()
         self.ca = make_ca(self.folder, "test-directory-ca")
         make_certificate(self.folder, self.folder, names)
-        self.port, self.port_tls = free_ports(2)
+        self.port, self.port_tls = free_port(), free_port()
         self.starttls, self.ldaps = f"ldap://127.0.0.1:{self.port}", f"ldaps://127.0.0.1:{self.port_tls}"
         self.conf = self.folder / "slapd.conf"
         self.conf.write_text(SLAPD_CONF.format(folder=self.folder, base=BASE, people=PEOPLE, bind=BIND_DN).lstrip())

@@ -122,7 +122,8 @@ def pg():
 def installation(name, **how):
     """A whole sanitized installation (stack.installation.Installation, with its parameters), running, in a folder NAME of the scratch.
     Its processes may be killed, but its database waits for no disk."""
-    from stack.installation import Installation, free_port
+    from stack.installation import Installation
+    from stack.ports import free_port
     shutil.rmtree(scratch() / name, ignore_errors=True)
     how["settings"] = {"jobs.pace": "5", **how.get("settings", {})}      # tests wait for jobd
     with Installation(scratch() / name, "sanitize", free_port(), durable=False, **how) as it:

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from stack.installation import free_port
+from stack.ports import free_port
 from stack.process import wait_until
 
 WWW = pathlib.Path("/usr/share/simplesamlphp/www")

@@ -9,7 +9,7 @@ import tempfile
 import shutil
 
 from fixtures import scratch
-from stack.installation import free_port
+from stack.ports import free_port
 from stack.process import wait_until
 
 PATIENCE = 120

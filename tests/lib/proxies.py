@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 from stack import certificates
+from stack.ports import free_port
 from stack.process import Process, wait_until
 
 NAME = "agents.example.test"     # squid knows it by its file of hosts; nothing else does
@@ -66,12 +67,6 @@ class Front:
         self.thread.join(SECONDS)
 
 
-def _free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Squid:
     """OPEN, LOGIN, TLS: URLs of its ports. The last two want USER and PASSWORD; the last one is spoken to by TLS."""
 
@@ -83,7 +78,7 @@ class Squid:
                                 check=True).stdout.strip()
         (folder / "users").write_text(f"{USER}:{hashed}\n")
         (folder / "hosts").write_text(f"127.0.0.1 {NAME} {FORBIDDEN}\n")
-        ports = [_free_port() for _ in range(3)]
+        ports = [free_port() for _ in range(3)]
         self.open, self.login = (f"http://127.0.0.1:{p}" for p in ports[:2])
         self.tls = f"https://{PROXY_NAME}:{ports[2]}"
         self.conf, self.access = folder / "squid.conf", folder / "access.log"

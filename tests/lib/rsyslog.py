@@ -8,7 +8,7 @@ import tempfile
 
 from fixtures import scratch
 from stack import certificates
-from stack.installation import free_port
+from stack.ports import free_port
 from stack.process import wait_until
 
 PATIENCE = 60

@@ -6,11 +6,14 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <sodium.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,18 +37,26 @@ __attribute__((format(printf, 1, 2))) static inline int kmip_shell(const char *f
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* A port that nobody has. */
+/* A port that nobody has, and that nobody is given by the kernel before the server takes it; by the name of a Unix socket it is ours among
+ * tests at the same time until this process ends (tools/stack/ports.py). */
 static inline unsigned kmip_free_port(void)
 {
-	union { struct sockaddr any; struct sockaddr_in four; } at = { .four = { .sin_family = AF_INET } };
-	socklen_t size = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	for (;;) {
+		union { struct sockaddr any; struct sockaddr_in four; struct sockaddr_un local; } at = { .local = { .sun_family = AF_UNIX } };
+		unsigned port = 12000 + randombytes_uniform(32768 - 12000);
+		int claim = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), free_now;
+		int len = snprintf(at.local.sun_path + 1, sizeof at.local.sun_path - 1, "keyward-port-%u", port);
 
-	at.four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (bind(fd, &at.any, sizeof at.four) < 0 || getsockname(fd, &at.any, &size) < 0)
-		fatal("no free port");
-	close(fd);
-	return ntohs(at.four.sin_port);
+		free_now = bind(claim, &at.any, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len)) == 0;
+		memset(&at, 0, sizeof at);
+		at.four.sin_family = AF_INET;
+		at.four.sin_port = htons((uint16_t)port);
+		free_now = free_now && bind(fd, &at.any, sizeof at.four) == 0;
+		close(fd);
+		if (free_now)
+			return port;
+		close(claim);
+	}
 }
 
 static inline int kmip_connects(void)

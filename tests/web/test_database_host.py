@@ -9,7 +9,8 @@ import psycopg2
 from fixtures import fixture, scratch
 from mailsink import Sink
 from stack import certificates, database
-from stack.installation import Installation, free_port
+from stack.installation import Installation
+from stack.ports import free_port
 from stack.process import Failed, wait_until
 from test_agent_service import Agent, make_agent
 from test_mail import save

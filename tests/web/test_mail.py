@@ -4,7 +4,7 @@ import socket
 import uuid
 
 from mailsink import NAME, Sink
-from stack.installation import free_port
+from stack.ports import free_port
 from stack.process import wait_until
 from web import Client, database, make_tenant, make_user, operator
 

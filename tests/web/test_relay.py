@@ -9,7 +9,8 @@ import subprocess
 
 from fixtures import fixture, scratch
 from stack import certificates
-from stack.installation import Installation, free_port
+from stack.installation import Installation
+from stack.ports import free_port
 from stack.process import Process, wait_until
 from test_agent_service import Agent, make_agent
 from test_database_host import certificate

@@ -33,12 +33,6 @@ WORKERS = min(2 * (os.cpu_count() or 1), 6)          # max_connections in databa
 TROUBLE = re.compile(rb"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def has_ipv6():
     try:
         with socket.socket(socket.AF_INET6) as s:
