@@ -2,7 +2,17 @@
 #include <stdio.h>
 
 #include "agentapi/service.h"
+#include "base/err.h"
 #include "store/facts.h"
+#include "store/order.h"
+
+/* It is what was ordered: the heartbeat that would say so comes later, and a check that is asked for in between must be ordered again. */
+static int answers(struct agent_call *c, const struct uuid *order)
+{
+	int rc = uuid_is_nil(order) ? 0 : order_finish(c->db, &c->agent, order, 1, "");
+
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
 
 int message_report(struct agent_call *c)
 {
@@ -12,6 +22,8 @@ int message_report(struct agent_call *c)
 
 	if (rc == 0)
 		rc = facts_report(c->db, &agent.instance, m->facts, c->frame->request->address, c->frame->now);
+	if (rc == 0)
+		rc = answers(c, &m->order);
 	if (rc == 0)
 		rc = agent_check(c, &agent.instance, m->reason, m->facts);
 	return rc;

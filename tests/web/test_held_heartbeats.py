@@ -143,6 +143,22 @@ def test_other_messages_go_on_beside_a_held_one(world):
     assert kinds(line.ended()) == ["check"]
 
 
+def test_a_check_that_is_wanted_after_the_answer_is_ordered(world):
+    # covers: INT-2, AGT-5
+    a = world.agent()
+    world.order(a)
+    first, = Line(world, a).ended()["orders"]
+    said = a.say(type="report", reason="order", order=first["id"], facts={"os": {"system": "linux"}})
+    assert said["type"] == "report", said
+    # What tells that it is done has yet to come.
+    world.order(a)
+    second, = Line(world, a, results=[{"order": first["id"], "done": True}]).ended()["orders"]
+    assert second["kind"] == "check" and second["id"] != first["id"], (first, second)
+    assert world.row("select done from agent_order where id = %s", first["id"]) == (True,)
+    line = Line(world, a, results=[{"order": second["id"], "done": True}])
+    assert line.is_alive(), line.answer
+
+
 def test_a_client_that_goes_away_is_forgotten(world):
     # covers: AGT-5
     a = world.agent()
