@@ -202,14 +202,6 @@ int instance_log_level(struct call *c)
 	return rc < 0 ? rc : done(c, &id, "The agent is told its log level.");
 }
 
-static int order_setting(struct call *c, const struct uuid *agent, const char *name)
-{
-	char argument[64];
-
-	snprintf(argument, sizeof argument, "%s=%lld", name, (long long)call_int(c, name, 0));
-	return order_add(c->db, agent, "configure", NULL, argument);
-}
-
 int instance_settings(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id"), agent;
@@ -217,7 +209,7 @@ int instance_settings(struct call *c)
 
 	for (const struct route_param *p = instance_settings_fields; rc == 0 && p->name; p++)
 		if (call_has(c, p->name)) {
-			rc = order_setting(c, &agent, p->name);
+			rc = order_configure(c->db, &agent, p->name, call_int(c, p->name, 0));
 			count++;
 		}
 	if (rc == 0 && count == 0)

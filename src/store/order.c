@@ -1,6 +1,7 @@
 /* order.c - what agents are to do. */
 #include "store/order.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -73,6 +74,19 @@ int order_add_for_instance(struct db *db, const struct uuid *instance, const cha
 	}
 	db_result_free(r);
 	return rc;
+}
+
+/* Of one setting the last value is the one that stays: another that was ordered before does not come after it. */
+int order_configure(struct db *db, const struct uuid *agent, const char *name, int64_t value)
+{
+	char argument[64];
+	int rc;
+
+	snprintf(argument, sizeof argument, "%s=%lld", name, (long long)value);
+	rc = db_queue(db, "update agent_order set finished = now(), done = false, detail = 'another value was ordered' where agent = $1"
+		" and kind = 'configure' and split_part(argument, '=', 1) = $2 and argument <> $3 and finished is null", DB_ARGS(
+		db_uuid_arg(agent), db_text_arg(name), db_text_arg(argument)));
+	return rc < 0 ? rc : add(db, agent, "configure", NULL, argument, 0);
 }
 
 /* What takes a key away is carried out by whoever has it, also in the session of one that was removed or replaced since; such a one gets nothing else. */

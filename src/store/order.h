@@ -15,6 +15,8 @@ int order_nudge(struct db *db, const struct uuid *agent);
 /* To the instance's active agent; without one nothing happens. */
 int order_add_for_instance(struct db *db, const struct uuid *instance, const char *kind, const struct uuid *device,
 	const char *argument);
+/* The agent's setting NAME is VALUE from now on, in place of values of it that wait. */
+int order_configure(struct db *db, const struct uuid *agent, const char *name, int64_t value);
 /* What is known of the instance's active agent: {agent, log_level, log_level_until and log_level_then (null: it stays so)}.
  * ERR_NOT_FOUND: no such instance, or none that has an agent. */
 int order_agent_of(struct db *db, const struct uuid *instance, json_t **out);

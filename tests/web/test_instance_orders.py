@@ -95,6 +95,10 @@ def test_settings_within_limits(server, world, machine):
     answer(server, machine, "configure", False, "this setting cannot be changed by the server")
     assert {r["result"] for r in rows(c, machine, "?show=failed")} == {"failed"} and not rows(c, machine, "?show=open")
     assert "this setting cannot be changed by the server" in c.get(f"/instances/{machine.instance}/orders").text
+    # The last value is the one that stays, also when it is the one that was ordered first and still waits.
+    for seconds in ("20", "30", "20"):
+        assert c.post(path, heartbeat=seconds, script_seconds="90", stop_seconds="").status == 303
+    assert sorted(count(server, OPEN, machine.agent)) == ["configure heartbeat=20", "configure script_seconds=90"]
 
 
 def test_who_may_and_an_instance_without_agent(server, world, machine):
