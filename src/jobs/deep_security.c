@@ -58,11 +58,11 @@ static void release(struct manager *m)
 static int keep(struct work *w, const struct manager *m, const struct uuid *instance, const char *host_name, const json_t *facts,
 	const char *error)
 {
+	const char *since = json_string_value(json_object_get(m->row, "since"));
 	int rc = work_begin(w);
 
 	if (rc == 0)
-		rc = instance ? deep_security_keep(w->db, instance, json_string_value(json_object_get(m->row, "since")), host_name, facts,
-			error) : deep_security_tested(w->db, error);
+		rc = instance ? deep_security_keep(w->db, instance, since, host_name, facts, error) : deep_security_tested(w->db, since, error);
 	return db_end(w->db, rc);
 }
 

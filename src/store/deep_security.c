@@ -148,12 +148,13 @@ int deep_security_keep(struct db *db, const struct uuid *instance, const char *s
 	/* Of a former connection: good for nothing, and the new one has yet to be asked. */
 	if (rc == 0)
 		return err_set(ERR_CONFLICT, "the connection has changed meanwhile");
-	return rc < 0 ? rc : deep_security_tested(db, error);
+	return rc < 0 ? rc : deep_security_tested(db, since, error);
 }
 
-int deep_security_tested(struct db *db, const char *error)
+int deep_security_tested(struct db *db, const char *since, const char *error)
 {
-	int rc = db_run(db, "update deep_security set tested = clock_timestamp(), test_error = $1", DB_ARGS(db_text_arg(error)));
+	int rc = db_run(db, "update deep_security set tested = clock_timestamp(), test_error = $1 where changed::text = $2", DB_ARGS(
+		db_text_arg(error), db_text_arg(since)));
 
 	return rc < 0 ? rc : 0;
 }

@@ -33,7 +33,7 @@ int deep_security_host(struct db *db, const struct uuid *instance, char **host_n
 /* FACTS NULL: ERROR says why there are none. ERR_CONFLICT: the connection is no longer the one of SINCE. */
 int deep_security_keep(struct db *db, const struct uuid *instance, const char *since, const char *host_name, const json_t *facts,
 	const char *error);
-/* ERROR NULL: it worked. */
-int deep_security_tested(struct db *db, const char *error);
+/* ERROR NULL: it worked. Of a connection that is no longer the one of SINCE nothing is kept. */
+int deep_security_tested(struct db *db, const char *since, const char *error);
 
 #endif

@@ -103,7 +103,8 @@ int request_judge_awaiting(struct db *db, const struct uuid *instance, clock_us 
 	struct db_result *r;
 	int rc = db_query(db, &r, "select r.id from key_request r join tenant t on t.id = r.tenant and t.state = 'active'"
 		" where r.instance = $1 and r.closed is null and r.status = 'pending' and r.facts->'deep_security'->>'waiting' = 'true'"
-		" for update of r skip locked", DB_ARGS(db_uuid_arg(instance)));
+		/* Nobody comes back to one that somebody has in hand just now: it is waited for. */
+		" order by r.id for update of r", DB_ARGS(db_uuid_arg(instance)));
 
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
 		struct uuid id = db_uuid(r, i, 0);

@@ -5,6 +5,7 @@ import uuid
 from deepsec import KEY, Manager, computer
 from fixtures import fixture
 from inventory import Machine
+from races import held
 from stack.process import wait_until
 from web import database
 from world import World, count
@@ -150,6 +151,22 @@ def test_requests_wait_for_the_answer(server, manager):
         assert count(server, "select count(*) from agent_order where agent = %s and kind = 'request-key'", machine.agent) == orders
 
 
+def test_one_that_is_in_hand_when_the_answer_comes_is_judged_after_that(server, manager):
+    # covers: ADM-4, RUL-16, SEC-7
+    world = World(server)
+    c, machine = world.console(), Machine(server, world.tenant, "dsm-held")
+    manager.computers = [computer("dsm-held")]
+    assert c.post("/deep-security", **fields(manager)).status == 303
+    request = waiting_request(machine)
+    stands = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'keyward_jobs'"
+    left = "select count(*) from job where tenant = %s and kind = 'deep-security-ask'"
+    with held(server, "select 1 from key_request where id = %s for update", request):
+        ask(world, machine)
+        wait_until(lambda: answer(server, machine), PATIENCE, "no answer is kept")
+        wait_until(lambda: count(server, stands) or not count(server, left, world.tenant), PATIENCE, "jobd does not come to it")
+    wait_until(lambda: judged(server, request) == "approved good", PATIENCE, "it is left to wait for ever")
+
+
 def test_switched_off_nobody_waits(server, manager):
     # covers: ADM-4, POL-4
     world = World(server)
@@ -179,3 +196,19 @@ def test_an_answer_of_a_former_connection_is_worth_nothing(server, manager, fold
         ask(world, machine)
         wait_until(lambda: answer(server, machine), PATIENCE, "no answer is kept")
         assert moved == [303] and answer(server, machine)[0]["deep_security.firewall"] == "off"
+
+
+def test_an_outcome_of_a_former_connection_is_none(server, manager):
+    # covers: ADM-4
+    c = World(server).console()
+    asked = []
+
+    def changed(handler):
+        asked.append(c.post("/deep-security", **fields(manager, keep_minutes="7")).status)
+        handler.reply(200, {"computers": []})
+    assert c.post("/deep-security", **fields(manager)).status == 303
+    manager.special = changed
+    left = "select count(*) from job where kind = 'deep-security-test'"
+    assert c.post("/deep-security/test").status == 303
+    wait_until(lambda: asked and not count(server, left), PATIENCE, "the test does not end")
+    assert asked == [303] and state(c)["badge"]["name"] == "Not tested", state(c)
