@@ -11,6 +11,7 @@
 #include "base/log.h"
 
 #define WAIT_MS 1000             /* how soon an end is noticed */
+#define HELD_MS 20               /* one that is due and not given is held by who adds to it, or taken by another at this moment */
 #define PAUSE_MOST CLOCK_HOUR
 #define KEYD_TIMEOUT_MS 12000     /* key servers have some seconds */
 
@@ -137,7 +138,7 @@ static void rest(struct db *db, const struct job_choice *choice)
 	int ms = WAIT_MS;
 
 	if (db_begin(db, NULL, &actor) == 0 && job_next(db, choice, &next) == 0 && next && next < now + WAIT_MS * INT64_C(1000))
-		ms = next > now ? (int)((next - now) / 1000) + 1 : 1;
+		ms = next > now ? (int)((next - now) / 1000) + 1 : HELD_MS;
 	db_rollback(db);
 	if (db_wait(db, ms) < 0)
 		nanosleep(&(struct timespec){ 1, 0 }, NULL);

@@ -18,10 +18,13 @@ static int add(struct db *db, const char *kind, json_t *payload, clock_us run_at
 {
 	struct uuid id = uuid_new();
 	json_t *given = payload ? payload : json_object();
-	int rc = db_queue(db, "insert into job (id, tenant, kind, payload, run_at, unique_key, away) values ($1, current_tenant(), $2, $3,"
-		" coalesce($4, now()), $5, $6) on conflict do nothing", DB_ARGS(db_uuid_arg(&id), db_text_arg(kind), db_json_arg(given),
-		db_time_arg(run_at), db_text_arg(unique), db_bool_arg(away)));
+	/* Where one waits already it is to find what is written here, too. */
+	int rc = unique ? db_queue(db, "select job_hold($1, $2, $3)", DB_ARGS(db_text_arg(kind), db_text_arg(unique), db_bool_arg(away))) : 0;
 
+	if (rc == 0)
+		rc = db_queue(db, "insert into job (id, tenant, kind, payload, run_at, unique_key, away) values ($1, current_tenant(), $2, $3,"
+			" coalesce($4, now()), $5, $6) on conflict do nothing", DB_ARGS(db_uuid_arg(&id), db_text_arg(kind), db_json_arg(given),
+			db_time_arg(run_at), db_text_arg(unique), db_bool_arg(away)));
 	json_decref(given);
 	return rc;
 }

@@ -41,6 +41,7 @@ DEFINERS = {
     "job_take": {"keyward_jobs"},
     "job_finish": {"keyward_jobs"},
     "job_fail": {"keyward_jobs"},
+    "job_hold": {"keyward_central", "keyward_console", "keyward_agent", "keyward_jobs"},
     "job_keep": {"keyward_jobs"},
     "job_next": {"keyward_jobs"},
     "timers_due": {"keyward_jobs"},

@@ -528,6 +528,25 @@ TEST(lists, "RUN-1,PERF-2")
 	finish(db);
 }
 
+/* One that waits and stands for another is not taken before who wanted the other has written what it is to find. */
+static void check_standing_in(const struct uuid *tenant)
+{
+	const struct job_choice any = { NULL, 1 };
+	struct db *wants = console(tenant), *takes = pg_db("keyward_jobs");
+	struct job j = { 0 };
+
+	CHECK_INT(job_add(wants, "mail", NULL, 0, "same"), 0);
+	CHECK_INT(db_has(wants, "select true", DB_NONE), 1);
+	CHECK_INT(db_begin(takes, NULL, &jobs_actor), 0);
+	CHECK_INT(job_take(takes, CLOCK_MINUTE, &any, &j), ERR_NOT_FOUND);
+	finish(wants);
+	CHECK_INT(job_take(takes, CLOCK_MINUTE, &any, &j), 0);
+	CHECK_STR(json_string_value(json_object_get(j.payload, "to")), "x");
+	job_release(&j);
+	db_rollback(takes);
+	db_free(takes);
+}
+
 TEST(jobs, "")
 {
 	struct uuid tenant = make_tenant("jobs");
@@ -540,6 +559,7 @@ TEST(jobs, "")
 	CHECK_INT(job_add(db, "mail", NULL, 0, "same"), 0);
 	CHECK_INT(job_add(db, "later", NULL, clock_now() + CLOCK_HOUR, NULL), 0);
 	finish(db);
+	check_standing_in(&tenant);
 	db = pg_db("keyward_jobs");
 	two = pg_db("keyward_jobs");
 	CHECK_INT(db_begin(db, NULL, &jobs_actor), 0);
