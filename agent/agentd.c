@@ -301,13 +301,19 @@ static int has_reencrypted(const struct daemon *a)
 	return !uuid_is_nil(&a->reencrypt.order) && a->reencrypt.pid == 0;
 }
 
+/* Programs that run for it would be nobody's. */
+static int may_renew(const struct daemon *a)
+{
+	return a->renew && !a->reencrypt.pid && !a->mount_complete.pid;
+}
+
 /* When the server is next wanted for something that a held line would be in the way of. What waits for a decision does not
  * count: the line is answered when there is one. */
 static clock_us wanted(const struct daemon *a)
 {
 	clock_us at = clock_ticks() + PROTO_WAIT_MAX * CLOCK_SECOND;
 
-	if (a->inventory_due || a->orders_count || a->results_count > a->results_sent || has_reencrypted(a))
+	if (a->inventory_due || a->orders_count || a->results_count > a->results_sent || has_reencrypted(a) || a->reload || may_renew(a))
 		return 0;
 	if (reencrypt_due(&a->reencrypt) < at)
 		at = reencrypt_due(&a->reencrypt);
@@ -438,7 +444,8 @@ static void turn(struct daemon *a)
 	}
 	if (!a->g.registered && !a->ready)
 		daemon_say_ready(a, "READY=1\nSTATUS=not registered: run keyward-config");
-	if (!daemon_signals(a) && !a->stop)
+	/* A signal may have come while something long was done, and been seen there. */
+	if (!daemon_signals(a) && !a->stop && !a->reload && !may_renew(a))
 		rest(a);
 }
 
@@ -496,12 +503,6 @@ static int start(struct daemon *a, const struct daemon_options *o)
 	a->inventory_due = a->provision_due = a->report_due = a->credentials_due = 1;
 	a->ready_until = clock_ticks() + agent_conf_number(&a->g.conf, AGENT_READY_SECONDS) * CLOCK_SECOND;
 	return rc;
-}
-
-/* Programs that run for it would be nobody's. */
-static int may_renew(const struct daemon *a)
-{
-	return a->renew && !a->reencrypt.pid && !a->mount_complete.pid;
 }
 
 /* The program on disk in place of this one, in the same process: a package was upgraded. Volumes stay open; what comes finds them, as
