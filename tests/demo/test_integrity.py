@@ -14,8 +14,9 @@ from mailsink import NAME, Sink
 from memory_search import forms, memory_of
 from notices import told
 from stack.client import PASSWORD
-from stack.installation import Installation, free_port
+from stack.installation import Installation
 from stack.mainjob import ADMINISTRATOR, SLUG, TEXT, MainJob
+from stack.ports import free_port
 from stack.process import wait_until
 from test_secrecy import known_keys, processes
 
@@ -47,10 +48,13 @@ def forbid(job, port):
 
 
 def schedule_soon(job):
-    """Daily, at the next minute but what is left of this one."""
-    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=75)
+    """Daily, half a day from now; and that time has come."""
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=12)
     job.administrator.ask("/account/integrity", {"kind": "daily", "weekday": "1", "at": at.strftime("%H:%M"), "time_zone": "UTC",
                                                  "regrant_hours": 1})
+    with psycopg2.connect(job.it.conninfo("postgres")) as c, c.cursor() as q:
+        q.execute("update integrity_schedule set due = now() where tenant = %s and due > now() + interval '11 hours'", (job.account,))
+        assert q.rowcount == 1
 
 
 def row_of(job):

@@ -26,10 +26,10 @@ def until(c, area, name, level):
 @fixture("file")
 def alone(server):
     """The shared server without what tests before have left: of processes that they killed it is said for a day that they are silent (those that
-    run say again that they are here), of jobs that failed until somebody looks."""
+    run say again that they are here), of jobs that failed until somebody looks, and those that have failed so far may yet be given up."""
     with database(server).cursor() as q:
         q.execute("delete from process")
-        q.execute("delete from job where state = 'failed'")
+        q.execute("delete from job where state = 'failed' or last_error is not null")
     return server
 
 

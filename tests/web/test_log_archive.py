@@ -31,8 +31,9 @@ def past(server, a, months, detail=None, event="user.changed"):
         for table in ("audit_entry", "audit_checkpoint", "audit_head"):
             q.execute(f"delete from {table} where tenant = %s", (a.id,))
         for ago, count in sorted(months.items(), reverse=True):
-            q.execute("select set_config('test.at', (date_trunc('month', now() at time zone 'UTC') - make_interval(months => %s) + interval '3 days')::text || 'Z',"
-                      " true)", (ago,))
+            # Never later than now, on the first days of a month either.
+            q.execute("select set_config('test.at', least(now() at time zone 'UTC', date_trunc('month', now() at time zone 'UTC') - make_interval(months => %s)"
+                      " + interval '3 days')::text || 'Z', true)", (ago,))
             q.execute("select pg_temp.audit_append_at('user', %s, 'user', null, 'Ünïcode ☃ ' || n, 'user', null, case n %% 3 when 0 then '=1+1'"
                       " when 1 then '''quoted' end, %s::json, '192.0.2.1', 'r') from generate_series(1, %s) n", (event, json.dumps(detail), count))
     c.close()

@@ -91,20 +91,26 @@ def test_consolidated_by_the_hour_and_by_the_day(server, world):
     local = "select to_char(due at time zone 'Asia/Kolkata', 'MI:SS') || ' ' || (due > now()) from notice_group where tenant = %s and name = %s"
     assert count(server, local, world.tenant, "Hourly") == "00:00 true" and count(server, local, world.tenant, "Daily") == "15:00 true"
     save(c, name="Off", enabled="", recipients="off@example.net", events=["key-exported"])
+
+    def due(when):
+        """Of the two: no full hour comes in between by itself."""
+        run(server, f"update notice_group set due = now() + interval '{when}' where tenant = %s and due is not null", world.tenant)
+    due("1 day")
     with mail_of(server) as sink:
         for i in range(60):
             log(server, world.tenant, "key.exported", "device", None, f"volume {i}")
         head = count(server, "select max(seq) from audit_entry where tenant = %s and event = 'key.exported'", world.tenant)
         wait_until(lambda: count(server, "select max(seq) from notice where tenant = %s", world.tenant) == head, SECONDS, "no notices")
         assert not sink.to("hourly@example.net")
-        run(server, "update notice_group set due = now() where tenant = %s and due is not null", world.tenant)
+        due("0")
         for who in ("hourly", "daily"):
             mail = sink.wait(f"{who}@example.net")
             assert mail.subject == "Key exported" and ", 60:" in mail.text, (mail.subject, mail.text)
             assert mail.text.count("Device: volume") == 50 and "and 10 more" in mail.text
         # Nothing happened: nothing is sent, and the next time is noted.
-        run(server, "update notice_group set due = now() where tenant = %s and due is not null", world.tenant)
+        due("0")
         wait_until(lambda: count(server, "select bool_and(due > now()) from notice_group where tenant = %s and due is not null", world.tenant), SECONDS, "due")
+        due("1 day")
         # Switched on, a group is not told of what was before.
         off = group(server, world, "Off")
         assert c.post(f"/notifications/{off}/switch", enabled="1").status == 303

@@ -10,6 +10,7 @@ import uuid
 from fixtures import fixture
 from inventory import Machine
 from stack.installation import has_ipv6
+from stack.process import wait_until
 from web import Client, database
 from world import World, run
 
@@ -266,14 +267,14 @@ def test_a_dead_worker_is_replaced(server, world):
     assert workers
     for pid in workers:
         os.kill(pid, 9)
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
+
+    def answers():
         try:
-            if c.get("/sessions").status == 200:
-                break
+            return c.get("/sessions").status == 200
         except OSError:
-            time.sleep(0.1)
-    assert c.get("/sessions").status == 200 and server.alive("web")
+            return False
+    wait_until(answers, 120, "nobody takes their place")
+    assert server.alive("web")
 
 
 def _parent(pid):
@@ -303,15 +304,13 @@ def test_slow_pages_hold_up_nobody_else(server, world):
         for t in slow:
             t.start()
         time.sleep(0.5)
-        begin = time.monotonic()
         for _ in range(20):
             assert Client(server, "console").get(asset).status == 200
-        took = time.monotonic() - begin
+        # All of that while those waited.
         assert not answers
     blocker.rollback()
     for t in slow:
         t.join()
-    assert took < 3, took
     assert answers == [200] * 4
 
 

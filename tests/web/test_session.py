@@ -105,9 +105,13 @@ def test_wrong_passwords_close_the_door_for_a_while(server, world):
 def test_one_address_has_so_many_tries(server, world):
     # covers: IDN-1, SEC-5
     c = Client(server, "console", source="127.3.0.3")
-    answers = [c.sign_in("nobody@tenant.example", "x", "no-such-account") for _ in range(36)]
-    late = [a for a in answers if a.status == 429]
-    assert answers[0].status == 422 and late and late[0].header("retry-after")
+    # Some come back while a slow machine is at it.
+    for n in range(90):
+        answer = c.sign_in("nobody@tenant.example", "x", "no-such-account")
+        if answer.status == 429:
+            break
+        assert answer.status == 422, answer
+    assert n >= 30 and answer.header("retry-after"), n
     assert Client(server, "console", source="127.3.0.4").sign_in(world.user, account=world.slug).status == 303
 
 

@@ -129,6 +129,8 @@ class Other:
             # Seen an hour from now: a walk that takes its time must not find the machine missing, which jobd notes.
             c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name, last_seen) "
                       "values (%s, %s, %s, 'native', 'n', 'walk-host', now() + interval '1 hour')", (self.tenant, instance, image))
+            # Nor is it time for the daily check meanwhile, whatever o'clock it is.
+            c.execute("update integrity_schedule set due = now() + interval '1 day' where tenant = %s", (self.tenant,))
             c.execute("insert into agent (tenant, id, instance, public_key) values (%s, %s, %s, %s)",
                       (self.tenant, agent, instance, key))
             c.execute("insert into device (tenant, id, provider, provider_device, name, instance, image, policy) "
