@@ -77,7 +77,8 @@ class Installation:
         """A process that has locked itself in cannot be looked through for leaks at its end: that takes ptrace."""
         if self.build_name != "sanitize":
             return {}
-        asan = {"exitcode": "99", "detect_leaks": "0", "detect_stack_use_after_return": "1", "quarantine_size_mb": "32", **more}
+        asan = {"exitcode": "99", "detect_leaks": "0", "detect_stack_use_after_return": "1", "quarantine_size_mb": "32",
+                "malloc_context_size": "8", **more}
         return {"ASAN_OPTIONS": ":".join(f"{k}={v}" for k, v in asan.items()),
                 "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99"}
 
