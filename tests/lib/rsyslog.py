@@ -55,6 +55,10 @@ class Rsyslog:
             self.process.kill() if kill else self.process.terminate()
             self.process.wait()
 
+    def said(self):
+        """Of itself."""
+        return (self.folder / "out").read_text(errors="replace")[-1000:]
+
     def messages(self):
         with contextlib.suppress(FileNotFoundError):
             return (self.folder / "messages").read_text().splitlines()

@@ -55,7 +55,8 @@ def arrive(server, receiver, account, first=1):
         wait_until(there, SECONDS, "not every entry has arrived")
     except Failed as e:
         state = count(server, "select row_to_json(f) from (select seq, next_try, now(), test, sent, away_since, failures, error, version from log_forward where tenant = %s) f", account)
-        raise Failed(f"{e}: up to {numbers(receiver, account)[-1:]} of {head(server, account)}, {state}") from None
+        raise Failed(f"{e}: up to {numbers(receiver, account)[-1:]} of {head(server, account)}, {state}; the receiver, with {len(receiver.messages())} messages,"
+                     f" says: {receiver.said()}") from None
     got = numbers(receiver, account)
     assert got == list(range(first, got[-1] + 1)), got
     return got
