@@ -49,7 +49,7 @@ static void show_form(struct call *c, const struct mail_server *s, int has_passw
 	call_form(c, "sender", json_string(s->sender ? s->sender : ""));
 	call_form(c, "user", json_string(s->user ? s->user : ""));
 	call_form(c, "password", json_string(""));
-	call_form(c, "ca", json_string(s->ca ? s->ca : ""));
+	doc_form_pem(c, "ca", s->ca ? s->ca : "");
 	call_form(c, "to", json_string(c->user_email ? c->user_email : ""));
 	call_set(c, "mail", json_pack("{s:b, s:b}", "set", s->host != NULL, "password", has_password));
 }

@@ -56,7 +56,7 @@ static void set_form(struct call *c, const json_t *row)
 {
 	call_form(c, "enabled", json_incref(json_object_get(row, "enabled")));
 	call_form(c, "url", json_incref(json_object_get(row, "url")));
-	call_form(c, "ca", json_incref(json_object_get(row, "ca")));
+	doc_form_pem(c, "ca", doc_text(row, "ca"));
 	call_form(c, "api_key", json_string(""));
 	call_form(c, "keep_minutes", json_integer((json_integer_value(json_object_get(row, "keep_s")) + MINUTE_S - 1) / MINUTE_S));
 }

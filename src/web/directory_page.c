@@ -137,6 +137,7 @@ static void show_form(struct call *c, const json_t *settings)
 #define X(member) call_form(c, #member, json_string(doc_text(settings, #member)));
 	TEXTS(X)
 #undef X
+	doc_form_pem(c, "ca", doc_text(settings, "ca"));
 	call_form(c, "enabled", json_boolean(json_is_true(json_object_get(settings, "enabled"))));
 	call_form(c, "create", json_boolean(json_is_true(json_object_get(settings, "create"))));
 	call_form(c, "servers", server_lines(settings, "\n"));

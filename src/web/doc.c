@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/licence.h"
+#include "identity/certificate.h"
 #include "notice/entry.h"
 #include "store/list.h"
 #include "store/audit.h"
@@ -35,6 +36,22 @@ json_t *doc_when(const struct call *c, const json_t *row, const char *name)
 	clock_us at = 0;
 
 	return clock_parse(doc_text(row, name), &at) < 0 ? json_null() : call_when(c, at);
+}
+
+void doc_form_pem(struct call *c, const char *name, const char *pem)
+{
+	struct certificate x;
+	json_t *when, *about;
+
+	call_form(c, name, json_string(pem));
+	if (*pem == '\0' || certificate_read(pem, strlen(pem), &x) < 0) {
+		json_object_set_new(call_form_field(c, name), "about", json_null());
+		return;
+	}
+	when = call_when(c, x.not_after);
+	about = call_say(c, "%{name}, until %{when}", CALL_VALUES({ "name", x.subject }, { "when", doc_text(when, "text") }));
+	json_object_set_new(call_form_field(c, name), "about", about);
+	json_decref(when);
 }
 
 void doc_count(json_t *out, const char *name, int64_t count)

@@ -13,6 +13,8 @@ const char *doc_optional(const json_t *row, const char *name);
 json_t *doc_reason(const struct call *c, const char *text);
 /* The time member NAME of ROW (RFC 3339) as call_when shows it; null where there is none. */
 json_t *doc_when(const struct call *c, const json_t *row, const char *name);
+/* The field NAME of the page's form: certificates in PEM, and in `about` whose the first is and until when; null where there is none (part/pem). */
+void doc_form_pem(struct call *c, const char *name, const char *pem);
 /* Sets the members NAME, a number of things as LIST_COUNT counts them, at most LIST_COUNT_MAX, and NAME_more: there are more. Templates show
  * both by part/count. */
 void doc_count(json_t *out, const char *name, int64_t count);

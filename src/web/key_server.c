@@ -99,10 +99,9 @@ static json_t *server_member(struct call *c, const json_t *row)
 
 static void set_form(struct call *c, const json_t *row)
 {
-	static const char *const texts[] = { "host", "ca", "certificate" };
-
-	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-		call_form(c, texts[i], json_string(row ? doc_text(row, texts[i]) : ""));
+	call_form(c, "host", json_string(row ? doc_text(row, "host") : ""));
+	doc_form_pem(c, "ca", row ? doc_text(row, "ca") : "");
+	doc_form_pem(c, "certificate", row ? doc_text(row, "certificate") : "");
 	call_form(c, "port", row ? json_incref(json_object_get(row, "port")) : json_integer(STANDARD_PORT));
 	call_form(c, "key", json_string(""));
 	call_form(c, "same", json_false());

@@ -54,8 +54,8 @@ static void set_form(struct call *c, const json_t *row)
 
 	call_form(c, "host", json_string(row ? doc_text(row, "host") : ""));
 	call_form(c, "port", row ? json_incref(json_object_get(row, "port")) : json_integer(STANDARD_PORT));
-	call_form(c, "ca", json_string(row ? doc_text(row, "ca") : ""));
-	call_form(c, "certificate", json_string(row ? doc_text(row, "certificate") : ""));
+	doc_form_pem(c, "ca", row ? doc_text(row, "ca") : "");
+	doc_form_pem(c, "certificate", row ? doc_text(row, "certificate") : "");
 	call_form(c, "key", json_string(""));
 	call_form(c, "format", json_string(format));
 	for (size_t i = 0; formats[i]; i++)

@@ -27,6 +27,7 @@ static void set_form(struct call *c)
 	call_form(c, "wrong", json_string("orders db 1"));
 	call_form_error(c, "wrong", "A host name has no spaces.");
 	call_form(c, "long", json_string("Several lines\nof text."));
+	doc_form_pem(c, "pem", "");
 	call_form(c, "tick", json_true());
 	for (int i = 0; i < 3; i++) {
 		static const char *const texts[] = { "First", "Second", "Third" };

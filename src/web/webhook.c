@@ -135,7 +135,7 @@ static void show_form(struct call *c, const json_t *row)
 
 	call_form(c, "name", json_string(doc_text(row, "name")));
 	call_form(c, "url", json_string(url));
-	call_form(c, "ca", json_string(doc_text(row, "ca")));
+	doc_form_pem(c, "ca", doc_text(row, "ca"));
 	call_form(c, "enabled", json_boolean(json_is_true(json_object_get(row, "enabled"))));
 	call_form(c, "format", json_null());
 	for (int i = 0; i < HOOK_FORMAT_COUNT; i++)
