@@ -16,7 +16,7 @@ struct diagram_part {
 json_t *diagram_days(const struct call *c, const char *title, const json_t *days, const struct diagram_part *parts);
 /* The same of hours, whose rows have { hour: RFC 3339 }: for the operator, who reads UTC. */
 json_t *diagram_hours(const struct call *c, const char *title, const json_t *hours, const struct diagram_part *parts);
-/* The same lying down: a bar per row { name }, shown as it is, from the left. */
+/* A bar per row { name }, shown as it is, from the left: { rows, summary, period, legend } for part/bars. */
 json_t *diagram_rows(const struct call *c, const char *title, const json_t *rows, const struct diagram_part *parts);
 /* One bar that is divided: the numbers of ROW (borrowed) by their parts, with each number in the legend; for part/shares. */
 json_t *diagram_shares(const struct call *c, const char *title, const json_t *row, const struct diagram_part *parts);
