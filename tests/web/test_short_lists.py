@@ -49,6 +49,35 @@ def is_a_list(c, path, all, found, filters, sorts):
     assert c.get(path + "?search=nothing-like-this").text.count("Nothing matches") == 1 and 'type="search"' in c.get(path).text, path
 
 
+def test_devices_in_every_order(server):
+    # covers: DEV-1, WEB-3
+    world = World(server)
+    c, devices = world.console(), {}
+    # No two columns have the same order.
+    for name, status, size, policy, image, instance in (("bravo", "encrypted", 3, "Xray", "golf", "quebec"), ("Alpha", "in-use", 2, "Zulu", "hotel", "papa"),
+                                                        ("charlie", "configured", 1, "Whisky", "foxtrot", "oscar"), ("delta", "undetected", 4, "Yankee", "echo", "romeo")):
+        m = Machine(server, world.tenant, instance)
+        document = {"keyward_policy": 1, "name": policy, "description": "x", "action": {"on_match": "manual", "on_mismatch": "deny"}}
+        id = c.api("/policies", {"document": document}).json["id"]
+        run(server, "update image set name = %s where id = %s", image, m.image)
+        run(server, "update device set name = %s, status = %s, size_bytes = %s, policy = %s where id = %s", name, status, size << 30, id, m.device)
+        devices[m.device] = dict(name=name.lower(), status=status, size=size, policy=policy, image=image, instance=instance)
+    orders = {column: sorted(devices, key=lambda id: devices[id][column]) for column in ("name", "status", "size", "policy", "image", "instance")}
+    assert len({tuple(o) for o in orders.values()}) == len(orders)
+    for column, wanted in orders.items():
+        up, down = ids(c, "/devices", sort=column), ids(c, "/devices", sort="-" + column)
+        assert up == wanted and down == wanted[::-1], (column, up, down, wanted)
+        # Page by page, and as a file.
+        page, seen = rows(c, "/devices", sort=column, limit=1), []
+        while page:
+            seen += [r["id"] for r in page["rows"]]
+            page = rows(c, page["next"]) if page["next"] else None
+        assert seen == wanted, column
+        text = c.get(rows(c, "/devices", sort=column)["export"]).text
+        assert [r[0] for r in csv.reader(io.StringIO(text))][1:] == wanted, (column, text)
+        assert rows(c, "/devices")["sort"][column]["url"], column
+
+
 def test_requests_and_checks_of_an_instance(server):
     # covers: RUN-6, WEB-3
     world = World(server)
