@@ -379,7 +379,7 @@
 		all("form[data-sent]").forEach(function (form) { form.removeAttribute("data-sent"); });
 	});
 
-	/* What was typed when the session ended, for the same form after the next sign-in: in this tab alone, for one try, never a secret. */
+	/* What was typed when the session ended or the server failed, for the same form when it is there again: in this tab alone, for one try, never a secret. */
 	var KEPT_MS = 30 * 60000;
 
 	function worth_keeping(field) {
@@ -425,18 +425,22 @@
 		});
 	}
 
-	/* A sign-in page after a form: the form was lost. Any page of somebody who is signed in: it has arrived, or its page is here again. */
+	/* A sign-in page after a form, or an error: the form was lost. Any other page of somebody who is signed in: it has arrived, or its page is here
+	 * again. */
 	function give_back() {
 		var user = document.body.getAttribute("data-user"), sent, kept, form;
 
 		try {
 			sent = sessionStorage.getItem("form");
 			sessionStorage.removeItem("form");
-			if (!user) {
+			if (!user || document.querySelector("[data-not-taken]")) {
 				if (sent)
 					sessionStorage.setItem("lost", sent);
 				return;
 			}
+			/* The server has kept it, too. */
+			if (document.querySelector("[data-given-back]"))
+				sessionStorage.removeItem("lost");
 			kept = JSON.parse(sessionStorage.getItem("lost"));
 			if (kept && (kept.user !== user || Date.now() - kept.at > KEPT_MS))
 				sessionStorage.removeItem("lost");

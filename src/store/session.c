@@ -21,20 +21,22 @@ void session_release(struct session *s)
 	memset(s, 0, sizeof *s);
 }
 
+#define CARRIED(table) ", (select kept from " table " where token = $9 and user_id = $3), (select kept_at from " table " where token = $9 and user_id = $3)"
+
 int session_create(struct db *db, enum store_side side, const struct session_start *start)
 {
 	static const char *const sql[] = {
-		"insert into user_session (tenant, token, id, user_id, csrf, expires, address, user_agent, step)"
-		" values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8)",
-		"insert into operator_session (token, id, user_id, csrf, expires, address, user_agent, step)"
-		" values ($1, $2, $3, $4, $5, $6, $7, $8)",
+		"insert into user_session (tenant, token, id, user_id, csrf, expires, address, user_agent, step, kept, kept_at)"
+		" values (current_tenant(), $1, $2, $3, $4, $5, $6, $7, $8" CARRIED("user_session") ")",
+		"insert into operator_session (token, id, user_id, csrf, expires, address, user_agent, step, kept, kept_at)"
+		" values ($1, $2, $3, $4, $5, $6, $7, $8" CARRIED("operator_session") ")",
 	};
 
 	if (strlen(start->csrf) >= SESSION_CSRF_SIZE)
 		return err_set(ERR_INVALID, "form secret: at most %d bytes", SESSION_CSRF_SIZE - 1);
 	return db_queue(db, sql[side], DB_ARGS(db_bytes_arg(start->token, USER_TOKEN_HASH), db_uuid_arg(start->id), db_uuid_arg(start->user),
 		db_text_arg(start->csrf), db_time_arg(start->expires), db_text_arg(start->address), db_text_arg(start->agent),
-		db_text_arg(start->step)));
+		db_text_arg(start->step), db_bytes_arg(start->former, USER_TOKEN_HASH)));
 }
 
 static void take(struct db_result *r, struct session *out)
@@ -47,11 +49,12 @@ static void take(struct db_result *r, struct session *out)
 	snprintf(out->csrf, sizeof out->csrf, "%s", db_text(r, 0, 2));
 	snprintf(out->step, sizeof out->step, "%s", db_text(r, 0, 11));
 	snprintf(out->language, sizeof out->language, "%s", db_text(r, 0, 12));
+	out->kept = db_bool(r, 0, 13);
 }
 
 /* LANGUAGE: of who has chosen none. */
 #define COLUMNS(language) "select s.id, s.user_id, s.csrf, u.name, u.email, u.role, s.created, s.last_seen, s.expires, s.rotated," \
-	" s.last_seen < now() - interval '1 minute', s.step, coalesce(u.language, " language ", '')"
+	" s.last_seen < now() - interval '1 minute', s.step, coalesce(u.language, " language ", ''), s.kept is not null"
 /* IDLE: minutes that the rules ask for; null: none. */
 #define ALIVE(idle) " where s.token = $1 and u.state = 'active' and s.expires > now()" \
 	" and (s.step = '" SESSION_WALL "' or s.last_seen > now() - least($2 * interval '1 microsecond', " idle " * interval '1 minute'))"
@@ -77,6 +80,25 @@ int session_find(struct db *db, enum store_side side, const uint8_t token[static
 		take(r, out);
 	db_result_free(r);
 	return rc;
+}
+
+int session_keep(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const json_t *kept)
+{
+	static const char *const sql[] = TWO("update ", " set kept = $2, kept_at = now() where token = $1 and step = ''");
+
+	return db_run_one(db, sql[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH), db_json_arg(kept)));
+}
+
+/* Half an hour: what is older was given up. */
+#define TAKE(table) "update " table " s set kept = null from (select id, kept from " table " where id = $1 for update) k" \
+	" where s.id = k.id and k.kept ->> 'page' = $2 and s.kept_at > now() - interval '30 minutes'" \
+	" returning k.kept ->> 'path' as path, k.kept ->> 'fields' as fields"
+
+int session_kept(struct db *db, enum store_side side, const struct uuid *id, const char *page, json_t **out)
+{
+	static const char *const sql[] = { TAKE("user_session"), TAKE("operator_session") };
+
+	return db_get_row(db, out, sql[side], DB_ARGS(db_uuid_arg(id), db_text_arg(page)));
 }
 
 int session_rotate(struct db *db, enum store_side side, const struct uuid *id, const uint8_t token[static USER_TOKEN_HASH],

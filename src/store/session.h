@@ -17,6 +17,7 @@ struct session {
 	char *user_name, *user_email, *role;
 	char language[LANGUAGE_MAX];         /* that the user chose, for an operator else the installation; "": none */
 	char step[SESSION_STEP_SIZE];        /* what the sign-in waits for: one of the above; "": nothing, it is complete */
+	int kept;                            /* a form waits (session_keep) */
 	clock_us created, last_seen, expires, rotated;
 };
 
@@ -27,12 +28,17 @@ struct session_start {
 	const char *csrf, *step;             /* STEP: "" or one of the above */
 	clock_us expires;                    /* the absolute end */
 	const char *address, *agent;         /* may be NULL */
+	const uint8_t *former;               /* the token that the browser has had, alive or not: what waits there for the same user goes over; NULL: none */
 };
 int session_create(struct db *db, enum store_side side, const struct session_start *start);
 /* A session that is not over, of a user who is active; notes that it was seen (once a minute). IDLE in microseconds, at the most: the rules of
  * signing in (sign_rules.h) can ask for less. ERR_NOT_FOUND: none, ended, or too long idle: the caller need not tell which. */
 int session_find(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], clock_us idle,
 	struct session *out);
+/* KEPT { page, path, fields } waits with the session, over or not, for whoever follows it (web/kept.h). ERR_NOT_FOUND: there is no such session any more. */
+int session_keep(struct db *db, enum store_side side, const uint8_t token[static USER_TOKEN_HASH], const json_t *kept);
+/* What waits for PAGE with session ID, and not for long; it waits no more. ERR_NOT_FOUND. */
+int session_kept(struct db *db, enum store_side side, const struct uuid *id, const char *page, json_t **out);
 /* A new token and form secret for the same session. */
 int session_rotate(struct db *db, enum store_side side, const struct uuid *id, const uint8_t token[static USER_TOKEN_HASH],
 	const char *csrf);

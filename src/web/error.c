@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "render/template.h"
 #include "store/session.h"
+#include "web/kept.h"
 #include "web/state.h"
 
 static const struct problem {
@@ -16,26 +17,31 @@ static const struct problem {
 	const char *title, *text, *icon, *colour;
 	int retry_s;             /* 0: no Retry-After */
 } problems[] = {
-	{ ERR_INVALID, 422, "This cannot be accepted", "Something in the request is missing or wrong.", "alert-circle", "orange", 0 },
-	{ ERR_NOT_FOUND, 404, "Not found", "There is nothing at this address, or nothing that you may see.", "search", "gray", 0 },
-	{ ERR_FORBIDDEN, 403, "Not allowed", "Your role does not permit this, or the page was open for too long. Go back, reload the "
-		"page and try again; if that does not help, ask an administrator.", "ban", "orange", 0 },
+	{ ERR_INVALID, 422, "This cannot be accepted", "Something in the address, or in what was sent, is missing or wrong. Go back and try again, or begin at the "
+		"start page.", "alert-circle", "orange", 0 },
+	{ ERR_NOT_FOUND, 404, "Not found", "There is nothing at this address, or nothing that you may see. It may have been removed meanwhile: look for it in its "
+		"list.", "search", "gray", 0 },
+	{ ERR_FORBIDDEN, 403, "Not allowed", "This is not permitted to you. If you need it, ask an administrator.", "ban", "orange", 0 },
 	{ ERR_UNAUTHENTICATED, 401, "Please sign in", "You are not signed in, or your session has ended.", "lock", "blue", 0 },
 	{ ERR_CONFLICT, 409, "Something has changed", "What you wanted to change is no longer as you saw it. Go back, reload the page "
 		"and look again.", "refresh", "orange", 0 },
-	{ ERR_TOO_LARGE, 413, "Too large", "What was sent is larger than can be accepted.", "alert-circle", "orange", 0 },
-	{ ERR_TOO_MANY, 429, "Too many tries", "Please wait a moment, then try again.", "hourglass", "orange", 10 },
+	{ ERR_TOO_LARGE, 413, "Too large", "What was sent is larger than this page takes. Go back and send less: a shorter text, a smaller file, fewer entries at "
+		"once.", "alert-circle", "orange", 0 },
+	{ ERR_UNSUPPORTED, 415, "This cannot be read", "What was sent is not in a form that this page reads. Go back, reload the page and try again.", "alert-circle",
+		"orange", 0 },
+	{ ERR_TOO_MANY, 429, "Too many tries", "Too many tries came from your network in a short time. Wait a minute, then try again.", "hourglass", "orange", 10 },
 	{ ERR_SUSPENDED, 403, "This account is suspended", "Nothing can be done in it until your service provider resumes it. "
 		"Agents get no keys meanwhile; open volumes stay open.", "player-pause", "orange", 0 },
-	{ ERR_SEALED, 503, "The key service is sealed", "It has no root key yet, so nothing that needs keys can be done. An "
-		"administrator of the installation has to unseal it.", "lock", "red", 30 },
-	{ ERR_UNAVAILABLE, 503, "Not available just now", "A part of the server does not answer. Please try again in a minute.", "plug",
-		"red", 10 },
-	{ ERR_TIMEOUT, 503, "This took too long", "A part of the server did not answer in time. Please try again in a minute.",
-		"hourglass", "red", 10 },
+	{ ERR_SEALED, 503, "The key service is sealed", "It has no root key yet, so nothing that needs keys can be done; open volumes stay open. An "
+		"administrator of the installation has to unseal it: tell whoever runs this server if it lasts.", "lock", "red", 30 },
+	{ ERR_UNAVAILABLE, 503, "Not available just now", "A part of the server does not answer. Try again in a minute; if it lasts, tell whoever runs this server, "
+		"with the number below.", "plug", "red", 10 },
+	{ ERR_TIMEOUT, 503, "This took too long", "A part of the server did not answer in time. Try again in a minute; if it lasts, tell whoever runs this server, "
+		"with the number below.", "hourglass", "red", 10 },
 	{ ERR_BUSY, 503, "Busy just now", "Somebody else is working on the same thing, or the server is very busy. Please try again.",
 		"hourglass", "orange", 5 },
-	{ ERR_INTERNAL, 500, "Something went wrong", "This is our mistake, and it is in the log under the number of this request.", "alert-triangle", "red", 0 },
+	{ ERR_INTERNAL, 500, "Something went wrong", "This is our mistake. Try again; if it happens again, tell whoever runs this server the number below: it leads to "
+		"the entry in the server's log.", "alert-triangle", "red", 0 },
 };
 
 static const struct problem *problem_of(int code)
@@ -158,14 +164,33 @@ static void add_way(struct call *c, const struct problem *p, json_t *error)
 	buf_free(&place);
 }
 
+/* What a later try can do for a form that was sent: the browser still has it. */
+static json_t *sent_again(const struct call *c, const struct problem *p)
+{
+	if (c->request->method != WEB_POST || p->retry_s == 0)
+		return json_null();
+	return json_string(call_translate(c, "What you typed is not lost: reload this page to send it once more. Your browser asks whether it should."));
+}
+
+/* Who is signed in keeps the menu, with its counts if they can be had. */
+static json_t *document_of(struct call *c)
+{
+	int framed = c->role != ROLE_NONE && call_begin(c, uuid_is_nil(&c->tenant) ? NULL : &c->tenant) == 0;
+	json_t *doc = page_document(c);
+
+	if (framed)
+		db_rollback(c->db);
+	return doc;
+}
+
 static void answer_page(struct call *c, const struct problem *p)
 {
-	char *template = mem_printf("%s/error", c->site == WEB_CENTRAL ? "central" : "console");
+	char *template = mem_printf("%s/error%s", c->site == WEB_CENTRAL ? "central" : "console", c->role == ROLE_NONE ? "_bare" : "");
 	int rc = ERR_NOT_FOUND;
 
 	if (template_exists(c->state->templates, template)) {
-		json_t *doc, *error = json_pack("{s:i, s:s, s:s, s:s, s:s}", "status", p->status, "title", call_translate(c, p->title), "text",
-			text_of(c, p), "icon", p->icon, "colour", p->colour);
+		json_t *doc, *error = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:b}", "status", p->status, "title", call_translate(c, p->title), "text",
+			text_of(c, p), "icon", p->icon, "colour", p->colour, "again", sent_again(c, p), "sent", c->request->method == WEB_POST);
 
 		json_object_clear(c->doc);
 		json_object_clear(c->state->form);
@@ -173,7 +198,7 @@ static void answer_page(struct call *c, const struct problem *p)
 		call_set(c, "error", error);
 		if (json_array_size(c->state->errors))
 			call_set(c, "errors", json_incref(c->state->errors));
-		doc = page_document(c);
+		doc = document_of(c);
 		rc = page_render(c, doc, template, p->status);
 		json_decref(doc);
 	}
@@ -185,7 +210,7 @@ static void answer_page(struct call *c, const struct problem *p)
 	free(template);
 }
 
-/* Or to the step that a sign-in waits for. It comes back to where the user was; what a POST carried is the browser's to keep (assets/keyward.js). */
+/* Or to the step that a sign-in waits for. It comes back to where the user was, and what a POST carried waits there (kept.h). */
 static void answer_sign_in(struct call *c)
 {
 	struct buf path = BUF_INIT, back = BUF_INIT;
@@ -196,12 +221,18 @@ static void answer_sign_in(struct call *c)
 		buf_puts(&path, strcmp(c->state->step, SESSION_CODE) == 0 ? "/sign-in/code" : "/sign-in");
 	if (strcmp(c->state->step, SESSION_ENROL) != 0)
 		add_place(c, &back);
+	if (c->request->method == WEB_POST && back.len && is_page(c, buf_str(&back)))
+		kept_leave(c, buf_str(&back));
 	if (back.len && strcmp(buf_str(&back), "/") != 0) {
 		buf_puts(&path, "?");
 		form_append(&path, "return", guard_return(buf_str(&back)));
 	}
+	/* Who had a session is told what became of it. */
+	if (*c->state->step == '\0' && call_cookie(c, GUARD_SESSION_COOKIE))
+		call_notice(c, "info", "Your session has ended. Sign in again to go on where you were.");
 	c->state->response->status = 303;
 	web_response_header(c->state->response, "location", buf_str(&path));
+	notice_leave(c);
 	buf_free(&path);
 	buf_free(&back);
 }

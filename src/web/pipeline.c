@@ -12,6 +12,7 @@
 #include "store/session.h"
 #include "web/ask.h"
 #include "web/health.h"
+#include "web/kept.h"
 #include "web/metrics.h"
 #include "web/state.h"
 
@@ -109,6 +110,8 @@ static int check_origin(struct call *c)
 	/* What anyone may send (signing in, an invitation) can come from a page drawn before there was this session. */
 	if (rc == 0 && c->state->csrf && c->route->permission != PERMISSION_PUBLIC)
 		rc = guard_csrf(c->state->csrf, sent_token(c));
+	if (rc == ERR_FORBIDDEN)
+		call_refuse(c, rc, "This page was open for too long, or you have signed in anew since. Go back to it, reload it and send it again.");
 	return rc;
 }
 
@@ -121,14 +124,16 @@ static int is_next_step(const struct call *c, const struct route *row)
 		|| (strcmp(step, SESSION_WALL) == 0 && row->flags & ROUTE_WALL);
 }
 
-static int check_permission(const struct call *c)
+static int check_permission(struct call *c)
 {
 	if (c->scope != SCOPE_NONE && !scope_may(c->scope, c->route->permission))
 		return err_set(ERR_FORBIDDEN, "a token of the scope %s may not %s", scope_name(c->scope), permission_name(c->route->permission));
 	if (*c->state->step && c->route->permission != PERMISSION_PUBLIC)
 		return is_next_step(c, c->route) ? 0 : err_set(ERR_UNAUTHENTICATED, "the sign-in is not complete");
-	if (c->scope == SCOPE_NONE && !role_may(c->role, c->route->permission))
-		return err_set(ERR_FORBIDDEN, "%s may not %s", role_name(c->role), permission_name(c->route->permission));
+	if (c->scope == SCOPE_NONE && !role_may(c->role, c->route->permission)) {
+		err_set(ERR_FORBIDDEN, "%s may not %s", role_name(c->role), permission_name(c->route->permission));
+		return call_refuse(c, ERR_FORBIDDEN, "Your role does not permit this. If you need it, ask an administrator.");
+	}
 	if (c->tenant_state && strcmp(c->tenant_state, "active") != 0 && !(c->route->flags & ROUTE_SUSPENDED_TOO) &&
 		c->route->permission != PERMISSION_PUBLIC)
 		return err_set(ERR_SUSPENDED, "the account is %s", c->tenant_state);
@@ -307,140 +312,24 @@ static int answer(struct call *c, const json_t *doc)
 
 /* A form drawn again */
 
-/* PATH with the braces replaced by what the address has there. */
-char *call_form_path(const struct call *c)
+/* The same person, with the same session, on another page. */
+static void become(struct call *to, const struct call *from)
 {
-	const char *path = c->route->form ? c->route->form : c->route->path;
-	struct buf out = BUF_INIT;
-
-	while (*path) {
-		size_t len = strcspn(path, "}");
-
-		for (size_t i = 0; *path == '{' && i < c->state->match.count; i++)
-			if (c->state->match.segments[i].name_len == len - 1 &&
-				strncmp(c->state->match.segments[i].name, path + 1, len - 1) == 0)
-				buf_add(&out, c->state->match.segments[i].value, c->state->match.segments[i].value_len);
-		if (*path == '{')
-			path += len + 1;
-		else
-			buf_putc(&out, *path++);
-	}
-	return buf_take(&out);
-}
-
-static json_t *member_of(json_t *object, const char *name)
-{
-	json_t *member = json_object_get(object, name);
-
-	if (!json_is_object(member)) {
-		member = json_object();
-		json_object_set_new(object, name, member);
-	}
-	return member;
-}
-
-static int was_chosen(const struct param_value *v, const char *value)
-{
-	char id[UUID_TEXT_SIZE];
-
-	for (size_t i = 0; i < v->count; i++) {
-		if (v->ids)
-			uuid_text(&v->ids[i], id);
-		if (strcmp(v->ids ? id : v->texts[i], value) == 0)
-			return 1;
-	}
-	return v->count == 0 && v->text && strcmp(v->text, value) == 0;
-}
-
-/* What was typed in place of what is stored; never a password. */
-static void put_typed(json_t *form, const struct param_value *v)
-{
-	json_t *field = member_of(form, v->row.name), *option;
-	size_t i;
-
-	if (v->row.type == PARAM_PASSWORD || v->row.type == PARAM_SECRET)
-		return;
-	if (v->row.type == PARAM_BOOL)
-		json_set_bool(field, "checked", v->number != 0);
-	else if (v->text)
-		json_set_string(field, "value", v->text);
-	json_array_foreach(json_object_get(field, "options"), i, option)
-		json_set_bool(option, "selected", was_chosen(v, json_string_value(json_object_get(option, "value"))));
-}
-
-static void put_errors(const struct call *c, json_t *doc, json_t *form)
-{
-	const char *above = c->state->refusal ? call_translate(c, c->state->refusal) : NULL;
-	json_t *error, *typed = json_object_get(json_object_get(doc, "confirm"), "typed");
-	size_t i;
-
-	json_array_foreach(c->state->errors, i, error) {
-		const char *name = json_string_value(json_object_get(error, "name")), *text = json_string_value(json_object_get(error, "text"));
-
-		if (name == NULL)
-			above = text;
-		else
-			json_set_string(member_of(form, name), "error", text);
-		if (name && strcmp(name, "typed") == 0 && typed)
-			json_set_string(typed, "error", text);
-	}
-	/* All together, for pages that list them. */
-	json_set_bool(form, "has_errors", json_array_size(c->state->errors) > 0);
-	json_object_set(form, "errors", c->state->errors);
-	if (above)
-		json_set_string(form, "error", above);
-}
-
-static int is_in_path(const char *path, const char *name)
-{
-	size_t len = strlen(name);
-
-	while ((path = strchr(path, '{')) != NULL) {
-		path++;
-		if (strncmp(path, name, len) == 0 && path[len] == '}')
-			return 1;
-	}
-	return 0;
-}
-
-static int pass_value(const char *name, const char *value, struct form *fields)
-{
-	struct buf encoded = BUF_INIT;
-	int rc;
-
-	form_encode(&encoded, value);
-	rc = form_add(fields, name, strlen(name), buf_str(&encoded), encoded.len, FORM_QUERY);
-	buf_free(&encoded);
-	return rc;
-}
-
-static int pass_list(const struct param_value *v, struct form *fields)
-{
-	char id[UUID_TEXT_SIZE];
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < v->count; i++) {
-		if (v->ids)
-			uuid_text(&v->ids[i], id);
-		rc = pass_value(v->row.name, v->ids ? id : v->texts[i], fields);
-	}
-	return rc;
-}
-
-/* What the page itself takes as a parameter, it gets from the form. */
-static int pass_on(const struct call *c, const struct route *page, struct form *fields)
-{
-	int rc = 0;
-
-	for (const struct route_param *p = page->params; rc == 0 && p && p->name; p++) {
-		const struct param_value *v = params_find(&c->state->params, p->name);
-
-		if (v == NULL || v->error || !v->given || v->row.type != p->type || p->type == PARAM_PASSWORD ||
-			p->type == PARAM_SECRET || is_in_path(page->path, p->name))
-			continue;
-		rc = v->count ? pass_list(v, fields) : v->text ? pass_value(p->name, v->text, fields) : 0;
-	}
-	return rc;
+	to->tenant = from->tenant;
+	to->tenant_slug = from->tenant_slug;
+	to->tenant_name = from->tenant_name;
+	to->tenant_state = from->tenant_state;
+	to->time_zone = from->time_zone;
+	to->zone = from->zone;
+	to->user = from->user;
+	to->user_name = from->user_name;
+	to->user_email = from->user_email;
+	to->role = from->role;
+	to->session = from->session;
+	to->state->csrf = mem_strdup(from->state->csrf);
+	to->state->templates = from->state->templates;
+	to->state->language = from->state->language;
+	memcpy(to->state->step, from->state->step, sizeof to->state->step);
 }
 
 /* Draws the page that the form came from. ERR_NOT_FOUND when there is none: then it is an error page. */
@@ -449,7 +338,7 @@ static int draw_again(struct call *c, int status)
 	struct web_request get = *c->request;
 	struct call_state st;
 	struct call again;
-	json_t *doc = NULL, *form;
+	json_t *doc = NULL;
 	char *path = call_form_path(c);
 	int rc = ERR_NOT_FOUND;
 
@@ -463,22 +352,8 @@ static int draw_again(struct call *c, int status)
 	route_match(route_table(c->site), WEB_GET, path, &st.match);
 	again.route = st.match.row;
 	if (again.route && again.route->page && (role_may(c->role, again.route->permission) || is_next_step(c, again.route))) {
-		again.tenant = c->tenant;
-		again.tenant_slug = c->tenant_slug;
-		again.tenant_name = c->tenant_name;
-		again.tenant_state = c->tenant_state;
-		again.time_zone = c->time_zone;
-		again.zone = c->zone;
-		again.user = c->user;
-		again.user_name = c->user_name;
-		again.user_email = c->user_email;
-		again.role = c->role;
-		again.session = c->session;
-		st.csrf = mem_strdup(c->state->csrf);
-		st.templates = c->state->templates;
-		st.language = c->state->language;
-		memcpy(st.step, c->state->step, sizeof st.step);
-		rc = pass_on(c, again.route, &st.fields);
+		become(&again, c);
+		rc = redraw_pass(c, again.route, &st.fields);
 		if (rc == 0)
 			rc = read_params(&again);
 		if (rc == 0)
@@ -487,16 +362,59 @@ static int draw_again(struct call *c, int status)
 			rc = ERR_NOT_FOUND;
 	}
 	if (rc == 0) {
-		form = member_of(doc, "form");
-		for (size_t i = 0; i < c->state->params.count; i++)
-			put_typed(form, &c->state->params.values[i]);
-		put_errors(c, doc, form);
+		redraw_put(c, doc);
 		rc = page_render(&again, doc, again.route->page, status);
 	}
 	json_decref(doc);
 	call_done(&again);
 	free(path);
 	return rc;
+}
+
+/* What POST of ROW's path would have carried: read as such, and shown in its form. Its handler never runs. */
+static int draw_kept(struct call *c, const struct kept *kept)
+{
+	struct web_request post = *c->request;
+	struct call_state st;
+	struct call sent;
+	int rc = ERR_NOT_FOUND;
+
+	post.method = WEB_POST;
+	post.path = kept->path;
+	post.query = NULL;
+	call_init(&sent, &st, c->state->thread, &post, c->state->response);
+	route_match(route_table(c->site), WEB_POST, kept->path, &st.match);
+	sent.route = st.match.row;
+	if (sent.route && role_may(c->role, sent.route->permission)) {
+		become(&sent, c);
+		st.given_back = 1;
+		rc = form_parse(&st.fields, kept->fields, strlen(kept->fields), FORM_BODY);
+		if (rc == 0)
+			rc = read_params(&sent);
+		/* What is wrong, or missing because it is secret, is said when it is sent. */
+		json_array_clear(st.errors);
+		if (rc == 0 || rc == ERR_INVALID)
+			rc = draw_again(&sent, 200);
+	}
+	call_done(&sent);
+	if (rc < 0)
+		web_response_free(c->state->response);
+	return rc;
+}
+
+/* 1: the answer is the page asked for, with what was typed there when the session had ended. */
+static int is_given_back(struct call *c)
+{
+	struct kept kept = { .path = NULL };
+	int rc;
+
+	if (!c->state->kept || c->request->method != WEB_GET || c->api || c->route->page == NULL || call_is_part(c))
+		return 0;
+	rc = kept_take(c, &kept);
+	if (rc == 0)
+		rc = draw_kept(c, &kept);
+	kept_free(&kept);
+	return rc == 0;
 }
 
 /* What the handler has said and set was true only if all of it had come to pass. */
@@ -520,9 +438,9 @@ static void answer_error(struct call *c, int code)
 		free(why);
 		return;
 	}
+	error_answer(c, code);
 	err_set(code, "%s", why);
 	free(why);
-	error_answer(c, code);
 }
 
 /* One line each */
@@ -568,6 +486,9 @@ static int wrong_method(struct call *c)
 {
 	struct web_response *r = c->state->response;
 
+	/* Who is signed in keeps the menu; nobody else need be. */
+	if (!c->api)
+		sign_load(c);
 	error_answer(c, ERR_NOT_FOUND);
 	r->status = c->state->match.allowed ? 405 : 404;
 	if (c->state->match.allowed)
@@ -590,6 +511,8 @@ static int serve(struct call *c)
 		rc = check_permission(c);
 	if (rc == 0)
 		rc = check_rate(c);
+	if (rc == 0 && is_given_back(c))
+		return 0;
 	if (rc == 0 && !c->api)
 		notice_read(c);
 	if (rc == 0)
@@ -603,8 +526,6 @@ static int serve(struct call *c)
 		return rc;
 	if (rc < 0)
 		answer_error(c, rc);
-	if (rc == ERR_UNSUPPORTED && c->state->response->status == 500)
-		c->state->response->status = 415;
 	return rc;
 }
 

@@ -56,6 +56,7 @@ static int take_session(struct call *c, const struct session *s, const struct gu
 	c->user = s->user;
 	c->session = s->id;
 	snprintf(c->state->step, sizeof c->state->step, "%s", s->step);
+	c->state->kept = s->kept;
 	/* Half a sign-in may nothing. */
 	c->role = *s->step ? ROLE_NONE : role;
 	c->user_name = call_keep(c, s->user_name);
@@ -143,14 +144,26 @@ static int life_of(struct call *c, const char *step, clock_us *expires)
 	return 0;
 }
 
+/* Of the cookie that came with the request, whatever it is worth; NULL: none. */
+static const uint8_t *former_token(const struct call *c, uint8_t hash[static TOKEN_HASH_SIZE])
+{
+	struct guard_cookie cookie;
+
+	if (guard_cookie_read(c->site, c->request->cookie, &cookie) < 0)
+		return NULL;
+	token_hash(cookie.token, hash);
+	secret_wipe(&cookie, sizeof cookie);
+	return hash;
+}
+
 int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid *user, const char *step)
 {
 	struct guard_cookie cookie = { .tenant = *tenant };
 	struct uuid id = uuid_new();
 	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
-	uint8_t hash[TOKEN_HASH_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE], former[TOKEN_HASH_SIZE];
 	struct session_start start = { .token = hash, .id = &id, .user = user, .csrf = csrf, .step = step, .address = c->address,
-		.agent = c->request->user_agent };
+		.agent = c->request->user_agent, .former = former_token(c, former) };
 	int rc;
 
 	token_new(cookie.token);

@@ -34,6 +34,8 @@ struct call_state {
 	char *cookies[8];                        /* values that call_cookie gave out */
 	size_t cookie_count;
 	int redrawn;                             /* the page of a form that was refused */
+	int kept;                                /* the session has a form that was sent when the one before it had ended (kept.h) */
+	int given_back;                          /* this is that form */
 	struct web_ask *ask;                     /* what the handler asks, until the pipeline hands it on (ask.h) */
 	int64_t rate;                            /* requests a second that the account may have; 0: any number */
 	struct { int64_t seq, bell; } pulse;     /* of a ROUTE_LOGGED row: the log's newest entry and the bell's count, before the handler looked */
@@ -49,8 +51,14 @@ const char *call_keep(struct call *c, const char *text);
 void call_speak(struct call *c, const struct language *l);
 /* A part of a page is asked for: by htmx in a header, by lists that refresh themselves in their address. */
 int call_is_part(const struct call *c);
+
+/* redraw.c */
 /* The path of the page that the row's form is on, with the ids of this request; the caller frees. */
 char *call_form_path(const struct call *c);
+/* What the page itself takes as a parameter, it gets from the form: into FIELDS. */
+int redraw_pass(const struct call *c, const struct route *page, struct form *fields);
+/* What was typed in C's form, and what is wrong with it, into the document of its page. */
+void redraw_put(const struct call *c, json_t *doc);
 
 /* sign_own.c: of the request's User-Agent; "" when they are not known */
 const char *call_browser(const struct call *c);

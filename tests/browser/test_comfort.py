@@ -234,7 +234,7 @@ def test_a_form_outlives_its_session(server, world, person):
     assert person.path.startswith("/sign-in"), person.path
     sign_in(person, world)
     assert person.path == "/users/new", person.path
-    person.sees("Your session had ended before this was sent")
+    person.sees("What you had typed is here again")
     assert person.field("Name").get_attribute("value") == "Nadia Night"
     assert person.driver.find_element(By.CSS_SELECTOR, "[value=key-approver]").is_selected()
     assert count(server, "select count(*) from app_user where email = 'nadia@tenant.example'") == 0
@@ -242,7 +242,7 @@ def test_a_form_outlives_its_session(server, world, person):
     assert count(server, "select count(*) from app_user where email = 'nadia@tenant.example'") == 1
     # It is given back once.
     person.open("console", "/users/new")
-    assert person.field("Name").get_attribute("value") == "" and "had ended" not in person.text()
+    assert person.field("Name").get_attribute("value") == "" and "is here again" not in person.text()
 
 
 def test_a_policy_in_the_making_outlives_its_session(server, world, person):
@@ -263,7 +263,7 @@ def test_a_policy_in_the_making_outlives_its_session(server, world, person):
     assert person.path.startswith("/sign-in"), person.path
     sign_in(person, world)
     assert person.path.split("#")[0] == where.split("#")[0], person.path
-    person.sees("Your session had ended before this was sent")
+    person.sees("What you had typed is here again")
     shown = [person.driver.find_element(By.CSS_SELECTOR, f"[name='r.{n}.0.value']").get_attribute("value") for n in (0, 1)]
     assert shown == ["tcp/8080", "tcp/5900"] and person.field("Reason for the change").get_attribute("value") == "asked for by the auditors", shown
     person.go("Save")

@@ -47,6 +47,7 @@ def set_up(operator, it):
     """The operator's part: first start, a tenant, the invitation. Returns its link."""
     address = re.search(r"https://\S+", it.keyward("setup-code")).group(0)
     operator.driver.get(address.split("?")[0])
+    assert not operator.scripts or operator.axe() == [], operator.axe()
     operator.put("Set-up code", address.split("code=")[1])
     operator.put("Your name", "Olga Operator")
     operator.put("E-mail address", OPERATOR)

@@ -24,6 +24,10 @@ def test_without_the_database_pages_say_so(world):
         assert a.status == 503 and a.header("retry-after") and "keyward_console" not in a.text and "socket" not in a.text
         assert c.get("/healthz").status == 200
         assert c.get("/readyz").status == 503
+        # A page says when to try again, a form how what was typed is sent again.
+        assert "Try again in a minute" in a.text and "reload this page" not in a.text
+        a = c.post("/language", language="de")
+        assert a.status == 503 and "Try again in a minute" in a.text and "reload this page to send it once more" in a.text
         a = c.api("/sessions")
         assert a.status == 503 and a.json["code"] == "unavailable"
     finally:

@@ -11,7 +11,7 @@ from fixtures import fixture
 from inventory import Machine
 from stack.installation import has_ipv6
 from stack.process import wait_until
-from web import Client, database
+from web import Client, database, make_user
 from world import World, run
 
 PAGE_POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
@@ -90,6 +90,27 @@ def test_an_error_leads_on(server, world):
     for answer in (c.get(f"/devices/{m.device}/delete"), c.post(f"/devices/{m.device}/delete", typed="led-on-1 data")):
         assert answer.status == 409 and way(answer) == (f"/devices/{m.device}", "Back to the page"), answer
     assert way(c.get(f"/devices/{uuid.uuid4()}/delete")) == ("/", "To the start page")
+
+
+def test_an_error_says_what_happened_and_what_to_do(server, world):
+    # covers: WEB-1, WEB-3
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    c, auditor, stranger = world.console(), world.console(make_user(server, world.tenant, "auditor")), Client(server, "console")
+
+    def sent(body, **headers):
+        return c.send("POST", "/sessions/others/revoke", body, form | headers)
+
+    for answer, status, says, framed in (
+            (auditor.get("/users/new"), 403, "Your role does not permit this", True),
+            (sent(b"csrf=" + b"A" * 43), 403, "open for too long", True),
+            (c.get("/nowhere"), 404, "look for it in its list", True), (stranger.get("/nowhere"), 404, "look for it in its list", False),
+            (c.get("/devices?status=odd"), 422, "Go back and try again", True),
+            (sent(b"&".join([b"a=1"] * 5000)), 413, "send less", True),
+            (sent(b"{}", **{"Content-Type": "application/json"}), 415, "reload the page", True)):
+        text = answer.text.split("<main")[1].split("</main>")[0]
+        assert answer.status == status and says in text and "Request <code>" in text, (status, answer)
+        # Who is signed in keeps menu and help.
+        assert ('id="menu"' in answer.text, 'id="help"' in answer.text) == (framed, framed), (status, answer)
 
 
 def test_page_and_api_show_the_same_document(server, world):

@@ -3,7 +3,7 @@ import re
 import statistics
 import time
 
-from factors import signed_in
+from factors import code, enrol, half, signed_in
 from fixtures import fixture
 from web import PASSWORD, Client, make_tenant, make_user, password_hash
 from world import World, count, normal, run
@@ -193,6 +193,57 @@ def test_sessions_end(server, world):
     assert COOKIE not in out.cookies and "You are signed out" in out.get("/sign-in").text
     out.cookies = cookie
     assert not signed_in(out)
+
+
+def test_what_was_typed_outlives_the_session(server, world):
+    # covers: WEB-1, WEB-3, IDN-6
+    mine, other, third = (make_user(server, world.tenant) for _ in range(3))
+    typed = dict(name="Nadia <Night>", email="nadia@tenant.example", role="key-approver")
+
+    def idle(c, path="/users/new", fields=typed, **kw):
+        """C sends a form when its session has been idle for too long."""
+        run(server, "update user_session set last_seen = now() - interval '31 minutes' where tenant = %s", world.tenant)
+        answer = c.post(path, **kw, **fields)
+        assert answer.status == 303 and answer.header("location").startswith("/sign-in"), answer
+
+    def back(c):
+        page = c.get("/users/new").text
+        return "What you had typed is here again" in page, 'value="Nadia &lt;Night&gt;"' in page, "nadia@tenant.example" in page
+
+    def signed(email):
+        c = Client(server, "console")
+        assert c.sign_in(email, account=world.slug).status == 303
+        return c
+
+    c = signed(mine)
+    idle(c)
+    assert "Your session has ended" in c.get("/sign-in?return=/users/new").text
+    assert c.sign_in(mine, account=world.slug).status == 303
+    page = c.get("/users/new").text
+    assert 'value="key-approver"' in page and re.search(r'value="key-approver"[^>]* checked', page), page
+    # Once, and nothing has come of it by itself. What is sent then is a form like any other.
+    assert back(c) == (False, False, False)
+    assert count(server, "select count(*) from app_user where email = %s", typed["email"]) == 0
+    # A second factor is one more step; the form waits.
+    secret, _ = enrol(c)
+    idle(c)
+    assert half(c, mine, world.slug).status == 303
+    assert c.post("/sign-in/code", code=code(secret, 1)).status == 303
+    assert back(c) == (True, True, True)
+    # Not for somebody else at the same browser, nor in another one, nor when it is old.
+    c = signed(other)
+    idle(c)
+    cookies = dict(c.cookies)
+    assert c.sign_in(third, account=world.slug).status == 303
+    assert back(c) == (False, False, False) and back(signed(other)) == (False, False, False)
+    c.cookies = dict(cookies)
+    run(server, "update user_session set kept_at = kept_at - interval '31 minutes' where tenant = %s", world.tenant)
+    assert c.sign_in(other, account=world.slug).status == 303 and back(c) == (False, False, False)
+    # A page of another site puts nothing there, and secrets are never kept.
+    idle(c, headers={"Origin": "https://evil.example"})
+    idle(c, "/password", dict(current=PASSWORD, password="Battery-staple-8", repeat="Battery-staple-8"))
+    kept = count(server, "select coalesce(string_agg(kept ->> 'fields', '&'), '') from user_session where tenant = %s and kept_at > now() - interval '1 minute'", world.tenant)
+    assert PASSWORD not in kept and "Battery" not in kept and "csrf" not in kept and "Nadia" not in kept, kept
 
 
 def test_a_session_is_touched_at_most_once_a_minute(server, world):
