@@ -8,10 +8,17 @@
 #include "health/certificates.h"
 #include "web/diagram.h"
 #include "web/doc.h"
+#include "web/list.h"
 
 #define DAYS_SHOWN 400           /* longer bars tell nothing more */
 
 static const struct diagram_part parts[] = { { "good", "More than 30 days", 2 }, { "soon", N_("30 days or less"), 4 }, { "late", N_("7 days or less"), 3 }, { NULL, NULL, 0 } };
+
+static const char *const sorts[] = { "days", "subject", "what", NULL };
+static const struct list_csv columns[] = { { "Certificate", "subject" }, { "Names", "names" }, { "Issued by", "issuer" }, { "Used for", "what" }, { "Where", "where" },
+	{ "State", "state" }, { "Ends", "ends" }, { "Days left", "days" }, { "SHA-256", "fingerprint" }, { NULL, NULL } };
+static const struct list_view view = { .url = "/certificates", .sorts = sorts, .columns = columns, .file = "certificates.csv" };
+const struct route_param certificates_query[] = { LIST_PARAMS_CSV, PARAM_END };
 
 static const char *part_of(json_int_t days)
 {
@@ -48,22 +55,34 @@ static json_t *bar_of(const struct call *c, const json_t *one)
 	return bar;
 }
 
+static int fetch(struct call *c, const struct list_query *q, json_t **page)
+{
+	json_t *all = NULL, *one, *rows = json_array();
+	int rc = health_certificates(c->db, c->now, &all);
+	size_t i;
+
+	json_array_foreach(all, i, one)
+		json_array_append_new(rows, shown(c, one));
+	if (rc == 0)
+		rc = list_rows(&view, rows, q, page);
+	json_decref(rows);
+	json_decref(all);
+	return rc;
+}
+
 int certificates_page(struct call *c)
 {
-	json_t *all = NULL, *one, *list = json_array(), *bars = json_array();
+	json_t *all = NULL, *one, *bars = json_array();
 	int soon = 0, rc = health_certificates(c->db, c->now, &all);
 	size_t i;
 
 	json_array_foreach(all, i, one) {
-		json_array_append_new(list, shown(c, one));
 		json_array_append_new(bars, bar_of(c, one));
 		soon += json_integer_value(json_object_get(one, "days")) <= CERTIFICATE_SOON;
 	}
 	call_set(c, "chart", json_array_size(bars) ? diagram_rows(c, "Days left, at most 400 shown", bars, parts) : json_null());
 	call_set(c, "any_soon", json_boolean(soon));
-	call_set(c, "has_certificates", json_boolean(json_array_size(list)));
-	call_set(c, "certificates", list);
 	json_decref(bars);
 	json_decref(all);
-	return rc;
+	return rc < 0 ? rc : list_answer(c, &view, fetch, NULL);
 }

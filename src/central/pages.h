@@ -68,7 +68,7 @@ json_t *health_areas_shown(const struct call *c, const json_t *rows);
 
 /* jobs.c */
 int jobs_page(struct call *c), job_retry_ask(struct call *c), job_retry(struct call *c), job_drop_ask(struct call *c), job_drop(struct call *c);
-extern const struct route_param jobs_query[];
+extern const struct route_param certificates_query[], jobs_query[];
 
 /* certificates.c */
 int certificates_page(struct call *c);

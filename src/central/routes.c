@@ -65,7 +65,7 @@ const struct route central_routes[] = {
 	{ WEB_POST, "/jobs/{id}/retry", PERMISSION_SYSTEM_EDIT, NULL, job_retry },
 	{ WEB_GET, "/jobs/{id}/drop", PERMISSION_SYSTEM_EDIT, "central/confirm", job_drop_ask },
 	{ WEB_POST, "/jobs/{id}/drop", PERMISSION_SYSTEM_EDIT, NULL, job_drop, NULL, ROUTE_DESTROYS },
-	{ WEB_GET, "/certificates", PERMISSION_SYSTEM_VIEW, "central/certificates", certificates_page },
+	{ WEB_GET, "/certificates", PERMISSION_SYSTEM_VIEW, "central/certificates", certificates_page, certificates_query },
 	{ WEB_GET, "/database", PERMISSION_SYSTEM_VIEW, "central/database", database_page },
 	{ WEB_GET, "/keys", PERMISSION_SYSTEM_VIEW, "central/keys", keys_page },
 	{ WEB_POST, "/keys", PERMISSION_SYSTEM_EDIT, NULL, keys_save, keys_fields },

@@ -55,6 +55,11 @@ typedef int list_fetch(struct call *c, const struct list_query *q, json_t **page
 /* All of it: the member `list`, or a download where the request asks for CSV. */
 int list_answer(struct call *c, const struct list_view *view, list_fetch *fetch, list_row *row);
 
+/* For a fetch whose rows are all at hand, as they are shown: *PAGE of ALL (borrowed), as the store makes it. Searched in all texts; SORTS of the view are names of
+ * members, the first the default. ERR_INVALID. */
+#define LIST_ROWS_MAX 100000
+int list_rows(const struct list_view *view, const json_t *all, const struct list_query *q, json_t **page);
+
 /* *Q borrows from the call. */
 void list_read(const struct call *c, const struct list_view *view, struct list_query *q);
 /* [{ name, value }] of search and filters as they are given, for hidden fields of a form about "all that match"; the caller's. */

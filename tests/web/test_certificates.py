@@ -1,6 +1,8 @@
 """Certificates that really end: the page, the warning, the mail that comes once; and a new one that the running web server takes in without losing a
 connection."""
 import contextlib
+import csv
+import io
 import os
 import pathlib
 import shutil
@@ -67,7 +69,7 @@ def kept(server, name):
 
 
 def web_row(c, name):
-    rows = [r for r in c.api("/certificates").json["certificates"] if r["where"].startswith(name)]
+    rows = [r for r in c.api("/certificates?limit=200").json["list"]["rows"] if r["where"].startswith(name)]
     return rows[0] if rows else None
 
 
@@ -80,9 +82,20 @@ def test_all_certificates_are_listed(server):
         assert row["names"] == name and row["subject"] == f"CN={name}" and "Keyward CA" in row["issuer"]
         end = subprocess.run(["openssl", "x509", "-in", str(server.state / "tls" / f"{name}.crt"), "-noout", "-fingerprint", "-sha256"], stdout=subprocess.PIPE, text=True, check=True)
         assert end.stdout.strip().split("=")[1].replace(":", "").lower() == row["fingerprint"]
-    rows = c.api("/certificates").json["certificates"]
+    rows = c.api("/certificates?limit=200").json["list"]["rows"]
     assert [r for r in rows if "CA of this installation" in r["where"] and r["self_signed"]]
     assert [r["days"] for r in rows] == sorted(r["days"] for r in rows)
+    # A list as any other: sorted, searched, page by page, and as a file.
+    asked = lambda query: c.api("/certificates?" + query).json["list"]       # noqa: E731
+    assert asked("limit=200&sort=-days")["rows"] == rows[::-1]
+    assert [r["subject"] for r in asked("limit=200&sort=subject")["rows"]] == sorted((r["subject"] for r in rows), key=str.lower)
+    assert asked(f"search={server.sites['console'].upper()}")["rows"] == [r for r in rows if server.sites["console"] in r["names"] + r["where"] + r["subject"]] != []
+    assert asked("search=nothing-like-this")["no_match"] and c.api("/certificates?sort=issuer").status == 422 and c.api("/certificates?page=x").status == 422
+    first = asked("limit=2")
+    second = c.api(first["next"]).json["list"]
+    assert first["rows"] + second["rows"] == rows[:4] and c.api(second["previous"]).json["list"]["rows"] == rows[:2] and first["previous"] is None
+    lines = list(csv.reader(io.StringIO(c.get("/certificates?as=csv").text)))
+    assert [line[-1] for line in lines[1:]] == [r["fingerprint"] for r in rows] and lines[0][0] == "Certificate"
     assert "PRIVATE" not in c.api("/certificates").text and c.get("/certificates").status == 200
     assert operator(server, "tenant-manager").get("/certificates").status == 403
 
@@ -168,7 +181,7 @@ def test_what_an_account_has_entered_is_told_to_its_administrators(server, folde
         wait_until(lambda: count(server, "select count(*) from audit_entry where tenant = '00000000-0000-0000-0000-000000000000' and event = 'server.started' and at > now() - interval '1 minute'"), SECONDS, "no start")
         assert len(ours()) == 1 and entries() == 1
         # The operator learns nothing of it.
-        assert not [r for r in c.api("/certificates").json["certificates"] if slug in r["subject"]]
+        assert not [r for r in c.api("/certificates?limit=200").json["list"]["rows"] if slug in r["subject"]]
     c.api("/mail/remove", {})
 
 
