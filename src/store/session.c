@@ -52,9 +52,12 @@ static void take(struct db_result *r, struct session *out)
 	out->kept = db_bool(r, 0, 13);
 }
 
+/* What is older was given up. */
+#define KEPT "interval '30 minutes'"
+
 /* LANGUAGE: of who has chosen none. */
 #define COLUMNS(language) "select s.id, s.user_id, s.csrf, u.name, u.email, u.role, s.created, s.last_seen, s.expires, s.rotated," \
-	" s.last_seen < now() - interval '1 minute', s.step, coalesce(u.language, " language ", ''), s.kept is not null"
+	" s.last_seen < now() - interval '1 minute', s.step, coalesce(u.language, " language ", ''), coalesce(s.kept is not null and s.kept_at > now() - " KEPT ", false)"
 /* IDLE: minutes that the rules ask for; null: none. */
 #define ALIVE(idle) " where s.token = $1 and u.state = 'active' and s.expires > now()" \
 	" and (s.step = '" SESSION_WALL "' or s.last_seen > now() - least($2 * interval '1 microsecond', " idle " * interval '1 minute'))"
@@ -89,9 +92,8 @@ int session_keep(struct db *db, enum store_side side, const uint8_t token[static
 	return db_run_one(db, sql[side], DB_ARGS(db_bytes_arg(token, USER_TOKEN_HASH), db_json_arg(kept)));
 }
 
-/* Half an hour: what is older was given up. */
 #define TAKE(table) "update " table " s set kept = null from (select id, kept from " table " where id = $1 for update) k" \
-	" where s.id = k.id and k.kept ->> 'page' = $2 and s.kept_at > now() - interval '30 minutes'" \
+	" where s.id = k.id and k.kept ->> 'page' = $2 and s.kept_at > now() - " KEPT \
 	" returning k.kept ->> 'path' as path, k.kept ->> 'fields' as fields"
 
 int session_kept(struct db *db, enum store_side side, const struct uuid *id, const char *page, json_t **out)
