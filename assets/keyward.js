@@ -116,6 +116,9 @@
 		document.body.appendChild(dialog);
 		watch_typed(dialog);
 		dialog.showModal();
+		/* What destroys something is not done by one press too many of the key that has opened the dialog. */
+		if (cancel && document.activeElement.matches(".btn-danger"))
+			cancel.focus();
 	}
 
 	on("click", "a[data-dialog]", function (event, link) {
@@ -193,6 +196,8 @@
 	/* Forms that are sent again and again while one works on them: the answer takes the page's place, which stays where it is. Anything
 	 * unexpected is an ordinary page. */
 
+	var shown = location.pathname + location.search;
+
 	function values(form) {
 		var found = {};
 
@@ -225,6 +230,7 @@
 		carry_over(sent, typed);
 		document.title = page.title;
 		history.pushState(null, "", url);
+		shown = location.pathname + location.search;
 		line = hash >= 0 && document.getElementById(url.slice(hash + 1));
 		if (line)
 			line.scrollIntoView({ block: "nearest" });
@@ -254,7 +260,11 @@
 				form.requestSubmit(button);
 			});
 	});
-	addEventListener("popstate", function () { location.reload(); });
+	/* Back to another page than the one that is here: not to another place of the same one, as by a link within it. */
+	addEventListener("popstate", function () {
+		if (location.pathname + location.search !== shown)
+			location.reload();
+	});
 
 	/* A file chosen is read into the text field below; it is sent as text. */
 	on("change", "[data-into]", function (event, field) {

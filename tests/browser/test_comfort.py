@@ -109,6 +109,33 @@ def test_keys_for_search_and_help(server, world, person):
     assert not person.driver.find_element(By.ID, "help").is_displayed() and person.driver.switch_to.active_element == opener
 
 
+COVERED = """return document.activeElement.getBoundingClientRect().top < document.querySelector('.kw-top').getBoundingClientRect().bottom
+    && !document.activeElement.closest('.kw-top')"""
+
+
+def test_keys_do_no_harm(server, world, person):
+    # covers: WEB-1, WEB-3
+    disk = world.machine.disk("blank", status="configured", os="linux", filesystem="ext4", mount_point="/srv/blank")
+    person.open("console", f"/devices/{disk}")
+    person.mark()
+    # The first link leads to the page's own part, which is not loaded again for that, nor lies under the top bar what has the focus then.
+    press(person, Keys.TAB)
+    press(person, Keys.ENTER)
+    person.until(lambda: person.path.endswith("#main"), "the first link leads nowhere")
+    press(person, Keys.TAB)
+    person.until(lambda: not person.driver.execute_script(COVERED), "the focus is covered")
+    assert person.marked() and person.driver.execute_script("return document.activeElement.closest('main') !== null")
+    # What destroys something does not have the focus when it is asked for.
+    link = person.driver.find_element(By.CSS_SELECTOR, "a[data-dialog][href$='/encrypt']")
+    person.driver.execute_script("arguments[0].focus()", link)
+    press(person, Keys.ENTER)
+    assert "Encrypt and destroy its content" in person.dialog().text
+    assert person.driver.switch_to.active_element.text == "Cancel"
+    press(person, Keys.ENTER)
+    person.until(lambda: person._scope() is None and person.driver.switch_to.active_element == link, "focus is not given back")
+    assert count(server, "select status from device where id = %s", disk) == "configured"
+
+
 def fetched(person):
     """(paths, statuses) of what the page has asked for by itself; it is told to ask once more at once, as when it is looked at again."""
     return person.driver.execute_script("""
