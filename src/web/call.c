@@ -133,8 +133,8 @@ void call_form_option(struct call *c, const char *name, const char *value, const
 		options = json_array();
 		json_object_set_new(member, "options", options);
 	}
-	json_array_append_new(options, json_pack("{s:s, s:s, s:s?, s:b}", "value", value, "text", text, "hint", hint, "selected",
-		selected));
+	/* No group: a template that finds no member would look for one further out. */
+	json_array_append_new(options, json_pack("{s:s, s:s, s:s?, s:b, s:n}", "value", value, "text", text, "hint", hint, "selected", selected, "group"));
 }
 
 static json_t *when(const struct call *c, clock_us at, int east_s)

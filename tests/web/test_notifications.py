@@ -149,6 +149,8 @@ def test_who_may_what_and_lists(server, world):
         c = other.console(make_user(server, other.tenant, role))
         page = c.get(f"/notifications/{id}")
         assert page.status == 200 and "disabled" in page.text and c.post(f"/notifications/{id}", **FORM).status == 403
+        # Headings stand where a group of events begins, and nothing else does.
+        assert "1 Jan 1970" not in page.text
         assert c.get("/notifications").status == 200 and "/notifications/new" not in c.get("/notifications").text
     assert other.console(make_user(server, other.tenant, "key-approver")).get("/notifications").status == 403
     assert world.console().get(f"/notifications/{id}").status == 404

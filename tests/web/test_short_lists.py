@@ -54,7 +54,7 @@ def test_devices_in_every_order(server):
     world = World(server)
     c, devices = world.console(), {}
     # No two columns have the same order.
-    for name, status, size, policy, image, instance in (("bravo", "encrypted", 3, "Xray", "golf", "quebec"), ("Alpha", "in-use", 2, "Zulu", "hotel", "papa"),
+    for name, status, size, policy, image, instance in (("bravo", "encrypted", 3, "Xray", "golf", "sierra"), ("Alpha", "in-use", 2, "Zulu", "hotel", "papa"),
                                                         ("charlie", "configured", 1, "Whisky", "foxtrot", "oscar"), ("delta", "undetected", 4, "Yankee", "echo", "romeo")):
         m = Machine(server, world.tenant, instance)
         document = {"keyward_policy": 1, "name": policy, "description": "x", "action": {"on_match": "manual", "on_mismatch": "deny"}}
