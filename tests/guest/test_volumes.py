@@ -174,14 +174,17 @@ ExecStart={AWAY}
 [Install]
 WantedBy=multi-user.target
 """)
-    vm.run("systemctl enable away; echo 'ready_seconds = 5' >>/etc/keyward/agent.conf")
+    vm.run("systemctl enable away; sed -i /log_level/d /etc/keyward/agent.conf; printf 'ready_seconds = 5\\nlog_level = debug\\n' >>/etc/keyward/agent.conf")
     vm.reboot()
     # The boot goes on without the volume, and the service that needs it does not start.
     vm.wait("systemctl is-active multi-user.target && systemctl is-active keyward-agent", "the boot is held up")
     assert not vm.ok(f"mountpoint -q {POINT}") and not vm.ok("systemctl is-active dependent")
     # It comes back by another address alone: the name leads to IPv6 now.
-    vm.run("sed -i 's/^10.0.2.2 /fec0::2 /' /etc/hosts; systemctl reload keyward-agent")
+    vm.run("sed -i 's/^10.0.2.2 /fec0::2 /' /etc/hosts; sleep 1")
+    tries = len(waits(vm))
+    vm.run("systemctl reload keyward-agent")
     tenant.becomes(device, "in-use")
+    assert tries and len(waits(vm)) == tries, "it does not see at once where the name leads now"
     assert vm.run(f"cat {POINT}/kept") == "precious"
     assert vm.run("ss -Htn6 state established dst [fec0::2]"), "the agent does not speak IPv6"
     vm.run(f"{BACK}; systemctl disable away; sed -i '/ready_seconds/d' /etc/keyward/agent.conf")
