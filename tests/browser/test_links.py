@@ -106,7 +106,7 @@ VALUE = re.compile(
     r"^(?:" + "|".join((
         r"\S*[@/:_=]\S*", r"\S*\d\S*", r"[A-Z]{2,6}s?(?:-\w+)*", r"[a-z0-9]+(?:[-.][a-z0-9]+)+", r"Keyward", r"Deutsch", r"English", r"root", r"keyward",
         r"[a-z]{2}-[A-Z]{2}", r"KiB|MiB|GiB|TiB|ext3|ext4|xfs|NTFS|FAT32|Linux|linux|Windows|Chrome|PostgreSQL|Native|native|debian|file|vda|vm|jobd|command",
-        r"aide|clamav|samhain|kore", re.escape(socket.gethostname()))) + r")\??$")
+        r"aide|clamav|samhain|kore|-----BEGIN", re.escape(socket.gethostname()))) + r")\??$")
 PEOPLE = re.compile(r"O=Keyward, CN=Keyward CA of this installation|Olga Operator|Ursula User|Erika Example|Tenant t\w+|Default policy|For new images and devices")
 # Programs that listen on this machine, whichever they are: "tcp/25 (master)", "master · 127.0.0.1".
 LISTENERS = re.compile(r"(?<=\d )\([^)]*\)|^\S+(?= · [0-9a-f.:]+(?:,|$))")
