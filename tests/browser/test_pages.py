@@ -62,6 +62,10 @@ class Looker:
         person = self.person
         person.dark(False)
         person.open(site, path)
+        # To an identity provider, where another test has set one up for the operators of this installation: its page is its own.
+        if not person.driver.current_url.startswith(person.it.address(site)):
+            person.complaints()
+            return []
         out = person.complaints() if quiet else []
         size, shift = person.driver.execute_script(WEIGHT)
         out += [f"{size} bytes"] if size > HEAVY else []

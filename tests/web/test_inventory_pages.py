@@ -332,7 +332,9 @@ def test_another_tenants_things_are_not_there(server, world, stranger):
             if folder == "instances":
                 answers.append(c.post(f"/instances/{id}/check"))
             assert {a.status for a in answers} == {404}, (folder, answers)
-            bodies.append([re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d\d:\d\d:\d\d", "X", a.text) for a in answers])
+            # What is around a page, its bell and its counts, has nothing to do with what was asked for, and goes on meanwhile.
+            parts = [re.search(r"<main.*</main>|^\{.*", a.text, re.S)[0] for a in answers]
+            bodies.append([re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d\d:\d\d:\d\d", "X", part) for part in parts])
         assert bodies[0] == bodies[1], folder
     assert "foreign-machine" not in c.get("/").text and m.provider_image not in c.get("/images.csv").text
     assert count(server, "select name from image where id = %s", m.image) == ""

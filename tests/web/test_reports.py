@@ -306,7 +306,7 @@ def test_the_operators_reports(server, world):
     told(server, None, "operator-report-ready", "operator-report-stopped", "operator-report-failed")
     # A program is not asked.
     assert c.api("/reports", {"report": [report, mine], "act": "delete"}).status == 200
-    assert count(server, "select count(*) from report where tenant = %s", nil) == 2         # what was not made says why
+    assert count(server, "select count(*) from report where template = %s", template) == 2         # what was not made says why
 
 
 def test_reports_take_no_more_than_they_may(server):
