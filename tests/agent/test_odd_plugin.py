@@ -54,6 +54,7 @@ def test_odd_answers_reach_no_open_volume_and_lose_no_device(server, tenant, gue
     tenant.approve(guest)
     mounts(guest)
     (guest.mount_point / "file").write_text("kept")
+    tenant.status(guest, "in-use")
     before = {r["provider_device"]: r["status"] for r in tenant.console("devices")["rows"]}
     odd = [("", 0), ("no JSON", 0), ("[]", 0), ('{"keyward": 1}', 3), ('{"keyward": 2, "devices": []}', 0), ("x" * 400000, 0), ("[" * 100000, 0),
            ({"keyward": 1, "error": "text"}, 1), ({"keyward": 1, "error": {"code": "unavailable", "text": "away\nfrom here"}}, 1),

@@ -27,7 +27,7 @@ class Rsyslog:
         certificates.make_certificate(f, f / "ca", self.ca, NAME)
         (f / "rsyslog.conf").write_text(
             f'global(defaultNetstreamDriver="ossl" defaultNetstreamDriverCAFile="{self.ca}" defaultNetstreamDriverCertFile="{f}/{NAME}.crt"'
-            f' defaultNetstreamDriverKeyFile="{f}/{NAME}.key" workDirectory="{f}" maxMessageSize="16k"'
+            f' defaultNetstreamDriverKeyFile="{f}/{NAME}.key" workDirectory="{f}" maxMessageSize="16k" processInternalMessages="on"'
             ' parser.escapeControlCharactersOnReceive="on")\n'
             f'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="{"x509/certvalid" if strict else "anon"}" maxSessions="50")\n'
             'template(name="raw" type="string" string="%rawmsg%\\n")\n'
@@ -43,10 +43,18 @@ class Rsyslog:
         with socket.socket() as s:
             return s.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def _opened(self):
+        """How often it has opened its file: it says there that it has started."""
+        return sum(m.endswith("] start") for m in self._own())
+
     def start(self):
+        """Its driver closes the descriptor of a connection twice, the second time perhaps what another thread has opened as that number (rsyslog 8.2302): so the
+        file is open before anybody connects, and stays so."""
+        opened = self._opened()
         with open(self.folder / "out", "ab") as out:
             self.process = subprocess.Popen(["/usr/sbin/rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.folder / "pid")],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        wait_until(lambda: self._opened() > opened, PATIENCE, "rsyslog does not start", lambda: self.process.poll() is None)
         wait_until(self._listens, PATIENCE, "rsyslog does not start", lambda: self.process.poll() is None)
         return self
 
@@ -57,12 +65,19 @@ class Rsyslog:
 
     def said(self):
         """Of itself."""
-        return (self.folder / "out").read_text(errors="replace")[-1000:]
+        return ((self.folder / "out").read_text(errors="replace") + "\n".join(self._own()))[-1000:]
 
-    def messages(self):
+    def _lines(self):
         with contextlib.suppress(FileNotFoundError):
             return (self.folder / "messages").read_text().splitlines()
         return []
+
+    def _own(self):
+        return [m for m in self._lines() if not m.startswith("<")]
+
+    def messages(self):
+        """What has been sent to it."""
+        return [m for m in self._lines() if m.startswith("<")]
 
     def __enter__(self):
         return self.start()
