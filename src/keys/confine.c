@@ -4,14 +4,13 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <pwd.h>
-#include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/calls.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -75,47 +74,21 @@ static const int calls[] = {
 	/* the end */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(gettid),
 	SCMP_SYS(tgkill),
-#ifdef __SANITIZE_ADDRESS__
-	/* reports: they read files, run a symbolizer, and look at every thread */
-	SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(stat),
-	SCMP_SYS(lseek), SCMP_SYS(pread64), SCMP_SYS(sigaltstack), SCMP_SYS(rt_sigaction), SCMP_SYS(sched_yield),
-	SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(sched_getaffinity), SCMP_SYS(ioctl), SCMP_SYS(fcntl), SCMP_SYS(dup),
-	SCMP_SYS(dup2), SCMP_SYS(pipe2), SCMP_SYS(clone), SCMP_SYS(execve), SCMP_SYS(wait4), SCMP_SYS(access), SCMP_SYS(prctl),
-	SCMP_SYS(getuid), SCMP_SYS(mprotect), SCMP_SYS(mmap),
-#endif
 };
 
+static int also(scmp_filter_ctx filter)
+{
+	int rc = calls_memory(filter, SCMP_ACT_KILL_PROCESS);
+
 #ifdef __SANITIZE_ADDRESS__
-/* The search for leaks at exit traces the process, which it has just forbidden. */
-__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
+	/* Reports. */
+	if (rc == 0)
+		rc = calls_reading(filter, SCMP_ACT_KILL_PROCESS);
 #endif
-
-/* Memory may be mapped and protected, but never so that it can be executed. */
-static int allow_memory(scmp_filter_ctx filter)
-{
-	const struct scmp_arg_cmp not_executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-	int rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, &not_executable);
-
-	return rc < 0 ? rc : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &not_executable);
+	return rc;
 }
 
 void confine_calls(void)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int rc = filter ? 0 : -ENOMEM;
-
-	tzset();                     /* the log's clock would read the zone's file later */
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(calls); i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	if (rc == 0)
-		rc = allow_memory(filter);
-	if (rc == 0)
-		rc = seccomp_load(filter);
-	if (rc < 0)
-		fatal("seccomp: %s", strerror(-rc));
-	seccomp_release(filter);
+	calls_narrow(calls, ARRAY_LEN(calls), also);
 }

@@ -2,19 +2,17 @@
 #include "sso/confine.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/calls.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -45,51 +43,19 @@ static const int calls[] = {
 	SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
 	/* the end */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(tgkill),
-#ifdef __SANITIZE_ADDRESS__
-	/* reports */
-	SCMP_SYS(readlinkat), SCMP_SYS(sigaltstack), SCMP_SYS(dup2), SCMP_SYS(pipe2), SCMP_SYS(execve), SCMP_SYS(mmap), SCMP_SYS(mprotect),
-	SCMP_SYS(open), SCMP_SYS(unlink),
-#endif
 };
 
-#ifdef __SANITIZE_ADDRESS__
-/* The search for leaks at exit traces the process, which it has just forbidden. */
-__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
-#endif
-
-/* Files are read, never written. Memory is never executable: what would load code by then gets an error, and goes on without. Sockets
- * to networks and names alone. */
-static int allow_some(scmp_filter_ctx filter)
+/* What would load code or write files gets an error, and goes on without. Sockets to networks and names alone. */
+static int also(scmp_filter_ctx filter)
 {
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
-	const struct scmp_arg_cmp executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC), plain = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-		reading = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE, O_RDONLY), writing = SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY, O_WRONLY),
-		both = SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE, O_RDWR);
-	int rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &reading);
+	int rc = calls_reading(filter, SCMP_ACT_ERRNO(EACCES));
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(families); i++)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
 	if (rc == 0)
-		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1, &writing);
-	if (rc == 0)
-		rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1, &both);
-#ifndef __SANITIZE_ADDRESS__
-	for (int i = 0; rc == 0 && i < 2; i++) {
-		int call = i ? SCMP_SYS(mmap) : SCMP_SYS(mprotect);
-
-		rc = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &plain);
-		if (rc == 0)
-			rc = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EACCES), call, 1, &executable);
-	}
-#else
-	(void)plain;
-	(void)executable;
-#endif
-	return rc;
+		rc = calls_memory(filter, SCMP_ACT_ERRNO(EACCES));
+	return rc < 0 ? rc : calls_threads(filter);
 }
 
 static int read_program(int fd)
@@ -124,24 +90,11 @@ static int make_child_program(void)
 
 void confine_calls(void)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int rc = filter ? 0 : -ENOMEM;
+	int rc = make_child_program();
 
-	tzset();                     /* the log's clock would read the zone's file later */
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(calls); i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	/* Not known here, and newer than what the C library needs. */
-	if (rc == 0)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	if (rc == 0)
-		rc = make_child_program();
-	if (rc == 0)
-		rc = allow_some(filter);
-	if (rc == 0)
-		rc = seccomp_load(filter);
 	if (rc < 0)
 		fatal("seccomp: %s", strerror(-rc));
-	seccomp_release(filter);
+	calls_narrow(calls, ARRAY_LEN(calls), also);
 }
 
 void confine_child(int limit_ms)
