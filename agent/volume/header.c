@@ -260,7 +260,7 @@ static int format(struct crypt_device *cd, uint64_t size, const struct volume_pa
 
 	if (rc < 0)
 		return rc;
-	luks.pbkdf = crypt_get_pbkdf_type(cd);
+	/* luks.pbkdf stays NULL: so that the one just set is taken. Given its own, libcryptsetup loses the rounds in copying, and measures. */
 	luks.sector_size = p->sector_size ? p->sector_size : size % 4096 ? 512 : 4096;
 	rc = crypt_format(cd, CRYPT_LUKS2, "aes", xts ? "xts-plain64" : "cbc-essiv:sha256", NULL, NULL,
 		p->key_bits / 8 * (xts ? 2 : 1), &luks);

@@ -40,6 +40,8 @@ def test_what_we_write_cryptsetup_and_independent_ciphers_read(box):
         dump = run("cryptsetup", "luksDump", path)
         assert f"cipher: {'aes-xts-plain64' if cipher == 'xts' else 'aes-cbc-essiv:sha256'}" in dump, dump
         assert f"sector: {sector} [bytes]" in dump and re.search(r"Tokens:\n\s+0: keyward\n\s+Keyslot:\s+0", dump), dump
+        # Of the slot and of the volume key's check: keys are random, and no processor is measured for them.
+        assert re.findall(r"Iterations:\s+(\d+)", dump) == ["1000", "1000"], dump
         key = volume_key(path, box.key)
         assert len(key) * 8 == bits * (2 if cipher == "xts" else 1)
         stored = path.read_bytes()[DATA_OFFSET:]
