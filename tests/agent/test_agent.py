@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from agents import (MIB, SLOW, Tenant, encrypted, engines, guest, has_line, mounts, new_guest, run, start, tenant, tool)  # noqa: F401, F811
+from agents import (MIB, SLOW, Tenant, encrypted, engines, guest, has_line, mounts, new_guest, run, start, tenant, token_or_none,  # noqa: F401, F811
+                    tool, wait_for)
 from fixtures import fixture, scratch
 from stack.ports import free_port
 from stack.process import wait_until
@@ -410,17 +411,20 @@ def test_mounted_device_is_refused_even_when_confirmed(tenant, guest, folder):
 
 def test_killed_provisioning_starts_anew(tenant, guest):
     # covers: VOL-4, VOL-6
-    with guest.conf.open("a") as f:
-        f.write("wipe = yes\n")
+    plain = guest.conf.read_text()
+    guest.conf.write_text(plain + "wipe = yes\n")
+    # Wiping it takes so long that it is killed in the middle of it.
+    os.truncate(guest.disk, 4096 * MIB)
     guest.register(tenant.account, tenant.passphrase)
     start(guest)
     tenant.encrypt(guest)
     has_line(guest, "encrypting a device")
     tenant.status(guest, "encrypting")
-    time.sleep(0.3)
+    wait_for(guest, lambda: token_or_none(guest.disk), "no header")
     os.kill(guest.process.pid, signal.SIGKILL)
     wait_until(lambda: not guest.process.alive(), SLOW, "still alive")
-    assert tenant.device(guest)["status"] == "encrypting"
+    assert tenant.device(guest)["status"] == "encrypting" and token_or_none(guest.disk)["provisioning"]
+    guest.conf.write_text(plain)
     start(guest)
     tenant.approve(guest)
     mounts(guest)

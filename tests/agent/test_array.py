@@ -8,7 +8,7 @@ import uuid
 
 from fixtures import fixture, scratch
 from stack.process import wait_until
-from agents import MIB, SLOW, Tenant, engines, finish, has_line, mounts, new_guest, start, unmounts, wait_for
+from agents import MIB, SLOW, Tenant, engines, finish, has_line, mounts, new_guest, start, token_or_none, unmounts, wait_for
 from web import database
 
 COUNT = 3
@@ -19,13 +19,13 @@ def tenant(server):
     return Tenant(server)
 
 
-def make_guest(server, tenant, folder, **settings):
-    """Registered, with COUNT empty disks."""
+def make_guest(server, tenant, folder, mib=(40, 41, 42), **settings):
+    """Registered, with COUNT empty disks of so many MIB."""
     folder.mkdir(parents=True, exist_ok=True)
     disks = [folder / f"disk{i}.img" for i in range(COUNT)]
     for i, disk in enumerate(disks):
         with open(disk, "wb") as f:
-            f.truncate((40 + i) * MIB)
+            f.truncate(mib[i] * MIB)
         disk.chmod(0o600)
     g = new_guest(server, folder, devices="\ndevices = ".join(map(str, disks)), **settings)
     g.disks, name = disks, "data-" + uuid.uuid4().hex[:8]
@@ -149,7 +149,8 @@ def test_killed_agent_finds_the_array_open(tenant, encrypted):
 
 def test_killed_provisioning_of_an_array_starts_anew(server, tenant, folder):
     # covers: RAID-1, VOL-4, VOL-6
-    guest = make_guest(server, tenant, folder / "guest", wipe="yes")
+    # Wiping the second member takes so long that it is killed in the middle of it.
+    guest = make_guest(server, tenant, folder / "guest", [40, 4096, 42], wipe="yes")
     try:
         tenant.console("encrypt", tenant.device(guest, guest.array)["id"], 0)
         start(guest)
@@ -159,6 +160,7 @@ def test_killed_provisioning_of_an_array_starts_anew(server, tenant, folder):
         os.kill(guest.process.pid, signal.SIGKILL)
         wait_until(lambda: not guest.process.alive(), SLOW, "still alive")
         assert tenant.device(guest, guest.array)["status"] == "encrypting"
+        guest.conf.write_text(guest.conf.read_text().replace("wipe = yes\n", ""))
         start(guest)
         tenant.approve(guest, guest.array)
         mounts(guest)
@@ -166,12 +168,6 @@ def test_killed_provisioning_of_an_array_starts_anew(server, tenant, folder):
         assert guest.stop()
     finally:
         finish(guest)
-
-
-def token_or_none(disk):
-    p = subprocess.run(["cryptsetup", "token", "export", "--token-id", "0", str(disk)], stdout=subprocess.PIPE,
-                       stderr=subprocess.DEVNULL, check=False)
-    return json.loads(p.stdout) if p.returncode == 0 else None
 
 
 def test_what_the_server_did_not_hear_is_told_again(server, tenant, encrypted):

@@ -136,6 +136,13 @@ def tool(guest, *args, **more):
                             **more)
 
 
+def token_or_none(disk):
+    """What the token of a volume says of it, once there is one."""
+    p = subprocess.run(["cryptsetup", "token", "export", "--token-id", "0", str(disk)], stdout=subprocess.PIPE,
+                       stderr=subprocess.DEVNULL, check=False)
+    return json.loads(p.stdout) if p.returncode == 0 else None
+
+
 def new_guest(server, folder, **settings):
     guest = Guest(folder, server.address("agents"), server.ca, "sanitize", "guest-" + uuid.uuid4().hex[:8], 64 * MIB,
                   {**QUICK, **settings})
