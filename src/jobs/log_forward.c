@@ -1,5 +1,8 @@
 /* log_forward.c - sends entries to a receiver in batches, each in a connection of its own. The protocol has no receipt, so one counts as sent when the
- * receiver has closed that connection in good order; else the whole batch comes again, and who wants to can tell by account and number. */
+ * receiver has closed that connection in good order; else the whole batch comes again, and who wants to can tell by account and number.
+ *
+ * Good order is the goodbye of TLS, which nobody else can say. Some receivers never say it (rsyslog's driver gtls) and are believed when TCP ends in order;
+ * one that has said it since its settings were saved has to say it always. */
 #include "jobs/log_forward.h"
 
 #include <stdio.h>
@@ -86,6 +89,17 @@ static int open_key(struct work *w, const struct log_forward *f, struct secret *
 	return rc;
 }
 
+/* 1: with a goodbye; 0: without, which is fine for this receiver. */
+static int finish(const struct log_forward *f, struct tls_link *link)
+{
+	int goodbye = 0, rc = tls_link_finish(link, &goodbye);
+
+	if (rc == 0 && f->goodbye && !goodbye)
+		return err_set(ERR_UNAVAILABLE, "the receiver has closed the connection without TLS's close_notify, which it has sent before");
+	return rc < 0 ? rc : goodbye;
+}
+
+/* As finish(). */
 static int send_with(struct work *w, const struct log_forward *f, const struct secret *key, const struct buf *frames)
 {
 	/* The operator names its own as it likes. */
@@ -97,7 +111,7 @@ static int send_with(struct work *w, const struct log_forward *f, const struct s
 	if (rc == 0)
 		rc = tls_link_write(link, frames->data, frames->len);
 	if (rc == 0)
-		rc = tls_link_finish(link);
+		rc = finish(f, link);
 	tls_link_close(link);
 	return rc;
 }
@@ -121,7 +135,7 @@ static int end(struct work *w, const struct log_forward *f, int64_t last, int se
 	snprintf(why, sizeof why, "%s", err_text());
 	rc = work_begin(w);
 	if (rc == 0)
-		rc = sent < 0 ? log_forward_failed(w->db, f, why) : log_forward_sent(w->db, f, last);
+		rc = sent < 0 ? log_forward_failed(w->db, f, why) : log_forward_sent(w->db, f, last, sent);
 	return db_end(w->db, rc);
 }
 
@@ -130,7 +144,7 @@ static int send_batch(struct work *w)
 {
 	struct batch b = { .conf = w->conf };
 	struct log_forward f = { NULL };
-	int rc = begin(w, &f, &b), sent = rc > 0 && b.frames.len ? send(w, &f, &b.frames) : 0, more = rc > 0 && sent == 0;
+	int rc = begin(w, &f, &b), sent = rc > 0 && b.frames.len ? send(w, &f, &b.frames) : 0, more = rc > 0 && sent >= 0;
 
 	if (rc > 0)
 		rc = end(w, &f, b.last, sent);

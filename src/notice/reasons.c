@@ -256,6 +256,7 @@ const struct known reasons_known[] = {
 	{ N_("%{server} does not accept the client's certificate") },
 	{ N_("%{server}'s certificate: %{why}") },
 	{ N_("%{server} does not answer in time") },
+	{ N_("the receiver has closed the connection without TLS's close_notify, which it has sent before") },
 	{ N_("%{server} has closed the connection") },
 	{ N_("%{server} has no address") },
 	{ N_("no connection: %{why}") },

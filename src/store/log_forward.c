@@ -73,7 +73,7 @@ int log_forward_set(struct db *db, const struct log_forward_change *c)
 		" case when $6 then 0 else coalesce((select seq from audit_head where tenant = " CHAIN "), 0) end"
 		" on conflict (tenant) do update set host = excluded.host, port = excluded.port, ca = excluded.ca, format = excluded.format, certificate = excluded.certificate, changed = now(),"
 		" changed_by = excluded.changed_by, version = f.version + 1, test = true, next_try = now(), away_since = null, failures = 0, error = null,"
-		" sent = null, seq = case when $6 then 0 when (f.host, f.port) = (excluded.host, excluded.port) then f.seq else excluded.seq end",
+		" sent = null, goodbye = false, seq = case when $6 then 0 when (f.host, f.port) = (excluded.host, excluded.port) then f.seq else excluded.seq end",
 		DB_ARGS(db_text_arg(c->host), db_int_arg(c->port), db_text_arg(c->ca), db_text_arg(c->format), db_text_arg(db_actor(db)->name),
 			db_bool_arg(c->from_first), db_text_arg(c->certificate)));
 
@@ -101,7 +101,7 @@ int log_forward_remove(struct db *db)
 
 int log_forward_show(struct db *db, json_t **out)
 {
-	return db_get_row(db, out, "select f.host, f.port, f.ca, f.format, f.certificate, f.changed, f.sent, f.away_since, f.error, f.test as testing,"
+	return db_get_row(db, out, "select f.host, f.port, f.ca, f.format, f.certificate, f.changed, f.sent, f.away_since, f.error, f.goodbye, f.test as testing,"
 		" greatest(coalesce(h.seq, 0) - f.seq, 0) as waiting from log_forward f left join audit_head h on h.tenant = f.tenant"
 		" where f.tenant = " CHAIN, DB_NONE);
 }
@@ -149,7 +149,7 @@ int log_forward_claim(struct db *db, struct log_forward *out)
 	struct db_result *r;
 	int rc = db_query(db, &r, "update log_forward f set next_try = now() + interval '1 minute' where f.tenant = " CHAIN " and f.next_try <= now()"
 		" and (f.test or f.seq < (select h.seq from audit_head h where h.tenant = f.tenant))"
-		" returning host, port, ca, format, version, seq, test, certificate, client_key", DB_NONE);
+		" returning host, port, ca, format, version, seq, test, certificate, goodbye, client_key", DB_NONE);
 	int due;
 
 	if (rc < 0)
@@ -159,9 +159,9 @@ int log_forward_claim(struct db *db, struct log_forward *out)
 	if (due)
 		*out = (struct log_forward){ .host = mem_strdup(db_text(r, 0, 0)), .port = db_int(r, 0, 1), .ca = mem_strdup(db_text(r, 0, 2)),
 			.format = mem_strdup(db_text(r, 0, 3)), .version = db_int(r, 0, 4), .seq = db_int(r, 0, 5), .test = db_bool(r, 0, 6),
-			.certificate = mem_strdup(db_text(r, 0, 7)) };
+			.certificate = mem_strdup(db_text(r, 0, 7)), .goodbye = db_bool(r, 0, 8) };
 	if (due && *out->certificate)
-		rc = get_key(db, r, 8, &out->key);
+		rc = get_key(db, r, 9, &out->key);
 	db_result_free(r);
 	return rc < 0 ? rc : due;
 }
@@ -183,12 +183,12 @@ static int tell(struct db *db, struct db_result *r, const char *error)
 		: audit_log(db, AUDIT_LOG_FORWARD_BACK, NULL, json_pack("{s:I}", "seconds", (json_int_t)seconds));
 }
 
-int log_forward_sent(struct db *db, const struct log_forward *f, int64_t seq)
+int log_forward_sent(struct db *db, const struct log_forward *f, int64_t seq, int goodbye)
 {
 	struct db_result *r;
 	int rc = db_query(db, &r, WAS "seq = greatest(f.seq, $2), test = false, next_try = now(), sent = now(), away_since = null, failures = 0,"
-		" error = null" WHERE "was.away_since is not null, extract(epoch from now() - was.away_since)::bigint",
-		DB_ARGS(db_int_arg(f->version), db_int_arg(seq)));
+		" error = null, goodbye = f.goodbye or $3" WHERE "was.away_since is not null, extract(epoch from now() - was.away_since)::bigint",
+		DB_ARGS(db_int_arg(f->version), db_int_arg(seq), db_bool_arg(goodbye)));
 
 	return rc < 0 ? rc : tell(db, r, NULL);
 }

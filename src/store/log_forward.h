@@ -25,7 +25,7 @@ struct log_forward_change {
 /* Entries that a former receiver has are not sent to a new one unless FROM_FIRST. */
 int log_forward_set(struct db *db, const struct log_forward_change *c);
 int log_forward_remove(struct db *db);                       /* ERR_NOT_FOUND */
-/* {host, port, ca, format, certificate, changed, sent, away_since, error, waiting (entries), testing}; ERR_NOT_FOUND: none is set. */
+/* {host, port, ca, format, certificate, changed, sent, away_since, error, goodbye, waiting (entries), testing}; ERR_NOT_FOUND: none is set. */
 int log_forward_show(struct db *db, json_t **out);
 /* At once, with a message of its own if there is no entry. ERR_NOT_FOUND. */
 int log_forward_try(struct db *db);
@@ -38,6 +38,7 @@ struct log_forward {
 	int64_t port, version;
 	int64_t seq;                 /* after this */
 	int test;
+	int goodbye;                 /* it has said goodbye (log_forward_sent) since these settings were saved */
 };
 void log_forward_free(struct log_forward *f);                /* zeroed is fine */
 /* [{id}] of tenants for whom there is something to do. */
@@ -46,8 +47,8 @@ int log_forward_tenants(struct db *db, json_t **out);
 int log_forward_run(struct db *db);
 /* 1: OUT is due, and for a minute nobody else sends for it; 0: nothing to do. */
 int log_forward_claim(struct db *db, struct log_forward *out);
-/* It has all up to SEQ now. News of a receiver that was away is logged. */
-int log_forward_sent(struct db *db, const struct log_forward *f, int64_t seq);
+/* It has all up to SEQ now, and has ended the connection with TLS's goodbye or without. News of a receiver that was away is logged. */
+int log_forward_sent(struct db *db, const struct log_forward *f, int64_t seq, int goodbye);
 /* What followed its last entry is not at hand any more: it goes on with entry FIRST, which is; logged. */
 int log_forward_skip(struct db *db, const struct log_forward *f, int64_t first);
 /* It has not: tried again later. */

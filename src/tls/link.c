@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 #include "tls/own.h"
 
 #define PIECE (1 << 20)          /* bytes that are given to OpenSSL at a time */
+#define TAKEN_PAUSE_MS 5
 
 static int is_address(const char *host)
 {
@@ -114,6 +117,11 @@ static int connect_any(struct tls_link *l, const struct tls_peer *p)
 	return rc;
 }
 
+static int gone(const struct tls_link *l)
+{
+	return err_set(ERR_UNAVAILABLE, "%s has closed the connection", l->what);
+}
+
 /* 0: try again; else what the call RC of OpenSSL means. */
 static int judge(struct tls_link *l, int got)
 {
@@ -130,7 +138,7 @@ static int judge(struct tls_link *l, int got)
 	}
 	if (what != SSL_ERROR_SSL) {
 		ERR_clear_error();
-		return err_set(ERR_UNAVAILABLE, "%s has closed the connection", l->what);
+		return gone(l);
 	}
 	reason = ERR_GET_REASON(ERR_peek_error());
 	if (reason == SSL_R_SSLV3_ALERT_BAD_CERTIFICATE || reason == SSL_R_TLSV1_ALERT_UNKNOWN_CA
@@ -216,21 +224,78 @@ int tls_link_wait(struct tls_link *l, int fd)
 	return both[0].revents ? 1 : 2;
 }
 
-int tls_link_finish(struct tls_link *l)
+static int say_goodbye(struct tls_link *l)
 {
-	char rest[256];
 	int rc = 0, got;
 
+	/* What other uses need not tell apart: the other end's goodbye, and its end alone. */
+	SSL_clear_options(l->tls, SSL_OP_IGNORE_UNEXPECTED_EOF);
 	while (rc == 0 && (got = SSL_shutdown(l->tls)) < 0)
 		rc = judge(l, got);
 	if (rc == 0)
 		shutdown(l->fd, SHUT_WR);
+	return rc;
+}
+
+static int is_bare_end(struct tls_link *l, int got)
+{
+	return SSL_get_error(l->tls, got) == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
+/* 1: the other end has said goodbye; 0: it has ended without. */
+static int hear_out(struct tls_link *l)
+{
+	char rest[256];
+	int rc = 0, got;
+
 	while (rc == 0) {
 		got = SSL_read(l->tls, rest, sizeof rest);
 		if (got <= 0 && SSL_get_error(l->tls, got) == SSL_ERROR_ZERO_RETURN)
-			break;
+			return 1;
+		if (got <= 0 && is_bare_end(l, got)) {
+			ERR_clear_error();
+			return 0;
+		}
 		rc = got > 0 ? 0 : judge(l, got);
 	}
+	return rc;
+}
+
+static int hear_end(struct tls_link *l)
+{
+	char rest[256];
+	ssize_t got;
+	int rc = 0;
+
+	while (rc == 0 && (got = recv(l->fd, rest, sizeof rest, 0)) != 0)
+		if (got < 0 && errno != EINTR)
+			rc = errno == EAGAIN ? wait_for(l, POLLIN) : gone(l);
+	return rc;
+}
+
+/* An end may be older than what was written after it, which then is answered by a reset: only what has been acknowledged was read before the end. The
+ * order matters: a reset empties the queue, too, but notes the error first. */
+static int all_taken(struct tls_link *l)
+{
+	int queued = 1, problem = 0;
+	socklen_t size = sizeof problem;
+
+	while (ioctl(l->fd, SIOCOUTQ, &queued) == 0 && queued && clock_ticks() < l->until)
+		poll(NULL, 0, TAKEN_PAUSE_MS);
+	if (getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &problem, &size) < 0 || problem)
+		return gone(l);
+	return queued ? err_set(ERR_TIMEOUT, "%s does not answer in time", l->what) : 0;
+}
+
+int tls_link_finish(struct tls_link *l, int *goodbye)
+{
+	int rc = say_goodbye(l), said = rc == 0 ? hear_out(l) : rc;
+
+	rc = said < 0 ? said : hear_end(l);
+	if (rc == 0)
+		rc = all_taken(l);
+	if (rc == 0)
+		*goodbye = said;
 	return rc;
 }
 

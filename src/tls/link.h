@@ -42,9 +42,9 @@ int tls_link_write(struct tls_link *l, const void *data, size_t len);
 int tls_link_read(struct tls_link *l, void *data, size_t len);
 /* Waits until there is something to read, or FD has something or is closed by the other end, however long. 1: the link; 2: FD. ERR_IO. */
 int tls_link_wait(struct tls_link *l, int fd);
-/* Says that nothing more comes, and waits until the server has closed too. 0: it had read all that was written, as its system resets the connection
- * of one that has not: an error. */
-int tls_link_finish(struct tls_link *l);
+/* Says that nothing more comes, and waits until the server has closed the connection in order: it has read all that was written, as its system resets
+ * that of one that has not, which is an error. GOODBYE: 1 where it said so in TLS (close_notify), so nobody else has; 0 where only TCP did. */
+int tls_link_finish(struct tls_link *l, int *goodbye);
 void tls_link_close(struct tls_link *l);             /* NULL is fine */
 
 #endif

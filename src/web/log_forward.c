@@ -36,13 +36,22 @@ static const char *url_of(const struct call *c)
 
 /* Shown */
 
+/* What is less with a receiver that has never said goodbye. */
+static json_t *note_member(struct call *c, const json_t *row)
+{
+	int silent = !json_is_null(json_object_get(row, "sent")) && !json_is_true(json_object_get(row, "goodbye"));
+
+	return silent ? json_string(call_translate(c, "This receiver ends connections without TLS's close_notify, as rsyslog's driver gtls does. It is believed, as there "
+		"is nothing better: if it breaks down or somebody on the way interferes, entries may be missing there. With rsyslog's driver ossl they are sent again.")) : json_null();
+}
+
 static json_t *state_member(struct call *c, const json_t *row)
 {
 	const char *error = doc_text(row, "error");
 	int away = !json_is_null(json_object_get(row, "away_since")), seen = !json_is_null(json_object_get(row, "sent"));
 	json_t *badge = away ? doc_badge(c, "Away", "red") : seen ? doc_badge(c, "Works", "green") : doc_badge(c, "Not tested", "yellow");
 
-	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:O}", "badge", badge, "text", away ?
+	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:O}", "badge", badge, "note", note_member(c, row), "text", away ?
 		call_translate(c, "It is tried again every minute at the latest. Nothing is lost: entries wait, in order.") : seen ?
 		call_translate(c, "The receiver takes what is sent.") : call_translate(c, "A test message is on its way."), "error", away ? doc_reason(c, error) : json_null(),
 		"since", doc_when(c, row, "away_since"), "sent", doc_when(c, row, "sent"), "waiting", json_object_get(row, "waiting"));

@@ -16,20 +16,24 @@ NAME = "localhost"
 
 
 class Rsyslog:
-    """STRICT: it takes messages of those alone who have a certificate of its authority (client())."""
+    """STRICT: it takes messages of those alone who have a certificate of its authority (client()). DRIVER "ossl" ends a connection with TLS's close_notify, "gtls"
+    without; another one holds from the next start() on."""
 
-    def __init__(self, strict=False):
+    def __init__(self, strict=False, driver="ossl"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="rsyslog-", dir=scratch()))
-        self.port, self.process = free_port(), None
+        self.port, self.process, self.strict, self.driver = free_port(), None, strict, driver
         f = self.folder
         self.ca = f / "ca.crt"
         certificates.make_ca(f / "ca", self.ca)
         certificates.make_certificate(f, f / "ca", self.ca, NAME)
+    def _configure(self):
+        f = self.folder
         (f / "rsyslog.conf").write_text(
-            f'global(defaultNetstreamDriver="ossl" defaultNetstreamDriverCAFile="{self.ca}" defaultNetstreamDriverCertFile="{f}/{NAME}.crt"'
+            f'global(defaultNetstreamDriver="{self.driver}" defaultNetstreamDriverCAFile="{self.ca}" defaultNetstreamDriverCertFile="{f}/{NAME}.crt"'
             f' defaultNetstreamDriverKeyFile="{f}/{NAME}.key" workDirectory="{f}" maxMessageSize="16k" processInternalMessages="on"'
             ' parser.escapeControlCharactersOnReceive="on")\n'
-            f'module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1" streamDriver.authMode="{"x509/certvalid" if strict else "anon"}" maxSessions="50")\n'
+            f'module(load="imtcp" streamDriver.name="{self.driver}" streamDriver.mode="1" streamDriver.authMode="{"x509/certvalid" if self.strict else "anon"}"'
+            ' maxSessions="50")\n'
             'template(name="raw" type="string" string="%rawmsg%\\n")\n'
             f'input(type="imtcp" address="127.0.0.1" port="{self.port}")\n'
             f'action(type="omfile" file="{f}/messages" template="raw")\n')
@@ -48,9 +52,10 @@ class Rsyslog:
         return sum(m.endswith("] start") for m in self._own())
 
     def start(self):
-        """Its driver closes the descriptor of a connection twice, the second time perhaps what another thread has opened as that number (rsyslog 8.2302): so the
+        """The driver ossl closes the descriptor of a connection twice, the second time perhaps what another thread has opened as that number (rsyslog 8.2302): so the
         file is open before anybody connects, and stays so."""
         opened = self._opened()
+        self._configure()
         with open(self.folder / "out", "ab") as out:
             self.process = subprocess.Popen(["/usr/sbin/rsyslogd", "-n", "-f", str(self.folder / "rsyslog.conf"), "-i", str(self.folder / "pid")],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)

@@ -1,6 +1,10 @@
 """The log on its way to a real rsyslog over TLS (LOG-4): every entry, in order, over outages and kills on both sides; nobody else's entries."""
+import contextlib
 import json
 import re
+import socket
+import ssl
+import threading
 import time
 import types
 
@@ -129,6 +133,70 @@ def test_a_receiver_killed_in_the_middle(server, world, receiver):
     wait_until(lambda: numbers(receiver, world.tenant)[-1:] == [head(server, world.tenant)], SECONDS, "not every entry has arrived")
     # What it had taken when it was killed may be there twice, by the same number; nothing is missing.
     assert sorted(set(numbers(receiver, world.tenant))) == list(range(first, head(server, world.tenant) + 1))
+
+
+def test_a_receiver_that_closes_without_goodbye(server, world):
+    # covers: LOG-4
+    with Rsyslog(driver="gtls") as gtls:
+        assert forward(world.person, gtls, from_first="1").status == 303
+        arrive(server, gtls, world.tenant)
+        wait_until(lambda: badge(world.person) == "Works", SECONDS, "it does not work")
+        assert "gtls" in world.person.api(URL).json["state"]["note"]
+        # Away and back, as any other: each entry once, in order.
+        gtls.stop()
+        write(server, world.tenant, 700)
+        wait_until(lambda: badge(world.person) == "Away", SECONDS, "the outage is not shown")
+        gtls.start()
+        arrive(server, gtls, world.tenant)
+        # Once it has said goodbye, it has to: one that does not any more may have been killed. Whoever has made it another program says so by saving it.
+        gtls.stop()
+        gtls.driver = "ossl"
+        gtls.start()
+        write(server, world.tenant, 5)
+        arrive(server, gtls, world.tenant)
+        wait_until(lambda: world.person.api(URL).json["state"]["note"] is None, SECONDS, "its goodbye is not noted")
+        gtls.stop()
+        gtls.driver = "gtls"
+        gtls.start()
+        write(server, world.tenant, 5)
+        wait_until(lambda: "close_notify" in (world.person.api(URL).json["state"]["error"] or ""), SECONDS, "an end without goodbye is believed")
+        assert count(server, "select f.seq < h.seq from log_forward f join audit_head h using (tenant) where tenant = %s", world.tenant)
+        assert forward(world.person, gtls).status == 303
+        wait_until(lambda: badge(world.person) == "Works" and numbers(gtls, world.tenant)[-1] >= head(server, world.tenant), SECONDS, "not every entry has arrived")
+        assert sorted(set(numbers(gtls, world.tenant))) == list(range(1, head(server, world.tenant) + 1))
+
+
+@contextlib.contextmanager
+def leaves_early(receiver, goodbye):
+    """A receiver with the certificate of RECEIVER that reads the first of what comes, and goes: with GOODBYE or without. Yields its port and a list that grows by
+    one with each connection that it has left."""
+    context, left = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), []
+    context.load_cert_chain(receiver.folder / f"{NAME}.crt", receiver.folder / f"{NAME}.key")
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        def serve():
+            with contextlib.suppress(OSError):
+                while True:
+                    with contextlib.suppress(ssl.SSLError, ConnectionError), context.wrap_socket(door.accept()[0], server_side=True) as c:
+                        c.recv(100)
+                        if goodbye:
+                            c.unwrap()       # says it; that there is more to read is an error
+                    left.append(1)
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield door.getsockname()[1], left
+        finally:
+            door.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_receiver_that_goes_before_it_has_read_all(server, world, receiver):
+    # covers: LOG-4
+    write(server, world.tenant, 100)        # more than one record of TLS, and less than its system takes unread
+    for goodbye in (True, False):
+        with leaves_early(receiver, goodbye) as (port, left):
+            assert forward(world.person, receiver, port=port, from_first="1").status == 303
+            wait_until(lambda: len(left) > 2, SECONDS, "it is not tried")
+            assert badge(world.person) == "Away" and count(server, "select seq from log_forward where tenant = %s", world.tenant) == 0, goodbye
+    assert world.person.post(URL + "/remove").status == 303
 
 
 def test_receivers_that_stall_keep_no_others_waiting(server, world, receiver):
