@@ -245,10 +245,12 @@ def _answers_of_a_silent_one(world, other, c, other_admin, directory):
         for t in waiting:
             t.start()
         # More than there are threads for pages; the other account's people, and everybody's pages, are served meanwhile.
+        meanwhile = 0
         for _ in range(3):
             assert sign_in(other, "alice", "alice-Pw-1")[1].status == 303
             assert other_admin.get("/users").status == 200
-        assert not answers, "the slow ones were through before"
+            meanwhile += not answers
+        assert meanwhile, "the slow ones were through before"
         for t in waiting:
             t.join(120)
     return answers

@@ -312,7 +312,7 @@ def test_an_account_that_ends_takes_its_keys_with_it(server, kmip):
     for w in (a, b):
         close(w, central)
     assert set(a.keys) | set(b.keys) <= set(kmip.keys())
-    assert "destroying 2 keys" in central.get(f"/tenants/{a.tenant}").text
+    wait_until(lambda: "destroying 2 keys" in central.get(f"/tenants/{a.tenant}").text, PATIENCE, "it is not said what it waits for")
     assert central.api(f"/tenants/{a.tenant}/close/cancel", {}).status == 409
     assert count(server, "select wrapped_key is not null from tenant where id = %s", a.tenant)
     # One that is away too long is not waited for: what is left on it is named.

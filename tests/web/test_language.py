@@ -124,10 +124,8 @@ def test_entries_of_the_log_are_said_in_the_readers_language(server):
     kept = c.api("/log?limit=100").text
     assert "how: password" in kept and "reason: wrong provisioning passphrase" in kept and "Passwort" not in kept
     # The bell.
-    bell = c.get("/notices")
-    while "Schlüsselserver ist nicht erreichbar" not in bell.text:
-        bell = c.get("/notices")
-    assert "kmip.example ist nicht erreichbar: Verbindung abgelehnt" in words(bell)
+    wait_until(lambda: "Schlüsselserver ist nicht erreichbar" in c.get("/notices").text, SECONDS, "the bell does not ring")
+    assert "kmip.example ist nicht erreichbar: Verbindung abgelehnt" in words(c.get("/notices"))
 
 
 def test_what_is_wrong_with_a_policy_is_said_in_the_readers_language(server):
@@ -194,17 +192,17 @@ def test_the_installation_has_a_language_of_its_own(server, folder):
             assert r.post("/language", language="en").status == 303 and language(r.get("/sessions")) == "en"
             # A letter, though the page that asks for it is the browser's.
             assert language(Client(server, "central").post("/forgotten", csrf=False, email=other)) == "en"
-            assert sink.wait(other).subject == "Neues Passwort wählen"
+            sink.wait(other, "Neues Passwort wählen")
             # A group, a chat, and by default each operator.
             form = {**FORM, "subject": "{{event}}: {{about}}", "header": "{{account}}", "content": "{{comment}}", "footer": ""}
             assert c.post("/notifications/new", **{**form, "name": "Wache", "events": ["server-trouble"], "recipients": "nachtwache@example.net"}).status == 303
             hook = c.api("/webhooks/new", {"name": "Chat", "url": receiver.url(), "format": "slack", "events": ["server-trouble"], "ca": receiver.ca, "enabled": True}).json["made"]["id"]
             group = count(server, "select id from notice_group where tenant = %s and name = 'Wache'", NIL)
             log(server, None, "health.lost", "processes", None, "Key service", reason="none answers")
-            mail = sink.wait("nachtwache@example.net")
-            assert mail.subject == "Ein Teil des Servers ist gestört: Schlüsseldienst" and "keiner antwortet" in mail.text, (mail.subject, mail.text)
-            assert "Zentrale Verwaltung" in mail.text, mail.text
-            assert "Ein Teil des Servers ist gestört: Schlüsseldienst" in sink.wait(boss, "gestört").subject
+            # Something else may be the matter with the server that other tests have used, and be told in the same mail.
+            mails = lambda who, *words: [m for m in sink.to(who) if "gestört" in m.subject and all(w in m.subject + m.text for w in words)]      # noqa: E731
+            wait_until(lambda: mails("nachtwache@example.net", "Schlüsseldienst", "keiner antwortet", "Zentrale Verwaltung"), SECONDS, "the group is not told")
+            wait_until(lambda: mails(boss, "Schlüsseldienst"), SECONDS, "the operator is not told")
             said = "Ein Teil des Servers ist gestört: Schlüsseldienst - keiner antwortet"
             wait_until(lambda: [g for g in receiver.got if said in g.json["text"]], SECONDS, "the chat is not told")
             assert c.post(f"/notifications/{group}/delete").status == c.post(f"/webhooks/{hook}/delete").status == 303

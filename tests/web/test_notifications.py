@@ -88,7 +88,8 @@ def test_consolidated_by_the_hour_and_by_the_day(server, world):
     run(server, "update tenant set time_zone = 'Asia/Kolkata' where id = %s", world.tenant)
     for name, frequency in (("Hourly", "hourly"), ("Daily", "daily")):
         save(c, name=name, frequency=frequency, recipients=f"{frequency}@example.net", events=["key-exported", "keys-destroyed"], at="08:15")
-    local = "select to_char(due at time zone 'Asia/Kolkata', 'MI:SS') || ' ' || (due > now()) from notice_group where tenant = %s and name = %s"
+    # A full hour may go by before one looks.
+    local = "select to_char(due at time zone 'Asia/Kolkata', 'MI:SS') || ' ' || (due > now() - interval '5 minutes') from notice_group where tenant = %s and name = %s"
     assert count(server, local, world.tenant, "Hourly") == "00:00 true" and count(server, local, world.tenant, "Daily") == "15:00 true"
     save(c, name="Off", enabled="", recipients="off@example.net", events=["key-exported"])
 
@@ -100,7 +101,7 @@ def test_consolidated_by_the_hour_and_by_the_day(server, world):
         for i in range(60):
             log(server, world.tenant, "key.exported", "device", None, f"volume {i}")
         head = count(server, "select max(seq) from audit_entry where tenant = %s and event = 'key.exported'", world.tenant)
-        wait_until(lambda: count(server, "select max(seq) from notice where tenant = %s", world.tenant) == head, SECONDS, "no notices")
+        wait_until(lambda: count(server, "select max(seq) from notice where tenant = %s", world.tenant) >= head, SECONDS, "no notices")
         assert not sink.to("hourly@example.net")
         due("0")
         for who in ("hourly", "daily"):
@@ -256,6 +257,7 @@ def test_every_event_of_the_table_reaches_a_group(server):
     rows = [r for r in table() if r[4] not in ("SYSTEM_VIEW", "OPERATORS_VIEW", "SUMMARIES_USE", "LICENCES_VIEW", "REPORTS_KEYS")]
     c = world.console()
     save(c, name="All", recipients="all@example.net", events=[r[0] for r in rows], subject="{{event}}", frequency="hourly")
+    run(server, "update notice_group set due = now() + interval '1 day' where tenant = %s", world.tenant)       # no full hour comes in between
     with mail_of(server) as sink:
         for name, _, _, _, _, label, _, entry, member, value in rows:
             detail = {} if member == "NULL" or value == '""' else {member.strip('"'): value.strip('"')}

@@ -135,10 +135,11 @@ def test_wrong_forms_say_so_at_the_field_and_keep_what_was_typed(server, world):
 def test_a_preview_saves_nothing(server, world):
     # covers: RPT-1, RPT-3
     c = world.console()
-    before = count(server, "select count(*) from report_template")
+    mine = "select count(*) from report_template where tenant = %s"
+    before = count(server, mine, world.tenant)
     page = c.post("/reports/preview", **{**FORM, "name": "Only a look", "criteria": ["instances", "sign-ins", "denied"]})
     assert page.status == 200 and "orders-db-1" in page.text and "<svg" in page.text and "There is nothing in this period." in page.text
-    assert count(server, "select count(*) from report_template") == before
+    assert count(server, mine, world.tenant) == before
     wrong = c.post("/reports/preview", **{**FORM, "criteria": ["keys"]})
     assert wrong.status == 422 and "Security Administrators" in wrong.text
 

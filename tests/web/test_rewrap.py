@@ -595,6 +595,8 @@ def test_a_pin_that_is_locked_is_told_with_what_to_do(keys):
 
     def said(cause, advice):
         """Everywhere, in words: what the matter is, and to those who can do something about it what that is."""
+        # Whoever asks the token for the key service does so when that is there already.
+        wait_until(lambda: f"sealed: {cause}" in console.get("/readyz").text, SECONDS, f"it is not said that it is sealed: {cause}")
         ready, status = console.get("/readyz"), keys.it.keyward("status", check=False)
         assert ready.status == 503 and f"sealed: {cause}" in ready.text, ready
         assert status.returncode == 1 and f"sealed, {cause}" in status.stdout and advice in " ".join(status.stdout.split()), status.stdout
