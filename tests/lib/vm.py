@@ -46,6 +46,7 @@ while ((SECONDS < {seconds})); do
 	( {script}
 	) >/run/test-tried 2>&1 && exit 0
 	pause=$((3 * (${{EPOCHREALTIME/./}} - began)))
+	((pause >= SECONDS * 50000)) || pause=$((SECONDS * 50000))
 	((pause >= 200000)) || pause=200000
 	((pause <= 1500000)) || pause=1500000
 	printf -v pause %d.%06d $((pause / 1000000)) $((pause % 1000000))

@@ -28,9 +28,10 @@ def _born(pid):
 
 
 def wait_until(ask, seconds, what, alive=lambda: True):
-    """Asks until the answer is true. Raises Failed with WHAT, also as soon as ALIVE says no. What takes long to ask is asked seldom:
-    who waits must not take the processor from what is waited for."""
-    end = time.monotonic() + seconds
+    """Asks until the answer is true. Raises Failed with WHAT, also as soon as ALIVE says no. What takes long to ask or to come is asked
+    seldom: who waits must not take the processor from what is waited for."""
+    start = time.monotonic()
+    end = start + seconds
     while True:
         began = time.monotonic()
         last = not alive()
@@ -40,7 +41,8 @@ def wait_until(ask, seconds, what, alive=lambda: True):
             raise Failed(f"{what}: the process has ended")
         if time.monotonic() > end:
             raise Failed(what)
-        time.sleep(min(max(0.05, 3 * (time.monotonic() - began)), 0.5))
+        now = time.monotonic()
+        time.sleep(min(max(0.05, 3 * (now - began), (now - start) / 20), 0.5))
 
 
 def last_words(count):
