@@ -381,7 +381,7 @@ ELSEWHERE = """
 Not measured here:
   volumes against plain dm-crypt, and the agent in a small machine: this needs a kernel with device mapper; tests/bench/bench_guest.py boots one
     in a virtual machine (several minutes)
-  the log's pages with ten million entries: tools/bench --entries 10000000 log (writing the entries alone takes ten times as long as above)"""
+  the log's pages with ten million entries: tools/bench --entries 10000000 log (writing the entries alone takes some minutes)"""
 CPU = ("database", "web", "keyd", "load")
 
 
