@@ -307,6 +307,11 @@ static int may_renew(const struct daemon *a)
 	return a->renew && !a->reencrypt.pid && !a->mount_complete.pid;
 }
 
+static int asks_at_wake(const struct device *d)
+{
+	return !device_rests(d) && (d->state == DEVICE_WAITING || d->state == DEVICE_FAILED || (d->state == DEVICE_PENDING && !device_is_told(d)));
+}
+
 /* When the server is next wanted for something that a held line would be in the way of. What waits for a decision does not
  * count: the line is answered when there is one. */
 static clock_us wanted(const struct daemon *a)
@@ -322,7 +327,7 @@ static clock_us wanted(const struct daemon *a)
 
 		if (d->untold_opened || d->untold_closed)
 			return 0;
-		if ((d->state == DEVICE_WAITING || d->state == DEVICE_FAILED) && !device_rests(d) && d->wake < at)
+		if (asks_at_wake(d) && d->wake < at)
 			at = d->wake;
 	}
 	return a->provision_due && a->provision_at < at ? a->provision_at : at;

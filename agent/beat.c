@@ -23,6 +23,7 @@ static void add_volume(struct proto_heartbeat *h, const struct device *d)
 	snprintf(v->detail, sizeof v->detail, "%s", d->detail);
 	v->status = device_status(d);
 	v->request = d->request;
+	v->pending = device_is_told(d);
 }
 
 static void fill(const struct daemon *a, int64_t wait, struct proto_heartbeat *h)

@@ -119,6 +119,11 @@ int device_rests(const struct device *d)
 	return d->locked || d->held;
 }
 
+int device_is_told(const struct device *d)
+{
+	return d->state == DEVICE_PENDING && d->undecided && !device_rests(d);
+}
+
 int device_status(const struct device *d)
 {
 	return statuses[d->state];

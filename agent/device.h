@@ -62,6 +62,7 @@ struct device {
 	clock_us wake;                           /* by clock_ticks() */
 	struct uuid key_device;                  /* the server's id of the device, from the token; nil while unknown */
 	struct uuid request;                     /* nil without one */
+	int undecided;                           /* the server's last word on it: somebody is to decide, and a held line is answered then */
 	struct sealed *one_time;                 /* key pair of the request under way; owned */
 	char mount_point[PROTO_PATH_MAX + 1];    /* as last answered, or as the configuration file wants it */
 	int access;                              /* enum proto_access */
@@ -85,6 +86,8 @@ const char *device_state_name(enum device_state s);
 const char *device_event_name(enum device_event e);
 /* 1 while no key is to be asked for, whatever the state. */
 int device_rests(const struct device *d);
+/* 1 while the server says when there is something new about the request: until then it need not be asked. */
+int device_is_told(const struct device *d);
 /* enum proto_volume_status for heartbeats. */
 int device_status(const struct device *d);
 /* How the volume of the device ID is called here: always the same, so that it is found again without anything stored. */

@@ -206,6 +206,8 @@ static void pending(struct device *d, const struct proto_key_answer *a)
 	int first = d->state == DEVICE_REQUESTING;
 
 	device_move(d, DEVICE_EVENT_PEND);
+	/* Approved without a key: what it waits for is not announced. */
+	d->undecided = a->status == PROTO_KEY_PENDING;
 	/* Whoever is to decide again wants to know what became of it the last time. */
 	device_say(d, "%s%s%s%s%s", proto_key_status_names[a->status], a->reason[0] ? ": " : "", a->reason, d->trouble[0] ? "; before that, " : "",
 		d->trouble);
@@ -236,6 +238,7 @@ static void refused(struct guest *g, struct device *d, int rc)
 {
 	int reached = g->client.refusal.code[0] != '\0';
 
+	d->undecided = 0;
 	device_say(d, "%s", err_text());
 	if (reached) {
 		log_warning("the server refuses to decide on a key", "device", d->id, "reason", err_name(rc), "text",

@@ -164,6 +164,22 @@ static int give_orders(struct agent_call *c, const struct proto_heartbeat *m, st
 	return fresh ? agent_watch(c, answer->watch_files, &answer->watch_files_count) : 0;
 }
 
+/* What was decided after the agent had asked and before its line is held: nobody was there to be told. Only agents that wait for a decision
+ * cost this question. */
+static int look_for_decisions(struct agent_call *c, const struct proto_heartbeat *m, struct proto_heartbeat_answer *answer)
+{
+	struct uuid waits[PROTO_DEVICES_MAX];
+	size_t count = 0;
+	int rc;
+
+	for (int i = 0; i < m->volumes_count; i++)
+		if (m->volumes[i].pending)
+			waits[count++] = m->volumes[i].request;
+	rc = count ? request_any_decided(c->db, waits, count) : 0;
+	answer->poll = rc > 0;
+	return rc < 0 ? rc : 0;
+}
+
 /* What the agent wished: to be answered when there is something. */
 static void hold(struct agent_call *c, int64_t wish, enum hold_answer may, struct proto_heartbeat_answer *answer)
 {
@@ -172,7 +188,7 @@ static void hold(struct agent_call *c, int64_t wish, enum hold_answer may, struc
 		return;
 	c->frame->last = may == HOLD_FULL;
 	answer->held = may == HOLD_YES;
-	if (may == HOLD_YES && answer->orders_count == 0)
+	if (may == HOLD_YES && answer->orders_count == 0 && !answer->poll)
 		c->hold_s = wish;
 }
 
@@ -190,6 +206,8 @@ int message_heartbeat(struct agent_call *c)
 	}
 	if (rc == 0)
 		rc = give_orders(c, m, answer);
+	if (rc == 0)
+		rc = look_for_decisions(c, m, answer);
 	if (rc < 0)
 		return rc;
 	gather(c, m);

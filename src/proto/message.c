@@ -356,6 +356,7 @@ static const struct proto_field volume_rows[] = {
 	NAME(T, status, REQUIRED, proto_volume_status_names),
 	UUID(T, request, OPTIONAL),
 	TEXT(T, detail, OPTIONAL),
+	BOOL(T, pending),
 };
 FIELDS(volume);
 #undef T

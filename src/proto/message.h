@@ -373,8 +373,9 @@ struct proto_closed {
 struct proto_volume {
 	char device[PROTO_ID_MAX + 1];
 	int status;                              /* enum proto_volume_status */
-	struct uuid request;                     /* the key request it was opened under */
+	struct uuid request;                     /* the key request it was opened under, or waits for */
 	char detail[PROTO_TEXT_MAX + 1];
+	int pending;                             /* that request was not decided when its agent heard of it last */
 };
 
 struct proto_order_result {
@@ -411,7 +412,7 @@ struct proto_order {
 struct proto_heartbeat_answer {
 	int64_t next_s;                          /* the next heartbeat no later than this */
 	int held;                                /* held back as wished, or until there was something: the next one at once */
-	int poll;                                /* something was decided or ordered: poll the pending key requests now */
+	int poll;                                /* something was decided or ordered, also before this heartbeat came: poll the pending key requests now */
 	int orders_count;
 	struct proto_order orders[PROTO_ORDERS_MAX];
 	int watch_files_count;                   /* with an order check or request-key: as in inventory_answer; else none */

@@ -55,15 +55,18 @@ static int log_reassigned(struct db *db, const struct uuid *id, const struct db_
 static int close_requests(struct db *db, const struct uuid *id, const struct uuid *image)
 {
 	struct db_result *r;
-	int rc = db_query(db, &r, "select r.id from key_request r join instance i on i.tenant = r.tenant and i.id = r.instance where r.device"
+	int rc = db_query(db, &r, "select r.id, r.agent from key_request r join instance i on i.tenant = r.tenant and i.id = r.instance where r.device"
 		" = $1 and r.closed is null and i.image is distinct from $2 order by r.id", DB_ARGS(db_uuid_arg(id), db_uuid_arg(image)));
 
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++) {
-		struct uuid request = db_uuid(r, i, 0);
+		struct uuid request = db_uuid(r, i, 0), agent = db_uuid(r, i, 1);
 
 		rc = request_close(db, &request, N_("device reassigned"));
+		/* One that waits for it asks anew, and is told why it gets none. */
+		if (rc == 0)
+			rc = order_nudge(db, &agent);
 	}
 	db_result_free(r);
 	return rc;

@@ -80,7 +80,9 @@ int request_deliver(struct db *db, const struct uuid *id, int64_t version);
  * cipher, mode and key_bits are filled in. KEYS
  * have a ticket where the key may go to that agent. */
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
-/* Same, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
+/* Whether one of the acting agent's requests IDS is not pending any more, or there is none such of its: 1, 0 or an error. */
+int request_any_decided(struct db *db, const struct uuid ids[], size_t count);
+/* As request_deliver, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
 int request_deliver_case(struct db *db, const struct request_case *c, int64_t version);
 
 /* One of several agents that ask again, each of its own account, in one transaction that is bound to none (docs/performance.md). */

@@ -49,8 +49,8 @@ static int decide(struct db *db, const struct request_case *c, enum request_even
 	if (rc == 0)
 		rc = request_drop_votes(db, &c->id);
 	/* An agent that asks right now has its answer. */
-	if (rc == 0 && event == REQUEST_EVENT_APPROVE && db_actor(db)->kind != DB_ACTOR_AGENT)
-		rc = order_add(db, &c->agent, "request-key", &c->asked, "");
+	if (rc == 0 && db_actor(db)->kind != DB_ACTOR_AGENT)
+		rc = event == REQUEST_EVENT_APPROVE ? order_add(db, &c->agent, "request-key", &c->asked, "") : order_nudge(db, &c->agent);
 	return rc < 0 ? rc : db_queue(db, "update key_request set decided = now() where id = $1", DB_ARGS(db_uuid_arg(&c->id)));
 }
 

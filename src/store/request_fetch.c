@@ -146,6 +146,19 @@ int request_load_poll(struct db *db, const struct uuid *id, struct request_case 
 	return rc;
 }
 
+int request_any_decided(struct db *db, const struct uuid ids[], size_t count)
+{
+	struct db_arg *wanted = mem_array(count, sizeof *wanted);
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		wanted[i] = db_uuid_arg(&ids[i]);
+	rc = db_has(db, "select 1 from unnest($1::uuid[]) w(id) left join key_request r on r.id = w.id and r.agent = $2 and r.closed is null"
+		" and r.status = 'pending' where r.id is null limit 1", DB_ARGS(db_array_arg(wanted, count), db_uuid_arg(&db_actor(db)->id)));
+	free(wanted);
+	return rc;
+}
+
 /* A device that a pool gave in another's place is left to who loads one, and so is what cannot be read: it is no trouble of the others. */
 static void take_poll(struct db_result *r, size_t row, struct request_poll *p)
 {

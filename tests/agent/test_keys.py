@@ -7,9 +7,11 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 from agents import SLOW, encrypted, engines, guest, has_line, log, mounts, run, start, tenant, unmounts, wait_for  # noqa: F401, F811
+from races import held
 from stack.process import wait_until
 from web import database
 
@@ -75,6 +77,44 @@ def test_revocation_closes_and_wipes(tenant, encrypted):
     assert encrypted.stop()
 
 
+def waits_on_its_line(server, guest, request, since="requested"):
+    """A heartbeat has come since: it is written after it was looked at."""
+    def came():
+        with database(server).cursor() as c:
+            c.execute(f"select 1 from heartbeat h join key_request r on r.tenant = h.tenant and r.agent = h.agent where r.id = %s and h.at > r.{since}", (request,))
+            return c.fetchone()
+    wait_for(guest, came, "no heartbeat came")
+
+
+def denied_between(server, tenant, guest, request):
+    """A denial after the agent has asked and before its next heartbeat, in this order for certain: how long the agent took to learn it."""
+    def waiting(role):
+        with database(server).cursor() as c:
+            c.execute("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = %s", (role,))
+            return c.fetchone()[0]
+
+    def asked():
+        with database(server).cursor() as c:
+            c.execute("select pg_notify('keyward_order', agent::text) from key_request where id = %s", (request,))
+        return waiting("keyward_agent")
+    said, agent = log(guest).count("the key request was denied"), guest.process.pid
+    denial = threading.Thread(target=tenant.console, args=("deny", request))
+    try:
+        with held(server, "select 1 from key_request where id = %s for update", request):
+            wait_for(guest, asked, "the agent does not ask")
+            os.kill(agent, signal.SIGSTOP)
+            # The question is first in line, the denial second.
+            denial.start()
+            wait_until(lambda: waiting("keyward_console"), SLOW, "the denial does not wait")
+        denial.join()
+        assert tenant.console("request", request)["status"] == "denied"
+    finally:
+        os.kill(agent, signal.SIGCONT)
+    began = time.monotonic()
+    wait_for(guest, lambda: log(guest).count("the key request was denied") > said, "the denial is not learnt")
+    return time.monotonic() - began
+
+
 def test_decisions_and_orders_reach_an_agent_that_waits(server, tenant, encrypted):
     # covers: INT-3, AGT-1, AGT-5
     # No heartbeat is due for 50 seconds, nor a poll: what comes sooner came over the line that the server holds.
@@ -83,20 +123,24 @@ def test_decisions_and_orders_reach_an_agent_that_waits(server, tenant, encrypte
     try:
         start(encrypted)
         request = tenant.request(encrypted, "pending")["id"]
-        time.sleep(5)                            # the agent waits on its line now
+        waits_on_its_line(server, encrypted, request)
         decided = time.monotonic()
         tenant.console("deny", request)
         has_line(encrypted, "the key request was denied")
         took = {"a denial": time.monotonic() - decided}
         tenant.order(encrypted, "request-key")
         request = tenant.request(encrypted, "pending")["id"]
-        time.sleep(5)
+        waits_on_its_line(server, encrypted, request)
+        took["a denial right after it had asked"] = denied_between(server, tenant, encrypted, request)
+        tenant.order(encrypted, "request-key")
+        request = tenant.request(encrypted, "pending")["id"]
+        waits_on_its_line(server, encrypted, request)
         decided = time.monotonic()
         tenant.console("approve", request)
         mounts(encrypted)
         took["an approval"] = time.monotonic() - decided
         tenant.status(encrypted, "in-use")
-        time.sleep(5)
+        waits_on_its_line(server, encrypted, request, "opened")
         decided = time.monotonic()
         tenant.console("revoke", request)
         unmounts(encrypted)

@@ -95,4 +95,15 @@ TEST(waits_differ_but_not_by_much, "AGT-5")
 	CHECK(differ);
 }
 
+/* What is asked about when a line is held, and what is waited for by the clock, because nobody will say anything. */
+TEST(only_what_somebody_decides_is_told, "AGT-5")
+{
+	for (int s = 0; s < DEVICE_STATE_COUNT; s++)
+		for (int bits = 0; bits < 8; bits++) {
+			struct device d = { .state = (enum device_state)s, .undecided = bits & 1, .locked = bits & 2, .held = bits & 4 };
+
+			CHECK_INT(device_is_told(&d), s == DEVICE_PENDING && bits == 1);
+		}
+}
+
 TEST_MAIN

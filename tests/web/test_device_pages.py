@@ -4,8 +4,11 @@ import pathlib
 import re
 import uuid
 
+import psycopg2
+
 from fixtures import fixture
 from inventory import Machine
+from stack.process import wait_until
 from test_agent_pool import Machine as Cloud, provision
 from web import make_user
 from world import World, count, run
@@ -150,13 +153,18 @@ def test_reassign_only_where_devices_can_be_moved(server, world):
     offered = {o["value"] for o in c.api(url).json["form"]["image"]["options"]}
     assert {str(cloud.image), str(other.image)} <= offered and str(fixed.image) not in offered
     assert c.post(url, image=fixed.image).status == 422 and c.post(url, image=str(uuid.uuid4())).status == 404
-    waiting = cloud.request("pending")
+    waiting, ear = cloud.request("pending"), psycopg2.connect(server.database.conninfo("postgres"))
+    ear.autocommit = True
+    ear.cursor().execute("listen keyward_order")
     assert c.post(url, image=other.image).status == 303
     assert count(server, "select image from device where id = %s", cloud.device) == str(other.image)
     changes = count(server, "select detail from audit_entry where event = 'device.reassigned' and object_id = %s", cloud.device)["changes"]
     assert changes == {"image": {"old": cloud.provider_image, "new": other.provider_image}}
     # What an instance of the former image has asked for cannot be approved any more.
     assert count(server, "select closed_reason from key_request where id = %s", waiting) == "device reassigned"
+    # Whose agent hears of it on its held line.
+    wait_until(lambda: ear.poll() or cloud.agent in [n.payload for n in ear.notifies], 60, "its agent is not told")
+    ear.close()
     assert "Attached to an instance of another image" in c.get(f"/devices/{cloud.device}").text
     # In a pool that is nothing to be warned of.
     for pooling in (True, False):

@@ -1,5 +1,6 @@
 """Heartbeats whose answer the server holds back until there is an order: by an agent of our own, with an installation of its own,
 since parts of it are stopped and killed. One worker, so that all lines meet in it."""
+import json
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from fixtures import fixture, installation
 from stack.installation import SITES
 from stack.process import wait_until
 from test_agent_service import HEARTBEAT, Agent, make_agent
+from test_key_gates import Asker
 from web import Client, database, make_tenant, make_user
 
 PATIENCE = 60        # seconds for what takes one, and less than the longest wait
@@ -34,6 +36,13 @@ class World:
         with database(self.it).cursor() as c:
             c.execute(sql, args)
             return c.fetchone()
+
+    def run(self, sql, *args):
+        with database(self.it).cursor() as c:
+            c.execute(sql, args)
+
+    def console(self):
+        return self.user
 
     def order(self, agent):
         """By a person in the console: "check now"."""
@@ -112,6 +121,73 @@ def test_keys_are_taken_back_from_a_suspended_account(world):
         c.execute("insert into agent_order (tenant, id, agent, kind) values (%s, gen_random_uuid(), %s, 'revoke');"
                   " select pg_notify('keyward_order', %s)", (tenant, a.id, a.id))
     assert kinds(line.ended()) == ["revoke"]
+
+
+class Waiter(Asker):
+    """An agent with a request that nobody has decided, and its heartbeats."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.agent.id = self.id
+        answer = self.ask()
+        assert answer["status"] == "pending", answer
+        self.request = answer["request"]
+
+    def line(self, pending=True):
+        """PENDING: what it has heard of its request last."""
+        return Line(self.world, self.agent, volumes=[{"device": self.device, "status": "waiting", "request": self.request, "pending": pending}])
+
+    def is_held(self, **more):
+        """Only an order ends it: what is answered at once, or because of a decision, brings none."""
+        line = self.line(**more)
+        self.world.order(self.agent)
+        answer = line.ended()
+        assert kinds(answer) == ["check"], answer
+        done = Line(self.world, self.agent, wait=0, results=[{"order": o["id"], "done": True} for o in answer["orders"]]).ended()
+        assert kinds(done) == [] and "poll" not in done, done
+
+    def decide(self, decision):
+        assert self.world.user.api(f"/requests/{self.request}/decision", {"decision": decision}).status == 200
+
+    def is_told(self, line):
+        answer = line.ended()
+        assert answer.get("poll") and answer["held"], answer
+
+
+def test_what_was_decided_before_a_line_is_held_is_not_missed(world):
+    # covers: AGT-5, RUN-2
+    waiter = Waiter(world)
+    waiter.is_held()
+    line = waiter.line()
+    waiter.decide("deny")
+    waiter.is_told(line)
+    # The one worker has heard of the denial, and nothing will be said again. An agent that had asked before, and comes only now, learns it.
+    waiter.is_told(waiter.line())
+    assert waiter.poll(waiter.request)["status"] == "denied"
+    waiter.is_held(pending=False)
+    # The same beside an order, with which the answer leaves at once, and where no line is wished.
+    world.order(waiter.agent)
+    answer = waiter.line().ended()
+    assert kinds(answer) == ["check"] and answer["poll"], answer
+    # Over, somebody else's, or none at all.
+    other = Waiter(world)
+    answer = Line(world, other.agent, wait=0, volumes=[{"device": other.device, "status": "waiting", "request": waiter.request, "pending": True}]).ended()
+    assert answer["poll"], answer
+    world.run("update key_request set closed = now() where id = %s", other.request)
+    other.is_told(other.line())
+    assert other.poll(other.request)["code"] == "not-found"
+
+
+def test_a_denial_by_the_policy_reaches_a_held_line(world):
+    # covers: AGT-5, POL-4
+    waiter = Waiter(world)
+    line = waiter.line()
+    rules = [{"type": "os.system", "conditions": [{"operator": "equals", "value": "windows"}]}]
+    world.run("update policy set rules = %s, on_mismatch = 'deny', version = version + 1 where tenant = %s and is_default", json.dumps(rules), world.tenant)
+    assert world.user.post(f"/requests/{waiter.request}/evaluate").status == 303
+    waiter.is_told(line)
+    assert waiter.poll(waiter.request)["status"] == "denied"
+    world.run("update policy set rules = '[]', on_mismatch = 'manual', version = version + 1 where tenant = %s and is_default", world.tenant)
 
 
 def test_a_wait_that_is_over_is_answered_without_orders(world):
