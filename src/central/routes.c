@@ -17,6 +17,7 @@
 
 const struct route central_routes[] = {
 	WEB_LANGUAGE_ROWS("central", "/installation/language", PERMISSION_SYSTEM_EDIT),
+	{ WEB_POST, "/installation/date-format", PERMISSION_SYSTEM_EDIT, NULL, language_save_dates, language_dates_fields, .form = "/language" },
 	WEB_SIGN_ROWS("central", sign_in_operator_fields, forgotten_operator_fields),
 	{ WEB_GET, "/setup", PERMISSION_PUBLIC, "central/setup", setup_page, setup_query },
 	{ WEB_POST, "/setup", PERMISSION_PUBLIC, NULL, setup_run, setup_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },

@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "console/pages.h"
 #include "store/check.h"
+#include "store/language.h"
 #include "store/tenant.h"
 #include "web/doc.h"
+#include "web/language.h"
 
 #define HOURS_MOST 8760
 
@@ -18,6 +20,7 @@ const struct route_param integrity_fields[] = {
 	{ "weekday", "Day", PARAM_ENUM, PARAM_REQUIRED, 0, 0, schedule_weekdays },
 	{ "at", "Time", PARAM_TEXT, PARAM_REQUIRED, 4, 5, NULL },
 	{ "time_zone", "Time zone", PARAM_TEXT, PARAM_REQUIRED, 1, 64, NULL },
+	LANGUAGE_DATES_PARAM,
 	{ "regrant_hours", "Give back within", PARAM_INT, PARAM_REQUIRED, 0, HOURS_MOST, NULL },
 	PARAM_END
 };
@@ -54,7 +57,7 @@ static int offer_zones(struct call *c, const char *chosen)
 static void show_run(struct call *c, const json_t *row)
 {
 	static const char *const counts[] = { "instances", "good", "failed", "not_checked", "open", "policies", "revoking" };
-	json_t *out = json_pack("{s:o, s:O, s:o}", "next", doc_when(c, row, "due"), "local", json_object_get(row, "due_local"), "last",
+	json_t *out = json_pack("{s:o, s:o, s:o}", "next", doc_when(c, row, "due"), "local", doc_local(c, row, "due_local"), "last",
 		doc_when(c, row, "last_run"));
 
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
@@ -75,14 +78,16 @@ int integrity_page(struct call *c)
 	call_form(c, "regrant_hours", json_integer(json_integer_value(json_object_get(row, "regrant_s")) / 3600));
 	show_run(c, row);
 	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_ACCOUNT_EDIT)));
+	language_offer_dates(c, doc_text(row, "date_format"));
 	rc = offer_zones(c, doc_text(row, "time_zone"));
 	json_decref(row);
 	return rc;
 }
 
-static int save_zone(struct call *c, const char *zone)
+/* The account's, of which this schedule is but one use. */
+static int save_clock(struct call *c, const char *zone, const char *dates)
 {
-	json_t *zones = NULL;
+	json_t *zones = NULL, *patch;
 	const json_t *known;
 	size_t i;
 	int found = 0, rc = schedule_zones(c->db, &zones);
@@ -92,7 +97,12 @@ static int save_zone(struct call *c, const char *zone)
 	json_decref(zones);
 	if (rc == 0 && !found)
 		return call_field_error(c, "time_zone", "There is no such time zone: choose one of the list.");
-	return rc < 0 || strcmp(zone, c->time_zone) == 0 ? rc : tenant_change_settings(c->db, zone, NULL);
+	if (rc < 0)
+		return rc;
+	patch = dates ? json_pack("{s:o}", DATE_FORMAT_SETTING, *dates ? json_string(dates) : json_null()) : NULL;
+	rc = tenant_change_settings(c->db, zone, patch);
+	json_decref(patch);
+	return rc;
 }
 
 int integrity_save(struct call *c)
@@ -103,7 +113,7 @@ int integrity_save(struct call *c)
 
 	if (!clock_is_time_of_day(s.at))
 		return call_field_error(c, "at", "Hours and minutes, such as 02:00 or 23:45.");
-	rc = save_zone(c, call_text(c, "time_zone"));
+	rc = save_clock(c, call_text(c, "time_zone"), language_dates(c));
 	if (rc == 0)
 		rc = schedule_set(c->db, &s);
 	if (rc < 0)

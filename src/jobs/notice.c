@@ -97,17 +97,31 @@ static void set_unless_empty(json_t *o, const char *name, const char *value)
 /* Where no one person is spoken to: groups, webhooks, what the bell keeps and translates when it shows it. */
 static const struct template_set *english(void)
 {
-	return languages_find(&languages, NULL)->set;
+	return language_set(languages_find(&languages, NULL), DATES_USUAL);
 }
 
 static const struct template_set *set_of(const json_t *person)
 {
-	return languages_find(&languages, text_of(person, "language"))->set;
+	return language_set(languages_find(&languages, text_of(person, "language")), date_format_of(text_of(person, "date_format")));
 }
 
-const struct words *notice_words(const char *language)
+const struct words *notice_words(const json_t *row)
 {
-	return template_words(languages_find(&languages, language)->set);
+	return template_words(set_of(row));
+}
+
+const struct words *notice_words_usual(const json_t *row)
+{
+	return template_words(language_set(languages_find(&languages, text_of(row, "language")), DATES_USUAL));
+}
+
+/* ENTRY's time NAME, which is as ISO has it and in the account's time zone. */
+static void set_time(json_t *o, const char *name, const struct template_set *templates, const json_t *entry, const char *of)
+{
+	char *local = words_local(template_words(templates), text_of(entry, of));
+
+	json_set_string(o, name, *local ? local : NULL);
+	free(local);
 }
 
 /* Takes PHRASE over. */
@@ -136,9 +150,9 @@ static json_t *item_of(const struct template_set *templates, const json_t *entry
 	set_unless_empty(out, "about", *name ? called : of_machine ? instance : "");
 	/* For the mails' own templates: what is neither a device nor a machine. */
 	set_unless_empty(out, "what", *request || of_device || of_machine ? "" : called);
-	json_set_string(out, "at", text_of(entry, "at"));
-	json_set_string(out, "time", text_of(entry, "at"));
-	json_object_set(out, "revoke_at", json_object_get(entry, "revoke_at"));
+	set_time(out, "at", templates, entry, "at");
+	set_time(out, "time", templates, entry, "at");
+	set_time(out, "revoke_at", templates, entry, "revoke_at");
 	set_unless_empty(out, "comment", comment);
 	json_set_string(out, "event", template_text(templates, e->label));
 	json_set_string(out, "severity", template_text(templates, notice_severity_label(e->severity)));

@@ -18,12 +18,14 @@ int notice_tell(struct db *db, clock_us now);
 /* In the transaction that keeps it: a mail with a link, to each recipient of a report (REPORT as report_take gives it). */
 int notice_report(struct db *db, const json_t *report, const char *period);
 
-/* The words of a language (store/language.h); "", or one that there is not: English. */
+/* In which ROW is spoken to: its members language and date_format (store/language.h); "", or what there is not: English, and days as usual. */
 struct words;
-const struct words *notice_words(const char *language);
+const struct words *notice_words(const json_t *row);
+/* The same with days as usual in any case: for what programs read. */
+const struct words *notice_words_usual(const json_t *row);
 /* "https://console.example.net", of who is bound. */
 const char *notice_console(struct db *db);
-/* For mails of other tasks: one to each of PEOPLE ([{email, language}]), of a template of templates/mail; DOC and SUBJECT hold phrases, put into
+/* For mails of other tasks: one to each of PEOPLE ([{email, language, date_format}]), of a template of templates/mail; DOC and SUBJECT hold phrases, put into
  * words for each. */
 int notice_mail(struct db *db, const json_t *people, const json_t *subject, const char *template, const json_t *doc);
 /* Whether a mail server is set: 1, 0, or an error. */

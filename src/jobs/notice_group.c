@@ -37,7 +37,7 @@ static json_t *items_of(const json_t *group, const struct words *w)
 static int mail_group(struct db *db, const json_t *group)
 {
 	const struct message_texts texts = { text_of(group, "subject"), text_of(group, "header"), text_of(group, "content"), text_of(group, "footer") };
-	const struct words *w = notice_words(text_of(group, "language"));
+	const struct words *w = notice_words(group);
 	json_t *items = items_of(group, w), *common = json_pack("{s:s, s:s}", "account", db_tenant(db) ? text_of(group, "tenant") : words_text(w, "Central Management"), "console", notice_console(db)), *to;
 	struct buf text = BUF_INIT;
 	char *subject;

@@ -32,9 +32,11 @@ struct making {
 	json_t *row;                     /* of report_take */
 	const char *name;
 	struct scratch scratch;
-	struct report_head head;
 	const struct words *words;       /* its owner's language */
-	char made[40], *period, *clocks;
+	struct face {
+		struct report_head head;
+		char *made, *period, *clocks;
+	} face, plain;                   /* for people; for programs */
 	struct report_part parts[REPORT_FORMS_MAX];
 	char *paths[REPORT_FORMS_MAX];
 	size_t formats;
@@ -50,6 +52,13 @@ static const char *text_of(const json_t *row, const char *name)
 	return text ? text : "";
 }
 
+static void face_release(struct face *f)
+{
+	free(f->made);
+	free(f->period);
+	free(f->clocks);
+}
+
 static void release(struct making *m)
 {
 	for (size_t i = 0; i < m->formats; i++) {
@@ -58,17 +67,19 @@ static void release(struct making *m)
 	}
 	scratch_remove(&m->scratch);
 	zone_release(&m->zone);
-	free(m->period);
-	free(m->clocks);
+	face_release(&m->face);
+	face_release(&m->plain);
 	json_decref(m->row);
 }
 
-static void local_text(const struct making *m, clock_us at, char out[static 40])
+/* The caller's. */
+static char *local_text(const struct making *m, const struct words *w, clock_us at)
 {
-	char text[CLOCK_TEXT_SIZE];
+	char text[CLOCK_TEXT_SIZE], iso[32];
 
 	clock_text(at + zone_east(&m->zone, at) * CLOCK_SECOND, text);
-	snprintf(out, 40, "%.10s %.5s", text, text + 11);
+	snprintf(iso, sizeof iso, "%.10s %.5s", text, text + 11);
+	return words_local(w, iso);
 }
 
 static const struct report_criterion *criterion_at(const struct making *m, size_t i)
@@ -112,7 +123,7 @@ static int take(struct work *w, struct making *m)
 	if (rc == 0)
 		rc = zone_load(w->db, text_of(m->row, "zone"), w->now, &m->zone);
 	m->span.zone = &m->zone;
-	m->words = notice_words(text_of(m->row, "language"));
+	m->words = notice_words(m->row);
 	return db_end(w->db, rc);
 }
 
@@ -127,7 +138,7 @@ static void put_east(const struct zone *z, clock_us at, struct buf *out)
 
 /* "Europe/Berlin (UTC+02:00; 2026-10-25 02:00 UTC+01:00)": where clocks were set on or back in the period, times alone do not say which hour
  * is meant. */
-static char *clocks_of(const struct making *m)
+static char *clocks_of(const struct making *m, const struct words *w)
 {
 	struct buf out = BUF_INIT;
 
@@ -137,30 +148,37 @@ static char *clocks_of(const struct making *m)
 		put_east(&m->zone, m->span.since, &out);
 	}
 	for (clock_us at = zone_change(&m->zone, m->span.since, m->span.until); at; at = zone_change(&m->zone, at, m->span.until)) {
-		char when[40];
+		char *when = local_text(m, w, at);
 
-		local_text(m, at, when);
 		buf_printf(&out, "; %s ", when);
 		put_east(&m->zone, at, &out);
+		free(when);
 	}
 	buf_puts(&out, m->zone.count ? ")" : "");
 	return buf_take(&out);
 }
 
-static void set_head(struct making *m, clock_us now)
+static char *period_of(const struct making *m, const struct words *w)
 {
-	char from[40], to[40];
-	json_t *said;
+	char *from = local_text(m, w, m->span.since), *to = local_text(m, w, m->span.until), *out;
+	json_t *said = phrase_say("%{from} to %{to}", "from", json_string(from), "to", json_string(to), NULL);
 
-	local_text(m, m->span.since, from);
-	local_text(m, m->span.until, to);
-	local_text(m, now, m->made);
-	said = phrase_say("%{from} to %{to}", "from", json_string(from), "to", json_string(to), NULL);
-	m->period = words_phrase_text(m->words, said);
+	out = words_phrase_text(w, said);
 	json_decref(said);
-	m->clocks = clocks_of(m);
-	m->head = (struct report_head){ m->name, *text_of(m->row, "tenant_name") ? text_of(m->row, "tenant_name") : words_text(m->words, "All accounts"), m->period, m->clocks, text_of(m->row, "owner_name"), m->made, "Keyward",
-		json_array_size(json_object_get(m->row, "criteria")), m->words };
+	free(from);
+	free(to);
+	return out;
+}
+
+static void set_face(const struct making *m, const struct words *w, clock_us now, struct face *f)
+{
+	const char *tenant = text_of(m->row, "tenant_name");
+
+	f->made = local_text(m, w, now);
+	f->period = period_of(m, w);
+	f->clocks = clocks_of(m, w);
+	f->head = (struct report_head){ m->name, *tenant ? tenant : words_text(w, "All accounts"), f->period, f->clocks, text_of(m->row, "owner_name"),
+		f->made, "Keyward", json_array_size(json_object_get(m->row, "criteria")), w };
 }
 
 static int begin_files(struct making *m)
@@ -176,7 +194,7 @@ static int begin_files(struct making *m)
 			return rc < 0 ? rc : err_set(ERR_INVALID, "there is no such format");
 		m->paths[m->formats] = mem_printf("%s/report.%s", m->scratch.path, f->name);
 		m->parts[m->formats++].format = f;
-		rc = f->begin(&m->head, m->paths[m->formats - 1], &m->parts[m->formats - 1].writer);
+		rc = f->begin(f->plain ? &m->plain.head : &m->face.head, m->paths[m->formats - 1], &m->parts[m->formats - 1].writer);
 	}
 	return rc;
 }
@@ -194,7 +212,7 @@ static int add_section(struct work *w, struct making *m, size_t i)
 	if (rc == 0)
 		rc = job_keep(w->db, &w->job->id, LEASE);
 	if (rc == 0)
-		rc = report_progress(w->db, &m->id, (int64_t)i, (int64_t)m->head.sections);
+		rc = report_progress(w->db, &m->id, (int64_t)i, (int64_t)m->face.head.sections);
 	if (rc == 0)
 		rc = db_commit(w->db);
 	if (rc == 0)
@@ -253,7 +271,7 @@ static int keep(struct work *w, struct making *m)
 	if (rc == 0)
 		rc = report_done(w->db, &m->id, m->name, m->rows, m->bytes);
 	if (rc == 0 && json_is_true(json_object_get(m->row, "mail")))
-		rc = notice_report(w->db, m->row, m->period);
+		rc = notice_report(w->db, m->row, m->face.period);
 	return db_end(w->db, rc);
 }
 
@@ -269,13 +287,14 @@ static int make(struct work *w, struct making *m)
 {
 	int rc = check_room(w);
 
-	set_head(m, w->now);
+	set_face(m, m->words, w->now, &m->face);
+	set_face(m, notice_words_usual(m->row), w->now, &m->plain);
 	/* The period is over, but its last entries may be on their way. */
 	if (rc == 0)
 		rc = audit_copy_all(w->db, w->job->has_tenant ? &w->job->tenant : NULL);
 	if (rc == 0)
 		rc = begin_files(m);
-	for (size_t i = 0; rc == 0 && i < m->head.sections; i++)
+	for (size_t i = 0; rc == 0 && i < m->face.head.sections; i++)
 		rc = add_section(w, m, i);
 	if (rc == 0)
 		rc = finish_files(m);

@@ -53,7 +53,7 @@ static int deliver(struct db *db, const json_t *hook, const json_t *notice)
 		json_object_del(item, "path");
 		json_object_del(item, "what");
 		body = hook_body(hook_format_of(text_of(hook, "format")), text, event, text_of(notice, "severity"), text_of(notice, "at"), item,
-			notice_words(text_of(hook, "language")));
+			notice_words(hook));
 		rc = webhook_deliver(db, &webhook, &id, event, body, json_is_true(json_object_get(hook, "away")));
 		free(body);
 	}

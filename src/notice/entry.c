@@ -24,7 +24,7 @@ static const struct entry_member { const char *name, *label; enum kind kind; } m
 	{ "browser", "Browser" }, { "bytes", "Size", BYTES }, { "ca", "Certificate authority" }, { "category", "Type", WORD },
 	{ "certificate", "Certificate" }, { "certificates", "Certificates" }, { "check", "Integrity checks" }, { "checks", "Checks", COUNT },
 	{ "cipher", "Cipher" }, { "client_certificate", "Client certificate" }, { "comment", "Comment", COMMENT }, { "configuration", "Configuration" }, { "content", "Content" },
-	{ "create", "Unknown people get a user" }, { "credentials", "Credentials" }, { "criteria", "Criteria", WORD }, { "days", "Days" },
+	{ "create", "Unknown people get a user" }, { "credentials", "Credentials" }, { "criteria", "Criteria", WORD }, { "date_format", "Date format" }, { "days", "Days" },
 	{ "description", "Description" }, { "destroyed", "Destroyed" }, { "destroys_keys", "Destroys keys" }, { "destruction", "Destruction" },
 	{ "detail", "Detail", REASON }, { "device", "Device" }, { "devices", "Devices", COUNT }, { "devices_moved", "Devices moved", COUNT },
 	{ "email", "E-mail address" }, { "enabled", "Enabled" }, { "entity", "Entity ID" }, { "error", "Error", REASON },
@@ -287,6 +287,16 @@ static void set_said(json_t *o, const char *name, const struct words *w, json_t 
 	json_decref(phrase);
 }
 
+static void set_time(json_t *o, const struct words *w, const json_t *item)
+{
+	const char *kept = json_string_value(json_object_get(item, "time"));
+	char *text = kept ? words_local(w, kept) : NULL;
+
+	if (text)
+		json_set_string(o, "time", text);
+	free(text);
+}
+
 json_t *entry_item(const struct words *w, const json_t *item)
 {
 	static const char *const said[] = { "event", "severity", "comment", "about" };
@@ -296,6 +306,7 @@ json_t *entry_item(const struct words *w, const json_t *item)
 	for (size_t i = 0; i < count; i++)
 		if (json_is_string(json_object_get(item, said[i])))
 			set_said(out, said[i], w, entry_reason(json_string_value(json_object_get(item, said[i]))));
+	set_time(out, w, item);
 	return out;
 }
 

@@ -14,14 +14,18 @@
 
 static int load_one(const char *dir, const char *code, struct languages *l)
 {
+	struct language *new = &l->all[l->count];
 	int rc;
 
 	if (l->count == LANGUAGES_MAX)
 		return err_set(ERR_TOO_LARGE, "more than %d languages", LANGUAGES_MAX);
-	rc = template_set_load(dir, code, &l->all[l->count].set);
+	rc = template_set_load(dir, code, &new->sets[0]);
 	if (rc < 0)
 		return rc;
-	snprintf(l->all[l->count++].code, LANGUAGE_SIZE, "%s", code);
+	for (size_t i = 1; i < DATE_FORMATS; i++)
+		new->sets[i] = template_set_dated(new->sets[0], (enum date_format)i);
+	snprintf(new->code, LANGUAGE_SIZE, "%s", code);
+	l->count++;
 	return 0;
 }
 
@@ -62,7 +66,8 @@ int languages_load(const char *dir, struct languages *out)
 void languages_free(struct languages *l)
 {
 	for (size_t i = 0; i < l->count; i++)
-		template_set_free(l->all[i].set);
+		for (size_t dates = DATE_FORMATS; dates-- > 0; )
+			template_set_free(l->all[i].sets[dates]);
 	l->count = 0;
 }
 
@@ -101,7 +106,12 @@ const struct language *languages_accept(const struct languages *l, const char *h
 	return &l->all[0];
 }
 
+const struct template_set *language_set(const struct language *l, enum date_format dates)
+{
+	return l->sets[dates];
+}
+
 const char *language_name(const struct language *l)
 {
-	return words_name(template_words(l->set));
+	return words_name(template_words(l->sets[0]));
 }

@@ -13,7 +13,7 @@
 struct languages {
 	struct language {
 		char code[LANGUAGE_SIZE];        /* "en", "de", "pt-BR" */
-		struct template_set *set;
+		struct template_set *sets[DATE_FORMATS];         /* by how days are written in them */
 	} all[LANGUAGES_MAX];                /* English first, the others by their code */
 	size_t count;
 };
@@ -26,6 +26,8 @@ int languages_has(const struct languages *l, const char *code);
 /* The first of an Accept-Language header (its weights come in that order) that there is, itself or without its region; English
  * otherwise. */
 const struct language *languages_accept(const struct languages *l, const char *header);
+/* Its templates, with days in that format. */
+const struct template_set *language_set(const struct language *l, enum date_format dates);
 /* What its speakers call it. */
 const char *language_name(const struct language *l);
 

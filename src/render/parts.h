@@ -70,6 +70,7 @@ struct template {
 struct template_set {
 	struct template **all;            /* sorted by name once linked */
 	size_t count;
+	int shared;                       /* its templates are those of another set */
 	struct words *words;              /* NULL: English */
 	template_text_fn *note;           /* told of every text; NULL: nobody */
 	void *note_ctx;

@@ -25,11 +25,22 @@ void template_set_free(struct template_set *set)
 {
 	if (set == NULL)
 		return;
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; i < set->count && !set->shared; i++)
 		compile_release(set->all[i]);
-	free(set->all);
+	if (!set->shared)
+		free(set->all);
 	words_free(set->words);
 	free(set);
+}
+
+struct template_set *template_set_dated(const struct template_set *set, enum date_format dates)
+{
+	struct template_set *out = mem_alloc(sizeof *out);
+
+	*out = *set;
+	out->shared = 1;
+	out->words = words_dated(set->words, dates);
+	return out;
 }
 
 const char *template_text(const struct template_set *set, const char *english)

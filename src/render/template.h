@@ -42,6 +42,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "render/words.h"
 
 #define TEMPLATE_FILE_MAX (512 * 1024)      /* bytes of one template */
 #define TEMPLATE_NEST_MAX 32                /* sections within sections, per template */
@@ -51,7 +52,6 @@
 #define TEMPLATE_STEPS_MAX 20000000         /* nodes executed for one output */
 
 struct template_set;
-struct words;
 
 enum template_kind { TEMPLATE_HTML, TEMPLATE_TEXT };
 
@@ -70,6 +70,9 @@ int template_set_texts(const char *dir, template_text_fn *fn, void *ctx);
 struct template_set *template_set_new(struct words *words);
 int template_set_add(struct template_set *set, const char *name, enum template_kind kind, const char *text, size_t len);
 int template_set_link(struct template_set *set);
+
+/* The same templates in the same language, with days in that format; SET must outlive it. The caller frees. */
+struct template_set *template_set_dated(const struct template_set *set, enum date_format dates);
 
 /* 1 when the set has a template of that name. */
 int template_exists(const struct template_set *set, const char *name);

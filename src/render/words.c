@@ -16,7 +16,12 @@
 struct words {
 	json_t *texts;
 	const char *name, *forms, *decimal, *group;   /* of texts */
+	enum date_format dates;
 };
+
+static const struct words standard = { .name = "English", .decimal = ".", .group = "," };
+
+const char *const date_format_names[] = { "usual", "YYYY-MM-DD", "DD.MM.YYYY", "DD/MM/YYYY", "MM/DD/YYYY", "D MMM YYYY", NULL };
 
 static const char *head_text(const json_t *texts, const char *name)
 {
@@ -55,9 +60,32 @@ void words_free(struct words *w)
 	free(w);
 }
 
+struct words *words_dated(const struct words *w, enum date_format dates)
+{
+	struct words *out = mem_alloc(sizeof *out);
+
+	*out = w ? *w : standard;
+	json_incref(out->texts);
+	out->dates = dates;
+	return out;
+}
+
+enum date_format words_dates(const struct words *w)
+{
+	return w ? w->dates : DATES_USUAL;
+}
+
+enum date_format date_format_of(const char *name)
+{
+	for (size_t i = 0; name && date_format_names[i]; i++)
+		if (strcmp(date_format_names[i], name) == 0)
+			return (enum date_format)i;
+	return DATES_USUAL;
+}
+
 const char *words_name(const struct words *w)
 {
-	return w ? w->name : "English";
+	return w ? w->name : standard.name;
 }
 
 const char *words_text(const struct words *w, const char *english)
@@ -71,7 +99,7 @@ unsigned words_form(const struct words *w, int64_t n)
 {
 	uint64_t size = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
 
-	if (w == NULL)
+	if (w == NULL || w->forms == NULL)
 		return size != 1;
 	return (unsigned)(w->forms[size < FORMS_KNOWN ? size : 100 + size % 100] - '0');
 }
@@ -266,20 +294,68 @@ void words_relative(const struct words *w, clock_us at, clock_us now, struct buf
 	buf_puts(out, words_text(w, "just now"));
 }
 
-void words_date(const struct words *w, clock_us at, int east_s, int time, struct buf *out)
+/* DAY: "2026-11-21", and whatever follows. */
+static void put_in_words(const struct words *w, const char *day, struct buf *out)
 {
 	static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	char number[4], year[8];
+
+	snprintf(number, sizeof number, "%d", atoi(day + 8) % 100);
+	snprintf(year, sizeof year, "%.4s", day);
+	words_fill(words_text(w, N_("%{day} %{month} %{year}")), (struct say_value[]){ { "day", number },
+		{ "month", words_text(w, months[(atoi(day + 5) + 11) % 12]) }, { "year", year } }, 3, out);
+}
+
+static void put_day(const struct words *w, enum date_format dates, const char *day, struct buf *out)
+{
+	const char *year = day, *month = day + 5, *number = day + 8;
+
+	if (dates == DATES_WORDS) {
+		put_in_words(w, day, out);
+		return;
+	}
+	for (const char *p = date_format_names[dates]; *p; p++)
+		buf_putc(out, *p == 'Y' ? *year++ : *p == 'M' ? *month++ : *p == 'D' ? *number++ : *p);
+}
+
+void words_date(const struct words *w, clock_us at, int east_s, int time, struct buf *out)
+{
+	enum date_format dates = words_dates(w);
 	int minutes = (east_s < 0 ? -east_s : east_s) / 60;
-	char iso[CLOCK_TEXT_SIZE], zone[16] = "", day[4], year[8], clock[12];
+	char iso[CLOCK_TEXT_SIZE], zone[16] = "", clock[12];
+	struct buf day = BUF_INIT;
 
 	clock_text(at + east_s * CLOCK_SECOND, iso);
 	if (minutes)
 		snprintf(zone, sizeof zone, minutes % 60 ? "%c%d:%02d" : "%c%d", east_s < 0 ? '-' : '+', minutes / 60, minutes % 60);
+	put_day(w, dates == DATES_USUAL ? DATES_WORDS : dates, iso, &day);
 	/* From 2026-11-21T09:30:00.000Z. */
-	snprintf(day, sizeof day, "%d", atoi(iso + 8) % 100);
-	snprintf(year, sizeof year, "%.4s", iso);
 	snprintf(clock, sizeof clock, "%.8s", iso + 11);
-	words_fill(words_text(w, time ? N_("%{day} %{month} %{year}, %{time} UTC%{offset}") : N_("%{day} %{month} %{year}")), (struct say_value[]){
-		{ "day", day }, { "month", words_text(w, months[(atoi(iso + 5) + 11) % 12]) }, { "year", year }, { "time", clock },
-		{ "offset", zone } }, 5, out);
+	if (time)
+		words_fill(words_text(w, N_("%{day}, %{time} UTC%{offset}")), (struct say_value[]){ { "day", buf_str(&day) }, { "time", clock },
+			{ "offset", zone } }, 3, out);
+	else
+		buf_puts(out, buf_str(&day));
+	buf_free(&day);
+}
+
+static int begins_with_day(const char *text)
+{
+	static const char look[] = "dddd-dd-dd";
+
+	for (size_t i = 0; look[i]; i++)
+		if (look[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != look[i])
+			return 0;
+	return text[sizeof look - 1] == ' ' || text[sizeof look - 1] == '\0';
+}
+
+char *words_local(const struct words *w, const char *text)
+{
+	struct buf out = BUF_INIT;
+
+	if (words_dates(w) == DATES_USUAL || !begins_with_day(text))
+		return mem_strdup(text);
+	put_day(w, words_dates(w), text, &out);
+	buf_puts(&out, text + 10);
+	return buf_take(&out);
 }

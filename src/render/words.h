@@ -1,4 +1,4 @@
-/* words.h - one language: its texts, and how it writes numbers and counts things. Everything here takes NULL for English.
+/* words.h - one language: its texts, how it writes numbers and counts things, and how days are written in it. Everything here takes NULL for English.
  *
  * A catalogue is a JSON object from the English text (white space collapsed) to the other; of a number, from the English singular to
  * an array with a text for each form that the language has. Its member "" is what there is to know of the language:
@@ -23,9 +23,21 @@
 
 struct words;
 
+/* How days are written, as an account or the installation chooses it. USUAL: nothing is chosen; pages have them in words, and what was kept as text,
+ * mails and reports as ISO has them. */
+enum date_format { DATES_USUAL, DATES_ISO, DATES_DOTS, DATES_SLASHES, DATES_MONTH_FIRST, DATES_WORDS };
+#define DATE_FORMATS (DATES_WORDS + 1)
+/* By that: "usual", "YYYY-MM-DD", ...; ends with NULL. */
+extern const char *const date_format_names[];
+/* USUAL for what is none of them, NULL too. */
+enum date_format date_format_of(const char *name);
+
 /* ERR_INVALID: not a catalogue, or one that names no language. */
 int words_parse(const char *json, size_t len, struct words **out);
 void words_free(struct words *w);
+/* The same language, with days in that format. */
+struct words *words_dated(const struct words *w, enum date_format dates);
+enum date_format words_dates(const struct words *w);
 /* What its speakers call it. */
 const char *words_name(const struct words *w);
 /* ENGLISH in the language; itself where it is not known. */
@@ -49,5 +61,8 @@ char *words_phrase_text(const struct words *w, const json_t *phrase);
 void words_relative(const struct words *w, clock_us at, clock_us now, struct buf *out);
 /* Appends "21 Nov 2026", and with TIME "21 Nov 2026, 10:30:00 UTC+1": of AT as it is EAST_S seconds east. */
 void words_date(const struct words *w, clock_us at, int east_s, int time, struct buf *out);
+/* TEXT, kept in no language, begins with a day as ISO has it ("2026-11-21 10:30:00 (Europe/Berlin)"): with that day in the chosen format; as it
+ * stands where none is chosen, or it begins otherwise. The caller frees. */
+char *words_local(const struct words *w, const char *text);
 
 #endif

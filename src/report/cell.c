@@ -53,13 +53,17 @@ static void put_phrase(const struct words *w, json_t *phrase, char *out)
 	json_decref(phrase);
 }
 
-static void put_time(clock_us at, char *out)
+static void put_time(const struct words *w, clock_us at, char *out)
 {
 	time_t s = (time_t)(at / CLOCK_SECOND - (at % CLOCK_SECOND < 0));
+	char iso[32], *local;
 	struct tm tm;
 
 	gmtime_r(&s, &tm);
-	strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
+	strftime(iso, sizeof iso, "%Y-%m-%d %H:%M:%S", &tm);
+	local = words_local(w, iso);
+	put_text(local, out);
+	free(local);
 }
 
 static json_t *duration(int64_t us)
@@ -88,7 +92,7 @@ void report_cell_text(const struct words *w, enum column_kind kind, const struct
 		put_phrase(w, json_integer(cell->number), out);
 		break;
 	case COLUMN_TIME:
-		put_time(cell->number, out);
+		put_time(w, cell->number, out);
 		break;
 	case COLUMN_DURATION:
 		put_phrase(w, duration(cell->number), out);

@@ -124,4 +124,4 @@ json_t *report_preview_take(struct report_writer *w)
 	return json_incref(w->sections);
 }
 
-const struct report_format report_preview = { "preview", begin, section, row, end, finish, discard };
+const struct report_format report_preview = { "preview", 0, begin, section, row, end, finish, discard };

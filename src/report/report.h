@@ -63,6 +63,7 @@ struct report_writer;
 
 struct report_format {
 	const char *name;                /* of report_forms */
+	int plain;                       /* read by programs: days are always as ISO has them */
 	int (*begin)(const struct report_head *head, const char *path, struct report_writer **out);
 	int (*section)(struct report_writer *w, const struct report_section *section);      /* SECTION must live until end */
 	int (*row)(struct report_writer *w, const struct report_cell *cells);
@@ -75,7 +76,8 @@ struct report_format {
 extern const struct report_format report_pdf, report_xlsx, report_csv;
 const struct report_format *report_format_find(const char *name);
 
-/* A cell as a person reads it, in the language W (NULL: English): numbers in groups, times "2026-11-27 04:05:06", durations "3 h 20 min", sizes
+/* A cell as a person reads it, in the language W (NULL: English): numbers in groups, times "2026-11-27 04:05:06" or with days
+ * as they are chosen, durations "3 h 20 min", sizes
  * "10.5 GiB"; "–" for null. OUT has REPORT_CELL_MAX + 4 bytes; never cut inside a character, never with control characters. */
 void report_cell_text(const struct words *w, enum column_kind kind, const struct report_cell *cell, char *out);
 

@@ -181,4 +181,4 @@ static int finish(struct report_writer *w)
 	return rc;
 }
 
-const struct report_format report_csv = { "csv", begin, section, row, end, finish, discard };
+const struct report_format report_csv = { "csv", 1, begin, section, row, end, finish, discard };

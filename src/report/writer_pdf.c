@@ -299,4 +299,4 @@ static int finish(struct report_writer *w)
 	return rc;
 }
 
-const struct report_format report_pdf = { "pdf", begin, section, row, end, finish, discard };
+const struct report_format report_pdf = { "pdf", 0, begin, section, row, end, finish, discard };

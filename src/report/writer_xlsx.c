@@ -21,7 +21,7 @@
 #define WIDTH_TOTAL 150.0                /* of all columns, in characters */
 #define WIDTH_LEAST 12.0
 #define WIDTH_MOST 60.0
-#define WIDTH_TIME 20.0                  /* what is narrower shows "###" in place of a time */
+#define WIDTH_TIME 22.0                  /* what is narrower shows "###" in place of a time */
 #define SUMMARY_FIRST 34
 #define SUMMARY_WIDTH 80
 #define SUMMARY_LAST 14
@@ -96,11 +96,20 @@ static lxw_format *make_heading(struct report_writer *w)
 	return f;
 }
 
+/* How programs of the reader's show a day; they have the months' names. A slash by itself would be their own sign between the parts. */
+static const char *time_format(enum date_format dates)
+{
+	static const char *const formats[DATE_FORMATS] = { "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd hh:mm:ss", "dd.mm.yyyy hh:mm:ss", "dd\\/mm\\/yyyy hh:mm:ss",
+		"mm\\/dd\\/yyyy hh:mm:ss", "d mmm yyyy hh:mm:ss" };
+
+	return formats[dates];
+}
+
 static void make_formats(struct report_writer *w)
 {
 	w->formats[COLUMN_TEXT] = w->wrap = make_format(w, NULL);
 	w->formats[COLUMN_NUMBER] = w->formats[COLUMN_BYTES] = make_format(w, "#,##0");
-	w->formats[COLUMN_TIME] = make_format(w, "yyyy-mm-dd hh:mm:ss");
+	w->formats[COLUMN_TIME] = make_format(w, time_format(words_dates(w->head->words)));
 	w->formats[COLUMN_DURATION] = make_format(w, "[h]:mm:ss");
 	/* A negative one is a text. */
 	format_set_align(w->formats[COLUMN_DURATION], LXW_ALIGN_RIGHT);
@@ -475,4 +484,4 @@ static int finish(struct report_writer *w)
 	return rc;
 }
 
-const struct report_format report_xlsx = { "xlsx", begin, section, row, end, finish, discard };
+const struct report_format report_xlsx = { "xlsx", 0, begin, section, row, end, finish, discard };

@@ -32,6 +32,6 @@ int certificate_ends(struct db *db, const char *what, const char *subject, const
 
 int system_operators(struct db *db, json_t **out)
 {
-	return db_get_rows(db, out, "select email, coalesce(language, " LANGUAGE_OF_INSTALLATION ", '') as language from"
+	return db_get_rows(db, out, "select email, coalesce(language, " LANGUAGE_OF_INSTALLATION ", '') as language, " DATE_FORMAT " as date_format from"
 		" notice_operators('{msp-administrator,system-operator}')", DB_NONE);
 }

@@ -38,7 +38,7 @@ int check_answer(struct db *db, const struct uuid *instance, enum check_reason r
  * "not-checked", null: under way), summary, requests, failed. The newest first. Console. */
 int check_list(struct db *db, const struct list_query *query, json_t **page);
 
-/* INT-1. {kind: "off", "daily" or "weekly", weekday: 1 to 7 from Monday, at: "02:00", regrant_s, due, last_run, time_zone, due_local (text), changed,
+/* INT-1. {kind: "off", "daily" or "weekly", weekday: 1 to 7 from Monday, at: "02:00", regrant_s, due, last_run, time_zone, date_format, due_local (text), changed,
  * changed_by, instances, good, failed, not_checked, open: numbers of the last run, policies: how many are checked by schedule,
  * revoking: how many of these take keys back}. Console. */
 int schedule_get(struct db *db, json_t **out);

@@ -11,14 +11,14 @@
 
 #define OF_ACCOUNT "(select settings ->> 'language' from tenant where id = current_tenant())"
 
-static int take(struct db *db, const char *sql, struct db_arg *args, size_t count, char out[static LANGUAGE_MAX])
+static int take(struct db *db, const char *sql, struct db_arg *args, size_t count, char *out, size_t size)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, sql, args, count);
 
 	if (rc < 0)
 		return rc;
-	snprintf(out, LANGUAGE_MAX, "%s", db_text(r, 0, 0));
+	snprintf(out, size, "%s", db_text(r, 0, 0));
 	db_result_free(r);
 	return 0;
 }
@@ -30,7 +30,7 @@ int language_of(struct db *db, enum store_side side, const struct uuid *user, ch
 		"select coalesce(language, " LANGUAGE_OF_INSTALLATION ", '') from operator_user where id = $1",
 	};
 
-	return take(db, sql[side], DB_ARGS(db_uuid_arg(user)), out);
+	return take(db, sql[side], DB_ARGS(db_uuid_arg(user)), out, LANGUAGE_MAX);
 }
 
 int language_own(struct db *db, enum store_side side, const struct uuid *user, char out[static LANGUAGE_MAX])
@@ -39,14 +39,14 @@ int language_own(struct db *db, enum store_side side, const struct uuid *user, c
 		"select coalesce(language, '') from app_user where id = $1", "select coalesce(language, '') from operator_user where id = $1",
 	};
 
-	return take(db, sql[side], DB_ARGS(db_uuid_arg(user)), out);
+	return take(db, sql[side], DB_ARGS(db_uuid_arg(user)), out, LANGUAGE_MAX);
 }
 
 int language_of_everybody(struct db *db, enum store_side side, char out[static LANGUAGE_MAX])
 {
 	static const char *const sql[] = { "select coalesce(" OF_ACCOUNT ", '')", "select coalesce(" LANGUAGE_OF_INSTALLATION ", '')" };
 
-	return take(db, sql[side], DB_NONE, out);
+	return take(db, sql[side], DB_NONE, out, LANGUAGE_MAX);
 }
 
 int language_choose(struct db *db, enum store_side side, const struct uuid *user, const char *language)
@@ -82,6 +82,20 @@ int language_choose_for_everybody(struct db *db, enum store_side side, const cha
 {
 	json_t *value = *language ? json_string(language) : json_null();
 	int rc = side == STORE_TENANT ? choose_for_account(db, value) : setting_set(db, LANGUAGE_SETTING, *language ? value : NULL, 0);
+
+	json_decref(value);
+	return rc;
+}
+
+int date_format_of_installation(struct db *db, char out[static DATE_FORMAT_MAX])
+{
+	return take(db, "select coalesce(" DATE_FORMAT_OF_INSTALLATION ", '')", DB_NONE, out, DATE_FORMAT_MAX);
+}
+
+int date_format_choose_for_installation(struct db *db, const char *name)
+{
+	json_t *value = *name ? json_string(name) : NULL;
+	int rc = setting_set(db, DATE_FORMAT_SETTING, value, 0);
 
 	json_decref(value);
 	return rc;

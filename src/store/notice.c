@@ -71,9 +71,9 @@ int notice_add(struct db *db, const json_t *entry, const json_t *events, const c
 int notice_recipients(struct db *db, const char *roles, const char *event, json_t **out)
 {
 	if (db_tenant(db) == NULL)
-		return db_get_rows(db, out, "select email, coalesce(language, " LANGUAGE_OF_INSTALLATION ", '') as language from notice_operators($1::text[]) u where not exists (select 1 from"
+		return db_get_rows(db, out, "select email, coalesce(language, " LANGUAGE_OF_INSTALLATION ", '') as language, " DATE_FORMAT " as date_format from notice_operators($1::text[]) u where not exists (select 1 from"
 			" notice_group g where g.enabled and $2 = any (g.events) and lower(u.email) = any (g.recipients))", DB_ARGS(db_text_arg(roles), db_text_arg(event)));
-	return db_get_rows(db, out, "select email, coalesce(language, (select settings ->> 'language' from tenant where id = current_tenant()), '') as language from app_user u where state = 'active' and mail and role = any ($1::text[]) and not exists"
+	return db_get_rows(db, out, "select email, coalesce(language, (select settings ->> 'language' from tenant where id = current_tenant()), '') as language, " DATE_FORMAT " as date_format from app_user u where state = 'active' and mail and role = any ($1::text[]) and not exists"
 		" (select 1 from notice_group g where g.enabled and $2 = any (g.events) and lower(u.email) = any (g.recipients)) order by id",
 		DB_ARGS(db_text_arg(roles), db_text_arg(event)));
 }

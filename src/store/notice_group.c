@@ -155,7 +155,7 @@ static int take_notices(struct db *db, int64_t told, int64_t head, const json_t 
 
 /* Columns whose names begin with _ are not members of what is given out. */
 #define TAKE "select g.id, to_json(g.recipients) as recipients, g.subject, g.header, g.content, g.footer, coalesce(z.name, 'Central Management') as tenant, g.told as _told, h.seq as _head," \
-	" to_json(g.events) as _events, coalesce(case when z.id is null then " LANGUAGE_OF_INSTALLATION " else z.settings ->> 'language' end, '') as language" \
+	" to_json(g.events) as _events, coalesce(case when z.id is null then " LANGUAGE_OF_INSTALLATION " else z.settings ->> 'language' end, '') as language, " DATE_FORMAT " as date_format" \
 	" from notice_group g left join tenant z on z.id = g.tenant cross join (select coalesce(max(n.seq), 0) as seq from notice n) h where" \
 	" g.enabled and case when g.due is null then h.seq > g.told else g.due <= now() end order by g.id limit 1 for update of g skip locked"
 

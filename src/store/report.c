@@ -303,7 +303,7 @@ int report_take(struct db *db, const struct uuid *id, json_t **out)
 		" select r.id, r.name, to_json(r.criteria) as criteria, to_json(r.formats) as formats, r.since, r.until, r.zone, r.has_keys, r.owner_name, r.mail,"
 		" r.recipients, r.template, r.scheduled, coalesce(t.name, '') as tenant_name, coalesce(u.role, o.role) as user_role,"
 		" coalesce(u.language, case when t.id is null then coalesce(report_language(r.owner), " LANGUAGE_OF_INSTALLATION ") else t.settings ->> 'language' end,"
-		" '') as language,"
+		" '') as language, " DATE_FORMAT " as date_format,"
 		" coalesce(u.state, o.state) as user_state from taken r left join tenant t on t.id = r.tenant left join app_user u on u.tenant = r.tenant"
 		" and u.id = r.owner left join lateral report_operator(case when t.id is null then r.owner end) o on true", DB_ARGS(db_uuid_arg(id)));
 

@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "store/audit.h"
+#include "store/language.h"
 #include "store/request.h"
 
 /* So many agents are asked at once, the others one every so many seconds, but none later than: */
@@ -17,6 +18,7 @@ int schedule_get(struct db *db, json_t **out)
 {
 	struct db_result *r;
 	int rc = db_query_row(db, &r, "select s.kind, s.weekday, to_char(s.at, 'HH24:MI') as at, s.regrant_s, s.due, s.last_run, t.time_zone,"
+		" coalesce(t.settings ->> '" DATE_FORMAT_SETTING "', '') as date_format,"
 		" to_char(s.due at time zone t.time_zone, 'YYYY-MM-DD HH24:MI') || ' (' || t.time_zone || ')' as due_local,"
 		" s.changed, s.changed_by, " RUN_COUNT("true") " as instances, " RUN_COUNT("c.result = 'good'") " as good, "
 		RUN_COUNT("c.result = 'failed'") " as failed, " RUN_COUNT("c.result = 'not-checked'") " as not_checked, "

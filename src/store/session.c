@@ -50,14 +50,16 @@ static void take(struct db_result *r, struct session *out)
 	snprintf(out->step, sizeof out->step, "%s", db_text(r, 0, 11));
 	snprintf(out->language, sizeof out->language, "%s", db_text(r, 0, 12));
 	out->kept = db_bool(r, 0, 13);
+	snprintf(out->dates, sizeof out->dates, "%s", db_text(r, 0, 14));
 }
 
 /* What is older was given up. */
 #define KEPT "interval '30 minutes'"
 
-/* LANGUAGE: of who has chosen none. */
-#define COLUMNS(language) "select s.id, s.user_id, s.csrf, u.name, u.email, u.role, s.created, s.last_seen, s.expires, s.rotated," \
-	" s.last_seen < now() - interval '1 minute', s.step, coalesce(u.language, " language ", ''), coalesce(s.kept is not null and s.kept_at > now() - " KEPT ", false)"
+/* LANGUAGE: of who has chosen none; DATES: how everybody has days written. */
+#define COLUMNS(language, dates) "select s.id, s.user_id, s.csrf, u.name, u.email, u.role, s.created, s.last_seen, s.expires, s.rotated," \
+	" s.last_seen < now() - interval '1 minute', s.step, coalesce(u.language, " language ", ''), coalesce(s.kept is not null and s.kept_at > now() - " KEPT ", false)," \
+	" coalesce(" dates ", '')"
 /* IDLE: minutes that the rules ask for; null: none. */
 #define ALIVE(idle) " where s.token = $1 and u.state = 'active' and s.expires > now()" \
 	" and (s.step = '" SESSION_WALL "' or s.last_seen > now() - least($2 * interval '1 microsecond', " idle " * interval '1 minute'))"
@@ -66,9 +68,9 @@ int session_find(struct db *db, enum store_side side, const uint8_t token[static
 	struct session *out)
 {
 	static const char *const find[] = {
-		COLUMNS("null") " from user_session s join app_user u on u.tenant = s.tenant and u.id = s.user_id join tenant t"
+		COLUMNS("null", "t.settings ->> 'date_format'") " from user_session s join app_user u on u.tenant = s.tenant and u.id = s.user_id join tenant t"
 		" on t.id = s.tenant" ALIVE("(t.settings -> 'sign_in' ->> 'idle_minutes')::int"),
-		COLUMNS(LANGUAGE_OF_INSTALLATION) " from operator_session s join operator_user u on u.id = s.user_id"
+		COLUMNS(LANGUAGE_OF_INSTALLATION, DATE_FORMAT_OF_INSTALLATION) " from operator_session s join operator_user u on u.id = s.user_id"
 		ALIVE("(select (value ->> 'idle_minutes')::int from setting where name = 'sign-in')"),
 	};
 	static const char *const touch[] = TWO("update ", " set last_seen = now() where token = $1");

@@ -16,6 +16,7 @@ struct session {
 	char csrf[SESSION_CSRF_SIZE];
 	char *user_name, *user_email, *role;
 	char language[LANGUAGE_MAX];         /* that the user chose, for an operator else the installation; "": none */
+	char dates[DATE_FORMAT_MAX];         /* how the account, or the installation, has days written; "": as usual */
 	char step[SESSION_STEP_SIZE];        /* what the sign-in waits for: one of the above; "": nothing, it is complete */
 	int kept;                            /* a form waits (session_keep) */
 	clock_us created, last_seen, expires, rotated;

@@ -257,7 +257,7 @@ int webhook_tenants(struct db *db, json_t **out)
 }
 
 #define TAKE "select w.id, w.format, to_json(w.events) as events, coalesce(z.name, 'Central Management') as tenant, w.failures > 0 as away, w.told as _told," \
-	" coalesce(case when z.id is null then " LANGUAGE_OF_INSTALLATION " else z.settings ->> 'language' end, '') as language" \
+	" coalesce(case when z.id is null then " LANGUAGE_OF_INSTALLATION " else z.settings ->> 'language' end, '') as language, " DATE_FORMAT " as date_format" \
 	" from webhook w left join tenant z on z.id = w.tenant where" \
 	" w.enabled and exists (select 1 from notice n where n.seq > w.told) order by w.id limit 1 for update of w skip locked"
 

@@ -55,6 +55,7 @@ struct call {
 	const char *tenant_slug, *tenant_name, *tenant_state;   /* NULL likewise */
 	const char *time_zone;           /* of the tenant, "UTC" where there is none */
 	const struct zone *zone;         /* the same, to compute with; NULL: UTC */
+	const char *date_format;         /* of the tenant, an operator's of the installation: a name of date_format_names (render/words.h) */
 	struct uuid user;                /* nil before sign-in */
 	const char *user_name, *user_email;
 	enum role role;                  /* ROLE_NONE before sign-in */

@@ -2,6 +2,7 @@
 #include "web/doc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -36,6 +37,16 @@ json_t *doc_when(const struct call *c, const json_t *row, const char *name)
 	clock_us at = 0;
 
 	return clock_parse(doc_text(row, name), &at) < 0 ? json_null() : call_when(c, at);
+}
+
+json_t *doc_local(const struct call *c, const json_t *row, const char *name)
+{
+	const char *kept = json_string_value(json_object_get(row, name));
+	char *text = kept ? words_local(template_words(c->state->templates), kept) : NULL;
+	json_t *out = text ? json_string(text) : json_null();
+
+	free(text);
+	return out;
 }
 
 void doc_form_pem(struct call *c, const char *name, const char *pem)

@@ -1,6 +1,7 @@
 /* language.c - in which language one is spoken to: one's own choice and, for who may change it, everybody's: of the account, or of the installation. */
 #include "web/language.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -18,6 +19,11 @@ const struct route_param language_everybody_fields[] = {
 	PARAM_END
 };
 
+const struct route_param language_dates_fields[] = {
+	LANGUAGE_DATES_PARAM,
+	PARAM_END
+};
+
 /* Each by the name that its speakers have for it. */
 static void offer(struct call *c, const char *field, const char *none, const char *chosen)
 {
@@ -28,6 +34,66 @@ static void offer(struct call *c, const char *field, const char *none, const cha
 		call_form_option(c, field, l->all[i].code, language_name(&l->all[i]), NULL, strcmp(l->all[i].code, chosen) == 0);
 }
 
+/* A day in that format, which shows which number is the month. */
+static char *sample(struct call *c, enum date_format dates)
+{
+	return words_local(template_words(language_set(languages_find(c->state->web->languages, c->state->language), dates)), "2026-11-28");
+}
+
+json_t *language_say_dates(struct call *c, const char *name)
+{
+	enum date_format dates = date_format_of(name);
+	char *here = sample(c, dates == DATES_USUAL ? DATES_WORDS : dates), *elsewhere = sample(c, DATES_ISO);
+	json_t *out = dates == DATES_USUAL ? call_say(c, "As usual: %{pages} on pages, %{elsewhere} in reports and mails",
+		CALL_VALUES({ "pages", here }, { "elsewhere", elsewhere })) : json_string(here);
+
+	free(here);
+	free(elsewhere);
+	return out;
+}
+
+void language_offer_dates(struct call *c, const char *chosen)
+{
+	enum date_format now = date_format_of(chosen);
+
+	call_form(c, "date_format", json_string(date_format_names[now]));
+	for (size_t i = 0; i < DATE_FORMATS; i++) {
+		json_t *text = language_say_dates(c, date_format_names[i]);
+
+		call_form_option(c, "date_format", date_format_names[i], json_string_value(text), NULL, i == (size_t)now);
+		json_decref(text);
+	}
+}
+
+const char *language_dates(const struct call *c)
+{
+	enum date_format dates = date_format_of(call_text(c, "date_format"));
+
+	return !call_has(c, "date_format") ? NULL : dates == DATES_USUAL ? "" : date_format_names[dates];
+}
+
+static int offer_installation(struct call *c)
+{
+	char dates[DATE_FORMAT_MAX];
+	int rc = date_format_of_installation(c->db, dates);
+
+	if (rc == 0)
+		language_offer_dates(c, dates);
+	return rc;
+}
+
+int language_save_dates(struct call *c)
+{
+	const char *dates = language_dates(c);
+	int rc = dates ? date_format_choose_for_installation(c->db, dates) : 0;
+
+	if (rc < 0)
+		return rc;
+	call_notice(c, "success", "The date format is saved.");
+	call_redirect(c, "/language");
+	return 0;
+}
+
 int language_page(struct call *c)
 {
 	char own[LANGUAGE_MAX] = "", everybody[LANGUAGE_MAX] = "";
@@ -35,6 +101,8 @@ int language_page(struct call *c)
 
 	if (rc == 0)
 		rc = language_of_everybody(c->db, sign_side(c), everybody);
+	if (rc == 0 && central)
+		rc = offer_installation(c);
 	if (rc < 0)
 		return rc;
 	offer(c, "language", call_translate(c, *everybody == '\0' ? "As the browser asks for it" : central ? "As the installation has it" : "As the account has it"), own);

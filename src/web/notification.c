@@ -509,6 +509,7 @@ static void compose_sample(struct call *c, const struct notice_group *g, char **
 
 	json_set_string(item, "event", call_translate(c, e->label));
 	json_set_string(item, "severity", call_translate(c, notice_severity_label(e->severity)));
+	json_object_set_new(item, "time", doc_local(c, item, "time"));
 	json_set_string(item, "by", c->user_email);
 	json_set_string(item, "comment", call_translate(c, json_string_value(json_object_get(item, "comment"))));
 	json_object_set_new(item, "link", json_sprintf("%s/notices", console));

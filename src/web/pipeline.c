@@ -28,7 +28,7 @@ const char *call_keep(struct call *c, const char *text)
 
 void call_speak(struct call *c, const struct language *l)
 {
-	c->state->templates = l->set;
+	c->state->templates = language_set(l, c->state->dates);
 	c->state->language = l->code;
 }
 
@@ -40,7 +40,7 @@ static void call_init(struct call *c, struct call_state *st, struct web_thread *
 	st->errors = json_array();
 	st->notices = json_array();
 	*c = (struct call){ .request = request, .site = request->site, .conf = &t->web->conf, .now = request->received,
-		.id = request->id, .address = request->address, .time_zone = "UTC", .doc = json_object(), .state = st };
+		.id = request->id, .address = request->address, .time_zone = "UTC", .date_format = date_format_names[0], .doc = json_object(), .state = st };
 	c->db = web_thread_db(t, request->site);
 	c->keys = web_thread_keys(t);
 	call_speak(c, languages_accept(t->web->languages, request->accept_language));
@@ -321,6 +321,7 @@ static void become(struct call *to, const struct call *from)
 	to->tenant_state = from->tenant_state;
 	to->time_zone = from->time_zone;
 	to->zone = from->zone;
+	to->date_format = from->date_format;
 	to->user = from->user;
 	to->user_name = from->user_name;
 	to->user_email = from->user_email;
@@ -328,6 +329,7 @@ static void become(struct call *to, const struct call *from)
 	to->session = from->session;
 	to->state->csrf = mem_strdup(from->state->csrf);
 	to->state->templates = from->state->templates;
+	to->state->dates = from->state->dates;
 	to->state->language = from->state->language;
 	memcpy(to->state->step, from->state->step, sizeof to->state->step);
 }

@@ -62,8 +62,12 @@ static int take_session(struct call *c, const struct session *s, const struct gu
 	c->user_name = call_keep(c, s->user_name);
 	c->user_email = call_keep(c, s->user_email);
 	c->state->csrf = mem_strdup(s->csrf);
-	if (*s->language && !c->api)
-		call_speak(c, languages_find(c->state->web->languages, s->language));
+	c->date_format = date_format_names[date_format_of(s->dates)];
+	/* Programs read days as they always are. */
+	if (c->api)
+		return 0;
+	c->state->dates = date_format_of(s->dates);
+	call_speak(c, languages_find(c->state->web->languages, *s->language ? s->language : c->state->language));
 	return 0;
 }
 

@@ -15,6 +15,7 @@ struct call_state {
 	const struct web *web;
 	const struct template_set *templates;    /* in the user's language */
 	const char *language;                    /* its code */
+	enum date_format dates;                  /* how days are written in them */
 	struct web_response *response;
 	struct route_match match;
 	struct form fields;

@@ -300,6 +300,51 @@ TEST(numbers_sizes_and_times_by_language, "WEB-1")
 	words_free(w);
 }
 
+/* One way for all that shows a day: of a time, and of what was kept as text. */
+TEST(days_are_written_as_they_are_chosen, "WEB-1,RPT-3,ADM-1")
+{
+	static const struct { const char *name, *english, *german; } rows[] = {
+		{ "YYYY-MM-DD", "2026-05-05", "2026-05-05" }, { "DD.MM.YYYY", "05.05.2026", "05.05.2026" }, { "DD/MM/YYYY", "05/05/2026", "05/05/2026" },
+		{ "MM/DD/YYYY", "05/05/2026", "05/05/2026" }, { "D MMM YYYY", "5 May 2026", "5. Mai 2026" },
+	};
+	struct words *w = german("\"%{day} %{month} %{year}\":\"%{day}. %{month} %{year}\",\"May\":\"Mai\",\"%{n} key\":[\"%{n} Schlüssel\",\"%{n} Schlüssel\"]");
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct words *english = words_dated(NULL, date_format_of(rows[i].name)), *other = words_dated(w, date_format_of(rows[i].name));
+		char *one = words_local(english, "2026-05-05"), *two = words_local(other, "2026-05-05 04:05 (UTC)"), *whole = mem_printf("%s 04:05 (UTC)", rows[i].german);
+		struct buf b = BUF_INIT;
+
+		CHECK_STR(one, rows[i].english);
+		CHECK_STR(two, whole);
+		words_date(other, 1777953600 * CLOCK_SECOND, 0, 0, &b);
+		CHECK_STR(buf_str(&b), rows[i].german);
+		CHECK_STR(words_count(english, 1, "%{n} key", "%{n} keys"), "%{n} key");
+		CHECK_STR(words_count(other, 2, "%{n} key", "%{n} keys"), "%{n} Schlüssel");
+		buf_free(&b);
+		free(one);
+		free(two);
+		free(whole);
+		words_free(english);
+		words_free(other);
+	}
+	/* What is no day stays, and all where nothing is chosen. */
+	for (size_t i = 0; i < 2; i++) {
+		static const char *const kept[] = { "", "2026-11", "2026-11-281", "2026-11-28T04:05:06Z", "an hour ago", "2026-1a-28 x" };
+		struct words *dated = words_dated(w, i ? DATES_DOTS : DATES_USUAL);
+
+		for (size_t k = 0; k < sizeof kept / sizeof kept[0]; k++) {
+			char *text = words_local(dated, kept[k]);
+
+			CHECK_STR(text, kept[k]);
+			free(text);
+		}
+		words_free(dated);
+	}
+	CHECK_INT(date_format_of("nonsense"), DATES_USUAL);
+	CHECK_INT(date_format_of(NULL), DATES_USUAL);
+	words_free(w);
+}
+
 /* In what people read; not in tags, nor in what is for machines. */
 TEST(numbers_are_the_languages_where_people_read_them, "WEB-1")
 {

@@ -31,6 +31,19 @@ def test_schedule_is_kept_and_computed(server):
     assert a["run"]["local"] == local.strftime("%Y-%m-%d 23:45 (America/New_York)"), a["run"]
     page = c.get("/account/integrity")
     assert page.status == 200 and "America/New_York" in page.text
+    # How days are written is the account's too: on all pages, never in the API; what is not given stays.
+    assert a["form"]["date_format"]["value"] == "usual" and c.api("/account").json["account"]["date_format"] == "usual"
+    assert c.api("/account/integrity", dict(GOOD, date_format="MM/DD/YYYY")).status == c.api("/account/integrity", GOOD).status == 200
+    page = c.get("/account/integrity").text
+    assert local.strftime("%m/%d/%Y 23:45 (America/New_York)") in page and local.strftime("%m/%d/%Y, 23:45:00 UTC") in page, page
+    assert "11/28/2026 · <a" in c.get("/account").text and now.strftime("%m/%d/%Y, ") in c.get("/log").text
+    again = c.api("/account/integrity").json
+    assert (again["run"], again["form"]["date_format"]["value"]) == (a["run"] | {"next": again["run"]["next"]}, "MM/DD/YYYY"), again
+    assert a["run"]["next"]["text"] == again["run"]["next"]["text"] and c.api("/account").json["account"]["date_format"] == "MM/DD/YYYY"
+    changed = [e for e in c.api("/log?limit=50").json["list"]["rows"] if e["name"] == "account.changed"]
+    assert len(changed) == 2 and "Date format" in c.get("/log").text, changed
+    assert c.api("/account/integrity", dict(GOOD, date_format="YY")).status == 422
+    assert c.api("/account/integrity", dict(GOOD, date_format="usual")).status == 200 and "28 Nov 2026 on pages" in c.get("/account").text
     assert c.api("/account/integrity", dict(GOOD, kind="off")).status == 200
     assert c.api("/account/integrity").json["run"]["next"] is None
     entries = [e["name"] for e in c.api("/log?limit=50").json["list"]["rows"]]

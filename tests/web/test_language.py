@@ -145,13 +145,17 @@ def test_a_group_is_mailed_in_the_language_of_its_account(server):
     tenant, c = german(server)
     page = c.get("/notifications/new").text
     assert "Im Konto {{account}}:" in page and "Gerät: {{device}}" in html.unescape(page), page
-    assert c.post("/notifications/new", **{**FORM, "content": "{{event}}\nGrund: {{comment}}", "events": ["key-denied"], "recipients": "wache@example.net"}).status == 303
+    texts = {**FORM, "content": "{{event}}\nGrund: {{comment}}\nWann: {{time}}", "events": ["key-denied"], "recipients": "wache@example.net"}
+    run(server, "update tenant set settings = settings || '{\"date_format\": \"DD.MM.YYYY\"}' where id = %s", tenant)
+    assert c.post("/notifications/new", **texts).status == 303
+    assert "Wann: 21.11.2026 09:30:00 (Europe/Berlin)" in c.post("/notifications/preview", **texts).text
     request = Machine(server, tenant, "orders-db-8").request("pending")
     with mail_of(server) as sink:
         log(server, tenant, "key.denied-automatically", "request", request, "orders data", comment="an integrity check failed")
         mail = sink.wait("wache@example.net")
         assert mail.subject == "Schlüssel automatisch abgelehnt: orders data", mail.subject
         assert "Grund: eine Integritätsprüfung ist fehlgeschlagen" in mail.text, mail.text
+        assert re.search(r"^Wann: \d\d\.\d\d\.20\d\d \d\d:\d\d:\d\d \(UTC\)$", mail.text, re.M), mail.text
 
 
 def test_names_are_sorted_and_found_as_people_write_them(server):
@@ -186,6 +190,9 @@ def test_the_installation_has_a_language_of_its_own(server, folder):
     assert r.post("/installation/language", everybody="de").status == 403 and c.post("/installation/language", everybody="xx").status == 422
     with Receiver(folder) as receiver, mail_of(server) as sink:
         assert c.post("/installation/language", everybody="de").status == 303
+        assert r.post("/installation/date-format", date_format="MM/DD/YYYY").status == 403
+        assert c.post("/installation/date-format", date_format="nonsense").status == 422
+        assert c.post("/installation/date-format", date_format="MM/DD/YYYY").status == 303
         try:
             # Pages, where none was chosen; one's own goes before.
             assert language(c.get("/language")) == language(r.get("/sessions")) == "de" and "Wie in der Installation eingestellt" in c.get("/language").text
@@ -203,11 +210,18 @@ def test_the_installation_has_a_language_of_its_own(server, folder):
             mails = lambda who, *words: [m for m in sink.to(who) if "gestört" in m.subject and all(w in m.subject + m.text for w in words)]      # noqa: E731
             wait_until(lambda: mails("nachtwache@example.net", "Schlüsseldienst", "keiner antwortet", "Zentrale Verwaltung"), SECONDS, "the group is not told")
             wait_until(lambda: mails(boss, "Schlüsseldienst"), SECONDS, "the operator is not told")
+            # And its date format: in mails, on pages, not in the API.
+            told = mails(boss, "Schlüsseldienst")[0].text
+            assert re.search(r"\d\d/\d\d/20\d\d \d\d:\d\d:\d\d \(UTC\)", told), told
+            assert re.search(r"\d\d/\d\d/20\d\d, \d\d:\d\d:\d\d UTC", c.get("/log").text) and "11/28/2026" in c.get("/language").text
+            assert not re.search(r"\d/\d\d/20\d\d", c.api("/log").text)
             said = "Ein Teil des Servers ist gestört: Schlüsseldienst - keiner antwortet"
             wait_until(lambda: [g for g in receiver.got if said in g.json["text"]], SECONDS, "the chat is not told")
             assert c.post(f"/notifications/{group}/delete").status == c.post(f"/webhooks/{hook}/delete").status == 303
         finally:
-            assert c.post("/installation/language", everybody="").status == 303
+            assert c.post("/installation/language", everybody="").status == c.post("/installation/date-format", date_format="usual").status == 303
     assert language(c.get("/language")) == "en"
     assert count(server, "select json_agg(detail -> 'changes' -> 'value' order by seq) from audit_entry where tenant = %s and event = 'setting.changed' and object_name = 'language'",
                  NIL) == [{"old": None, "new": "de"}, {"old": "de", "new": None}]
+    assert count(server, "select json_agg(detail -> 'changes' -> 'value' order by seq) from audit_entry where tenant = %s and event = 'setting.changed' and object_name = 'date_format'",
+                 NIL) == [{"old": None, "new": "MM/DD/YYYY"}, {"old": "MM/DD/YYYY", "new": None}]

@@ -72,15 +72,24 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
     assert asked["detail"]["criteria"] == ALL and asked["detail"]["keys"] == "yes" and asked["detail"]["since"], asked
     assert c.get(f"/reports/{report}/file?format=html").status == 422
     # Several in one zip; deleted, nothing of them is left.
-    run(server, "update tenant set time_zone = 'Europe/Berlin' where id = %s", world.tenant)
-    again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices"], name="Everything – всё", period="range",
+    run(server, "update tenant set time_zone = 'Europe/Berlin', settings = settings || '{\"date_format\": \"DD/MM/YYYY\"}' where id = %s", world.tenant)
+    again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices", "instances"], name="Everything – всё", period="range",
                  since="2026-10-25", until="2026-10-25")["report"]
     ready(server, again)
-    run(server, "update tenant set time_zone = 'UTC' where id = %s", world.tenant)
+    run(server, "update tenant set time_zone = 'UTC', settings = settings - 'date_format' where id = %s", world.tenant)
     # Which of the two hours a time is in, on the day on which clocks are set back, can be told.
     book = openpyxl.load_workbook(io.BytesIO(c.get(f"/reports/{again}/file?format=xlsx").body))
     facts = [cell.value for row in book["Summary"].iter_rows(max_row=8) for cell in row]
-    assert "2026-10-25 00:00 to 2026-10-26 00:00" in facts and "Europe/Berlin (UTC+02:00; 2026-10-25 02:00 UTC+01:00)" in facts, facts
+    assert "25/10/2026 00:00 to 26/10/2026 00:00" in facts and "Europe/Berlin (UTC+02:00; 25/10/2026 02:00 UTC+01:00)" in facts, facts
+    # Days are the account's in what people read: a workbook's are still times. What programs read has ISO's.
+    seen = [cell for row in book["Instances"].iter_rows(min_row=2) for cell in row if cell.is_date]
+    assert seen and all(cell.number_format == "dd\\/mm\\/yyyy hh:mm:ss" for cell in seen), [cell.number_format for cell in seen]
+    day = seen[0].value
+    text = subprocess.run(["pdftotext", "-layout", "-", "-"], input=c.get(f"/reports/{again}/file?format=pdf").body, stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert "25/10/2026 00:00 to" in text and text.count(day.strftime("%d/%m/%Y")) > 1 and "2026-10" not in text and day.strftime("%Y-%m-%d") not in text, text
+    with zipfile.ZipFile(io.BytesIO(c.get(f"/reports/{again}/file?format=csv").body)) as z:
+        lines = "".join(z.read(name).decode() for name in z.namelist())
+    assert "2026-10-25 00:00 to 2026-10-26 00:00" in lines and day.strftime("%Y-%m-%d %H:%M:") in lines and "25/10" not in lines, lines
     zipped = c.post("/reports", report=[report, again], act="download")
     assert zipped.status == 200
     with zipfile.ZipFile(io.BytesIO(zipped.body)) as z:
