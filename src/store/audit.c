@@ -12,12 +12,17 @@
 #define EACH_STEP 500            /* entries in memory at a time */
 
 static const char *const category_names[] = {
-#define X(id, name, label) name,
+#define X(id, name, label, installation) name,
 	AUDIT_CATEGORIES(X)
 #undef X
 };
 static const char *const category_labels[] = {
-#define X(id, name, label) label,
+#define X(id, name, label, installation) label,
+	AUDIT_CATEGORIES(X)
+#undef X
+};
+static const int category_of_installation[] = {
+#define X(id, name, label, installation) installation,
 	AUDIT_CATEGORIES(X)
 #undef X
 };
@@ -44,6 +49,11 @@ const char *audit_category_name(enum audit_category c)
 const char *audit_category_label(enum audit_category c)
 {
 	return category_labels[c];
+}
+
+int audit_category_of_installation(enum audit_category c)
+{
+	return category_of_installation[c];
 }
 
 const char *audit_label(const char *event_name)

@@ -12,15 +12,15 @@
 
 struct audit_entry;              /* audit/chain.h */
 
-/* LOG-1: name in the database, what pages call it */
+/* LOG-1: name in the database, what pages call it; whether the installation's own log has such, which knows nothing of machines and policies */
 #define AUDIT_CATEGORIES(X) \
-	X(AGENT, "agent", "Agent events") \
-	X(KEY, "key", "Key actions") \
-	X(POLICY, "policy", "Policy events") \
-	X(USER, "user", "User events") \
-	X(DEVICE, "device", "Device events") \
-	X(REPORT, "report", "Report events") \
-	X(SYSTEM, "system", "System events")
+	X(AGENT, "agent", "Agent events", 0) \
+	X(KEY, "key", "Key actions", 1) \
+	X(POLICY, "policy", "Policy events", 0) \
+	X(USER, "user", "User events", 1) \
+	X(DEVICE, "device", "Device events", 0) \
+	X(REPORT, "report", "Report events", 1) \
+	X(SYSTEM, "system", "System events", 1)
 
 /* id, name in the database, category, what pages call it */
 #define AUDIT_EVENTS(X) \
@@ -232,7 +232,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(POLICY_DEVICES, "policy.devices", POLICY, "Devices of a policy changed")
 
 enum audit_category {
-#define X(id, name, label) AUDIT_CATEGORY_##id,
+#define X(id, name, label, installation) AUDIT_CATEGORY_##id,
 	AUDIT_CATEGORIES(X)
 #undef X
 	AUDIT_CATEGORY_COUNT
@@ -248,6 +248,7 @@ enum audit_event {
 const char *audit_event_name(enum audit_event e);
 const char *audit_category_name(enum audit_category c);
 const char *audit_category_label(enum audit_category c);
+int audit_category_of_installation(enum audit_category c);
 /* What pages call an event, by its name; the name itself when this build does not know it. */
 const char *audit_label(const char *event_name);
 

@@ -292,6 +292,17 @@ static int ask(struct call *c, const struct list_query *q, json_t **page)
 		" more are found quickest.");
 }
 
+/* What can be there; what a link asks for is shown in any case. */
+static void offer_types(struct call *c)
+{
+	for (int i = 0; i < AUDIT_CATEGORY_COUNT; i++) {
+		int selected = is_selected(c, audit_category_name(i));
+
+		if (selected || c->site == WEB_CONSOLE || audit_category_of_installation(i))
+			call_form_option(c, "types", audit_category_name(i), call_translate(c, audit_category_label(i)), NULL, selected);
+	}
+}
+
 int log_page(struct call *c)
 {
 	struct query_texts t;
@@ -310,9 +321,7 @@ int log_page(struct call *c)
 	log_tabs(c, 0);
 	set_periods(c, &t.span);
 	set_live(c, &t.span);
-	for (int i = 0; i < AUDIT_CATEGORY_COUNT; i++)
-		call_form_option(c, "types", audit_category_name(i), call_translate(c, audit_category_label(i)), NULL,
-			is_selected(c, audit_category_name(i)));
+	offer_types(c);
 	return list_show(c, &shown_view, page, show_row);
 }
 

@@ -51,7 +51,7 @@ def called():
 def events():
     """{name: category} of the table of events."""
     text = (ROOT / "src" / "store" / "audit.h").read_text()
-    categories = dict(re.findall(r'^\tX\(([A-Z]+), "([a-z]+)", "[^"]+"\)', text, re.M))
+    categories = dict(re.findall(r'^\tX\(([A-Z]+), "([a-z]+)", "[^"]+", [01]\)', text, re.M))
     return {name: categories[category] for name, category in re.findall(r'^\tX\([A-Z_]+, "([a-z-]+\.[a-z-]+)", ([A-Z]+), ', text, re.M)}
 
 

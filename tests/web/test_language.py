@@ -215,6 +215,9 @@ def test_the_installation_has_a_language_of_its_own(server, folder):
             assert re.search(r"\d\d/\d\d/20\d\d \d\d:\d\d:\d\d \(UTC\)", told), told
             assert re.search(r"\d\d/\d\d/20\d\d, \d\d:\d\d:\d\d UTC", c.get("/log").text) and "11/28/2026" in c.get("/language").text
             assert not re.search(r"\d/\d\d/20\d\d", c.api("/log").text)
+            # Of types of entries those that an installation's log can have; what is asked for is shown.
+            types = [o["value"] for o in c.api("/log").json["form"]["types"]["options"]]
+            assert types == ["key", "user", "report", "system"] and "device" in [o["value"] for o in c.api("/log?type=device").json["form"]["types"]["options"]], types
             said = "Ein Teil des Servers ist gestört: Schlüsseldienst - keiner antwortet"
             wait_until(lambda: [g for g in receiver.got if said in g.json["text"]], SECONDS, "the chat is not told")
             assert c.post(f"/notifications/{group}/delete").status == c.post(f"/webhooks/{hook}/delete").status == 303
