@@ -1,4 +1,5 @@
 """The inside of a process that runs one suite: a Python test file here, or another program in our place."""
+import contextlib
 import importlib.util
 import inspect
 import os
@@ -13,6 +14,7 @@ from stack.process import last_words
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VALUE_MAX = 600
 LOG_LINES = 8                # of each process that was started
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def say(line):
@@ -85,8 +87,18 @@ def run_file(suite, lane):
         say("FAIL (file)")
 
 
+@contextlib.contextmanager
+def undisturbed():
+    """A signal that ends the run waits until the block is done: what was started then has an owner, who ends it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 def start(suite, lane, env):
-    """Forks; the child's process id, and a descriptor with all that it prints."""
+    """Forks, undisturbed; the child's process id, and a descriptor with all that it prints."""
     r, w = os.pipe()
     sys.stdout.flush()
     pid = os.fork()
@@ -97,8 +109,9 @@ def start(suite, lane, env):
     try:
         os.setsid()
         signal.set_wakeup_fd(-1)
-        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        for s in (*ENDING, signal.SIGCHLD):
             signal.signal(s, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(w, 1)

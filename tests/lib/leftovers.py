@@ -1,4 +1,5 @@
-"""Ends what a suite left behind: processes that carry its mark, and mounts and loop devices of files in the scratch folder."""
+"""Ends what a suite left behind: processes that carry its mark, and mounts and loop devices of files in the scratch folder. A mark is the
+runner's process id and a suite's number, 0 for what the runner itself has started."""
 import os
 import pathlib
 import signal
@@ -15,12 +16,13 @@ def kill_group(pid):
         pass
 
 
-def _marked(entry):
-    """Processes whose environment holds ENTRY."""
+def _marked():
+    """(process id, mark, name) of all processes that have one."""
     for p in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            if entry in (p / "environ").read_bytes().split(b"\0"):
-                yield int(p.name), (p / "comm").read_text().strip()
+            marks = [e.partition(b"=")[2].decode() for e in (p / "environ").read_bytes().split(b"\0") if e.startswith(MARK.encode() + b"=")]
+            if marks:
+                yield int(p.name), marks[0], (p / "comm").read_text().strip()
         except OSError:          # gone meanwhile, or the kernel's own
             continue
 
@@ -34,10 +36,18 @@ def _alive(pid):
 
 def clean(mark):
     """Ends the processes with this mark; what they were called."""
-    entry = f"{MARK}={mark}".encode()
+    return _end(lambda m: m == mark)
+
+
+def clean_run():
+    """Ends all that this runner and its suites have started."""
+    return _end(lambda m: m.split(".")[0] == str(os.getpid()))
+
+
+def _end(wanted):
     names = []
     for _ in range(50):
-        found = [(pid, name) for pid, name in _marked(entry) if pid != os.getpid() and _alive(pid)]
+        found = [(pid, name) for pid, mark, name in _marked() if wanted(mark) and pid != os.getpid() and _alive(pid)]
         if not found:
             break
         for pid, name in found:
@@ -51,7 +61,8 @@ def clean(mark):
 
 
 def clean_earlier(folder):
-    """Mounts and loop devices in FOLDER of a run that was killed. Its cgroup, its processes are nobody's business here."""
+    """Processes of runs that were killed, and mounts and loop devices of theirs in FOLDER."""
+    _end(lambda m: not _alive(m.split(".")[0]))
     mounts = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
     for at in reversed([m for m in mounts if m.startswith(f"{folder}/")]):
         subprocess.run(["umount", "-l", at], check=False, stderr=subprocess.DEVNULL)

@@ -59,6 +59,11 @@ class Runner:
         self.count = 0
         self.stop = False
 
+    @staticmethod
+    def _alone(test):
+        """What is to be known of a failure where a part of a file was chosen."""
+        return [f"not chosen of its file: {test.skipped} before it; if it stands on what they make, run the whole file"] if test.skipped else []
+
     def report(self, ok, group, name, seconds, lines=()):
         print(f"{'ok  ' if ok else 'FAIL'} {seconds:7.2f}s  {group}  {name}", flush=True)
         self.times.test(group, name, seconds)
@@ -98,9 +103,10 @@ class Runner:
             return
         self.count += 1
         mark = f"{os.getpid()}.{self.count}"
-        pid, fd = child.start(suite, lane, dict(self.env, **{leftovers.MARK: mark}))
-        r = Running(suite, lane, pid, fd, mark, list(suite.tests), time.monotonic(), begun)
-        self.active.append(r)
+        with child.undisturbed():
+            pid, fd = child.start(suite, lane, dict(self.env, **{leftovers.MARK: mark}))
+            r = Running(suite, lane, pid, fd, mark, list(suite.tests), time.monotonic(), begun)
+            self.active.append(r)
         self.select.register(fd, selectors.EVENT_READ, r)
 
     # Reading
@@ -112,7 +118,7 @@ class Runner:
             r.lines.append(line)
             return
         now = time.monotonic()
-        self.report(result == "ok", r.suite.group, name, now - r.since, r.lines)
+        self.report(result == "ok", r.suite.group, name, now - r.since, (self._alone(known[0]) if known else []) + r.lines)
         r.lines, r.since = [], now
         r.waiting = [t for t in r.waiting if t.name != name]
 
@@ -145,7 +151,7 @@ class Runner:
             return
         if r.waiting:
             t = r.waiting[0]
-            self.report(False, r.suite.group, t.name, seconds, r.lines + self._why(r, code))
+            self.report(False, r.suite.group, t.name, seconds, self._alone(t) + r.lines + self._why(r, code))
             rest = r.waiting[1:]
             if rest and not self.stop:
                 self._start(dataclasses.replace(r.suite, tests=rest), r.lane)
@@ -188,14 +194,25 @@ class Runner:
             self.report(False, "runner", "cleaning up", 0, f"{type(e).__name__}: {e}".splitlines())
 
 
+def _tool(command, env):
+    """Runs one of tools/ and what it starts; when this is interrupted all of it ends. (status, output)"""
+    p = subprocess.Popen([str(collect.ROOT / "tools" / command[0]), *command[1:]], env=env, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    try:
+        out, _ = p.communicate()
+    except KeyboardInterrupt:
+        leftovers.kill_group(p.pid)
+        raise
+    return p.returncode, out
+
+
 def build(env):
     # release is what guests and packages get: their tests install it.
     for command in (["assets"], ["build", "release"], ["build", "sanitize"], ["build", "fuzz"]):
         begun, name = time.monotonic(), " ".join(command)
-        p = subprocess.run([str(collect.ROOT / "tools" / command[0]), *command[1:]], env=env, stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if p.returncode != 0:
-            print(f"{p.stdout}\ntools/{name} failed\n0 passed, 1 failed")
+        status, out = _tool(command, env)
+        if status != 0:
+            print(f"{out}\ntools/{name} failed\n0 passed, 1 failed")
             return False
         print(f"     {time.monotonic() - begun:7.2f}s  (tools/{name})", flush=True)
     return True
@@ -233,6 +250,13 @@ def judge_logs(r, whole):
         print(f"      in a log: {line}", flush=True)
 
 
+def interrupted(signum, frame):
+    """Ends the run. Another signal meanwhile changes nothing: what was started is still ended."""
+    for s in child.ENDING:
+        signal.signal(s, lambda *_: None)
+    raise KeyboardInterrupt
+
+
 def main(argv):
     usage = argparse.ArgumentParser(prog="tests/run", description="Runs the tests; NAME is a line or group of lines of the "
                                     "specification, a test, a file or a folder of tests.")
@@ -245,8 +269,24 @@ def main(argv):
     usage.add_argument("--fuzz-seconds", type=int, default=5, help="per fuzz target")
     o = usage.parse_args(argv)
     began = time.monotonic()
-    env = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", PYTHONDONTWRITEBYTECODE="1", **SANITIZERS)
+    env = dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", PYTHONDONTWRITEBYTECODE="1", **SANITIZERS, **{leftovers.MARK: f"{os.getpid()}.0"})
     os.environ.update(env)
+    for s in child.ENDING:
+        if signal.getsignal(s) != signal.SIG_IGN:        # nohup
+            signal.signal(s, interrupted)
+    try:
+        return _run(o, env, began)
+    except KeyboardInterrupt:        # before there was a test
+        print("interrupted\n0 passed, 1 failed")
+        return 1
+    finally:
+        leftovers.clean_run()
+        # What the interpreter does to end is not cut short either: the status is the run's.
+        for s in child.ENDING:
+            signal.signal(s, signal.SIG_IGN)
+
+
+def _run(o, env, began):
     if not o.list and not o.no_build and not build(env):
         return 1
     suites, broken = collect.collect(env, o.fuzz_seconds)
@@ -261,10 +301,6 @@ def main(argv):
     r = Runner(suites, o.jobs, env)
     for problem in [*broken, *(f"no test is called or covers {n}" for n in unknown)]:
         r.report(False, "runner", "collect", 0, problem.splitlines())
-
-    def interrupted(signum, frame):
-        raise KeyboardInterrupt
-    signal.signal(signal.SIGTERM, interrupted)
     try:
         r.run()
     except KeyboardInterrupt:
