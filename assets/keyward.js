@@ -539,11 +539,22 @@
 			return;
 		}
 		live(true);
+		if (pressed) {
+			event.preventDefault();
+			return;
+		}
 		looks.set(ctx.request.action, ctx.response.headers.get("etag"));
 		take_frame(page);
 		ctx.text = part.outerHTML;
 	});
 	document.addEventListener("htmx:error", function () { live(false); });
+
+	/* While a button of the mouse is down, nothing is replaced under it: the click would be nobody's. The next answer is taken in. */
+	var pressed = false;
+
+	["pointerdown", "pointerup", "pointercancel", "pointerover", "dragend"].forEach(function (type) {
+		document.addEventListener(type, function (event) { pressed = event.buttons > 0 && type !== "pointercancel" && type !== "dragend"; }, true);
+	});
 
 	/* A part that takes another's place takes over what was typed and chosen there, and the focus. Where it has no such form any more, what was typed
 	 * is shown above it. */
@@ -648,7 +659,7 @@
 		address = bell.getAttribute("data-bell");
 		headers = looks.has(address) ? { Accept: "text/html", "If-None-Match": looks.get(address) } : { Accept: "text/html" };
 		fetch(address, { headers: headers, credentials: "same-origin" }).then(function (response) {
-			if (response.status !== 200 || response.redirected)
+			if (response.status !== 200 || response.redirected || pressed)
 				return "";
 			looks.set(address, response.headers.get("etag"));
 			return response.text();

@@ -70,22 +70,27 @@ def test_everything_by_keys(server, world, person):
         assert len(seen) >= wanted, (path, wanted, len(seen), list(seen.values()))
 
 
+def given_back(person, element):
+    """The focus, once no dialog is open any more."""
+    person.until(lambda: person._scope() is None and person.driver.switch_to.active_element == element, "focus is not given back")
+
+
 def test_keys_for_search_and_help(server, world, person):
     # covers: WEB-1, WEB-4
     person.open("console", "/instances")
     active = "return document.activeElement.type || document.activeElement.id"
     press(person, "/")
-    assert person.driver.execute_script(active) == "search"
+    person.until(lambda: person.driver.execute_script(active) == "search", "the search has not the focus")
     press(person, "?/")
     assert person.driver.switch_to.active_element.get_attribute("value") == "?/"       # what one types is not a command
     press(person, Keys.ESCAPE)
-    assert person.driver.execute_script(active) == "main"
+    person.until(lambda: person.driver.execute_script(active) == "main", "the search is not left")
     opener = person.driver.find_element(By.CSS_SELECTOR, "[data-theme-switch]")
     person.driver.execute_script("arguments[0].focus()", opener)
     press(person, "?")
     assert "Search on this page" in person.dialog().text
     press(person, Keys.ESCAPE)
-    assert person._scope() is None and person.driver.switch_to.active_element == opener
+    given_back(person, opener)
     # A dialog that asks, and the help, give it back too.
     person.open("console", f"/devices/{world.machine.device}")
     link = person.driver.find_element(By.CSS_SELECTOR, "a[data-dialog]")
@@ -94,7 +99,7 @@ def test_keys_for_search_and_help(server, world, person):
     press(person, Keys.ENTER)
     person.dialog()
     press(person, Keys.ESCAPE)
-    assert person._scope() is None and person.driver.switch_to.active_element == link
+    given_back(person, link)
     # Also where the part with the link was refreshed under the dialog.
     press(person, Keys.ENTER)
     person.dialog()
@@ -104,9 +109,10 @@ def test_keys_for_search_and_help(server, world, person):
     opener = person.driver.find_element(By.CSS_SELECTOR, "[popovertarget=help]")
     person.driver.execute_script("arguments[0].focus()", opener)
     press(person, Keys.ENTER)
-    assert person.driver.find_element(By.ID, "help").is_displayed()
+    person.until(person.driver.find_element(By.ID, "help").is_displayed, "no help")
     press(person, Keys.ESCAPE)
-    assert not person.driver.find_element(By.ID, "help").is_displayed() and person.driver.switch_to.active_element == opener
+    person.until(lambda: not person.driver.find_element(By.ID, "help").is_displayed(), "the help stays")
+    given_back(person, opener)
 
 
 COVERED = """return document.activeElement.getBoundingClientRect().top < document.querySelector('.kw-top').getBoundingClientRect().bottom
@@ -132,7 +138,7 @@ def test_keys_do_no_harm(server, world, person):
     assert "Encrypt and destroy its content" in person.dialog().text
     assert person.driver.switch_to.active_element.text == "Cancel"
     press(person, Keys.ENTER)
-    person.until(lambda: person._scope() is None and person.driver.switch_to.active_element == link, "focus is not given back")
+    given_back(person, link)
     assert count(server, "select status from device where id = %s", disk) == "configured"
 
 
@@ -199,7 +205,7 @@ def test_a_key_request_changes_under_ones_hands(server, world, person):
     person.driver.execute_script("arguments[0].setSelectionRange(4, 4)", box)
     run(server, "update device set description = 'ledger of the harbour' where id = %s", machine.device)
     person.sees("ledger of the harbour")
-    assert person.driver.switch_to.active_element == person.field("Comment")
+    person.until(lambda: person.driver.switch_to.active_element == person.field("Comment"), "the focus is lost")
     press(person, "X")
     assert person.field("Comment").get_attribute("value") == "AnnoXunced by "
     # What one decides on changes: it is said, and a press that was meant for the other is not sent.
@@ -216,7 +222,8 @@ def test_a_key_request_changes_under_ones_hands(server, world, person):
     run(server, "update key_request set closed = now(), closed_reason = 'superseded' where id = %s", request)
     person.sees("What you were typing has no place here any more")
     person.sees("AnnoXunced by")
-    assert person.driver.switch_to.active_element.get_attribute("id") == "main" and person.marked()
+    person.until(lambda: person.driver.switch_to.active_element.get_attribute("id") == "main", "the focus is lost")
+    assert person.marked()
     assert person.complaints() == [] and person.axe() == []
 
 
@@ -231,9 +238,31 @@ def test_an_instance_is_shown_as_it_is(server, world, person):
     run(server, "update instance set state = 'missing' where id = %s", machine.instance)
     person.sees("Missing")
     person.sees("Pending")
-    assert person.marked() and person.driver.switch_to.active_element.text == "shown-db-1 data"
+    person.until(lambda: person.driver.switch_to.active_element.text == "shown-db-1 data", "the focus is lost")
+    assert person.marked()
     person.until(lambda: 304 in fetched(person)[1], "everything is sent again")
     assert set(fetched(person)[0]) == {f"/instances/{machine.instance}"}, fetched(person)
+
+
+def mouse(person, what, at):
+    person.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": what, "x": at["x"] + at["width"] / 2, "y": at["y"] + at["height"] / 2,
+                                                               "button": "left", "buttons": 1 if what == "mousePressed" else 0, "clickCount": 1})
+
+
+def test_a_click_is_not_lost_to_what_is_new(server, world, person):
+    # covers: RUN-6, WEB-3
+    machine = Machine(server, world.tenant, "held-db-1")
+    person.open("console", f"/instances/{machine.instance}")
+    link = person.until(lambda: person.driver.find_element(By.LINK_TEXT, "held-db-1 data"), "no link")
+    # While the button of the mouse is down on a link, the part of the page that has it becomes another.
+    mouse(person, "mousePressed", link.rect)
+    machine.request("pending")
+    run(server, "update instance set state = 'missing' where id = %s", machine.instance)
+    asked = len(fetched(person)[1])
+    person.until(lambda: fetched(person)[1][asked:].count(200) > 1, "nothing is asked for")
+    assert "Missing" not in person.text()
+    mouse(person, "mouseReleased", link.rect)
+    person.until(lambda: person.path == f"/devices/{machine.device}", "the click is lost")
 
 
 def test_watching_keeps_no_session(server, world):

@@ -148,8 +148,7 @@ def add_rule(person, search, label):
     person.driver.find_element(By.CSS_SELECTOR, "input[data-filter]").send_keys(search)
     person.until(lambda: len([e for e in person.driver.find_elements(By.CSS_SELECTOR, ".kw-type") if e.is_displayed()]) <= 4, "the search leaves too many")
     person.step(f"types-{search}")
-    before = person._press(lambda: [e for e in person.driver.find_elements(By.CSS_SELECTOR, ".kw-type") if e.is_displayed() and e.text.startswith(label)], label)
-    person.until(lambda: person._left(before), "the rule type leads nowhere")
+    person.go_by(lambda: [e for e in person.driver.find_elements(By.CSS_SELECTOR, ".kw-type") if e.is_displayed() and e.text.startswith(label)], label)
 
 
 def seen(person, line):

@@ -45,9 +45,7 @@ def add_rule(person, button, search, label):
                      "the search leaves all types")
     else:
         person.search(search)
-    before = person._press(lambda: [e for e in person.driver.find_elements(By.CSS_SELECTOR, ".kw-type")
-                                    if e.is_displayed() and e.text.startswith(label)], label)
-    person.until(lambda: person._left(before), "the rule type leads nowhere")
+    person.go_by(lambda: [e for e in person.driver.find_elements(By.CSS_SELECTOR, ".kw-type") if e.is_displayed() and e.text.startswith(label)], label)
 
 
 def wizard(person, world, name):
@@ -116,13 +114,14 @@ def type_while_sending(person):
     """What is typed while the answer to a choice is under way is not lost, nor the place where one was typing."""
     person.driver.execute_script("""var real = window.fetch;
         window.fetch = function () { var given = arguments; return new Promise(function (done) {
-            setTimeout(function () { done(real.apply(window, given)); window.fetch = real; }, 2000); }); };
+            window.kwGoOn = function () { done(real.apply(window, given)); window.fetch = real; }; }); };
         document.querySelector("main").setAttribute("data-old", "");
         var choice = document.querySelector("[name='r.0.0.operator']"); choice.selectedIndex = (choice.selectedIndex + 1) % choice.length;
         choice.dispatchEvent(new Event("change", { bubbles: true }));""")
     at(person, "[name='r.0.0.value']").send_keys(",tcp/9090")
+    person.driver.execute_script("window.kwGoOn()")
     person.until(lambda: not person.driver.find_elements(By.CSS_SELECTOR, "main[data-old]"), "the choice is not sent")
-    assert at(person, "[name='r.0.0.value']").get_attribute("value").endswith("tcp/9090")
+    assert at(person, "[name='r.0.0.value']").get_attribute("value").endswith("tcp/9090")        # with the new page, in one go
     assert person.driver.switch_to.active_element.get_attribute("name") == "r.0.0.value"
 
 

@@ -7,7 +7,8 @@ import subprocess
 import time
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
+from selenium.common.exceptions import (ElementClickInterceptedException, ElementNotInteractableException, NoSuchElementException,
+                                        StaleElementReferenceException, WebDriverException)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
@@ -18,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")
 PATIENCE = 60                # seconds that something may take to appear
+# An element that is not there yet, or was replaced between two looks at it, as on a page that keeps itself up to date.
+MOVING = (NoSuchElementException, StaleElementReferenceException, ElementClickInterceptedException, ElementNotInteractableException)
 AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}       # all that dark colours can change
 SEEN_SERIOUS = ("serious", "critical")
@@ -86,12 +89,12 @@ class Person:
         while True:
             try:
                 answer = ask()
-            except (NoSuchElementException, StaleElementReferenceException):
+            except MOVING:
                 answer = None
             if answer:
                 return answer
             if time.monotonic() > end:
-                raise AssertionError(f"{what}; at {self.driver.current_url} there is:\n{self.text()}")
+                raise AssertionError(f"{what}; at {self.driver.current_url} there is:\n{self.driver.execute_script('return document.body.innerText')}")
             time.sleep(0.1)
 
     def sees(self, text):
@@ -114,14 +117,21 @@ class Person:
     # Doing
 
     def _press(self, elements, what):
+        """Clicks the first of ELEMENTS; the page that was there then."""
         def ask():
             found = elements()
-            return found and found[0].is_enabled() and found[0]
-        element = self.until(ask, f"nothing to click: {what}")
-        before = self.driver.find_element(By.TAG_NAME, "html")
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
-        element.click()
-        return before
+            if not found or not found[0].is_enabled():
+                return None
+            before = self.driver.find_element(By.TAG_NAME, "html")
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", found[0])
+            found[0].click()
+            return before
+        return self.until(ask, f"nothing to click: {what}")
+
+    def _leaves(self, before, what):
+        """Waits until another page than BEFORE is there, all of it."""
+        self.until(lambda: self._left(before), f"{what} leads nowhere")
+        self.until(self._complete, "the page does not end")
 
     def _words(self, tags, text):
         return " | ".join(f".//{tag}[normalize-space(.)='{text}' or @aria-label='{text}']" for tag in tags)
@@ -136,9 +146,11 @@ class Person:
 
     def go(self, text, tags=("button", "a")):
         """As click, and waits until another page is there."""
-        before = self._press(lambda: self._shown(By.XPATH, self._words(tags, text), self._scope()), text)
-        self.until(lambda: self._left(before), f"\"{text}\" leads nowhere")
-        self.until(lambda: self.driver.execute_script("return document.readyState") == "complete", "the page does not end")
+        self.go_by(lambda: self._shown(By.XPATH, self._words(tags, text), self._scope()), text)
+
+    def go_by(self, elements, what):
+        """The same, for the first of what ELEMENTS finds."""
+        self._leaves(self._press(elements, what), f"\"{what}\"")
 
     def _left(self, html):
         try:
@@ -147,10 +159,15 @@ class Person:
             return True
         return False
 
+    def _complete(self):
+        try:
+            return self.driver.execute_script("return document.readyState") == "complete"
+        except WebDriverException:           # one page gave way to the next
+            return False
+
     def menu(self, title):
         """A link of the main menu; a count may stand beside its title."""
-        before = self._press(lambda: self._shown(By.XPATH, f"//nav[@id='menu']//a[contains(normalize-space(.), '{title}')]"), title)
-        self.until(lambda: self._left(before), f"the menu's \"{title}\" leads nowhere")
+        self.go_by(lambda: self._shown(By.XPATH, f"//nav[@id='menu']//a[contains(normalize-space(.), '{title}')]"), f"{title} in the menu")
 
     def field(self, label):
         def ask():
@@ -159,12 +176,15 @@ class Person:
         return self.until(ask, f"there is no field \"{label}\"")
 
     def put(self, label, value):
-        e = self.field(label)
-        if e.tag_name == "select":
-            Select(e).select_by_visible_text(value)
-            return
-        e.clear()
-        e.send_keys(value)
+        def typed():
+            e = self.field(label)
+            if e.tag_name == "select":
+                Select(e).select_by_visible_text(value)
+            else:
+                e.clear()
+                e.send_keys(value)
+            return True
+        self.until(typed, f"\"{label}\" cannot be filled in")
 
     def rows(self, text):
         """Rows of tables that say TEXT."""
@@ -172,16 +192,17 @@ class Person:
 
     def follow_row(self, text):
         """Opens what the first row of a table that says TEXT is about."""
-        before = self._press(lambda: self._shown(By.XPATH, f"//tbody/tr[contains(., '{text}')]/th//a"), text)
-        self.until(lambda: self._left(before), f"the row \"{text}\" leads nowhere")
+        self.go_by(lambda: self._shown(By.XPATH, f"//tbody/tr[contains(., '{text}')]/th//a"), f"the row {text}")
 
     def search(self, text):
         """In the list's search box, with the Enter key."""
-        box = self.driver.find_element(By.CSS_SELECTOR, "input[type=search]")
-        before = self.driver.find_element(By.TAG_NAME, "html")
-        box.clear()
-        box.send_keys(text + "\n")
-        self.until(lambda: self._left(before), "the search leads nowhere")
+        def typed():
+            box, before = self.driver.find_element(By.CSS_SELECTOR, "input[type=search]"), self.driver.find_element(By.TAG_NAME, "html")
+            box.clear()
+            box.send_keys(text)
+            box.send_keys("\n")
+            return before
+        self._leaves(self.until(typed, "there is no search"), "the search")
 
     def again(self):
         self.driver.refresh()
@@ -191,8 +212,8 @@ class Person:
         return self.until(self._scope, "no dialog opens")
 
     def enabled(self, text):
-        """Whether the button can be pressed."""
-        return self._shown(By.XPATH, self._words(("button",), text), self._scope())[0].is_enabled()
+        """Whether the button, once it is there, can be pressed."""
+        return self.until(lambda: self._shown(By.XPATH, self._words(("button",), text), self._scope()), f"there is no \"{text}\"")[0].is_enabled()
 
     def mark(self):
         """Leaves a mark that goes when the page is loaded again."""
