@@ -18,16 +18,16 @@ ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 @fixture("file")
-def harbour(server):
+def harbour(whole_server):
     """A tenant with an administrator, and a guest that has asked for the key of an encrypted device. (slug, tenant id, e-mail)"""
-    slug, tenant = web.make_tenant(server)
-    passphrase = re.search(r"passphrase: (\S+)", server.keyward("tenant", "passphrase", slug)).group(1)
-    email = web.make_user(server, tenant)
-    guest = Guest(server.state / ("guest-" + slug), server.address("agents"), server.ca, "sanitize", "guest-" + slug, 64 << 20,
+    slug, tenant = web.make_tenant(whole_server)
+    passphrase = re.search(r"passphrase: (\S+)", whole_server.keyward("tenant", "passphrase", slug)).group(1)
+    email = web.make_user(whole_server, tenant)
+    guest = Guest(whole_server.state / ("guest-" + slug), whole_server.address("agents"), whole_server.ca, "sanitize", "guest-" + slug, 64 << 20,
                   {"heartbeat": "1", "stop_seconds": "2"})
     guest.prepare()
     guest.register(str(tenant), passphrase)
-    client = web.Client(server, "console")
+    client = web.Client(whole_server, "console")
     client.sign_in(email, account=slug)
     device = f"/devices/{client.api('/devices').json['list']['rows'][0]['id']}"
     wanted = {"os": "linux", "filesystem": "ext4", "mount": str(guest.mount_point), "access": "rw", "mode": "xts", "key_size": "256"}
@@ -171,21 +171,21 @@ def walk(server, site, email, account=None):
         return crawl(person, client, site)
 
 
-def test_every_link_of_the_console(server, harbour):
+def test_every_link_of_the_console(whole_server, harbour):
     # covers: WEB-1, WEB-4, RUN-1, RUN-3, RUN-6, DEV-1, IMG-1, POL-1, ROL-6, LOG-1, TEN-1
     # guard: 900
     slug, _, email = harbour
-    seen, wrong = walk(server, "console", email, slug)
+    seen, wrong = walk(whole_server, "console", email, slug)
     assert not wrong, "\n".join(wrong)
     for page in ("/", "/instances", "/requests/*", "/instances/*", "/devices", "/devices/*", "/images", "/images/*", "/policies",
                  "/policies/*", "/users", "/users/*", "/users/new", "/roles", "/account", "/log", "/password", "/sessions"):
         assert page + "?" in seen, (page, sorted(seen))
 
 
-def test_every_link_of_the_central_console(server, harbour):
+def test_every_link_of_the_central_console(whole_server, harbour):
     # covers: WEB-1, WEB-4, ADM-2, TEN-2
     # guard: 900
-    seen, wrong = walk(server, "central", web.make_operator(server, email=f"olga-{uuid.uuid4().hex[:8]}@msp.example"))
+    seen, wrong = walk(whole_server, "central", web.make_operator(whole_server, email=f"olga-{uuid.uuid4().hex[:8]}@msp.example"))
     assert not wrong, "\n".join(wrong)
     for page in ("/", "/tenants", "/tenants/new", "/tenants/*", "/tenants/*/suspend", "/log", "/password", "/sessions"):
         assert page + "?" in seen, (page, sorted(seen))

@@ -152,6 +152,14 @@ def server():
         yield it
 
 
+@fixture("file")
+def whole_server():
+    """As server, but this file's own: for tests that look at all that is there, where what other files have left would be looked at, too."""
+    with installation(f"whole-{os.getpid()}", settings={"outside.local": "yes"}, languages=[_pseudo()]) as it:
+        yield it
+    shutil.rmtree(scratch() / f"whole-{os.getpid()}", ignore_errors=True)
+
+
 @fixture("run")
 def guest_server():
     """An installation whose agents are virtual machines (vm.Vm): its agent service has a name that is not this machine's alone.
