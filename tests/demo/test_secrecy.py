@@ -112,7 +112,7 @@ class Trace:
 
 def test_nobody_but_keyd_sees_a_key(job, folder):
     # covers: KEY-1, KEY-4, SEC-4
-    # guard: 600
+    # guard: 900
     server = ("database", "jobd", "web")
     for step in job.steps[:-5]:
         trace = None
