@@ -96,11 +96,9 @@ def both(server, world, scripts):
 
 def test_keys_are_exported_and_destroyed_with_scripts(server, world):
     # covers: KEY-5, KEY-7, WEB-1
-    # guard: 240
     both(server, world, True)
 
 
 def test_keys_are_exported_and_destroyed_without_scripts(server, world):
     # covers: KEY-5, KEY-7, WEB-1
-    # guard: 240
     both(server, world, False)

@@ -11,6 +11,7 @@ import time
 
 from fixtures import fixture, scratch
 from stack.ports import free_port
+from stack.process import wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 120
@@ -39,6 +40,12 @@ class Run:
         self.process.send_signal(number)
         self.process.wait(SECONDS)
         return self.process.returncode, self.text()
+
+
+def all_ended(state):
+    """None of its processes is left: what was killed at the end is gone as soon as the kernel comes to it."""
+    wait_until(lambda: processes_of(state) == [], SECONDS, "processes are left")
+    return True
 
 
 def processes_of(state):
@@ -93,7 +100,7 @@ def test_first_run_shows_addresses_and_links(state, port):
     assert (state / "guest" / "disk.img").stat().st_size == 256 * 1024 * 1024
     status, text = run.end()
     assert status == 0 and "Stopped." in text.splitlines()[-1]
-    assert processes_of(state) == []
+    assert all_ended(state)
 
 
 def test_second_run_goes_on(state, port):
@@ -108,7 +115,7 @@ def test_second_run_goes_on(state, port):
     run = Run(state, port)
     run.wait_for("To see a volume open")
     status, _ = run.end(signal.SIGTERM)
-    assert status == 0 and account() == before and processes_of(state) == []
+    assert status == 0 and account() == before and all_ended(state)
 
 
 def test_killed_run_is_cleaned_up_by_the_next(state, port):
@@ -121,7 +128,7 @@ def test_killed_run_is_cleaned_up_by_the_next(state, port):
     other = Run(state, port)
     other.wait_for("To see a volume open")
     status, _ = other.end()
-    assert status == 0 and processes_of(state) == []
+    assert status == 0 and all_ended(state)
 
 
 def test_other_port_is_taken_over_by_the_guest(state, port):

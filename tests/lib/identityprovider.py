@@ -113,7 +113,7 @@ class IdentityProvider:
             return False
 
     def fetch(self, url):
-        with urllib.request.urlopen(url, timeout=20) as r:
+        with urllib.request.urlopen(url, timeout=60) as r:
             return r.read()
 
     def metadata(self):
@@ -121,7 +121,9 @@ class IdentityProvider:
 
     def _write_services(self):
         rows = "".join(f"$metadata['{entity}'] = {php};\n" for entity, php in self.services.items())
-        (self.folder / "metadata/saml20-sp-remote.php").write_text("<?php\n" + rows)
+        new = self.folder / "metadata/new"
+        new.write_text("<?php\n" + rows)
+        new.rename(self.folder / "metadata/saml20-sp-remote.php")        # whole, whoever reads it in this moment
 
     def trust(self, xml, encrypt=False, encrypt_name=False):
         """What is in a service provider's metadata, as SimpleSAMLphp keeps it. ENCRYPT: assertions; ENCRYPT_NAME: name identifiers."""

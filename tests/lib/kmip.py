@@ -80,11 +80,11 @@ class KmipServer:
 
     def keys(self):
         """What it calls those that it has."""
-        with sqlite3.connect(f"file:{self.folder}/pykmip.db?mode=ro", uri=True) as db:
+        with sqlite3.connect(f"file:{self.folder}/pykmip.db?mode=ro", uri=True, timeout=PATIENCE) as db:
             return {str(row[0]) for row in db.execute("select uid from managed_objects")}
 
     def key(self, name):
-        with sqlite3.connect(f"file:{self.folder}/pykmip.db?mode=ro", uri=True) as db:
+        with sqlite3.connect(f"file:{self.folder}/pykmip.db?mode=ro", uri=True, timeout=PATIENCE) as db:
             return db.execute("select value from managed_objects where uid = ?", (name,)).fetchone()[0]
 
     def __enter__(self):

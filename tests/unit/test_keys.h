@@ -19,7 +19,7 @@
 
 #include "check.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000       /* longer than any wait of keyd itself: what it says of that is to be heard */
 
 /* A test of the process: once as built for tests, once as it is installed, without sanitizers. */
 #define TEST_KEYD(name, covers) \

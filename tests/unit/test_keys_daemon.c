@@ -804,8 +804,8 @@ TEST_KEYD(a_keyd_that_hangs_is_a_timeout_and_no_late_answer_counts, "SEC-7")
 	uint8_t point[KEYS_POINT_SIZE];
 
 	begin_keyd(&c);
-	c.ipc.timeout_ms = 300;
 	CHECK_INT(keys_status(&c, &s), 0);
+	c.ipc.timeout_ms = 300;
 	kill(keyd_pid, SIGSTOP);
 	CHECK_INT(keys_identity_public(&c, point), ERR_TIMEOUT);
 	kill(keyd_pid, SIGCONT);

@@ -192,6 +192,10 @@ class MainJob:
     def write(self):
         """a file is written"""
         with open(self.guest.mount_point / FILE, "w") as f:
+            # An engine or agent that was killed a moment ago takes the volume with it, and the folder below is there still.
+            if os.fstat(f.fileno()).st_dev == os.stat(self.guest.folder).st_dev:
+                os.unlink(f.name)
+                raise Failed("the volume is not mounted any more")
             f.write(TEXT)
             f.flush()
             os.fsync(f.fileno())
