@@ -539,7 +539,7 @@
 			return;
 		}
 		live(true);
-		if (pressed) {
+		if (pressed()) {
 			event.preventDefault();
 			return;
 		}
@@ -549,12 +549,22 @@
 	});
 	document.addEventListener("htmx:error", function () { live(false); });
 
-	/* While a button of the mouse is down, nothing is replaced under it: the click would be nobody's. The next answer is taken in. */
-	var pressed = false;
+	/* While a button of the mouse is down, nothing is replaced under it: the click would be nobody's. The next answer is taken in. Not for ever: that
+	 * it was let go may be told to somebody else, such as the list of a select. */
+	var PRESS_MS = 20000, pressed_at = 0;
 
 	["pointerdown", "pointerup", "pointercancel", "pointerover", "dragend"].forEach(function (type) {
-		document.addEventListener(type, function (event) { pressed = event.buttons > 0 && type !== "pointercancel" && type !== "dragend"; }, true);
+		document.addEventListener(type, function (event) {
+			if (type === "pointerdown")
+				pressed_at = Date.now();
+			else if (type !== "pointerover" || event.buttons === 0)
+				pressed_at = 0;
+		}, true);
 	});
+
+	function pressed() {
+		return Date.now() - pressed_at < PRESS_MS;
+	}
 
 	/* A part that takes another's place takes over what was typed and chosen there, and the focus. Where it has no such form any more, what was typed
 	 * is shown above it. */
@@ -659,7 +669,7 @@
 		address = bell.getAttribute("data-bell");
 		headers = looks.has(address) ? { Accept: "text/html", "If-None-Match": looks.get(address) } : { Accept: "text/html" };
 		fetch(address, { headers: headers, credentials: "same-origin" }).then(function (response) {
-			if (response.status !== 200 || response.redirected || pressed)
+			if (response.status !== 200 || response.redirected || pressed())
 				return "";
 			looks.set(address, response.headers.get("etag"));
 			return response.text();
