@@ -115,6 +115,7 @@ static json_t *show_row(struct call *c, json_t *row)
 		"sent", doc_when(c, row, "sent"), "due", doc_when(c, row, "due"), "frequency", call_translate(c, frequency_text(doc_text(row, "frequency"))));
 
 	doc_count(out, "more_events", (int64_t)json_array_size(events) - 1);
+	doc_count(out, "undelivered", json_integer_value(json_object_get(row, "undelivered")));
 	doc_count(out, "more_recipients", (int64_t)json_array_size(recipients) - 1);
 	json_object_set_new(out, "at", strcmp(doc_text(row, "frequency"), "daily") == 0 ? json_string(doc_text(row, "at")) : json_null());
 	json_object_set_new(out, "url", json_sprintf(FOLDER "/%s", doc_text(row, "id")));
@@ -132,6 +133,29 @@ static int show_can(struct call *c)
 	return 0;
 }
 
+/* How many of a group's recipients have not got its last mail: of each group on the page, so that nobody has to open them all to find the one. */
+static int mark_undelivered(struct call *c, json_t *groups)
+{
+	json_t *all = json_array(), *missed = NULL, *group, *one, *recipient;
+	size_t i, k, r;
+	int rc;
+
+	json_array_foreach(groups, i, group)
+		json_array_extend(all, json_object_get(group, "recipients"));
+	rc = mail_undelivered(c->db, all, &missed);
+	json_array_foreach(groups, i, group) {
+		json_int_t count = 0;
+
+		json_array_foreach(json_object_get(group, "recipients"), r, recipient)
+			json_array_foreach(missed, k, one)
+				count += json_equal(recipient, json_object_get(one, "recipient"));
+		json_object_set_new(group, "undelivered", json_integer(count));
+	}
+	json_decref(missed);
+	json_decref(all);
+	return rc;
+}
+
 int notifications_page(struct call *c)
 {
 	struct list_query q;
@@ -144,6 +168,11 @@ int notifications_page(struct call *c)
 	rc = notice_group_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;
+	rc = mark_undelivered(c, json_object_get(page, "rows"));
+	if (rc < 0) {
+		json_decref(page);
+		return rc;
+	}
 	notification_tabs(c, FOLDER);
 	return list_show(c, &view, page, show_row);
 }
@@ -500,6 +529,25 @@ int notification_delete(struct call *c)
 
 /* Preview and test: the same texts with sample values. */
 
+/* As far as the event has them: the preview shows which lines are left out of its mails. */
+static void fit_sample(struct call *c, json_t *item, const struct notice_event *e)
+{
+	static const char *const of_machines[] = { "key.", "device.", "instance." }, *const others_lack[] = { "device", "instance", "policy", "about", "comment" };
+	static const struct { const char *entry, *about; } samples[] = { { "report.", "Monthly report" }, { "health.", "Key service" },
+		{ "key-server.", "kmip.example.net" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(of_machines); i++)
+		if (strncmp(e->entry, of_machines[i], strlen(of_machines[i])) == 0)
+			return;
+	for (size_t i = 0; i < ARRAY_LEN(others_lack); i++)
+		json_object_del(item, others_lack[i]);
+	for (size_t i = 0; i < ARRAY_LEN(samples); i++)
+		if (strncmp(e->entry, samples[i].entry, strlen(samples[i].entry)) == 0)
+			json_set_string(item, "about", call_translate(c, samples[i].about));
+	if (strncmp(e->entry, "user.", 5) == 0)
+		json_set_string(item, "about", c->user_email);
+}
+
 static void compose_sample(struct call *c, const struct notice_group *g, char **subject, struct buf *text)
 {
 	const struct message_texts texts = { g->subject, g->header, g->content, g->footer };
@@ -513,6 +561,7 @@ static void compose_sample(struct call *c, const struct notice_group *g, char **
 	json_set_string(item, "by", c->user_email);
 	json_set_string(item, "comment", call_translate(c, json_string_value(json_object_get(item, "comment"))));
 	json_object_set_new(item, "link", json_sprintf("%s/notices", console));
+	fit_sample(c, item, e);
 	json_set_string(common, "account", is_operators(c) ? call_translate(c, "Central Management") : c->tenant_name);
 	json_set_string(common, "console", console);
 	message_compose(&texts, items, 1, common, template_words(c->state->templates), subject, text);

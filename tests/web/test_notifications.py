@@ -134,6 +134,9 @@ def test_wrong_forms_say_so_at_the_field_and_keep_what_was_typed(server, world):
     save(c, name="Twice")
     assert "of this name" in save(c, 422, name="tWICE").text
     # Markup in any text stays text.
+    # What an event does not have is left out, as it will be.
+    page = c.post("/notifications/preview", **{**FORM, "events": ["user-locked", "key-pending"], "subject": "{{event}}: {{about}}"})
+    assert "Device:" not in page.text and "Policy:" not in page.text and f"User locked: {world.user}" in page.text, page.text
     page = c.post("/notifications/preview", **{**FORM, "subject": "<b>{{device}}</b>", "header": "<script>alert(1)</script>"})
     assert page.status == 200 and "<script>alert(1)" not in page.text and "&lt;script&gt;alert(1)" in page.text and "orders data" in page.text
     assert "&lt;b&gt;orders data&lt;/b&gt;" in page.text
@@ -237,9 +240,11 @@ def test_a_recipient_that_is_refused_harms_nobody_else(server):
         # Who wrote the address sees it, and nobody else; not what the operator's mail server says.
         page = c.get(f"/notifications/{group(server, world)}").text
         assert "refused by its mail server" in page and "RCPT failed" not in page and page.count("<strong>refused@example.net") == 1 and "<strong>good@example.net" not in page
+        assert "Not delivered to 1 recipient" in c.get("/notifications").text
         other = World(server).console()
         save(other, events=["key-exported"], recipients="refused@example.net")
         assert "refused by its mail server" not in other.get(other.api("/notifications").json["list"]["rows"][0]["url"]).text
+        assert "Not delivered" not in other.get("/notifications").text
         sink.busy = True
         log(server, world.tenant, "key.exported", "device", None, "later")
         waits = "select count(*) from job where kind = 'mail' and payload ->> 'to' = 'good@example.net' and last_error is not null"
