@@ -65,9 +65,13 @@ class Tenant:
 
     def request(self, guest, status, path=None):
         """Waits for the newest request to have STATUS."""
-        wait_for(guest, lambda: [r["status"] for r in self.requests(guest, path)[:1]] == [status],
-                 f"no {status} request")
-        return self.requests(guest, path)[0]
+        seen = []
+
+        def there():
+            seen[:] = self.requests(guest, path)[:1]
+            return [r["status"] for r in seen] == [status]
+        wait_for(guest, there, f"no {status} request")
+        return seen[0]
 
     def approve(self, guest, path=None):
         self.console("approve", self.request(guest, "pending", path)["id"])
