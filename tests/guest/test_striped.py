@@ -126,8 +126,9 @@ def test_taken_by_force_the_keys_go_although_it_is_in_use(tenant, vm, array):
     vm.run("(exec 3</srv/fast/file; sleep 1000) >/dev/null 2>&1 & echo $! >/root/holder")
     instance = tenant.look(array)["instance"]["url"].rsplit("/", 1)[1]
     with database(tenant.it).cursor() as c:
-        c.execute("insert into agent_order (tenant, id, agent, kind) select tenant, gen_random_uuid(), id, 'kill' from agent"
-                  " where state = 'active' and instance = %s", (instance,))
+        # Told as orders are: or it would come when the agent's line is over.
+        c.execute("with given as (insert into agent_order (tenant, id, agent, kind) select tenant, gen_random_uuid(), id, 'kill' from agent"
+                  " where state = 'active' and instance = %s returning agent) select pg_notify('keyward_order', agent::text) from given", (instance,))
     tenant.becomes(array, "encrypted")
     assert [n for n in names(vm) if n.startswith(name + ".")] == []
     vm.run("kill $(cat /root/holder)")

@@ -102,10 +102,12 @@ def test_a_dependent_service_finds_its_volume_at_boot_and_until_its_stop(tenant,
     # guard: 900
     vm.write("/etc/systemd/system/dependent.service", SERVICE)
     vm.run(f"rm {NOTE}; systemctl enable --now dependent")
+    # Active is what has been forked; what it does comes after that.
+    vm.wait(f"grep -q 'service-started ext4' {NOTE}", "the service does not start")
     before = tenant.request(device, "delivered")["id"]
     vm.reboot()
     tenant.becomes(device, "in-use")
-    vm.wait("systemctl is-active dependent", "the service does not start")
+    vm.wait(f"[ $(grep -c 'service-started ext4' {NOTE}) = 2 ] && systemctl is-active dependent", "the service does not start")
     assert vm.run(f"cat {POINT}/kept") == "precious"
     assert tenant.request(device, "delivered")["id"] != before
     lines = vm.run(f"cat {NOTE}").splitlines()

@@ -1,9 +1,12 @@
 """Things at once, in an order that is certain: the test holds rows that they need, so that they stand in line for them."""
 import concurrent.futures
+import random
+import uuid
 from contextlib import contextmanager
 
 import psycopg2
 from stack.process import wait_until
+from web import database
 from world import count
 
 SECONDS = 60
@@ -20,6 +23,26 @@ def held(server, sql, *args):
         connection.commit()
     finally:
         connection.close()
+
+
+@contextmanager
+def standing(server, table, when):
+    """Whoever writes a row of TABLE such as WHEN says (of old and new) stands still in the middle of it until the block ends, for the 15 seconds at
+    most that a statement may take. Yields what tells whether somebody does."""
+    name, number = "stand_" + uuid.uuid4().hex[:8], random.randrange(1 << 31)
+    with database(server).cursor() as c:
+        c.execute(f"create table {name} as select 1")
+        c.execute(f"create function {name}() returns trigger language plpgsql security definer as $$ begin perform pg_advisory_xact_lock_shared({number});"
+                  f" while exists (select 1 from {name}) loop perform pg_sleep(0.05); end loop; return new; end $$")
+        c.execute(f"create trigger {name} before update on {table} for each row when ({when}) execute function {name}()")
+    try:
+        yield lambda: count(server, "select count(*) from pg_locks where locktype = 'advisory' and objid = %s", number)
+    finally:
+        with database(server).cursor() as c:
+            c.execute(f"delete from {name}")
+            c.execute(f"drop trigger {name} on {table}")
+            c.execute(f"drop function {name}()")
+            c.execute(f"drop table {name}")
 
 
 class Line:
