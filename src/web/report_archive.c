@@ -298,18 +298,20 @@ static int put_file(zip_t *zip, const char *name, const struct buf *file)
 	return 0;
 }
 
-/* A file's name in the zip: two reports of one name and day have a number. */
+/* A file's name in the zip: two reports of one name and day have a number. Whatever a report is called, it is unpacked into no other folder. */
 static char *zip_name(zip_t *zip, const json_t *row, const char *suffix)
 {
-	char *name = file_name(row, suffix);
+	char *called = mem_strdup(doc_text(row, "name")), *name;
 
-	for (char *p = name; *p; p++)
+	for (char *p = called; *p; p++)
 		if (strchr("/\\:*?\"<>|", *p))
 			*p = '-';
+	name = mem_printf("%s %.10s.%s", called, doc_text(row, "created"), suffix);
 	for (int n = 2; zip_name_locate(zip, name, 0) >= 0; n++) {
 		free(name);
-		name = mem_printf("%s %.10s (%d).%s", doc_text(row, "name"), doc_text(row, "created"), n, suffix);
+		name = mem_printf("%s %.10s (%d).%s", called, doc_text(row, "created"), n, suffix);
 	}
+	free(called);
 	return name;
 }
 

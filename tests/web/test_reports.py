@@ -49,7 +49,7 @@ def events(server, tenant):
 def test_a_report_is_made_in_all_formats_and_logged(server, world):
     # covers: RPT-1, RPT-2, RPT-3, RPT-4, LOG-2
     c = world.console(make_user(server, world.tenant, "security-administrator"))
-    report = save(c, name="Everything – всё", criteria=ALL)["report"]
+    report = save(c, name="../Everything – всё", criteria=ALL)["report"]
     ready(server, report)
     page = c.get(f"/reports/{report}")
     assert page.status == 200 and "Ready" in page.text and "Who could read what" in page.text
@@ -63,17 +63,17 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
     with zipfile.ZipFile(io.BytesIO(files["csv"].body)) as z:
         assert len(z.namelist()) == len(ALL) + 1
     text = subprocess.run(["pdftotext", "-layout", "-", "-"], input=files["pdf"].body, stdout=subprocess.PIPE, check=True).stdout.decode()
-    assert "Everything – всё" in text and "orders-db-1" in text and "Contents" in text
+    assert "../Everything – всё" in text and "orders-db-1" in text and "Contents" in text
     said = events(server, world.tenant)
     assert "report.template-created" in said and "report.made" in said and said.count("report.downloaded") == 3
     # Who asked for it is in the log, though jobd has made it.
     asked = count(server, "select row_to_json(e) from audit_entry e where tenant = %s and event = 'report.asked'", world.tenant)
-    assert (asked["object_id"], asked["actor_kind"], asked["object_name"]) == (report, "user", "Everything – всё") and asked["address"] and asked["request"]
+    assert (asked["object_id"], asked["actor_kind"], asked["object_name"]) == (report, "user", "../Everything – всё") and asked["address"] and asked["request"]
     assert asked["detail"]["criteria"] == ALL and asked["detail"]["keys"] == "yes" and asked["detail"]["since"], asked
     assert c.get(f"/reports/{report}/file?format=html").status == 422
     # Several in one zip; deleted, nothing of them is left.
     run(server, "update tenant set time_zone = 'Europe/Berlin', settings = settings || '{\"date_format\": \"DD/MM/YYYY\"}' where id = %s", world.tenant)
-    again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices", "instances"], name="Everything – всё", period="range",
+    again = save(c, path=f"/reports/templates/{template_of(server, report)}", criteria=["devices", "instances"], name="../Everything – всё", period="range",
                  since="2026-10-25", until="2026-10-25")["report"]
     ready(server, again)
     run(server, "update tenant set time_zone = 'UTC', settings = settings - 'date_format' where id = %s", world.tenant)
@@ -94,6 +94,8 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
     assert zipped.status == 200
     with zipfile.ZipFile(io.BytesIO(zipped.body)) as z:
         assert len(z.namelist()) == 6 and len(set(z.namelist())) == 6, z.namelist()
+        # Neither the first of a name nor the second leaves the folder that they are unpacked in.
+        assert sum(" (2)." in n for n in z.namelist()) == 3 and not any("/" in n for n in z.namelist()), z.namelist()
     asked = c.post("/reports", report=[report, again], act="delete")
     assert asked.status == 200 and "2 reports: delete them?" in asked.text and f'value="{again}"' in asked.text and c.get(f"/reports/{again}").status == 200
     assert c.post(f"/reports/{report}/delete").status == 303 and c.post("/reports/delete", report=[again]).status == 303
