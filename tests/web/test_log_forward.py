@@ -185,6 +185,7 @@ def leaves_early(receiver, goodbye):
                             with contextlib.suppress(ssl.SSLError):
                                 c.unwrap()   # says it; that there is more to read is an error
                         sent.poll(SECONDS * 1000)
+                        time.sleep(0.5)      # not a wait: who believes the goodbye alone has time to, before the reset
                     left.append(1)
         threading.Thread(target=serve, daemon=True).start()
         try:
