@@ -280,6 +280,8 @@ static void copy_request(struct http_request *req, enum web_site site, struct we
 	peer_of(req->owner, out->address);
 	if (req->http_body)
 		buf_add(&out->body, req->http_body->data, req->http_body_length);
+	else
+		out->unread = req->http_body_length > 0;
 }
 
 /* A large body stays where it is while Kore sends it, and counts until its client has it, or is gone. */

@@ -21,19 +21,25 @@ static const struct problem {
 		"start page.", "alert-circle", "orange", 0 },
 	{ ERR_NOT_FOUND, 404, "Not found", "There is nothing at this address, or nothing that you may see. It may have been removed meanwhile: look for it in its "
 		"list.", "search", "gray", 0 },
+	{ ERR_NOT_FOUND, 405, "This is no page", "This address only takes what a form sends and shows nothing by itself. Go back to the page that the form is on.",
+		"search", "gray", 0 },
 	{ ERR_FORBIDDEN, 403, "Not allowed", "This is not permitted to you. If you need it, ask an administrator.", "ban", "orange", 0 },
 	{ ERR_UNAUTHENTICATED, 401, "Please sign in", "You are not signed in, or your session has ended.", "lock", "blue", 0 },
 	{ ERR_CONFLICT, 409, "Something has changed", "What you wanted to change is no longer as you saw it. Go back, reload the page "
 		"and look again.", "refresh", "orange", 0 },
 	{ ERR_TOO_LARGE, 413, "Too large", "What was sent is larger than this page takes. Go back and send less: a shorter text, a smaller file, fewer entries at "
 		"once.", "alert-circle", "orange", 0 },
+	{ ERR_TOO_LARGE, 414, "The address is too long", "The address that was asked for is longer than any of this site. It may have been pasted together with "
+		"something else: look for what you want from the start page.", "alert-circle", "orange", 0 },
+	{ ERR_TOO_LARGE, 431, "Too many cookies", "Your browser sends more cookies to this site than can be read, so it is not known who you are. Most of them are "
+		"of other programs: delete the cookies of this site in your browser's settings, then sign in again.", "alert-circle", "orange", 0 },
 	{ ERR_UNSUPPORTED, 415, "This cannot be read", "What was sent is not in a form that this page reads. Go back, reload the page and try again.", "alert-circle",
 		"orange", 0 },
-	{ ERR_TOO_MANY, 429, "Too many tries", "Too many tries came from your network in a short time. Wait a minute, then try again.", "hourglass", "orange", 10 },
-	{ ERR_SUSPENDED, 403, "This account is suspended", "Nothing can be done in it until your service provider resumes it. "
+	{ ERR_TOO_MANY, 429, "Too many in a short time", "Too many tries came from your network in a short time. Wait a minute, then try again.", "hourglass", "orange", 10 },
+	{ ERR_SUSPENDED, 403, "This account is suspended", "Nothing can be done in it until your service provider resumes it: ask them why, and for how long. "
 		"Agents get no keys meanwhile; open volumes stay open.", "player-pause", "orange", 0 },
-	{ ERR_SEALED, 503, "The key service is sealed", "It has no root key yet, so nothing that needs keys can be done; open volumes stay open. An "
-		"administrator of the installation has to unseal it: tell whoever runs this server if it lasts.", "lock", "red", 30 },
+	{ ERR_SEALED, 503, "The key service is sealed", "Its root key is locked or out of reach, so nothing that needs keys can be done; open volumes stay open. "
+		"Whoever runs this server has to unseal it: tell them, then try again.", "lock", "red", 30 },
 	{ ERR_UNAVAILABLE, 503, "Not available just now", "A part of the server does not answer. Try again in a minute; if it lasts, tell whoever runs this server, "
 		"with the number below.", "plug", "red", 10 },
 	{ ERR_TIMEOUT, 503, "This took too long", "A part of the server did not answer in time. Try again in a minute; if it lasts, tell whoever runs this server, "
@@ -44,23 +50,28 @@ static const struct problem {
 		"the entry in the server's log.", "alert-triangle", "red", 0 },
 };
 
-static const struct problem *problem_of(int code)
+/* STATUS 0: the code's usual one, its first row. */
+static const struct problem *problem_of(int code, int status)
 {
 	for (size_t i = 0; i < ARRAY_LEN(problems); i++)
-		if (problems[i].code == code)
+		if (problems[i].code == code && (status == 0 || problems[i].status == status))
 			return &problems[i];
 	return &problems[ARRAY_LEN(problems) - 1];
 }
 
 int error_status(int code)
 {
-	return problem_of(code)->status;
+	return problem_of(code, 0)->status;
 }
 
 /* Of what the user did in a form, not of the server. */
 static const char *text_of(const struct call *c, const struct problem *p)
 {
-	return call_translate(c, c->state->refusal ? c->state->refusal : p->text);
+	if (c->state->refusal)
+		return call_translate(c, c->state->refusal);
+	if (p->status == 404 && c->role == ROLE_NONE)
+		return call_translate(c, "There is nothing at this address for who is not signed in. Sign in, and look for it in its list.");
+	return call_translate(c, p->text);
 }
 
 static void answer_problem(struct call *c, const struct problem *p)
@@ -148,19 +159,24 @@ static void go_above(const struct call *c, struct buf *place)
 static void add_way(struct call *c, const struct problem *p, json_t *error)
 {
 	struct buf place = BUF_INIT;
-	int asked = c->request->method == WEB_GET, again = asked && p->retry_s;
+	int asked = c->request->method == WEB_GET, again = asked && (p->retry_s || p->code == ERR_INTERNAL || p->code == ERR_SUSPENDED);
 
-	/* What is not there has no page either. */
-	if (p->code == ERR_NOT_FOUND)
+	/* What is not there has no page either; what only takes forms has one above it. */
+	if (p->code == ERR_NOT_FOUND && p->status != 405)
 		;
 	else if (!asked || again)
 		add_place(c, &place);
-	else if (is_question(c, c->request->path))
+	else if (p->status == 405 || is_question(c, c->request->path))
 		buf_puts(&place, c->request->path);
-	if (place.len && !again && is_question(c, place.data))
+	/* A button in a list sends to where there is no page. */
+	if (!asked && place.len == 0 && p->code != ERR_NOT_FOUND)
+		buf_puts(&place, c->request->path);
+	if (place.len && !again && (p->status == 405 || !is_page(c, place.data)))
 		go_above(c, &place);
 	json_set_string(error, "back", place.len ? guard_return(place.data) : "/");
-	json_set_string(error, "back_text", call_translate(c, !place.len ? "To the start page" : again ? "Try again" : "Back to the page"));
+	json_set_string(error, "back_text", call_translate(c, !place.len ? c->role == ROLE_NONE ? "Sign in" : "To the start page" : again ? "Try again" :
+		"Back to the page"));
+	json_set_string(error, "back_icon", again ? "refresh" : "arrow-left");
 	buf_free(&place);
 }
 
@@ -237,9 +253,9 @@ static void answer_sign_in(struct call *c)
 	buf_free(&back);
 }
 
-void error_answer(struct call *c, int code)
+void error_answer_as(struct call *c, int code, int status)
 {
-	const struct problem *p = problem_of(code);
+	const struct problem *p = problem_of(code, status);
 	struct web_response *r = c->state->response;
 	char seconds[16];
 
@@ -260,4 +276,9 @@ void error_answer(struct call *c, int code)
 	else
 		answer_page(c, p);
 	r->status = p->status;
+}
+
+void error_answer(struct call *c, int code)
+{
+	error_answer_as(c, code, 0);
 }

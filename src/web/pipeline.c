@@ -447,13 +447,16 @@ static void answer_error(struct call *c, int code)
 
 /* One line each */
 
+#define LOGGED_PATH 2049         /* bytes: the beginning of a path that is refused for its length */
+
 static void log_answer(const struct call *c, int code)
 {
 	static const char *const methods[] = { [WEB_GET] = "GET", [WEB_HEAD] = "HEAD", [WEB_POST] = "POST", [WEB_OTHER] = "other" };
-	char id[UUID_TEXT_SIZE], status[16], ms[32];
-	const char *path = c->request->path, *method = methods[c->request->method];
+	char id[UUID_TEXT_SIZE], status[16], ms[32], path[LOGGED_PATH];
+	const char *method = methods[c->request->method];
 
 	uuid_text(&c->id, id);
+	snprintf(path, sizeof path, "%s", c->request->path);
 	snprintf(status, sizeof status, "%d", c->state->response->status);
 	snprintf(ms, sizeof ms, "%.1f", (double)(clock_now() - c->request->received) / 1000);
 	if (code == 0)
@@ -491,12 +494,20 @@ static int wrong_method(struct call *c)
 	/* Who is signed in keeps the menu; nobody else need be. */
 	if (!c->api)
 		sign_load(c);
-	error_answer(c, ERR_NOT_FOUND);
-	r->status = c->state->match.allowed ? 405 : 404;
+	error_answer_as(c, ERR_NOT_FOUND, c->state->match.allowed ? 405 : 404);
 	if (c->state->match.allowed)
 		web_response_header(r, "allow", c->state->match.allowed == WEB_POST ? "POST" :
 			c->state->match.allowed & WEB_POST ? "GET, HEAD, POST" : "GET, HEAD");
 	return err_set(ERR_NOT_FOUND, "no such route");
+}
+
+/* Nothing of it is read but, where that can be done, who is signed in. */
+static int over_limit(struct call *c, int status)
+{
+	if (!c->api && status != 431)
+		sign_load(c);
+	error_answer_as(c, ERR_TOO_LARGE, status);
+	return err_set(ERR_TOO_LARGE, "more than a request may have");
 }
 
 static int serve(struct call *c)
@@ -588,7 +599,10 @@ int web_answer(struct web_thread *t, struct web_request *request, struct web_res
 		return 0;
 	}
 	open_call(&c, &st, t, request, out);
-	rc = c.route ? serve(&c) : wrong_method(&c);
+	if (web_request_over(request))
+		rc = over_limit(&c, web_request_over(request));
+	else
+		rc = c.route ? serve(&c) : wrong_method(&c);
 	if (has_asked(&c, request)) {
 		call_done(&c);
 		return 1;

@@ -8,11 +8,22 @@
 #include "base/secret.h"
 #include "web/ask.h"
 
+#define PATH_MAX_BYTES 2048
+
 static void wipe_text(char *text)
 {
 	if (text)
 		secret_wipe(text, strlen(text));
 	free(text);
+}
+
+int web_request_over(const struct web_request *r)
+{
+	if (strlen(r->path) > PATH_MAX_BYTES || (r->query && strlen(r->query) > WEB_QUERY_MAX))
+		return 414;
+	if (r->cookie && strlen(r->cookie) > WEB_COOKIE_MAX)
+		return 431;
+	return r->unread || r->body.len > WEB_BODY_MAX ? 413 : 0;
 }
 
 void web_request_free(struct web_request *r)

@@ -34,6 +34,7 @@ struct web_request {
 	char *csrf;                      /* X-CSRF-Token */
 	int hx;                          /* sent by htmx (HX-Request) */
 	struct buf body;
+	int unread;                      /* a body came that is larger than WEB_BODY_MAX and was thrown away */
 	char address[WEB_ADDRESS_SIZE];  /* of the peer */
 	struct uuid id;                  /* of this request, for the logs and error pages */
 	clock_us received;
@@ -57,6 +58,8 @@ struct web_response {
 	char *next;                      /* BODY is a part: when the client has it, the request is to be answered again with this as `resume` */
 };
 
+/* The status of an answer to what is larger than a request may be (413, 414, 431); 0: it is not. */
+int web_request_over(const struct web_request *r);
 void web_request_free(struct web_request *r);        /* what it owns, not itself; wipes body and cookie */
 /* VALUE is copied; one with a control character inside is left out: it could end the header. Headers of one name can be
  * added several times (Set-Cookie). */

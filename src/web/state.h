@@ -102,5 +102,7 @@ void page_same(struct call *c);
 /* Makes the answer for CODE: page, problem document, or redirect to sign-in. */
 void error_answer(struct call *c, int code);
 int error_status(int code);
+/* As error_answer, for what HTTP has a status of its own for beside the code's usual one: 405, 414, 431. */
+void error_answer_as(struct call *c, int code, int status);
 
 #endif

@@ -67,7 +67,7 @@ int web_answer(struct web_thread *t, struct web_request *request, struct web_res
 int web_is_try(const struct web_request *request);
 /* Refuses it because too many wait already: 503. Needs no time. */
 void web_answer_busy(struct web_thread *t, const struct web_request *request, struct web_response *out);
-/* The part that needs neither database nor much time: assets, and limits that are exceeded. 1 when *OUT is the answer. */
+/* The part that needs neither database nor much time: assets, and limits that are exceeded there or by agents. 1 when *OUT is the answer. */
 int web_answer_quick(const struct web *web, const struct web_request *request, struct web_response *out);
 /* Security headers for any answer (SEC-2): a page's when it is HTML, else those that always apply. */
 void web_security_headers(struct web_response *out);

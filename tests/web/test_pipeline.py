@@ -86,6 +86,10 @@ def test_an_error_leads_on(server, world):
     def way(answer):
         return re.search(r'<a class="btn btn-primary" href="([^"]*)">.*?</svg>([^<]*)</a>', answer.text, re.S).groups()
     assert way(c.get("/nowhere")) == ("/", "To the start page")
+    assert way(Client(server, "console").get("/nowhere")) == ("/", "Sign in")
+    # What only takes forms: to the page that has them.
+    for answer in (c.get("/sessions/others/revoke"), c.post("/sessions/others/revoke", csrf="A" * 43)):
+        assert way(answer) == ("/sessions", "Back to the page"), answer
     # A question that cannot be asked, and its answer: to what it would have been about.
     for answer in (c.get(f"/devices/{m.device}/delete"), c.post(f"/devices/{m.device}/delete", typed="led-on-1 data")):
         assert answer.status == 409 and way(answer) == (f"/devices/{m.device}", "Back to the page"), answer
@@ -103,9 +107,12 @@ def test_an_error_says_what_happened_and_what_to_do(server, world):
     for answer, status, says, framed in (
             (auditor.get("/users/new"), 403, "Your role does not permit this", True),
             (sent(b"csrf=" + b"A" * 43), 403, "open for too long", True),
-            (c.get("/nowhere"), 404, "look for it in its list", True), (stranger.get("/nowhere"), 404, "look for it in its list", False),
+            (c.get("/nowhere"), 404, "look for it in its list", True), (stranger.get("/nowhere"), 404, "Sign in, and look", False),
             (c.get("/devices?status=odd"), 422, "Go back and try again", True),
-            (sent(b"&".join([b"a=1"] * 5000)), 413, "send less", True),
+            (c.get("/sessions/others/revoke"), 405, "page that the form is on", True),
+            (sent(b"&".join([b"a=1"] * 5000)), 413, "send less", True), (sent(b"a=" + b"b" * 1200000), 413, "send less", True),
+            (c.get("/sessions?x=" + "a" * 5000), 414, "from the start page", True), (stranger.get("/" + "a" * 12000), 414, "from the start page", False),
+            (c.get("/sessions", headers={"Cookie": "a=" + "b" * 5000}), 431, "delete the cookies", False),
             (sent(b"{}", **{"Content-Type": "application/json"}), 415, "reload the page", True)):
         text = answer.text.split("<main")[1].split("</main>")[0]
         assert answer.status == status and says in text and "Request <code>" in text, (status, answer)
@@ -199,11 +206,17 @@ def announce(server, header):
 def test_too_much_is_refused(server, world):
     # covers: SEC-5
     c = world.console()
-    assert announce(server, "Content-Length: 1200000").startswith(b"HTTP/1.1 413 ")
+    # Told by its length alone; but a browser's form that is not far too large is read, so that its page can be.
+    form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+    for header in ("Content-Length: 1200000", form + "100000000", form + "1200000\r\nExpect: 100-continue"):
+        assert announce(server, header).startswith(b"HTTP/1.1 413 "), header
     assert announce(server, "Content-Length: -1").startswith(b"HTTP/1.1 4")
     assert announce(server, "Transfer-Encoding: chunked").startswith(b"HTTP/1.1 411 ")
-    assert c.get("/sessions?x=" + "a" * 5000).status == 414
-    assert c.get("/sessions", headers={"Cookie": "a=" + "b" * 5000}).status == 431
+    long = c.api("/sessions?x=" + "a" * 5000)
+    assert (long.status, long.json["status"], long.json["code"]) == (414, 414, "too-large")
+    asset = re.search(r'/assets/keyward\.[0-9a-f]+\.css', c.get("/sessions").text).group(0)
+    for answer in (c.get(asset + "?x=" + "a" * 5000), Client(server, "agents").get("/nowhere?x=" + "a" * 5000)):
+        assert (answer.status, answer.body) == (414, b""), answer
     assert c.get("/sessions", headers={f"X-{i}": "a" for i in range(120)}).status == 400
     a = c.send("POST", "/password", b"&".join([b"a=1"] * 5000), {"Content-Type": "application/x-www-form-urlencoded"})
     assert a.status == 413
