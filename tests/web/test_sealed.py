@@ -1,6 +1,8 @@
 """An installation whose root key is under a passphrase, from its making through seal and unseal; what pages and agents see meanwhile."""
 
+from chrome import Person
 from fixtures import fixture, installation
+from looker import Looker
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
 from test_export import export
@@ -8,6 +10,8 @@ from web import make_tenant, make_user
 from world import World, count
 
 PASSPHRASE = "a passphrase that people keep"
+# Where something is with the key service, or stands beside what says that it is sealed.
+PAGES = {"console": ("/", "/devices", "/account", "/account/key-server", "/nowhere"), "central": ("/", "/health", "/keys", "/tenants", "/wall")}
 
 
 @fixture("file")
@@ -35,14 +39,28 @@ def open_everywhere(server):
     assert "key service    well" in said and "Root key: open on" in said and "Root key: sealed" not in said, said
 
 
+def pages_are_right(server, clients):
+    with Person(server) as person, Person(server, scripts=False, width=390, height=844) as plain:
+        looker = Looker(person, plain)
+        wrong = []
+        for client in clients:
+            looker.become(client.site, client)
+            person.open(client.site)
+            person.until(lambda: person.again() and "is sealed" in person.text(), "no page says that it is sealed")
+            for path in PAGES[client.site]:
+                wrong += looker.faults(client.site, path, path, quiet=path != "/nowhere")
+    assert not wrong, "\n".join(wrong)
+
+
 def test_sealed_is_said_and_heals_by_itself(world):
-    # covers: KEY-2, OPS-2, SEC-7
+    # covers: KEY-2, OPS-2, SEC-7, WEB-1
     server, console, central = world.it, world.console(), world.central()
     assert console.get("/readyz").status == 200 and "is sealed" not in console.get("/account").text
     assert server.keyward("seal").startswith("sealed")
     sealed_everywhere(server, console)
     until(lambda: "key service is sealed" in console.get("/devices").text)
     until(lambda: "key service is sealed" in central.get("/tenants").text)
+    pages_are_right(server, (console, central))
     refused = server.keyward("tenant", "create", "later", "Later", "a@later.example", check=False)
     assert refused.returncode == 1 and "sealed" in refused.stderr
     wrong = server.keyward("unseal", check=False, typed="not the passphrase")
@@ -79,6 +97,7 @@ def test_what_cannot_be_exported_is_not_logged_as_exported(world):
         return count(server, "select count(*) from audit_entry where tenant = %s and event = 'key.exported'", world.tenant)
 
     server.keyward("seal")
-    assert export(c, f"/devices/{device}/export").status == 503 and logged() == 0
+    refused = export(c, f"/devices/{device}/export")
+    assert refused.status == 503 and "has to unseal it" in refused.text and 'id="menu"' in refused.text and logged() == 0
     server.keyward("unseal", typed=PASSPHRASE)
     assert export(c, f"/devices/{device}/export").status == 200 and logged() == 1
