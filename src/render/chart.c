@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/word.h"
 #include "render/template.h"
 #include "render/words.h"
 
@@ -17,10 +16,7 @@
 #define GAP 8                    /* between columns */
 #define SEAM 1                   /* between parts of a column */
 
-#define ROW 26                   /* of a lying one, with its gap */
-#define ROW_LEFT 300             /* where its bars begin */
-#define ROW_RIGHT 60             /* room for its number */
-#define NAME_ROOM 46             /* letters that fit before the bars; those of East Asia count as two */
+#define BAR_WIDTH 400
 
 const unsigned chart_colours[CHART_SERIES_MAX] = { 0x3f57d6, 0x1a9e5c, 0xd64236, 0xd98e04 };
 
@@ -99,43 +95,6 @@ static void draw_column(const struct chart *chart, size_t column, double unit, d
 	}
 }
 
-/* NAME as far as there is room for it: the letters of a script that stands in squares begin with the byte 0xe1 or a later one. */
-static void put_name(const char *name, struct buf *out)
-{
-	size_t len = 0, wide = 0;
-
-	for (size_t n; name[len] && wide <= NAME_ROOM; len += n) {
-		n = word_first(name + len, 1);
-		wide += (unsigned char)name[len] >= 0xe1 ? 2 : 1;
-	}
-	template_escape(name, len, out);
-	if (name[len])
-		buf_puts(out, "…");
-}
-
-static void draw_row(const struct chart *chart, size_t row, double unit, struct buf *out)
-{
-	double x = ROW_LEFT, y = TOP + ROW * (double)row;
-
-	buf_printf(out, "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">", ROW_LEFT - 8, y + ROW / 2.0 + 2);
-	put_name(chart->names[row], out);
-	buf_puts(out, "</text>");
-	for (size_t s = 0; s < chart->series; s++) {
-		int64_t value = chart->values[row * chart->series + s];
-		double width = (double)value * unit;
-
-		if (value <= 0)
-			continue;
-		width = width < 1 ? 1 : width;
-		buf_printf(out, "<rect class=\"kw-series-%d\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>",
-			chart->colours[s], x, y, width, ROW - GAP);
-		x += width + SEAM;
-	}
-	buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\">", x + 6, y + ROW / 2.0 + 2);
-	words_number(chart->words, chart_sum(chart, row), out);
-	buf_puts(out, "</text>");
-}
-
 static void open_drawing(const struct chart *chart, int height, struct buf *out)
 {
 	buf_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, height);
@@ -143,18 +102,7 @@ static void open_drawing(const struct chart *chart, int height, struct buf *out)
 	buf_puts(out, "\">");
 }
 
-static void draw_lying(const struct chart *chart, struct buf *out)
-{
-	int64_t step = chart_step(chart);
-	double unit = (double)(WIDTH - ROW_LEFT - ROW_RIGHT) / (double)(step * CHART_STEPS);
-
-	open_drawing(chart, TOP + ROW * (int)chart->columns, out);
-	for (size_t i = 0; i < chart->columns; i++)
-		draw_row(chart, i, unit, out);
-	buf_puts(out, "</svg>");
-}
-
-static void draw_upright(const struct chart *chart, struct buf *out)
+void chart_draw(const struct chart *chart, struct buf *out)
 {
 	int64_t step = chart_step(chart);
 	double unit = (double)(BOTTOM - TOP) / (double)(step * CHART_STEPS), left = left_of(chart->words, step * CHART_STEPS);
@@ -167,10 +115,38 @@ static void draw_upright(const struct chart *chart, struct buf *out)
 	buf_puts(out, "</svg>");
 }
 
-void chart_draw(const struct chart *chart, struct buf *out)
+/* The bar alone: its name and number stand beside it as text, in letters of the page and as long as they are. */
+static json_t *bar_of(const struct chart *chart, size_t row, int64_t most)
 {
-	if (chart->lying)
-		draw_lying(chart, out);
-	else
-		draw_upright(chart, out);
+	struct buf svg = BUF_INIT;
+	double x = 0;
+	json_t *safe;
+
+	buf_printf(&svg, "<svg viewBox=\"0 0 %d 12\" preserveAspectRatio=\"none\" aria-hidden=\"true\">", BAR_WIDTH);
+	for (size_t s = 0; s < chart->series; s++) {
+		int64_t value = chart->values[row * chart->series + s];
+		double width = (double)value * BAR_WIDTH / (double)most;
+
+		if (value <= 0)
+			continue;
+		buf_printf(&svg, "<rect class=\"kw-series-%d\" x=\"%.1f\" width=\"%.1f\" height=\"12\"/>", chart->colours[s], x, width < 1 ? 1 : width);
+		x += width;
+	}
+	buf_puts(&svg, "</svg>");
+	safe = template_safe(buf_str(&svg));
+	buf_free(&svg);
+	return safe;
+}
+
+json_t *chart_bars(const struct chart *chart)
+{
+	json_t *rows = json_array();
+	int64_t most = 1;
+
+	for (size_t i = 0; i < chart->columns; i++)
+		most = chart_sum(chart, i) > most ? chart_sum(chart, i) : most;
+	for (size_t i = 0; i < chart->columns; i++)
+		json_array_append_new(rows, json_pack("{s:s, s:I, s:o}", "name", chart->names[i], "value", (json_int_t)chart_sum(chart, i), "svg",
+			bar_of(chart, i, most)));
+	return rows;
 }

@@ -3,6 +3,7 @@
 #ifndef RENDER_CHART_H
 #define RENDER_CHART_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +32,9 @@ extern const unsigned chart_colours[CHART_SERIES_MAX];
 int64_t chart_step(const struct chart *chart);
 int64_t chart_sum(const struct chart *chart, size_t column);
 
-/* Appends the <svg> element. Texts are escaped. */
+/* Appends the <svg> element of columns. Texts are escaped. */
 void chart_draw(const struct chart *chart, struct buf *out);
+/* What part/bars shows of a lying chart: [{ name, value, svg }], the bar alone as SVG; the caller's. */
+json_t *chart_bars(const struct chart *chart);
 
 #endif

@@ -45,8 +45,10 @@ static json_t *chart_of(const struct chart *chart)
 
 	if (chart == NULL || chart->columns == 0)
 		return json_null();
+	if (chart->lying)
+		return json_pack("{s:b, s:o, s:s}", "lying", 1, "rows", chart_bars(chart), "summary", chart->label);
 	chart_draw(chart, &svg);
-	out = json_pack("{s:o, s:s}", "svg", template_safe(buf_str(&svg)), "summary", chart->label);
+	out = json_pack("{s:b, s:o, s:s}", "lying", 0, "svg", template_safe(buf_str(&svg)), "summary", chart->label);
 	buf_free(&svg);
 	return out;
 }

@@ -9,7 +9,7 @@
 #define REPORT_PREVIEW_ROWS 10
 
 extern const struct report_format report_preview;                /* its path may be NULL; discard frees it */
-/* [{title, text, columns: [{label, number}], rows: [{cells: [{text, label, number}]}], chart: {svg, summary} or null, legend:
+/* [{title, text, columns: [{label, number}], rows: [{cells: [{text, label, number}]}], chart: {lying, rows or svg, summary} or null, legend:
  * [{name, series}], more, none, note}]; the caller's. */
 json_t *report_preview_take(struct report_writer *w);
 

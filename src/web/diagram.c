@@ -102,51 +102,13 @@ static json_t *svg_of(struct chart *chart, const char *label)
 	return safe;
 }
 
-/* The bar alone, as wide as MOST at the most: its name and number stand beside it as text, in letters of the page and as long as they are. */
-#define BAR_WIDTH 400
-
-static json_t *bar_of(const struct chart *chart, size_t row, int64_t most)
-{
-	struct buf svg = BUF_INIT;
-	double x = 0;
-	json_t *safe;
-
-	buf_printf(&svg, "<svg viewBox=\"0 0 %d 12\" preserveAspectRatio=\"none\" aria-hidden=\"true\">", BAR_WIDTH);
-	for (size_t s = 0; s < chart->series; s++) {
-		int64_t value = chart->values[row * chart->series + s];
-		double width = (double)value * BAR_WIDTH / (double)most;
-
-		if (value <= 0)
-			continue;
-		buf_printf(&svg, "<rect class=\"kw-series-%d\" x=\"%.1f\" width=\"%.1f\" height=\"12\"/>", chart->colours[s], x, width < 1 ? 1 : width);
-		x += width;
-	}
-	buf_puts(&svg, "</svg>");
-	safe = template_safe(buf_str(&svg));
-	buf_free(&svg);
-	return safe;
-}
-
-static json_t *bars_of(const struct chart *chart)
-{
-	json_t *rows = json_array();
-	int64_t most = 1;
-
-	for (size_t i = 0; i < chart->columns; i++)
-		most = chart_sum(chart, i) > most ? chart_sum(chart, i) : most;
-	for (size_t i = 0; i < chart->columns; i++)
-		json_array_append_new(rows, json_pack("{s:s, s:I, s:o}", "name", chart->names[i], "value", (json_int_t)chart_sum(chart, i), "svg",
-			bar_of(chart, i, most)));
-	return rows;
-}
-
 static json_t *draw(const struct call *c, const char *title, struct chart *chart, const struct diagram_part *parts, const char *per)
 {
 	char *summary = summary_of(c, title, chart, parts);
 	json_t *out = json_pack("{s:s, s:o, s:o}", "summary", summary, "period", span_of(c, per, chart), "legend", legend_of(c, parts, chart->series));
 
 	if (chart->lying)
-		json_object_set_new(out, "rows", bars_of(chart));
+		json_object_set_new(out, "rows", chart_bars(chart));
 	else
 		json_object_set_new(out, "svg", svg_of(chart, summary));
 	free(summary);

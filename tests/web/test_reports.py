@@ -149,7 +149,7 @@ def test_a_preview_saves_nothing(server, world):
     mine = "select count(*) from report_template where tenant = %s"
     before = count(server, mine, world.tenant)
     page = c.post("/reports/preview", **{**FORM, "name": "Only a look", "criteria": ["instances", "sign-ins", "denied"]})
-    assert page.status == 200 and "orders-db-1" in page.text and "<svg" in page.text and "There is nothing in this period." in page.text
+    assert page.status == 200 and "orders-db-1" in page.text and "<svg" in page.text and 'class="kw-bars' in page.text and "There is nothing in this period." in page.text
     assert count(server, mine, world.tenant) == before
     wrong = c.post("/reports/preview", **{**FORM, "criteria": ["keys"]})
     assert wrong.status == 422 and "Security Administrators" in wrong.text
