@@ -59,6 +59,7 @@ static json_t *show_row(struct call *c, json_t *row)
 		json_object_get(row, "instances"), "devices", json_object_get(row, "devices"), "created", doc_when(c, row, "created"));
 
 	json_object_set_new(out, "url", json_sprintf("/images/%s", doc_text(row, "id")));
+	json_object_set(out, "provider_name", json_object_get(row, "provider_name"));
 	json_object_set_new(out, "instances_url", json_sprintf("/instances?image=%s", doc_text(row, "id")));
 	json_object_set_new(out, "devices_url", json_sprintf("/devices?image=%s", doc_text(row, "id")));
 	json_set_bool(out, "has_credentials", *doc_text(row, "credentials") != '\0');

@@ -49,6 +49,7 @@ static void set_instance(struct call *c, const json_t *row)
 		integrity_of(c, row));
 
 	json_object_set_new(out, "url", json_sprintf("/instances/%s", doc_text(row, "id")));
+	json_object_set(out, "provider_name", json_object_get(row, "provider_name"));
 	json_object_set_new(out, "insecure", json_boolean(json_is_true(json_object_get(agent, "insecure_tls"))));
 	call_set(c, "instance", out);
 	call_set(c, "live", json_pack("{s:O, s:i}", "url", json_object_get(out, "url"), "seconds", REFRESH_S));

@@ -86,6 +86,7 @@ json_t *request_row(struct call *c, json_t *row)
 		"requested", doc_when(c, row, "requested"));
 
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));
+	json_object_set(out, "provider_name", json_object_get(row, "provider_name"));
 	json_object_set(out, "state", json_object_get(row, "status"));
 	json_object_set(out, "insecure", json_object_get(row, "insecure_tls"));
 	json_object_set_new(out, "revocation", request_revocation(c, row));

@@ -186,6 +186,7 @@ static json_t *image_row(struct call *c, const json_t *image)
 
 	(void)c;
 	json_set_string(shown, "provider", doc_text(image, "provider"));
+	json_object_set(shown, "provider_name", json_object_get(image, "provider_name"));
 	return shown;
 }
 

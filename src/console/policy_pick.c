@@ -39,6 +39,7 @@ static json_t *pick_row(struct call *c, json_t *row)
 	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O, s:o}", "id", doc_text(row, "id"), "name", doc_text(row, "name"),
 		"description", doc_text(row, "description"), "provider", doc_text(row, "provider"), "provider_id", doc_text(row, "provider_id"),
 		"chosen", json_object_get(row, "chosen"), "changed", json_object_get(row, "changed"), "policies", json_array());
+	json_object_set(out, "provider_name", json_object_get(row, "provider_name"));
 	json_t *policies = json_object_get(row, "policies"), *name;
 	size_t i;
 

@@ -52,7 +52,7 @@ static json_t *why(const struct call *c, const json_t *row)
 static json_t *candidate(const struct call *c, const json_t *row)
 {
 	json_t *out = json_object();
-	static const char *const copied[] = { "id", "name", "provider_device", "provider", "zone", "chosen" };
+	static const char *const copied[] = { "id", "name", "provider_device", "provider", "provider_name", "zone", "chosen" };
 	int chosen = json_is_true(json_object_get(row, "chosen"));
 
 	for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++)

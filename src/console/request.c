@@ -43,7 +43,7 @@ static json_t *device_member(const struct call *c, const json_t *row, const json
 	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0, raid = strcmp(doc_text(row, "kind"), DEVICE_KIND_RAID) == 0;
 	json_t *out = json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s}", "kind", call_translate(c, raid ? "RAID 0" : "Device"), "name",
 		doc_text(row, "device_name"), "description", doc_optional(row, "description"), "mount",
-		doc_optional(row, "mount_point"), "type", raid ? "RAID 0" : doc_text(row, "kind"), "platform", doc_optional(row, "os"), "access",
+		doc_optional(row, "mount_point"), "type", raid ? "RAID 0" : doc_text(row, "kind"), "platform", device_word(doc_text(row, "os")), "access",
 		call_translate(c, strcmp(doc_text(row, "access"), "read-only") == 0 ? "Read only" : "Read and write"));
 
 	json_object_set_new(out, "members", names_of(members));

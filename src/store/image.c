@@ -3,7 +3,7 @@
 
 #include "store/rename.h"
 
-#define COLUMNS "m.id, m.name, m.description, m.provider, m.provider_image, m.created," \
+#define COLUMNS "m.id, m.name, m.description, m.provider, provider_label(m.provider) as provider_name, m.provider_image, m.created," \
 	" (select count(*) from instance i where i.tenant = m.tenant and i.image = m.id) as instances," \
 	" coalesce((select c.provider from image_credential c where c.tenant = m.tenant and c.image = m.id and c.label <> ''), '') as credentials," \
 	" (select count(*) from device d where d.tenant = m.tenant and d.image = m.id) as devices," \

@@ -6,7 +6,7 @@
 #include "store/audit.h"
 #include "store/request.h"
 
-#define COLUMNS "i.id, i.host_name, i.provider, i.provider_instance, i.os, i.distribution, i.os_version, i.kernel, i.arch, i.region," \
+#define COLUMNS "i.id, i.host_name, i.provider, provider_label(i.provider) as provider_name, i.provider_instance, i.os, i.distribution, i.os_version, i.kernel, i.arch, i.region," \
 	" i.zone, i.state, i.first_seen, i.last_seen, i.image, coalesce(nullif(m.name, ''), m.provider_image) as image_name"
 #define FROM "instance i left join image m on m.tenant = i.tenant and m.id = i.image"
 

@@ -18,7 +18,7 @@ struct kind {
 #define CHOICE(member) "coalesce(c.chosen, " member ")"
 #define FROM(table, kind) "policy_draft d join " table " m on m.tenant = d.tenant left join policy_draft_member c on c.tenant = d.tenant" \
 	" and c.draft = d.id and c.kind = '" kind "' and c.member = m.id"
-#define COLUMNS(provider_id, member) "m.id, coalesce(nullif(m.name, ''), " provider_id ") as name, m.description, m.provider, " provider_id \
+#define COLUMNS(provider_id, member) "m.id, coalesce(nullif(m.name, ''), " provider_id ") as name, m.description, m.provider, provider_label(m.provider) as provider_name, " provider_id \
 	" as provider_id, " CHOICE(member) " as chosen, " CHOICE(member) " <> " member " as changed, "
 #define IMAGE_POLICIES "(select coalesce(json_agg(p.name order by p.name collate \"und-x-icu\"), '[]') from policy_image x join policy p" \
 	" on p.tenant = x.tenant and p.id = x.policy where x.tenant = m.tenant and x.image = m.id) as policies"

@@ -265,7 +265,7 @@ int raid_candidates(struct db *db, const struct uuid *raid, const char *search, 
 	char *pattern = list_pattern(search ? search : "");
 	int rc = db_get_rows(db, out, "select d.id, " NAME " as name, d.provider_device, d.provider, coalesce(i.zone, '') as zone,"
 		" coalesce(nullif(m.name, ''), m.provider_image) as image_name, coalesce(nullif(i.host_name, ''), i.provider_instance)"
-		" as instance_name, d.size_bytes, c.n is not null as chosen, " UNFIT " as reason from device d"
+		" as instance_name, d.size_bytes, c.n is not null as chosen, " UNFIT " as reason, provider_label(d.provider) as provider_name from device d"
 		" left join device x on x.tenant = d.tenant and x.id = ($2 ->> 0)::uuid " ZONES
 		" left join image m on m.tenant = d.tenant and m.id = d.image"
 		" left join json_array_elements_text($2) with ordinality c (id, n) on c.id::uuid = d.id"

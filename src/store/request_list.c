@@ -4,7 +4,7 @@
 
 #define COLUMNS "r.id, r.status, r.integrity, r.device, coalesce(nullif(d.name, ''), d.provider_device) as device_name, d.kind," \
 	" r.image, coalesce(nullif(m.name, ''), m.provider_image) as image_name, r.instance," \
-	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, i.provider, d.policy, p.name as policy_name," \
+	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, i.provider, provider_label(i.provider) as provider_name, d.policy, p.name as policy_name," \
 	" r.requested, r.decided, r.delivered, r.approve_at, r.revoke_at, r.revoke_ordered, r.revoked, coalesce(nullif(r.mount_point, ''), d.mount_point) as mount_point, r.access, r.closed, r.closed_reason," \
 	" exists (select 1 from agent a where a.tenant = r.tenant and a.id = r.agent and a.insecure_tls) as insecure_tls"
 #define FROM "key_request r join device d on d.tenant = r.tenant and d.id = r.device" \
