@@ -21,7 +21,8 @@
 	{ "limit", "Entries per page", PARAM_INT, 0, 1, LIST_LIMIT_MAX, NULL }
 
 /* And as CSV, where the list is answered by list_answer. */
-#define LIST_PARAMS_CSV LIST_PARAMS, { "as", "Form", PARAM_ENUM, 0, 0, 0, list_forms }
+#define LIST_PARAM_CSV { "as", "Form", PARAM_ENUM, 0, 0, 0, list_forms }
+#define LIST_PARAMS_CSV LIST_PARAMS, LIST_PARAM_CSV
 extern const char *const list_forms[];
 
 struct list_csv {

@@ -22,7 +22,7 @@
 	{ WEB_POST, url "/{id}/remove", edit, NULL, person_remove, NULL, ROUTE_DESTROYS, .form = url "/{id}" }, \
 	{ WEB_GET, url "/{id}/factor", edit, site "/confirm", person_factor_ask }, \
 	{ WEB_POST, url "/{id}/factor", edit, NULL, person_factor, NULL, ROUTE_DESTROYS, .form = url "/{id}" }, \
-	{ WEB_GET, "/roles", view, site "/roles", roles_page }
+	{ WEB_GET, "/roles", view, site "/roles", roles_page, roles_query }
 
 /* people.c */
 int people_page(struct call *c), people_csv(struct call *c), person_new_page(struct call *c), person_new(struct call *c);
@@ -35,5 +35,6 @@ extern const struct route_param operators_query[], operator_new_fields[], operat
 
 /* roles.c */
 int roles_page(struct call *c);
+extern const struct route_param roles_query[];
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "store/user.h"
 #include "web/doc.h"
+#include "web/list.h"
 #include "web/people.h"
 #include "web/sign.h"
 
@@ -24,6 +25,8 @@ static const struct table {
 	[STORE_TENANT] = { tenant_roles, ARRAY_LEN(tenant_roles), tenant_permissions, ARRAY_LEN(tenant_permissions), "/users" },
 	[STORE_OPERATOR] = { operator_roles, ARRAY_LEN(operator_roles), operator_permissions, ARRAY_LEN(operator_permissions), "/operators" },
 };
+
+const struct route_param roles_query[] = { LIST_PARAM_CSV, PARAM_END };
 
 static const struct table *table_of(const struct call *c)
 {
@@ -88,6 +91,36 @@ static json_t *role_row(const struct call *c, enum role r, const json_t *counts)
 	return row;
 }
 
+/* The same as a list: a permission a row, a role a column. */
+static int all_permissions(struct call *c, const struct list_query *q, json_t **page)
+{
+	const struct table *t = table_of(c);
+	json_t *rows = json_array(), *row;
+
+	for (size_t g = 0; g < ARRAY_LEN(groups); g++)
+		for (size_t i = 0; i < t->permission_count; i++) {
+			if (group_of(t->permissions[i]) != g)
+				continue;
+			row = json_pack("{s:s, s:s}", "group", call_translate(c, groups[g].title), "permission", call_translate(c, permission_label(t->permissions[i])));
+			for (size_t r = 0; r < t->role_count; r++)
+				json_set_bool(row, role_name(t->roles[r]), role_may(t->roles[r], t->permissions[i]));
+			json_array_append_new(rows, row);
+		}
+	*page = json_pack("{s:o}", "rows", rows);
+	return 0;
+}
+
+static int export(struct call *c)
+{
+	static const struct list_view view = { .url = "/roles" };
+	const struct table *t = table_of(c);
+	struct list_csv columns[ARRAY_LEN(tenant_roles) + ARRAY_LEN(operator_roles) + 3] = { { "Part", "group" }, { "Permission", "permission" } };
+
+	for (size_t r = 0; r < t->role_count; r++)
+		columns[r + 2] = (struct list_csv){ role_label(t->roles[r]), role_name(t->roles[r]) };
+	return list_export(c, &view, all_permissions, NULL, columns, "roles.csv");
+}
+
 int roles_page(struct call *c)
 {
 	const struct table *t = table_of(c);
@@ -101,5 +134,5 @@ int roles_page(struct call *c)
 	call_set(c, "roles", columns);
 	call_set(c, "groups", rows);
 	json_decref(counts);
-	return rc;
+	return rc == 0 && call_has(c, "as") ? export(c) : rc;
 }

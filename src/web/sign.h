@@ -24,7 +24,7 @@ struct saml_name;                /* store/saml.h */
 	{ WEB_POST, "/sign-out", PERMISSION_SIGNED_IN, "console/saml_go", sign_out, NULL, ROUTE_SUSPENDED_TOO | ROUTE_CODE | ROUTE_ENROL }, \
 	{ WEB_GET, "/session", PERMISSION_SIGNED_IN, NULL, sign_session, NULL, ROUTE_API_ONLY | ROUTE_SUSPENDED_TOO }, \
 	{ WEB_GET, "/routes", PERMISSION_SIGNED_IN, NULL, sign_routes, NULL, ROUTE_API_ONLY }, \
-	{ WEB_GET, "/sessions", PERMISSION_SIGNED_IN, site "/sessions", sign_sessions, NULL, ROUTE_SUSPENDED_TOO }, \
+	{ WEB_GET, "/sessions", PERMISSION_SIGNED_IN, site "/sessions", sign_sessions, sign_sessions_query, ROUTE_SUSPENDED_TOO }, \
 	{ WEB_POST, "/sessions/others/revoke", PERMISSION_SIGNED_IN, NULL, sign_revoke_others, NULL, ROUTE_SUSPENDED_TOO }, \
 	{ WEB_POST, "/sessions/{id}/revoke", PERMISSION_SIGNED_IN, NULL, sign_revoke, NULL, ROUTE_SUSPENDED_TOO }, \
 	{ WEB_GET, "/password", PERMISSION_SIGNED_IN, site "/password_change", sign_password_page, NULL, ROUTE_SUSPENDED_TOO }, \
@@ -45,7 +45,7 @@ int sign_in_page(struct call *c), sign_in(struct call *c), sign_out(struct call 
 int sign_code_page(struct call *c), sign_code(struct call *c);
 int sign_routes(struct call *c), sign_sessions(struct call *c), sign_revoke(struct call *c), sign_revoke_others(struct call *c);
 int sign_password_page(struct call *c), sign_password(struct call *c);
-extern const struct route_param sign_in_query[], sign_in_operator_fields[], sign_in_tenant_fields[], sign_password_fields[];
+extern const struct route_param sign_sessions_query[], sign_in_query[], sign_in_operator_fields[], sign_in_tenant_fields[], sign_password_fields[];
 extern const struct route_param sign_code_query[], sign_code_fields[];
 
 /* forgotten.c */

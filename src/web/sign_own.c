@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "store/session.h"
 #include "web/letter.h"
+#include "web/list.h"
 #include "web/sign.h"
 #include "web/state.h"
 
@@ -78,6 +79,17 @@ static json_t *session_row(const struct call *c, const json_t *row, const char *
 		when_of(c, row, "expires"), "revoke_url", json_sprintf("/sessions/%s/revoke", id));
 }
 
+static const struct list_csv columns[] = { { "Device", "browser" }, { "System", "system" }, { "Address", "address" }, { "Signed in", "started" },
+	{ "Last active", "active" }, { "Expires", "expires" }, { "This session", "current" }, { NULL, NULL } };
+static const struct list_view view = { .url = "/sessions" };
+const struct route_param sign_sessions_query[] = { LIST_PARAM_CSV, PARAM_END };
+
+static int all_sessions(struct call *c, const struct list_query *q, json_t **page)
+{
+	*page = json_pack("{s:O}", "rows", json_object_get(c->doc, "sessions"));
+	return 0;
+}
+
 int sign_sessions(struct call *c)
 {
 	json_t *rows, *row, *out;
@@ -94,7 +106,7 @@ int sign_sessions(struct call *c)
 	call_set(c, "several", json_boolean(json_array_size(out) > 1));
 	call_set(c, "sessions", out);
 	json_decref(rows);
-	return 0;
+	return call_has(c, "as") ? list_export(c, &view, all_sessions, NULL, columns, "sessions.csv") : 0;
 }
 
 int sign_revoke(struct call *c)

@@ -1,4 +1,6 @@
 """Images, policies, an instance, roles and the dashboard, against a running installation whose machines stand in the database."""
+import csv
+import io
 import json
 import pathlib
 import re
@@ -52,6 +54,9 @@ def test_the_roles_page_is_the_permission_table(server, world):
                                    world.tenant, r["id"])
     page = c.get("/roles").text
     assert page.count('class="kw-tick"') == sum(sum(bits) for _, bits in table.values())
+    head, *rows = csv.reader(io.StringIO(c.get("/roles?as=csv").text))
+    assert head[2:] == [r["name"] for r in document["roles"]]
+    assert sorted(rows_of[1:] for rows_of in rows) == sorted([name, *("true" if bit else "false" for bit in bits)] for name, bits in table.values())
 
 
 def test_image_name_and_description(server, world):

@@ -126,7 +126,7 @@ def test_page_and_api_show_the_same_document(server, world):
     document, page = c.api("/sessions").json, c.get("/sessions").text
     assert len(document["sessions"]) >= 1
     for s in document["sessions"]:
-        assert s["expires"]["iso"] in page
+        assert s["expires"]["iso"] in page and f'"{s["address"]}","{s["started"]["iso"]}"' in c.get("/sessions?as=csv").text
         assert s["current"] or s["revoke_url"] in page
 
 
