@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/say.h"
 #include "console/pages.h"
 #include "store/policy.h"
 #include "store/raid.h"
@@ -38,12 +39,23 @@ static json_t *names_of(const json_t *members)
 	return text;
 }
 
+static const char *type_of(const struct call *c, const char *kind)
+{
+	static const struct { const char *kind, *label; } types[] = { { DEVICE_KIND_RAID, "RAID 0" }, { "disk", N_("Disk") }, { "partition", N_("Partition") },
+		{ "raid", "RAID" }, { "logical", N_("Logical volume") }, { "file", N_("File") } };
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcmp(types[i].kind, kind) == 0)
+			return call_translate(c, types[i].label);
+	return kind;
+}
+
 static json_t *device_member(const struct call *c, const json_t *row, const json_t *members)
 {
 	int xts = strncmp(doc_text(row, "mode"), "xts", 3) == 0, raid = strcmp(doc_text(row, "kind"), DEVICE_KIND_RAID) == 0;
 	json_t *out = json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s}", "kind", call_translate(c, raid ? "RAID 0" : "Device"), "name",
 		doc_text(row, "device_name"), "description", doc_optional(row, "description"), "mount",
-		doc_optional(row, "mount_point"), "type", raid ? "RAID 0" : doc_text(row, "kind"), "platform", device_word(doc_text(row, "os")), "access",
+		doc_optional(row, "mount_point"), "type", type_of(c, doc_text(row, "kind")), "platform", device_word(doc_text(row, "os")), "access",
 		call_translate(c, strcmp(doc_text(row, "access"), "read-only") == 0 ? "Read only" : "Read and write"));
 
 	json_object_set_new(out, "members", names_of(members));
