@@ -22,14 +22,15 @@ def _marked():
         try:
             marks = [e.partition(b"=")[2].decode() for e in (p / "environ").read_bytes().split(b"\0") if e.startswith(MARK.encode() + b"=")]
             if marks:
-                yield int(p.name), marks[0], (p / "comm").read_text().strip()
+                # A test may have called it what is no text.
+                yield int(p.name), marks[0], (p / "comm").read_text(errors="replace").strip()
         except OSError:          # gone meanwhile, or the kernel's own
             continue
 
 
 def _alive(pid):
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        return pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
 
