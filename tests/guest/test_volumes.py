@@ -127,6 +127,8 @@ def test_a_killed_agent_finds_its_volume_open(tenant, vm, device):
     vm.run("systemctl kill -s KILL keyward-agent")
     assert vm.ok(f"mountpoint -q {POINT}")
     vm.wait("journalctl -b -u keyward-agent -o cat | grep -q 'volume is open already'", "systemd does not start it again")
+    # systemd drops a reload, as which the next test changes the log level, silently while it still takes the unit for starting.
+    vm.wait("systemctl is-active keyward-agent", "systemd does not take it for started")
     tenant.becomes(device, "in-use")
     assert vm.run(f"cat {POINT}/kept") == "precious" and tenant.request(device, "delivered")["id"] == before
 
