@@ -68,6 +68,15 @@ static void catch_signals(struct daemon *a)
 	a->signal_fd = signal_pipe[0];
 }
 
+/* Cleared only when it was seen: one that comes meanwhile is not lost with it. */
+static int took(volatile sig_atomic_t *got)
+{
+	if (!*got)
+		return 0;
+	*got = 0;
+	return 1;
+}
+
 int daemon_signals(struct daemon *a)
 {
 	char drain[64];
@@ -76,9 +85,8 @@ int daemon_signals(struct daemon *a)
 	while (read(a->signal_fd, drain, sizeof drain) > 0)
 		any = 1;
 	a->stop |= got_stop;
-	a->reload |= got_reload;
-	a->renew |= got_renew;
-	got_reload = got_renew = 0;
+	a->reload |= took(&got_reload);
+	a->renew |= took(&got_renew);
 	return any;
 }
 
