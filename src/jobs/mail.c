@@ -11,7 +11,6 @@
 #include "notice/message.h"
 #include "notify/smtp.h"
 
-#define TEXT_MAX 65536
 #define HANDED "handed"          /* member of the job: the last of the mail was being handed over */
 
 /* The installation's settings, whosever the mail is. */
@@ -102,12 +101,12 @@ static int send_mail(struct work *w)
 	struct mail_server server = { .port = 0 };
 	struct secret *password = NULL, *link = NULL;
 	struct buf text = BUF_INIT, html = BUF_INIT;
-	int rc = json_get_string(w->job->payload, "to", TEXT_MAX, &mail.to);
+	int rc = json_get_string(w->job->payload, "to", MESSAGE_MAX, &mail.to);
 
 	if (rc == 0)
-		rc = json_get_string(w->job->payload, "subject", TEXT_MAX, &mail.subject);
+		rc = json_get_string(w->job->payload, "subject", MESSAGE_MAX, &mail.subject);
 	if (rc == 0)
-		rc = json_get_string(w->job->payload, "text", TEXT_MAX, &mail.text);
+		rc = json_get_string(w->job->payload, "text", MESSAGE_MAX, &mail.text);
 	if (rc == 0)
 		rc = load(w, &server, &password);
 	if (rc == 0)

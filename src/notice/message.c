@@ -11,6 +11,9 @@
 #include "render/words.h"
 
 #define NAME_SHOWN 60            /* bytes; longer ones are not, as a cut could be in the middle of a character */
+#define PART_MAX (MESSAGE_MAX / 4)       /* bytes of header, of footer, of what is said of one event: more than may be typed */
+#define ITEMS_MAX (MESSAGE_MAX / 2 - 1024)       /* of all events: what is left by header, footer and the count of others */
+#define SUBJECT_MAX 1000
 #define NAME_MOST 12             /* characters of what stands before the colon of a "Name: value" line */
 
 const struct message_variable message_variables[] = {
@@ -72,13 +75,14 @@ int message_check(const char *text)
 	return 0;
 }
 
-static void put_line(const char *line, size_t len, const json_t *values, struct buf *out)
+/* Stops when it has more than MOST bytes: one value may stand in a line hundreds of times. */
+static void put_line(const char *line, size_t len, const json_t *values, size_t most, struct buf *out)
 {
 	char *copy = mem_dup(line, len), *rest = copy, *at;
 	struct buf filled = BUF_INIT;
 	int variables = 0, given = 0;
 
-	while ((at = strstr(rest, "{{")) != NULL) {
+	while (filled.len <= most && (at = strstr(rest, "{{")) != NULL) {
 		const char *name, *end, *value;
 		size_t n;
 
@@ -99,14 +103,34 @@ static void put_line(const char *line, size_t len, const json_t *values, struct 
 	free(copy);
 }
 
-static void fill(const char *text, const json_t *values, struct buf *out)
+static void cut(struct buf *out, size_t len)
 {
-	while (*text) {
+	out->data[len] = '\0';
+	out->len = len;
+}
+
+/* The first LEN bytes stay, less of them where that would cut a character. */
+static void cut_text(struct buf *out, size_t len)
+{
+	while (len > 0 && ((unsigned char)out->data[len] & 0xc0) == 0x80)
+		len--;
+	cut(out, len);
+	buf_puts(out, "…\n");
+}
+
+/* Appends at most MOST bytes, and the mark of what was cut. */
+static void fill(const char *text, const json_t *values, size_t most, struct buf *out)
+{
+	size_t start = out->len;
+
+	while (*text && out->len - start <= most) {
 		size_t len = strcspn(text, "\n"), shown = len && text[len - 1] == '\r' ? len - 1 : len;
 
-		put_line(text, shown, values, out);
+		put_line(text, shown, values, most, out);
 		text += len + (text[len] == '\n');
 	}
+	if (out->len - start > most)
+		cut_text(out, start + most);
 }
 
 /* Takes PHRASE over. */
@@ -147,7 +171,7 @@ static char *one_line(const char *text, const json_t *values)
 	char *line;
 	size_t len;
 
-	fill(text, values, &out);
+	fill(text, values, SUBJECT_MAX, &out);
 	line = buf_take(&out);
 	line = line ? line : mem_strdup("");
 	for (char *p = line; *p; p++)
@@ -159,42 +183,63 @@ static char *one_line(const char *text, const json_t *values)
 	return line;
 }
 
+/* One of them, after an empty line; 0: there is no room for it, which there always is for the first. */
+static int add_item(const struct message_texts *t, const json_t *whole, const json_t *item, size_t start, struct buf *text)
+{
+	json_t *values = json_deep_copy(whole);
+	size_t before = text->len;
+	int room;
+
+	json_object_update(values, (json_t *)(uintptr_t)item);
+	buf_puts(text, text->len ? "\n" : "");
+	fill(t->content, values, PART_MAX, text);
+	room = text->len - start <= ITEMS_MAX;
+	if (!room)
+		cut(text, before);
+	json_decref(values);
+	return room;
+}
+
+static size_t add_items(const struct message_texts *t, const json_t *whole, const json_t *items, struct buf *text)
+{
+	size_t start = text->len, i;
+	const json_t *item;
+
+	json_array_foreach(items, i, item)
+		if (i == MESSAGE_LISTED || !add_item(t, whole, item, start, text))
+			break;
+	return i;
+}
+
+static void add_more(size_t count, const json_t *whole, const struct words *w, struct buf *text)
+{
+	json_t *more = phrase_say("and %{n} more: %{console}/notices", "n", json_integer((json_int_t)count), "console",
+		json_incref(json_object_get(whole, "console")), NULL);
+
+	buf_puts(text, "\n");
+	words_phrase(w, more, text);
+	buf_puts(text, "\n");
+	json_decref(more);
+}
+
 void message_compose(const struct message_texts *t, const json_t *items, size_t count, const json_t *common, const struct words *w,
 	char **subject, struct buf *text)
 {
-	json_t *whole = together(items, count, common, w), *item;
-	size_t i, listed = 0;
+	json_t *whole = together(items, count, common, w);
+	size_t listed;
 
 	*subject = one_line(t->subject, whole);
 	if (**subject == '\0') {
 		free(*subject);
 		*subject = one_line("{{event}}", whole);
 	}
-	fill(t->header, whole, text);
-	json_array_foreach(items, i, item) {
-		json_t *values = json_deep_copy(whole);
-
-		if (listed++ == MESSAGE_LISTED) {
-			json_decref(values);
-			break;
-		}
-		json_object_update(values, item);
-		buf_puts(text, text->len ? "\n" : "");
-		fill(t->content, values, text);
-		json_decref(values);
-	}
-	if (count > MESSAGE_LISTED) {
-		json_t *more = phrase_say("and %{n} more: %{console}/notices", "n", json_integer((json_int_t)(count - MESSAGE_LISTED)), "console",
-			json_incref(json_object_get(whole, "console")), NULL);
-
-		buf_puts(text, "\n");
-		words_phrase(w, more, text);
-		buf_puts(text, "\n");
-		json_decref(more);
-	}
+	fill(t->header, whole, PART_MAX, text);
+	listed = add_items(t, whole, items, text);
+	if (count > listed)
+		add_more(count - listed, whole, w, text);
 	if (*t->footer) {
 		buf_puts(text, "\n-- \n");
-		fill(t->footer, whole, text);
+		fill(t->footer, whole, PART_MAX, text);
 	}
 	json_decref(whole);
 }

@@ -33,7 +33,8 @@ struct message_variable {
 extern const struct message_variable message_variables[];        /* ends with a NULL name */
 
 #define MESSAGE_TEXT_MAX 4000            /* characters of each of its texts */
-#define MESSAGE_LISTED 50                /* events in one message; the others are counted */
+#define MESSAGE_LISTED 50                /* events in one message, when there is room for them; the others are counted */
+#define MESSAGE_MAX 65536                /* bytes of a message, whatever its texts and values are: no longer mail is sent */
 
 struct message_texts {
 	const char *subject, *header, *content, *footer;
@@ -43,7 +44,8 @@ extern const struct message_texts message_standard, message_standard_operators; 
 /* 0, or ERR_INVALID: {{ }} in TEXT holds something that is no variable, or does not end; err_text says which. */
 int message_check(const char *text);
 /* ITEMS: objects of values by variable, the first MESSAGE_LISTED of them are listed; COUNT: of how many. COMMON: values of the whole
- * message; W: in which language what is said between them is. A line whose variables are all empty is left out. SUBJECT is one line; the caller frees. Appends to TEXT. */
+ * message; W: in which language what is said between them is. A line whose variables are all empty is left out. SUBJECT is one line;
+ * the caller frees. Appends to TEXT at most MESSAGE_MAX bytes: what is longer ends with an ellipsis, and of the items only those are listed that there is room for. */
 void message_compose(const struct message_texts *t, const json_t *items, size_t count, const json_t *common, const struct words *w,
 	char **subject, struct buf *text);
 /* Sample values: one item, and the common ones; the caller's. */

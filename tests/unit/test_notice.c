@@ -1,8 +1,10 @@
 /* test_notice.c - entries of the log in words: names and values of their details, sentences that were kept as reasons, in another language and in English. */
 #include "check.h"
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "notice/entry.h"
+#include "notice/message.h"
 #include "render/words.h"
 
 #define CATALOGUE "{\"\": {\"name\": \"Xx\", \"forms\": \"10\", \"decimal\": \",\", \"group\": \".\"}," \
@@ -113,3 +115,74 @@ TEST(notices_are_said, "NTF-2,NTF-3")
 }
 
 TEST_MAIN
+
+/* COUNT events of two devices, with REASON. */
+static json_t *events_with(size_t count, const char *reason)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(out, json_pack("{s:s, s:s, s:s}", "event", "Key exported", "comment", reason, "device", i % 2 ? "odd" : "even"));
+	return out;
+}
+
+static char *repeated(const char *what, size_t count)
+{
+	struct buf out = BUF_INIT;
+
+	for (size_t i = 0; i < count; i++)
+		buf_puts(&out, what);
+	return buf_take(&out);
+}
+
+static int listed_in(const char *text)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, "\n\n")) != NULL; text += 2)
+		n++;
+	return n;
+}
+
+/* A longer mail than may be sent would be lost, with all that it tells of. */
+TEST(no_words_and_no_events_make_a_message_too_long, "NTF-1,SEC-5")
+{
+	char *plain = repeated("x", MESSAGE_TEXT_MAX - 20), *wide = repeated("\xf0\x9f\x98\x80", MESSAGE_TEXT_MAX), *many = repeated("{{comment}}", 300),
+		*reason = repeated("\xc3\xbc<b>{{event}}", 150);
+	char *content = mem_printf("%s {{device}}", plain);
+	const struct { struct message_texts texts; int counted, cut; } cases[] = {
+		{ { "{{event}}", "", content, "" }, 1, 0 }, { { "{{event}}", wide, wide, wide }, 0, 0 }, { { many, many, many, many }, 0, 1 },
+	};
+	json_t *common = json_pack("{s:s, s:s}", "account", "A", "console", "https://c.example");
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		for (size_t n = 1; n <= MESSAGE_LISTED; n += MESSAGE_LISTED - 1) {
+			json_t *items = events_with(n, reason), *valid;
+			struct buf text = BUF_INIT;
+			char *subject;
+			const char *more;
+
+			message_compose(&cases[i].texts, items, n + 7, common, NULL, &subject, &text);
+			CHECK(text.len <= MESSAGE_MAX && strlen(buf_str(&text)) == text.len);
+			CHECK(strlen(subject) <= 1010);
+			valid = json_string(buf_str(&text));
+			CHECK(valid != NULL);
+			/* What there is no room for is counted. */
+			more = strstr(buf_str(&text), "\nand ");
+			CHECK(more != NULL);
+			if (cases[i].counted && more)
+				CHECK_INT(atoi(more + 5), (int)n + 7 - listed_in(buf_str(&text)));
+			CHECK_INT(strstr(buf_str(&text), "…") != NULL, cases[i].cut);
+			json_decref(valid);
+			json_decref(items);
+			buf_free(&text);
+			free(subject);
+		}
+	}
+	json_decref(common);
+	free(content);
+	free(reason);
+	free(many);
+	free(wide);
+	free(plain);
+}

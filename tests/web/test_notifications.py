@@ -88,6 +88,7 @@ def test_consolidated_by_the_hour_and_by_the_day(server, world):
     run(server, "update tenant set time_zone = 'Asia/Kolkata' where id = %s", world.tenant)
     for name, frequency in (("Hourly", "hourly"), ("Daily", "daily")):
         save(c, name=name, frequency=frequency, recipients=f"{frequency}@example.net", events=["key-exported", "keys-destroyed"], at="08:15")
+    save(c, name="Long", frequency="hourly", recipients="long@example.net", events=["key-exported"], content="{{event}} " + "x" * 3900)
     # A full hour may go by before one looks.
     local = "select to_char(due at time zone 'Asia/Kolkata', 'MI:SS') || ' ' || (due > now() - interval '5 minutes') from notice_group where tenant = %s and name = %s"
     assert count(server, local, world.tenant, "Hourly") == "00:00 true" and count(server, local, world.tenant, "Daily") == "15:00 true"
@@ -108,6 +109,9 @@ def test_consolidated_by_the_hour_and_by_the_day(server, world):
             mail = sink.wait(f"{who}@example.net")
             assert mail.subject == "Key exported" and ", 60:" in mail.text, (mail.subject, mail.text)
             assert mail.text.count("Device: volume") == 50 and "and 10 more" in mail.text
+        # More words than fit into a mail: the events that there is no room for are counted.
+        long = sink.wait("long@example.net").text
+        assert len(long) < 65536 and f"and {60 - long.count('x' * 3900)} more" in long and long.count("x" * 3900) > 5, long[-500:]
         # Nothing happened: nothing is sent, and the next time is noted.
         due("0")
         wait_until(lambda: count(server, "select bool_and(due > now()) from notice_group where tenant = %s and due is not null", world.tenant), SECONDS, "due")
