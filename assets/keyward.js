@@ -302,6 +302,16 @@
 		field.dispatchEvent(new Event("input", { bubbles: true }));
 	});
 
+	/* A file that a page holds: saved at once, but not again when the page comes back. */
+	function save_held() {
+		var link = document.querySelector("[data-held-file]");
+
+		if (link && !(history.state && history.state.saved)) {
+			history.replaceState({ saved: true }, "");
+			link.click();
+		}
+	}
+
 	/* A list as a text file, or on paper. */
 	on("click", "[data-save]", function (event, button) {
 		var lines = all("li", document.getElementById(button.getAttribute("data-save"))).map(function (item) { return item.textContent; });
@@ -696,6 +706,7 @@
 		all("[data-strength]").forEach(watch_password);
 		watch_typed(document);
 		give_back();
+		save_held();
 	}
 	if (document.readyState === "loading")
 		document.addEventListener("DOMContentLoaded", start);

@@ -1,4 +1,4 @@
-/* encode.c - hexadecimal and base64url, by libsodium. */
+/* encode.c - hexadecimal, base64 and base64url, by libsodium. */
 #include "base/encode.h"
 
 #include <sodium.h>
@@ -16,12 +16,22 @@ char *encode_hex(const void *data, size_t len)
 	return sodium_bin2hex(text, len * 2 + 1, data, len);
 }
 
-char *encode_base64url(const void *data, size_t len)
+static char *to_base64(const void *data, size_t len, int variant)
 {
-	size_t size = sodium_base64_encoded_len(len, BASE64URL);
+	size_t size = sodium_base64_encoded_len(len, variant);
 	char *text = mem_alloc(size);
 
-	return sodium_bin2base64(text, size, data, len, BASE64URL);
+	return sodium_bin2base64(text, size, data, len, variant);
+}
+
+char *encode_base64(const void *data, size_t len)
+{
+	return to_base64(data, len, sodium_base64_VARIANT_ORIGINAL);
+}
+
+char *encode_base64url(const void *data, size_t len)
+{
+	return to_base64(data, len, BASE64URL);
 }
 
 typedef int decoder(unsigned char *, size_t, const char *, size_t, size_t *, const char **);

@@ -1,5 +1,8 @@
 /* export.c - keys as files that open without any server (KEY-5), for one device or several at once. The passphrase is typed here, so it is made
- * into a key here; keyd, which alone has the device keys, encrypts each under that and answers with what nobody without it can read. */
+ * into a key here; keyd, which alone has the device keys, encrypts each under that and answers with what nobody without it can read.
+ *
+ * A browser that was answered with a file would stay on the form, with the passphrases in it and without a word. So it gets a page that holds the
+ * file, as a link: the server keeps none. Whoever does not ask for a page gets the file. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,6 +11,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "console/export_file.h"
 #include "console/pages.h"
 #include "identity/password.h"
@@ -26,6 +30,8 @@
 
 static const char *const sorts[] = { "name", "status", "size", "policy", "image", "instance", NULL };
 static const struct list_view view = { .sorts = sorts };
+
+#define NAMED_MOST 20            /* devices whose names the page says */
 
 #define SECRETS \
 	{ "current", "Your own password", PARAM_PASSWORD, 0, 0, 0, NULL }, \
@@ -130,6 +136,7 @@ struct export {
 	struct exported_cost cost;
 	struct secret *key;              /* export key */
 	struct export_zip *zip;
+	json_t *names;                   /* devices with a file in it */
 	char id_text[UUID_TEXT_SIZE], at[CLOCK_TEXT_SIZE], passes[16], memory[16], *salt;
 };
 
@@ -137,6 +144,7 @@ static void release(struct export *e)
 {
 	secret_free(e->key);
 	export_zip_free(e->zip);
+	json_decref(e->names);
 	free(e->salt);
 }
 
@@ -215,6 +223,7 @@ static int export_one(void *ctx, const struct export_key *k)
 		&(struct keys_asked) { e->call->user, k->ticket }, &sealed);
 	if (rc == 0)
 		rc = export_zip_add(e->zip, fields, &sealed);
+	json_array_append_new(e->names, json_string(fields[EXPORTED_DEVICE_NAME]));
 	for (int i = 0; i < EXPORTED_FIELD_COUNT; i++)
 		free(own[i]);
 	buf_free(&context);
@@ -309,19 +318,54 @@ static int export_all(struct export *e, const struct uuid *one, struct buf *out)
 	return rc;
 }
 
-static void answer(struct call *c, struct buf *zip)
+static int wants_page(const struct call *c)
+{
+	return !c->api && c->request->accept && strstr(c->request->accept, "text/html");
+}
+
+static json_t *first_names(const struct export *e)
+{
+	json_t *out = json_array();
+
+	for (size_t i = 0; i < json_array_size(e->names) && i < NAMED_MOST; i++)
+		json_array_append(out, json_array_get(e->names, i));
+	return out;
+}
+
+/* The zip has been encrypted: it is no secret by itself. */
+static int answer_page(const struct export *e, const char *name, struct buf *zip)
+{
+	size_t keys = json_array_size(e->names);
+	struct call *c = e->call;
+	int rc = call_large(c, zip->len * 2);
+	char *data;
+
+	if (rc < 0)
+		return rc;
+	data = encode_base64(zip->data, zip->len);
+	call_set(c, "exported", json_pack("{s:s, s:s, s:o, s:o, s:i, s:o}", "file", name, "data", data, "title", call_counted(c, (int64_t)keys,
+		"%{n} key was exported", "%{n} keys were exported"), "names", first_names(e), "more", (int)(keys > NAMED_MOST ? keys - NAMED_MOST : 0),
+		"at", call_when(c, c->now)));
+	free(data);
+	return 0;
+}
+
+static int answer(const struct export *e, struct buf *zip)
 {
 	char name[64];
-	time_t at = (time_t)(c->now / CLOCK_SECOND);
+	time_t at = (time_t)(e->call->now / CLOCK_SECOND);
 	struct tm tm;
 
 	strftime(name, sizeof name, "KeywardDeviceKeys-%Y%m%dT%H%M%SZ.zip", gmtime_r(&at, &tm));
-	call_download(c, "application/zip", name, zip);
+	if (wants_page(e->call))
+		return answer_page(e, name, zip);
+	call_download(e->call, "application/zip", name, zip);
+	return 0;
 }
 
 static int run(struct call *c, const struct uuid *one)
 {
-	struct export e = { .call = c };
+	struct export e = { .call = c, .names = json_array() };
 	struct buf out = BUF_INIT;
 	int rc = check_passphrase(c);
 
@@ -335,9 +379,9 @@ static int run(struct call *c, const struct uuid *one)
 		describe(&e);
 		rc = export_all(&e, one, &out);
 	}
-	release(&e);
 	if (rc == 0)
-		answer(c, &out);
+		rc = answer(&e, &out);
+	release(&e);
 	buf_free(&out);
 	if (rc == ERR_TOO_LARGE)
 		return call_refuse(c, ERR_CONFLICT, TOO_MANY);
@@ -348,12 +392,16 @@ int export_run(struct call *c)
 {
 	if (!list_is_all(c) && call_count(c, "device") == 0)
 		return call_field_error(c, "scope", "Tick the devices, or choose all that match.");
+	call_set(c, "back", json_pack("{s:s, s:s}", "name", call_translate(c, "Devices"), "url", "/devices"));
 	return run(c, NULL);
 }
 
 int export_one_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
+	char text[UUID_TEXT_SIZE];
 
+	uuid_text(&id, text);
+	call_set(c, "back", json_pack("{s:s, s:o}", "name", call_translate(c, "Device"), "url", json_sprintf("/devices/%s", text)));
 	return run(c, &id);
 }

@@ -203,6 +203,17 @@ static int run_handler(struct call *c)
 	return rc;
 }
 
+/* A handler that has ended its transactions: one for the page around what it answers. */
+static int draw_after(struct call *c, json_t **doc)
+{
+	int rc = uuid_is_nil(&c->tenant) ? 0 : call_begin(c, &c->tenant);
+
+	if (rc == 0)
+		*doc = page_document(c);
+	db_rollback(c->db);
+	return rc;
+}
+
 /* The page's document is made before the end, for the counts in the menu. Reading never commits, so a handler behind a GET
  * changes nothing even by mistake. */
 static int run(struct call *c, json_t **doc)
@@ -216,12 +227,12 @@ static int run(struct call *c, json_t **doc)
 	}
 	if (rc == 0)
 		rc = run_handler(c);
-	if (rc == 0 && c->route->page && !c->api && c->state->location == NULL && !c->state->download.set)
-		*doc = page_document(c);
 	if (own && db_is_open(c->db)) {
 		db_rollback(c->db);
 		return rc < 0 ? rc : err_set(ERR_INTERNAL, "%s left a transaction open", c->route->path);
 	}
+	if (rc == 0 && c->route->page && !c->api && c->state->location == NULL && !c->state->download.set)
+		rc = own ? draw_after(c, doc) : (*doc = page_document(c), 0);
 	if (own)
 		return rc;
 	if (rc == 0 && keep)

@@ -115,6 +115,11 @@ TEST(base64url_and_hex, "")
 	char *text = encode_base64url("\xff\xfe\x00\x01", 4);
 
 	CHECK_STR(text, "__4AAQ");
+	free(text);
+	text = encode_base64("\xff\xfe\x00\x01", 4);
+	CHECK_STR(text, "//4AAQ==");
+	free(text);
+	text = encode_base64url("\xff\xfe\x00\x01", 4);
 	CHECK_INT(decode_base64url(text, &out), 0);
 	CHECK(out.len == 4 && memcmp(out.data, "\xff\xfe\x00\x01", 4) == 0);
 	CHECK_INT(decode_base64url("a+/=", &out), ERR_INVALID);

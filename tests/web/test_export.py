@@ -1,10 +1,13 @@
 """Exported keys: who may, what is asked first, what the files hold, what is logged and told."""
+import pathlib
 import re
+import tempfile
 import urllib.parse
 import uuid
 
 from cryptography.exceptions import InvalidTag
 
+from chrome import Person
 from exported import open_xml, open_zip
 from fixtures import fixture
 from mailsink import mail_of
@@ -196,3 +199,32 @@ def test_a_guests_words_do_not_spoil_an_export(server):
     a = export(w.console(w.email), "/devices/export", scope="all", search="")
     files = open_zip(a.body, PASSPHRASE)
     assert len(files) == 4 and "disk-???<&" in {f["device.provider-id"] for f, _ in files.values()}, files
+
+
+def by_browser(server, world, device, scripts, folder):
+    with Person(server, scripts) as person:
+        person.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)})
+        person.open("console", "/sign-in")
+        for label, value in (("Account name", world.slug), ("E-mail address", world.email), ("Password", PASSWORD)):
+            person.put(label, value)
+        person.go("Sign in")
+        person.open("console", f"/devices/{device}/export")
+        for label, value in (("Passphrase of the export", PASSPHRASE), ("The passphrase again", PASSPHRASE), ("Your own password", PASSWORD)):
+            person.put(label, value)
+        person.go("Export key")
+        person.sees("1 key was exported")
+        assert "disk-1" in person.text() and "keyward-keytool --open" in person.text()
+        # With scripts it is saved at once, without them by a click; either way no passphrase stays on the page.
+        if not scripts:
+            person.click("Save the file")
+        assert not person.driver.find_elements("css selector", "input[type=password]") and PASSPHRASE not in person.driver.page_source
+        return person.until(lambda: next(folder.glob("KeywardDeviceKeys-*Z.zip"), None), "no file was saved")
+
+
+def test_a_browser_is_told_what_was_exported_and_saves_it(server, world):
+    # covers: KEY-5, WEB-1
+    device = world.device("disk-1")
+    for scripts in (True, False):
+        with tempfile.TemporaryDirectory() as folder:
+            file = by_browser(server, world, device, scripts, pathlib.Path(folder))
+            assert list(open_zip(file.read_bytes(), PASSPHRASE)) == [device]
