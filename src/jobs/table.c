@@ -82,6 +82,11 @@ static int clean_changes(struct db *db, clock_us now)
 	return fact_change_clean(db, now - FACT_CHANGES_KEPT);
 }
 
+static int clean_checks(struct db *db, clock_us now)
+{
+	return check_clean(db, now - CHECK_KEPT);
+}
+
 static int rotate_keys(struct db *db, clock_us now)
 {
 	return rotation_run(db, now, TASK_CHUNK);
@@ -173,7 +178,7 @@ const struct task tasks[] = {
 	{ "count keys in use", 10 * CLOCK_SECOND, 0, count_licences },
 	{ "warn of licences", 5 * CLOCK_SECOND, 1, warn_of_licence, licence_tenants },
 	{ "replace tenants' keys by age", CLOCK_HOUR, 1, rotate_tenant_key },
-	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire },
+	{ "give up on checks", 30 * CLOCK_SECOND, 1, check_expire, check_tenants },
 	{ "add up requests", 10 * CLOCK_SECOND, 1, add_up, request_count_tenants },
 	{ "destroy keys", 10 * CLOCK_SECOND, 1, destroy_keys, destruction_tenants },
 	{ "look at the parts of the server", 15 * CLOCK_SECOND, 0, trouble_look },
@@ -199,6 +204,7 @@ const struct task tasks[] = {
 	{ "renew tenants' keys of single sign-on", 5 * CLOCK_SECOND, 1, saml_key_due, saml_second_tenants },
 	{ "remove ended sessions", 10 * CLOCK_MINUTE, 1, clean_sessions },
 	{ "remove old changes of facts", CLOCK_HOUR, 1, clean_changes },
+	{ "remove old checks", CLOCK_HOUR, 1, clean_checks },
 	{ "remove old orders to agents", CLOCK_HOUR, 1, clean_orders },
 	{ "remove old what-if runs", CLOCK_HOUR, 1, clean_what_if },
 	{ "remove lists of many decisions", CLOCK_HOUR, 1, clean_bulk },

@@ -136,5 +136,17 @@ int check_expire(struct db *db, clock_us now)
 			rc = log_missed(db, &instance);
 	}
 	db_result_free(r);
-	return rc < 0 ? rc : db_queue(db, "delete from integrity_check where due < $1", DB_ARGS(db_time_arg(now - CHECK_KEPT)));
+	return rc < 0 ? rc : 0;
+}
+
+int check_tenants(struct db *db, json_t **out)
+{
+	return db_get_rows(db, out, "select id from check_tenants()", DB_NONE);
+}
+
+int check_clean(struct db *db, clock_us before)
+{
+	int rc = db_run(db, "delete from integrity_check where due < $1", DB_ARGS(db_time_arg(before)));
+
+	return rc < 0 ? rc : 0;
 }

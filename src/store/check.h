@@ -60,7 +60,11 @@ int schedule_zones(struct db *db, json_t **out);
 int schedule_run(struct db *db, clock_us now);
 /* Asks those whose time has come, at most LIMIT, no instance of EXCEPT (ids; NULL: none). After a failure *AT is the instance it failed at. */
 int check_send_due(struct db *db, clock_us now, int limit, const json_t *except, struct uuid *at);
-/* Those that were not answered are not checked; old ones go. */
+/* Those that were not answered are not checked. */
 int check_expire(struct db *db, clock_us now);
+/* [{id}]: whose agents were asked and have not answered yet. */
+int check_tenants(struct db *db, json_t **out);
+/* Those that were due before that are gone. */
+int check_clean(struct db *db, clock_us before);
 
 #endif

@@ -54,6 +54,7 @@ DEFINERS = {
     "search_found": {"keyward_console"},
     "mail_queue": {"keyward_central", "keyward_jobs"},
     "notice_tenants": {"keyward_jobs"},
+    "check_tenants": {"keyward_jobs"},
     "saml_second_due": {"keyward_jobs"},
     "operator_saml_turn": {"keyward_central", "keyward_jobs"},
     "operator_saml_drop": {"keyward_central", "keyward_jobs"},

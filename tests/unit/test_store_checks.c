@@ -371,16 +371,36 @@ TEST(only_policies_that_want_it, "INT-1")
 	CHECK_TEXT("", CHECKS(p));
 }
 
+/* Whether jobd is told that PLACE's agents were asked and have not answered. */
+static int is_asked(const struct place *p)
+{
+	json_t *rows = NULL;
+	struct uuid id;
+	size_t i;
+	const json_t *row;
+	int found = 0;
+
+	CHECK_INT(ALONE("keyward_jobs", NULL, check_tenants(one, &rows)), 0);
+	json_array_foreach(rows, i, row)
+		found += json_get_uuid(row, "id", &id) == 0 && memcmp(&id, &p->tenant, sizeof id) == 0;
+	json_decref(rows);
+	return found;
+}
+
 TEST(agent_that_is_away_was_not_checked, "INT-1,SEC-7")
 {
 	struct place p = make_place("away", "revoke", 0);
 	clock_us now = clock_now();
 
+	CHECK(!is_asked(&p));
+
 	for (int i = 0; i < CHECK_MISSED_MOST + 1; i++) {
 		CHECK_INT(ALONE("keyward_console", &p.tenant, check_order(one, &p.instance, CHECK_BY_ORDER)), 0);
 		CHECK_INT(ALONE("keyward_console", &p.tenant, check_order(one, &p.instance, CHECK_BY_ORDER)), 0);
 		CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_expire(one, now + CLOCK_MINUTE)), 0);
+		CHECK(is_asked(&p));
 		CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_expire(one, now + 11 * CLOCK_MINUTE)), 0);
+		CHECK(!is_asked(&p));
 	}
 	CHECK_TEXT("order not-checked, order not-checked, order not-checked, order not-checked", CHECKS(p));
 	CHECK_TEXT("delivered good", STATUS(p));
@@ -389,6 +409,11 @@ TEST(agent_that_is_away_was_not_checked, "INT-1,SEC-7")
 	/* It comes back and answers. */
 	CHECK_INT(ALONE("keyward_agent", &p.tenant, check_answer(one, &p.instance, CHECK_BY_ORDER, 1, 1, 0)), 0);
 	CHECK_TEXT("order not-checked, order not-checked, order not-checked, order not-checked, order good", CHECKS(p));
+	/* What is old goes. */
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_clean(one, now - CLOCK_MINUTE)), 0);
+	CHECK_TEXT("order not-checked, order not-checked, order not-checked, order not-checked, order good", CHECKS(p));
+	CHECK_INT(ALONE("keyward_jobs", &p.tenant, check_clean(one, now + CLOCK_HOUR)), 0);
+	CHECK_TEXT("", CHECKS(p));
 }
 
 TEST(missing_while_revoking, "INT-3,RUN-7")
