@@ -1,4 +1,5 @@
 """Reports from the form to the files, against a running installation: templates, archive, schedules, rights, mails, jobd killed in the middle."""
+import datetime
 import fcntl
 import io
 import os
@@ -29,6 +30,11 @@ def world(server):
     w = World(server)
     Machine(server, w.tenant, "orders-db-1").request("pending")
     return w
+
+
+def far_off():
+    """A time of the day that does not come while a test runs, whenever it does."""
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=12)).strftime("%H:00")
 
 
 def save(c, status=200, path="/reports/templates/new", **changes):
@@ -182,7 +188,7 @@ def test_a_schedule_runs_with_its_owners_rights_and_stops_without_them(server, w
     # covers: RPT-1, RPT-2
     owner = make_user(server, world.tenant, "data-analyst")
     c = world.console(owner)
-    save(c, name="Daily", act="save", schedule="daily", at="06:00")
+    save(c, name="Daily", act="save", schedule="daily", at=far_off())
     template = count(server, "select id from report_template where name = 'Daily' and tenant = %s", world.tenant)
     assert count(server, "select due > now() and due <= now() + interval '1 day' from report_template where id = %s", template)
     run(server, "update report_template set due = now() - interval '1 minute' where id = %s", template)
@@ -348,7 +354,7 @@ def test_reports_take_no_more_than_they_may(server):
     run(server, size, mib, first)
     refused = c.api("/reports/templates/new", {**FORM, "act": "make", "name": "None"})
     assert refused.status == 409 and "all that they may" in refused.text and "is full" in c.get("/reports").text
-    save(c, name="Nightly", act="save", schedule="daily", at="06:00")
+    save(c, name="Nightly", act="save", schedule="daily", at=far_off())
     run(server, "update report_template set due = now() - interval '1 minute' where tenant = %s and name = 'Nightly'", w.tenant)
     nightly = "select max(state || ' ' || coalesce(error, '')) from report where tenant = %s and name = 'Nightly'"
     wait_until(lambda: (count(server, nightly, w.tenant) or "").startswith("failed"), SECONDS, "nothing is said of it")
