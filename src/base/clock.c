@@ -7,6 +7,10 @@
 
 #include "base/err.h"
 
+/* Years of four digits: no other time is printed as it is read, and databases have no year 0. */
+#define FIRST (-719162 * CLOCK_DAY)
+#define END (2932897 * CLOCK_DAY)
+
 static clock_us read_clock(clockid_t id)
 {
 	struct timespec ts;
@@ -34,7 +38,8 @@ void clock_text(clock_us at, char out[static CLOCK_TEXT_SIZE])
 	size_t n;
 
 	gmtime_r(&seconds, &tm);
-	n = strftime(out, CLOCK_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+	n = (size_t)snprintf(out, CLOCK_TEXT_SIZE, "%04d", tm.tm_year + 1900);
+	n += strftime(out + n, CLOCK_TEXT_SIZE - n, "-%m-%dT%H:%M:%S", &tm);
 	snprintf(out + n, CLOCK_TEXT_SIZE - n, ".%03dZ", ms);
 }
 
@@ -118,7 +123,7 @@ int clock_parse(const char *text, clock_us *out)
 	static const int day_widths[] = { 4, 2, 2 }, time_widths[] = { 2, 2, 2 };
 	int date[3], time[3];
 	const char *at = text;
-	clock_us us, east, day;
+	clock_us us, east, day, moment;
 
 	if (at == NULL || fields(&at, '-', day_widths, 3, date) < 0 || days(date, &day) < 0 || (*at != 'T' && *at != ' '))
 		return err_set(ERR_INVALID, "not a time");
@@ -128,7 +133,10 @@ int clock_parse(const char *text, clock_us *out)
 	us = fraction(&at);
 	if (offset(at, &east) < 0)
 		return err_set(ERR_INVALID, "not a time");
-	*out = day * CLOCK_DAY + time[0] * CLOCK_HOUR + time[1] * CLOCK_MINUTE + time[2] * CLOCK_SECOND + us - east;
+	moment = day * CLOCK_DAY + time[0] * CLOCK_HOUR + time[1] * CLOCK_MINUTE + time[2] * CLOCK_SECOND + us - east;
+	if (moment < FIRST || moment >= END)
+		return err_set(ERR_INVALID, "not a time");
+	*out = moment;
 	return 0;
 }
 

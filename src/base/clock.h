@@ -17,7 +17,7 @@ clock_us clock_now(void);                                    /* wall clock */
 clock_us clock_ticks(void);                                  /* monotonic: only differences mean something */
 /* "2026-11-21T09:30:00.000Z" (RFC 3339, UTC, milliseconds). */
 void clock_text(clock_us at, char out[static CLOCK_TEXT_SIZE]);
-/* Reads RFC 3339 with Z or an offset, with or without a fraction; else ERR_INVALID. */
+/* Reads RFC 3339 with Z or an offset, with or without a fraction, in the years 1 to 9999; else ERR_INVALID. */
 int clock_parse(const char *text, clock_us *out);
 /* Whether TEXT is hours and minutes of a day, "00:00" to "23:59". */
 int clock_is_time_of_day(const char *text);

@@ -124,7 +124,7 @@ int param_is_email(const char *text)
 	const char *at = strrchr(text, '@');
 
 	return strlen(text) <= EMAIL_MAX && at && at != text && at[1] != '\0' && at[1] != '.' && strchr(text, '@') == at
-		&& strpbrk(text, " \"<>(),;:\\[]") == NULL && strstr(text, "..") == NULL && at[strlen(at) - 1] != '.';
+		&& !has_control(text, 0) && strpbrk(text, " \"<>(),;:\\[]") == NULL && strstr(text, "..") == NULL && at[strlen(at) - 1] != '.';
 }
 
 static const char *read_email(struct param_value *v)

@@ -67,6 +67,8 @@ TEST(days_as_the_calendar_has_them, "LOG-1,RUL-4")
 {
 	static const char *const none[] = { "2026-02-29", "1900-02-29", "2026-13-01", "2026-00-10", "2026-04-31", "2026-01-00", "26-01-01",
 		"2026-1-01", " 2026-01-01" };
+	static const char *const edges[] = { "0001-01-01T00:00:00.000Z", "0026-11-21T09:30:00.000Z", "0999-12-31T00:00:00.000Z", "9999-12-31T23:59:59.999Z" };
+	static const char *const beyond[] = { "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01" };
 	clock_us at;
 	char text[CLOCK_TEXT_SIZE], moment[64];
 
@@ -78,6 +80,13 @@ TEST(days_as_the_calendar_has_them, "LOG-1,RUL-4")
 		}
 	}
 	CHECK_INT(clock_parse("2000-02-29T00:00:00Z", &at), 0);
+	for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+		CHECK_INT(clock_parse(edges[i], &at), 0);
+		clock_text(at, text);
+		CHECK_STR(text, edges[i]);
+	}
+	for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++)
+		CHECK_INT(clock_parse(beyond[i], &at), ERR_INVALID);
 	for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
 		snprintf(moment, sizeof moment, "%sT12:00:00Z", none[i]);
 		CHECK_INT(clock_parse(moment, &at), ERR_INVALID);

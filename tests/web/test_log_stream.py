@@ -152,6 +152,11 @@ def test_a_text_is_found_by_the_index_of_months_that_are_over_and_without(server
     since = (datetime.datetime.now(datetime.timezone.utc).replace(day=1) - datetime.timedelta(days=45)).strftime("%Y-%m-%dT%H:%M:%SZ")
     found = [r["id"] for r in a.client.api(f"/log?limit=200&sort=seq&text=%E2%98%83+1&from={since}").json["list"]["rows"]]
     assert found == sorted(n for n, r in whole.items() if "☃ 1" in r[7] + r[5] and n > 40), found
+    # A year that is not typed to its end is one of long ago, and stands in the form again.
+    for year in ("0012", "0026"):
+        assert len(a.client.api(f"/log?limit=200&from={year}-11-21&text=gruesse").json["list"]["rows"]) == 90, year
+        assert f'value="{year}-11-21T00:00"' in a.client.get(f"/log?from={year}-11-21").text, year
+    assert a.client.api("/log?from=0000-01-01").status == 422
 
 
 def test_every_page_of_a_search_is_what_reading_everything_gives(server):
