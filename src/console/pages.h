@@ -248,8 +248,12 @@ json_t *policy_action_badge(const struct call *c, const char *name);
 
 /* what_if.c */
 int what_if_policy_page(struct call *c), what_if_policy_run(struct call *c), what_if_draft_page(struct call *c);
-int what_if_draft_run(struct call *c), what_if_page(struct call *c), what_if_stop_run(struct call *c);
-extern const struct route_param what_if_fields[], what_if_query[];
+int what_if_draft_run(struct call *c), what_if_stop_run(struct call *c);
+extern const struct route_param what_if_fields[];
+
+/* what_if_page.c */
+int what_if_page(struct call *c), what_if_save_run(struct call *c);
+extern const struct route_param what_if_query[];
 
 /* deep_security.c */
 int deep_security_page(struct call *c), deep_security_save(struct call *c), deep_security_test_run(struct call *c);

@@ -1,4 +1,4 @@
-/* policy_edit.c - making and changing policies: drafts, steps or tabs, conflicts, and the end of it. */
+/* policy_edit.c - making and changing policies: drafts, steps or tabs, conflicts, and saving. policy_begin.c begins and discards them. */
 #include "console/policy_edit.h"
 
 #include <ctype.h>
@@ -73,6 +73,11 @@ static int load(struct call *c, struct policy_edit *e, const struct uuid *id, in
 	e->is_new = json_is_null(json_object_get(e->draft, "policy"));
 	e->is_default = json_is_true(json_object_get(e->draft, "is_default"));
 	return 0;
+}
+
+int policy_edit_take(struct call *c, struct policy_edit *e, const struct uuid *draft)
+{
+	return load(c, e, draft, 1);
 }
 
 int policy_edit_load(struct call *c, struct policy_edit *e)
@@ -436,6 +441,11 @@ static int finish(struct call *c, struct policy_edit *e, enum policy_step step, 
 		"The changes are saved.");
 }
 
+int policy_edit_finish(struct call *c, struct policy_edit *e, enum policy_step step)
+{
+	return finish(c, e, step, 0);
+}
+
 static int next(struct call *c, struct policy_edit *e, enum policy_step step)
 {
 	int rc = check(c, e, NULL);
@@ -443,6 +453,19 @@ static int next(struct call *c, struct policy_edit *e, enum policy_step step)
 	if (rc < 0)
 		return rc;
 	return count_faults(e, step) || step + 1 == STEPS ? to_step(c, e, step, 1) : to_step(c, e, step + 1, 0);
+}
+
+/* What is tried must be as sound as what is saved. */
+static int try_out(struct call *c, struct policy_edit *e, enum policy_step step)
+{
+	int rc = check(c, e, NULL);
+
+	if (rc < 0)
+		return rc;
+	if (json_array_size(e->faults))
+		return to_step(c, e, count_faults(e, step) ? step : first_faulty(e), 1);
+	call_redirect(c, "/policies/drafts/%s/what-if", e->id_text);
+	return 0;
 }
 
 /* Whether the draft would change anything. */
@@ -504,83 +527,13 @@ int policy_edit_go(struct call *c, struct policy_edit *e, enum policy_step step)
 		return finish(c, e, step, 0);
 	if (strcmp(go, "apply") == 0 && !e->is_new)
 		return finish(c, e, step, 1);
-	if (strcmp(go, "json") == 0 || strcmp(go, "what-if") == 0) {
-		call_redirect(c, "/policies/drafts/%s/%s", e->id_text, go);
+	if (strcmp(go, "what-if") == 0)
+		return try_out(c, e, step);
+	if (strcmp(go, "json") == 0) {
+		call_redirect(c, "/policies/drafts/%s/json", e->id_text);
 		return 0;
 	}
 	return to_step(c, e, step, 0);
-}
-
-/* Beginning, and giving up */
-
-int policy_new_page(struct call *c)
-{
-	json_t *document = json_pack("{s:i, s:s, s:s, s:b, s:[], s:{s:s, s:s, s:i}, s:{s:i, s:[], s:i}, s:{s:b, s:s, s:i}}",
-		"keyward_policy", 1, "name", "", "description", "", "pooling", 0, "rules", "action", "on_match", "approve", "on_mismatch",
-		"manual", "timeout_s", 0, "approvals", "needed", 1, "of", "expires_s", DOCUMENT_EXPIRES_DEFAULT_S, "check", "scheduled", 0,
-		"on_failure", "notify", "grace_s", 0);
-	struct uuid id;
-	char text[UUID_TEXT_SIZE];
-	int rc = policy_draft_new(c->db, document, &id);
-
-	json_decref(document);
-	if (rc == ERR_TOO_MANY)
-		return call_refuse(c, ERR_CONFLICT, "You have 20 unfinished policies. Finish or discard one of them first.");
-	if (rc < 0)
-		return rc;
-	uuid_text(&id, text);
-	call_redirect(c, "/policies/drafts/%s/general", text);
-	return 0;
-}
-
-int policy_edit_page(struct call *c)
-{
-	struct uuid policy = call_uuid(c, "id"), id;
-	char text[UUID_TEXT_SIZE];
-	int rc = policy_draft_open(c->db, &policy, &id);
-
-	if (rc < 0)
-		return rc;
-	uuid_text(&id, text);
-	call_redirect(c, "/policies/drafts/%s/general", text);
-	return 0;
-}
-
-int policy_discard_ask(struct call *c)
-{
-	struct policy_edit e;
-	int rc = policy_edit_load(c, &e);
-	const char *name;
-
-	if (rc < 0)
-		return rc;
-	name = e.is_new ? doc_text(e.document, "name") : doc_text(e.draft, "name");
-	doc_confirm(c, &(struct doc_confirm){ .folder = "/policies/drafts", .id = e.id_text, .act = "discard",
-		.title = e.is_new ? "Discard the new policy" : "Discard your changes to", .name = *name ? name : call_translate(c, "unnamed"),
-		.icon = "trash", .colour = "red", .danger = 1, .button = "Discard", .text = call_translate(c, e.is_new ?
-			"What you have entered is lost. No policy is made." : "What you have changed since is lost. The policy stays as it was last saved.") });
-	json_object_set_new(json_object_get(c->doc, "confirm"), "cancel", json_sprintf("/policies/drafts/%s/general", e.id_text));
-	policy_edit_release(&e);
-	return 0;
-}
-
-int policy_discard_run(struct call *c)
-{
-	struct policy_edit e;
-	struct uuid policy;
-	int rc = policy_edit_load(c, &e);
-
-	if (rc < 0)
-		return rc;
-	rc = policy_draft_delete(c->db, &e.id);
-	if (rc == 0 && policy_of(&e, &policy) == 0) {
-		rc = doc_done(c, "/policies", &policy, "Your changes are discarded.");
-	} else if (rc == 0) {
-		call_notice(c, "success", "The unfinished policy is discarded.");
-		call_redirect(c, "/policies");
-	}
-	policy_edit_release(&e);
-	return rc;
 }
 
 /* The first step: name, description, resource pooling */

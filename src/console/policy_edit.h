@@ -48,6 +48,10 @@ json_t *policy_faults_said(const struct call *c, const json_t *faults);
 int policy_edit_begin(struct call *c, struct policy_edit *e);
 /* Keeps the document as the form made it, then does what the button says: to another step, or to an end. */
 int policy_edit_go(struct call *c, struct policy_edit *e, enum policy_step step);
+/* The draft DRAFT, locked, for who does something else with it; ERR_NOT_FOUND. And saving it as it is, with the button Create or Save of STEP's page: where that
+ * cannot be, it leads to the page that says why. */
+int policy_edit_take(struct call *c, struct policy_edit *e, const struct uuid *draft);
+int policy_edit_finish(struct call *c, struct policy_edit *e, enum policy_step step);
 /* The name of the step in addresses: "general". */
 const char *policy_step_name(enum policy_step step);
 

@@ -150,6 +150,7 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/policies/drafts/{id}/what-if", PERMISSION_POLICIES_EDIT, NULL, what_if_draft_run, what_if_fields },
 	{ WEB_GET, "/what-if/{id}", PERMISSION_POLICIES_VIEW, "console/what_if", what_if_page, what_if_query,
 		.fragment = "part/what_if_live" },
+	{ WEB_POST, "/what-if/{id}/save", PERMISSION_POLICIES_EDIT, NULL, what_if_save_run, .form = "/what-if/{id}" },
 	{ WEB_POST, "/what-if/{id}/stop", PERMISSION_POLICIES_EDIT, NULL, what_if_stop_run, .form = "/what-if/{id}" },
 	{ WEB_POST, "/policies/{id}", PERMISSION_POLICIES_EDIT, NULL, policy_change_run, policy_import_fields, ROUTE_API_ONLY },
 	{ WEB_POST, "/policies/{id}/members", PERMISSION_POLICIES_EDIT, NULL, policy_members_run, policy_members_fields, ROUTE_API_ONLY },

@@ -1,6 +1,7 @@
 /* what_if.c - step by step through the requests, so that its progress can be seen and nothing is lost when it is broken off. */
 #include "jobs/what_if.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 #define STEP 250                         /* requests per transaction */
 #define LEASE (15 * CLOCK_SECOND)        /* from step to step */
+#define REASONS_MOST 4                   /* rules of one request; of the others only the number */
 #define TURN (20 * CLOCK_SECOND)         /* then another job gets the thread; well within the lease */
 
 struct run {
@@ -22,39 +24,42 @@ struct run {
 	struct rules *rules;
 };
 
-/* What one step has found. */
-struct found {
-	json_t *changed, *counts;
-	int64_t done, unknown;
-};
-
-static void count(json_t *counts, const char *was, const char *would)
+/* One more of "FIRST>SECOND". */
+static void count(json_t *counts, const char *first, const char *second)
 {
-	char *name = mem_printf("%s>%s", was, would);
+	char *name = mem_printf("%s>%s", first, second);
 
 	json_set_int(counts, name, json_integer_value(json_object_get(counts, name)) + 1);
 	free(name);
 }
 
-/* The first rule that does not pass, and why: a phrase; null. */
-static json_t *reason(const struct run *run, const struct facts *facts, clock_us at)
+/* How each rule came out, and all together. */
+static void count_rules(json_t *counts, const struct verdict *v)
 {
-	json_t *rows = rules_explain(run->rules, facts, at), *row, *out = NULL;
+	const json_t *row;
+	char number[20];
 	size_t i;
 
-	json_array_foreach(rows, i, row) {
-		const char *status = json_string_value(json_object_get(row, "status"));
-
-		if (strcmp(status, "failed") != 0 && strcmp(status, "unknown") != 0)
-			continue;
-		out = phrase_say("%{rule}: %{why}", "rule", json_incref(json_object_get(row, "rule")), "why", json_incref(json_object_get(row, "reason")), NULL);
-		break;
+	json_array_foreach(v->rules, i, row) {
+		snprintf(number, sizeof number, "%zu", i);
+		count(counts, number, json_string_value(json_object_get(row, "status")));
 	}
-	json_decref(rows);
-	return out ? out : json_null();
+	if (v->passed && v->failed == 0)
+		count(counts, "all", rule_status_name(RULE_PASSED));
 }
 
-static void try(const struct run *run, const json_t *row, struct found *f)
+/* Which rules do not match, and why: a phrase; null. */
+static json_t *reason(const struct verdict *v)
+{
+	json_t *list = v->passed + v->failed ? rules_reasons(v->rules, REASONS_MOST) : json_pack("[o]", phrase("No rule is evaluated, so a person decides"));
+
+	if (json_array_size(list))
+		return phrase_list(list, "; ");
+	json_decref(list);
+	return json_null();
+}
+
+static void try(const struct run *run, const json_t *row, struct what_if_found *f)
 {
 	const char *was = json_string_value(json_object_get(row, "was")), *would;
 	struct verdict verdict;
@@ -68,12 +73,12 @@ static void try(const struct run *run, const json_t *row, struct found *f)
 		return;
 	}
 	policy_decide(&run->policy, run->rules, &facts, at, &verdict);
+	verdict.rules = rules_explain(run->rules, &facts, at);
 	would = policy_action_name(verdict.action);
-	if (strcmp(was, would) != 0) {
-		count(f->counts, was, would);
-		json_array_append_new(f->changed, json_pack("{s:O,s:O,s:s,s:s,s:o}", "request", json_object_get(row, "id"), "requested",
-			json_object_get(row, "requested"), "was", was, "would", would, "reason", reason(run, &facts, at)));
-	}
+	count(f->verdicts, was, would);
+	count_rules(f->rules, &verdict);
+	json_array_append_new(f->rows, json_pack("{s:O,s:O,s:s,s:s,s:o}", "request", json_object_get(row, "id"), "requested",
+		json_object_get(row, "requested"), "was", was, "would", would, "reason", reason(&verdict)));
 	verdict_release(&verdict);
 }
 
@@ -98,16 +103,17 @@ static void close_run(struct run *run)
 
 static int try_all(struct work *w, const struct run *run, const json_t *rows)
 {
-	struct found f = { json_array(), json_object(), 0, 0 };
+	struct what_if_found f = { json_array(), json_object(), json_object(), 0, 0 };
 	const json_t *row;
 	size_t i;
 	int rc;
 
 	json_array_foreach(rows, i, row)
 		try(run, row, &f);
-	rc = what_if_note(w->db, &run->id, f.changed, f.counts, f.done, f.unknown, json_array_get(rows, json_array_size(rows) - 1));
-	json_decref(f.changed);
-	json_decref(f.counts);
+	rc = what_if_note(w->db, &run->id, &f, json_array_get(rows, json_array_size(rows) - 1));
+	json_decref(f.rows);
+	json_decref(f.verdicts);
+	json_decref(f.rules);
 	return rc;
 }
 

@@ -67,6 +67,9 @@ void policy_decide(const struct policy *policy, const struct rules *rules, const
  * of several conditions has "conditions": [{condition, actual, status, reason}], a group "rows": [row...] and "join": "all", "any" or
  * "not". The caller's. */
 json_t *rules_explain(const struct rules *rules, const struct facts *facts, clock_us now);
+/* What keeps the rules from matching, of the rows of rules_explain: phrases "Region: it is eu-west-2", also of rules within groups; at most MOST, and then
+ * how many more there are. An empty list where all match. The caller's. */
+json_t *rules_reasons(const json_t *rows, size_t most);
 /* RUL-25: appends to OUT a row, status "info", for every rule type that the policy does not use and whose fact is known. */
 void policy_informational(const struct policy *policy, const struct facts *facts, json_t *out);
 /* {action, passed, failed, unknown, informational, skipped, rules}: as it is kept with a request. The caller's. */

@@ -25,7 +25,7 @@ static int count_running(struct db *db)
 	return many ? err_set(ERR_TOO_MANY, "%d what-if runs are under way already", WHAT_IF_RUNNING_MAX) : 0;
 }
 
-int what_if_start(struct db *db, const struct uuid *policy, const json_t *document, int64_t days, struct uuid *id)
+int what_if_start(struct db *db, const struct uuid *policy, const struct uuid *draft, const json_t *document, int64_t days, struct uuid *id)
 {
 	const struct db_actor *a = db_actor(db);
 	const char *name = json_string_value(json_object_get(document, "name"));
@@ -36,10 +36,10 @@ int what_if_start(struct db *db, const struct uuid *policy, const json_t *docume
 		return rc;
 	*id = uuid_new();
 	uuid_text(id, text);
-	rc = db_run(db, "insert into what_if (tenant, id, policy, name, document, days, since, created_by, created_by_name)"
-		" values (current_tenant(), $1, $2, $3, $4, $5, now() - $5 * interval '1 day', $6, $7)", DB_ARGS(db_uuid_arg(id),
+	rc = db_run(db, "insert into what_if (tenant, id, policy, name, document, days, since, created_by, created_by_name, draft)"
+		" values (current_tenant(), $1, $2, $3, $4, $5, now() - $5 * interval '1 day', $6, $7, $8)", DB_ARGS(db_uuid_arg(id),
 		db_uuid_arg(policy), db_text_arg(name ? name : ""), db_json_arg(document), db_int_arg(days),
-		db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name)));
+		db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name), db_uuid_arg(draft)));
 	if (rc >= 0)
 		rc = job_add(db, WHAT_IF_JOB, json_pack("{s:s}", "run", text), 0, NULL);
 	return rc < 0 ? rc : audit_log(db, AUDIT_POLICY_WHAT_IF, &(struct audit_object){ "policy", policy, name },
@@ -48,7 +48,7 @@ int what_if_start(struct db *db, const struct uuid *policy, const json_t *docume
 
 int what_if_get(struct db *db, const struct uuid *id, json_t **out)
 {
-	return db_get_row(db, out, "select id, policy, name, days, since, state, error, total, done, unknown, changes, created,"
+	return db_get_row(db, out, "select id, policy, draft, document, name, days, since, state, error, total, done, unknown, verdicts, rules, created,"
 		" created_by_name, finished from what_if where id = $1", DB_ARGS(db_uuid_arg(id)));
 }
 
@@ -73,19 +73,19 @@ static const struct list_column sorts[] = {
 static const char *const searches[] = { "d.name", "d.provider_device", "i.host_name", "i.provider_instance", NULL };
 static const struct list_filter filters[] = {
 	{ "run", "c.run = $::uuid" },
-	{ "change", "c.was || '>' || c.would = $" },
+	{ "show", "$ in (c.was || '>' || c.would, c.would, case when c.was <> c.would then 'changed' end)" },
 	{ NULL },
 };
 static const struct list_spec spec = {
 	.columns = "c.request as id, c.requested, c.was, c.would, c.reason, r.status, r.device, coalesce(nullif(d.name, ''),"
 		" d.provider_device) as device_name, r.instance, coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name,"
 		" r.decided_by_name",
-	.from = "what_if_change c join key_request r on r.tenant = c.tenant and r.id = c.request join device d on d.tenant = r.tenant"
+	.from = "what_if_verdict c join key_request r on r.tenant = c.tenant and r.id = c.request join device d on d.tenant = r.tenant"
 		" and d.id = r.device join instance i on i.tenant = r.tenant and i.id = r.instance",
 	.id = "c.request", .sorts = sorts, .searches = searches, .filters = filters,
 };
 
-int what_if_changes(struct db *db, const struct list_query *query, json_t **page)
+int what_if_verdicts(struct db *db, const struct list_query *query, json_t **page)
 {
 	return list_page(db, &spec, query, page);
 }
@@ -124,25 +124,27 @@ int what_if_next(struct db *db, const json_t *run, int limit, json_t **out)
 		" order by r.requested, r.id limit $2", DB_ARGS(db_uuid_arg(&id), db_int_arg(limit)));
 }
 
-static int keep_changed(struct db *db, const struct uuid *id, const json_t *changed)
+static int keep_rows(struct db *db, const struct uuid *id, const json_t *rows)
 {
-	return db_queue(db, "insert into what_if_change (tenant, run, request, requested, was, would, reason) select current_tenant(), $1,"
+	return db_queue(db, "insert into what_if_verdict (tenant, run, request, requested, was, would, reason) select current_tenant(), $1,"
 		" request, requested, was, would, reason from json_to_recordset($2) as x (request uuid, requested timestamptz, was text, would"
-		" text, reason jsonb) on conflict do nothing", DB_ARGS(db_uuid_arg(id), db_json_arg(changed)));
+		" text, reason jsonb) on conflict do nothing", DB_ARGS(db_uuid_arg(id), db_json_arg(rows)));
 }
 
-int what_if_note(struct db *db, const struct uuid *id, const json_t *changed, const json_t *counts, int64_t done, int64_t unknown,
-	const json_t *last)
+/* Two objects of counts, added up. */
+#define SUM(column, arg) "(select coalesce(jsonb_object_agg(k, n), '{}') from (select k, sum(v::bigint) as n from (select * from jsonb_each_text(" column \
+	") a (k, v) union all select * from json_each_text(" arg ") b (k, v)) u group by k) s)"
+
+int what_if_note(struct db *db, const struct uuid *id, const struct what_if_found *found, const json_t *last)
 {
-	int rc = keep_changed(db, id, changed);
+	int rc = keep_rows(db, id, found->rows);
 
 	if (rc == 0 && last == NULL)
 		return db_queue(db, "update what_if set state = 'done', finished = clock_timestamp() where id = $1", DB_ARGS(db_uuid_arg(id)));
 	return rc < 0 ? rc : db_queue(db, "update what_if w set done = w.done + $2, unknown = w.unknown + $3, at_time = r.requested,"
-		" at_request = r.id, changes = (select coalesce(jsonb_object_agg(k, n), '{}') from (select k, sum(v::bigint) as n from"
-		" (select * from jsonb_each_text(w.changes) a (k, v) union all select * from json_each_text($4) b (k, v)) u group by k) s)"
-		" from key_request r where w.id = $1 and r.id = $5::uuid", DB_ARGS(db_uuid_arg(id), db_int_arg(done), db_int_arg(unknown),
-		db_json_arg(counts), db_text_arg(json_string_value(json_object_get(last, "id")))));
+		" at_request = r.id, verdicts = " SUM("w.verdicts", "$4") ", rules = " SUM("w.rules", "$5")
+		" from key_request r where w.id = $1 and r.id = $6::uuid", DB_ARGS(db_uuid_arg(id), db_int_arg(found->done), db_int_arg(found->unknown),
+		db_json_arg(found->verdicts), db_json_arg(found->rules), db_text_arg(json_string_value(json_object_get(last, "id")))));
 }
 
 int what_if_failed(struct db *db, const struct uuid *id, const char *error)

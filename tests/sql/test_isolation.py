@@ -120,7 +120,7 @@ def populate(pg, tenant):
          " 'R', '{requests}', false, now(), now(), 'UTC', '{pdf}', %s, 'U', now())", (tenant, ids["report"], ids["report"], ids["user"])),
         ("insert into report_piece (tenant, report, format, n, bytes) values (%s, %s, 'pdf', 0, 'x')", (tenant, ids["report"])),
         ("insert into what_if (tenant, id, document, since, days) values (%s, %s, '{}', now(), 1)", (tenant, ids["draft"])),
-        ("insert into what_if_change (tenant, run, request, requested, was, would) values (%s, %s, %s, now(), 'deny', 'approve')",
+        ("insert into what_if_verdict (tenant, run, request, requested, was, would) values (%s, %s, %s, now(), 'deny', 'approve')",
          (tenant, ids["draft"], ids["request"])),
         ("insert into deep_security (tenant) values (%s)", (tenant,)),
         ("insert into directory (tenant, settings) values (%s, '{}')", (tenant,)),
