@@ -27,6 +27,16 @@ int letter_possible(struct call *c)
 	return mail_is_set(c->db);
 }
 
+int letter_say(struct call *c)
+{
+	int set = letter_possible(c);
+
+	if (set < 0)
+		return set;
+	call_set(c, "mail_set", json_boolean(set));
+	return 0;
+}
+
 /* Whoever chooses a name does not choose where else somebody's link stands: a mark inside of it is none any more. */
 static void set_name(json_t *doc, const char *member, const char *name)
 {

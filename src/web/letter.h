@@ -23,6 +23,8 @@ enum letter {
 
 /* 1 or 0: mails can go out. In the open transaction. */
 int letter_possible(struct call *c);
+/* The member `mail_set` of a page that promises mail (part/no_mail). */
+int letter_say(struct call *c);
 /* To U, in the open transaction, which is bound to U's tenant. TENANT: its name, NULL for an operator. LINK: path of a single-use link, which the
  * queue holds encrypted; NULL: none. 1: it is queued, 0: no mail is sent here. */
 int letter_send(struct call *c, enum letter kind, const struct user *u, const char *tenant, const char *link);

@@ -15,6 +15,7 @@
 #include "store/mail.h"
 #include "store/notice_group.h"
 #include "web/doc.h"
+#include "web/letter.h"
 #include "web/list.h"
 #include "web/notification.h"
 #include "web/param.h"
@@ -130,7 +131,7 @@ static int show_can(struct call *c)
 	if (mail < 0)
 		return mail;
 	call_set(c, "can", json_pack("{s:b, s:b}", "edit", call_may(c, is_operators(c) ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT), "mail", mail));
-	return 0;
+	return letter_say(c);
 }
 
 /* How many of a group's recipients have not got its last mail: of each group on the page, so that nobody has to open them all to find the one. */

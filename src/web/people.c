@@ -217,7 +217,7 @@ int person_new_page(struct call *c)
 	call_form(c, "name", json_string(""));
 	call_form(c, "email", json_string(""));
 	offer_roles(c, "");
-	return 0;
+	return letter_say(c);
 }
 
 static int offer_mail(struct call *c, const struct uuid *id)
