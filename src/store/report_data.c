@@ -17,7 +17,7 @@ __attribute__((unused)) static const char *const said[] = {
 	N_("in-use"), N_("decrypting"), N_("encryption-error"), N_("undetected"), N_("device-missing"), N_("running"), N_("stopped"), N_("missing"),
 	N_("active"), N_("suspended"), N_("closing"), N_("none"), N_("expired"), N_("no key left"), N_("near its limit"), N_("near its end"), N_("well"),
 	N_("full"), N_("trial"), N_("does not answer"), N_("silent"), N_("runs"), N_("in trouble"), N_("away"), N_("started"), N_("well again"),
-	N_("not finished"), N_("made"), "Under 1 minute", N_("1 to 5 minutes"), N_("5 to 30 minutes"), N_("30 minutes to 2 hours"),
+	N_("not finished"), N_("made"), N_("exported"), "Under 1 minute", N_("1 to 5 minutes"), N_("5 to 30 minutes"), N_("30 minutes to 2 hours"),
 	N_("2 to 8 hours"), N_("8 to 24 hours"), "Over a day",
 	N_("policy"), N_("(removed)"), N_("unknown"), N_("server"), N_("key server"),
 	"Web worker", "Job process", "Key service", "Sign-on service",
@@ -45,6 +45,7 @@ __attribute__((unused)) static const char *const said[] = {
 
 #define OF_A_KEYS_LIFE "e.category = 'key' and (e.event like 'key.rotat%' or e.event like 'key.reencrypt%' or e.event like 'key.export%'" \
 	" or e.event like 'key.destroy%' or e.event like 'tenant-key.%' or e.event in ('key.created', 'key.copied', 'key.revoked'))"
+#define EXPORT_FAILED "exists (select from audit_entry f where f.event = 'key.export-failed' and f.object_id = (e.detail->>'export')::uuid)"
 #define POLICY_CHANGES "e.event in ('policy.created', 'policy.changed', 'policy.deleted', 'policy.images', 'policy.devices')"
 #define BY_PERSON(more) "select e.actor_name, count(*) filter (where e.event in ('key.approved', 'key.voted'))," \
 	" count(*) filter (where e.event = 'key.denied')" more " from audit_entry e where e.event in ('key.approved', 'key.voted', 'key.denied')" \
@@ -152,6 +153,12 @@ static const struct report_criterion of_tenants[] = {
 		" on m.tenant = d.tenant and m.id = d.image join policy p on p.tenant = d.tenant and p.id = d.policy where not d.is_system order by d.name collate \"und-x-icu\", d.id",
 		"select d.status, count(*) from device d where not d.is_system group by 1 order by 2 desc, 1", 1, { NULL }, { 1 }, COLUMN_WORD },
 	{ "sign-ins", "Audit", "Sign-ins", "Who signed in to this console, who failed to, and from where.", NULL, 0, SIGN_INS },
+	{ "exports", "Audit", "Exports of keys", "Who exported which key, when and from where; and what came to nothing.", NULL, 0,
+		COLUMNS({ "When", COLUMN_TIME, 14 }, { "Device", COLUMN_TEXT, 24 }, { "By", COLUMN_TEXT, 24 }, { "Address", COLUMN_TEXT, 14 },
+			{ "Version", COLUMN_NUMBER, 8 }, { "Result", COLUMN_TEXT, 12, COLUMN_WORD }),
+		"select e.at, e.object_name, e.actor_name, e.address, (e.detail->>'version')::bigint, case when " EXPORT_FAILED " then 'failed' else 'exported' end"
+		" from audit_entry e where e.event = 'key.exported' and " IN_PERIOD " order by e.at, e.seq",
+		ALONG_TIME("audit_entry e where e.event = 'key.exported'", COUNT_IF(1, "true"), ONE(1)), 0, { NULL }, { 4 } },
 	{ "policies", "Audit", "Policies created, changed and deleted", "Every change of a policy, and who made it.", NULL, 0,
 		COLUMNS({ "When", COLUMN_TIME, 14 }, { "Policy", COLUMN_TEXT, 24 }, { "What", COLUMN_TEXT, 12, COLUMN_WORD }, { "By", COLUMN_TEXT, 22 },
 			{ "Address", COLUMN_TEXT, 14 }, { "Why", COLUMN_TEXT, 30, COLUMN_COMMENT }),

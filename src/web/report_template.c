@@ -11,6 +11,7 @@
 #include "report/section.h"
 #include "store/report.h"
 #include "web/doc.h"
+#include "web/letter.h"
 #include "web/list.h"
 #include "web/param.h"
 #include "web/report.h"
@@ -25,9 +26,9 @@ struct choice {
 
 static const struct choice periods[] = {
 	{ "last-day", "Last 24 hours", NULL }, { "last-week", "Last 7 days", NULL }, { "last-month", "Last 30 days", NULL },
-	{ "last-quarter", "Last 90 days", NULL }, { "last-year", "Last 12 months", NULL }, { "day", "Day before", NULL },
-	{ "week", "Calendar week before", NULL }, { "month", "Calendar month before", NULL }, { "quarter", "Quarter before", NULL },
-	{ "year", "Year before", NULL }, { "range", "From one day to another", NULL },
+	{ "last-quarter", "Last 90 days", NULL }, { "last-year", "Last 12 months", NULL }, { "day", "Yesterday", NULL },
+	{ "week", "Last week (Monday to Sunday)", NULL }, { "month", "Last month (calendar month)", NULL }, { "quarter", "Last quarter", NULL },
+	{ "year", "Last year", NULL }, { "range", "From one day to another", NULL },
 }, schedules[] = {
 	{ "once", "Only when asked", NULL }, { "daily", "Daily", NULL }, { "weekly", "Weekly", NULL }, { "monthly", "Monthly", NULL },
 };
@@ -193,7 +194,7 @@ int report_template_new_page(struct call *c)
 	show_form(c, row);
 	json_decref(row);
 	call_set(c, "template", json_pack("{s:s, s:s}", "url", "/reports/templates/new", "title", call_translate(c, "New report template")));
-	return 0;
+	return letter_say(c);
 }
 
 int report_template_page(struct call *c)
@@ -208,7 +209,7 @@ int report_template_page(struct call *c)
 	call_set(c, "template", show_row(c, row));
 	json_set_string(json_object_get(c->doc, "template"), "title", doc_text(row, "name"));
 	json_decref(row);
-	return 0;
+	return letter_say(c);
 }
 
 /* What was typed */

@@ -19,7 +19,7 @@ from world import World, count, run
 
 SECONDS = 180
 STATE = "select state from report where id = %s"
-ALL = ["requests", "approved", "denied", "waiting", "keys", "key-events", "instances", "images", "devices", "sign-ins", "policies", "approvers",
+ALL = ["requests", "approved", "denied", "waiting", "keys", "key-events", "instances", "images", "devices", "sign-ins", "exports", "policies", "approvers",
        "run-time", "access"]
 FORM = {"name": "Weekly", "criteria": ["requests", "approved"], "period": "last-week", "formats": ["pdf", "xlsx", "csv"], "schedule": "once",
         "keep_days": 30, "recipients": "", "at": "06:00"}
