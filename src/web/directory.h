@@ -10,7 +10,7 @@
 
 /* Rows that both sites have; USERS is where users are listed ("/users"). */
 #define WEB_DIRECTORY_ROWS(site, view, edit, users_edit) \
-	{ WEB_GET, "/directory", view, site "/directory", directory_page, directory_query }, \
+	{ WEB_GET, "/directory", view, site "/directory", directory_page, directory_query, .change = edit }, \
 	{ WEB_POST, "/directory", edit, NULL, directory_save_run, directory_fields }, \
 	{ WEB_POST, "/directory/test", edit, site "/directory", directory_test_run, directory_test_fields, .form = "/directory" }, \
 	{ WEB_GET, "/directory/remove", edit, site "/confirm", directory_remove_ask }, \

@@ -10,7 +10,7 @@ int key_server_tell_keyd(struct call *c);
 
 /* Rows for a site's table; PAGE shows the template SITE "/key_server", and begins with key_server_show_page. */
 #define WEB_KEY_SERVER_ROWS(site, url, page, view, edit) \
-	{ WEB_GET, url, view, site "/key_server", page, .fragment = "part/key_server_state" }, \
+	{ WEB_GET, url, view, site "/key_server", page, .fragment = "part/key_server_state", .change = edit }, \
 	{ WEB_POST, url, edit, NULL, key_server_save, key_server_fields }, \
 	{ WEB_POST, url "/test", edit, NULL, key_server_test, .form = url }, \
 	{ WEB_GET, url "/remove", edit, site "/confirm", key_server_remove_ask }, \

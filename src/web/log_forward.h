@@ -6,7 +6,7 @@
 
 /* Rows for a site's table. */
 #define WEB_LOG_FORWARD_ROWS(site, url, view, edit) \
-	{ WEB_GET, url, view, site "/log_forward", log_forward_page, .fragment = "part/log_forward_state" }, \
+	{ WEB_GET, url, view, site "/log_forward", log_forward_page, .fragment = "part/log_forward_state", .change = edit }, \
 	{ WEB_POST, url, edit, NULL, log_forward_save, log_forward_fields }, \
 	{ WEB_POST, url "/test", edit, NULL, log_forward_test, .form = url }, \
 	{ WEB_GET, url "/remove", edit, site "/confirm", log_forward_remove_ask }, \

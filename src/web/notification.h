@@ -6,14 +6,14 @@
 #include "web/call.h"
 
 #define WEB_NOTIFICATION_ROWS(site, view, edit) \
-	{ WEB_GET, "/notifications", view, site "/notifications", notifications_page, notifications_query }, \
+	{ WEB_GET, "/notifications", view, site "/notifications", notifications_page, notifications_query, .change = edit }, \
 	{ WEB_GET, "/notifications.csv", view, NULL, notifications_csv, notifications_query }, \
 	{ WEB_GET, "/notifications/events", view, site "/notification_events", notification_events_page }, \
 	{ WEB_GET, "/notifications/new", edit, site "/notification", notification_new_page }, \
 	{ WEB_POST, "/notifications/new", edit, NULL, notification_new, notification_fields }, \
 	{ WEB_POST, "/notifications/preview", edit, site "/notification_preview", notification_preview, notification_fields, \
 		.form = "/notifications/new" }, \
-	{ WEB_GET, "/notifications/{id}", view, site "/notification", notification_page }, \
+	{ WEB_GET, "/notifications/{id}", view, site "/notification", notification_page, .change = edit }, \
 	{ WEB_POST, "/notifications/{id}", edit, NULL, notification_save, notification_fields }, \
 	{ WEB_POST, "/notifications/{id}/switch", edit, NULL, notification_switch, notification_switch_fields, .form = "/notifications/{id}" }, \
 	{ WEB_POST, "/notifications/{id}/test", edit, NULL, notification_test, .form = "/notifications/{id}" }, \

@@ -192,6 +192,7 @@ json_t *page_document(struct call *c)
 	set(doc, "menu", menu_member(c));
 	set(doc, "notices", notices_member(c));
 	set(doc, "bell", bell_member(c));
+	set(doc, "ask", whom_member(c));
 	set(doc, "csrf", json_string(c->state->csrf ? c->state->csrf : ""));
 	set(doc, "site", json_string(c->site == WEB_CENTRAL ? "central" : "console"));
 	set(doc, "path", json_string(c->request->path));

@@ -7,11 +7,11 @@
 /* Rows for a site's table: WEB_PEOPLE_ROWS("console", "/users", PERMISSION_USERS_VIEW, PERMISSION_USERS_EDIT, user). WHO: prefix of the
  * parameters below. */
 #define WEB_PEOPLE_ROWS(site, url, view, edit, who) \
-	{ WEB_GET, url, view, site "/users", people_page, who##s_query }, \
+	{ WEB_GET, url, view, site "/users", people_page, who##s_query, .change = edit }, \
 	{ WEB_GET, url ".csv", view, NULL, people_csv, who##s_query }, \
 	{ WEB_GET, url "/new", edit, site "/user_new", person_new_page }, \
 	{ WEB_POST, url "/new", edit, site "/user", person_new, who##_new_fields }, \
-	{ WEB_GET, url "/{id}", view, site "/user", person_page }, \
+	{ WEB_GET, url "/{id}", view, site "/user", person_page, .change = edit }, \
 	{ WEB_POST, url "/{id}", edit, NULL, person_edit, who##_edit_fields }, \
 	{ WEB_POST, url "/{id}/invitation", edit, site "/user", person_invite, .form = url "/{id}" }, \
 	{ WEB_POST, url "/{id}/enable", edit, NULL, person_enable, .form = url "/{id}" }, \
@@ -22,7 +22,7 @@
 	{ WEB_POST, url "/{id}/remove", edit, NULL, person_remove, NULL, ROUTE_DESTROYS, .form = url "/{id}" }, \
 	{ WEB_GET, url "/{id}/factor", edit, site "/confirm", person_factor_ask }, \
 	{ WEB_POST, url "/{id}/factor", edit, NULL, person_factor, NULL, ROUTE_DESTROYS, .form = url "/{id}" }, \
-	{ WEB_GET, "/roles", view, site "/roles", roles_page, roles_query }
+	{ WEB_GET, "/roles", view, site "/roles", roles_page, roles_query, .change = edit }
 
 /* people.c */
 int people_page(struct call *c), people_csv(struct call *c), person_new_page(struct call *c), person_new(struct call *c);

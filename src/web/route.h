@@ -89,9 +89,10 @@ struct route {
 	unsigned flags;
 	const char *form;                /* POST: path of the GET row whose page is drawn again on an error; NULL: the same path */
 	const char *fragment;            /* GET: template for htmx requests and for ?fragment=1; NULL: the page */
+	enum permission change;          /* GET: what it takes to change what the page shows; who may not is told whom to ask. PUBLIC: nothing */
 };
 
-#define ROUTE_END { 0, NULL, PERMISSION_PUBLIC, NULL, NULL, NULL, 0, NULL, NULL }
+#define ROUTE_END { 0, NULL, PERMISSION_PUBLIC, NULL, NULL, NULL, 0, NULL, NULL, PERMISSION_PUBLIC }
 
 /* The navigation of a site. Shown to who may open PATH (by its GET row); entries of one group stand together under its name. */
 struct route_menu {

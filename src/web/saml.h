@@ -28,7 +28,7 @@
 		ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY | ROUTE_COSTLY }, \
 	{ WEB_POST, base "/slo", PERMISSION_PUBLIC, "console/saml_go", saml_slo, saml_slo_query, \
 		ROUTE_NO_TRANSACTION | ROUTE_PAGE_ONLY | ROUTE_FROM_OUTSIDE | ROUTE_COSTLY }, \
-	{ WEB_GET, "/single-sign-on", view, "console/saml", saml_page }, \
+	{ WEB_GET, "/single-sign-on", view, "console/saml", saml_page, .change = edit }, \
 	{ WEB_POST, "/single-sign-on", edit, NULL, saml_save, saml_fields }, \
 	{ WEB_POST, "/single-sign-on/begin", edit, NULL, saml_begin, NULL, ROUTE_NO_TRANSACTION, .form = "/single-sign-on" }, \
 	{ WEB_POST, "/single-sign-on/metadata", edit, NULL, saml_import, saml_import_fields, .form = "/single-sign-on" }, \

@@ -5,7 +5,7 @@
 #include "web/call.h"
 
 #define WEB_SIGN_RULES_ROWS(site, view, edit) \
-	{ WEB_GET, "/sign-in-rules", view, site "/sign_in_rules", sign_rules_page }, \
+	{ WEB_GET, "/sign-in-rules", view, site "/sign_in_rules", sign_rules_page, .change = edit }, \
 	{ WEB_POST, "/sign-in-rules", edit, NULL, sign_rules_save, sign_rules_fields }
 
 int sign_rules_page(struct call *c), sign_rules_save(struct call *c);

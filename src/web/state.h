@@ -87,6 +87,8 @@ void notice_leave(struct call *c);               /* for the next page */
 /* page.c */
 /* The document with the members that every page has; the caller's reference. */
 json_t *page_document(struct call *c);
+/* The member `ask` of every page (whom.c): null where one may what the page is for. */
+json_t *whom_member(struct call *c);
 int page_render(struct call *c, const json_t *doc, const char *template, int status);
 /* A part of a page that asks for itself again and again, and after it what changes of the frame (PAGE_FRAME); 304 when it looks as it did when the
  * browser asked last. */

@@ -5,11 +5,11 @@
 #include "web/notification.h"
 
 #define WEB_WEBHOOK_ROWS(site, view, edit) \
-	{ WEB_GET, "/webhooks", view, site "/webhooks", webhooks_page, webhooks_query }, \
+	{ WEB_GET, "/webhooks", view, site "/webhooks", webhooks_page, webhooks_query, .change = edit }, \
 	{ WEB_GET, "/webhooks.csv", view, NULL, webhooks_csv, webhooks_query }, \
 	{ WEB_GET, "/webhooks/new", edit, site "/webhook_edit", webhook_new_page }, \
 	{ WEB_POST, "/webhooks/new", edit, site "/webhook_secret", webhook_new, webhook_fields }, \
-	{ WEB_GET, "/webhooks/{id}", view, site "/webhook", webhook_page, webhook_query, .fragment = "part/webhook_live" }, \
+	{ WEB_GET, "/webhooks/{id}", view, site "/webhook", webhook_page, webhook_query, .fragment = "part/webhook_live", .change = edit }, \
 	{ WEB_GET, "/webhooks/{id}/edit", edit, site "/webhook_edit", webhook_edit_page }, \
 	{ WEB_POST, "/webhooks/{id}/edit", edit, NULL, webhook_edit, webhook_fields }, \
 	{ WEB_POST, "/webhooks/{id}/switch", edit, NULL, webhook_switch, notification_switch_fields, .form = "/webhooks/{id}" }, \
