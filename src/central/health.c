@@ -35,10 +35,10 @@ json_t *health_row_shown(const struct call *c, const json_t *row)
 {
 	enum health_level l = health_level_of(row);
 
-	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s?, s:o, s:s, s:s}", "area", call_translate(c, doc_text(row, "area_label")), "area_name", doc_text(row, "area"), "name",
+	return json_pack("{s:s, s:s, s:o, s:s, s:o, s:s?, s:o, s:s, s:s, s:b}", "area", call_translate(c, doc_text(row, "area_label")), "area_name", doc_text(row, "area"), "name",
 		call_phrase(c, json_object_get(row, "name")), "level", health_level_name(l), "value", call_phrase(c, json_object_get(row, "value")), "advice", doc_optional(row, "advice") ?
 		call_translate(c, doc_text(row, "advice")) : NULL, "status", level_badge(c, l), "colour", health_level_colour(l), "icon", l == HEALTH_BAD ? "alert-circle" :
-		"alert-triangle");
+		"alert-triangle", "in_steps", 0);
 }
 
 /* The first row of an area is its worst. */
@@ -62,8 +62,9 @@ json_t *health_areas_shown(const struct call *c, const json_t *rows)
 		enum health_level l = row ? health_level_of(row) : HEALTH_GOOD;
 
 		if (row)
-			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s?, s:o}", "area", places[i].area, "name", call_translate(c, doc_text(row, "area_label")),
-				"icon", places[i].icon, "colour", health_level_colour(l), "value", call_phrase(c, json_object_get(row, "value")), "url", places[i].url, "status", level_badge(c, l)));
+			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:o, s:s?, s:o, s:b}", "area", places[i].area, "name", call_translate(c, doc_text(row, "area_label")),
+				"icon", places[i].icon, "colour", health_level_colour(l), "value", call_phrase(c, json_object_get(row, "value")), "url", places[i].url, "status", level_badge(c, l), "told",
+				l != HEALTH_GOOD));
 	}
 	return list;
 }

@@ -69,6 +69,17 @@ static int set_steps(struct call *c, const json_t *rows)
 	return rc < 0 ? rc : 0;
 }
 
+/* What a step asks for that is not done yet is said there. */
+static void leave_to_steps(json_t *troubles)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(troubles, i, row)
+		if (strcmp(doc_text(row, "area_name"), "mail") == 0 || strcmp(doc_text(row, "area_name"), "backup") == 0)
+			json_object_set_new(row, "in_steps", json_true());
+}
+
 /* What is not well, the worst first; and whether all is. */
 static int set_health(struct call *c)
 {
@@ -186,6 +197,9 @@ int overview_page(struct call *c)
 {
 	int rc = overview_numbers(c, "/");
 
+	/* A display has no steps. */
+	if (rc == 0 && !json_is_null(json_object_get(c->doc, "steps")))
+		leave_to_steps(json_object_get(c->doc, "troubles"));
 	call_set(c, "can", json_pack("{s:b, s:b}", "create_tenant", call_may(c, PERMISSION_TENANTS_EDIT), "health",
 		call_may(c, PERMISSION_SYSTEM_VIEW)));
 	if (rc == 0)
