@@ -227,12 +227,12 @@ const char *licence_refusal(const struct licence_state *s, int64_t want, clock_u
 {
 	if (!s->has)
 		return "The account has no licence, so no device can be encrypted. An Account Administrator enters an activation code under "
-			"Product License.";
+			"Product Licence.";
 	if (now >= s->until)
 		return "The account's licence has ended, so no further device can be encrypted. Devices that are encrypted get their keys as ever. "
-			"An Account Administrator enters a new activation code under Product License.";
+			"An Account Administrator enters a new activation code under Product Licence.";
 	if (s->used + s->pending + want > s->keys)
 		return "The account's licence has no key left for this, so no further device can be encrypted. Unconfigure devices that are not "
-			"needed any more, or an Account Administrator enters a larger activation code under Product License.";
+			"needed any more, or an Account Administrator enters a larger activation code under Product Licence.";
 	return NULL;
 }

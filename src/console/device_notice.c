@@ -80,7 +80,7 @@ static const struct note {
 	{ has_newer_key, "The server does not have the key of its volume", "red", "alert-triangle", "The volume was encrypted, or its key rotated, after the "
 		"moment that the server's database was restored to. While it is open, copy what is on it and do not restart its instance: nothing that the server has "
 		"opens it again. The operator can restore the database to a later moment, and a key that was exported since opens it.", NULL, NULL, NULL },
-	{ is_not_opened, "Its agent could not open it", "red", "alert-triangle", "Mend that in the guest. The agent tries again by itself; from the "
+	{ is_not_opened, "Its agent could not open it", "red", "alert-triangle", "Mend that in the guest. The agent tries again automatically; from the "
 		"key request's page it can be told to.", NULL, NULL, "said" },
 	{ is_system, "The system runs from this device", "blue", "info-circle", "It is never encrypted.", NULL, NULL, NULL },
 	{ is_on_another_image, "Attached to an instance of another image", "yellow", "alert-triangle", "Only instances of the image that "

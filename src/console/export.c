@@ -133,6 +133,7 @@ int export_one_page(struct call *c)
 struct export {
 	struct call *call;
 	struct uuid id;
+	const struct uuid *one;          /* the only device, by the path; NULL: what the form says */
 	struct exported_cost cost;
 	struct secret *key;              /* export key */
 	struct export_zip *zip;
@@ -332,6 +333,18 @@ static json_t *first_names(const struct export *e)
 	return out;
 }
 
+/* The page that the form was about. */
+static json_t *page_before(const struct export *e)
+{
+	char id[UUID_TEXT_SIZE];
+
+	if (e->one == NULL)
+		return json_pack("{s:s, s:s}", "name", call_translate(e->call, "Devices"), "url", "/devices");
+	uuid_text(e->one, id);
+	return json_pack("{s:s, s:o}", "name", json_array_size(e->names) == 1 ? json_string_value(json_array_get(e->names, 0)) : call_translate(e->call, "Device"),
+		"url", json_sprintf("/devices/%s", id));
+}
+
 /* The zip has been encrypted: it is no secret by itself. */
 static int answer_page(const struct export *e, const char *name, struct buf *zip)
 {
@@ -346,6 +359,7 @@ static int answer_page(const struct export *e, const char *name, struct buf *zip
 	call_set(c, "exported", json_pack("{s:s, s:s, s:o, s:o, s:i, s:o}", "file", name, "data", data, "title", call_counted(c, (int64_t)keys,
 		"%{n} key was exported", "%{n} keys were exported"), "names", first_names(e), "more", (int)(keys > NAMED_MOST ? keys - NAMED_MOST : 0),
 		"at", call_when(c, c->now)));
+	call_set(c, "back", page_before(e));
 	free(data);
 	return 0;
 }
@@ -365,7 +379,7 @@ static int answer(const struct export *e, struct buf *zip)
 
 static int run(struct call *c, const struct uuid *one)
 {
-	struct export e = { .call = c, .names = json_array() };
+	struct export e = { .call = c, .one = one, .names = json_array() };
 	struct buf out = BUF_INIT;
 	int rc = check_passphrase(c);
 
@@ -392,16 +406,12 @@ int export_run(struct call *c)
 {
 	if (!list_is_all(c) && call_count(c, "device") == 0)
 		return call_field_error(c, "scope", "Tick the devices, or choose all that match.");
-	call_set(c, "back", json_pack("{s:s, s:s}", "name", call_translate(c, "Devices"), "url", "/devices"));
 	return run(c, NULL);
 }
 
 int export_one_run(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
-	char text[UUID_TEXT_SIZE];
 
-	uuid_text(&id, text);
-	call_set(c, "back", json_pack("{s:s, s:o}", "name", call_translate(c, "Device"), "url", json_sprintf("/devices/%s", text)));
 	return run(c, &id);
 }

@@ -28,7 +28,7 @@ const struct route_param integrity_fields[] = {
 static void offer_kinds(struct call *c, const char *chosen)
 {
 	static const struct { const char *value, *text, *hint; } kinds[] = {
-		{ "off", "Off", "Nothing is checked by itself, whatever the policies say. “Check now” still works." },
+		{ "off", "Off", "Nothing is checked automatically, whatever the policies say. “Check now” still works." },
 		{ "daily", "Daily", "Every day at the time below." },
 		{ "weekly", "Weekly", "On the day and at the time below." },
 	};

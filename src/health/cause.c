@@ -7,17 +7,17 @@
 
 static const struct health_cause causes[KEYS_CAUSE_COUNT] = {
 	[KEYS_CAUSE_NONE] = { "none", "no root key", "Look into keyd.log on the server: it says what keeps it so." },
-	[KEYS_CAUSE_FILE] = { "file", "root key file missing", "Bring the root key's file back, or mend it: the key service finds it by itself." },
+	[KEYS_CAUSE_FILE] = { "file", "root key file missing", "Bring the root key's file back, or mend it: the key service finds it automatically." },
 	[KEYS_CAUSE_PASSPHRASE] = { "passphrase", "passphrase needed", "Tell it its passphrase: keyward unseal on the server." },
 	[KEYS_CAUSE_PIN] = { "pin", "PIN needed", "Tell it its token's PIN: keyward unseal on the server." },
 	[KEYS_CAUSE_PIN_REFUSED] = { "pin-refused", "PIN refused",
 		"No PIN is tried any more, so that the token does not lock it: tell it the right one (keyward unseal on the server)." },
 	[KEYS_CAUSE_PIN_LOCKED] = { "pin-locked", "PIN locked",
 		"The token takes no PIN until its security officer has set one anew; then keyward unseal on the server." },
-	[KEYS_CAUSE_TOKEN] = { "token", "token away", "Bring its token back: the key service finds it by itself." },
-	[KEYS_CAUSE_SERVER] = { "server", "key server away", "Bring its key server back: the key service finds it by itself." },
+	[KEYS_CAUSE_TOKEN] = { "token", "token away", "Bring its token back: the key service finds it automatically." },
+	[KEYS_CAUSE_SERVER] = { "server", "key server away", "Bring its key server back: the key service finds it automatically." },
 	[KEYS_CAUSE_OTHER_KEY] = { "other-key", "another root key",
-		"Another root key is where the one in use was: bring that one back, and the key service finds it by itself." },
+		"Another root key is where the one in use was: bring that one back, and the key service finds it automatically." },
 };
 
 const struct health_cause *health_cause(enum keys_cause cause)

@@ -23,14 +23,14 @@
 	X("key-not-together", "Key requests", WARNING, NOTICE_NOBODY, INSTANCES_VIEW, "Device and image are not in one policy", \
 		"A key waits because the machine's image does not belong to the policy of the device.", "key.pending", "image", "not in the policy", NULL) \
 	X("key-approved", "Key requests", INFO, NOTICE_APPROVERS, INSTANCES_VIEW, "Key approved automatically", \
-		"All rules of the policy held, and it approves by itself.", "key.approved-automatically", "comment", "", "mail/key_approved") \
+		"All rules of the policy held, and it approves automatically.", "key.approved-automatically", "comment", "", "mail/key_approved") \
 	X("key-approved-late", "Key requests", INFO, NOTICE_APPROVERS, INSTANCES_VIEW, "Key approved after the policy's time", \
 		"Nobody decided in the time that the policy gives, and its rules still held.", "key.approved-automatically", "comment", \
 		"after the policy's time", "mail/key_approved") \
 	X("key-not-automatic", "Key requests", WARNING, NOTICE_NOBODY, INSTANCES_VIEW, "Key not approved after the policy's time", \
 		"The time is over, but something is in the way of the approval: the request goes on waiting.", "key.not-automatic", NULL, NULL, NULL) \
 	X("key-denied", "Key requests", WARNING, NOTICE_APPROVERS, INSTANCES_VIEW, "Key denied automatically", \
-		"A rule of the policy did not hold, and it denies by itself.", "key.denied-automatically", NULL, NULL, "mail/key_denied") \
+		"A rule of the policy did not hold, and it denies automatically.", "key.denied-automatically", NULL, NULL, "mail/key_denied") \
 	X("integrity-failed", "Integrity", CRITICAL, NOTICE_SECURITY, INSTANCES_VIEW, "Integrity check failed", \
 		"A machine that has its key does not satisfy the rules any more.", "key.integrity", "integrity", "failed", "mail/integrity_failed") \
 	X("not-checked", "Integrity", WARNING, NOTICE_SECURITY, INSTANCES_VIEW, "Machine was not checked", \
@@ -89,13 +89,13 @@
 	X("key-server-away", "Servers", CRITICAL, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Key server is away", \
 		"Keys that are kept there cannot be given out; open volumes stay open.", "key-server.away", NULL, NULL, NULL) \
 	X("key-server-back", "Servers", INFO, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Key server is back", \
-		"Requests that waited for it go on by themselves.", "key-server.back", NULL, NULL, NULL) \
+		"Requests that waited for it go on automatically.", "key-server.back", NULL, NULL, NULL) \
 	X("certificate-ends", "Servers", WARNING, NOTICE_ADMINISTRATORS, ACCOUNT_VIEW, "Certificate ends", \
 		"One that single sign-on, a directory, a key server or the log's receiver is known by. What needs it fails then.", "certificate.ends", NULL, NULL, NULL) \
 	X("installation-key-server-away", "Servers", CRITICAL, NOTICE_OPERATORS, SYSTEM_VIEW, "Key server is away", \
 		"Keys that are kept there cannot be given out; open volumes stay open.", "key-server.away", NULL, NULL, NULL) \
 	X("installation-key-server-back", "Servers", INFO, NOTICE_OPERATORS, SYSTEM_VIEW, "Key server is back", \
-		"Requests that waited for it go on by themselves.", "key-server.back", NULL, NULL, NULL) \
+		"Requests that waited for it go on automatically.", "key-server.back", NULL, NULL, NULL) \
 	X("server-trouble", "Servers", CRITICAL, NOTICE_OPERATORS, SYSTEM_VIEW, "A part of the server is in trouble", \
 		"Processes, job queue, disks, clocks, keys, mail or backups: which, why, and what to do is said.", "health.lost", NULL, NULL, NULL) \
 	X("server-well", "Servers", INFO, NOTICE_OPERATORS, SYSTEM_VIEW, "A part of the server is well again", \

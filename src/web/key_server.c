@@ -81,7 +81,7 @@ static json_t *state_member(struct call *c, const json_t *row)
 	json_t *badge = away ? doc_badge(c, "Away", "red") : seen ? doc_badge(c, "Answers", "green") : doc_badge(c, "Not tested", "yellow");
 
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:b}", "badge", badge, "text", away ? call_translate(c, "It is asked again every few seconds. Requests "
-		"for keys that are on it wait, and go on by themselves; no keys are made there meanwhile. Open volumes stay open.") :
+		"for keys that are on it wait, and go on automatically; no keys are made there meanwhile. Open volumes stay open.") :
 		seen ? says : call_translate(c, "It is asked within seconds."), "error", away ? doc_reason(c, error) : json_null(), "since", doc_when(c, row, "away_since"),
 		"checked", doc_when(c, row, "checked"), "away", away);
 }
