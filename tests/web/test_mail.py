@@ -110,8 +110,12 @@ def test_what_the_page_refuses(server, folder):
     save(c, sink, server, user=USER, password=SECRET)
     # The password was typed for one server: it does not go to another.
     assert "password" in json.dumps(save(c, sink, server, 422, user=USER, host="evil.example"))
+    promising = ("/operators/new", "/notifications", "/notifications/new", "/reports/templates/new")
+    assert not [p for p in promising if "No mail can be sent now" in c.get(p).text]
     assert c.api("/mail/remove", {}).status == 200
     assert c.api("/mail").json["mail"] == {"set": False, "password": False}
+    # Where mail is promised it is said, with whom can mend it.
+    assert not [p for p in promising if "No mail can be sent now" not in c.get(p).text or 'href="/mail"' not in c.get(p).text]
     assert c.api("/mail/test", {"to": "a@example.net"}).status == 409
     reader = operator(server, "auditor")
     assert reader.get("/mail").status == 200 and reader.api("/mail/test", {"to": "a@example.net"}).status == 403

@@ -208,3 +208,18 @@ def test_another_tenants_users_are_not_there(server, world):
         assert [a.status for a in answers] == [404] * 6, (id, answers)
     assert str(foreign) not in c.get("/users.csv").text
     assert state(server, foreign) == "active"
+
+
+def test_who_may_not_is_told_whom_to_ask(server, world):
+    # covers: ROL-6, WEB-3
+    with database(server).cursor() as q:
+        q.execute("update app_user set name = 'Ada Adler' where email = %s", (world.user,))
+    auditor, approver = world.console(make_user(server, world.tenant, "auditor")), world.console(make_user(server, world.tenant, "key-approver"))
+    for path in ("/users", "/roles", "/notifications", "/account/integrity", "/sign-in-rules"):
+        text = auditor.get(path).text
+        assert "You can see this, but not change it" in text and "It takes the role Account Administrator; yours is Auditor." in text, path
+        assert "Ask one of: Ada Adler" in text and "You can see this" not in world.console().get(path).text, path
+    assert "Security Administrator" in auditor.get("/account/keys").text.split("<h1>")[0] and "Nobody holds it now" in auditor.get("/account/keys").text
+    # What one may not open at all says it, too.
+    refused = approver.get("/users/new")
+    assert refused.status == 403 and "Your role does not allow this" in refused.text and "Ada Adler" in refused.text
