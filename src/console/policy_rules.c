@@ -404,10 +404,35 @@ int policy_rules_run(struct call *c)
 
 /* The choice of a rule type */
 
+/* What else a rule type is looked for by: in the page's language and in English. */
+static char *words_for(const struct call *c, const struct rule_type *t)
+{
+	return mem_printf("%s %s %s", t->name, t->search, call_translate(c, t->search));
+}
+
+/* Every word that is looked for is somewhere in what is said of the type. */
 static int fits(const struct call *c, const struct rule_type *t, const char *search)
 {
-	return *search == '\0' || strcasestr(call_translate(c, t->label), search) || strcasestr(t->name, search) ||
-		strcasestr(call_translate(c, t->help), search) || strcasestr(call_translate(c, t->group), search);
+	char *words = words_for(c, t), *rest = mem_strdup(search), *at = rest, *word;
+	char *all = mem_printf("%s %s %s %s", call_translate(c, t->label), call_translate(c, t->help), call_translate(c, t->group), words);
+	int fit = 1;
+
+	while (fit && (word = strsep(&at, " ")) != NULL)
+		fit = strcasestr(all, word) != NULL;
+	free(all);
+	free(rest);
+	free(words);
+	return fit;
+}
+
+static json_t *type_member(const struct call *c, const struct rule_type *t)
+{
+	char *words = words_for(c, t);
+	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s}", "type", t->name, "label", call_translate(c, t->label), "help", call_translate(c, t->help), "source",
+		call_translate(c, fact_source_label(t->source)), "words", words);
+
+	free(words);
+	return out;
 }
 
 /* The group of that name, made when it is not there yet. */
@@ -439,9 +464,7 @@ int policy_types_page(struct call *c)
 	types = rule_types(&count);
 	for (size_t i = 0; i < count; i++)
 		if (!(types[i].flags & RULE_TYPE_RESERVED) && fits(c, &types[i], call_text(c, "search")))
-			json_array_append_new(group_of(groups, call_translate(c, types[i].group)), json_pack("{s:s, s:s, s:s, s:s}", "type",
-				types[i].name, "label", call_translate(c, types[i].label), "help", call_translate(c, types[i].help), "source",
-				call_translate(c, fact_source_label(types[i].source))));
+			json_array_append_new(group_of(groups, call_translate(c, types[i].group)), type_member(c, &types[i]));
 	call_set(c, "url", json_sprintf("/policies/drafts/%s/rules", e.id_text));
 	call_set(c, "search", json_string(call_text(c, "search")));
 	call_set(c, "in", call_has(c, "in") ? json_sprintf("%lld", (long long)call_int(c, "in", 0)) : json_null());

@@ -96,6 +96,7 @@ struct rule_type {
 	const char *const *choices;  /* suggestions, or with RULE_TYPE_CLOSED all there are; NULL-terminated */
 	const char *help;
 	const char *example;         /* a condition, as JSON */
+	const char *search;          /* what people look for who do not know its label: words, translated where they are searched */
 };
 
 const struct rule_type *rule_types(size_t *count);
@@ -112,7 +113,7 @@ const char *policy_operand_name(enum policy_operand o);
 const char *policy_operand_label(enum policy_operand o);
 
 /* {"types": [{name, label, covers, group, data, element|null, single, reserved, closed, subject|null, subjects [], fact, source,
- * source_label, choices [], help, example {}, operators [name, ...]}], "data": [{name, label, operators [{name, label, operand,
+ * source_label, choices [], help, search, example {}, operators [name, ...]}], "data": [{name, label, operators [{name, label, operand,
  * operand_label, help}]}], "limits": {...}}: all that a form or a program needs. The caller's. */
 json_t *catalogue_json(void);
 /* The reference tables of docs/policy.md, as Markdown. */

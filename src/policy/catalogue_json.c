@@ -34,6 +34,7 @@ static json_t *type_json(const struct rule_type *t)
 		t->data == DATA_SET ? policy_data_name(t->element) : NULL, "subject", t->subject, "fact", t->fact, "source",
 		fact_source_name(t->source), "source_label", fact_source_label(t->source), "help", t->help);
 
+	json_set_string(out, "search", t->search);
 	json_set_bool(out, "single", (t->flags & RULE_TYPE_SINGLE) != 0);
 	json_set_bool(out, "reserved", (t->flags & RULE_TYPE_RESERVED) != 0);
 	json_set_bool(out, "closed", (t->flags & RULE_TYPE_CLOSED) != 0);
