@@ -203,6 +203,8 @@ static void set_why(struct call *c, const struct request_case *k)
 	}
 	if (json_array_size(k->policy_rules) == 0)
 		why = "The policy has no rules. Without rules a person decides on every key.";
+	else if (json_integer_value(json_object_get(counts, "unknown")) > 0 && json_integer_value(json_object_get(counts, "failed")) == 0)
+		why = "Something that the policy asks for is not known of this machine, and what is not known never matches. What it is, and what to do, stands first below.";
 	else if (json_integer_value(json_object_get(counts, "unmatched")) > 0)
 		why = "Not all rules of the policy match, and for that case it asks a person. What does not match stands first below.";
 	call_set(c, "why", json_string(call_translate(c, why)));

@@ -28,6 +28,7 @@ const char *const request_shows[] = { "failed", "unknown", "passed", "info", "sk
 /* The rows in the making: how many there are of each look; SHOW: only those of this status, "" for all. */
 struct rules_view {
 	const char *show;
+	int denies;                      /* the policy denies what does not match */
 	int counts[ARRAY_LEN(looks)];
 	json_t *rows;
 };
@@ -73,6 +74,39 @@ static json_t *condition_rows(const struct call *c, const json_t *row)
 	return out;
 }
 
+/* What to do where something is not known that a rule asks for. By fact; of those that are not here, by who would tell it. */
+static const struct { const char *fact, *source, *text; } advices[] = {
+	{ "instance.region", NULL, "The plug-in of the machine's provider tells it. A machine without one has no region: its devices belong into a policy that does not ask for it." },
+	{ "instance.zone", NULL, "The plug-in of the machine's provider tells it. A machine without one has no zone: its devices belong into a policy that does not ask for it." },
+	{ "instance.user_data", NULL, "The plug-in of the machine's provider tells it when the agent starts. A machine without one has no user data." },
+	{ "os.pending_security_updates", NULL, "The agent asks apt for it. On systems with dnf, zypper or apk it cannot tell; elsewhere the count may take a while after updates were installed: then have the machine checked again." },
+	{ "os.pending_updates", NULL, "The agent asks apt for it. On systems with dnf, zypper or apk it cannot tell; elsewhere the count may take a while after updates were installed: then have the machine checked again." },
+	{ "os.updates_checked_at", NULL, "It is known on systems with apt or dnf that have looked for updates at least once." },
+	{ "secure_boot", NULL, "A machine without UEFI does not tell it, nor one whose kernel does not show the firmware's variables." },
+	{ NULL, "Deep Security", "Deep Security Manager must know this computer, and be connected." },
+	{ NULL, "Server", "It is known after the machine has been heard of once more." },
+	{ NULL, NULL, "What the agent has reported, and when, is on the page of its facts. On the machine keyward-agent --facts shows what it can tell." },
+};
+
+static const char *advice_of(const json_t *row)
+{
+	size_t i = 0;
+
+	while ((advices[i].fact && strcmp(advices[i].fact, doc_text(row, "fact")) != 0) ||
+		(advices[i].source && strcmp(advices[i].source, doc_text(row, "source")) != 0))
+		i++;
+	return advices[i].text;
+}
+
+/* What follows from a fact that is not known, and what to do; null for what is known, or does no harm. */
+static json_t *help_of(const struct call *c, const struct rules_view *v, const json_t *row)
+{
+	if (strcmp(doc_text(row, "status"), "unknown") != 0 || json_is_array(json_object_get(row, "rows")))
+		return json_null();
+	return json_pack("{s:s, s:s}", "effect", call_translate(c, v->denies ? "What is not known never matches, and what does not match this policy denies." :
+		"What is not known never matches, so the key waits for a person."), "advice", call_translate(c, advice_of(row)));
+}
+
 /* Why a group's status may differ from that of its rules; NULL: nothing to say. The caller frees. */
 static char *note_of(const struct call *c, const json_t *group, const json_t *row)
 {
@@ -111,6 +145,7 @@ static void add_row(struct call *c, struct rules_view *v, const json_t *parent, 
 		*v->show ? 0 : depth < DEPTH_SHOWN ? depth : DEPTH_SHOWN, "group", group, "join",
 		group ? call_translate(c, group_words(join)) : NULL, "note", note);
 	free(note);
+	json_object_set_new(out, "help", harmless ? json_null() : help_of(c, v, row));
 	json_object_set_new(out, "has_conditions", json_boolean(json_array_size(json_object_get(out, "conditions"))));
 	json_array_append_new(v->rows, out);
 }
@@ -164,7 +199,7 @@ static json_t *chips(struct call *c, const struct rules_view *v, const char *url
 
 void request_set_rules(struct call *c, const struct request_case *k, const json_t *verdict)
 {
-	struct rules_view v = { .show = call_text(c, "show"), .rows = json_array() };
+	struct rules_view v = { .show = call_text(c, "show"), .denies = k->policy.on_mismatch == POLICY_ACTION_DENY, .rows = json_array() };
 	json_t *info = json_array(), *counts = json_object(), *rules = unmatched_first(json_object_get(verdict, "rules"));
 	char id[UUID_TEXT_SIZE], url[sizeof "/requests/" + UUID_TEXT_SIZE] = "/requests/";
 	struct facts facts;

@@ -118,6 +118,24 @@ def test_rules_as_a_tree_and_their_filters(server, world):
     assert "This request is over" in c.get(url).text and c.post(url + "/decision", decision="approve").status == 409
 
 
+def test_what_is_not_known_is_said_with_what_to_do(server, world):
+    # covers: RUN-3, RUL-24
+    request = make_request(server, world)
+    policy = make_policy(server, world, "In one region", rules=[{"type": "instance.region", "conditions": [{"operator": "equals", "value": "eu-west-1"}]}])
+    c, url = world.console(), f"/requests/{request}"
+    assert c.post(url + "/policy", policy=policy).status == 303
+    document = c.api(url).json
+    region, = [r for r in document["rules"] if r["kind"] == "unknown"]
+    assert region["name"] == "Region" and region["help"]["effect"].endswith("so the key waits for a person.") and "has no region" in region["help"]["advice"], region
+    assert document["why"].startswith("Something that the policy asks for is not known"), document["why"]
+    page = c.get(url).text
+    assert f"/instances/{world.machine.instance}/facts" in page and "<em>Unknown</em>" in page and "A machine without one has no region" in page
+    run(server, "update policy set on_mismatch = 'deny' where id = %s", policy)
+    region, = [r for r in c.api(url).json["rules"] if r["kind"] == "unknown"]
+    assert region["help"]["effect"].endswith("what does not match this policy denies."), region
+    run(server, "update key_request set closed = now(), closed_reason = 'superseded' where id = %s", request)
+
+
 def test_two_people(server, world):
     # covers: RUN-8
     policy = make_policy(server, world, "Two", RULES[:1], approvals_needed=2, approvals_expire_s=3600)
