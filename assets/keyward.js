@@ -214,36 +214,42 @@
 
 	var shown = location.pathname + location.search;
 
+	/* What is typed is the field's value; a box or a choice is ticked or not. */
+	function each_field(form, act) {
+		Array.prototype.forEach.call(form.elements, function (field) {
+			if (/^(radio|checkbox)$/.test(field.type))
+				act(field.name + "=" + field.value, field, "checked");
+			else if (field.id && /^(text|number|search|select-one|textarea)$/.test(field.type))
+				act(field.id, field, "value");
+		});
+	}
+
 	function values(form) {
 		var found = {};
 
-		Array.prototype.forEach.call(form.elements, function (field) {
-			if (field.id && /^(text|number|search|select-one|textarea)$/.test(field.type))
-				found[field.id] = field.value;
-		});
+		each_field(form, function (name, field, member) { found[name] = field[member]; });
 		return found;
 	}
 
-	/* What was typed while the answer was under way, into the same fields of the answer. */
-	function carry_over(sent, typed) {
-		Object.keys(sent).forEach(function (id) {
-			var field = document.getElementById(id);
-
-			if (field && id in typed && typed[id] !== sent[id] && field.value === sent[id])
-				field.value = typed[id];
+	/* What was typed or chosen while the answer was under way, into the same fields of the answer. */
+	function carry_over(form, sent, typed) {
+		each_field(form, function (name, field, member) {
+			if (name in sent && name in typed && typed[name] !== sent[name] && field[member] === sent[name])
+				field[member] = typed[name];
 		});
 	}
 
-	function take_in(text, url, form, sent, focus) {
+	function take_in(text, url, sent, focus) {
 		var page = new DOMParser().parseFromString(text, "text/html");
 		var next = page.querySelector("main"), main = document.querySelector("main");
-		var hash = url.indexOf("#"), typed = values(form), line;
+		var hash = url.indexOf("#"), form = main.querySelector("form[data-smooth]"), line, typed;
 
-		if (!next || !next.querySelector("form[data-smooth]"))
+		if (!form || !next || !next.querySelector("form[data-smooth]"))
 			return false;
+		typed = values(form);
 		focus = main.contains(document.activeElement) && document.activeElement.id || focus;
 		main.replaceWith(document.importNode(next, true));
-		carry_over(sent, typed);
+		carry_over(document.querySelector("main form[data-smooth]"), sent, typed);
 		document.title = page.title;
 		history.pushState(null, "", url);
 		shown = location.pathname + location.search;
@@ -268,7 +274,7 @@
 		fetch(form.action, { method: "POST", body: body, credentials: "same-origin", headers: { Accept: "text/html" } })
 			.then(function (response) {
 				return response.text().then(function (text) {
-					if (!response.ok || !take_in(text, response.url, form, sent, focus))
+					if (!response.ok || !take_in(text, response.url, sent, focus))
 						throw new Error("another page");
 				});
 			}).catch(function () {
@@ -342,10 +348,12 @@
 
 	/* Search within what the page shows already. */
 	on("input", "[data-filter]", function (event, field) {
-		var wanted = field.value.toLowerCase(), area = document.getElementById(field.getAttribute("data-filter"));
+		var wanted = field.value.toLowerCase().split(" "), area = document.getElementById(field.getAttribute("data-filter"));
 
 		all(".kw-type", area).forEach(function (entry) {
-			entry.hidden = entry.textContent.toLowerCase().indexOf(wanted) < 0;
+			var text = (entry.closest(".kw-type-group").getAttribute("aria-label") + " " + entry.textContent + " " + entry.getAttribute("data-words")).toLowerCase();
+
+			entry.hidden = !wanted.every(function (word) { return text.indexOf(word) >= 0; });
 		});
 		all(".kw-type-group", area).forEach(function (group) {
 			group.hidden = !group.querySelector(".kw-type:not([hidden])");

@@ -179,6 +179,7 @@ extern const struct route_param policies_query[], policy_delete_fields[];
 
 /* policy_edit.c */
 int policy_new_page(struct call *c), policy_edit_page(struct call *c), policy_discard_ask(struct call *c), policy_discard_run(struct call *c);
+extern const struct route_param policy_begin_query[];
 int policy_general_page(struct call *c), policy_general_run(struct call *c);
 extern const struct route_param policy_edit_query[], policy_general_fields[];
 

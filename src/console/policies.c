@@ -56,6 +56,16 @@ static json_t *check_badge(const struct call *c, const json_t *row)
 		failure == CHECK_NOTIFY ? "blue" : "orange");
 }
 
+/* What a policy lacks to decide about any key; null: nothing. */
+static json_t *idle_member(const json_t *row, const char *images, const char *devices)
+{
+	int no_images = json_integer_value(json_object_get(row, images)) == 0, no_devices = json_integer_value(json_object_get(row, devices)) == 0;
+
+	if (json_is_true(json_object_get(row, "is_default")) || !(no_images || no_devices))
+		return json_null();
+	return json_pack("{s:b, s:b}", "images", no_images, "devices", no_devices);
+}
+
 static json_t *show_row(struct call *c, json_t *row)
 {
 	int has_rules = json_integer_value(json_object_get(row, "rules")) > 0;
@@ -64,6 +74,7 @@ static json_t *show_row(struct call *c, json_t *row)
 		action_badge(c, doc_text(row, "on_mismatch"), has_rules), "checks", check_badge(c, row), "changed", doc_when(c, row, "changed"));
 	static const char *const same[] = { "is_default", "rules", "images", "devices", "version", "changed_by" };
 
+	json_object_set_new(out, "idle", idle_member(row, "images", "devices"));
 	json_object_set_new(out, "url", json_sprintf("/policies/%s", doc_text(row, "id")));
 	for (size_t i = 0; i < ARRAY_LEN(same); i++)
 		json_object_set(out, same[i], json_object_get(row, same[i]));
@@ -131,6 +142,7 @@ int policies_csv(struct call *c)
 
 static void set_policy(struct call *c, const json_t *row)
 {
+	json_t *said = policy_sentence(json_object_get(row, "document"));
 	int has_rules = json_array_size(json_object_get(row, "rules")) > 0;
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:O, s:O, s:O, s:b}", "id", doc_text(row, "id"), "name", doc_text(row, "name"),
 		"description", doc_text(row, "description"), "mode", action_badge(c, doc_text(row, "on_match"), has_rules), "changed",
@@ -139,8 +151,9 @@ static void set_policy(struct call *c, const json_t *row)
 
 	json_object_set_new(out, "url", json_sprintf("/policies/%s", doc_text(row, "id")));
 	json_object_set(out, "is_default", json_object_get(row, "is_default"));
-	call_set(c, "idle", json_boolean(!json_is_true(json_object_get(row, "is_default")) && (json_integer_value(json_object_get(row, "device_count")) == 0 ||
-		json_integer_value(json_object_get(row, "image_count")) == 0)));
+	call_set(c, "idle", idle_member(row, "image_count", "device_count"));
+	call_set(c, "sentence", call_phrase(c, said));
+	json_decref(said);
 	call_set(c, "policy", out);
 	call_set(c, "document", json_incref(json_object_get(row, "document")));
 	call_set(c, "can", can_member(c, json_is_true(json_object_get(row, "is_default"))));

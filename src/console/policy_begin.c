@@ -26,6 +26,12 @@ int policy_new_page(struct call *c)
 	return 0;
 }
 
+static const char *const step_names[] = { "general", "images", "devices", "rules", "actions", NULL };
+const struct route_param policy_begin_query[] = {
+	{ "step", NULL, PARAM_ENUM, 0, 0, 0, step_names },
+	PARAM_END
+};
+
 int policy_edit_page(struct call *c)
 {
 	struct uuid policy = call_uuid(c, "id"), id;
@@ -35,7 +41,7 @@ int policy_edit_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	uuid_text(&id, text);
-	call_redirect(c, "/policies/drafts/%s/general", text);
+	call_redirect(c, "/policies/drafts/%s/%s", text, call_has(c, "step") ? call_text(c, "step") : step_names[0]);
 	return 0;
 }
 

@@ -290,6 +290,24 @@ static void set_other_faults(struct call *c, const struct policy_edit *e)
 	json_decref(out);
 }
 
+/* The policy in plain words, where its rules and actions are made; null as long as it has faults. */
+static void set_sentence(struct call *c, const struct policy_edit *e, enum policy_step step)
+{
+	json_t *said = step < STEP_RULES ? NULL : policy_sentence(e->document);
+
+	call_set(c, "sentence", call_phrase(c, said));
+	json_decref(said);
+}
+
+/* What the policy lacks to decide about any key, before it is made and while it is changed; null: nothing. */
+static void set_idle(struct call *c, const struct policy_edit *e, enum policy_step step)
+{
+	int images = json_integer_value(json_object_get(e->draft, "images")) > 0, devices = json_integer_value(json_object_get(e->draft, "devices")) > 0;
+	int shown = !e->is_default && !(images && devices) && (!e->is_new || step == STEP_ACTIONS);
+
+	call_set(c, "idle", shown ? json_pack("{s:b, s:b}", "images", !images, "devices", !devices) : json_null());
+}
+
 int policy_edit_frame(struct call *c, struct policy_edit *e, enum policy_step step)
 {
 	json_t *list = json_array();
@@ -303,6 +321,8 @@ int policy_edit_frame(struct call *c, struct policy_edit *e, enum policy_step st
 	call_set(c, "faults_here", json_integer(count_faults(e, step)));
 	set_other_faults(c, e);
 	set_edit(c, e, step);
+	set_sentence(c, e, step);
+	set_idle(c, e, step);
 	call_form(c, "why", json_string(doc_text(e->draft, "why")));
 	return rc;
 }

@@ -154,7 +154,7 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/what-if/{id}/stop", PERMISSION_POLICIES_EDIT, NULL, what_if_stop_run, .form = "/what-if/{id}" },
 	{ WEB_POST, "/policies/{id}", PERMISSION_POLICIES_EDIT, NULL, policy_change_run, policy_import_fields, ROUTE_API_ONLY },
 	{ WEB_POST, "/policies/{id}/members", PERMISSION_POLICIES_EDIT, NULL, policy_members_run, policy_members_fields, ROUTE_API_ONLY },
-	{ WEB_GET, "/policies/{id}/edit", PERMISSION_POLICIES_EDIT, NULL, policy_edit_page, NULL, ROUTE_WRITES },
+	{ WEB_GET, "/policies/{id}/edit", PERMISSION_POLICIES_EDIT, NULL, policy_edit_page, policy_begin_query, ROUTE_WRITES },
 	{ WEB_GET, "/policies/{id}/export", PERMISSION_POLICIES_VIEW, NULL, policy_export },
 	{ WEB_GET, "/policies/{id}/delete", PERMISSION_POLICIES_EDIT, "console/confirm", policy_delete_ask },
 	{ WEB_POST, "/policies/{id}/delete", PERMISSION_POLICIES_EDIT, NULL, policy_delete_run, policy_delete_fields, ROUTE_DESTROYS },

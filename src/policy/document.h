@@ -48,6 +48,9 @@ int document_parse(const json_t *doc, struct policy_document *out, json_t *fault
 /* The canonical form, the caller's: parses to the same again; two documents that mean the same give the same text (json_text). */
 json_t *document_json(const struct policy_document *d);
 void document_release(struct policy_document *d);            /* frees what it points to; zeroed is fine */
+/* The policy in plain words: "A machine gets its key automatically if it is in region eu-west-1; all others wait for a person." A phrase (base/phrase.h), the
+ * caller's; NULL where the document has faults. */
+json_t *policy_sentence(const json_t *document);
 /* What differs between two documents as document_json made them: [{"at": "action/on_match", "label": "If all rules match", "old": "Manual
  * Approve" or null, "new": "Approve" or null}], all but "at" as phrases (base/phrase.h); an empty list: nothing. The caller's. */
 json_t *policy_document_diff(const json_t *before, const json_t *after);

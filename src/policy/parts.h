@@ -75,6 +75,9 @@ json_t *condition_words(const struct node *n, const struct condition *c, int wit
 /* The node's own name, or its type's label, or what a group is. */
 json_t *node_heading(const struct node *n);
 json_t *node_words(const struct node *n);
+json_t *value_words(const struct value *v);
+/* What a condition compares with: a value, or several. */
+json_t *operand_words(const struct condition *c);
 /* LIST, taken over, and how many MORE there are. */
 json_t *phrase_more(json_t *list, size_t more);
 

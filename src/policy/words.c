@@ -10,7 +10,7 @@
 #define SHOWN 12                 /* values of a list; of the others only the number */
 
 /* A text of several words needs marks around it. */
-static json_t *value_phrase(const struct value *v)
+json_t *value_words(const struct value *v)
 {
 	char own[VALUE_TEXT_SIZE];
 	const char *text = value_text(v, own);
@@ -30,7 +30,7 @@ static json_t *list_phrase(const struct condition *c)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < c->count && i < SHOWN; i++)
-		json_array_append_new(list, value_phrase(&c->values[i]));
+		json_array_append_new(list, value_words(&c->values[i]));
 	return phrase_more(list, c->count > SHOWN ? c->count - SHOWN : 0);
 }
 
@@ -40,17 +40,17 @@ static json_t *duration_phrase(const char *text)
 	return phrase_units(strtol(text, NULL, 10), text[strlen(text) - 1]);
 }
 
-static json_t *operand_phrase(const struct condition *c)
+json_t *operand_words(const struct condition *c)
 {
 	switch (c->op->operand) {
 	case OPERAND_PAIR:
-		return phrase_say("%{first} and %{second}", "first", value_phrase(&c->values[0]), "second", value_phrase(&c->values[1]), NULL);
+		return phrase_say("%{first} and %{second}", "first", value_words(&c->values[0]), "second", value_words(&c->values[1]), NULL);
 	case OPERAND_DURATION:
 		return duration_phrase(json_string_value(json_object_get(c->canonical, "value")));
 	case OPERAND_WINDOW:
 		return window_phrase(&c->window);
 	default:
-		return c->count == 1 ? value_phrase(&c->values[0]) : list_phrase(c);
+		return c->count == 1 ? value_words(&c->values[0]) : list_phrase(c);
 	}
 }
 
@@ -69,7 +69,7 @@ json_t *condition_words(const struct node *n, const struct condition *c, int wit
 	json_t *says = phrase(c->op->label);
 
 	if (c->op->operand != OPERAND_NONE)
-		says = phrase_say("%{is} %{value}", "is", says, "value", operand_phrase(c), NULL);
+		says = phrase_say("%{is} %{value}", "is", says, "value", operand_words(c), NULL);
 	return with_label || n->type->subject ? phrase_say("%{what} %{is}", "what", label_phrase(n->type, c), "is", says, NULL) : says;
 }
 

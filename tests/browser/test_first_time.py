@@ -217,22 +217,30 @@ def test_only_patched_machines_in_one_region_have_their_keys(server, world):
         person.step("devices")
         person.go("Next")
         person.step("rules-none")
-        add_rule(person, "patch", "Pending security updates")
+        add_rule(person, "patched", "Pending security updates")
         # What one's own machines say shows how a value is written.
         assert seen(person, 0).replace("\n", " ") == "Your machines report: 0 (2) 3 (1)", seen(person, 0)
         person.driver.find_element(By.NAME, "r.0.0.value").send_keys("0")
-        add_rule(person, "region", "Region")
+        add_rule(person, "location", "Region")
         assert seen(person, 1).replace("\n", " ") == "Your machines report: eu-central-1 (2) us-east-1 (1)", seen(person, 1)
         person.driver.find_element(By.NAME, "r.1.0.value").send_keys("eu-central-1")
         person.step("rules")
         person.go("Next")
         person.click_at("label.kw-choice:has([name=on_match][value=approve])")
         person.click_at("label.kw-choice:has([name=on_mismatch][value=deny])")
+        person.sees("A machine gets its key automatically if it has no pending security update and it is in region eu-central-1; all others are denied.")
         person.step("actions")
+        # What it would have done: the one that is not patched, and why. From there it is made.
+        person.go("What if")
+        person.step("what-if")
+        person.go("Try it")
+        person.sees("1 verdict would change.")
+        person.sees("Pending security updates: it is 3")
+        person.step("tried")
         person.go("Create policy")
         person.sees("The policy is made.")
         person.step("made")
-        assert person.clicks <= 17, person.clicks
+        assert person.clicks <= 19, person.clicks
         made = world.console().api("/policies/" + person.path.split("/")[2]).json["document"]
         assert [r["type"] for r in made["rules"]] == ["os.pending_security_updates", "instance.region"], made
         assert (made["action"]["on_match"], made["action"]["on_mismatch"]) == ("approve", "deny")

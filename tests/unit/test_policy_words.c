@@ -1,4 +1,4 @@
-/* test_policy_words.c - what people are told of a policy beyond its rules one by one: which rules are in the way. */
+/* test_policy_words.c - what people are told of a policy beyond its rules one by one: the policy in a sentence, and which rules are in the way. */
 #include <jansson.h>
 
 #include "base/phrase.h"
@@ -70,6 +70,50 @@ TEST(rules_that_are_in_the_way, "POL-7,RUN-3,RUL-24")
 	expect_reasons("[{\"not\": {\"any\": [" IN("eu-west-1") ", " BITS("32") "]}}]", 9, "Region: it is eu-west-1, and that is ruled out");
 	/* Of many the first. */
 	expect_reasons("[" IN("a") ", " IN("b") ", " IN("c") ", " BITS("1") "]", 1, "Region: it is eu-west-1; and 3 more rules");
+}
+
+/* In plain words */
+
+#define POLICY(match, mismatch, rules) "{\"keyward_policy\": 1, \"name\": \"P\", \"description\": \"D\", \"rules\": [" rules "], \"action\": {\"on_match\": \"" match \
+	"\", \"on_mismatch\": \"" mismatch "\"}}"
+#define PATCHED "{\"type\": \"os.pending_security_updates\", \"conditions\": [{\"operator\": \"equals\", \"value\": 0}]}"
+#define HEAD "\"keyward_policy\": 1, \"name\": \"P\", \"description\": \"D\", \"rules\": [" PATCHED "]"
+#define SOME "A machine gets its key automatically if "
+#define REST "; all others wait for a person."
+
+static void expect_sentence(const char *document, const char *want)
+{
+	json_t *d = parsed(document);
+
+	expect_phrase(policy_sentence(d), want);
+	json_decref(d);
+}
+
+TEST(a_policy_in_a_sentence, "POL-2,POL-4")
+{
+	expect_sentence(POLICY("approve", "manual", IN("eu-west-1") ", " PATCHED), SOME "it is in region eu-west-1 and it has no pending security update" REST);
+	expect_sentence(POLICY("approve", "deny", PATCHED), SOME "it has no pending security update; all others are denied.");
+	expect_sentence(POLICY("approve", "approve", PATCHED), SOME "it has no pending security update; all others get theirs too, and wait for a person only where"
+		" something is not known.");
+	expect_sentence(POLICY("manual", "deny", PATCHED), "A machine's key waits for a person if it has no pending security update; all others are denied.");
+	/* What the actions say does not count without rules, nor the rules where all waits. */
+	expect_sentence(POLICY("approve", "deny", ""), "Every key waits for a person, because the policy has no rules.");
+	expect_sentence(POLICY("manual", "manual", PATCHED), "Every key waits for a person, who sees which rules match.");
+	/* Groups, and what there are no own words for. */
+	expect_sentence(POLICY("approve", "manual", "{\"any\": [" IN("a") ", {\"not\": " BITS("32") "}]}"), SOME "(it is in region a or it is not so that Architecture,"
+		" bits is 32)" REST);
+	expect_sentence(POLICY("approve", "manual", "{\"type\": \"instance.region\", \"conditions\": [{\"operator\": \"in\", \"value\": [\"a\", \"b\"]}]}"),
+		SOME "it is in region a or b" REST);
+	expect_sentence(POLICY("approve", "manual", IN("a") ", " IN("b") ", " IN("c") ", " IN("d") ", " IN("e") ", " IN("f") ", " IN("g")), SOME "it is in region a and it is in"
+		" region b and it is in region c and it is in region d and it is in region e and 2 more rules match" REST);
+	/* A time, several people, and what comes later. */
+	expect_sentence("{" HEAD ", \"action\": {\"on_match\": \"manual-timeout\", \"on_mismatch\": \"manual\", \"timeout_s\": 600}}", "A machine gets its key"
+		" automatically, unless a person decides within 10 minutes, if it has no pending security update" REST);
+	expect_sentence("{" HEAD ", \"action\": {\"on_match\": \"approve\", \"on_mismatch\": \"manual\"}, \"approvals\": {\"needed\": 2, \"of\": [], \"expires_s\": 3600},"
+		" \"check\": {\"scheduled\": true, \"on_failure\": \"revoke\"}}", SOME "it has no pending security update" REST " What waits needs 2 people."
+		" When a later check finds that the rules no longer match, the key is revoked.");
+	/* Of what is not sound nothing is said. */
+	expect_sentence("{\"keyward_policy\": 1}", "");
 }
 
 TEST_MAIN

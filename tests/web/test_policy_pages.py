@@ -235,13 +235,62 @@ def test_what_cannot_match_is_said(server, world):
     page.press("to:rules")
     add_rule(page, "instance.region")
     assert "None of your machines reports this yet" in page.text, page.text
-    # Nor does a policy whose device is on an image of another.
+    # Nor does a policy whose device is on an image of another: said where it is made, on its page and in the list, with the way to mend it.
     idle = "does not decide about any key yet"
+    assert idle not in page.text
+    page.press("to:actions", **{"r.0.0.value": "eu-west-1"})
+    assert idle in page.text and "Choose images" in page.text and "Choose devices" in page.text
     id = make_policy(c, "Half", devices=[m.device])
-    assert idle in c.get(f"/policies/{id}").text
+    page = c.get(f"/policies/{id}").text
+    assert idle in page and f"/policies/{id}/edit?step=images" in page and "step=devices" not in page
+    assert c.get(f"/policies/{id}/edit?step=images").header("location").endswith("/images") and c.get(f"/policies/{id}/edit?step=x").status == 422
+    assert idle in c.get(c.get(f"/policies/{id}/edit").header("location")).text
+
+    def in_list():
+        return {r["id"]: r["idle"] for r in c.api("/policies?limit=200").json["list"]["rows"]}
+    assert in_list()[id] == {"images": True, "devices": False} and in_list()[m.policy] is None, in_list()
+    assert f'href="/policies/{id}/edit?step=images"' in c.get("/policies?search=Half").text
     run(server, "insert into policy_image (tenant, policy, image) values (%s, %s, %s)", world.tenant, id, m.image)
-    assert idle not in c.get(f"/policies/{id}").text and idle not in c.get(f"/policies/{m.policy}").text
+    assert idle not in c.get(f"/policies/{id}").text and idle not in c.get(f"/policies/{m.policy}").text and in_list()[id] is None
     run(server, "update device set policy = %s where id = %s", m.policy, m.device)
+
+
+def test_a_policy_is_said_in_a_sentence(world):
+    # covers: POL-2, POL-4
+    c = world.console()
+    page = begin(c, "In a sentence")
+    page.press("to:rules")
+    assert "because the policy has no rules" in page.text
+    add_rule(page, "instance.region")
+    page.press("to:actions", **{"r.0.0.value": "eu-west-1"})
+    said = "A machine gets its key automatically if it is in region eu-west-1; all others wait for a person."
+    assert said in page.text
+    # As soon as something is chosen; what is not sound yet has no sentence.
+    page.press("stay", on_mismatch="deny")
+    assert "all others are denied." in page.text and said not in page.text
+    page.press("stay", on_match="manual-timeout", timeout="")
+    assert "gets its key" not in page.text
+    page.press("stay", on_match="approve", on_mismatch="manual")
+    page.press("finish")
+    assert said in page.text and c.api(page.path).json["sentence"] == said, page.path
+
+
+def test_rule_types_are_found_by_other_words(server, world):
+    # covers: POL-2, RUL-8, RUL-18
+    c = world.console()
+    add = c.get("/policies/new").header("location").rsplit("/", 1)[0] + "/rules/add?search="
+
+    def found(client, search):
+        return set(re.findall(r'name="type" value="([^"]+)"', client.get(add + search).text))
+    assert {"os.pending_security_updates", "os.pending_updates"} <= found(c, "patched") and len(found(c, "patched")) <= 5, found(c, "patched")
+    assert "os.pending_security_updates" in found(c, "up+to+date") and {"instance.region", "instance.zone"} <= found(c, "location")
+    # All words, in any order; what is not offered is not found.
+    assert found(c, "updates+security+pending") == {"os.pending_security_updates"} and found(c, "attestation") == set()
+    # In the reader's language, and by the English words there too.
+    assert found(c, "gepatcht") == set()
+    assert c.api("/language", {"language": "de"}).status == 200
+    assert found(c, "gepatcht") == found(c, "patched") and "instance.region" in found(c, "Standort"), found(c, "gepatcht")
+    assert c.api("/language", {"language": ""}).status == 200
 
 
 def test_lines_are_moved_without_scripts(server, world):
