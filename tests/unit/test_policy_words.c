@@ -99,6 +99,9 @@ TEST(a_policy_in_a_sentence, "POL-2,POL-4")
 	/* What the actions say does not count without rules, nor the rules where all waits. */
 	expect_sentence(POLICY("approve", "deny", ""), "Every key waits for a person, because the policy has no rules.");
 	expect_sentence(POLICY("manual", "manual", PATCHED), "Every key waits for a person, who sees which rules match.");
+	/* What is said of none is not said of three. */
+	expect_sentence(POLICY("approve", "manual", "{\"type\": \"os.pending_security_updates\", \"conditions\": [{\"operator\": \"equals\", \"value\": 3}]}"),
+		SOME "Pending security updates is 3" REST);
 	/* Groups, and what there are no own words for. */
 	expect_sentence(POLICY("approve", "manual", "{\"any\": [" IN("a") ", {\"not\": " BITS("32") "}]}"), SOME "(it is in region a or it is not so that Architecture,"
 		" bits is 32)" REST);
