@@ -193,22 +193,6 @@
 		field.form.requestSubmit(document.getElementById(field.getAttribute("data-submit")));
 	});
 
-	/* Parts of a form that count only with some choices, data-when="field=value value": shown with those, or when something is wrong in them. */
-	function chosen_in(form, name) {
-		var field = form.elements[name];
-
-		return !field || field.type === "checkbox" && !field.checked ? "" : field.value;
-	}
-
-	function show_what_counts() {
-		all("[data-when]").forEach(function (part) {
-			var when = part.getAttribute("data-when").split("="), chosen = chosen_in(part.closest("form"), when[0]);
-
-			part.hidden = when[1].split(" ").indexOf(chosen) < 0 && !part.querySelector("[aria-invalid=true]");
-		});
-	}
-	document.addEventListener("change", show_what_counts);
-
 	/* Forms that are sent again and again while one works on them: the answer takes the page's place, which stays where it is. Anything
 	 * unexpected is an ordinary page. */
 
@@ -731,7 +715,6 @@
 		watch_typed(document);
 		give_back();
 		save_held();
-		show_what_counts();
 	}
 	if (document.readyState === "loading")
 		document.addEventListener("DOMContentLoaded", start);
