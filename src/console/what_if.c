@@ -21,9 +21,9 @@ const struct route_param what_if_fields[] = {
 
 static void set_ask(struct call *c, const char *name, const char *folder, const char *id, int draft)
 {
-	call_set(c, "ask", json_pack("{s:s, s:b, s:i}", "name", name, "draft", draft, "most", WHAT_IF_DAYS_MAX));
-	json_object_set_new(json_object_get(c->doc, "ask"), "url", json_sprintf("%s/%s/what-if", folder, id));
-	json_object_set_new(json_object_get(c->doc, "ask"), "back", json_sprintf("%s/%s%s", folder, id, draft ? "/rules" : ""));
+	call_set(c, "trial", json_pack("{s:s, s:b, s:i}", "name", name, "draft", draft, "most", WHAT_IF_DAYS_MAX));
+	json_object_set_new(json_object_get(c->doc, "trial"), "url", json_sprintf("%s/%s/what-if", folder, id));
+	json_object_set_new(json_object_get(c->doc, "trial"), "back", json_sprintf("%s/%s%s", folder, id, draft ? "/rules" : ""));
 	call_form(c, "days", json_integer(DAYS_OFFERED));
 }
 
