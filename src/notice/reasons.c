@@ -267,6 +267,7 @@ const struct known reasons_known[] = {
 	{ N_("no safe line to %{server}: %{why}") },
 	{ N_("this is no e-mail address that mail can be sent to") },
 	/* webhooks and Deep Security (outside) */
+	{ N_("an address of the account's own did not take it; the account sees why") },
 	{ N_("no answer in time") },
 	{ N_("there is no address for the name %{name} (%{why})") },
 	{ N_("there is no address for the name %{name}") },

@@ -32,9 +32,14 @@ def test_what_is_shown_and_what_not(server):
     # covers: ADM-2, TEN-2, TEN-3, WEB-3
     c, (slug, tenant) = operator(server, "system-operator"), make_tenant(server)
     id, other = add(server, tenant), add(server, None, "mail-test", error="no mail server is set")
+    hook, own = (add(server, whose, "webhook", error="there is no address for the name victim.example") for whose in (tenant, None))
     try:
         found = rows(c, f"?search={slug}")
-        assert set(found) == {id}
+        assert set(found) == {id, hook}
+        # Where an account's webhook leads is nobody's but the account's; the operator's own is the operator's.
+        assert "the account sees why" in found[hook]["error"] and not rows(c, "?search=victim.example&kind=webhook").keys() & {hook}
+        assert "victim.example" in rows(c, "?kind=webhook&limit=200")[own]["error"]
+        drop(server, own)
         row = found[id]
         assert row["account"]["name"] == f"Tenant {slug}" and row["name"] == "Mail" and row["attempts"] == 3 and row["status"]["name"] == "Given up"
         # The error without the address; nothing of the contents, on the page as in the document.
@@ -51,7 +56,7 @@ def test_what_is_shown_and_what_not(server):
         user = Client(server, "console")
         assert user.sign_in(make_user(server, tenant), account=slug).status == 303 and user.get("/jobs").status == 404
     finally:
-        drop(server, id, other)
+        drop(server, id, other, hook, own)
 
 
 def test_a_failed_job_is_tried_again(server):
