@@ -177,9 +177,11 @@ int policies_page(struct call *c), policies_csv(struct call *c), policy_page(str
 int policy_delete_ask(struct call *c), policy_delete_run(struct call *c);
 extern const struct route_param policies_query[], policy_delete_fields[];
 
-/* policy_edit.c */
+/* policy_begin.c */
 int policy_new_page(struct call *c), policy_edit_page(struct call *c), policy_discard_ask(struct call *c), policy_discard_run(struct call *c);
 extern const struct route_param policy_begin_query[];
+
+/* policy_edit.c */
 int policy_general_page(struct call *c), policy_general_run(struct call *c);
 extern const struct route_param policy_edit_query[], policy_general_fields[];
 

@@ -126,12 +126,12 @@ static json_t *show_row(struct call *c, json_t *row)
 /* What decides whether anybody gets anything at all. */
 static int show_can(struct call *c)
 {
-	int mail = mail_is_set(c->db);
+	int rc = letter_say(c);
 
-	if (mail < 0)
-		return mail;
-	call_set(c, "can", json_pack("{s:b, s:b}", "edit", call_may(c, is_operators(c) ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT), "mail", mail));
-	return letter_say(c);
+	if (rc == 0)
+		call_set(c, "can", json_pack("{s:b, s:b}", "edit", call_may(c, is_operators(c) ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT), "mail",
+			json_is_true(json_object_get(c->doc, "mail_set"))));
+	return rc;
 }
 
 /* How many of a group's recipients have not got its last mail: of each group on the page, so that nobody has to open them all to find the one. */

@@ -231,8 +231,12 @@ static int run(struct call *c, json_t **doc)
 		db_rollback(c->db);
 		return rc < 0 ? rc : err_set(ERR_INTERNAL, "%s left a transaction open", c->route->path);
 	}
-	if (rc == 0 && c->route->page && !c->api && c->state->location == NULL && !c->state->download.set)
-		rc = own ? draw_after(c, doc) : (*doc = page_document(c), 0);
+	if (rc == 0 && c->route->page && !c->api && c->state->location == NULL && !c->state->download.set) {
+		if (own)
+			rc = draw_after(c, doc);
+		else
+			*doc = page_document(c);
+	}
 	if (own)
 		return rc;
 	if (rc == 0 && keep)

@@ -56,7 +56,8 @@ json_t *whom_member(struct call *c)
 {
 	const struct route *row = c->route;
 
-	if (row == NULL || c->role == ROLE_NONE || *c->state->step || !db_is_open(c->db))
+	/* A part that renews itself every few seconds does not show it. */
+	if (row == NULL || c->role == ROLE_NONE || *c->state->step || !db_is_open(c->db) || (row->fragment && call_is_part(c)))
 		return json_null();
 	if (!role_may(c->role, row->permission))
 		return holders(c, row->permission, 0);
