@@ -34,6 +34,45 @@ size_t word_character(const char *text, size_t left)
 	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : len;
 }
 
+static unsigned number_of(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	unsigned c = len == 1 ? s[0] : s[0] & (0x7fu >> len);
+
+	for (size_t i = 1; i < len; i++)
+		c = c << 6 | (s[i] & 0x3f);
+	return c;
+}
+
+/* Unicode's classes Cc, Cf, Zl, Zp and Zs but U+0020, and letters of no width (fillers). */
+static int is_unseen(unsigned c)
+{
+	static const struct { unsigned from, to; } ranges[] = {
+		{ 0, 0x1f }, { 0x7f, 0xa0 }, { 0xad, 0xad }, { 0x34f, 0x34f }, { 0x600, 0x605 }, { 0x61c, 0x61c }, { 0x6dd, 0x6dd }, { 0x70f, 0x70f },
+		{ 0x890, 0x891 }, { 0x8e2, 0x8e2 }, { 0x115f, 0x1160 }, { 0x1680, 0x1680 }, { 0x180b, 0x180f }, { 0x2000, 0x200f }, { 0x2028, 0x202f },
+		{ 0x205f, 0x206f }, { 0x2800, 0x2800 }, { 0x3000, 0x3000 }, { 0x3164, 0x3164 }, { 0xfe00, 0xfe0f }, { 0xfeff, 0xfeff }, { 0xffa0, 0xffa0 },
+		{ 0xfff9, 0xfffb }, { 0x110bd, 0x110bd }, { 0x110cd, 0x110cd }, { 0x13430, 0x1343f }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+		{ 0xe0000, 0xe0fff },
+	};
+
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+		if (c >= ranges[i].from && c <= ranges[i].to)
+			return 1;
+	return 0;
+}
+
+const char *word_unseen(const char *s, size_t *len)
+{
+	for (; *s; s += *len) {
+		*len = word_character(s, strlen(s));
+		if (*len == 0)
+			*len = 1;
+		else if (is_unseen(number_of(s, *len)))
+			return s;
+	}
+	return NULL;
+}
+
 size_t word_first(const char *s, size_t count)
 {
 	size_t len = 0;

@@ -17,6 +17,10 @@ size_t word_first(const char *s, size_t count);
  * and file names, or was cut off, before it is shown or sent. */
 void word_readable(char *s);
 
+/* The first character of S, UTF-8, that shows nothing: controls, spaces of all kinds but the plain one, what joins or turns round the text beside
+ * it; *LEN gets its bytes. NULL: there is none. */
+const char *word_unseen(const char *s, size_t *len);
+
 /* S without white space at its ends: the end is cut off in place, the result points into S. */
 char *word_trim(char *s);
 

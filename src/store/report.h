@@ -10,7 +10,7 @@
 
 #define REPORT_JOB "report"              /* payload {"report": id} */
 #define REPORT_NAME_MAX 255
-#define REPORT_BETWEEN "; \t\r\n"        /* stand between addresses of recipients */
+#define REPORT_BETWEEN ";, \t\r\n"        /* stand between addresses of recipients */
 #define REPORT_PIECE (256 * 1024)        /* bytes */
 #define REPORT_BYTES_MAX (INT64_C(200) << 20)    /* of one file */
 #define REPORT_WAITING_MAX 20            /* of one tenant at a time */

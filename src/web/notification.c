@@ -1,6 +1,5 @@
 /* notification.c - groups of recipients (NTF-1) of an account or of the operator: who is told by mail of which events, with which words, how often;
  * preview, test, and the table of events itself. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,10 +18,10 @@
 #include "web/list.h"
 #include "web/notification.h"
 #include "web/param.h"
+#include "web/recipients.h"
 #include "web/state.h"
 
 #define EVENTS_MOST 100
-#define BETWEEN ";,\n\r"
 #define FOLDER "/notifications"
 
 static const struct {
@@ -90,18 +89,13 @@ static const char *frequency_text(const char *value)
 	return value;
 }
 
-static json_t *joined(const json_t *list, const char *between)
+static json_t *joined(const json_t *list)
 {
-	struct buf out = BUF_INIT;
-	const json_t *one;
-	json_t *text;
-	size_t i;
+	char *text = recipients_text(list);
+	json_t *out = json_string(text);
 
-	json_array_foreach(list, i, one)
-		buf_printf(&out, "%s%s", i ? between : "", json_string_value(one));
-	text = json_string(buf_str(&out));
-	buf_free(&out);
-	return text;
+	free(text);
+	return out;
 }
 
 static json_t *show_row(struct call *c, json_t *row)
@@ -112,7 +106,7 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:b, s:I, s:s, s:I, s:s, s:o, s:o, s:o, s:s}", "id", doc_text(row, "id"), "name", doc_text(row, "name"),
 		"description", doc_text(row, "description"), "status", doc_badge(c, enabled ? "On" : "Off", enabled ? "green" : "gray"), "enabled", enabled,
 		"events", (json_int_t)json_array_size(events), "event", first ? call_translate(c, first->label) : "", "recipients",
-		(json_int_t)json_array_size(recipients), "recipient", json_string_value(json_array_get(recipients, 0)), "addresses", joined(recipients, "; "),
+		(json_int_t)json_array_size(recipients), "recipient", json_string_value(json_array_get(recipients, 0)), "addresses", joined(recipients),
 		"sent", doc_when(c, row, "sent"), "due", doc_when(c, row, "due"), "frequency", call_translate(c, frequency_text(doc_text(row, "frequency"))));
 
 	doc_count(out, "more_events", (int64_t)json_array_size(events) - 1);
@@ -298,7 +292,7 @@ static void show_form(struct call *c, const json_t *row)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		call_form(c, texts[i], json_string(doc_text(row, texts[i])));
 	call_form(c, "enabled", json_boolean(json_is_true(json_object_get(row, "enabled"))));
-	call_form(c, "recipients", joined(json_object_get(row, "recipients"), "; "));
+	call_form(c, "recipients", joined(json_object_get(row, "recipients")));
 	notification_offer_events(c, json_object_get(row, "events"));
 	call_form(c, "frequency", json_null());
 	for (size_t i = 0; i < ARRAY_LEN(frequencies); i++)
@@ -369,44 +363,14 @@ int notification_page(struct call *c)
 
 /* What was typed */
 
-static void lower(char *text)
-{
-	for (; *text; text++)
-		*text = (char)tolower((unsigned char)*text);
-}
-
 static json_t *read_recipients(struct call *c)
 {
-	char *list = mem_strdup(call_text(c, "recipients")), *rest = NULL;
-	json_t *out = json_array();
-	int rc = 0;
+	json_t *out = recipients_read(c);
 
-	for (char *one = strtok_r(list, BETWEEN, &rest); one && rc == 0; one = strtok_r(NULL, BETWEEN, &rest)) {
-		char *end;
-
-		one += strspn(one, " \t");
-		end = one + strlen(one);
-		while (end > one && (end[-1] == ' ' || end[-1] == '\t'))
-			*--end = '\0';
-		lower(one);
-		if (*one && !param_is_email(one)) {
-			char *text = mem_printf("%s: %s", strlen(one) < 200 ? one : "…", call_translate(c, "this is no e-mail address. Separate addresses"
-				" with semicolons."));
-
-			rc = call_field_error(c, "recipients", text);
-			free(text);
-		} else if (*one && !has(out, one)) {
-			json_array_append_new(out, json_string(one));
-		}
-	}
-	free(list);
-	if (rc == 0 && json_array_size(out) == 0)
-		rc = call_field_error(c, "recipients", "To whom? Give at least one address.");
-	if (rc == 0 && json_array_size(out) > NOTICE_GROUP_RECIPIENTS)
-		rc = call_field_error(c, "recipients", "At most 50 addresses.");
-	if (rc == 0)
+	if (out == NULL || json_array_size(out) > 0)
 		return out;
 	json_decref(out);
+	call_field_error(c, "recipients", "To whom? Give at least one address.");
 	return NULL;
 }
 
@@ -582,7 +546,7 @@ int notification_preview(struct call *c)
 		compose_sample(c, &g, &subject, &text);
 		message_html(buf_str(&text), &html);
 		call_set(c, "preview", json_pack("{s:s, s:s, s:o, s:o}", "subject", subject, "text", buf_str(&text), "html", doc_markup(buf_str(&html)), "to",
-			joined(g.recipients, "; ")));
+			joined(g.recipients)));
 	}
 	free(subject);
 	buf_free(&text);

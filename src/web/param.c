@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/secret.h"
+#include "base/word.h"
 #include "identity/certificate.h"
 
 #define EMAIL_MAX 254
@@ -20,6 +21,7 @@
 #define TWICE "This was sent twice."
 
 static const char garbled[] = "This text is garbled.";
+const char param_no_email[] = "An e-mail address is needed here.";
 
 static const int64_t standard_most[] = {
 	[PARAM_TEXT] = 200, [PARAM_LINES] = 4000, [PARAM_EMAIL] = EMAIL_MAX, [PARAM_PASSWORD] = 256, [PARAM_SECRET] = 8192, [PARAM_CERTIFICATES] = 65536, [PARAM_UUID] = 36,
@@ -119,17 +121,24 @@ static const char *read_time(struct param_value *v)
 	return rc < 0 ? "A date is needed here." : NULL;
 }
 
-int param_is_email(const char *text)
+/* Names and hosts that begin with a hyphen are nobody's, and an option to the programs of mail. */
+const char *param_email_fault(const char *text)
 {
 	const char *at = strrchr(text, '@');
+	size_t len;
 
+	if (word_unseen(text, &len))
+		return "There is a character in it that cannot be seen. Type the address anew.";
+	if (*text == '-' || (at && at[1] == '-'))
+		return "An address does not begin with a hyphen, nor does its part behind the @.";
 	return strlen(text) <= EMAIL_MAX && at && at != text && at[1] != '\0' && at[1] != '.' && strchr(text, '@') == at
-		&& !has_control(text, 0) && strpbrk(text, " \"<>(),;:\\[]") == NULL && strstr(text, "..") == NULL && at[strlen(at) - 1] != '.';
+		&& strpbrk(text, " \"<>(),;:\\[]") == NULL && strstr(text, "..") == NULL && at[strlen(at) - 1] != '.' ? NULL
+		: param_no_email;
 }
 
 static const char *read_email(struct param_value *v)
 {
-	return param_is_email(v->text) ? NULL : "An e-mail address is needed here.";
+	return param_email_fault(v->text);
 }
 
 static const char *read_enum(struct param_value *v)

@@ -35,8 +35,9 @@ struct params {
  * of the path is not of its type: no such page. ERR_INTERNAL: a row with too many. Otherwise 0, even with wrong values. */
 int params_read(struct params *p, const struct route *row, const struct route_match *match, struct form *f, int strict);
 void params_free(struct params *p);
-/* Good enough to catch mistakes; only a mail that arrives proves an address. */
-int param_is_email(const char *text);
+/* NULL, or what is wrong with an e-mail address. Good enough to catch mistakes; only a mail that arrives proves an address. */
+const char *param_email_fault(const char *text);
+extern const char param_no_email[];      /* what is wrong with most of them */
 struct param_value *params_find(const struct params *p, const char *name);   /* NULL: not declared */
 /* Appends TEXT with %{least}, %{most} and %{label} of V replaced. */
 void param_error_text(const struct param_value *v, const char *text, struct buf *out);

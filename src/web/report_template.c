@@ -14,11 +14,10 @@
 #include "web/letter.h"
 #include "web/list.h"
 #include "web/param.h"
+#include "web/recipients.h"
 #include "web/report.h"
 #include "web/sign.h"
 #include "web/state.h"
-
-#define RECIPIENTS_MAX 50
 
 struct choice {
 	const char *value, *text, *hint;
@@ -278,34 +277,29 @@ static int check_range(struct call *c, struct report_template *t)
 	return rc;
 }
 
-static int check_recipients(struct call *c, const struct report_template *t)
+static int check_recipients(struct call *c, const struct report_template *t, const json_t *recipients)
 {
-	char *list = mem_strdup(t->recipients), *rest = NULL;
-	int count = 0, bad = 0;
-
-	for (char *one = strtok_r(list, REPORT_BETWEEN, &rest); one; one = strtok_r(NULL, REPORT_BETWEEN, &rest), count++)
-		bad |= !param_is_email(one);
-	free(list);
-	if (bad)
-		return call_field_error(c, "recipients", "One of them is no e-mail address. Separate addresses with semicolons.");
-	if (count > RECIPIENTS_MAX)
-		return call_field_error(c, "recipients", "At most 50 addresses.");
-	return t->mail && count == 0 ? call_field_error(c, "recipients", "To whom? Give at least one address, or switch the mail off.") : 0;
+	if (recipients == NULL)
+		return ERR_INVALID;
+	return t->mail && json_array_size(recipients) == 0 ? call_field_error(c, "recipients",
+		"To whom? Give at least one address, or switch the mail off.") : 0;
 }
 
-/* T borrows from C; its criteria and formats are the caller's to release. */
+/* T borrows from C; its criteria, formats and recipients are the caller's to release. */
 static int read_form(struct call *c, struct report_template *t)
 {
+	json_t *recipients = recipients_read(c);
 	int rc[5];
 
 	*t = (struct report_template){ .name = call_text(c, "name"), .criteria = texts(c, "criteria"), .formats = texts(c, "formats"),
 		.period = call_text(c, "period"), .schedule = call_text(c, "schedule"), .weekday = call_has(c, "weekday") ? call_text(c, "weekday")[0] - '0' : 1,
 		.monthday = call_int(c, "monthday", 1), .at = call_has(c, "at") ? call_text(c, "at") : "06:00", .keep_days = call_int(c, "keep_days", 30),
-		.mail = call_bool(c, "mail"), .recipients = call_text(c, "recipients") };
+		.mail = call_bool(c, "mail"), .recipients = recipients_text(recipients) };
 	rc[0] = check_criteria(c, t);
 	rc[1] = check_formats(c, t);
 	rc[2] = check_range(c, t);
-	rc[3] = check_recipients(c, t);
+	rc[3] = check_recipients(c, t, recipients);
+	json_decref(recipients);
 	rc[4] = clock_is_time_of_day(t->at) ? 0 : call_field_error(c, "at", "Hours and minutes, such as 06:00 or 23:45.");
 	for (int i = 0; i < 5; i++)
 		if (rc[i] < 0)
@@ -317,6 +311,7 @@ static void release(struct report_template *t)
 {
 	json_decref((json_t *)(uintptr_t)t->criteria);
 	json_decref((json_t *)(uintptr_t)t->formats);
+	free((char *)(uintptr_t)t->recipients);
 }
 
 /* Saving */

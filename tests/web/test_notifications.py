@@ -127,7 +127,9 @@ def test_consolidated_by_the_hour_and_by_the_day(server, world):
 def test_wrong_forms_say_so_at_the_field_and_keep_what_was_typed(server, world):
     # covers: NTF-1, WEB-3
     c = world.console()
-    for field, value, word in (("recipients", "a@example.net; nobody", "nobody: this is no e-mail"), ("recipients", "a\tb@example.net", "this is no e-mail"), ("recipients", " ; ", "To whom"), ("events", [], "at least one"),
+    for field, value, word in (("recipients", "a@example.net; nobody", "nobody: this is no e-mail"), ("recipients", "a\tb@example.net", "cannot be seen"), ("recipients", " ; ", "To whom"),
+                               ("recipients", "a@example.net; b\u202emoc@example.net", "b\u2423moc@example.net: There is a character in it that cannot be seen"),
+                               ("recipients", "a\u00a0b@example.net", "cannot be seen"), ("recipients", "-oq@example.net", "begin with a hyphen"), ("events", [], "at least one"),
                                ("events", ["server-trouble"], "not there to choose"), ("events", ["key-report-ready"], "not there to choose"),
                                ("subject", "{{evnt}}", "{{evnt}} is no variable"), ("content", "x {{device", "not closed"), ("header", "{{ }}", "no variable"),
                                ("footer", "{{" + "ü" * 90 + "}}", "no variable"), ("at", "25:00", "Hours and minutes"), ("name", "", ""), ("frequency", "yearly", "")):

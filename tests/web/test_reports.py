@@ -135,7 +135,7 @@ def test_wrong_forms_say_so_at_the_field_and_keep_what_was_typed(server, world):
     c = world.console()
     for field, changes in {"criteria": {"criteria": ["nonsense"]}, "formats": {"formats": ["doc"]}, "since": {"period": "range"},
                            "until": {"period": "range", "since": "2026-11-20", "until": "2026-11-19"}, "keep_days": {"keep_days": "366"},
-                           "recipients": {"recipients": "a@example.net; nobody"}, "at": {"at": "24:00"}, "name": {"name": "x" * 256}}.items():
+                           "recipients": {"recipients": "a@example.net, b\u00a0@example.net"}, "at": {"at": "24:00"}, "name": {"name": "x" * 256}}.items():
         wrong = c.post("/reports/templates/new", **{**FORM, "name": "Kept", **changes})
         assert wrong.status == 422 and f'id="e-{field}"' in wrong.text, field
         if field != "name":
