@@ -438,7 +438,14 @@ static void read_piece(void *ctx, struct wire_view piece)
 		buf_add(x->out, piece.data, piece.len);
 }
 
-/* Whether the file of A is the one that its record was signed for. */
+static int check_removed(struct db *db, const struct uuid *id)
+{
+	int rc = db_has(db, "select 1 from audit_archive where tenant = " CHAIN " and id = $1 and removed is not null", DB_ARGS(db_uuid_arg(id)));
+
+	return rc <= 0 ? rc : err_set(ERR_NOT_FOUND, "the file is gone");
+}
+
+/* Whether the file of A is the one that its record was signed for. ERR_NOT_FOUND: somebody has removed it meanwhile, which is no harm. */
 static int check_file(struct db *db, const struct uuid *id, const struct audit_archive *a, struct buf *out)
 {
 	struct reading x = { audit_digest_new(), out, 0 };
@@ -446,9 +453,10 @@ static int check_file(struct db *db, const struct uuid *id, const struct audit_a
 	int rc = each_piece(db, id, read_piece, &x);
 
 	audit_digest_end(x.digest, digest);
-	if (rc == 0 && (x.bytes != a->bytes || memcmp(digest, a->digest, sizeof digest) != 0))
-		rc = err_set(ERR_TAMPERED, "the file of the archived month %s is not the one that was signed", a->month);
-	return rc;
+	if (rc < 0 || (x.bytes == a->bytes && memcmp(digest, a->digest, sizeof digest) == 0))
+		return rc;
+	rc = check_removed(db, id);
+	return rc < 0 ? rc : err_set(ERR_TAMPERED, "the file of the archived month %s is not the one that was signed", a->month);
 }
 
 static int check_record(struct db *db, const struct audit_archive *a)
@@ -512,10 +520,14 @@ static int add_archives(struct db *db, int files, struct audit_proof *p)
 		struct audit_archive a;
 
 		rc = take_archive(r, i, &a);
-		if (rc == 0)
-			audit_proof_add_archive(p, &a);
 		if (rc == 0 && files && !a.removed)
 			rc = check_file(db, &id, &a, NULL);
+		if (rc == ERR_NOT_FOUND) {
+			a.removed = 1;
+			rc = 0;
+		}
+		if (rc == 0)
+			audit_proof_add_archive(p, &a);
 	}
 	db_result_free(r);
 	return rc;

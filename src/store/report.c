@@ -265,11 +265,30 @@ int report_delete(struct db *db, const struct uuid *id)
 	return rc;
 }
 
-int report_read(struct db *db, const struct uuid *id, const char *format, struct buf *file)
+/* Bytes of the file, and whether all that was made of the report is there. */
+static int file_size(struct db *db, const struct uuid *id, const char *format, size_t *size)
 {
 	struct db_result *r;
-	size_t count = 1;
-	int rc = 0;
+	int whole, rc = db_query_row(db, &r, "select coalesce(sum(octet_length(p.bytes)) filter (where p.format = $2), 0)::bigint, r.bytes ="
+		" coalesce(sum(octet_length(p.bytes)), 0) from report r left join report_piece p on p.tenant = r.tenant and p.report = r.id where r.id = $1"
+		" and r.state = 'done' group by r.bytes", DB_ARGS(db_uuid_arg(id), db_text_arg(format)));
+
+	if (rc < 0)
+		return rc;
+	*size = (size_t)db_int(r, 0, 0);
+	whole = db_bool(r, 0, 1);
+	db_result_free(r);
+	if (!whole)
+		return err_set(ERR_TRUNCATED, "a part of the report's files is missing");
+	return *size ? 0 : err_set(ERR_NOT_FOUND, "no such file");
+}
+
+/* Each piece is a look of its own: the report may be deleted between two of them, and half a file is none. */
+int report_read(struct db *db, const struct uuid *id, const char *format, struct buf *file)
+{
+	size_t size = 0, before = file->len, count = 1;
+	struct db_result *r;
+	int rc = file_size(db, id, format, &size);
 
 	for (int64_t n = 0; rc == 0 && count; n++) {
 		rc = db_query(db, &r, "select bytes from report_piece where report = $1 and format = $2 and n = $3", DB_ARGS(db_uuid_arg(id),
@@ -281,12 +300,10 @@ int report_read(struct db *db, const struct uuid *id, const char *format, struct
 			struct wire_view piece = db_bytes(r, 0, 0);
 
 			buf_add(file, piece.data, piece.len);
-		} else if (n == 0) {
-			rc = err_set(ERR_NOT_FOUND, "no such file");
 		}
 		db_result_free(r);
 	}
-	return rc;
+	return rc < 0 || file->len - before == size ? rc : err_set(ERR_NOT_FOUND, "the report was deleted meanwhile");
 }
 
 /* jobd */

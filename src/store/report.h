@@ -46,7 +46,7 @@ int report_period_now(struct db *db, const struct report_template *t, clock_us *
 int report_list(struct db *db, const struct list_query *query, json_t **page);
 int report_get(struct db *db, const struct uuid *id, json_t **out);
 int report_delete(struct db *db, const struct uuid *id);
-/* A download, logged. ERR_NOT_FOUND: no such file (any more). Appends to FILE. */
+/* Appends to FILE. ERR_NOT_FOUND: no such file (any more); ERR_TRUNCATED: not all that was made of the report is there. */
 int report_read(struct db *db, const struct uuid *id, const char *format, struct buf *file);
 
 /* jobd */

@@ -98,6 +98,9 @@ int log_archive_file(struct call *c)
 	char *name = NULL;
 	int rc = audit_archive_read(c->db, &id, &file);
 
+	if (rc == ERR_TAMPERED)
+		rc = call_refuse(c, ERR_CONFLICT, "This file is not as it was signed: it was altered in the database, or a part of it is missing. It is not given out. Tell"
+			" whoever runs this server: keyward audit verify says what is wrong.");
 	if (rc == 0)
 		rc = name_of(c, &id, ".csv.gz", &name);
 	if (rc == 0)

@@ -258,6 +258,14 @@ static int log_download(struct call *c, const struct uuid *id, const json_t *row
 		format));
 }
 
+/* Half a file looks like a whole one: it is not given out. */
+static int read_file(struct call *c, const struct uuid *id, const struct report_form *form, struct buf *file)
+{
+	int rc = report_read(c->db, id, form->name, file);
+
+	return rc != ERR_TRUNCATED ? rc : call_refuse(c, ERR_CONFLICT, "A part of this report's files is missing in the database. Generate the report again.");
+}
+
 int report_file(struct call *c)
 {
 	const struct report_form *form = report_form_find(call_text(c, "format"));
@@ -268,7 +276,7 @@ int report_file(struct call *c)
 	int rc = report_fetch(c, &thing, &id, &row);
 
 	if (rc == 0)
-		rc = report_read(c->db, &id, form->name, &file);
+		rc = read_file(c, &id, form, &file);
 	if (rc == 0)
 		rc = log_download(c, &id, row, form->name);
 	if (rc == 0) {
@@ -319,7 +327,7 @@ static int add_file(struct call *c, zip_t *zip, const struct uuid *id, const jso
 {
 	char *name = zip_name(zip, row, form->suffix);
 	struct buf file = BUF_INIT;
-	int rc = report_read(c->db, id, form->name, &file);
+	int rc = read_file(c, id, form, &file);
 
 	*bytes += (int64_t)file.len;
 	if (rc == 0 && *bytes > ZIP_BYTES_MAX)
@@ -339,6 +347,8 @@ static int add_report(struct call *c, zip_t *zip, const struct uuid *id, int64_t
 	json_t *row = NULL;
 	int rc = report_fetch(c, &thing, id, &row), done = rc == 0 && strcmp(doc_text(row, "state"), "done") == 0;
 
+	if (rc == ERR_NOT_FOUND)
+		rc = call_refuse(c, rc, "One of them is not there any more: go back, reload the list and choose again.");
 	for (const struct report_form *f = report_forms; rc == 0 && done && f->name; f++)
 		rc = add_file(c, zip, id, row, f, bytes);
 	json_decref(row);
@@ -383,17 +393,21 @@ static int download_many(struct call *c)
 	return rc;
 }
 
+/* What somebody else has deleted meanwhile, or its time, is as one wanted it. */
 static int delete_many(struct call *c)
 {
 	int rc = 0;
+	size_t gone = 0;
 
 	for (size_t i = 0; rc == 0 && i < call_count(c, "report"); i++) {
 		struct uuid id = call_uuid_at(c, "report", i);
 
 		rc = remove_one(c, &thing, &id);
+		gone += rc == ERR_NOT_FOUND;
+		rc = rc == ERR_NOT_FOUND ? 0 : rc;
 	}
-	if (rc < 0)
-		return rc;
+	if (rc < 0 || gone == call_count(c, "report"))
+		return rc < 0 ? rc : ERR_NOT_FOUND;
 	call_notice(c, "success", "The reports are deleted.");
 	call_redirect(c, "/reports");
 	return 0;
@@ -410,6 +424,8 @@ static int list_chosen(struct call *c, json_t *names, json_t *fields)
 		json_t *row;
 		int rc = report_fetch(c, &thing, &id, &row);
 
+		if (rc == ERR_NOT_FOUND)
+			continue;
 		if (rc < 0)
 			return rc;
 		uuid_text(&id, text);
@@ -417,14 +433,13 @@ static int list_chosen(struct call *c, json_t *names, json_t *fields)
 		json_array_append_new(fields, json_pack("{s:s, s:s}", "name", "report", "value", text));
 		json_decref(row);
 	}
-	return 0;
+	return json_array_size(names) ? 0 : ERR_NOT_FOUND;
 }
 
 int reports_delete_ask(struct call *c)
 {
 	json_t *names = json_array(), *fields = json_array(), *confirm;
-	int64_t count = (int64_t)call_count(c, "report");
-	int rc = count ? list_chosen(c, names, fields) : call_refuse(c, ERR_CONFLICT, NONE);
+	int rc = call_count(c, "report") ? list_chosen(c, names, fields) : call_refuse(c, ERR_CONFLICT, NONE);
 
 	if (rc < 0) {
 		json_decref(names);
@@ -434,7 +449,7 @@ int reports_delete_ask(struct call *c)
 	doc_confirm(c, &(struct doc_confirm){ .folder = "/reports", .id = "", .act = "delete", .title = "Delete", .name = "", .icon = "trash", .colour = "red",
 		.danger = 1, .button = "Delete reports", .text = call_translate(c, thing.text), .points = names });
 	confirm = json_object_get(c->doc, "confirm");
-	json_object_set_new(confirm, "title", call_counted(c, count, "%{n} report: delete it?", "%{n} reports: delete them?"));
+	json_object_set_new(confirm, "title", call_counted(c, (int64_t)json_array_size(fields), "%{n} report: delete it?", "%{n} reports: delete them?"));
 	json_object_set_new(confirm, "fields", fields);
 	json_set_string(confirm, "action", "/reports/delete");
 	json_set_string(confirm, "cancel", "/reports");

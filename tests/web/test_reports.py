@@ -104,7 +104,15 @@ def test_a_report_is_made_in_all_formats_and_logged(server, world):
         assert sum(" (2)." in n for n in z.namelist()) == 3 and not any("/" in n for n in z.namelist()), z.namelist()
     asked = c.post("/reports", report=[report, again], act="delete")
     assert asked.status == 200 and "2 reports: delete them?" in asked.text and f'value="{again}"' in asked.text and c.get(f"/reports/{again}").status == 200
-    assert c.post(f"/reports/{report}/delete").status == 303 and c.post("/reports/delete", report=[again]).status == 303
+    assert c.post(f"/reports/{report}/delete").status == 303 and c.post(f"/reports/{report}/delete").status == 404
+    # One of those that are ticked is gone meanwhile: no half of a choice is downloaded, and the others can be deleted.
+    assert "One of them is not there any more" in c.post("/reports", report=[report, again], act="download").text
+    assert "1 report: delete it?" in c.post("/reports", report=[report, again], act="delete").text and c.post("/reports", report=[report], act="delete").status == 404
+    # A file of which a part is lost is not given out as a whole one.
+    run(server, "delete from report_piece where report = %s and format = 'csv'", again)
+    for lost in (c.get(f"/reports/{again}/file?format=pdf"), c.post("/reports", report=[again], act="download")):
+        assert lost.status == 409 and "A part of this report" in lost.text and lost.header("content-disposition") is None
+    assert c.post("/reports/delete", report=[report, again]).status == 303 and c.post("/reports/delete", report=[again]).status == 404
     assert count(server, "select count(*) from report_piece where report in (%s, %s)", report, again) == 0
     assert c.get(f"/reports/{report}").status == 404
 
