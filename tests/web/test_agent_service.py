@@ -63,7 +63,10 @@ class Agent:
         """The answer's frame, or the word of an error frame."""
         answer = self.post(frame)
         assert answer.status == 200, answer
-        data = answer.body
+        return self.read(answer.body)
+
+    @staticmethod
+    def read(data):
         return WORDS[data[5]] if data[4] == 15 else data
 
     def hello(self):
