@@ -227,12 +227,12 @@ const char *licence_refusal(const struct licence_state *s, int64_t want, clock_u
 {
 	if (!s->has)
 		return "The account has no licence, so no device can be encrypted. An Account Administrator enters an activation code under "
-			"Product Licence.";
+			"Product License.";
 	if (now >= s->until)
 		return "The account's licence has ended, so no further device can be encrypted. Devices that are encrypted get their keys as ever. "
-			"An Account Administrator enters a new activation code under Product Licence.";
+			"An Account Administrator enters a new activation code under Product License.";
 	if (s->used + s->pending + want > s->keys)
 		return "The account's licence has no key left for this, so no further device can be encrypted. Unconfigure devices that are not "
-			"needed any more, or an Account Administrator enters a larger activation code under Product Licence.";
+			"needed any more, or an Account Administrator enters a larger activation code under Product License.";
 	return NULL;
 }

@@ -127,6 +127,6 @@ int tenant_licence_issue(struct call *c)
 	call_set(c, "made", json_pack("{s:s, s:I, s:b}", "code", code, "serial", (json_int_t)l.serial, "assigned", assign));
 	free(code);
 	call_notice(c, "success", assign ? "The activation code is issued and in force." :
-		"The activation code is issued. The tenant enters it under Product Licence.");
+		"The activation code is issued. The tenant enters it under Product License.");
 	return show(c, &l.account);
 }

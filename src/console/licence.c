@@ -1,4 +1,4 @@
-/* licence.c - Product Licence (LIC-2): what the account may use and uses, which codes there were, and entering one. */
+/* licence.c - Product License (LIC-2): what the account may use and uses, which codes there were, and entering one. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -216,7 +216,7 @@ const struct route_menu console_menu[] = {
 	{ "Single Sign-On", "/single-sign-on", "login", "User Management", NULL },
 	{ "Directory", "/directory", "network", "User Management", NULL },
 	{ "Account", "/account", "building", "User Management", NULL },
-	{ "Product Licence", "/licence", "certificate", "User Management", NULL },
+	{ "Product License", "/licence", "certificate", "User Management", NULL },
 	{ "Account Data", "/account/data", "download", "User Management", NULL },
 	{ "Integrity", "/account/integrity", "shield-lock", "Key Settings", NULL },
 	{ "Key Rotation", "/account/keys", "key", "Key Settings", NULL },

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/say.h"
 #include "store/audit.h"
 #include "store/job.h"
 
@@ -158,7 +159,7 @@ int key_server_check(const struct key_server *s)
 	if (s->away_since == 0)
 		return 0;
 	clock_text(s->away_since, since);
-	return err_set(ERR_UNAVAILABLE, "the key server has been away since %s; this goes on by itself when it is back", since);
+	return err_set(ERR_UNAVAILABLE, "the key server has been away since %s; this goes on automatically when it is back", since);
 }
 
 /* Consoles */
@@ -276,27 +277,38 @@ int key_place_set(struct db *db, const char *choice)
 
 /* Whose matters: one on which keys are, or are to be. */
 static const char *const troubles[] = {
-	"select 'The key server that keeps this account''s keys is away' from key_server where away_since is not null and"
-	" (key_place_now() = 'tenant' or exists (select 1 from device_key where key_server = 'tenant')) union all"
-	" select 'The operator''s key server, which keeps keys of this account, is away' from installation_key_server where away_since is not null"
-	" and (key_place_now() = 'installation' or exists (select 1 from device_key where key_server = 'installation')) limit 1",
-	"select 'The key server is away' from installation_key_server where away_since is not null",
+	"select 'tenant' from key_server where away_since is not null and (key_place_now() = 'tenant' or exists (select 1 from device_key where key_server ="
+	" 'tenant')) union all select 'installation' from installation_key_server where away_since is not null and (key_place_now() = 'installation' or"
+	" exists (select 1 from device_key where key_server = 'installation')) limit 1",
+	"select 'central' from installation_key_server where away_since is not null",
 };
 
-int key_server_trouble(struct db *db, int central, char **out)
+static const struct {
+	const char *whose, *text;
+} outages[] = {
+	{ "tenant", N_("The key server that keeps this account's keys is away."
+		" Requests for keys that are on it wait, and go on automatically when it is back;"
+		" open volumes stay open; no keys are made there meanwhile.") },
+	{ "installation", N_("The operator's key server, which keeps keys of this account, is away."
+		" Requests for keys that are on it wait, and go on automatically when it is back;"
+		" open volumes stay open; no keys are made there meanwhile.") },
+	{ "central", N_("The key server is away."
+		" Requests for keys that are on it wait, and go on automatically when it is back;"
+		" open volumes stay open; no keys are made there meanwhile.") },
+};
+
+int key_server_trouble(struct db *db, int central, const char **out)
 {
 	struct db_result *r;
-	struct buf text = BUF_INIT;
 	int rc = db_query(db, &r, troubles[central], DB_NONE);
+	size_t i;
 
 	if (rc < 0)
 		return rc;
 	*out = NULL;
-	if (db_rows(r)) {
-		buf_printf(&text, "%s. Requests for keys that are on it wait, and go on by themselves when it is back; open volumes stay open; no keys are "
-			"made there meanwhile.", db_text(r, 0, 0));
-		*out = buf_take(&text);
-	}
+	for (i = 0; i < ARRAY_LEN(outages) && db_rows(r); i++)
+		if (strcmp(outages[i].whose, db_text(r, 0, 0)) == 0)
+			*out = outages[i].text;
 	db_result_free(r);
 	return 0;
 }

@@ -64,8 +64,8 @@ int key_servers_away(struct db *db, json_t **out);
 int key_place_get(struct db *db, json_t **out);
 /* CHOICE as above; ERR_CONFLICT: there is no such key server. */
 int key_place_set(struct db *db, const char *choice);
-/* What every page says while keys cannot be had: *OUT, the caller's, or NULL. Console, central. */
-int key_server_trouble(struct db *db, int central, char **out);
+/* What every page says while keys cannot be had: *OUT, a text of the catalogues, or NULL. Console, central. */
+int key_server_trouble(struct db *db, int central, const char **out);
 
 /* jobd */
 

@@ -128,7 +128,7 @@ static const char *obstacle(const struct request_case *c, const struct verdict *
 	if (v->integrity != INTEGRITY_GOOD)
 		return N_("the policy has no rules that could be evaluated now");
 	if (v->action != POLICY_ACTION_MANUAL_TIMEOUT && v->action != POLICY_ACTION_APPROVE)
-		return N_("the policy no longer approves by itself");
+		return N_("the policy no longer approves automatically");
 	return NULL;
 }
 

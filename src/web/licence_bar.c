@@ -30,7 +30,7 @@ static void of_tenant(struct call *c, json_t *list)
 	danger = strcmp(licence_warning_kind(w), "danger") == 0;
 	if (w != LICENCE_WARNING_NONE)
 		add(list, danger ? "red" : "orange", danger ? "alert-circle" : "alert-triangle", call_translate(c, licence_warning_text(w)),
-			json_string(call_translate(c, danger ? "Ask your service provider for an activation code, and enter it." : "Enter a new activation code in time.")), "/licence", call_translate(c, "Product Licence"));
+			json_string(call_translate(c, danger ? "Ask your service provider for an activation code, and enter it." : "Enter a new activation code in time.")), "/licence", call_translate(c, "Product License"));
 }
 
 static void count(struct call *c, json_t *list, const json_t *row, const char *name, const char *text, const char *url, const char *colour)

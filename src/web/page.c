@@ -123,11 +123,10 @@ static json_t *menu_member(struct call *c)
 /* Everybody should know why keys are not given. */
 static void add_key_server(struct call *c)
 {
-	char *text = NULL;
+	const char *text = NULL;
 
 	if (!uuid_is_nil(&c->user) && db_is_open(c->db) && key_server_trouble(c->db, c->site == WEB_CENTRAL, &text) == 0 && text)
 		call_notice(c, "danger", text);
-	free(text);
 }
 
 static json_t *notices_member(struct call *c)

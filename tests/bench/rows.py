@@ -29,7 +29,7 @@ TENANTS, USERS = (10, 1_000), 100
 TENANT_PAGES = {"central": {"Tenants": "/tenants?limit=25", "a search for one tenant": "/tenants?limit=25&search=filled-7", "a search for none":
                             "/tenants?limit=25&search=nothing+says+this", "Licences": "/licences?limit=25", "Licences by share":
                             "/licences?limit=25&sort=-share", "the operator's overview": "/"},
-                "console": {"the tenant's dashboard": "/", "Users": "/users?limit=25", "Product Licence": "/licence", "Devices": "/devices?limit=25"}}
+                "console": {"the tenant's dashboard": "/", "Users": "/users?limit=25", "Product License": "/licence", "Devices": "/devices?limit=25"}}
 LOG_FEW, LOG_MANY, LOG_DAYS = 10_000, 1_000_000, 360      # entries, over so many days
 LOG_PAGES = {"newest": "/log?limit=25", "an hour in the middle": "/log?limit=25&from={half}T10:00&to={half}T11:00", "until the middle":
              "/log?limit=25&to={half}T10:00", "one type, one in a thousand": "/log?limit=25&type=report", "two types": "/log?limit=25&type=report&type=user",

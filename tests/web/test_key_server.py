@@ -125,6 +125,9 @@ def test_an_outage_is_shown_and_waited_for(server, world, kmip):
     # Everybody sees it, on every page; other tenants do not.
     assert "key server that keeps this account&#39;s keys is away" in world.person.get("/devices").text.replace("&#x27;", "&#39;")
     assert "is away" not in World(server).console().get("/devices").text
+    for language, says in (("de", "dieses Kontos liegen, ist nicht erreichbar. Anforderungen"), ("en", "is away. Requests for keys")):
+        assert world.person.api("/language", {"language": language}).status == 200
+        assert says in world.person.get("/devices").text
     assert world.slug in world.central().get("/key-server").text
     # A request stands and waits; what is open stays; no new key is made, here or there, and the device stays as it was.
     waits = world.machine.want(name)

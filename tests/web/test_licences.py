@@ -139,7 +139,7 @@ def test_what_counts_and_what_the_limit_does(server):
     assert a.client.api(f"/devices/{raid}/encrypt", {}).status == 200
     assert a.licence()["pending"] == 2
     refused = a.client.api(f"/devices/{one}/encrypt", {})
-    assert refused.status == 422 and "no key left" in refused.text and "Product Licence" in refused.text, refused
+    assert refused.status == 422 and "no key left" in refused.text and "Product License" in refused.text, refused
     page = a.client.post(f"/devices/{one}/encrypt")
     assert page.status == 422 and "no key left" in page.text
     assert a.client.api(f"/devices/{raid}/cancel", {}).status == 200
