@@ -29,7 +29,7 @@
 #include "store/timer.h"
 
 #define TASKS_MOST 64
-#define TICK_MS 500              /* a signal is heeded that soon */
+#define TICK_MS 1000             /* a signal is heeded that soon, and a timer that nobody told of */
 #define PAUSE_MS 50
 
 static atomic_int stopping;
@@ -96,17 +96,26 @@ static void run_due(struct db *db, clock_us due[static TASKS_MOST], long pace)
 	}
 }
 
-/* Until the next timer, or until somebody sets one; never for longer than a signal may wait. */
-static void wait(struct db *db, int ran)
+/* Milliseconds until the next timer; never more than a signal may wait. */
+static int next_timer(struct db *db, int64_t *ms)
 {
-	int64_t ms = TICK_MS;
-	int rc = ran < 0 ? ran : db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" });
+	int rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" });
 
 	if (rc == 0)
-		rc = timer_wait(db, TICK_MS, &ms);
-	db_rollback(db);
+		rc = timer_wait(db, TICK_MS, ms);
+	return db_end(db, rc);
+}
+
+/* What is due; else it waits for that, or until somebody sets one. */
+static void run_timers(struct db *db)
+{
+	int64_t ms = TICK_MS;
+	int is_well = next_timer(db, &ms) == 0;
+
 	/* What is due but was not done is in another jobd's hands, or failed. */
-	if (rc < 0 || (ran == 0 && ms < PAUSE_MS) || db_wait(db, (int)ms) < 0)
+	if (is_well)
+		is_well = ms > 0 ? db_wait(db, (int)ms) >= 0 : due_run(db) > 0;
+	if (!is_well)
 		nanosleep(&pause_time, NULL);
 }
 
@@ -132,7 +141,8 @@ static void work(struct db *db, long pace)
 	note(db, 1);
 	while (!stopping) {
 		run_due(db, due, pace);
-		wait(db, stopping ? 0 : due_run(db));
+		if (!stopping)
+			run_timers(db);
 	}
 	note(db, 0);
 	log_info("stopped", NULL);

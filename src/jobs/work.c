@@ -5,13 +5,11 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/log.h"
+#include "jobs/lookout.h"
 
-#define WAIT_MS 1000             /* how soon an end is noticed */
-#define HELD_MS 20               /* one that is due and not given is held by who adds to it, or taken by another at this moment */
 #define PAUSE_MOST CLOCK_HOUR
 #define KEYD_TIMEOUT_MS 12000     /* key servers have some seconds */
 
@@ -27,6 +25,8 @@ static const struct seat {
 #define SEATS (sizeof seats / sizeof seats[0])
 
 static pthread_t threads[SEATS];
+static struct buf leaves[SEATS];
+static struct job_choice choices[SEATS];
 static size_t started;
 
 struct worker {
@@ -132,59 +132,56 @@ static void run(struct work *w, const struct job *job)
 	settle(w->db, k ? k : &none, job, rc);
 }
 
-static void rest(struct db *db, const struct job_choice *choice)
+/* All that is there for it now. */
+static void take_all(struct worker *self, struct work *w, const struct job_choice *choice)
 {
-	clock_us next = 0, now = clock_now();
-	int ms = WAIT_MS;
+	int rc = 0;
 
-	if (db_begin(db, NULL, &actor) == 0 && job_next(db, choice, &next) == 0 && next && next < now + WAIT_MS * INT64_C(1000))
-		ms = next > now ? (int)((next - now) / 1000) + 1 : HELD_MS;
-	db_rollback(db);
-	if (db_wait(db, ms) < 0)
-		nanosleep(&(struct timespec){ 1, 0 }, NULL);
+	while (rc == 0 && !*self->stopping) {
+		struct job job = { .attempts = 0 };
+
+		rc = take(w->db, choice, &job);
+		if (rc == 0)
+			run(w, &job);
+		else if (rc != ERR_NOT_FOUND)
+			log_warning("a job cannot be taken", "code", err_name(rc), NULL);
+		job_release(&job);
+	}
 }
 
 static void *work(void *ctx)
 {
 	struct worker *self = ctx;
-	const struct seat *seat = &seats[self->begun++];
-	struct buf leave = BUF_INIT;
-	struct job_choice choice;
+	size_t seat = self->begun++;
 	struct keys_client keys;
 	struct work w = { .db = db_new(conf_get(self->conf, CONF_DATABASE_JOBS)), .keys = &keys, .conf = self->conf };
 
-	choose(seat, &leave);
-	choice = (struct job_choice){ buf_str(&leave), seat->with_away };
 	db_set_log(w.db, conf_get(self->conf, CONF_DATABASE_LOG));
 	keys_client_init(&keys, conf_get(self->conf, CONF_KEYD_SOCKET), KEYD_TIMEOUT_MS);
-	db_listen(w.db, JOB_CHANNEL);
-	while (!*self->stopping) {
-		struct job job = { .attempts = 0 };
-		int rc = take(w.db, &choice, &job);
-
-		if (rc == 0)
-			run(&w, &job);
-		else
-			rest(w.db, &choice);
-		if (rc < 0 && rc != ERR_NOT_FOUND)
-			log_warning("the queue cannot be read", "code", err_name(rc), NULL);
-		job_release(&job);
-	}
+	while (lookout_sleep(seat))
+		take_all(self, &w, &choices[seat]);
 	keys_client_close(&keys);
 	db_free(w.db);
-	buf_free(&leave);
 	return NULL;
 }
 
 int work_start(const struct conf *conf, const atomic_int *stopping)
 {
 	static struct worker self;
+	int rc;
 
 	/* Not safe in several threads at once. */
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(ERR_INTERNAL, "libcurl cannot start");
 	self.conf = conf;
 	self.stopping = stopping;
+	for (size_t i = 0; i < SEATS; i++) {
+		choose(&seats[i], &leaves[i]);
+		choices[i] = (struct job_choice){ buf_str(&leaves[i]), seats[i].with_away };
+	}
+	rc = lookout_start(conf, choices, SEATS, stopping);
+	if (rc < 0)
+		return rc;
 	for (; started < SEATS; started++)
 		if (pthread_create(&threads[started], NULL, work, &self) != 0)
 			return err_set(ERR_INTERNAL, "no thread for jobs");
@@ -193,6 +190,9 @@ int work_start(const struct conf *conf, const atomic_int *stopping)
 
 void work_join(void)
 {
+	lookout_end();
 	while (started > 0)
 		pthread_join(threads[--started], NULL);
+	for (size_t i = 0; i < SEATS; i++)
+		buf_free(&leaves[i]);
 }

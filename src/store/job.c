@@ -99,3 +99,26 @@ int job_next(struct db *db, const struct job_choice *choice, clock_us *at)
 	db_result_free(r);
 	return 0;
 }
+
+int job_next_each(struct db *db, const struct job_choice *choices, size_t count, int64_t most, int64_t *ms)
+{
+	struct db_arg *leave = mem_array(count, sizeof *leave), *away = mem_array(count, sizeof *away);
+	struct db_result *r;
+	int rc;
+
+	for (size_t i = 0; i < count; i++) {
+		leave[i] = db_text_arg(choices[i].leave);
+		away[i] = db_bool_arg(choices[i].with_away);
+	}
+	rc = db_query(db, &r, "select least($3, coalesce(ceil(extract(epoch from job_next(coalesce(c.leave::text[], '{}'), c.away) - clock_timestamp()) * 1000), $3))::bigint"
+		" from unnest($1, $2) with ordinality as c(leave, away, n) order by c.n",
+		DB_ARGS(db_array_arg(leave, count), db_array_arg(away, count), db_int_arg(most)));
+	free(leave);
+	free(away);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		ms[i] = db_int(r, i, 0);
+	db_result_free(r);
+	return 0;
+}

@@ -550,7 +550,8 @@ static void check_standing_in(const struct uuid *tenant)
 TEST(jobs, "")
 {
 	struct uuid tenant = make_tenant("jobs");
-	const struct job_choice any = { NULL, 1 }, no_mail = { "{mail}", 1 };
+	const struct job_choice any = { NULL, 1 }, no_mail = { "{mail}", 1 }, no_later = { "{later}", 1 };
+	int64_t ms[3];
 	struct job j = { 0 }, none = { 0 };
 	clock_us at = 0;
 	struct db *db = console(&tenant), *two;
@@ -583,6 +584,13 @@ TEST(jobs, "")
 	CHECK_INT(job_finish(two, &j.id), ERR_NOT_FOUND);
 	CHECK_INT(job_next(two, &any, &at), 0);
 	CHECK(at > clock_now() + 50 * CLOCK_MINUTE);
+	/* Of several choices at once: none of the second; what is due shows in those alone that take it. */
+	CHECK_INT(job_next_each(two, (struct job_choice[]){ any, no_later }, 2, 2 * 60 * 60 * 1000, ms), 0);
+	CHECK(ms[0] > 50 * 60 * 1000 && ms[0] <= 60 * 60 * 1000);
+	CHECK_INT(ms[1], 2 * 60 * 60 * 1000);
+	CHECK_INT(job_add(two, "mail", NULL, 0, NULL), 0);
+	CHECK_INT(job_next_each(two, (struct job_choice[]){ any, no_mail, no_later }, 3, 1000, ms), 0);
+	CHECK(ms[0] <= 0 && ms[1] == 1000 && ms[2] <= 0);
 	CHECK_INT(db_commit(two), 0);
 	job_release(&j);
 	db_free(db);
