@@ -49,21 +49,6 @@ const size_t facts_count = ARRAY_LEN(facts_table);
 static const char *const dispensable[] = { "packages", "processes", "files", "network.services", "security.products", "instance.user_data", "network.networks",
 	"network.addresses" };
 
-void fact_clean(char *text)
-{
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
-			*text = '?';
-}
-
-json_t *fact_if(int keep, json_t *v)
-{
-	if (keep)
-		return v;
-	json_decref(v);
-	return NULL;
-}
-
 void facts_walk(const struct facts_wish *wish, json_t *known, const json_t *skip, facts_sink sink, void *ctx)
 {
 	struct facts_run run = { .wish = wish, .so_far = known };

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/integrity/family.h"
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,7 +1,7 @@
 /* system.c - facts of the machine and its system that cost nothing. */
 #include <string.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/integrity/family.h"
 #include "base/clock.h"
 

@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/batch.h"
-#include "agent/daemon.h"
-#include "agent/host.h"
-#include "agent/keytool.h"
-#include "agent/tool.h"
+#include "agent/common/host.h"
+#include "agent/daemon/daemon.h"
+#include "agent/keytool/keytool.h"
+#include "agent/tool/batch.h"
+#include "agent/tool/tool.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"

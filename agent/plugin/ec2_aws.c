@@ -1,5 +1,5 @@
 /* ec2_aws.c - the plug-in ec2: Amazon's own. */
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/plugin/ec2.h"
 #include "agent/plugin/ec2_fields.h"
 

@@ -1,5 +1,5 @@
 /* ec2_eucalyptus.c - the plug-in eucalyptus: EC2's dialect at an endpoint of one's own, with a metadata service of either version. */
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/plugin/ec2.h"
 #include "agent/plugin/ec2_fields.h"
 

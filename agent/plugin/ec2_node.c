@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/plugin/ec2.h"
 #include "agent/provider/block.h"
 

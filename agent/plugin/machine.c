@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/plugin/kit.h"
 
 /* Boards without an id show one of these. */

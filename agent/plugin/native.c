@@ -1,5 +1,5 @@
 /* native.c - bare metal and guests of hypervisors without an interface of their own: DMI, /etc, sysfs. */
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/plugin/kit.h"
 #include "agent/provider/block.h"
 

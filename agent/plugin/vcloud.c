@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/plugin/kit.h"
 #include "agent/plugin/vcloud_api.h"
 #include "agent/provider/block.h"

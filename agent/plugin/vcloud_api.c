@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/plugin/http.h"
 #include "base/json.h"
 #include "base/mem.h"

@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
 #include "agent/volume/dmstripe.h"
 #include "base/encode.h"
 #include "base/err.h"

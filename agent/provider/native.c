@@ -2,10 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/host.h"
+#include "agent/common/host.h"
+#include "agent/common/registration.h"
 #include "agent/provider/block.h"
 #include "agent/provider/provider.h"
-#include "agent/registration.h"
 #include "base/err.h"
 #include "base/log.h"
 

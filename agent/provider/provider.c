@@ -1,5 +1,5 @@
 /* provider.c - plug-ins as files, their settings, and the way of a question to one and of its answer back. */
-#include "agent/container.h"
+#include "agent/common/container.h"
 #include "agent/provider/provider.h"
 
 #include <dirent.h>
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/common/registration.h"
 #include "agent/provider/block.h"
 #include "agent/provider/run.h"
-#include "agent/registration.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#include "agent/conf.h"
+#include "agent/common/conf.h"
 #include "agent/provider/answer.h"
 #include "base/secret.h"
 #include "proto/message.h"

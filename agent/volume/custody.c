@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/volume/cryptsetup.h"
 #include "agent/volume/header.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -32,7 +33,7 @@ static int check_requirements(struct crypt_device *cd)
 	int rc = crypt_persistent_flags_get(cd, CRYPT_FLAGS_REQUIREMENTS, &flags);
 
 	if (rc < 0)
-		return header_error(rc, "requirements");
+		return cryptsetup_error(rc, "requirements");
 	if (flags & (CRYPT_REQUIREMENT_OFFLINE_REENCRYPT | CRYPT_REQUIREMENT_ONLINE_REENCRYPT))
 		return err_set(ERR_UNSUPPORTED, "it is being re-encrypted: finish that first (cryptsetup reencrypt --resume-only)");
 	return flags ? err_set(ERR_UNSUPPORTED, "its header asks for what this program does not know") : 0;
@@ -45,7 +46,7 @@ static int read_hash(struct crypt_device *cd, char out[static 16])
 	int rc = crypt_dump_json(cd, &text, 0);
 
 	if (rc < 0)
-		return header_error(rc, "metadata");
+		return cryptsetup_error(rc, "metadata");
 	rc = json_parse_object(text, strlen(text), METADATA_MAX, &whole);
 	if (rc == 0)
 		rc = json_get_object(whole, "digests", &digests);
@@ -180,7 +181,7 @@ static int drop_slot(struct crypt_device *cd, int slot)
 {
 	int rc = crypt_keyslot_destroy(cd, slot);
 
-	return rc < 0 ? header_error(rc, "removing a key slot") : 0;
+	return rc < 0 ? cryptsetup_error(rc, "removing a key slot") : 0;
 }
 
 int custody_drop_others(const char *path, const struct secret *key)
@@ -208,7 +209,7 @@ static int add_passphrase(struct crypt_device *cd, const struct secret *key, con
 	if (key == NULL)
 		return err_set(ERR_FORBIDDEN, "this passphrase does not open the volume");
 	rc = crypt_set_pbkdf_type(cd, crypt_get_pbkdf_default(CRYPT_LUKS2));
-	return rc < 0 ? header_error(rc, "key slot parameters") : add(cd, key, LIMITS_DEVICE_KEY, passphrase);
+	return rc < 0 ? cryptsetup_error(rc, "key slot parameters") : add(cd, key, LIMITS_DEVICE_KEY, passphrase);
 }
 
 /* Ours go; OWN is the owner's and stays, whatever the token says. */
@@ -224,7 +225,7 @@ static int leave(struct crypt_device *cd, const struct secret *key, int own)
 		rc = drop_slot(cd, token.keyslot);
 	if (rc == 0 && found == 0) {
 		rc = crypt_token_json_set(cd, id, NULL);
-		rc = rc < 0 ? header_error(rc, "removing the token") : 0;
+		rc = rc < 0 ? cryptsetup_error(rc, "removing the token") : 0;
 	}
 	return rc < 0 ? rc : header_disown(cd);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "agent/volume/cipher.h"
+#include "agent/volume/cryptsetup.h"
 #include "agent/volume/custody.h"
 #include "agent/volume/header.h"
 #include "agent/volume/use.h"
@@ -60,7 +61,7 @@ static int keep_header(const char *path, const char *header, const char *note)
 		rc = err_set(ERR_IO, "%s: %s", note, strerror(errno));
 	if (rc == 0) {
 		rc = crypt_header_backup(cd, CRYPT_LUKS2, part);
-		rc = rc < 0 ? header_error(rc, "keeping the header") : 0;
+		rc = rc < 0 ? cryptsetup_error(rc, "keeping the header") : 0;
 	}
 	crypt_free(cd);
 	if (rc == 0 && chmod(part, 0600) < 0)
@@ -200,12 +201,12 @@ static int open_header(const char *path, const char *header, struct crypt_device
 	crypt_token_external_disable();
 	rc = crypt_init_data_device(&cd, header, path);
 	if (rc == 0)
-		header_listen(cd);
+		cryptsetup_listen(cd);
 	if (rc == 0)
 		rc = crypt_load(cd, CRYPT_LUKS2, NULL);
 	if (rc < 0) {
 		crypt_free(cd);
-		return header_error(rc, header);
+		return cryptsetup_error(rc, header);
 	}
 	*out = cd;
 	return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/volume/cryptsetup.h"
 #include "agent/volume/dmstripe.h"
 #include "agent/volume/header.h"
 #include "agent/volume/state.h"
@@ -60,7 +61,7 @@ static int activate(struct crypt_device *cd, const struct volume_open_params *p,
 			return rc;
 	}
 	rc = crypt_activate_by_passphrase(cd, name, slot, (const char *)key->data, key->len, flags);
-	return rc < 0 ? header_error(rc, "activating") : 0;
+	return rc < 0 ? cryptsetup_error(rc, "activating") : 0;
 }
 
 /* The key's check value is in the header: a wrong one activates nothing. */
@@ -94,9 +95,9 @@ static int deactivate(const char *name, int force)
 {
 	int rc;
 
-	header_listen(NULL);
+	cryptsetup_listen(NULL);
 	rc = crypt_deactivate_by_name(NULL, name, force ? CRYPT_DEACTIVATE_FORCE : 0);
-	return rc < 0 && rc != -ENODEV ? header_error(rc, name) : remove_helpers(name, force);
+	return rc < 0 && rc != -ENODEV ? cryptsetup_error(rc, name) : remove_helpers(name, force);
 }
 
 /* The stripe first, then what it stands on. */

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "agent/volume/cryptsetup.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -21,42 +22,18 @@
  * rounds would only delay every boot. */
 #define PBKDF_ROUNDS 1000
 
-static __thread char last_message[VOLUME_TEXT_MAX];
-
-static void keep_message(int level, const char *message, void *unused)
-{
-	if (level == CRYPT_LOG_ERROR)
-		snprintf(last_message, sizeof last_message, "%.*s", (int)strcspn(message, "\n"), message);
-}
-
-int header_error(int result, const char *what)
-{
-	int code = result == -EPERM || result == -ENOENT ? ERR_FORBIDDEN
-		: result == -EBUSY ? ERR_BUSY
-		: result == -ENOTSUP ? ERR_UNSUPPORTED
-		: result == -EINVAL ? ERR_INVALID : ERR_IO;
-
-	return err_set(code, "%s: %s", what, last_message[0] ? last_message : strerror(-result));
-}
-
-void header_listen(struct crypt_device *cd)
-{
-	last_message[0] = '\0';
-	crypt_set_log_callback(cd, keep_message, NULL);
-}
-
 static int start(const char *path, struct crypt_device **out)
 {
 	int rc;
 
 	/* What it says of no context in particular, libdevmapper's retries among it, is not for standard error either. */
-	header_listen(NULL);
+	cryptsetup_listen(NULL);
 	/* Loaded token plug-ins are code that we did not choose; ours is only data. */
 	crypt_token_external_disable();
 	rc = crypt_init(out, path);
 	if (rc < 0)
-		return header_error(rc, path);
-	header_listen(*out);
+		return cryptsetup_error(rc, path);
+	cryptsetup_listen(*out);
 	crypt_set_rng_type(*out, CRYPT_RNG_URANDOM);
 	return 0;
 }
@@ -71,7 +48,7 @@ int header_load(const char *path, struct crypt_device **out)
 	rc = crypt_load(cd, CRYPT_LUKS2, NULL);
 	if (rc < 0) {
 		crypt_free(cd);
-		return rc == -EINVAL ? err_set(ERR_NOT_FOUND, "%s: no LUKS2 header", path) : header_error(rc, path);
+		return rc == -EINVAL ? err_set(ERR_NOT_FOUND, "%s: no LUKS2 header", path) : cryptsetup_error(rc, path);
 	}
 	*out = cd;
 	return 0;
@@ -209,7 +186,7 @@ int header_token_set(struct crypt_device *cd, int id, const struct volume_token 
 	int rc = crypt_token_json_set(cd, id, text);
 
 	free(text);
-	return rc < 0 ? header_error(rc, "token") : 0;
+	return rc < 0 ? cryptsetup_error(rc, "token") : 0;
 }
 
 int header_disown(struct crypt_device *cd)
@@ -222,7 +199,7 @@ int header_disown(struct crypt_device *cd)
 	snprintf(kept, sizeof kept, "%s", label ? label : "");
 	if (subsystem && strcmp(subsystem, TOKEN_TYPE) == 0)
 		rc = crypt_set_label(cd, kept, NULL);
-	return rc < 0 ? header_error(rc, "label") : 0;
+	return rc < 0 ? cryptsetup_error(rc, "label") : 0;
 }
 
 int header_set_pbkdf(struct crypt_device *cd, const char *hash)
@@ -231,7 +208,7 @@ int header_set_pbkdf(struct crypt_device *cd, const char *hash)
 		.flags = CRYPT_PBKDF_NO_BENCHMARK };
 	int rc = crypt_set_pbkdf_type(cd, &pbkdf);
 
-	return rc < 0 ? header_error(rc, "key slot parameters") : 0;
+	return rc < 0 ? cryptsetup_error(rc, "key slot parameters") : 0;
 }
 
 static int check_params(const struct volume_params *p)
@@ -265,13 +242,13 @@ static int format(struct crypt_device *cd, uint64_t size, const struct volume_pa
 	rc = crypt_format(cd, CRYPT_LUKS2, "aes", xts ? "xts-plain64" : "cbc-essiv:sha256", NULL, NULL,
 		p->key_bits / 8 * (xts ? 2 : 1), &luks);
 	if (rc < 0)
-		return header_error(rc, "format");
+		return cryptsetup_error(rc, "format");
 	/* libcryptsetup only warns of a device that ends before its data begins. */
 	if (crypt_get_data_offset(cd) * SECTOR + luks.sector_size > size)
 		return err_set(ERR_INVALID, "%llu bytes are too few for a volume", (unsigned long long)size);
 	t.keyslot = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, (const char *)key->data, key->len);
 	if (t.keyslot < 0)
-		return header_error(t.keyslot, "key slot");
+		return cryptsetup_error(t.keyslot, "key slot");
 	return header_token_set(cd, CRYPT_ANY_TOKEN, &t);
 }
 
@@ -328,7 +305,7 @@ static int copy_from(int memory, int fd, struct crypt_device *cd)
 	int rc = crypt_get_metadata_size(cd, &second, NULL);
 
 	if (rc < 0)
-		return header_error(rc, "metadata size");
+		return cryptsetup_error(rc, "metadata size");
 	image = mmap(NULL, len, PROT_READ, MAP_SHARED, memory, 0);
 	if (image == MAP_FAILED)
 		return err_set(ERR_IO, "map header: %s", strerror(errno));
@@ -374,7 +351,7 @@ static int activate(struct crypt_device *cd, int slot, const struct secret *secr
 	if (rc == -EPERM || rc == -ENOENT)
 		return slot < 0 ? err_set(ERR_FORBIDDEN, "the key does not open the volume")
 			: err_set(ERR_FORBIDDEN, "key slot %d: another key opens it", slot);
-	return rc < 0 ? header_error(rc, "unlock") : rc;
+	return rc < 0 ? cryptsetup_error(rc, "unlock") : rc;
 }
 
 /* A try of SECRET on one slot: its number, ERR_FORBIDDEN where it does not open it or may not be tried on it. */
@@ -489,7 +466,7 @@ static int volume_key_of(struct crypt_device *cd, int slot, const struct secret 
 
 	if (rc < 0 || len != vk->len) {
 		secret_free(vk);
-		return header_error(rc < 0 ? rc : -EINVAL, "volume key");
+		return cryptsetup_error(rc < 0 ? rc : -EINVAL, "volume key");
 	}
 	*out = vk;
 	return 0;
@@ -506,7 +483,7 @@ int header_add_slot(struct crypt_device *cd, const struct secret *old, enum limi
 		return rc;
 	slot = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, (const char *)vk->data, vk->len, (const char *)new->data, new->len);
 	secret_free(vk);
-	return slot < 0 ? header_error(slot, "new key slot") : slot;
+	return slot < 0 ? cryptsetup_error(slot, "new key slot") : slot;
 }
 
 /* One plain data segment: no half-done re-encryption, no authenticated mode. *SIZE becomes its bytes; 0 means to the end. */
@@ -517,7 +494,7 @@ static int check_segments(struct crypt_device *cd, uint64_t *size)
 	int rc = crypt_dump_json(cd, &text, 0);
 
 	if (rc < 0)
-		return header_error(rc, "metadata");
+		return cryptsetup_error(rc, "metadata");
 	rc = json_parse_object(text, strlen(text), SEGMENTS_JSON_MAX, &whole);
 	if (rc == 0)
 		rc = json_get_object(whole, "segments", &segments);

@@ -11,8 +11,6 @@
 /* *OUT is the caller's (crypt_free). ERR_NOT_FOUND when there is no LUKS2 header. A header of which one copy is damaged is
  * mended by libcryptsetup in passing. */
 int header_load(const char *path, struct crypt_device **out);
-/* libcryptsetup's result as ours, with its last message as text. */
-int header_error(int result, const char *what);
 
 /* *ID is the token's number. ERR_NOT_FOUND without a token of ours; ERR_INVALID for a broken one. */
 int header_token_get(struct crypt_device *cd, struct volume_token *out, int *id);
@@ -45,8 +43,6 @@ int header_disown(struct crypt_device *cd);
 /* Whether it is one plain data segment within a backing of SIZE bytes: no half-done re-encryption, no integrity tags. SEGMENT (may be
  * NULL) is filled in where the cipher is one that the user-space engine knows. ERR_UNSUPPORTED, ERR_TRUNCATED. */
 int header_check(struct crypt_device *cd, uint64_t size, struct plain_segment *segment);
-/* libcryptsetup's messages about CD, or (NULL) about no context, go to header_error. */
-void header_listen(struct crypt_device *cd);
 /* Sets what new key slots are made with. HASH NULL: sha256. */
 int header_set_pbkdf(struct crypt_device *cd, const char *hash);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/volume/cryptsetup.h"
 #include "agent/volume/header.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -85,7 +86,7 @@ int limits_read(struct crypt_device *cd, struct limits **out)
 	const char *text;
 	int rc = crypt_dump_json(cd, &text, 0);
 
-	return rc < 0 ? header_error(rc, "metadata") : limits_parse(text, strlen(text), out);
+	return rc < 0 ? cryptsetup_error(rc, "metadata") : limits_parse(text, strlen(text), out);
 }
 
 int limits_parse(const char *text, size_t len, struct limits **out)

@@ -1,6 +1,7 @@
 /* reencrypt.c - another volume key for a volume that is open (KEY-6): all of it is encrypted anew, online, by libcryptsetup's re-encryption of
  * LUKS2. Checksums of what is being moved are on the disk before it is, so a power cut at any moment loses nothing; the volume opens
  * as it is, part by the old key, part by the new one, and this goes on. */
+#include "agent/volume/cryptsetup.h"
 #include "agent/volume/header.h"
 #include "base/err.h"
 
@@ -38,7 +39,7 @@ static int new_slot(struct crypt_device *cd, const struct secret *key)
 		return slot;
 	slot = crypt_keyslot_add_by_key(cd, CRYPT_ANY_SLOT, NULL, (size_t)crypt_get_volume_key_size(cd), (const char *)key->data, key->len,
 		CRYPT_VOLUME_KEY_NO_SEGMENT);
-	return slot < 0 ? header_error(slot, "key slot of the new volume key") : slot;
+	return slot < 0 ? cryptsetup_error(slot, "key slot of the new volume key") : slot;
 }
 
 /* Begins, or takes up what has begun. */
@@ -61,7 +62,7 @@ static int prepare(struct crypt_device *cd, const char *name, const struct secre
 	}
 	rc = crypt_reencrypt_init_by_passphrase(cd, name, (const char *)key->data, key->len, old, new, begun ? NULL : crypt_get_cipher(cd),
 		begun ? NULL : crypt_get_cipher_mode(cd), &p);
-	return rc < 0 ? header_error(rc, "re-encryption") : 0;
+	return rc < 0 ? cryptsetup_error(rc, "re-encryption") : 0;
 }
 
 /* The slot that is left; others' slots, which cannot know the new volume key, are gone. */
@@ -98,7 +99,7 @@ int volume_reencrypt(const char *path, const char *name, const struct secret *ke
 	rc = prepare(cd, name, key);
 	if (rc == 0) {
 		rc = crypt_reencrypt_run(cd, on_progress, &w);
-		rc = rc < 0 ? header_error(rc, "re-encryption") : w.stopped ? err_set(ERR_CONFLICT, "interrupted; it goes on later") : 0;
+		rc = rc < 0 ? cryptsetup_error(rc, "re-encryption") : w.stopped ? err_set(ERR_CONFLICT, "interrupted; it goes on later") : 0;
 	}
 	crypt_free(cd);
 	if (rc == 0)

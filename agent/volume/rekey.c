@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "agent/volume/cryptsetup.h"
 #include "agent/volume/header.h"
 #include "base/err.h"
 
@@ -56,7 +57,7 @@ static int drop_slots(struct crypt_device *cd, const struct secret *old, int kee
 
 	while (rc == 0 && (slot = header_find_slot(cd, old, LIMITS_DEVICE_KEY)) >= 0 && slot != keep) {
 		rc = crypt_keyslot_destroy(cd, slot);
-		rc = rc < 0 ? header_error(rc, "old key slot") : 0;
+		rc = rc < 0 ? cryptsetup_error(rc, "old key slot") : 0;
 	}
 	return rc < 0 ? rc : slot < 0 && slot != ERR_FORBIDDEN ? slot : 0;
 }

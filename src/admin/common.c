@@ -1,4 +1,5 @@
-/* common.c - what several subcommands need: a transaction in the administrator's name, a tenant by its name, addresses. */
+/* common.c - what several subcommands need: a transaction in the administrator's name, a tenant by its name, addresses, a database's name. */
+#include <libpq-fe.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,4 +104,19 @@ char *admin_address(const struct admin *a, enum conf_setting domain, const char 
 	int standard = strcmp(port, "443") == 0;
 
 	return mem_printf("https://%s%s%s%s", conf_get(&a->conf, domain), standard ? "" : ":", standard ? "" : port, path);
+}
+
+int admin_database_of(const char *conninfo, char **out)
+{
+	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
+	int rc = err_set(ERR_INVALID, "database.owner names no database (dbname=...)");
+
+	for (PQconninfoOption *o = all; o && o->keyword; o++) {
+		if (strcmp(o->keyword, "dbname") == 0 && o->val) {
+			*out = mem_strdup(o->val);
+			rc = 0;
+		}
+	}
+	PQconninfoFree(all);
+	return rc;
 }

@@ -1,5 +1,4 @@
 /* init.c - `keyward init`, `migrate`, `setup-code`: from an empty database server to the set-up page. */
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,21 +12,6 @@
 #include "store/setting.h"
 
 #define SETUP_CODE_LIFE (24 * CLOCK_HOUR)
-
-int admin_database_of(const char *conninfo, char **out)
-{
-	PQconninfoOption *all = PQconninfoParse(conninfo, NULL);
-	int rc = err_set(ERR_INVALID, "database.owner names no database (dbname=...)");
-
-	for (PQconninfoOption *o = all; o && o->keyword; o++) {
-		if (strcmp(o->keyword, "dbname") == 0 && o->val) {
-			*out = mem_strdup(o->val);
-			rc = 0;
-		}
-	}
-	PQconninfoFree(all);
-	return rc;
-}
 
 static int prepare(struct admin *a)
 {

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/exported.h"
 #include "base/mem.h"
 #include "keys/cache.h"

@@ -2,7 +2,7 @@
 #ifndef BENCH_FLEET_H
 #define BENCH_FLEET_H
 
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "keys/client.h"
 #include "proto/client.h"
 #include "store/db.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/batch.h"
-#include "agent/proxy.h"
+#include "agent/common/proxy.h"
+#include "agent/tool/batch.h"
 #include "base/err.h"
 #include "base/mem.h"
 

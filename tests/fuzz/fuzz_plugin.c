@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guest/wants.h"
 #include "agent/provider/answer.h"
-#include "agent/wants.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"

@@ -1,7 +1,7 @@
 /* test_agent_device.c - the table of a device's life in the guest: every state with every event. */
 #include "check.h"
 
-#include "agent/device.h"
+#include "agent/guest/device.h"
 #include "base/err.h"
 
 #define NO ERR_CONFLICT

@@ -284,7 +284,7 @@ static inline int sample_export(struct keys_client *c, const struct sample *s, c
 		sample_prove(s, TICKET_EXPORT, &named->tenant, &named->device, named->version, point, &store).ticket }, out);
 }
 
-#ifdef AGENT_SEALED_H
+#ifdef AGENT_GUEST_SEALED_H
 /* The sample's device key, sealed by keyd and opened as a guest would. The caller frees. */
 static inline struct secret *sample_key(struct sample *s, struct keys_client *c)
 {

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/exported.h"
 #include "base/mem.h"
 #include "keys/message.h"

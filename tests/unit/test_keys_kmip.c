@@ -1,5 +1,5 @@
 /* test_keys_kmip.c - a running keyd whose root key is on a KMIP server: PyKMIP. */
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/mem.h"
 
 #include "kmip_server.h"

@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <sys/resource.h>
 
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/encode.h"
 #include "base/json.h"
 #include "base/mem.h"

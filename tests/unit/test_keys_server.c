@@ -1,7 +1,7 @@
 /* test_keys_server.c - device keys kept on a KMIP server: a running keyd and PyKMIP. */
 #include <pthread.h>
 
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/mem.h"
 #include "keys/client_server.h"
 

@@ -1,5 +1,5 @@
 /* test_keys_ticket.c - keyd seals no key to an agent without a proof of approval, for anybody who may ask it for keys. */
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/exported.h"
 #include "keys/message.h"
 #include "test_keys.h"

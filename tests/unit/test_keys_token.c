@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/mem.h"
 
 #include "test_keys.h"

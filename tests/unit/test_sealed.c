@@ -2,7 +2,7 @@
 #include <jose/jwe.h>
 #include <stdint.h>
 
-#include "agent/sealed.h"
+#include "agent/guest/sealed.h"
 #include "base/encode.h"
 #include "base/err.h"
 #include "base/json.h"

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/credentials.h"
-#include "agent/wants.h"
+#include "agent/guest/credentials.h"
+#include "agent/guest/wants.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "check.h"
