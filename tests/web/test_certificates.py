@@ -2,6 +2,7 @@
 connection."""
 import contextlib
 import csv
+import http.client
 import io
 import os
 import pathlib
@@ -15,7 +16,7 @@ import time
 from mailsink import NAME, Sink
 from notices import told
 from stack.certificates import openssl
-from stack.process import wait_until
+from stack.process import Failed, wait_until
 from web import Client, make_tenant, make_user, operator
 from world import count
 
@@ -34,15 +35,24 @@ def issue(server, name, days, folder):
     return target.read_text()
 
 
+def reloads(server):
+    """How often the keys' process has begun to read the files."""
+    return server.processes["web"].log.read_text(errors="replace").count("(re)loading certificates")
+
+
 def reload(server):
-    """As `keyward certificate install` does: a signal that comes during an earlier one's reading is lost."""
-    for pause in (0, 1):
-        time.sleep(pause)
+    """One whole reading of the files as they are now. As `keyward certificate install` does, but by what is seen: a signal that comes during an earlier reading is lost."""
+    before = reloads(server)
+    for _ in range(10):
         os.kill(int((server.state / "pid" / "kore").read_text()), signal.SIGUSR1)
+        with contextlib.suppress(Failed):
+            wait_until(lambda: reloads(server) > before, 15, "the files are not read")
+            return
+    raise AssertionError("the web server reads its certificates no more")
 
 
 def served(server, name):
-    with socket.create_connection(("127.0.0.1", server.port), 10) as plain:
+    with socket.create_connection(("127.0.0.1", server.port), 60) as plain:
         with ssl._create_unverified_context().wrap_socket(plain, server_hostname=name) as s:
             return ssl.DER_cert_to_PEM_cert(s.getpeercert(True))
 
@@ -80,13 +90,21 @@ def kept(server, name):
     finally:
         path.write_text(before)
         reload(server)
-        # Five times running, so that no later test falls into the second reload.
-        wait_until(lambda: all((calm(lambda: served(server, name)) or "").split() == before.split() for _ in range(5)), SECONDS, "the former certificate is not served again")
+        # Five times running, without a reload in between, so that no later test falls into one.
+        def quiet():
+            seen = reloads(server)
+            return all((calm(lambda: served(server, name)) or "").split() == before.split() for _ in range(5)) and reloads(server) == seen
+        wait_until(quiet, SECONDS, "the former certificate is not served again")
 
 
 def web_row(c, name):
     rows = [r for r in c.api("/certificates?limit=200").json["list"]["rows"] if (r["where"] or "").startswith(name)]
     return rows[0] if rows else None
+
+
+def troubles(c, path, name):
+    """With the certificate of NAME: others' may end as well."""
+    return [t for t in c.api(path).json["troubles"] if t["area_name"] == "certificates" and name in t["value"]]
 
 
 def test_all_certificates_are_listed(server):
@@ -127,21 +145,27 @@ def test_one_that_ends_is_told_of_and_renewed_live(server, folder):
     with kept(server, name), Sink(server, folder) as sink:
         a = c.api("/mail", {"host": NAME, "port": sink.port, "security": "none", "sender": "keyward@msp.example", "user": "", "password": "", "ca": ""})
         assert a.status == 200, a
-        # A connection that is open before: what follows must not end it.
-        plain = socket.create_connection(("127.0.0.1", server.port), 10)
-        open_one = server.tls_context().wrap_socket(plain, server_hostname=name)
-        pem = issue(server, name, 3, folder)
+        # A connection that is open before, and in use: what follows must not end it.
+        open_one = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=SECONDS)
+        open_one.sock = server.tls_context().wrap_socket(socket.create_connection(("127.0.0.1", server.port), SECONDS), server_hostname=name)
+
+        def taken():
+            open_one.request("GET", "/healthz", headers={"Host": f"{name}:{server.port}"})
+            answer = open_one.getresponse()
+            assert answer.read() and answer.status == 200 and not answer.will_close
+            return (calm(lambda: served(server, name)) or "").split() == pem.split()
+        own, pem = open_one.sock, issue(server, name, 3, folder)
+        assert not taken()
         reload(server)
-        wait_until(lambda: (calm(lambda: served(server, name)) or "").split() == pem.split(), SECONDS, "the new certificate is not served")
-        open_one.sendall(f"GET /healthz HTTP/1.1\r\nHost: {name}:{server.port}\r\nConnection: close\r\n\r\n".encode())
-        assert b" 200 " in open_one.recv(4096).split(b"\r\n")[0]
+        wait_until(taken, SECONDS, "the new certificate is not served")
+        assert taken() and open_one.sock is own
         open_one.close()
         wait_until(lambda: web_row(c, name) and web_row(c, name)["days"] <= 3, SECONDS, "the page does not have the new certificate")
         row = web_row(c, name)
         assert row["state"]["colour"] == "red" and row["warn"]
         # On the overview and on Health as well, with what to do.
-        trouble = [t for t in c.api("/").json["troubles"] if t["area_name"] == "certificates"]
-        assert trouble and name in trouble[0]["value"] and "certificate request" in trouble[0]["advice"]
+        trouble = troubles(c, "/", name)
+        assert trouble and "certificate request" in trouble[0]["advice"]
         ours = lambda: [m for m in sink.mails if name in m.subject and "certificate" in m.subject.lower()]
         server.restart("jobd")                   # which looks at its start, and then once a minute
         wait_until(ours, SECONDS, "no mail about it")
@@ -152,7 +176,7 @@ def test_one_that_ends_is_told_of_and_renewed_live(server, folder):
         wait_until(lambda: web_row(c, name), SECONDS, "gone")
         assert len(ours()) == len({r for m in ours() for r in m.recipients}) and told
     c.api("/mail/remove", {})
-    wait_until(lambda: not [t for t in c.api("/").json["troubles"] if t["area_name"] == "certificates"], SECONDS, "the warning stays")
+    wait_until(lambda: not troubles(c, "/", name), SECONDS, "the warning stays")
 
 
 def test_one_that_has_ended_is_bad(server, folder):
@@ -161,7 +185,7 @@ def test_one_that_has_ended_is_bad(server, folder):
     with kept(server, name):
         issue(server, name, -1, folder)
         reload(server)
-        wait_until(lambda: [t for t in c.api("/health").json["troubles"] if "has ended" in t["value"]], SECONDS, "it is not said that it has ended")
+        wait_until(lambda: [t for t in troubles(c, "/health", name) if "has ended" in t["value"]], SECONDS, "it is not said that it has ended")
         row = web_row(c, name)
         assert row["days"] < 0 and row["state"]["name"] == "Ended"
         assert c.api("/health").json["health"]["level"] == "bad"
