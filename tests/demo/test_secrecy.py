@@ -81,8 +81,12 @@ def in_files(folder, wanted):
     for file in sorted(folder.rglob("*")):
         if file.is_symlink() or not file.is_file():
             continue
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:        # one of the database's, which still runs
+            continue
         count += 1
-        if holds(file.read_bytes(), wanted):
+        if holds(content, wanted):
             found.append(str(file.relative_to(folder)))
     return found, count
 
@@ -95,7 +99,7 @@ class Trace:
         self.strace = subprocess.Popen(["strace", "-f", "-q", "-xx", "-s", "100000", "-e", f"trace={CALLS}", "-o", str(file),
                                         *[a for pid in pids for a in ("-p", str(pid))]], stderr=subprocess.DEVNULL)
         for pid in pids:
-            wait_until(lambda pid=pid: self.has(pid), 30, "not traced")
+            wait_until(lambda pid=pid: self.has(pid), 120, "not traced")
 
     def has(self, pid):
         """Or it has ended since it was found, as a process of PostgreSQL may at any moment."""

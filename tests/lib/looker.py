@@ -58,7 +58,7 @@ class Looker:
         out = person.complaints() if quiet else []
         size, shift = person.driver.execute_script(WEIGHT)
         # Of a page that came in parts, as from a busy machine, the second part moves what is below it; what moves by itself does so each time.
-        for _ in range(3):
+        for _ in range(8):
             if shift > SHIFT:
                 person.open(site, path)
                 shift = person.driver.execute_script(WEIGHT)[1]

@@ -10,7 +10,7 @@ from stack.process import wait_until
 from test_rewrap import Keys
 from web import database, make_tenant, operator
 
-SECONDS = 60
+SECONDS = 180
 HEAD = "select seq from audit_head where tenant = '00000000-0000-0000-0000-000000000000'"
 
 

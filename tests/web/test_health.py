@@ -19,7 +19,8 @@ def check(doc, area, name):
 
 
 def until(c, area, name, level):
-    wait_until(lambda: check(health(c), area, name)["level"] == level, SECONDS, f"{name} does not become {level}")
+    # What no process has said yet is not there yet.
+    wait_until(lambda: [r for r in health(c)["checks"] if (r["area_name"], r["name"], r["level"]) == (area, name, level)], SECONDS, f"{name} does not become {level}")
     return check(health(c), area, name)
 
 
