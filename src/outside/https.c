@@ -22,7 +22,7 @@ struct exchange {
 	struct buf answer;
 	size_t most;
 	char error[CURL_ERROR_SIZE];
-	int local, distant, cut, refused, too_large;     /* CUT: of an answer only the first MOST bytes matter */
+	int local, distant, cut, enough, refused, too_large;     /* CUT: of an answer only the first MOST bytes matter; ENOUGH: they are there */
 };
 
 /* HOST and PORT of an address are the caller's, to be freed with curl_free; NULL: not asked. */
@@ -82,7 +82,9 @@ static size_t take(char *data, size_t size, size_t count, void *ctx)
 		size_t left = x->most - x->answer.len;
 
 		buf_add(&x->answer, data, size * count < left ? size * count : left);
-		return size * count;
+		/* Who answers without end says nothing by that which matters here. */
+		x->enough = size * count > left;
+		return x->enough ? 0 : size * count;
 	}
 	if (x->answer.len + size * count > x->most) {
 		x->too_large = 1;
@@ -278,7 +280,7 @@ int https_deliver(const struct https_server *server, const char *const *headers,
 	out->took_ms = took / 1000;
 	out->text = x.answer.len ? mem_strdup(buf_str(&x.answer)) : NULL;
 	out->refused = x.refused;
-	if (done != CURLE_OK)
+	if (done != CURLE_OK && !x.enough)
 		rc = transport_error(&x, done);
 	else if (out->status < 200 || out->status > 299)
 		rc = err_set(out->status >= 500 ? ERR_UNAVAILABLE : ERR_IO, "the receiver answers with status %ld", out->status);

@@ -287,6 +287,24 @@ static int fetch_deliveries(struct call *c, const struct list_query *q, json_t *
 	return rc;
 }
 
+/* The names of the events, as one reads them. */
+static json_t *told_of(const struct call *c, const json_t *events)
+{
+	struct buf out = BUF_INIT;
+	const json_t *name;
+	json_t *text;
+	size_t i;
+
+	json_array_foreach(events, i, name) {
+		const struct notice_event *e = notice_event_find(json_string_value(name), is_operators(c));
+
+		buf_printf(&out, "%s%s", out.len ? ", " : "", e ? call_translate(c, e->label) : json_string_value(name));
+	}
+	text = json_string(buf_str(&out));
+	buf_free(&out);
+	return text;
+}
+
 int webhook_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
@@ -299,6 +317,7 @@ int webhook_page(struct call *c)
 	url = shown_address(c, doc_text(row, "url"));
 	hook = show_row(c, row);
 	json_set_string(hook, "address", url);
+	json_object_set_new(hook, "told", told_of(c, json_object_get(row, "events")));
 	json_object_set_new(hook, "changed", doc_when(c, row, "changed"));
 	json_set_string(hook, "changed_by", doc_optional(row, "changed_by"));
 	call_set(c, "hook", hook);

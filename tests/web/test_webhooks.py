@@ -62,7 +62,7 @@ def test_signed_and_told(server, world, receiver):
     assert said["delivery"] == got.headers["Keyward-Delivery"] and said["data"]["account"] == f"Tenant {world.slug}" and said["data"]["link"].startswith("https://")
     wait_until(lambda: state(server, hook) == [["delivered", 1, 200]], SECONDS, "it is not noted")
     page = c.get(f"/webhooks/{hook}").text
-    assert "Delivered" in page and "taken" in page and "orders data" in page
+    assert "Delivered" in page and "taken" in page and "orders data" in page and "<dd>Key exported</dd>" in page
     # A new secret signs from then on; the former does not.
     new = c.api(f"/webhooks/{hook}/secret", {}).json["made"]["secret"]
     assert c.post(f"/webhooks/{hook}/test").status == 303
@@ -94,6 +94,26 @@ def test_tried_again_with_the_same_body(server, world, receiver):
     assert len({g.body for g in receiver.got}) == 1 and len({g.headers["Keyward-Delivery"] for g in receiver.got}) == 1 and len(receiver.got) == 3
     assert all(g.path.startswith("/hook") and g.signed_by(secret) for g in receiver.got)
     assert c.post(f"/webhooks/{hook}/delete").status == 303
+
+
+def test_what_a_receiver_does_wrong_holds_up_nothing(server, world, receiver):
+    # covers: NTF-3, SEC-5
+    """An answer without end is not read to it: its status says whether the event was taken. One that promises more than it sends was not whole."""
+    c = world.console()
+    endless = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n"]
+    asked = 0
+    for raw, state_then, word in ((endless, "delivered", "xxx"), ([b"HTTP/1.1 500 No\r\nConnection: close\r\n\r\n", b"y" * 65536], "failed", "status 500"),
+                                  ([b"HTTP/1.1 302 F\r\nLocation: https://169.254.169.254/latest\r\nContent-Length: 0\r\n\r\n"], "failed", "status 302"),
+                                  ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"], "delivered", "done"),
+                                  ([b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nhalf"], "failed", "half"), ([b"no HTTP\r\n\r\n"], "failed", "")):
+        receiver.raw = raw
+        hook, _ = make(c, receiver, f"Wrong {asked}")
+        assert c.post(f"/webhooks/{hook}/test").status == 303
+        wait_until(lambda h=hook: state(server, h) and state(server, h)[0][0] != "waiting", SECONDS, "no outcome")
+        asked += 1
+        page = c.get(f"/webhooks/{hook}").text
+        assert state(server, hook)[0][0] == state_then and word in page and len(receiver.got) == asked, (raw[0], state(server, hook))
+        assert c.post(f"/webhooks/{hook}/delete").status == 303
 
 
 def test_switched_off_after_failures_and_said(server, world, receiver):
