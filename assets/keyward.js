@@ -551,8 +551,8 @@
 		part = page.getElementById(ctx.sourceElement.id);
 		if (ctx.response.status !== 200 || ctx.response.raw.redirected || !part) {
 			live(false);
-			/* A session that has ended is asked for by loading the page again. */
-			if (ctx.response.status !== 401)
+			/* What nobody may see any more, for a session or a right that has ended, is said by loading the page again. */
+			if (!ctx.response.headers.has("hx-refresh"))
 				event.preventDefault();
 			return;
 		}

@@ -265,8 +265,10 @@ void error_answer_as(struct call *c, int code, int status)
 			answer_sign_in(c);
 			return;
 		}
-		web_response_header(r, "hx-refresh", "true");
 	}
+	/* A part that keeps itself up to date ends with the page being loaded again, which says why. */
+	if (call_is_part(c) && (code == ERR_UNAUTHENTICATED || code == ERR_FORBIDDEN || code == ERR_SUSPENDED))
+		web_response_header(r, "hx-refresh", "true");
 	r->status = p->status;
 	snprintf(seconds, sizeof seconds, "%d", p->retry_s);
 	if (p->retry_s)

@@ -94,12 +94,20 @@ def test_a_slow_client_delays_nobody_and_one_that_may_no_more_gets_no_end(server
         assert other.client.get("/log").status == 200
     # All of the others' answers are still complete, and one that goes on gets all of its own.
     assert slow[0].rest().endswith(b"\r\n0\r\n\r\n")
-    # Half way through the session ends: what is missing shows.
+    # Half way through the role is taken away, and the page that keeps itself up to date is loaded again, which says so.
+    live = {"HX-Request": "true"}
+    assert a.client.get("/log", headers=live).header("hx-refresh") is None
+    sql(server, "update app_user set role = 'key-approver' where tenant = %s", (a.id,))
+    assert not slow[4].rest().endswith(b"0\r\n\r\n")
+    refused = a.client.get("/log", headers=live)
+    assert refused.status == 403 and refused.header("hx-refresh") == "true" and "Not allowed" in a.client.get("/log").text
+    sql(server, "update app_user set role = 'account-administrator' where tenant = %s", (a.id,))
+    # The same where the session ends.
     a.client.post("/sign-out")
     for d in slow[1:4]:
         rest = d.rest()
         assert not rest.endswith(b"0\r\n\r\n") and len(rest) < ENTRIES * WORDS, len(rest)
-    for d in slow[4:]:
+    for d in slow[5:]:
         d.s.close()
     assert other.client.get("/log.csv").status == 200
 
