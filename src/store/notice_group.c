@@ -60,6 +60,22 @@ static int check_count(struct db *db)
 	return many ? err_set(ERR_TOO_MANY, "there are %d groups already", NOTICE_GROUPS_MOST) : 0;
 }
 
+int notice_group_gathered(struct db *db, const struct uuid *id, int64_t *out)
+{
+	struct db_result *r;
+	int rc = db_query_row(db, &r, "select count(*) from notice_group g join notice n on n.tenant = g.tenant and n.seq > g.told and n.events && g.events where"
+		" g.id = $1 and g.enabled", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc < 0)
+		return rc;
+	*out = db_int(r, 0, 0);
+	db_result_free(r);
+	return 0;
+}
+
+/* A mail that should have gone by now still goes now, whoever saves the group in that moment. */
+#define DUE "case when notice_group.due <= now() and (notice_group.frequency, notice_group.at) = (excluded.frequency, excluded.at) then notice_group.due" \
+	" else excluded.due end"
 /* What it is not told of any more: everything until now, where it was off. */
 #define TOLD "case when notice_group.enabled then notice_group.told else notice_head() end"
 
@@ -70,7 +86,7 @@ static int write_group(struct db *db, const struct uuid *id, const struct notice
 		" array(select json_array_elements_text($6)), $7, $8, $9, $10, $11, $12::text::time, notice_head(), notice_due($11, $12::text::time, " ZONE
 		", now()), $13) on conflict (tenant, id) do update set name = excluded.name, description = excluded.description, enabled = excluded.enabled,"
 		" recipients = excluded.recipients, events = excluded.events, subject = excluded.subject, header = excluded.header, content ="
-		" excluded.content, footer = excluded.footer, frequency = excluded.frequency, at = excluded.at, told = " TOLD ", due = excluded.due,"
+		" excluded.content, footer = excluded.footer, frequency = excluded.frequency, at = excluded.at, told = " TOLD ", due = " DUE ","
 		" changed_by = excluded.changed_by, changed = now()", DB_ARGS(db_uuid_arg(id), db_text_arg(g->name), db_text_arg(g->description),
 		db_bool_arg(g->enabled), db_json_arg(g->recipients), db_json_arg(g->events), db_text_arg(g->subject), db_text_arg(g->header),
 		db_text_arg(g->content), db_text_arg(g->footer), db_text_arg(g->frequency), db_text_arg(g->at), db_text_arg(db_actor(db)->name)));

@@ -22,6 +22,8 @@ struct notice_group {
  * changed_by. Sorts "name", "changed", "sent"; filter "state" (on, off); search in name, description, recipients. */
 int notice_group_list(struct db *db, const struct list_query *query, json_t **page);
 int notice_group_get(struct db *db, const struct uuid *id, json_t **out);
+/* How many events wait for the group's next mail; of one that is off none do. */
+int notice_group_gathered(struct db *db, const struct uuid *id, int64_t *out);
 /* ID NULL: a new one. What happened before, or while it was off, it is not told of. ERR_CONFLICT: the name is taken; ERR_TOO_MANY. Logged. */
 int notice_group_save(struct db *db, const struct uuid *id, const struct notice_group *g, struct uuid *out);
 int notice_group_enable(struct db *db, const struct uuid *id, int enabled);

@@ -340,14 +340,24 @@ static int show_undelivered(struct call *c, const json_t *group)
 	return rc;
 }
 
+/* "3 events wait for the next mail:", which has a time of its own. */
+static json_t *gathered_text(const struct call *c, const json_t *row, int64_t count)
+{
+	return count == 0 || json_is_null(json_object_get(row, "due")) ? json_null() : call_counted(c, count, "%{n} event waits for the next mail:",
+		"%{n} events wait for the next mail:");
+}
+
 int notification_page(struct call *c)
 {
 	struct uuid id = call_uuid(c, "id");
 	json_t *row = NULL;
+	int64_t gathered = 0;
 	int rc = notice_group_get(c->db, &id, &row);
 
 	if (rc == 0)
 		rc = show_undelivered(c, row);
+	if (rc == 0)
+		rc = notice_group_gathered(c->db, &id, &gathered);
 	if (rc < 0) {
 		json_decref(row);
 		return rc;
@@ -355,6 +365,7 @@ int notification_page(struct call *c)
 	show_form(c, row);
 	call_set(c, "group", show_row(c, row));
 	json_set_string(json_object_get(c->doc, "group"), "title", doc_text(row, "name"));
+	json_object_set_new(json_object_get(c->doc, "group"), "gathered", gathered_text(c, row, gathered));
 	json_object_set_new(json_object_get(c->doc, "group"), "changed", doc_when(c, row, "changed"));
 	json_set_string(json_object_get(c->doc, "group"), "changed_by", doc_optional(row, "changed_by"));
 	json_decref(row);

@@ -122,6 +122,12 @@ def test_consolidated_by_the_hour_and_by_the_day(server, world):
         log(server, world.tenant, "key.exported", "device", None, "afterwards")
         assert "afterwards" in sink.wait("off@example.net").text
         assert [len(sink.to(f"{w}@example.net")) for w in ("hourly", "daily", "off")] == [1, 1, 1]
+        # What has been gathered is said on the group's page, and is not lost with another frequency.
+        daily = group(server, world, "Daily")
+        assert "1 event waits for the next mail:" in c.get(f"/notifications/{daily}").text
+        save(c, path=f"/notifications/{daily}", name="Daily", frequency="at-once", recipients="daily@example.net", events=["key-exported"])
+        wait_until(lambda: len(sink.to("daily@example.net")) == 2, SECONDS, "what was gathered is not sent")
+        assert "afterwards" in sink.to("daily@example.net")[1].text
 
 
 def test_wrong_forms_say_so_at_the_field_and_keep_what_was_typed(server, world):
