@@ -72,6 +72,16 @@ static void draw_axis(const struct words *words, int64_t step, double left, stru
 	}
 }
 
+/* Where NAME stands that is centred at X: never beyond the drawing, whose edge would cut it off. */
+static double within(double x, const char *name)
+{
+	double half = 0;
+
+	for (; *name; name++)
+		half += (*name & 0xc0) == 0x80 ? 0 : DIGIT / 2;
+	return x + half > WIDTH ? WIDTH - half : x;
+}
+
 static void draw_column(const struct chart *chart, size_t column, double unit, double left, double step, struct buf *out)
 {
 	double x = left + step * (double)column, y = BOTTOM, wide = step > 2 * GAP ? step - GAP : step * .7;
@@ -89,7 +99,7 @@ static void draw_column(const struct chart *chart, size_t column, double unit, d
 			chart->colours[s], x + (step - wide) / 2, y, wide, height);
 	}
 	if (column % chart->every == 0) {
-		buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", x + step / 2, HEIGHT - 6);
+		buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", within(x + step / 2, chart->names[column]), HEIGHT - 6);
 		template_escape(chart->names[column], strlen(chart->names[column]), out);
 		buf_puts(out, "</text>");
 	}
