@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/csv.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "render/chart.h"
@@ -86,6 +87,39 @@ TEST(charts_hold_long_names_and_numbers, "RPT-3")
 	CHECK(strstr(buf_str(&out), ">2,000,000,000</text>") && strstr(buf_str(&out), "<line class=\"kw-axis\" x1=\"91\"") && !strstr(buf_str(&out), "x1=\"34\""));
 	buf_free(&out);
 	free(name);
+}
+
+TEST(the_last_columns_name_ends_with_the_drawing, "RPT-3")
+{
+	static const int one[] = { 1 };
+	static const int64_t values[31] = { 1 };
+	const char *names[31];
+	struct chart chart = { .label = "label", .columns = 31, .series = 1, .colours = one, .names = names, .every = 2, .values = values };
+	struct buf out = BUF_INIT;
+
+	for (int i = 0; i < 31; i++)
+		names[i] = "28 N\u00f6v";
+	chart_draw(&chart, &out);
+	/* Six characters, whatever bytes they have: half of them is 18.6. */
+	CHECK(strstr(buf_str(&out), "<text x=\"941.4\"") && !strstr(buf_str(&out), "<text x=\"945"));
+	buf_free(&out);
+}
+
+TEST(cells_of_tables_are_no_formulas, "RPT-1,LOG-1")
+{
+	static const struct { const char *text, *cell; } rows[] = {
+		{ "=1+1", "\"'=1+1\"" }, { "+1", "\"'+1\"" }, { "-1", "\"'-1\"" }, { "@a", "\"'@a\"" }, { "\t=1", "\"'\t=1\"" }, { "\r=1", "\"'\r=1\"" },
+		{ "\n=1", "\"'\n=1\"" }, { "\uff1d1", "\"'\uff1d1\"" }, { "\uff201", "\"'\uff201\"" }, { "a=1", "\"a=1\"" }, { "\u00fc", "\"\u00fc\"" },
+		{ "say \"x\"", "\"say \"\"x\"\"\"" }, { "", "\"\"" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf out = BUF_INIT;
+
+		csv_cell(&out, rows[i].text);
+		CHECK_STR(buf_str(&out), rows[i].cell);
+		buf_free(&out);
+	}
 }
 
 TEST_MAIN
