@@ -275,6 +275,7 @@ const struct known reasons_known[] = {
 	{ N_("an address begins with https:// and has no user name and no #") },
 	{ N_("an address begins with https:// and has no user name, ? or #") },
 	{ N_("no certificate in PEM (it begins with -----BEGIN CERTIFICATE-----)") },
+	{ N_("the head of the answer is too large") },
 	{ N_("the answer is larger than %{n} bytes") },
 	{ N_("the server does not accept the secret (status %{n})") },
 	{ N_("the server refuses: the account behind the secret may not do this (status %{n})") },

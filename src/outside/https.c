@@ -175,6 +175,9 @@ static int transport_error(const struct exchange *x, CURLcode rc)
 	case CURLE_WRITE_ERROR:
 		return x->too_large ? err_set(ERR_TOO_LARGE, "the answer is larger than %zu bytes", x->most)
 			: err_set(ERR_IO, "%s", why);
+	/* What it says of a line that is longer than it takes. */
+	case CURLE_OUT_OF_MEMORY:
+		return err_set(ERR_TOO_LARGE, "the head of the answer is too large");
 	case CURLE_OPERATION_TIMEDOUT:
 		return err_set(ERR_TIMEOUT, "no answer in time");
 	case CURLE_PEER_FAILED_VERIFICATION:

@@ -317,6 +317,8 @@ int log_page(struct call *c)
 	call_set(c, "partial", json_boolean(json_is_true(json_object_get(page, "partial"))));
 	set_time_field(c, "from", t.span.from);
 	set_time_field(c, "to", t.span.to);
+	if (*t.span.from && *t.span.to && strcmp(t.span.to, t.span.from) <= 0)
+		call_form_error(c, "to", call_translate(c, "It does not lie after the beginning."));
 	call_form(c, "text", json_string(call_text(c, "text")));
 	log_tabs(c, 0);
 	set_periods(c, &t.span);

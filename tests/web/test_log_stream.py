@@ -165,6 +165,8 @@ def test_a_text_is_found_by_the_index_of_months_that_are_over_and_without(server
         assert len(a.client.api(f"/log?limit=200&from={year}-11-21&text=gruesse").json["list"]["rows"]) == 90, year
         assert f'value="{year}-11-21T00:00"' in a.client.get(f"/log?from={year}-11-21").text, year
     assert a.client.api("/log?from=0000-01-01").status == 422
+    # The wrong way round nothing is found, and the page says at the field why.
+    assert "It does not lie after the beginning." in a.client.get("/log?from=2026-11-28&to=2026-11-01").text
 
 
 def test_every_page_of_a_search_is_what_reading_everything_gives(server):

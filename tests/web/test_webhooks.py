@@ -105,7 +105,8 @@ def test_what_a_receiver_does_wrong_holds_up_nothing(server, world, receiver):
     for raw, state_then, word in ((endless, "delivered", "xxx"), ([b"HTTP/1.1 500 No\r\nConnection: close\r\n\r\n", b"y" * 65536], "failed", "status 500"),
                                   ([b"HTTP/1.1 302 F\r\nLocation: https://169.254.169.254/latest\r\nContent-Length: 0\r\n\r\n"], "failed", "status 302"),
                                   ([b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone"], "delivered", "done"),
-                                  ([b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nhalf"], "failed", "half"), ([b"no HTTP\r\n\r\n"], "failed", "")):
+                                  ([b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\nhalf"], "failed", "half"), ([b"no HTTP\r\n\r\n"], "failed", ""),
+                                  ([b"HTTP/1.1 200 OK\r\nX: ", b"z" * 65536], "failed", "the head of the answer is too large")):
         receiver.raw = raw
         hook, _ = make(c, receiver, f"Wrong {asked}")
         assert c.post(f"/webhooks/{hook}/test").status == 303
