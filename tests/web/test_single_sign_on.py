@@ -12,7 +12,7 @@ import uuid
 from factors import code, codes_in, secret_in
 from fixtures import ROOT, fixture, scratch
 from identityprovider import IdentityProvider, Visitor, form_of, xml_of
-from races import Line, held
+from races import Line, held, in_line
 from web import Client, database, make_tenant, make_user, operator
 from world import count, run
 
@@ -408,30 +408,34 @@ def local_administrators(server, a, email):
 
 def test_who_gets_in_when_it_fails_is_not_taken_away_meanwhile(server, idp):
     # covers: IDN-3, IDN-1, SEC-7
-    a = Account(server, idp)
-    (glass, own), other = local_administrators(server, a, "glass@tenant.example")
-    line = Line(server)
-    with held(server, AUDIT_HEAD, a.tenant):
-        line.add(a.client.post, f"/users/{glass}/disable")
-        line.add(other.post, "/single-sign-on", mode="required", break_glass=str(glass), **RULES)
-    first, second = line.results()
+    def meanwhile():
+        a = Account(server, idp)
+        (glass, own), other = local_administrators(server, a, "glass@tenant.example")
+        line = Line(server)
+        with held(server, AUDIT_HEAD, a.tenant):
+            line.add(a.client.post, f"/users/{glass}/disable")
+            line.add(other.post, "/single-sign-on", mode="required", break_glass=str(glass), **RULES)
+        return a, line
+    a, (first, second) = in_line(meanwhile)
     assert (first.status, second.status) == (303, 422), (first, second)
     assert count(server, "select mode from saml where tenant = %s", a.tenant) == "optional"
 
 
 def test_the_last_local_administrator_is_not_linked_meanwhile(server, idp):
     # covers: IDN-3, IDN-1, ROL-1
-    a = Account(server, idp)
-    (linked, own), other = local_administrators(server, a, "alice@idp.example")
-    assert a.client.post(f"/users/{linked}/link", allow="1").status == 303
-    second = Client(server, "console")
-    assert second.sign_in("alice@idp.example", account=a.slug).status == 303
-    client, line = Client(server, "console"), Line(server)
-    fields = a.answer(client)
-    with held(server, AUDIT_HEAD, a.tenant):
-        line.add(second.post, f"/users/{own}/disable")
-        line.add(a.post, client, fields)
-    answers = line.results()
+    def meanwhile():
+        a = Account(server, idp)
+        (linked, own), other = local_administrators(server, a, "alice@idp.example")
+        assert a.client.post(f"/users/{linked}/link", allow="1").status == 303
+        second = Client(server, "console")
+        assert second.sign_in("alice@idp.example", account=a.slug).status == 303
+        client, line = Client(server, "console"), Line(server)
+        fields = a.answer(client)
+        with held(server, AUDIT_HEAD, a.tenant):
+            line.add(second.post, f"/users/{own}/disable")
+            line.add(a.post, client, fields)
+        return a, line
+    a, answers = in_line(meanwhile)
     assert [x.status for x in answers] == [303, 403], answers
     assert count(server, "select count(*) from app_user where tenant = %s and state = 'active' and source = 'local' and role = 'account-administrator'", a.tenant) == 1
 
