@@ -231,8 +231,13 @@ def test_a_slow_directory_is_said_and_holds_nobody_else(server, world, directory
     save(other_admin, directory)
     save(c, directory, ())
     # What is ten seconds otherwise: how it goes does not depend on how long, but others sign in before the first time is over.
-    with sign_on_with(server, "--most", "12"):
-        answers = _answers_of_a_silent_one(world, other, c, other_admin, directory)
+    # A machine that was too busy for that has more of it.
+    for most in ("12", "25"):
+        with sign_on_with(server, "--most", most):
+            answers, meanwhile = _answers_of_a_silent_one(world, other, c, other_admin, directory)
+        if meanwhile:
+            break
+    assert meanwhile, "the slow ones were through before"
     assert len(answers) == 20 and all(a.status == 422 for a in answers)
     assert any("did not answer in time" in a.text for a in answers) and all("Local accounts" in a.text or "Try again" in a.text for a in answers)
 
@@ -250,10 +255,9 @@ def _answers_of_a_silent_one(world, other, c, other_admin, directory):
             assert sign_in(other, "alice", "alice-Pw-1")[1].status == 303
             assert other_admin.get("/users").status == 200
             meanwhile += not answers
-        assert meanwhile, "the slow ones were through before"
         for t in waiting:
-            t.join(120)
-    return answers
+            t.join(600)
+    return answers, meanwhile
 
 
 def test_somebody_is_chosen_from_the_directory(server, world, directory):
