@@ -37,7 +37,7 @@ def target():
     def admin(*words):
         return subprocess.run(["tgtadm", "-C", control, "--lld", "iscsi", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True).returncode == 0
-    wait_until(lambda: admin("--op", "new", "--mode", "target", "--tid", "1", "-T", TARGET), 30, "tgtd does not answer", process.alive)
+    wait_until(lambda: admin("--op", "new", "--mode", "target", "--tid", "1", "-T", TARGET), 120, "tgtd does not answer", process.alive)
     assert admin("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", str(folder / "lun"))
     assert admin("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL")
     yield port

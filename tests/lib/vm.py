@@ -190,7 +190,7 @@ class Vm:
     def wait_up(self):
         """Until its first service answers."""
         end = time.monotonic() + BOOT_SECONDS
-        wait_until((self.folder / "commands").exists, 30, f"{self.name}: QEMU does not start", self.process.alive)
+        wait_until((self.folder / "commands").exists, BOOT_SECONDS, f"{self.name}: QEMU does not start", self.process.alive)
         self._call(end)
 
     def _call(self, end):

@@ -13,7 +13,7 @@ from test_single_sign_on import RULES, Account, redirect_of, session
 from web import PASSWORD, Client, make_user, operator
 from world import count, run
 
-SECONDS = 60
+SECONDS = 180
 
 
 @fixture("file")
