@@ -1,4 +1,6 @@
 """The functions that run with the owner's rights: each does what its comment says and no more (TEN-3, TEN-4)."""
+import pathlib
+import re
 import uuid
 
 import psycopg2
@@ -6,6 +8,7 @@ import psycopg2.errors
 
 from test_isolation import populate, refused
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Who may call what; anything else that runs with the owner's rights is a mistake.
 DEFINERS = {
     "tenant_by_slug": {"keyward_console"},
@@ -31,7 +34,6 @@ DEFINERS = {
     "audit_take": set(),
     "audit_forget": set(),
     "audit_search_make": {"keyward_jobs"},
-    "audit_search_until": {"keyward_central", "keyward_console"},
     "audit_search_due": {"keyward_jobs"},
     "audit_search_follow": {"keyward_jobs"},
     "audit_found": {"keyward_central", "keyward_console"},
@@ -79,8 +81,6 @@ DEFINERS = {
     "device_key_used": set(),
     "key_request_may": {"keyward_console", "keyward_agent", "keyward_jobs"},
     "ticket_generation": {"keyward_central"},
-    "key_release": {"keyward_agent"},
-    "key_fetch": {"keyward_agent"},
     "keys_fetch": {"keyward_agent"},
     "key_ticket": {"keyward_agent"},
     "key_ticket_task": {"keyward_agent"},
@@ -131,7 +131,7 @@ DEFINERS = {
     "mail_is_set": {"keyward_central", "keyward_console", "keyward_jobs"},
 }
 # Those that give out proofs of approval belong to a role of their own, which alone knows the key of them.
-TICKETS = {"ticket_generation", "key_release", "key_fetch", "keys_fetch", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}
+TICKETS = {"ticket_generation", "keys_fetch", "key_ticket", "key_ticket_task", "credential_ticket", "export_ticket", "copy_ticket"}
 ROLES = ("keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 
 
@@ -150,6 +150,24 @@ def test_definers_are_these_and_no_others(pg):
     public = pg.run("postgres", "select p.proname from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a"
                     " where p.pronamespace = 'public'::regnamespace and a.grantee = 0")
     assert public == [], public
+
+
+def test_nobody_has_left_a_function_behind(pg):
+    # covers: TEN-4, SEC-7
+    """Each is called by the product or by something of the schema; and none of the owner's rights stands there twice, in a former shape too."""
+    product = "\n".join(f.read_text() for f in (ROOT / "src").rglob("*.[ch]"))
+    functions = pg.run("postgres", "select proname, oid, prosrc, prosecdef from pg_proc p where pronamespace = 'public'::regnamespace"
+                       " and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e')")
+    schema = pg.run("postgres", "select string_agg(x, ' ') from (select pg_get_expr(adbin, adrelid) x from pg_attrdef"
+                    " union all select pg_get_constraintdef(oid) from pg_constraint union all select pg_get_triggerdef(oid) from pg_trigger"
+                    " union all select pg_get_indexdef(indexrelid) from pg_index union all select concat(qual, with_check) from pg_policies"
+                    " union all select pg_get_viewdef(oid) from pg_class where relkind = 'v') t")[0][0]
+    for name, oid, _, _ in functions:
+        callers = [product, schema, *(body for _, other, body, _ in functions if other != oid)]
+        # What migrations isolate new tables with.
+        assert name == "isolate" or any(re.search(rf"\b{name}\b", text) for text in callers), f"{name} is called by nobody"
+    definers = [f[0] for f in functions if f[3]]
+    assert sorted(definers) == sorted(set(definers))
 
 
 def test_slug_finds_one_exact_match(pg):

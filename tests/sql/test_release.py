@@ -129,7 +129,8 @@ def test_no_delivery_is_lost(pg):
     step(jobs, "status = 'approved'")
     with agent.cursor() as cur:
         cur.execute("begin")
-        cur.execute("select key_deliver(%s, %s, 2, false, 'agent', null, null, 'disk', '{}', '192.0.2.1', 'r')", (request, uuid.uuid4()))
+        cur.execute("select keys_delivered(array[%s]::uuid[], array[%s]::uuid[], '{2}', '{f}', 'agent', '{null}', null, '{disk}', array['{}'::json], '{192.0.2.1}', '{r}')",
+                    (str(tenant), request))
         cur.execute("commit")
     kept.append(step(agent, "delivered = null"))
     assert deliveries(pg, request) == sorted(kept) and len(set(kept)) == 3

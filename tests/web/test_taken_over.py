@@ -47,6 +47,16 @@ def as_web(attack, *args):
     return answer
 
 
+def last_of(packed):
+    """The last of an array of bytes that array_send has packed (the ticket, of keys_fetch); empty where that is null."""
+    at, last = 20, b""
+    while at < len(packed):
+        size = int.from_bytes(packed[at:at + 4], "big", signed=True)
+        last = packed[at + 4:at + 4 + max(size, 0)]
+        at += 4 + max(size, 0)
+    return last
+
+
 class Worker:
     """Everything that the process has."""
 
@@ -90,8 +100,10 @@ class Worker:
 
     def release(self, request):
         """(recipient, signature, ticket) as the database gives them to the agent service."""
-        recipient, signature, ticket = self.sql("agent", "select recipient, signature, ticket from key_release(%s, %s)", request, self.agent)[0]
-        return bytes(recipient), bytes(signature), bytes(ticket or b"")
+        recipient, signature, packed = self.sql("agent", "select r.recipient_key, r.signature, f from key_request r,"
+                                                " keys_fetch(array[%s]::uuid[], array[%s]::uuid[], array[%s]::uuid[]) f where r.id = %s",
+                                                self.tenant, request, self.agent, request)[0]
+        return bytes(recipient), bytes(signature), last_of(bytes(packed))
 
     def seal(self, request, recipient, signature, ticket, device=None):
         """The code that the key service answers with, and its reason."""
