@@ -175,6 +175,12 @@ def test_pages_keep_themselves_up_to_date(server, world, person):
     person.sees("renamed by night")
     person.until(lambda: "Not updated" not in person.text(), "the sign stays")
     assert person.marked()
+    # Until nobody may see it any more: then it says why, by itself.
+    run(server, "update tenant set state = 'suspended' where id = %s", world.tenant)
+    try:
+        person.sees("This account is suspended")
+    finally:
+        run(server, "update tenant set state = 'active' where id = %s", world.tenant)
 
 
 def judge(server, request, rules, **facts):
