@@ -24,11 +24,11 @@
 
 /* From a server that runs to a customer who can sign in; for as long as there is none. */
 static const struct step steps[] = {
-	{ "Set the mail server", "Then invitations, warnings and reports reach people by mail.", "/mail", "Mail", PERMISSION_SYSTEM_EDIT },
+	{ "Set the mail server", "Then invitations, warnings and reports reach people by mail.", "/mail", "Mail", PERMISSION_SYSTEM_EDIT, "mail" },
 	{ "Have a backup made", "Without one a lost disk loses the keys of every customer. The command is keyward backup, once a day; this page says when it has worked.",
-		"/keys", "Keys and backups", PERMISSION_SYSTEM_VIEW },
+		"/keys", "Keys and backups", PERMISSION_SYSTEM_VIEW, "backup" },
 	{ "Create the first tenant", "A customer with a console, users and keys of its own; its administrator is invited with it.", "/tenants/new", "New tenant",
-		PERMISSION_TENANTS_EDIT },
+		PERMISSION_TENANTS_EDIT, NULL },
 };
 
 /* On-premise the one account is made with the first operator: what is left is its first administrator. 1: somebody has joined. */
@@ -44,7 +44,7 @@ static int own_account(struct call *c, struct step *last, char url[static ACCOUN
 	if (rc == 0 && json_get_uuid(row, "id", &id) == 0) {
 		snprintf(url, ACCOUNT_URL, "/tenants/%s", doc_text(row, "id"));
 		*last = (struct step){ "Invite the account's first administrator", "That person invites the others, sets the provisioning passphrase and connects machines.", url,
-			"Account", PERMISSION_TENANTS_EDIT };
+			"Account", PERMISSION_TENANTS_EDIT, NULL };
 		rc = strcmp(doc_text(row, "state"), "active") == 0 ? tenant_joined(c->db, &id) : 1;
 	}
 	json_decref(page);
@@ -57,10 +57,12 @@ static int set_steps(struct call *c, const json_t *rows)
 	const json_t *totals = json_object_get(c->doc, "totals"), *count;
 	struct step shown[ARRAY_LEN(steps)];
 	char url[ACCOUNT_URL];
-	int done[ARRAY_LEN(steps)] = { health_worst(rows, "mail") == HEALTH_GOOD, health_worst(rows, "backup") == HEALTH_GOOD, 0 }, rc = 0;
+	int done[ARRAY_LEN(steps)], rc = 0;
 	const char *name;
 
 	memcpy(shown, steps, sizeof steps);
+	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+		done[i] = steps[i].area && health_worst(rows, steps[i].area) == HEALTH_GOOD;
 	json_object_foreach((json_t *)(uintptr_t)totals, name, count)
 		done[LAST] |= json_integer_value(count) > 0;
 	if (done[LAST] && strcmp(conf_get(c->conf, CONF_MODE), "on-premise") == 0)
@@ -76,8 +78,9 @@ static void leave_to_steps(json_t *troubles)
 	size_t i;
 
 	json_array_foreach(troubles, i, row)
-		if (strcmp(doc_text(row, "area_name"), "mail") == 0 || strcmp(doc_text(row, "area_name"), "backup") == 0)
-			json_object_set_new(row, "in_steps", json_true());
+		for (size_t k = 0; k < ARRAY_LEN(steps); k++)
+			if (steps[k].area && strcmp(doc_text(row, "area_name"), steps[k].area) == 0)
+				json_object_set_new(row, "in_steps", json_true());
 }
 
 /* What is not well, the worst first; and whether all is. */

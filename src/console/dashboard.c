@@ -134,13 +134,13 @@ static int set_licence(struct call *c)
 /* From nothing to a key that is given without anybody: what is done of it, and where the next step is taken. */
 static const struct step steps[] = {
 	{ "Install the agent on a machine", "It registers the machine and tells which devices it has.", "/account", "Account and commands",
-		PERMISSION_ACCOUNT_VIEW },
+		PERMISSION_ACCOUNT_VIEW, NULL },
 	{ "Encrypt a device", "Configure one of the machine's data devices, then choose Encrypt: its agent does it.", "/devices", "Devices",
-		PERMISSION_DEVICES_EDIT },
+		PERMISSION_DEVICES_EDIT, NULL },
 	{ "Approve its key", "The agent asks for the key, and you see in what state the machine is.", "/instances?status=pending", "Key requests",
-		PERMISSION_REQUESTS_DECIDE },
+		PERMISSION_REQUESTS_DECIDE, NULL },
 	{ "Let a policy decide", "Rules about machines and what to do when they match: the next boot needs nobody.", "/policies", "Policies",
-		PERMISSION_POLICIES_EDIT },
+		PERMISSION_POLICIES_EDIT, NULL },
 };
 
 /* For as long as no key was asked for; with the first one they are over. */

@@ -7,6 +7,7 @@
 struct step {
 	const char *title, *text, *url, *button;         /* English; URL is where it is taken */
 	enum permission needs;                           /* who can take it */
+	const char *area;                                /* of the installation's health (health/judge.h) that tells whether it is done; NULL: none does */
 };
 
 /* { list: [{ number, title, text, done, next, url, button, here }] }: the first that is not DONE is next, and has its url for who may take it; here: it is
