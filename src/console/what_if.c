@@ -19,9 +19,11 @@ const struct route_param what_if_fields[] = {
 
 /* Asking */
 
-static void set_ask(struct call *c, const char *name, const char *folder, const char *id, int draft)
+/* DEVICES: how many a new policy has chosen; others: -1. */
+static void set_ask(struct call *c, const char *name, const char *folder, const char *id, int draft, json_int_t devices)
 {
-	call_set(c, "trial", json_pack("{s:s, s:b, s:i}", "name", name, "draft", draft, "most", WHAT_IF_DAYS_MAX));
+	call_set(c, "trial", json_pack("{s:s, s:b, s:i, s:b, s:I}", "name", name, "draft", draft, "most", WHAT_IF_DAYS_MAX,
+		"all", devices == 0, "devices", devices > 0 ? devices : 0));
 	json_object_set_new(json_object_get(c->doc, "trial"), "url", json_sprintf("%s/%s/what-if", folder, id));
 	json_object_set_new(json_object_get(c->doc, "trial"), "back", json_sprintf("%s/%s%s", folder, id, draft ? "/rules" : ""));
 	call_form(c, "days", json_integer(DAYS_OFFERED));
@@ -34,7 +36,7 @@ int what_if_policy_page(struct call *c)
 	int rc = policy_get(c->db, &id, &row);
 
 	if (rc == 0)
-		set_ask(c, doc_text(row, "name"), "/policies", doc_text(row, "id"), 0);
+		set_ask(c, doc_text(row, "name"), "/policies", doc_text(row, "id"), 0, -1);
 	json_decref(row);
 	return rc;
 }
@@ -46,7 +48,8 @@ int what_if_draft_page(struct call *c)
 	int rc = policy_draft_get(c->db, &id, 0, &row);
 
 	if (rc == 0)
-		set_ask(c, doc_text(json_object_get(row, "document"), "name"), "/policies/drafts", doc_text(row, "id"), 1);
+		set_ask(c, doc_text(json_object_get(row, "document"), "name"), "/policies/drafts", doc_text(row, "id"), 1,
+			json_is_null(json_object_get(row, "policy")) ? json_integer_value(json_object_get(row, "devices")) : -1);
 	json_decref(row);
 	return rc;
 }

@@ -168,9 +168,9 @@ static void set_run(struct call *c, const json_t *row)
 	json_int_t total = json_integer_value(json_object_get(row, "total")), done = json_integer_value(json_object_get(row, "done"));
 	const char *state = doc_text(row, "state"), *error = doc_text(row, "error");
 	int live = strcmp(state, "waiting") == 0 || strcmp(state, "running") == 0;
-	json_t *run = json_pack("{s:s, s:s, s:O, s:o, s:o, s:I, s:I, s:O, s:I, s:s, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name",
-		doc_text(row, "name"), "days", json_object_get(row, "days"), "state", state_badge(c, state), "error", doc_reason(c, error),
-		"total", total, "done", done, "unknown", json_object_get(row, "unknown"), "percent", total ? done * 100 / total : 0, "by",
+	json_t *run = json_pack("{s:s, s:s, s:O, s:O, s:o, s:o, s:I, s:I, s:O, s:I, s:s, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name",
+		doc_text(row, "name"), "days", json_object_get(row, "days"), "devices", json_object_get(row, "devices"), "state",
+		state_badge(c, state), "error", doc_reason(c, error), "total", total, "done", done, "unknown", json_object_get(row, "unknown"), "percent", total ? done * 100 / total : 0, "by",
 		doc_text(row, "created_by_name"), "created", doc_when(c, row, "created"), "finished", doc_when(c, row, "finished"), "live", live);
 
 	call_set(c, "run", run);

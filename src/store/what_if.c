@@ -11,7 +11,10 @@
 #define RUNNING "state in ('waiting', 'running')"
 /* Requests that a policy has judged. */
 #define JUDGED "r.verdict is not null and r.verdict ? 'action'"
-#define OF_RUN "(w.policy is null or r.policy = w.policy) and r.requested >= w.since and r.requested < w.created and " JUDGED
+#define OF_RUN "(w.policy is null or r.policy = w.policy) and (w.devices is null or r.device = any(w.devices)) and r.requested >= w.since and r.requested < w.created and " JUDGED
+
+/* Of a new policy alone: one that there is has requests of its own. */
+#define CHOSEN "case when $2::uuid is null then (select array_agg(m.member) from policy_draft_member m where m.draft = $8 and m.kind = 'device' and m.chosen) end"
 
 static int count_running(struct db *db)
 {
@@ -36,8 +39,8 @@ int what_if_start(struct db *db, const struct uuid *policy, const struct uuid *d
 		return rc;
 	*id = uuid_new();
 	uuid_text(id, text);
-	rc = db_run(db, "insert into what_if (tenant, id, policy, name, document, days, since, created_by, created_by_name, draft)"
-		" values (current_tenant(), $1, $2, $3, $4, $5, now() - $5 * interval '1 day', $6, $7, $8)", DB_ARGS(db_uuid_arg(id),
+	rc = db_run(db, "insert into what_if (tenant, id, policy, name, document, days, since, created_by, created_by_name, draft, devices)"
+		" values (current_tenant(), $1, $2, $3, $4, $5, now() - $5 * interval '1 day', $6, $7, $8, " CHOSEN ")", DB_ARGS(db_uuid_arg(id),
 		db_uuid_arg(policy), db_text_arg(name ? name : ""), db_json_arg(document), db_int_arg(days),
 		db_uuid_arg(uuid_is_nil(&a->id) ? NULL : &a->id), db_text_arg(a->name), db_uuid_arg(draft)));
 	if (rc >= 0)
@@ -49,7 +52,7 @@ int what_if_start(struct db *db, const struct uuid *policy, const struct uuid *d
 int what_if_get(struct db *db, const struct uuid *id, json_t **out)
 {
 	return db_get_row(db, out, "select id, policy, draft, document, name, days, since, state, error, total, done, unknown, verdicts, rules, created,"
-		" created_by_name, finished from what_if where id = $1", DB_ARGS(db_uuid_arg(id)));
+		" coalesce(cardinality(devices), 0) as devices, created_by_name, finished from what_if where id = $1", DB_ARGS(db_uuid_arg(id)));
 }
 
 int what_if_stop(struct db *db, const struct uuid *id)

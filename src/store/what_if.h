@@ -13,9 +13,9 @@
 
 /* Console */
 
-/* POLICY NULL: of a policy that is not there yet, tried on all requests. DRAFT NULL: the policy as it is saved. DOCUMENT: canonical. ERR_TOO_MANY. */
+/* POLICY NULL: of a policy that is not there yet, tried on the requests of the devices that DRAFT has chosen, or of all where it has none. DRAFT NULL: the policy as it is saved. DOCUMENT: canonical. ERR_TOO_MANY. */
 int what_if_start(struct db *db, const struct uuid *policy, const struct uuid *draft, const json_t *document, int64_t days, struct uuid *id);
-/* {id, policy, draft, document, name, days, since, state, error, total, done, unknown, verdicts, rules, created, created_by_name, finished};
+/* {id, policy, draft, document, name, days, since, state, error, total, done, unknown, verdicts, rules, created, devices (how many it is tried on; 0: all), created_by_name, finished};
  * ERR_NOT_FOUND. */
 int what_if_get(struct db *db, const struct uuid *id, json_t **out);
 /* ERR_CONFLICT: it has ended; ERR_NOT_FOUND. */

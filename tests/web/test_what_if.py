@@ -125,7 +125,16 @@ def test_nobody_is_let_through(server):
         assert row["reasons"][0].startswith("Pending security updates: ") and row["reasons"][1].startswith("Region: "), row
         assert row["reasons"][2] == "Network services: it is tcp/22, and that is ruled out", row
     page = c.get(f"/what-if/{document['run']['id']}").text
-    assert "No request matches all rules" in page and "that is ruled out" in page
+    assert "No request matches all rules" in page and "that is ruled out" in page and "chosen" not in page
+    # With devices chosen, theirs alone.
+    assert "No device is chosen" in c.get(f"{draft}/what-if").text
+    other = Machine(server, world.tenant)
+    mine = judged(other, ["tcp/443"], was="manual")
+    assert c.post(f"{draft}/devices", go="search", off=[other.device], chosen=[other.device]).status == 303
+    assert "Requests of the 1 device that is chosen" in c.get(f"{draft}/what-if").text
+    document = ended(c, c.api(f"{draft}/what-if", {"days": 30}).json["run"])
+    assert [r["id"] for r in document["list"]["rows"]] == mine and document["run"]["total"] == 1, document["run"]
+    assert "1 device chosen" in c.get(f"/what-if/{document['run']['id']}").text
 
 
 def test_from_the_result_back_to_the_draft(server):
