@@ -7,16 +7,22 @@
 #include "render/words.h"
 
 /* In units of the view box, which the page scales to the width there is. */
-#define WIDTH 960
 #define HEIGHT 220
-#define LEFT 34                  /* room for the axis' numbers; long ones take more */
-#define DIGIT 6.2
 #define TOP 8
 #define BOTTOM 196
 #define GAP 8                    /* between columns */
 #define SEAM 1                   /* between parts of a column */
 
 #define BAR_WIDTH 400
+
+/* Drawn once for each: the letters shrink with the drawing, so that a telephone needs one of its own, of which style sheets show the one that fits. */
+struct sheet {
+	const char *name;                /* its class */
+	int width;
+	double least, digit;             /* room for the axis' numbers, and what each digit takes */
+};
+
+static const struct sheet sheets[] = { { "kw-wide", 960, 34, 6.2 }, { "kw-slim", 400, 36, 8.2 } };
 
 const unsigned chart_colours[CHART_SERIES_MAX] = { 0x3f57d6, 0x1a9e5c, 0xd64236, 0xd98e04 };
 
@@ -49,23 +55,23 @@ int64_t chart_step(const struct chart *chart)
 	return round_step(most);
 }
 
-static double left_of(const struct words *words, int64_t most)
+static double left_of(const struct sheet *sheet, const struct words *words, int64_t most)
 {
 	struct buf text = BUF_INIT;
 	double left;
 
 	words_number(words, most, &text);
-	left = 10 + DIGIT * (double)text.len;
+	left = 10 + sheet->digit * (double)text.len;
 	buf_free(&text);
-	return left > LEFT ? left : LEFT;
+	return left > sheet->least ? left : sheet->least;
 }
 
-static void draw_axis(const struct words *words, int64_t step, double left, struct buf *out)
+static void draw_axis(const struct sheet *sheet, const struct words *words, int64_t step, double left, struct buf *out)
 {
 	for (int i = 0; i <= CHART_STEPS; i++) {
 		double y = BOTTOM - (double)(BOTTOM - TOP) * i / CHART_STEPS;
 
-		buf_printf(out, "<line class=\"kw-axis\" x1=\"%.0f\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", left, y, WIDTH, y);
+		buf_printf(out, "<line class=\"kw-axis\" x1=\"%.0f\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>", left, y, sheet->width, y);
 		buf_printf(out, "<text x=\"%.0f\" y=\"%.1f\" text-anchor=\"end\">", left - 6, y + 4);
 		words_number(words, i * step, out);
 		buf_puts(out, "</text>");
@@ -73,16 +79,16 @@ static void draw_axis(const struct words *words, int64_t step, double left, stru
 }
 
 /* Where NAME stands that is centred at X: never beyond the drawing, whose edge would cut it off. */
-static double within(double x, const char *name)
+static double within(const struct sheet *sheet, double x, const char *name)
 {
 	double half = 0;
 
 	for (; *name; name++)
-		half += (*name & 0xc0) == 0x80 ? 0 : DIGIT / 2;
-	return x + half > WIDTH ? WIDTH - half : x;
+		half += (*name & 0xc0) == 0x80 ? 0 : sheet->digit / 2;
+	return x + half > sheet->width ? sheet->width - half : x;
 }
 
-static void draw_column(const struct chart *chart, size_t column, double unit, double left, double step, struct buf *out)
+static void draw_column(const struct chart *chart, const struct sheet *sheet, size_t column, double unit, double left, double step, struct buf *out)
 {
 	double x = left + step * (double)column, y = BOTTOM, wide = step > 2 * GAP ? step - GAP : step * .7;
 	int parts = 0;
@@ -99,30 +105,36 @@ static void draw_column(const struct chart *chart, size_t column, double unit, d
 			chart->colours[s], x + (step - wide) / 2, y, wide, height);
 	}
 	if (column % chart->every == 0) {
-		buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", within(x + step / 2, chart->names[column]), HEIGHT - 6);
+		buf_printf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">", within(sheet, x + step / 2, chart->names[column]), HEIGHT - 6);
 		template_escape(chart->names[column], strlen(chart->names[column]), out);
 		buf_puts(out, "</text>");
 	}
 }
 
-static void open_drawing(const struct chart *chart, int height, struct buf *out)
+static void open_drawing(const struct chart *chart, const struct sheet *sheet, struct buf *out)
 {
-	buf_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", WIDTH, height);
+	buf_printf(out, "<svg class=\"%s\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", sheet->name, sheet->width, HEIGHT);
 	template_escape(chart->label, strlen(chart->label), out);
 	buf_puts(out, "\">");
 }
 
-void chart_draw(const struct chart *chart, struct buf *out)
+static void draw_sheet(const struct chart *chart, const struct sheet *sheet, struct buf *out)
 {
 	int64_t step = chart_step(chart);
-	double unit = (double)(BOTTOM - TOP) / (double)(step * CHART_STEPS), left = left_of(chart->words, step * CHART_STEPS);
-	double width = (WIDTH - left) / (double)chart->columns;
+	double unit = (double)(BOTTOM - TOP) / (double)(step * CHART_STEPS), left = left_of(sheet, chart->words, step * CHART_STEPS);
+	double width = (sheet->width - left) / (double)chart->columns;
 
-	open_drawing(chart, HEIGHT, out);
-	draw_axis(chart->words, step, left, out);
+	open_drawing(chart, sheet, out);
+	draw_axis(sheet, chart->words, step, left, out);
 	for (size_t i = 0; i < chart->columns; i++)
-		draw_column(chart, i, unit, left, width, out);
+		draw_column(chart, sheet, i, unit, left, width, out);
 	buf_puts(out, "</svg>");
+}
+
+void chart_draw(const struct chart *chart, struct buf *out)
+{
+	for (size_t i = 0; i < sizeof sheets / sizeof sheets[0]; i++)
+		draw_sheet(chart, &sheets[i], out);
 }
 
 /* The bar alone: its name and number stand beside it as text, in letters of the page and as long as they are. */

@@ -32,7 +32,7 @@ extern const unsigned chart_colours[CHART_SERIES_MAX];
 int64_t chart_step(const struct chart *chart);
 int64_t chart_sum(const struct chart *chart, size_t column);
 
-/* Appends the <svg> element of columns. Texts are escaped. */
+/* Appends the <svg> elements of columns, for wide screens (kw-wide) and slim ones (kw-slim). Texts are escaped. */
 void chart_draw(const struct chart *chart, struct buf *out);
 /* What part/bars shows of a lying chart: [{ name, value, svg }], the bar alone as SVG; the caller's. */
 json_t *chart_bars(const struct chart *chart);

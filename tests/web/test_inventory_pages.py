@@ -305,13 +305,16 @@ def test_the_dashboard_counts(server):
     assert [r["state"] for r in document["requests"]] == ["pending"]
     page = c.get("/").text
     figure = page[page.index('<figure class="kw-chart'):page.index("</figure>")]
-    bars = re.findall(r'<rect class="kw-series-(\d)" x="([\d.]+)" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', figure)
-    assert sorted(b[0] for b in bars) == ["1", "2", "3", "4", "4"]
-    # The parts of one day stand on each other, the last on the axis, none above the top.
-    for x in {b[1] for b in bars}:
-        column = sorted(((float(y), float(h)) for _, at, y, h in bars if at == x), reverse=True)
-        assert abs(sum(column[0]) - 196) < 0.2 and column[-1][0] >= 8
-        assert all(abs(below[0] - sum(above) - 1) < 0.2 for below, above in zip(column, column[1:]))
+    drawings = figure.split("<svg ")[1:]
+    assert [d.split('"')[1] for d in drawings] == ["kw-wide", "kw-slim"]
+    for drawing in drawings:
+        bars = re.findall(r'<rect class="kw-series-(\d)" x="([\d.]+)" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', drawing)
+        assert sorted(b[0] for b in bars) == ["1", "2", "3", "4", "4"]
+        # The parts of one day stand on each other, the last on the axis, none above the top.
+        for x in {b[1] for b in bars}:
+            column = sorted(((float(y), float(h)) for _, at, y, h in bars if at == x), reverse=True)
+            assert abs(sum(column[0]) - 196) < 0.2 and column[-1][0] >= 8
+            assert all(abs(below[0] - sum(above) - 1) < 0.2 for below, above in zip(column, column[1:]))
 
 
 def test_the_chart_follows_the_tenants_days(server):
