@@ -161,6 +161,7 @@ static int var_add(struct compiler *c, enum node_kind kind, struct slice s)
 
 		n->path = p;
 		n->read = kind == NODE_VAR && c->t->kind == TEMPLATE_HTML && place_is_read(&c->place);
+		n->breaks = kind == NODE_VAR && c->t->kind == TEMPLATE_HTML && place_may_break(&c->place);
 	}
 	return rc;
 }

@@ -49,6 +49,7 @@ struct node {
 	size_t end;          /* sections and what holds nodes: index of the first one after it */
 	struct slice text;   /* NODE_TEXT; the name for NODE_PARTIAL and NODE_FRAME */
 	int read;            /* NODE_VAR: by people, so numbers are the language's */
+	int breaks;          /* NODE_VAR: long paths and addresses may be broken */
 	struct path path;
 	struct param *params;
 	size_t param_count;
@@ -84,6 +85,10 @@ struct place {
 };
 void place_follow(struct place *p, const char *text, size_t len);
 int place_is_read(const struct place *p);
+/* Whether a browser takes <wbr> there for what it is. */
+int place_may_break(const struct place *p);
+/* breaks.c: appends TEXT as template_escape does, with <wbr> where long paths and addresses may be broken. */
+void breaks_escape(const char *text, size_t len, struct buf *out);
 
 /* Fills NODES of T from its source; ERR_INVALID with "name:line: reason". */
 int compile_template(const struct template_set *set, struct template *t);

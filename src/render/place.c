@@ -63,6 +63,16 @@ void place_follow(struct place *p, const char *text, size_t len)
 		one(p, text + i, len - i);
 }
 
+int place_may_break(const struct place *p)
+{
+	static const char *const whole[] = { "option", "pre", "script", "style", "svg", "textarea", "title", NULL };
+
+	for (const char *const *name = whole; *name; name++)
+		if (strcmp(*name, p->machine) == 0 || (!p->closing && strcmp(*name, p->name) == 0))
+			return 0;
+	return !p->tag && !p->quote;
+}
+
 int place_is_read(const struct place *p)
 {
 	return !p->tag && !p->quote && p->machine[0] == '\0';

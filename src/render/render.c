@@ -163,8 +163,12 @@ static void put_phrase(struct run *r, const struct template *t, const json_t *ph
 	free(text);
 }
 
-static void put_value(struct run *r, const struct template *t, const json_t *v, int read)
+static void put_value(struct run *r, const struct template *t, const json_t *v, int read, int breaks)
 {
+	if (breaks && json_is_string(v)) {
+		breaks_escape(json_string_value(v), json_string_length(v), r->out);
+		return;
+	}
 	if (read && json_is_integer(v)) {
 		words_number(r->words, json_integer_value(v), r->out);
 		return;
@@ -187,7 +191,7 @@ static void put_raw(struct run *r, const struct template *t, const json_t *v)
 	if (safe)
 		buf_add(r->out, json_string_value(safe), json_string_length(safe));
 	else
-		put_value(r, t, v, 0);
+		put_value(r, t, v, 0, 0);
 }
 
 static int push(struct run *r, struct context c)
@@ -305,7 +309,7 @@ static int run_node(struct run *r, const struct template *t, size_t at)
 
 	switch (n->kind) {
 	case NODE_TEXT: buf_add(r->out, n->text.at, n->text.len); return 0;
-	case NODE_VAR: put_value(r, t, look_up(r, r->top, &n->path), n->read); return 0;
+	case NODE_VAR: put_value(r, t, look_up(r, r->top, &n->path), n->read, n->breaks); return 0;
 	case NODE_RAW: put_raw(r, t, look_up(r, r->top, &n->path)); return 0;
 	case NODE_SECTION: return run_section(r, t, at);
 	case NODE_INVERTED: return run_inverted(r, t, at);

@@ -361,6 +361,20 @@ TEST(numbers_are_the_languages_where_people_read_them, "WEB-1")
 	says("\"x\":\"y\"", "<b>{{n}}</b>", doc, "<b>12.345</b>");
 }
 
+/* Behind slashes and @, before dots; nowhere where a browser would show it, or take it for a part of a value. */
+TEST(long_paths_and_addresses_are_broken_at_their_parts, "WEB-1")
+{
+	const char *doc = "{\"p\":\"/srv/customers/hamburg/a&b\",\"m\":\"mail ada.andersen@harbour.example.\",\"u\":\"https://hooks.example.com/x\",\"s\":\"/srv/data 1.2\"}";
+
+	ONE("<p>{{p}} {{s}}</p>", doc, "<p>/srv/<wbr>customers/<wbr>hamburg/<wbr>a&amp;b /srv/data 1.2</p>");
+	ONE("<code>{{m}}</code>", doc, "<code>mail ada<wbr>.andersen@<wbr>harbour<wbr>.example.</code>");
+	ONE("<td title=\"{{u}}\">{{u}}</td>", doc, "<td title=\"https://hooks.example.com/x\">https://<wbr>hooks<wbr>.example<wbr>.com/<wbr>x</td>");
+	ONE("<title>{{p}}</title><textarea>{{p}}</textarea><select><option>{{p}}</option></select><pre>{{p}}</pre>", doc, "<title>/srv/customers/hamburg/a&amp;b</title>"
+		"<textarea>/srv/customers/hamburg/a&amp;b</textarea><select><option>/srv/customers/hamburg/a&amp;b</option></select><pre>/srv/customers/hamburg/a&amp;b</pre>");
+	ONE("value=\"{{p}}\"", doc, "value=\"/srv/customers/hamburg/a&amp;b\"");
+	ONE("<p>{{\"Sent to %{u}.\"}}</p>", doc, "<p>Sent to https://<wbr>hooks<wbr>.example<wbr>.com/<wbr>x.</p>");
+}
+
 static void phrase_says(const struct words *w, const char *json, const char *want)
 {
 	json_t *p = json_loads(json, JSON_DECODE_ANY, NULL);

@@ -16,7 +16,8 @@ class Answer:
 
     @property
     def text(self):
-        return self.body.decode(errors="replace")
+        """Without the places where a browser may break long words (src/render/breaks.c), which are no part of them."""
+        return self.body.decode(errors="replace").replace("<wbr>", "")
 
     @property
     def json(self):
