@@ -75,7 +75,7 @@ static const char *by_whom(const struct call *c, const json_t *row)
 {
 	const char *by = doc_optional(row, "created_by");
 
-	return by && (strcmp(by, "jobd") == 0 || strcmp(by, "agent service") == 0) ? call_translate(c, "System") : by;
+	return by ? doc_actor(c, "system", by) : NULL;
 }
 
 static json_t *order_row(struct call *c, json_t *row)

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/say.h"
 #include "console/pages.h"
 #include "console/policy_edit.h"
 #include "policy/document.h"
@@ -13,7 +14,7 @@
 static const struct {
 	const char *value, *text;
 	int64_t seconds;
-} units[] = { { "m", "minutes", 60 }, { "h", "hours", 3600 }, { "d", "days", 86400 }, { "s", "seconds", 1 } };
+} units[] = { { "m", N_("minutes"), 60 }, { "h", N_("hours"), 3600 }, { "d", N_("days"), 86400 }, { "s", N_("seconds"), 1 } };
 static const char *const unit_values[] = { "m", "h", "d", "s", NULL };
 
 /* value, what it is called and what it means; words of the actions themselves are the policy's own. */

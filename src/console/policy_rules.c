@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/say.h"
 #include "console/pages.h"
 #include "console/policy_edit.h"
 #include "console/policy_form.h"
@@ -109,8 +110,8 @@ static json_t *operator_options(const struct call *c, const struct rule_type *ty
 
 static json_t *unit_options(const struct call *c, const char *chosen)
 {
-	static const struct { const char *value, *text; } units[] = { { "m", "minutes" }, { "h", "hours" }, { "d", "days" },
-		{ "w", "weeks" }, { "s", "seconds" } };
+	static const struct { const char *value, *text; } units[] = { { "m", N_("minutes") }, { "h", N_("hours") }, { "d", N_("days") },
+		{ "w", N_("weeks") }, { "s", N_("seconds") } };
 	json_t *out = json_array();
 
 	for (size_t i = 0; i < ARRAY_LEN(units); i++)

@@ -50,7 +50,7 @@ static const struct entry_member { const char *name, *label; enum kind kind; } m
 	{ "regrant_s", "Time to ask again", SECONDS }, { "removed", "Removed", COUNT }, { "role", "Role", ROLE }, { "role_fixed", "Role is fixed" },
 	{ "roles", "Roles" }, { "reports", "Storage of reports", COUNT }, { "rows", "Rows", COUNT }, { "rules", "Rules" }, { "schedule", "Schedule", WORD }, { "scheduled", "Scheduled" },
 	{ "scope", "Scope", WORD }, { "seconds", "Time", SECONDS }, { "secret", "Secret" }, { "secret_changed", "Secret changed" },
-	{ "secrets", "Secrets", COUNT }, { "sent", "Sent" }, { "serial", "Number" }, { "server", "Server" }, { "servers", "Servers" },
+	{ "secrets", "Secrets", COUNT }, { "security", "Protection of the line", WORD }, { "sender", "Sender" }, { "sent", "Sent" }, { "serial", "Number" }, { "server", "Server" }, { "servers", "Servers" },
 	{ "sessions", "Sessions", COUNT }, { "sha256", "SHA-256" }, { "sign_in", "Sign-in rules" }, { "since", "Since", TIME },
 	{ "skew", "Clocks may differ by", SECONDS },
 	{ "slo_answer_url", "Address for answers about signing out" }, { "slo_post", "Signing out by POST alone" }, { "slo_url", "Address for signing out" },
@@ -63,7 +63,8 @@ static const struct entry_member { const char *name, *label; enum kind kind; } m
 };
 
 /* Values that programs know: words of forms, states. */
-static const struct { const char *name, *label; } words[] = {
+/* OF: of this member alone; NULL: of any. */
+static const struct { const char *name, *label, *of; } words[] = {
 	{ "yes", N_("yes") }, { "no", N_("no") }, { "read-only", N_("read-only") }, { "read-write", N_("read-write") }, { "ro", N_("read-only") }, { "rw", N_("read-write") },
 	{ "sign-in", "Sign-in" }, { "sign-out", "Sign-out" }, { "password", "Password" }, { "directory", "Directory" }, { "saml", "Single sign-on" }, { "link", "Link" },
 	{ "totp", "Second factor" }, { "recovery-code", "Recovery code" }, { "local", "Local" },
@@ -85,8 +86,12 @@ static const struct { const char *name, *label; } words[] = {
 	{ "requests", "Keys requested" }, { "waiting", "Time to manual approval" }, { "keys", "Key information" }, { "key-events", "Life of keys" }, { "exports", "Exports of keys" },
 	{ "instances", "Instances" }, { "images", "Images" }, { "devices", "Devices" }, { "sign-ins", "Sign-ins" },
 	{ "policies", "Policies created, changed and deleted" }, { "approvers", "Who approved" }, { "run-time", "Run time of agents" }, { "access", "Who could read what" },
-	{ "meter", "See tenants, licences and what is used of them" }, { "licences", "The same, and issue licences and put them into force" },
-	{ "tenants", "The same, and create, rename, suspend and resume tenants, and set their quotas" },
+	{ "meter", "See tenants, licences and what is used of them" }, { "licences", "The same, and issue licences and put them into force", "scope" },
+	{ "tenants", "The same, and create, rename, suspend and resume tenants, and set their quotas", "scope" },
+	{ "tenants", "Tenants" }, { "tenant-changes", "Changes of tenants" }, { "licences", "Licence use" }, { "licence-codes", "Activation codes" },
+	{ "incidents", "Incidents" }, { "backups", "Backups" }, { "operator-sign-ins", "Operators' sign-ins" }, { "operator-acts", "What operators did" },
+	{ "tls", "TLS from the start (port 465)", "security" }, { "starttls", "STARTTLS, required (port 587)", "security" },
+	{ "opportunistic", "STARTTLS where the server offers it", "security" },
 	{ "keys-80", "80 % or more of the licensed keys are in use." }, { "keys-95", "95 % or more of the licensed keys are in use." },
 	{ "days-30", "The licence ends within 30 days." }, { "days-7", "The licence ends within 7 days." }, { "days-1", "The licence ends within one day." },
 	{ "ended", "Ended" }, { "missing", "Missing" },
@@ -149,10 +154,10 @@ json_t *entry_object(const char *kind, const char *name)
 	return entry_is_own(kind) ? entry_reason(name) : json_string(name);
 }
 
-static json_t *word_said(const char *value)
+static json_t *word_said(const char *of, const char *value)
 {
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
-		if (strcmp(words[i].name, value) == 0)
+		if (strcmp(words[i].name, value) == 0 && (words[i].of == NULL || strcmp(words[i].of, of) == 0))
 			return phrase(words[i].label);
 	return phrase(value);
 }
@@ -192,7 +197,7 @@ static json_t *text_said(const struct entry_member *m, const char *text)
 {
 	switch (m ? m->kind : PLAIN) {
 	case WORD:
-		return word_said(text);
+		return word_said(m->name, text);
 	case REASON:
 		return entry_reason(text);
 	case COMMENT:

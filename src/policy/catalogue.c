@@ -78,7 +78,7 @@ static const struct rule_type types[] = {
 		"The machine's architecture as its kernel names it.", "{\"operator\": \"equals\", \"value\": \"x86_64\"}",
 		N_("processor, CPU, platform, x86, ARM") },
 	{ SCALAR("os.bits", "Architecture, bits", "RUL-3", "Guest OS", DATA_NUMBER), 0, NO_SUBJECT, AGENT("os.bits"), bits,
-		"32 or 64.", "{\"operator\": \"equals\", \"value\": 64}",
+		"Either 32 or 64.", "{\"operator\": \"equals\", \"value\": 64}",
 		N_("processor, CPU, word size") },
 	{ SCALAR("os.kernel", "Kernel version", "RUL-18", "Guest OS", DATA_VERSION), RULE_TYPE_PLAIN, NO_SUBJECT, AGENT("os.kernel"),
 		NULL, "The release of the running kernel.", "{\"operator\": \"at-least\", \"value\": \"6.1.0-28\"}",
@@ -108,12 +108,12 @@ static const struct rule_type types[] = {
 		"The version of the Runtime Agent.", "{\"operator\": \"at-least\", \"value\": \"0.1.0\"}",
 		N_("Keyward, client, up to date") },
 
-	{ SCALAR("request.at", "Key request date", "RUL-4", "Request", DATA_DATE), 0, NO_SUBJECT, SERVER("request.at"), NULL,
+	{ SCALAR("request.at", "Key request date", "RUL-4", "Key request", DATA_DATE), 0, NO_SUBJECT, SERVER("request.at"), NULL,
 		"When the key is asked for; weekdays and times of day are those of the account's time zone.",
 		"{\"operator\": \"in-window\", \"value\": {\"weekdays\": [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"], \"from\": \"08:00\","
 		" \"to\": \"18:00\"}}",
 		N_("time, hours, weekday, weekend, night, business hours, working hours, schedule") },
-	{ SCALAR("request.address", "Request source address", "RUL-11, RUL-12", "Request", DATA_IP), 0, NO_SUBJECT,
+	{ SCALAR("request.address", "Request source address", "RUL-11, RUL-12", "Key request", DATA_IP), 0, NO_SUBJECT,
 		SERVER("request.address"), NULL, "The IPv4 or IPv6 address that the request comes from, as the server sees it.",
 		"{\"operator\": \"in\", \"value\": [\"10.20.0.0/16\", \"2001:db8:20::/48\"]}",
 		N_("IP, network, where from, location") },

@@ -17,12 +17,12 @@ static size_t word_length(const char *text, size_t len)
 	return n;
 }
 
-/* Whether WORD may be broken in front of its byte I: never behind the first or before the last one. */
+/* Whether WORD may be broken in front of its byte I: not behind its first, nor before a full stop. */
 static int is_seam(const char *word, size_t len, size_t i)
 {
-	if (i < 2 || i + 1 >= len)
+	if (i < 2)
 		return 0;
-	return word[i] == '.' ? word[i - 1] != '.' : (word[i - 1] == '/' && word[i] != '/') || word[i - 1] == '@';
+	return word[i] == '.' ? i + 1 < len && word[i - 1] != '.' : (word[i - 1] == '/' && word[i] != '/') || word[i - 1] == '@';
 }
 
 static void put_word(const char *word, size_t len, struct buf *out)

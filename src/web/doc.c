@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/licence.h"
+#include "base/mem.h"
 #include "identity/certificate.h"
 #include "notice/entry.h"
 #include "store/list.h"
@@ -198,12 +199,25 @@ static json_t *comment_of(const struct call *c, const json_t *detail)
 	return doc_reason(c, comment ? comment : json_string_value(json_object_get(detail, "reason")));
 }
 
+/* The server's own processes are "System" to people: what they do is done automatically. */
+const char *doc_actor(const struct call *c, const char *kind, const char *name)
+{
+	static const char *const processes[] = { "agent service", "jobd" };
+	static const struct { const char *kind, *name; } nameless[] = { { "agent", "Agent" }, { "anonymous", "Nobody signed in" }, { "system", "System" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(processes); i++)
+		if (strcmp(kind, "system") == 0 && strcmp(name, processes[i]) == 0)
+			name = "";
+	for (size_t i = 0; *name == '\0' && i < ARRAY_LEN(nameless); i++)
+		if (strcmp(kind, nameless[i].kind) == 0)
+			name = call_translate(c, nameless[i].name);
+	return *name ? name : call_translate(c, kind);
+}
+
 static json_t *history_row(const struct call *c, const json_t *entry)
 {
-	const char *by = doc_text(entry, "actor_name"), *kind = doc_text(entry, "actor_kind");
+	const char *by = doc_actor(c, doc_text(entry, "actor_kind"), doc_text(entry, "actor_name"));
 
-	if (*by == '\0')
-		by = call_translate(c, strcmp(kind, "agent") == 0 ? "Agent" : "System");
 	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n}", "title", call_translate(c, doc_text(entry, "label")), "colour",
 		colour_of(doc_text(entry, "event")), "by", by, "at", doc_when(c, entry, "at"), "comment",
 		comment_of(c, json_object_get(entry, "detail")), "detail");

@@ -52,6 +52,8 @@ int doc_signing_key(struct call *c, const char *purpose, const char *name);
 int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice);
 /* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }. */
 int doc_history(struct call *c, const char *id);
+/* Who did it, of an entry of the log: NAME, or words for a KIND that has none. */
+const char *doc_actor(const struct call *c, const char *kind, const char *name);
 
 /* The days of a week as choices, "1" for Monday to "7", for whatever runs by a schedule. */
 extern const char *const schedule_weekdays[];

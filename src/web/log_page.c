@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "notice/entry.h"
 #include "store/audit.h"
+#include "web/doc.h"
 #include "web/list.h"
 
 #define REFRESH_S 5
@@ -133,16 +134,6 @@ static json_t *object_url(const struct call *c, const json_t *row)
 	return json_null();
 }
 
-static json_t *actor_of(const struct call *c, const json_t *row)
-{
-	const char *name = text(row, "actor_name"), *kind = text(row, "actor_kind");
-
-	if (*name)
-		return json_string(name);
-	return json_string(call_translate(c, strcmp(kind, "agent") == 0 ? "Agent" : strcmp(kind, "anonymous") == 0 ? "Nobody signed in" :
-		strcmp(kind, "system") == 0 ? "System" : kind));
-}
-
 static json_t *show_row(struct call *c, json_t *row)
 {
 	json_t *detail = json_object_get(row, "detail"), *changes = changes_of(c, detail), *rest = rest_of(c, detail);
@@ -155,7 +146,7 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_object_set_new(out, "type", type_badge(c, text(row, "category")));
 	json_set_string(out, "event", call_translate(c, text(row, "label")));
 	json_set_string(out, "name", text(row, "event"));
-	json_object_set_new(out, "actor", actor_of(c, row));
+	json_object_set_new(out, "actor", json_string(doc_actor(c, text(row, "actor_kind"), text(row, "actor_name"))));
 	json_object_set(out, "address", json_object_get(row, "address"));
 	/* An entry may name its object by the id alone. */
 	json_object_set_new(out, "object", *text(row, "object_name") ? said(c, entry_object(text(row, "object_kind"), text(row, "object_name"))) :

@@ -91,6 +91,11 @@ TEST(details_are_said, "WEB-1,LOG-1,LOG-2")
 	check_said(NULL, entry_detail(detail), "Reason: shutdown, Comment: Good, Again: yes, Rows: 1,234, Role: Auditor, Version: 1234, "
 		"Integrity checks: Grace period: 10 minutes, oddity: x");
 	json_decref(detail);
+	/* The same word is another thing elsewhere. */
+	detail = json_pack("{s:[s], s:s, s:s, s:s}", "criteria", "tenants", "scope", "tenants", "security", "starttls", "sender", "keyward@msp.example");
+	check_said(NULL, entry_detail(detail), "Criteria: Tenants, Scope: The same, and create, rename, suspend and resume tenants, and set their quotas, "
+		"Protection of the line: STARTTLS, required (port 587), Sender: keyward@msp.example");
+	json_decref(detail);
 	detail = json_pack("{s:{}}", "changes");
 	CHECK(entry_detail(detail) == NULL);
 	json_decref(detail);

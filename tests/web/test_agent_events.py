@@ -101,6 +101,9 @@ def test_silence_and_what_heartbeats_bring(server, fleet):
         return count(server, "select count(*) from audit_entry where tenant = %s and event = 'instance.missing'", fleet.tenant)
     wait_until(missed, SECONDS, "nobody misses it")
     fleet.logged("instance.missing", "system", object=str(fleet.instance))
+    # People are not told of processes.
+    shown = fleet.world.console().api("/log?limit=50").json["list"]["rows"]
+    assert [r["actor"] for r in shown if r["name"] == "instance.missing"] == ["System"], shown
     fleet.beat()
     fleet.logged("instance.back", "system", object=str(fleet.instance))
     fleet.logged("key.reopened", "system")

@@ -125,7 +125,7 @@ def test_nobody_is_let_through(server):
         assert row["reasons"][0].startswith("Pending security updates: ") and row["reasons"][1].startswith("Region: "), row
         assert row["reasons"][2] == "Network services: it is tcp/22, and that is ruled out", row
     page = c.get(f"/what-if/{document['run']['id']}").text
-    assert "No request matches all rules" in page and "that is ruled out" in page and "chosen" not in page
+    assert "No request matches all rules" in page and "that is ruled out" in page and "device chosen" not in page
     # With devices chosen, theirs alone.
     assert "No device is chosen" in c.get(f"{draft}/what-if").text
     other = Machine(server, world.tenant)
