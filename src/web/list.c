@@ -86,7 +86,8 @@ const char *const list_scopes[] = { "selected", "all", NULL };
 
 void list_offer_scope(struct call *c, const char *all)
 {
-	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"), NULL, 1);
+	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"),
+		call_translate(c, "On this page of the list: another page, or a search, begins anew."), 1);
 	call_form_option(c, "scope", "all", call_translate(c, all), NULL, 0);
 }
 

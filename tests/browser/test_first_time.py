@@ -231,7 +231,7 @@ def test_only_patched_machines_in_one_region_have_their_keys(server, world):
         person.sees("A machine gets its key automatically if it has no pending security update and it is in region eu-central-1; all others are denied.")
         person.step("actions")
         # What it would have done: the one that is not patched, and why. From there it is made.
-        person.go("What if")
+        person.go("Try it first")
         person.step("what-if")
         person.go("Try it")
         person.sees("1 verdict would change.")
