@@ -40,6 +40,11 @@ def call(client, row, id):
     return client.api(path, {p["name"]: value_of(p, id) for p in row["params"] if p["name"] not in in_path})
 
 
+def takes_id(row):
+    """Whether call() has a place for one."""
+    return "{" in row["path"] or (row["method"] != "GET" and any(p["type"] in ("uuid", "uuids") for p in row["params"]))
+
+
 def routes(client):
     # Signing out is last: it ends the walk.
     rows = [r for r in client.api("/routes").json["routes"] if r["api"] and r["path"] not in ("/sign-out", "/password")]
@@ -209,7 +214,7 @@ def test_the_operator_reaches_nothing_of_a_tenant(apart):
     other = Other(apart)
     before = other.contents()
     for row in routes(c):
-        for table, foreign in other.ids().items():
+        for table, foreign in list(other.ids().items())[:None if takes_id(row) else 1]:
             a = call(c, row, foreign[0])
             assert "walk-host" not in a.text and "walk device" not in a.text and other.email not in a.text, (row["path"], a)
             assert a.status < 500, (row["path"], a)
