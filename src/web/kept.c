@@ -13,7 +13,7 @@
 #include "web/sign.h"
 #include "web/state.h"
 
-/* By what the route says of it, and by its name, as codes are texts too (assets/keyward.js has the same list). */
+/* By what the route says of it, and by its name, as codes are texts too (assets/js/5-kept.js has the same list). */
 static int is_secret(const struct route *row, const char *name)
 {
 	static const char *const parts[] = { "secret", "password", "passphrase", "code", "token", "private" };
