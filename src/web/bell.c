@@ -32,17 +32,12 @@ const struct route_param notice_path_params[] = {
 	PARAM_END
 };
 
-static int is_operators(const struct call *c)
-{
-	return c->site == WEB_CENTRAL;
-}
-
 /* Rows */
 
 static json_t *show_row(struct call *c, json_t *row)
 {
 	const char *name = json_string_value(json_array_get(json_object_get(row, "events"), 0));
-	const struct notice_event *e = notice_event_find(name ? name : "", is_operators(c));
+	const struct notice_event *e = notice_event_find(name ? name : "", c->site == WEB_CENTRAL);
 	enum notice_severity severity = notice_severity_of(doc_text(row, "severity"));
 	const json_t *kept = json_object_get(row, "item");
 	json_t *item = c->api ? json_copy((json_t *)(uintptr_t)kept) : entry_item(template_words(c->state->templates), kept);

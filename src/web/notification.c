@@ -1,5 +1,5 @@
 /* notification.c - groups of recipients (NTF-1) of an account or of the operator: who is told by mail of which events, with which words, how often;
- * preview, test, and the table of events itself. */
+ * and the table of events itself. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,14 +58,9 @@ const struct route_param notifications_query[] = {
 	PARAM_END
 };
 
-static int is_operators(const struct call *c)
-{
-	return c->site == WEB_CENTRAL;
-}
-
 static int is_seen(const struct call *c, const struct notice_event *e)
 {
-	return e && notice_event_of_operator(e) == is_operators(c) && call_may(c, e->sees);
+	return e && notice_event_of_operator(e) == (c->site == WEB_CENTRAL) && call_may(c, e->sees);
 }
 
 void notification_tabs(struct call *c, const char *here)
@@ -102,7 +97,7 @@ static json_t *show_row(struct call *c, json_t *row)
 {
 	const json_t *recipients = json_object_get(row, "recipients"), *events = json_object_get(row, "events");
 	int enabled = json_is_true(json_object_get(row, "enabled"));
-	const struct notice_event *first = notice_event_find(json_string_value(json_array_get(events, 0)), is_operators(c));
+	const struct notice_event *first = notice_event_find(json_string_value(json_array_get(events, 0)), c->site == WEB_CENTRAL);
 	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:b, s:I, s:s, s:I, s:s, s:o, s:o, s:o, s:s}", "id", doc_text(row, "id"), "name", doc_text(row, "name"),
 		"description", doc_text(row, "description"), "status", doc_badge(c, enabled ? "On" : "Off", enabled ? "green" : "gray"), "enabled", enabled,
 		"events", (json_int_t)json_array_size(events), "event", first ? call_translate(c, first->label) : "", "recipients",
@@ -123,7 +118,7 @@ static int show_can(struct call *c)
 	int rc = letter_say(c);
 
 	if (rc == 0)
-		call_set(c, "can", json_pack("{s:b, s:b}", "edit", call_may(c, is_operators(c) ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT), "mail",
+		call_set(c, "can", json_pack("{s:b, s:b}", "edit", call_may(c, c->site == WEB_CENTRAL ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT), "mail",
 			json_is_true(json_object_get(c->doc, "mail_set"))));
 	return rc;
 }
@@ -258,7 +253,7 @@ json_t *notification_events(struct call *c)
 	json_t *out = json_array();
 
 	for (size_t i = 0; i < call_count(c, "events"); i++) {
-		const struct notice_event *e = notice_event_find(call_text_at(c, "events", i), is_operators(c));
+		const struct notice_event *e = notice_event_find(call_text_at(c, "events", i), c->site == WEB_CENTRAL);
 
 		if (!is_seen(c, e)) {
 			json_decref(out);
@@ -306,8 +301,8 @@ int notification_new_page(struct call *c)
 {
 	static const char *const chosen[2][3] = { { "key-pending", "integrity-failed", "key-exported" },
 		{ "installation-key-server-away", "server-trouble", "server-well" } };
-	const char *const *first = chosen[is_operators(c)];
-	const struct message_texts *texts = is_operators(c) ? &message_standard_operators : &message_standard;
+	const char *const *first = chosen[c->site == WEB_CENTRAL];
+	const struct message_texts *texts = c->site == WEB_CENTRAL ? &message_standard_operators : &message_standard;
 	json_t *row = json_pack("{s:s, s:b, s:[s], s:[sss], s:s, s:s, s:s, s:s, s:s, s:s}", "name", "", "enabled", 1, "recipients",
 		c->user_email ? c->user_email : "", "events", first[0], first[1], first[2], "frequency", "at-once", "at", "08:00", "subject",
 		texts->subject, "header", call_translate(c, texts->header), "content", call_translate(c, texts->content), "footer",
@@ -401,8 +396,7 @@ static int check_texts(struct call *c)
 	return rc;
 }
 
-/* G borrows from C; its recipients and events are the caller's to release, whatever is returned. */
-static int read_form(struct call *c, struct notice_group *g)
+int notification_read(struct call *c, struct notice_group *g)
 {
 	int texts = check_texts(c), at;
 
@@ -414,7 +408,7 @@ static int read_form(struct call *c, struct notice_group *g)
 	return texts < 0 ? texts : at < 0 ? at : g->recipients && g->events ? 0 : ERR_INVALID;
 }
 
-static void release(struct notice_group *g)
+void notification_release(struct notice_group *g)
 {
 	json_decref((json_t *)(uintptr_t)g->recipients);
 	json_decref((json_t *)(uintptr_t)g->events);
@@ -424,11 +418,11 @@ static int save(struct call *c, const struct uuid *id)
 {
 	struct notice_group g;
 	struct uuid saved;
-	int rc = read_form(c, &g);
+	int rc = notification_read(c, &g);
 
 	if (rc == 0)
 		rc = notice_group_save(c->db, id, &g, &saved);
-	release(&g);
+	notification_release(&g);
 	if (rc == ERR_CONFLICT && strcmp(db_constraint(c->db), "notice_group_name") == 0)
 		return call_field_error(c, "name", "There is a group of this name.");
 	if (rc == ERR_TOO_MANY)
@@ -501,113 +495,4 @@ int notification_delete(struct call *c)
 	call_notice(c, "success", "The group is deleted.");
 	call_redirect(c, FOLDER);
 	return 0;
-}
-
-/* Preview and test: the same texts with sample values. */
-
-/* As far as the event has them: the preview shows which lines are left out of its mails. */
-static void fit_sample(struct call *c, json_t *item, const struct notice_event *e)
-{
-	static const char *const of_machines[] = { "key.", "device.", "instance." }, *const others_lack[] = { "device", "instance", "policy", "about", "comment" };
-	static const struct { const char *entry, *about; } samples[] = { { "report.", "Monthly report" }, { "health.", "Key service" },
-		{ "key-server.", "kmip.example.net" } };
-
-	for (size_t i = 0; i < ARRAY_LEN(of_machines); i++)
-		if (strncmp(e->entry, of_machines[i], strlen(of_machines[i])) == 0)
-			return;
-	for (size_t i = 0; i < ARRAY_LEN(others_lack); i++)
-		json_object_del(item, others_lack[i]);
-	for (size_t i = 0; i < ARRAY_LEN(samples); i++)
-		if (strncmp(e->entry, samples[i].entry, strlen(samples[i].entry)) == 0)
-			json_set_string(item, "about", call_translate(c, samples[i].about));
-	if (strncmp(e->entry, "user.", 5) == 0)
-		json_set_string(item, "about", c->user_email);
-}
-
-static void compose_sample(struct call *c, const struct notice_group *g, char **subject, struct buf *text)
-{
-	const struct message_texts texts = { g->subject, g->header, g->content, g->footer };
-	const struct notice_event *e = notice_event_find(json_string_value(json_array_get(g->events, 0)), is_operators(c));
-	json_t *items = message_sample_items(), *common = message_sample_common(), *item = json_array_get(items, 0);
-	char *console = call_address(c, c->site, "");
-
-	json_set_string(item, "event", call_translate(c, e->label));
-	json_set_string(item, "severity", call_translate(c, notice_severity_label(e->severity)));
-	json_object_set_new(item, "time", doc_local(c, item, "time"));
-	json_set_string(item, "by", c->user_email);
-	json_set_string(item, "comment", call_translate(c, json_string_value(json_object_get(item, "comment"))));
-	json_object_set_new(item, "link", json_sprintf("%s/notices", console));
-	fit_sample(c, item, e);
-	json_set_string(common, "account", is_operators(c) ? call_translate(c, "Central Management") : c->tenant_name);
-	json_set_string(common, "console", console);
-	message_compose(&texts, items, 1, common, template_words(c->state->templates), subject, text);
-	free(console);
-	json_decref(items);
-	json_decref(common);
-}
-
-int notification_preview(struct call *c)
-{
-	struct notice_group g;
-	struct buf text = BUF_INIT, html = BUF_INIT;
-	char *subject = NULL;
-	int rc = read_form(c, &g);
-
-	if (rc == 0) {
-		compose_sample(c, &g, &subject, &text);
-		message_html(buf_str(&text), &html);
-		call_set(c, "preview", json_pack("{s:s, s:s, s:o, s:o}", "subject", subject, "text", buf_str(&text), "html", doc_markup(buf_str(&html)), "to",
-			joined(g.recipients)));
-	}
-	free(subject);
-	buf_free(&text);
-	buf_free(&html);
-	release(&g);
-	return rc;
-}
-
-static int send_test(struct call *c, const struct uuid *id, const struct notice_group *g)
-{
-	struct buf text = BUF_INIT;
-	char *subject, *whole, key[UUID_TEXT_SIZE];
-	json_t *to;
-	size_t i;
-	int rc = 0;
-
-	compose_sample(c, g, &subject, &text);
-	whole = mem_printf("[%s] %s", call_translate(c, "Test"), subject);
-	uuid_text(id, key);
-	json_array_foreach(g->recipients, i, to) {
-		/* Who presses the button again and again gets no more than one that waits. */
-		char *unique = mem_printf("test:%s:%zu", key, i);
-
-		if (rc == 0)
-			rc = mail_add(c->db, json_string_value(to), whole, buf_str(&text), unique);
-		free(unique);
-	}
-	free(whole);
-	free(subject);
-	buf_free(&text);
-	return rc < 0 ? rc : audit_log(c->db, AUDIT_NOTICE_GROUP_TESTED, &(struct audit_object){ "notice-group", id, g->name }, json_pack("{s:O}",
-		"recipients", g->recipients));
-}
-
-int notification_test(struct call *c)
-{
-	struct uuid id = call_uuid(c, "id");
-	json_t *row = NULL;
-	int rc = notice_group_get(c->db, &id, &row), can = rc < 0 ? rc : mail_is_set(c->db);
-
-	if (can == 0)
-		rc = call_refuse(c, ERR_CONFLICT, "The operator has not set a mail server, so nothing can be sent.");
-	else if (can < 0)
-		rc = can;
-	if (rc == 0)
-		rc = send_test(c, &id, &(struct notice_group){ .name = doc_text(row, "name"), .recipients = json_object_get(row, "recipients"), .events =
-			json_object_get(row, "events"), .subject = doc_text(row, "subject"), .header = doc_text(row, "header"), .content =
-			doc_text(row, "content"), .footer = doc_text(row, "footer") });
-	json_decref(row);
-	if (rc < 0)
-		return rc;
-	return doc_done(c, FOLDER, &id, "A test mail is on its way to the group's recipients.");
 }

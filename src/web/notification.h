@@ -3,6 +3,7 @@
 #ifndef WEB_NOTIFICATION_H
 #define WEB_NOTIFICATION_H
 
+#include "store/notice_group.h"
 #include "web/call.h"
 
 #define WEB_NOTIFICATION_ROWS(site, view, edit) \
@@ -28,5 +29,9 @@ extern const struct route_param notifications_query[], notification_fields[], no
 void notification_tabs(struct call *c, const char *here);        /* Groups, Webhooks, Events, above their pages */
 void notification_offer_events(struct call *c, const json_t *chosen);    /* the field "events", with what the user's role may see */
 json_t *notification_events(struct call *c);     /* what was ticked, the caller's; NULL: the field says what is wrong */
+
+/* The form of a group. G borrows from C; its recipients and events go with notification_release, whatever is returned. */
+int notification_read(struct call *c, struct notice_group *g);
+void notification_release(struct notice_group *g);
 
 #endif

@@ -51,14 +51,9 @@ const struct route_param webhook_query[] = {
 	PARAM_END
 };
 
-static int is_operators(const struct call *c)
-{
-	return c->site == WEB_CENTRAL;
-}
-
 static int may_edit(const struct call *c)
 {
-	return call_may(c, is_operators(c) ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT);
+	return call_may(c, c->site == WEB_CENTRAL ? PERMISSION_SYSTEM_EDIT : PERMISSION_ACCOUNT_EDIT);
 }
 
 /* List */
@@ -201,7 +196,7 @@ static int make_secret(struct call *c, const struct uuid *id, const char *name, 
 	int rc;
 
 	webhook_system_purpose(id, purpose);
-	rc = is_operators(c) ? keys_system_protect(c->keys, &c->id, purpose, secret, blob) : vault_protect_of(c, WEBHOOK_PURPOSE, id, secret, blob);
+	rc = c->site == WEB_CENTRAL ? keys_system_protect(c->keys, &c->id, purpose, secret, blob) : vault_protect_of(c, WEBHOOK_PURPOSE, id, secret, blob);
 	if (rc == 0)
 		call_set(c, "made", json_pack("{s:s, s:s%, s:o}", "name", name, "secret", (const char *)secret->data, secret->len, "url", json_null()));
 	if (rc == 0) {
@@ -252,7 +247,7 @@ int webhook_edit(struct call *c)
 
 static json_t *show_delivery(struct call *c, json_t *row)
 {
-	const struct notice_event *e = notice_event_find(doc_text(row, "event"), is_operators(c));
+	const struct notice_event *e = notice_event_find(doc_text(row, "event"), c->site == WEB_CENTRAL);
 	json_t *out = json_pack("{s:s, s:s, s:s, s:b, s:o, s:O, s:O, s:O, s:s?, s:o, s:s, s:o}", "id", doc_text(row, "id"), "event", doc_text(row, "event"), "title",
 		e ? call_translate(c, e->label) : doc_text(row, "event"), "test", json_is_true(json_object_get(row, "is_test")), "state",
 		state_badge(c, doc_text(row, "state")), "attempts", json_object_get(row, "attempts"), "status", json_object_get(row, "status"), "took",
@@ -296,7 +291,7 @@ static json_t *told_of(const struct call *c, const json_t *events)
 	size_t i;
 
 	json_array_foreach(events, i, name) {
-		const struct notice_event *e = notice_event_find(json_string_value(name), is_operators(c));
+		const struct notice_event *e = notice_event_find(json_string_value(name), c->site == WEB_CENTRAL);
 
 		buf_printf(&out, "%s%s", out.len ? ", " : "", e ? call_translate(c, e->label) : json_string_value(name));
 	}
@@ -405,7 +400,7 @@ int webhook_test_run(struct call *c)
 		clock_text(c->now, at);
 		json_set_string(item, "event", call_translate(c, "Test"));
 		json_set_string(item, "comment", call_translate(c, "This is a test: nothing has happened."));
-		json_set_string(item, "account", is_operators(c) ? call_translate(c, "Central Management") : c->tenant_name);
+		json_set_string(item, "account", c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : c->tenant_name);
 		json_set_string(item, "link", link);
 		body = hook_body(hook_format_of(doc_text(row, "format")), text, "test", "info", at, item,
 			template_words(c->state->templates));
