@@ -1,5 +1,5 @@
 -- What only servers of before called while they were being replaced, most of it with the owner's rights, goes: each is one thing less that a web
--- server that is taken over could ask. From here on a function that a migration replaces is dropped by the next migration after it.
+-- server that is taken over could ask. What is replaced from here on stays for one release, as its servers run beside the next one's (OPS-4).
 RESET ROLE;
 DROP FUNCTION key_release(uuid, uuid);
 DROP FUNCTION key_fetch(uuid, uuid);

@@ -70,7 +70,7 @@ VARIABLES = re.compile(r'<textarea.*?</textarea>|<button class="kw-variable".*?<
 def faults(person, path):
     """What is wrong with the page that is open."""
     out = [f"{path}: {c}" for c in person.complaints()]
-    text = person.driver.page_source
+    text = person.source()
     title = person.driver.title
     out += [f"{path}: title \"{title}\""] if not title.strip() or title.startswith("·") or "rrór" in title.split("·")[0] else []
     shown = VARIABLES.sub("", text)

@@ -71,7 +71,7 @@ def by_a_person(server, world, scripts):
         accessible(person)
         person.go("I have kept it: continue")
         person.sees("Nothing was sent yet")
-        assert secret not in person.driver.page_source
+        assert secret not in person.source()
         accessible(person)
         # The bell.
         machine = Machine(server, world.tenant)

@@ -80,6 +80,10 @@ class Person:
     def text(self):
         return self.driver.find_element(By.TAG_NAME, "body").text
 
+    def source(self):
+        """The page's markup without the places where a long word may be broken: what is looked for in it is in one piece."""
+        return self.driver.page_source.replace("<wbr>", "")
+
     def heading(self):
         return self.driver.find_element(By.TAG_NAME, "h1").text
 

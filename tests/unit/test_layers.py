@@ -102,3 +102,10 @@ def test_operations_explain_every_setting():
     rows = dict(re.findall(r"^\| `([a-z_.]+)` \| [^|]+ \| (.+) \|$", text, re.M))
     assert len(table) > 10
     assert {name: help for name, _, help in table} == rows
+
+
+def test_migrations_have_a_number_each():
+    # covers: OPS-4
+    numbers = [f.name.split("_")[0] for f in sorted((ROOT / "sql").glob("*.sql"))]
+    assert len(numbers) > 10 and all(re.fullmatch(r"\d{4}", n) for n in numbers)
+    assert len(set(numbers)) == len(numbers), [n for n in numbers if numbers.count(n) > 1]

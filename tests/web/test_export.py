@@ -217,7 +217,7 @@ def by_browser(server, world, device, scripts, folder):
         # With scripts it is saved at once, without them by a click; either way no passphrase stays on the page.
         if not scripts:
             person.click("Save the file")
-        assert not person.driver.find_elements("css selector", "input[type=password]") and PASSPHRASE not in person.driver.page_source
+        assert not person.driver.find_elements("css selector", "input[type=password]") and PASSPHRASE not in person.source()
         return person.until(lambda: next(folder.glob("KeywardDeviceKeys-*Z.zip"), None), "no file was saved")
 
 
