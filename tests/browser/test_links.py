@@ -95,6 +95,9 @@ function look(text) {
     }
     if (/[A-Za-z]{2}/.test(left)) out.push(left.trim().replace(/\\s+/g, ' '));
 }
+// A word with a place to break it is one word still.
+for (const place of document.querySelectorAll('wbr')) place.remove();
+document.body.normalize();
 const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walk.nextNode()) if (!walk.currentNode.parentElement.closest(skip)) look(walk.currentNode.data);
 for (const e of document.querySelectorAll('[title], [aria-label], [placeholder], [alt], [data-label]'))
