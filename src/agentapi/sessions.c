@@ -183,29 +183,6 @@ void sessions_unlock(struct sessions *t, struct proto_server_session *s)
 	pthread_mutex_unlock(&t->sessions[at].lock);
 }
 
-int sessions_end_agent(struct sessions *t, const struct uuid *account, const struct uuid *agent)
-{
-	int ended = 0;
-
-	for (unsigned n = 0; n < t->buckets; n++) {
-		struct session_bucket *b = &t->sessions[n];
-
-		if (lock_bucket(&b->lock))
-			for (int i = 0; i < WAYS; i++)
-				proto_session_wipe(&b->slots[i]);
-		for (int i = 0; i < WAYS; i++) {
-			struct proto_server_session *s = &b->slots[i];
-
-			if (s->state != PROTO_STATE_OPEN || !uuid_equal(&s->account, account) || !uuid_equal(&s->agent, agent))
-				continue;
-			proto_session_wipe(s);
-			ended++;
-		}
-		pthread_mutex_unlock(&b->lock);
-	}
-	return ended;
-}
-
 void sessions_put_enrolment(struct sessions *t, const struct proto_server_enrolment *e, clock_us now)
 {
 	struct enrolment_bucket *b = enter_enrolment(t, &e->id);

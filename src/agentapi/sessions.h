@@ -30,8 +30,6 @@ int sessions_take_half_open(struct sessions *t, const struct uuid *id, struct pr
 /* The open session under its lock, or NULL; every non-NULL answer needs sessions_unlock, soon. */
 struct proto_server_session *sessions_lock(struct sessions *t, const struct uuid *id, clock_us now);
 void sessions_unlock(struct sessions *t, struct proto_server_session *s);
-/* Ends all open sessions of an agent: it was removed, or its tenant suspended. The number ended. */
-int sessions_end_agent(struct sessions *t, const struct uuid *account, const struct uuid *agent);
 
 void sessions_put_enrolment(struct sessions *t, const struct proto_server_enrolment *e, clock_us now);
 int sessions_take_enrolment(struct sessions *t, const struct uuid *id, struct proto_server_enrolment *out);

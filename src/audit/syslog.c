@@ -31,11 +31,6 @@ struct message {
 	char at[CLOCK_TEXT_SIZE], account[UUID_TEXT_SIZE], actor_id[UUID_TEXT_SIZE], object_id[UUID_TEXT_SIZE], number[24], *hash;
 };
 
-const char *syslog_format_name(enum syslog_format f)
-{
-	return formats[f];
-}
-
 int syslog_format_find(const char *name)
 {
 	for (int i = 0; i < SYSLOG_FORMAT_COUNT; i++)

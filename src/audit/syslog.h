@@ -8,7 +8,6 @@
 #define SYSLOG_MESSAGE_MAX 8192  /* bytes that every receiver should take (RFC 5425, 4.3.1) */
 
 enum syslog_format { SYSLOG_PLAIN, SYSLOG_CEF, SYSLOG_JSON, SYSLOG_FORMAT_COUNT };
-const char *syslog_format_name(enum syslog_format f);        /* "syslog", "cef", "json" */
 /* -1: none is called that. */
 int syslog_format_find(const char *name);
 

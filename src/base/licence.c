@@ -21,10 +21,8 @@ static const struct {
 #undef X
 };
 
-static const struct {
-	const char *name, *text;
-} faults[] = {
-#define X(id, name, text) { name, text },
+static const char *const faults[] = {
+#define X(id, text) text,
 	LICENCE_FAULTS(X)
 #undef X
 };
@@ -183,14 +181,9 @@ enum licence_fault licence_judge(const struct licence *l, int is_signed, const s
 	return now >= l->until ? LICENCE_FAULT_EXPIRED : LICENCE_FAULT_NONE;
 }
 
-const char *licence_fault_name(enum licence_fault f)
-{
-	return faults[f].name;
-}
-
 const char *licence_fault_text(enum licence_fault f)
 {
-	return faults[f].text;
+	return faults[f];
 }
 
 enum licence_warning licence_warn_of(const char *what, int level)

@@ -53,19 +53,19 @@ int licence_is_signed(const struct licence *l, const uint8_t signature[static LI
 
 /* What can be wrong with a code, in the order in which it is looked for: name, what its reader is told. */
 #define LICENCE_FAULTS(X) \
-	X(NONE, "", "") \
-	X(NO_CODE, "no-code", "This is not an activation code, or a part of it is missing. It begins with KWL1.") \
-	X(LATER, "later-form", "This activation code is of a later form than this installation knows. Update the installation.") \
-	X(FOREIGN, "foreign-installation", "This activation code was made for another installation.") \
-	X(BAD, "bad-signature", "This activation code was altered or mistyped: its signature does not fit.") \
-	X(OTHER, "other-account", "This activation code was made for another account.") \
-	X(EXPIRED, "expired", "This activation code has expired. Ask your provider for a new one.") \
-	X(SAME, "in-force", "This activation code is in force already.") \
-	X(REPLACED, "replaced", "This activation code was in force before and has been replaced by a later one.") \
-	X(OLDER, "older", "This activation code is older than the one in force.")
+	X(NONE, "") \
+	X(NO_CODE, "This is not an activation code, or a part of it is missing. It begins with KWL1.") \
+	X(LATER, "This activation code is of a later form than this installation knows. Update the installation.") \
+	X(FOREIGN, "This activation code was made for another installation.") \
+	X(BAD, "This activation code was altered or mistyped: its signature does not fit.") \
+	X(OTHER, "This activation code was made for another account.") \
+	X(EXPIRED, "This activation code has expired. Ask your provider for a new one.") \
+	X(SAME, "This activation code is in force already.") \
+	X(REPLACED, "This activation code was in force before and has been replaced by a later one.") \
+	X(OLDER, "This activation code is older than the one in force.")
 
 enum licence_fault {
-#define X(id, name, text) LICENCE_FAULT_##id,
+#define X(id, text) LICENCE_FAULT_##id,
 	LICENCE_FAULTS(X)
 #undef X
 };
@@ -73,7 +73,6 @@ enum licence_fault {
 /* PRESENT: serial of the code in force, 0: none but the trial that accounts begin with. HAD: this very serial was entered before. */
 enum licence_fault licence_judge(const struct licence *l, int is_signed, const struct uuid *installation, const struct uuid *account,
 	uint32_t present, int had, clock_us now);
-const char *licence_fault_name(enum licence_fault f);
 const char *licence_fault_text(enum licence_fault f);
 
 /* How near to the limit and to the end, in the order of their weight: name, of what ("keys", "end"), level, notice's kind, what everybody is

@@ -41,11 +41,6 @@ json_t *directory_preset(const char *name)
 	return NULL;
 }
 
-const char *directory_nesting_name(enum directory_nesting n)
-{
-	return nestings[n];
-}
-
 const char *directory_state_name(enum directory_state s)
 {
 	return states[s].name;

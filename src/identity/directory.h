@@ -71,7 +71,6 @@ int directory_server(const char *url, struct directory_server *out);
 /* The settings that new connections begin with, by the name of a preset: "ldap", "active-directory"; NULL for others. The caller's. */
 json_t *directory_preset(const char *name);
 
-const char *directory_nesting_name(enum directory_nesting n);
 const char *directory_state_name(enum directory_state s);
 const char *directory_state_label(enum directory_state s);
 const char *directory_state_text(enum directory_state s);

@@ -20,12 +20,7 @@ static const char *const labels[] = {
 #undef X
 };
 static const char *const status_names[] = {
-#define X(id, name, label) name,
-	RULE_STATUSES(X)
-#undef X
-};
-static const char *const status_labels[] = {
-#define X(id, name, label) label,
+#define X(id, name) name,
 	RULE_STATUSES(X)
 #undef X
 };
@@ -53,11 +48,6 @@ int policy_action_parse(const char *name, enum policy_action *out)
 const char *rule_status_name(enum rule_status s)
 {
 	return status_names[s];
-}
-
-const char *rule_status_label(enum rule_status s)
-{
-	return status_labels[s];
 }
 
 /* Kleene */

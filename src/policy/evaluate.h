@@ -35,13 +35,13 @@ struct policy {
 
 /* What came of one rule or group, and of a list of them. */
 #define RULE_STATUSES(X) \
-	X(FAILED, "failed", "Failed")            /* not satisfied */ \
-	X(PASSED, "passed", "Passed") \
-	X(UNKNOWN, "unknown", "Unknown")         /* a fact is missing or cannot be read (RUL-24) */ \
-	X(SKIPPED, "skipped", "Not evaluated")   /* its source is switched off (ADM-4) */
+	X(FAILED, "failed")           /* not satisfied */ \
+	X(PASSED, "passed") \
+	X(UNKNOWN, "unknown")         /* a fact is missing or cannot be read (RUL-24) */ \
+	X(SKIPPED, "skipped")         /* its source is switched off (ADM-4) */
 
 enum rule_status {
-#define X(id, name, label) RULE_##id,
+#define X(id, name) RULE_##id,
 	RULE_STATUSES(X)
 #undef X
 	RULE_STATUS_COUNT
@@ -80,6 +80,5 @@ const char *policy_action_name(enum policy_action a);
 const char *policy_action_label(enum policy_action a);
 int policy_action_parse(const char *name, enum policy_action *out);
 const char *rule_status_name(enum rule_status s);
-const char *rule_status_label(enum rule_status s);
 
 #endif

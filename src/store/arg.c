@@ -82,11 +82,6 @@ struct db_arg db_null_int_arg(void)
 	return (struct db_arg) { .type = TYPE_INT8, .format = 1 };
 }
 
-struct db_arg db_null_bool_arg(void)
-{
-	return (struct db_arg) { .type = TYPE_BOOL, .format = 1 };
-}
-
 /* The types of arrays of those that there are arguments for. */
 static unsigned array_of(unsigned type)
 {

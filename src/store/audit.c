@@ -36,11 +36,6 @@ static const struct {
 #undef X
 };
 
-const char *audit_event_name(enum audit_event e)
-{
-	return events[e].name;
-}
-
 const char *audit_category_name(enum audit_category c)
 {
 	return category_names[c];

@@ -245,7 +245,6 @@ enum audit_event {
 	AUDIT_EVENT_COUNT
 };
 
-const char *audit_event_name(enum audit_event e);
 const char *audit_category_name(enum audit_category c);
 const char *audit_category_label(enum audit_category c);
 int audit_category_of_installation(enum audit_category c);

@@ -14,11 +14,6 @@ static const char *const reasons[] = {
 #undef X
 };
 
-const char *check_reason_name(enum check_reason r)
-{
-	return reasons[r];
-}
-
 int check_order(struct db *db, const struct uuid *instance, enum check_reason reason)
 {
 	struct uuid id = uuid_new();

@@ -26,7 +26,6 @@ enum check_reason {
 #undef X
 	CHECK_REASON_COUNT
 };
-const char *check_reason_name(enum check_reason r);
 
 /* Asks the instance's agent at once; nothing when a question is open already. Console, jobs. */
 int check_order(struct db *db, const struct uuid *instance, enum check_reason reason);

@@ -109,7 +109,6 @@ struct db_arg db_time_arg(clock_us v);                       /* timestamptz; 0: 
 struct db_arg db_bytes_arg(const void *data, size_t len);    /* bytea; data NULL: null */
 struct db_arg db_json_arg(const json_t *v);                  /* json; NULL: null */
 struct db_arg db_null_int_arg(void);
-struct db_arg db_null_bool_arg(void);
 /* An array of COUNT elements of one type, at least one; takes them over. Not of times and bytes. */
 struct db_arg db_array_arg(struct db_arg *elements, size_t count);
 

@@ -88,18 +88,6 @@ int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us r
 	return call(db, "select job_fail($1, $2, $3)", DB_ARGS(db_uuid_arg(id), db_text_arg(error), db_time_arg(retry)));
 }
 
-int job_next(struct db *db, const struct job_choice *choice, clock_us *at)
-{
-	struct db_result *r;
-	int rc = db_query_row(db, &r, "select job_next(coalesce($1::text[], '{}'), $2)", DB_ARGS(db_text_arg(choice->leave), db_bool_arg(choice->with_away)));
-
-	if (rc < 0)
-		return rc;
-	*at = db_time(r, 0, 0);
-	db_result_free(r);
-	return 0;
-}
-
 int job_next_each(struct db *db, const struct job_choice *choices, size_t count, int64_t most, int64_t *ms)
 {
 	struct db_arg *leave = mem_array(count, sizeof *leave), *away = mem_array(count, sizeof *away);

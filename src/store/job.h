@@ -39,9 +39,7 @@ int job_note(struct db *db, const struct uuid *id, const json_t *more);
 int job_finish(struct db *db, const struct uuid *id);
 /* RETRY: when to try again; 0: never, it stays for people to see. ERROR must not hold a secret. */
 int job_fail(struct db *db, const struct uuid *id, const char *error, clock_us retry);
-/* When the next of the choice is due; 0: none waits. */
-int job_next(struct db *db, const struct job_choice *choice, clock_us *at);
-/* The same for each of COUNT choices: milliseconds by the database's clock until then, 0 or less when one is due; at most MOST. */
+/* When the next of each of COUNT choices is due: milliseconds by the database's clock until then, 0 or less when one is, at most MOST. */
 int job_next_each(struct db *db, const struct job_choice *choices, size_t count, int64_t most, int64_t *ms);
 
 #endif

@@ -33,21 +33,6 @@ int setting_get_public(struct db *db, const char *name, json_t **out)
 	return get(db, "select public_setting($1)", name, out);
 }
 
-int setting_all(struct db *db, const char *prefix, json_t **out)
-{
-	struct db_result *r;
-	int rc = db_query(db, &r, "select name, value from setting where starts_with(name, $1) order by name",
-		DB_ARGS(db_text_arg(prefix)));
-
-	if (rc < 0)
-		return rc;
-	*out = json_object();
-	for (size_t i = 0; i < db_rows(r); i++)
-		json_object_set_new(*out, db_text(r, i, 0), db_json(r, i, 1));
-	db_result_free(r);
-	return 0;
-}
-
 static json_t *change_detail(json_t *before, const json_t *after, int secret)
 {
 	if (secret)

@@ -11,8 +11,6 @@
 /* *OUT, the caller's. ERR_NOT_FOUND. Any role for "public." names, central and jobs for all. */
 int setting_get(struct db *db, const char *name, json_t **out);
 int setting_get_public(struct db *db, const char *name, json_t **out);
-/* {name: value} of all whose names begin with PREFIX ("" for all). */
-int setting_all(struct db *db, const char *prefix, json_t **out);
 /* SECRET: the log tells that, not what. VALUE NULL removes. */
 int setting_set(struct db *db, const char *name, const json_t *value, int secret);
 /* A secret: a blob of keyd. Empty where there is none: read so, and removed by that. OUT is replaced. */

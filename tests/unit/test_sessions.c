@@ -146,21 +146,6 @@ TEST(expired_ones_make_room_first, "AGT-2")
 	end_table(t);
 }
 
-TEST(agents_sessions_end_together, "TEN-7,AGT-2")
-{
-	struct sessions *t = make_table();
-	struct proto_server_session a = make_session(PROTO_STATE_OPEN, 100), b = a, c = make_session(PROTO_STATE_OPEN, 100);
-
-	b.id = uuid_new();
-	sessions_put(t, &a, 1);
-	sessions_put(t, &b, 1);
-	sessions_put(t, &c, 1);
-	CHECK_INT(sessions_end_agent(t, &a.account, &a.agent), 2);
-	CHECK(sessions_lock(t, &a.id, 2) == NULL && sessions_lock(t, &b.id, 2) == NULL);
-	CHECK(sessions_lock(t, &c.id, 2) != NULL);
-	end_table(t);
-}
-
 TEST(enrolment_is_taken_once, "AGT-2,TEN-1")
 {
 	struct sessions *t = make_table();
