@@ -359,10 +359,9 @@ def test_key_is_never_in_arguments_environment_or_files(box):
     pid = box.pid("a")
     proc = pathlib.Path(f"/proc/{pid}")
     assert b"Key-" not in (proc / "cmdline").read_bytes() and (proc / "environ").read_bytes() == b""
-    # All that is left to any thread is the right to lock memory.
-    for thread in (proc / "task").iterdir():
-        status = (thread / "status").read_text()
-        assert "NoNewPrivs:\t1" in status and "Seccomp:\t2" in status and "CapEff:\t0000000000004000" in status, status
+    # All that is left to any thread is the right to lock memory, as soon as the agent has been told that the volume is open.
+    least = ("NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000004000")
+    wait_for(lambda: all(line in (thread / "status").read_text() for thread in (proc / "task").iterdir() for line in least))
     assert "Max core file size        0                    0" in (proc / "limits").read_text()
     for file in box.run_dir.rglob("*"):
         assert not file.is_file() or b"Key-" not in file.read_bytes(), file

@@ -156,6 +156,10 @@ class Person:
         """The same, for the first of what ELEMENTS finds."""
         self._leaves(self._press(elements, what), f"\"{what}\"")
 
+    def leaves(self, element):
+        """Waits until ELEMENT is not on the page any more."""
+        self.until(lambda: self._left(element), "the page stays as it is")
+
     def _left(self, html):
         try:
             html.is_enabled()
