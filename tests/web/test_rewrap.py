@@ -125,9 +125,9 @@ def test_root_key_is_replaced_while_all_goes_on(keys):
     stop = threading.Event()
 
     def ask():
-        while not stop.is_set():
-            asked.append(keys.it.keyward("tenant", "passphrase", keys.rows("select slug from tenant where id = %s", tenant)[0][0],
-                                         check=False).returncode)
+        slug = keys.rows("select slug from tenant where id = %s", tenant)[0][0]
+        while not stop.wait(0.2):
+            asked.append(keys.it.keyward("tenant", "passphrase", slug, check=False).returncode)
     asking = threading.Thread(target=ask)
     asking.start()
     try:
