@@ -20,16 +20,16 @@ struct rotation {
 /* By its own id: a device that was given in place of another has that other one's row. */
 static const char *path_of(const struct guest *g, const char *id)
 {
+	const struct proto_device *found;
+
 	for (int i = 0; i < g->devices_count; i++) {
 		const struct device *d = &g->devices[i];
 
 		if (strcmp(d->given[0] ? d->given : d->id, id) == 0 && d->path[0])
 			return d->path;
 	}
-	for (int i = 0; i < g->found->devices_count; i++)
-		if (strcmp(g->found->devices[i].id, id) == 0)
-			return g->found->devices[i].path;
-	return NULL;
+	found = guest_found(g, id);
+	return found ? found->path : NULL;
 }
 
 static int fetch(struct guest *g, struct rotation *r)

@@ -405,6 +405,14 @@ struct device *guest_device(struct guest *g, const char *id)
 	return NULL;
 }
 
+const struct proto_device *guest_found(const struct guest *g, const char *id)
+{
+	for (int i = 0; i < g->found->devices_count; i++)
+		if (strcmp(g->found->devices[i].id, id) == 0)
+			return &g->found->devices[i];
+	return NULL;
+}
+
 struct device *guest_device_add(struct guest *g, const char *id, const char *path)
 {
 	struct device *d = guest_device(g, id);

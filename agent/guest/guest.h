@@ -90,6 +90,8 @@ int guest_may_call(const struct guest *g);
 int64_t guest_retry_after(const struct guest *g, int64_t standard);
 /* The device with this id, or NULL. */
 struct device *guest_device(struct guest *g, const char *id);
+/* What the last look at this machine found of the device with this id, or NULL. */
+const struct proto_device *guest_found(const struct guest *g, const char *id);
 /* The one with this id, made when missing; NULL when there are too many. */
 struct device *guest_device_add(struct guest *g, const char *id, const char *path);
 /* Held by whoever formats devices: the daemon or keyward-config. A descriptor to close, or ERR_BUSY. */

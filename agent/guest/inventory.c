@@ -155,19 +155,11 @@ static void enter(struct guest *g, struct proto_device *found, const struct volu
 		found->unusable[0] = '\0';
 }
 
-static int is_listed(const struct guest *g, const char *id)
-{
-	for (int i = 0; i < g->found->devices_count; i++)
-		if (strcmp(g->found->devices[i].id, id) == 0)
-			return 1;
-	return 0;
-}
-
 /* What user data or file want and is not here: where the provider attaches, its key is asked for, and the server says which device it
  * may be. */
 static int is_wanted_elsewhere(const struct guest *g, const char *id)
 {
-	return pool_can_attach(g) && wants_find(&g->wants, id) != NULL && !is_listed(g, id);
+	return pool_can_attach(g) && wants_find(&g->wants, id) != NULL && !guest_found(g, id);
 }
 
 static void enter_wanted(struct guest *g)
@@ -189,7 +181,7 @@ static void forget_missing(struct guest *g)
 {
 	for (int i = g->devices_count - 1; i >= 0; i--) {
 		struct device *d = &g->devices[i];
-		int kept = (is_listed(g, d->id) && !pool_is_given(g, d->id)) || array_is_here(g, d->id) || is_wanted_elsewhere(g, d->id);
+		int kept = (guest_found(g, d->id) && !pool_is_given(g, d->id)) || array_is_here(g, d->id) || is_wanted_elsewhere(g, d->id);
 
 		if (kept || d->state == DEVICE_OPEN || d->state == DEVICE_CLOSING || d->untold_closed)
 			continue;

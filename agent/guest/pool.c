@@ -22,14 +22,6 @@ int pool_is_given(const struct guest *g, const char *id)
 	return 0;
 }
 
-static const struct proto_device *find(const struct guest *g, const char *id)
-{
-	for (int i = 0; i < g->found->devices_count; i++)
-		if (strcmp(g->found->devices[i].id, id) == 0)
-			return &g->found->devices[i];
-	return NULL;
-}
-
 static int ask(struct guest *g, enum plugin_question q, const char *id, void *answer)
 {
 	struct provider_context ctx = guest_provider_context(g);
@@ -77,7 +69,7 @@ int pool_place(struct guest *g, struct device *d, const char *given)
 
 	if (d->attached && strcmp(id, before) != 0)
 		pool_return(g, d);
-	here = find(g, id);
+	here = guest_found(g, id);
 	if (here)
 		snprintf(d->path, sizeof d->path, "%s", here->path);
 	else

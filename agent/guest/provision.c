@@ -76,14 +76,6 @@ static int params_of(const struct part *p, struct volume_params *out)
 	return 0;
 }
 
-static const struct proto_device *find(const struct guest *g, const char *id)
-{
-	for (int i = 0; i < g->found->devices_count; i++)
-		if (strcmp(g->found->devices[i].id, id) == 0)
-			return &g->found->devices[i];
-	return NULL;
-}
-
 /* Before a key is fetched. A volume of ours may be one that was left unfinished, or finished without the server hearing
  * of it: which of them, only the key can tell. */
 static int may_begin(const struct part *p)
@@ -404,7 +396,7 @@ static int gather(struct work *w, const struct proto_task *tasks, int left)
 	do {
 		const struct proto_task *t = &tasks[w->count];
 
-		w->parts[w->count++] = (struct part){ .work = w, .task = t, .found = find(w->g, t->device), .told = -1 };
+		w->parts[w->count++] = (struct part){ .work = w, .task = t, .found = guest_found(w->g, t->device), .told = -1 };
 	} while (w->count < left && w->count < VOLUME_PARTS_MAX && tasks[0].raid_members > 0
 		&& tasks[w->count].raid_members > 0 && strcmp(tasks[w->count].raid_name, w->name) == 0);
 	return w->count;

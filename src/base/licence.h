@@ -51,7 +51,7 @@ int licence_read(const char *text, struct licence *out, uint8_t signature[static
 int licence_is_signed(const struct licence *l, const uint8_t signature[static LICENCE_SIGNATURE_SIZE],
 	const uint8_t public_key[static LICENCE_PUBLIC_SIZE]);
 
-/* What can be wrong with a code, in the order in which it is looked for: name, what its reader is told. */
+/* What can be wrong with a code, in the order in which it is looked for: what its reader is told. */
 #define LICENCE_FAULTS(X) \
 	X(NONE, "") \
 	X(NO_CODE, "This is not an activation code, or a part of it is missing. It begins with KWL1.") \
