@@ -40,13 +40,28 @@ on("change", "[data-submit]", function (event, field) {
 	field.form.requestSubmit(document.getElementById(field.getAttribute("data-submit")));
 });
 
+/* What is no text, such as a picture. */
+function as_url(file) {
+	return new Promise(function (done, failed) {
+		var reader = new FileReader();
+
+		reader.onload = function () { done(reader.result); };
+		reader.onerror = failed;
+		reader.readAsDataURL(file);
+	});
+}
+
 /* A file chosen is read into the text field below; it is sent as text. */
 on("change", "[data-into]", function (event, field) {
-	var into = document.getElementById(field.getAttribute("data-into"));
+	var into = document.getElementById(field.getAttribute("data-into")), most = Number(field.getAttribute("data-bytes")), file = field.files[0];
+	var large = file && most && file.size > most;
 
-	if (field.files.length === 0)
+	field.setCustomValidity(large ? field.getAttribute("data-too-large") : "");
+	if (large)
+		field.reportValidity();
+	if (!file || large)
 		return;
-	field.files[0].text().then(function (text) {
+	(field.getAttribute("data-as") === "url" ? as_url(file) : file.text()).then(function (text) {
 		into.value = text;
 		into.dispatchEvent(new Event("input", { bubbles: true }));
 		into.reportValidity();

@@ -84,6 +84,10 @@ extern const struct route_param keys_fields[];
 int central_key_server_page(struct call *c), central_key_server_new_keys(struct call *c);
 extern const struct route_param central_key_server_new_fields[];
 
+/* appearance.c */
+int appearance_page(struct call *c), appearance_save(struct call *c), appearance_remove_ask(struct call *c), appearance_remove(struct call *c);
+extern const struct route_param appearance_fields[];
+
 /* mail.c */
 int mail_page(struct call *c), mail_save(struct call *c), mail_try(struct call *c);
 int mail_remove_ask(struct call *c), mail_remove(struct call *c);

@@ -12,7 +12,7 @@ static const char *const places[] = { "default", "server", "installation", "tena
 static const struct {
 	const char *place, *label;
 } labels[] = {
-	{ "server", "In Keyward's database" }, { "installation", "On the operator's key server" }, { "tenant", "On this account's key server" },
+	{ "server", "In this installation's database" }, { "installation", "On the operator's key server" }, { "tenant", "On this account's key server" },
 };
 
 const struct route_param key_place_fields[] = {

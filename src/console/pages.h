@@ -265,7 +265,7 @@ extern const struct route_param deep_security_fields[];
 /* key_server.c */
 int key_server_page(struct call *c), key_place_save(struct call *c);
 extern const struct route_param key_place_fields[];
-/* "In Keyward's database": English, of a value of device_key.key_server ("" too) or key_place_now(). */
+/* "In this installation's database": English, of a value of device_key.key_server ("" too) or key_place_now(). */
 const char *key_place_label(const char *place);
 
 #endif

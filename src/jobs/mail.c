@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "notice/message.h"
 #include "notify/smtp.h"
+#include "store/brand.h"
 
 #define HANDED "handed"          /* member of the job: the last of the mail was being handed over */
 
@@ -19,13 +20,15 @@ static int begin(struct work *w)
 	return db_begin(w->db, NULL, &(struct db_actor){ .kind = DB_ACTOR_SYSTEM, .name = "jobd" });
 }
 
-static int load(struct work *w, struct mail_server *server, struct secret **password)
+static int load(struct work *w, struct mail_server *server, struct secret **password, struct brand *brand)
 {
 	struct buf blob = BUF_INIT;
 	int rc = begin(w);
 
 	if (rc == 0)
 		rc = mail_server_get(w->db, server, &blob);
+	if (rc == 0)
+		rc = brand_get(w->db, brand);
 	db_rollback(w->db);
 	if (rc == 0 && blob.len)
 		rc = keys_system_reveal(w->keys, &w->job->id, MAIL_PASSWORD_PURPOSE, wire_view_of(&blob), password);
@@ -63,11 +66,11 @@ static void put_link(const char *text, const struct secret *link, struct buf *ou
 }
 
 /* The mail as HTML; at once, likewise. The caller wipes. */
-static void put_html(const char *text, struct buf *out)
+static void put_html(const struct brand *brand, const char *text, struct buf *out)
 {
 	buf_extend(out, 16 * strlen(text) + 16384);
 	buf_reset(out);
-	message_html(text, out);
+	message_html(&(struct message_head){ brand->name, brand->colour }, text, out);
 }
 
 /* From here on the server may have it, whatever becomes of us. */
@@ -99,6 +102,7 @@ static int send_mail(struct work *w)
 {
 	struct smtp_mail mail = { .id = w->job->id, .ending = note_ending, .ctx = w };
 	struct mail_server server = { .port = 0 };
+	struct brand brand;
 	struct secret *password = NULL, *link = NULL;
 	struct buf text = BUF_INIT, html = BUF_INIT;
 	int rc = json_get_string(w->job->payload, "to", MESSAGE_MAX, &mail.to);
@@ -108,14 +112,15 @@ static int send_mail(struct work *w)
 	if (rc == 0)
 		rc = json_get_string(w->job->payload, "text", MESSAGE_MAX, &mail.text);
 	if (rc == 0)
-		rc = load(w, &server, &password);
+		rc = load(w, &server, &password, &brand);
 	if (rc == 0)
 		rc = open_link(w, &link);
 	if (rc == 0) {
 		put_link(mail.text, link, &text);
 		mail.text = buf_str(&text);
-		put_html(mail.text, &html);
+		put_html(&brand, mail.text, &html);
 		mail.html = buf_str(&html);
+		mail.from = brand.name;
 		rc = smtp_send(&server, password, &mail);
 	}
 	secret_free(link);

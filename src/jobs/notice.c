@@ -11,6 +11,7 @@
 #include "notice/event.h"
 #include "render/languages.h"
 #include "render/words.h"
+#include "store/brand.h"
 #include "store/mail.h"
 #include "store/notice.h"
 #include "store/report.h"
@@ -168,7 +169,7 @@ static json_t *item_of(const struct template_set *templates, const json_t *entry
 }
 
 /* The entries that raise E; NULL when there is none. */
-static json_t *document_of(const struct template_set *templates, const struct notice_event *e, const json_t *entries)
+static json_t *document_of(const struct template_set *templates, const struct notice_event *e, const json_t *entries, const char *brand)
 {
 	json_t *items = json_array(), *entry, *out;
 	size_t i, count = 0;
@@ -183,7 +184,7 @@ static json_t *document_of(const struct template_set *templates, const struct no
 		json_decref(items);
 		return NULL;
 	}
-	out = json_pack("{s:o, s:I, s:I, s:s, s:s, s:s, s:s}", "items", items, "count", (json_int_t)count, "more",
+	out = json_pack("{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s}", "brand", brand, "items", items, "count", (json_int_t)count, "more",
 		(json_int_t)(count > LISTED ? count - LISTED : 0), "console", notice_event_of_operator(e) ? central : console, "tenant",
 		text_of(json_array_get(entries, 0), "tenant"), "title", template_text(templates, e->label), "help", template_text(templates, e->help));
 	return out;
@@ -202,10 +203,10 @@ static char *subject_of(const struct template_set *templates, const struct notic
 	return mem_printf("%s%s%s%s%s", what, *about || *instance ? ": " : "", about, *about && *instance ? ", " : "", instance);
 }
 
-static int write_to(struct db *db, const json_t *person, const struct notice_event *e, const json_t *entries)
+static int write_to(struct db *db, const char *brand, const json_t *person, const struct notice_event *e, const json_t *entries)
 {
 	const struct template_set *templates = set_of(person);
-	json_t *doc = document_of(templates, e, entries);
+	json_t *doc = document_of(templates, e, entries, brand);
 	struct buf text = BUF_INIT;
 	char *subject;
 	int rc;
@@ -238,15 +239,18 @@ static int tell(struct db *db, const struct notice_event *e, const json_t *entri
 {
 	json_t *people = NULL;
 	const json_t *person;
+	struct brand brand;
 	size_t i;
 	int rc;
 
 	if (strcmp(e->roles, NOTICE_NOBODY) == 0 || !is_raised(e, entries))
 		return 0;
-	rc = notice_recipients(db, e->roles, e->name, &people);
+	rc = brand_get(db, &brand);
+	if (rc == 0)
+		rc = notice_recipients(db, e->roles, e->name, &people);
 	json_array_foreach(people, i, person)
 		if (rc == 0)
-			rc = write_to(db, person, e, entries);
+			rc = write_to(db, brand.name, person, e, entries);
 	json_decref(people);
 	return rc;
 }
@@ -333,6 +337,16 @@ static int mail_each(struct db *db, const char *recipients, const char *subject,
 	return rc;
 }
 
+static int say_brand(struct db *db, json_t *doc)
+{
+	struct brand brand;
+	int rc = brand_get(db, &brand);
+
+	if (rc == 0)
+		json_set_string(doc, "brand", brand.name);
+	return rc;
+}
+
 int notice_report(struct db *db, const json_t *report, const char *period)
 {
 	const char *site = notice_console(db);
@@ -341,8 +355,10 @@ int notice_report(struct db *db, const json_t *report, const char *period)
 	const struct template_set *templates = set_of(report);
 	char *subject = mem_printf("%s: %s", template_text(templates, "Report ready"), text_of(report, "name"));
 	struct buf text = BUF_INIT;
-	int can = notice_can_mail(db), rc = can > 0 ? template_render(templates, "mail/report_ready", doc, &text) : can;
+	int can = notice_can_mail(db), rc = can > 0 ? say_brand(db, doc) : can;
 
+	if (rc == 0 && can > 0)
+		rc = template_render(templates, "mail/report_ready", doc, &text);
 	if (rc == 0 && can > 0)
 		rc = mail_each(db, text_of(report, "recipients"), subject, buf_str(&text));
 	buf_free(&text);

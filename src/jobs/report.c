@@ -19,6 +19,7 @@
 #include "render/words.h"
 #include "report/section.h"
 #include "store/audit_copy.h"
+#include "store/brand.h"
 #include "store/mail.h"
 #include "store/report.h"
 #include "store/report_storage.h"
@@ -33,6 +34,9 @@ struct making {
 	const char *name;
 	struct scratch scratch;
 	const struct words *words;       /* its owner's language */
+	struct brand brand;              /* the operator's name, colour and logo */
+	struct buf png;
+	struct report_picture logo;
 	struct face {
 		struct report_head head;
 		char *made, *period, *clocks;
@@ -67,6 +71,7 @@ static void release(struct making *m)
 	}
 	scratch_remove(&m->scratch);
 	zone_release(&m->zone);
+	buf_free(&m->png);
 	face_release(&m->face);
 	face_release(&m->plain);
 	json_decref(m->row);
@@ -109,6 +114,17 @@ static const char *forbidden(const struct making *m)
 	return NULL;
 }
 
+/* A logo that has just been replaced by another is none. */
+static int take_brand(struct work *w, struct making *m)
+{
+	int rc = brand_get(w->db, &m->brand);
+
+	if (rc == 0 && *m->brand.logo)
+		rc = brand_logo(w->db, m->brand.logo, &m->png);
+	m->logo = (struct report_picture){ m->png.data, m->png.len };
+	return rc == ERR_NOT_FOUND ? 0 : rc;
+}
+
 static int take(struct work *w, struct making *m)
 {
 	int rc = work_begin(w);
@@ -122,6 +138,8 @@ static int take(struct work *w, struct making *m)
 	m->name = text_of(m->row, "name");
 	if (rc == 0)
 		rc = zone_load(w->db, text_of(m->row, "zone"), w->now, &m->zone);
+	if (rc == 0)
+		rc = take_brand(w, m);
 	m->span.zone = &m->zone;
 	m->words = notice_words(m->row);
 	return db_end(w->db, rc);
@@ -170,6 +188,11 @@ static char *period_of(const struct making *m, const struct words *w)
 	return out;
 }
 
+static unsigned colour_of(const struct brand *b)
+{
+	return *b->colour == '#' ? (unsigned)strtoul(b->colour + 1, NULL, 16) : 0;
+}
+
 static void set_face(const struct making *m, const struct words *w, clock_us now, struct face *f)
 {
 	const char *tenant = text_of(m->row, "tenant_name");
@@ -178,7 +201,7 @@ static void set_face(const struct making *m, const struct words *w, clock_us now
 	f->period = period_of(m, w);
 	f->clocks = clocks_of(m, w);
 	f->head = (struct report_head){ m->name, *tenant ? tenant : words_text(w, "All accounts"), f->period, f->clocks, text_of(m->row, "owner_name"),
-		f->made, "Keyward", json_array_size(json_object_get(m->row, "criteria")), w };
+		f->made, m->brand.name, json_array_size(json_object_get(m->row, "criteria")), w, m->png.len ? &m->logo : NULL, colour_of(&m->brand) };
 }
 
 static int begin_files(struct making *m)

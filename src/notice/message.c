@@ -351,14 +351,25 @@ static void put_text_line(const char *line, size_t len, int foot, enum part *par
 	*part = wanted;
 }
 
-void message_html(const char *text, struct buf *out)
+/* Colours come from the settings: six digits, and nothing that could end the attribute. */
+static void put_head(const struct message_head *head, struct buf *out)
+{
+	const char *colour = *head->colour == '#' && strspn(head->colour + 1, "0123456789abcdef") == 6 && head->colour[7] == '\0' ? head->colour : "#2f54c8";
+
+	buf_printf(out, "<p><font size=\"4\" " FONT " color=\"%s\"><b>", colour);
+	template_escape(head->name, strlen(head->name), out);
+	buf_puts(out, "</b></font></p>\n");
+}
+
+void message_html(const struct message_head *head, const char *text, struct buf *out)
 {
 	enum part part = NOTHING;
 	int foot = 0;
 
 	buf_puts(out, "<table role=\"presentation\" width=\"100%\" border=\"0\" cellpadding=\"24\" cellspacing=\"0\" bgcolor=\"#eef1f6\"><tr>"
 		"<td align=\"center\"><table role=\"presentation\" width=\"100%\" border=\"0\" cellpadding=\"20\" cellspacing=\"0\" bgcolor=\"#ffffff\"><tr>"
-		"<td align=\"left\"><p><font size=\"4\" " FONT " color=\"#2f54c8\"><b>Keyward</b></font></p>\n");
+		"<td align=\"left\">");
+	put_head(head, out);
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 

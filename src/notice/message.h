@@ -51,8 +51,12 @@ void message_compose(const struct message_texts *t, const json_t *items, size_t 
 /* Sample values: one item, and the common ones; the caller's. */
 json_t *message_sample_items(void);
 json_t *message_sample_common(void);
+/* What stands above an HTML mail: the name, in a colour ("#rrggbb"; "": Keyward's own). */
+struct message_head {
+	const char *name, *colour;
+};
 /* The body of an HTML mail that says what TEXT says: paragraphs, a table of "Name: value" lines, links, and small what follows "-- ". Without
  * style sheets, so that it looks the same in mail programs and below a strict policy. Appends. */
-void message_html(const char *text, struct buf *out);
+void message_html(const struct message_head *head, const char *text, struct buf *out);
 
 #endif

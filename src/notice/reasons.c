@@ -82,6 +82,9 @@ const struct known reasons_known[] = {
 	{ N_("the newest has failed; a whole one is %{time} old") },
 	{ N_("%{time} old") },
 	{ N_("%{n} % free") },
+	/* a logo (central/logo.c) */
+	{ N_("It has %{width} × %{height} pixels: each side must have %{least} to %{most}.") },
+	{ N_("It has more than %{n} KiB.") },
 	/* directories (sso, identity) */
 	{ N_("%{server}: the server's certificate is not for this name: the address has to name the server as its certificate does") },
 	{ N_("%{server}: the server does not offer StartTLS (%{why}), and nothing is sent without TLS: use an ldaps:// address, or give the server a certificate") },

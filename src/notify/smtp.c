@@ -13,7 +13,7 @@
 
 #define WORD_BYTES 45            /* of text in one encoded word: 75 characters with what stands around them (RFC 2047, 2) */
 #define LINE_BYTES 57            /* of text in one line of 76 characters (RFC 2045, 6.8) */
-#define SUBJECT_MAX 400
+#define WORDS_MAX 400
 
 /* Headers */
 
@@ -39,22 +39,21 @@ static size_t whole(const char *text, size_t len, size_t most)
 	return most;
 }
 
-/* Every character that could end a line or a word is inside an encoded word, so a subject is always one header. */
-static void put_subject(struct buf *out, const char *subject)
+/* Every character that could end a line or a word is inside an encoded word, so what people have written is always one header. */
+static void put_words(struct buf *out, const char *header, const char *text)
 {
-	size_t left = whole(subject, strlen(subject), SUBJECT_MAX);
+	size_t left = whole(text, strlen(text), WORDS_MAX);
 
-	buf_printf(out, "Subject:");
+	buf_printf(out, "%s:", header);
 	for (int first = 1; left > 0; first = 0) {
-		size_t n = whole(subject, left, WORD_BYTES);
+		size_t n = whole(text, left, WORD_BYTES);
 
 		buf_printf(out, "%s =?UTF-8?B?", first ? "" : "\r\n");
-		base64((const unsigned char *)subject, n, out);
+		base64((const unsigned char *)text, n, out);
 		buf_printf(out, "?=");
-		subject += n;
+		text += n;
 		left -= n;
 	}
-	buf_printf(out, "\r\n");
 }
 
 /* One address and nothing else: what could end it, or begin another, is refused. */
@@ -115,10 +114,12 @@ static void compose(struct buf *out, const struct mail_server *server, const str
 	gmtime_r(&now, &tm);
 	/* The C locale is ours: names of days and months are English. */
 	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S +0000", &tm);
-	buf_printf(out, "Date: %s\r\nFrom: Keyward <%s>\r\nTo: <%s>\r\n", date, server->sender, mail->to);
-	put_subject(out, mail->subject);
+	buf_printf(out, "Date: %s\r\n", date);
+	put_words(out, "From", mail->from);
+	buf_printf(out, "\r\n <%s>\r\nTo: <%s>\r\n", server->sender, mail->to);
+	put_words(out, "Subject", mail->subject);
 	/* Nobody's holiday notice comes back (RFC 3834). */
-	buf_printf(out, "Message-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\n", id, strrchr(server->sender, '@') + 1);
+	buf_printf(out, "\r\nMessage-ID: <%s@%s>\r\nAuto-Submitted: auto-generated\r\n", id, strrchr(server->sender, '@') + 1);
 	put_body(out, mail, id);
 }
 

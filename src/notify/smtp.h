@@ -14,6 +14,7 @@
 /* Strings are borrowed. */
 struct smtp_mail {
 	struct uuid id;              /* becomes the Message-ID: the same mail sent twice is known as one */
+	const char *from;            /* who sends it, to people: UTF-8, one line */
 	const char *to;              /* one address */
 	const char *subject;         /* UTF-8, one line */
 	const char *text;            /* UTF-8 */

@@ -369,6 +369,23 @@ void pdf_box(struct pdf *p, double x, double y, double width, double height, uns
 	HPDF_Page_Fill(p->page);
 }
 
+double pdf_picture(struct pdf *p, double x, double y, double width, double height, const void *png, size_t len)
+{
+	HPDF_Image image = pdf_status(p) == 0 ? HPDF_LoadPngImageFromMem(p->doc, png, (HPDF_UINT)len) : NULL;
+	double wide, high, scale;
+
+	/* A report without the picture is better than none. */
+	if (image == NULL) {
+		HPDF_ResetError(p->doc);
+		return 0;
+	}
+	wide = HPDF_Image_GetWidth(image);
+	high = HPDF_Image_GetHeight(image);
+	scale = width / wide < height / high ? width / wide : height / high;
+	HPDF_Page_DrawImage(p->page, image, (float)x, (float)(PDF_HEIGHT - y - (height + high * scale) / 2), (float)(wide * scale), (float)(high * scale));
+	return wide * scale;
+}
+
 void pdf_line(struct pdf *p, double x1, double y1, double x2, double y2, unsigned colour)
 {
 	HPDF_Page_SetRGBStroke(p->page, (float)(colour >> 16 & 255) / 255, (float)(colour >> 8 & 255) / 255, (float)(colour & 255) / 255);

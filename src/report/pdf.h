@@ -60,6 +60,8 @@ double pdf_write(struct pdf *p, const struct pdf_block *block, double y, const s
 int pdf_lines(struct pdf *p, const struct pdf_block *block, const struct pdf_style *style, const char *text, int *cut);
 void pdf_box(struct pdf *p, double x, double y, double width, double height, unsigned colour);   /* filled; X, Y: upper left */
 void pdf_line(struct pdf *p, double x1, double y1, double x2, double y2, unsigned colour);
+/* A PNG, as large as goes into WIDTH and HEIGHT, from X on and in the middle of the height below Y; nothing where libharu cannot read it. How wide it is. */
+double pdf_picture(struct pdf *p, double x, double y, double width, double height, const void *png, size_t len);
 void pdf_link(struct pdf *p, double x, double y, double width, double height, struct pdf_place *to);
 void pdf_outline(struct pdf *p, const char *title, struct pdf_place *to);
 

@@ -39,6 +39,11 @@ struct report_head {
 	const char *title, *tenant, *period, *zone, *by, *made, *product;
 	size_t sections;                 /* that will follow */
 	const struct words *words;       /* the language of what the writers say themselves; NULL: English */
+	const struct report_picture {
+		const void *png;
+		size_t len;
+	} *logo;                         /* on a title page; NULL: none */
+	unsigned colour;                 /* 0xrrggbb, on which white text stands; 0: Keyward's own */
 };
 
 struct report_fact {

@@ -18,6 +18,9 @@
 #define LINES_MAX 16                     /* of a cell: the longest name, in the narrowest column that has names */
 #define LEAD 9.5
 #define PAD 3.0
+#define LOGO_TOP 56.0
+#define LOGO_HEIGHT 40.0
+#define LOGO_WIDTH 220.0
 #define LEAST_TABLE 60.0                 /* below a chart: its heading and some rows */
 #define BODY (PDF_WIDTH - 2 * PDF_MARGIN)
 #define LOWEST (PDF_HEIGHT - PDF_MARGIN)
@@ -79,6 +82,20 @@ static double put_title(struct report_writer *w)
 	return pdf_write(w->pdf, cut ? &block : &large_block, 150, cut ? &big : &huge, w->head->title);
 }
 
+static unsigned brand_of(const struct report_writer *w)
+{
+	return w->head->colour ? w->head->colour : PDF_BRAND;
+}
+
+/* The logo, and the name beside it. */
+static void put_product(struct report_writer *w)
+{
+	const struct report_picture *logo = w->head->logo;
+	double wide = logo ? pdf_picture(w->pdf, PDF_MARGIN, LOGO_TOP, LOGO_WIDTH, LOGO_HEIGHT, logo->png, logo->len) : 0;
+
+	pdf_text(w->pdf, PDF_MARGIN + wide + (wide > 0 ? 10 : 0), wide > 0 ? LOGO_TOP + LOGO_HEIGHT / 2 + 3 : 90, &label, w->head->product);
+}
+
 static void title_page(struct report_writer *w)
 {
 	const struct report_head *h = w->head;
@@ -86,8 +103,8 @@ static void title_page(struct report_writer *w)
 	double y;
 
 	pdf_page(w->pdf);
-	pdf_box(w->pdf, 0, 0, PDF_WIDTH, 12, PDF_BRAND);
-	pdf_text(w->pdf, PDF_MARGIN, 90, &label, h->product);
+	pdf_box(w->pdf, 0, 0, PDF_WIDTH, 12, brand_of(w));
+	put_product(w);
 	y = put_title(w) + 20;
 	report_facts(h, facts);
 	for (size_t i = 0; i < REPORT_FACTS - 1; i++) {
@@ -166,7 +183,7 @@ static void put_heading(struct report_writer *w)
 	for (size_t i = 0; i < w->section->count; i++)
 		labels[i] = w->section->columns[i].label;
 	height = tallest(w, &column_style, labels);
-	pdf_box(w->pdf, PDF_MARGIN, w->y, BODY, height, PDF_BRAND);
+	pdf_box(w->pdf, PDF_MARGIN, w->y, BODY, height, brand_of(w));
 	for (size_t i = 0; i < w->section->count; i++)
 		put_cell(w, i, &column_style, labels[i]);
 	w->y += height;

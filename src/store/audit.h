@@ -36,6 +36,7 @@ struct audit_entry;              /* audit/chain.h */
 	X(JOB_RETRIED, "job.retried", SYSTEM, "Job tried again by the operator") \
 	X(JOB_DROPPED, "job.removed", SYSTEM, "Job removed by the operator") \
 	X(SETTING_CHANGED, "setting.changed", SYSTEM, "Setting changed") \
+	X(BRAND_CHANGED, "brand.changed", SYSTEM, "Appearance changed") \
 	X(DIRECTORY, "directory.changed", SYSTEM, "Directory changed") \
 	X(DEEP_SECURITY, "deep-security.changed", SYSTEM, "Deep Security connection changed") \
 	X(LOG_FORWARD_CHANGED, "log-forward.changed", SYSTEM, "Forwarding of the log changed") \

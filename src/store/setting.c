@@ -40,6 +40,15 @@ static json_t *change_detail(json_t *before, const json_t *after, int secret)
 	return json_pack("{s:{s:{s:O?,s:O?}}}", "changes", "value", "old", before, "new", after);
 }
 
+int setting_put(struct db *db, const char *name, const json_t *value)
+{
+	if (value == NULL)
+		return db_run_one(db, "delete from setting where name = $1", DB_ARGS(db_text_arg(name)));
+	return db_queue(db, "insert into setting (name, value, changed_by) values ($1, $2, $3) on conflict (name) do update"
+		" set value = excluded.value, changed = now(), changed_by = excluded.changed_by",
+		DB_ARGS(db_text_arg(name), db_json_arg(value), db_text_arg(db_actor(db)->name)));
+}
+
 int setting_set(struct db *db, const char *name, const json_t *value, int secret)
 {
 	json_t *before = NULL;
@@ -51,12 +60,7 @@ int setting_set(struct db *db, const char *name, const json_t *value, int secret
 		json_decref(before);
 		return 0;
 	}
-	if (value)
-		rc = db_queue(db, "insert into setting (name, value, changed_by) values ($1, $2, $3) on conflict (name) do update"
-			" set value = excluded.value, changed = now(), changed_by = excluded.changed_by",
-			DB_ARGS(db_text_arg(name), db_json_arg(value), db_text_arg(db_actor(db)->name)));
-	else
-		rc = db_run_one(db, "delete from setting where name = $1", DB_ARGS(db_text_arg(name)));
+	rc = setting_put(db, name, value);
 	if (rc == 0)
 		rc = audit_log(db, AUDIT_SETTING_CHANGED, &(struct audit_object) { "setting", NULL, name },
 			change_detail(before, value, secret));

@@ -13,6 +13,8 @@ int setting_get(struct db *db, const char *name, json_t **out);
 int setting_get_public(struct db *db, const char *name, json_t **out);
 /* SECRET: the log tells that, not what. VALUE NULL removes. */
 int setting_set(struct db *db, const char *name, const json_t *value, int secret);
+/* The same without an entry of the log, for who writes one of its own. VALUE NULL: ERR_NOT_FOUND where there was none. */
+int setting_put(struct db *db, const char *name, const json_t *value);
 /* A secret: a blob of keyd. Empty where there is none: read so, and removed by that. OUT is replaced. */
 int setting_get_blob(struct db *db, const char *name, struct buf *out);
 int setting_set_blob(struct db *db, const char *name, const struct buf *blob);

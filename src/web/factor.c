@@ -11,6 +11,7 @@
 #include "store/factor.h"
 #include "store/session.h"
 #include "store/sign_rules.h"
+#include "web/brand.h"
 #include "web/doc.h"
 #include "web/letter.h"
 #include "web/qr.h"
@@ -117,9 +118,18 @@ int factor_new(struct call *c)
 	return 0;
 }
 
+/* What the app shows beside the codes. */
+static char *issuer_of(const struct call *c)
+{
+	struct brand_look look;
+
+	brand_look(&look);
+	return mem_printf("%s %s", look.is.name, c->tenant_name ? c->tenant_name : "CMC");
+}
+
 static int show_secret(struct call *c, const struct secret *secret)
 {
-	char text[TOTP_TEXT_SIZE], *issuer = c->tenant_name ? mem_printf("Keyward %s", c->tenant_name) : mem_strdup("Keyward CMC");
+	char text[TOTP_TEXT_SIZE], *issuer = issuer_of(c);
 	struct secret *address = NULL;
 	json_t *qr = NULL;
 	int rc = totp_text(secret, text);

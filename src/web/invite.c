@@ -11,6 +11,7 @@
 #include "store/invitation.h"
 #include "store/saml.h"
 #include "store/user.h"
+#include "web/brand.h"
 #include "web/letter.h"
 #include "web/sign.h"
 #include "web/state.h"
@@ -89,6 +90,7 @@ static int find(struct call *c, struct link *l)
 int invite_page(struct call *c)
 {
 	const char *kind, *name, *email;
+	struct brand_look look;
 	struct link l;
 	char *action;
 	int rc = find(c, &l);
@@ -100,9 +102,10 @@ int invite_page(struct call *c)
 	kind = json_string_value(json_object_get(l.found, "kind"));
 	name = json_string_value(json_object_get(l.found, "name"));
 	email = json_string_value(json_object_get(l.found, "email"));
+	brand_look(&look);
 	action = mem_printf("/invitation?account=%s&token=%s", call_text(c, "account"), call_text(c, "token"));
 	call_set(c, "invitation", json_pack("{s:s, s:s, s:s, s:s?, s:b, s:s}", "name", name, "email", email, "tenant",
-		l.tenant_name ? l.tenant_name : "Keyward", "account", l.tenant_name ? call_text(c, "account") : NULL, "reset", strcmp(kind, "reset") == 0, "action", action));
+		l.tenant_name ? l.tenant_name : look.is.name, "account", l.tenant_name ? call_text(c, "account") : NULL, "reset", strcmp(kind, "reset") == 0, "action", action));
 	free(action);
 	release(&l);
 	return 0;

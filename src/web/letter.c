@@ -12,6 +12,7 @@
 #include "render/template.h"
 #include "store/language.h"
 #include "store/mail.h"
+#include "web/brand.h"
 #include "web/state.h"
 
 static const struct {
@@ -54,7 +55,10 @@ static json_t *document_of(struct call *c, enum web_site site, const struct user
 		"address", c->address, "browser", call_browser(c), "system", call_system(c), "link", MAIL_LINK_MARK, "self",
 		uuid_equal(&c->user, &u->id));
 	char *console = call_address(c, site, "");
+	struct brand_look look;
 
+	brand_look(&look);
+	set_name(doc, "brand", look.is.name);
 	set_name(doc, "name", u->name);
 	set_name(doc, "email", u->email);
 	set_name(doc, "tenant", tenant);

@@ -9,6 +9,7 @@
 #include "notice/message.h"
 #include "store/audit.h"
 #include "store/mail.h"
+#include "web/brand.h"
 #include "web/doc.h"
 #include "web/notification.h"
 #include "web/recipients.h"
@@ -59,12 +60,14 @@ int notification_preview(struct call *c)
 {
 	struct notice_group g;
 	struct buf text = BUF_INIT, html = BUF_INIT;
+	struct brand_look look;
 	char *subject = NULL, *to;
 	int rc = notification_read(c, &g);
 
 	if (rc == 0) {
 		compose_sample(c, &g, &subject, &text);
-		message_html(buf_str(&text), &html);
+		brand_look(&look);
+		message_html(&(struct message_head){ look.is.name, look.is.colour }, buf_str(&text), &html);
 		to = recipients_text(g.recipients);
 		call_set(c, "preview", json_pack("{s:s, s:s, s:o, s:s}", "subject", subject, "text", buf_str(&text), "html", doc_markup(buf_str(&html)), "to", to));
 		free(to);

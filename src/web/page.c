@@ -11,6 +11,7 @@
 #include "store/audit.h"
 #include "store/key_server.h"
 #include "web/bell.h"
+#include "web/brand.h"
 #include "web/doc.h"
 #include "web/health.h"
 #include "web/licence_bar.h"
@@ -163,10 +164,18 @@ static json_t *notices_member(struct call *c)
 	return out;
 }
 
+static const char *or_null(const char *text)
+{
+	return *text ? text : NULL;
+}
+
 static json_t *brand_member(const struct call *c)
 {
-	return json_pack("{s:s, s:s?, s:n, s:n, s:n}", "name", "Keyward", "line",
-		c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : NULL, "logo", "css", "support");
+	struct brand_look look;
+
+	brand_look(&look);
+	return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?}", "name", look.is.name, "line", c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : NULL,
+		"logo", or_null(look.logo), "css", or_null(look.css), "support", or_null(look.is.support));
 }
 
 static void set(json_t *doc, const char *name, json_t *value)

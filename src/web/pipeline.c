@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "store/session.h"
 #include "web/ask.h"
+#include "web/brand.h"
 #include "web/health.h"
 #include "web/kept.h"
 #include "web/metrics.h"
@@ -609,11 +610,12 @@ int web_answer(struct web_thread *t, struct web_request *request, struct web_res
 	struct call c;
 	int rc;
 
-	if (health_answer(t, request, out) || metrics_answer(t, request, out)) {
+	if (health_answer(t, request, out) || metrics_answer(t, request, out) || brand_answer(t, request, out)) {
 		web_security_headers(out);
 		return 0;
 	}
 	open_call(&c, &st, t, request, out);
+	brand_renew(&c);
 	if (web_request_over(request))
 		rc = over_limit(&c, web_request_over(request));
 	else

@@ -9,6 +9,7 @@ from web import Client, make_user
 
 # What leads nowhere: a page that sends on to an identity provider, which there is none of here (test_single_sign_on.py).
 NOWHERE = {"/saml/again", "/single-sign-on/test"}
+PALE = "#008857"            # white text on it has 4.507 to 1
 
 
 @fixture("file")
@@ -55,8 +56,10 @@ def test_every_page_of_the_console(whole_server, room):
 
 
 def test_every_page_of_the_central_console(whole_server, room):
-    # covers: WEB-1, WEB-2, ADM-2
+    # covers: WEB-1, WEB-2, WEB-4, ADM-2
     # guard: 900
+    # In an operator's own colour, as pale as one may be: all of it can be read in that, too.
+    assert room.operator.api("/appearance", {"name": "Harbour Vault", "support": "mailto:help@harbour.example", "colour": PALE}).status == 200
     seen = walk(whole_server, room, "central")
-    for page in ("/", "/tenants/{id}", "/licences", "/health", "/keys", "/log", "/operators/{id}"):
+    for page in ("/", "/tenants/{id}", "/licences", "/health", "/keys", "/log", "/operators/{id}", "/appearance"):
         assert page in seen, (page, seen)

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else {
 		buf_puts(&out, text);
 	}
-	message_html(buf_str(&out), &html);
+	message_html(&(struct message_head){ value, value }, buf_str(&out), &html);
 	check_html(buf_str(&html));
 	json_decref(items);
 	json_decref(common);

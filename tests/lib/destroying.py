@@ -282,6 +282,12 @@ def mail(s):
     return Act(s.client(), "/mail/remove", "mail.harbour.example")
 
 
+def appearance(s):
+    name = f"Vault {uuid.uuid4().hex[:6]}"
+    s.ask("/appearance", {"name": name, "support": "", "colour": "#2f6f4f"})
+    return Act(s.client(), "/appearance/remove", name)
+
+
 def token(s):
     name = f"Token {uuid.uuid4().hex[:6]}"
     s.ask("/api-tokens", {"name": name, "scope": "meter", "days": 1})
@@ -290,6 +296,6 @@ def token(s):
 
 CENTRAL = {
     **BOTH, **people("/operators"), "/key-server/remove": key_server, "/log-forwarding/remove": forwarding, "/tenants/{id}/suspend": suspension,
-    "/tenants/{id}/close/confirm": closing, "/jobs/{id}/drop": job, "/mail/remove": mail,
+    "/tenants/{id}/close/confirm": closing, "/jobs/{id}/drop": job, "/mail/remove": mail, "/appearance/remove": appearance,
     "/api-tokens/{id}/revoke": token,
 }

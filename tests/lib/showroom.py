@@ -246,7 +246,7 @@ class Showroom:
             assert act.client.post(act.path, **act.fields).status == 303, act.path
 
 
-ONE = ("/mail/remove", "/directory/remove", "/key-server/remove", "/log-forwarding/remove")
+ONE = ("/mail/remove", "/appearance/remove", "/directory/remove", "/key-server/remove", "/log-forwarding/remove")
 # The operator's own, for as long as one looks: an account's are there anyway.
 KEPT = ("/reports/templates/{id}/delete", "/reports/{id}/delete", "/notifications/{id}/delete", "/webhooks/{id}/delete")
 NO_PAGE = re.compile(r"\.(csv|pem|pdf|sig)$|/(file|record|signature|bell)$|^/policies/(new|{id}/(export|edit))$|^/account/data/{id}$|{seq}")
