@@ -93,7 +93,10 @@ static void put_product(struct report_writer *w)
 	const struct report_picture *logo = w->head->logo;
 	double wide = logo ? pdf_picture(w->pdf, PDF_MARGIN, LOGO_TOP, LOGO_WIDTH, LOGO_HEIGHT, logo->png, logo->len) : 0;
 
-	pdf_text(w->pdf, PDF_MARGIN + wide + (wide > 0 ? 10 : 0), wide > 0 ? LOGO_TOP + LOGO_HEIGHT / 2 + 3 : 90, &label, w->head->product);
+	if (wide > 0)
+		pdf_text(w->pdf, PDF_MARGIN + wide + 10, LOGO_TOP + LOGO_HEIGHT / 2 + 4, &large, w->head->product);
+	else
+		pdf_text(w->pdf, PDF_MARGIN, 90, &label, w->head->product);
 }
 
 static void title_page(struct report_writer *w)

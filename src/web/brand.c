@@ -147,12 +147,13 @@ static int find_style(const struct web *web, const char *path, struct buf *out)
 	return strcmp(own, path) == 0 ? 0 : err_set(ERR_NOT_FOUND, "no style");
 }
 
+/* Only one that is shown: what was put back is given to nobody any more. */
 static int logo_in_memory(const char *logo, struct buf *out)
 {
-	int found;
+	int found, old = is_old();
 
 	pthread_mutex_lock(&lock);
-	found = known.png.len && strcmp(known.logo, logo) == 0;
+	found = !old && known.png.len && strcmp(known.logo, logo) == 0 && strcmp(known.look.is.logo, logo) == 0;
 	if (found)
 		buf_add(out, known.png.data, known.png.len);
 	pthread_mutex_unlock(&lock);
