@@ -1,7 +1,7 @@
 /* routes.c - what the Central Management Console answers: one row per page, act and API call, and its menu. */
 #include "central/pages.h"
 #include "web/language.h"
-#include "web/bell.h"
+#include "web/notices.h"
 #include "web/directory.h"
 #include "web/invite.h"
 #include "web/key_server.h"
@@ -12,7 +12,7 @@
 #include "web/report.h"
 #include "web/route.h"
 #include "web/saml.h"
-#include "web/sign.h"
+#include "web/sign_pages.h"
 #include "web/sign_rules.h"
 
 const struct route central_routes[] = {
@@ -70,7 +70,7 @@ const struct route central_routes[] = {
 	{ WEB_GET, "/database", PERMISSION_SYSTEM_VIEW, "central/database", database_page },
 	{ WEB_GET, "/keys", PERMISSION_SYSTEM_VIEW, "central/keys", keys_page, .change = PERMISSION_SYSTEM_EDIT },
 	{ WEB_POST, "/keys", PERMISSION_SYSTEM_EDIT, NULL, keys_save, keys_fields },
-	WEB_BELL_ROWS("central"),
+	WEB_NOTICES_ROWS("central"),
 	WEB_REPORT_ROWS("central", PERMISSION_SUMMARIES_USE),
 	WEB_NOTIFICATION_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	WEB_WEBHOOK_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),

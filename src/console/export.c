@@ -21,7 +21,7 @@
 #include "web/gate.h"
 #include "web/key_server.h"
 #include "web/list.h"
-#include "web/sign.h"
+#include "web/sign_step.h"
 #include "web/vault.h"
 
 #define TOO_MANY "At most 1,000 keys can be exported at once: choose fewer devices."

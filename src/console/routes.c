@@ -1,7 +1,7 @@
 /* routes.c - what a tenant's console answers: one row per page, act and API call, and its menu. */
 #include "console/pages.h"
 #include "web/language.h"
-#include "web/bell.h"
+#include "web/notices.h"
 #include "web/directory.h"
 #include "web/invite.h"
 #include "web/key_server.h"
@@ -12,7 +12,7 @@
 #include "web/report.h"
 #include "web/route.h"
 #include "web/saml.h"
-#include "web/sign.h"
+#include "web/sign_pages.h"
 #include "web/sign_rules.h"
 #include "web/signup.h"
 #include "web/style.h"
@@ -189,7 +189,7 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/account/keys/rotate", PERMISSION_KEYS_MANAGE, NULL, account_key_rotate, .form = "/account/keys" },
 	WEB_DIRECTORY_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT, PERMISSION_USERS_EDIT),
 	WEB_REPORT_ROWS("console", PERMISSION_REPORTS_USE),
-	WEB_BELL_ROWS("console"),
+	WEB_NOTICES_ROWS("console"),
 	WEB_NOTIFICATION_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	WEB_WEBHOOK_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	WEB_KEY_SERVER_ROWS("console", "/account/key-server", key_server_page, PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),

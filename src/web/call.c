@@ -372,3 +372,28 @@ json_t *call_phrase(const struct call *c, const json_t *phrase)
 	buf_free(&out);
 	return text;
 }
+
+const struct words *call_words(const struct call *c)
+{
+	return template_words(c->state->templates);
+}
+
+int call_text_of(const struct call *c, const char *name, const json_t *doc, struct buf *out)
+{
+	return template_render(c->state->templates, name, doc, out);
+}
+
+const char *call_language(const struct call *c)
+{
+	return c->state->language;
+}
+
+const struct web *call_web(const struct call *c)
+{
+	return c->state->web;
+}
+
+void call_allow_form(struct call *c, const char *url)
+{
+	web_allow_form(c->state->response, url);
+}

@@ -43,6 +43,8 @@
 #include "web/route.h"
 
 struct call_state;
+struct web;
+struct words;
 struct zone;
 
 /* Strings and pointers live until the answer is made. */
@@ -128,6 +130,8 @@ const char *call_cookie(const struct call *c, const char *name);
 /* Address of a page on this site or another, for mails: "https://host[:port]/path". The caller frees. */
 char *call_address(const struct call *c, enum web_site site, const char *path);
 
+/* A copy of TEXT that lives as long as the call. */
+const char *call_keep(struct call *c, const char *text);
 int call_may(const struct call *c, enum permission p);       /* for what a page offers; enforcing is the row's */
 /* ROUTE_NO_TRANSACTION: begins one bound to TENANT (NULL: none) in the caller's name; then db_commit or db_rollback. */
 int call_begin(struct call *c, const struct uuid *tenant);
@@ -141,6 +145,17 @@ json_t *call_say(const struct call *c, const char *english, const struct say_val
 #define CALL_VALUES(...) (const struct say_value[]){ __VA_ARGS__ }, sizeof (const struct say_value[]){ __VA_ARGS__ } / sizeof (struct say_value)
 /* "1 device", "12,000 devices": ONE and MANY hold %{n}. The caller's reference. */
 json_t *call_counted(const struct call *c, int64_t n, const char *one, const char *many);
+/* For what takes a language's words itself (render/words.h). */
+const struct words *call_words(const struct call *c);
+/* The template NAME with DOC as a text of its own: a mail. In the user's language. */
+int call_text_of(const struct call *c, const char *name, const json_t *doc, struct buf *out);
+/* The code of the language in which the user is spoken to, and another from now on (render/languages.h; NULL or unknown: English). */
+const char *call_language(const struct call *c);
+void call_speak(struct call *c, const char *language);
+/* What was loaded once, for all. */
+const struct web *call_web(const struct call *c);
+/* A page of this answer has a form that leads to URL, on another site. */
+void call_allow_form(struct call *c, const char *url);
 /* A phrase (base/phrase.h) as a text; null for NULL, null and what says nothing. The caller's reference. */
 json_t *call_phrase(const struct call *c, const json_t *phrase);
 

@@ -16,7 +16,8 @@
 #include "web/letter.h"
 #include "web/qr.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/sign_step.h"
+#include "web/sign_pages.h"
 #include "web/vault.h"
 
 const struct route_param factor_both_fields[] = {
@@ -160,9 +161,9 @@ int factor_new_page(struct call *c)
 	struct secret *secret = NULL;
 	int rc = factor_get(c->db, sign_side(c), &c->user, &f);
 
-	call_set(c, "enrol", json_boolean(*c->state->step));
+	call_set(c, "enrol", json_boolean(*sign_awaits(c)));
 	if (rc == ERR_NOT_FOUND || f.confirmed) {
-		call_redirect(c, *c->state->step ? "/sign-in" : "/factor");
+		call_redirect(c, *sign_awaits(c) ? "/sign-in" : "/factor");
 		rc = 0;
 	} else if (rc == 0) {
 		rc = factor_open(c, &c->user, &f.secret, &secret);
@@ -231,7 +232,7 @@ int factor_confirm(struct call *c)
 		rc = call_field_error(c, "code", "This is not the app's present code. Check that its clock is right, or scan the QR code again.");
 	if (rc > 0)
 		rc = confirmed(c, &self);
-	if (rc == 0 && *c->state->step)
+	if (rc == 0 && *sign_awaits(c))
 		rc = sign_complete(c, &self, "totp");
 	user_release(&self);
 	return rc;

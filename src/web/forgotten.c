@@ -13,7 +13,8 @@
 #include "store/saml.h"
 #include "web/letter.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/sign_step.h"
+#include "web/sign_pages.h"
 
 #define LINK_LIFE CLOCK_HOUR
 

@@ -14,7 +14,7 @@
 #include "web/brand.h"
 #include "web/letter.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/sign_step.h"
 
 #define GONE "This link is not valid any more: it was used, has expired, or a newer one took its place. Ask for a new one."
 

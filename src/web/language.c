@@ -6,9 +6,12 @@
 
 #include "base/err.h"
 #include "base/say.h"
+#include "render/languages.h"
+#include "render/template.h"
+#include "render/words.h"
 #include "store/language.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/web.h"
 
 const struct route_param language_fields[] = {
 	{ "language", "Language", PARAM_TEXT, 0, 0, LANGUAGE_MAX - 1, NULL },
@@ -27,7 +30,7 @@ const struct route_param language_dates_fields[] = {
 /* Each by the name that its speakers have for it. */
 static void offer(struct call *c, const char *field, const char *none, const char *chosen)
 {
-	const struct languages *l = c->state->web->languages;
+	const struct languages *l = call_web(c)->languages;
 
 	call_form_option(c, field, "", none, NULL, *chosen == '\0');
 	for (size_t i = 0; i < l->count; i++)
@@ -37,7 +40,7 @@ static void offer(struct call *c, const char *field, const char *none, const cha
 /* A day in that format, which shows which number is the month. */
 static char *sample(struct call *c, enum date_format dates)
 {
-	return words_local(template_words(language_set(languages_find(c->state->web->languages, c->state->language), dates)), "2026-11-28");
+	return words_local(template_words(language_set(languages_find(call_web(c)->languages, call_language(c)), dates)), "2026-11-28");
 }
 
 json_t *language_say_dates(struct call *c, const char *name)
@@ -115,7 +118,7 @@ static int check(struct call *c, const char *field)
 {
 	const char *wanted = call_text(c, field);
 
-	return *wanted == '\0' || languages_has(c->state->web->languages, wanted) ? 0 : call_field_error(c, field, "Please choose one of the list.");
+	return *wanted == '\0' || languages_has(call_web(c)->languages, wanted) ? 0 : call_field_error(c, field, "Please choose one of the list.");
 }
 
 int language_save(struct call *c)

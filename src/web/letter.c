@@ -13,7 +13,7 @@
 #include "store/language.h"
 #include "store/mail.h"
 #include "web/brand.h"
-#include "web/state.h"
+#include "web/user_agent.h"
 
 static const struct {
 	const char *template, *subject;
@@ -52,7 +52,7 @@ static void set_name(json_t *doc, const char *member, const char *name)
 static json_t *document_of(struct call *c, enum web_site site, const struct user *u, const char *tenant)
 {
 	json_t *at = call_when(c, c->now), *doc = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "at", json_string_value(json_object_get(at, "text")),
-		"address", c->address, "browser", call_browser(c), "system", call_system(c), "link", MAIL_LINK_MARK, "self",
+		"address", c->address, "browser", user_agent_browser(c->request->user_agent), "system", user_agent_system(c->request->user_agent), "link", MAIL_LINK_MARK, "self",
 		uuid_equal(&c->user, &u->id));
 	char *console = call_address(c, site, "");
 	struct brand_look look;
@@ -87,7 +87,7 @@ static int speak_to(struct call *c, const struct user *u)
 	int rc = language_of(c->db, c->site == WEB_CENTRAL ? STORE_OPERATOR : STORE_TENANT, &u->id, code);
 
 	if (rc == 0 && *code)
-		call_speak(c, languages_find(c->state->web->languages, code));
+		call_speak(c, code);
 	return rc;
 }
 
@@ -96,7 +96,7 @@ static int write_letter(struct call *c, enum web_site site, enum letter kind, co
 {
 	struct buf text = BUF_INIT, blob = BUF_INIT;
 	json_t *doc = document_of(c, site, u, tenant);
-	int rc = template_render(c->state->templates, letters[kind].template, doc, &text);
+	int rc = call_text_of(c, letters[kind].template, doc, &text);
 
 	if (rc == 0 && link)
 		rc = seal(c, site, link, &blob);
@@ -110,7 +110,7 @@ static int write_letter(struct call *c, enum web_site site, enum letter kind, co
 
 int letter_send(struct call *c, enum letter kind, const struct user *u, const char *tenant, const char *link)
 {
-	const struct language *before = languages_find(c->state->web->languages, c->state->language);
+	const char *before = call_language(c);
 	int possible = letter_possible(c), rc = possible;
 
 	if (possible <= 0)

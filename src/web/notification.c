@@ -19,7 +19,6 @@
 #include "web/notification.h"
 #include "web/param.h"
 #include "web/recipients.h"
-#include "web/state.h"
 
 #define EVENTS_MOST 100
 #define FOLDER "/notifications"

@@ -13,7 +13,6 @@
 #include "web/doc.h"
 #include "web/notification.h"
 #include "web/recipients.h"
-#include "web/state.h"
 
 /* As far as the event has them: the preview shows which lines are left out of its mails. */
 static void fit_sample(struct call *c, json_t *item, const struct notice_event *e)
@@ -50,7 +49,7 @@ static void compose_sample(struct call *c, const struct notice_group *g, char **
 	fit_sample(c, item, e);
 	json_set_string(common, "account", c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : c->tenant_name);
 	json_set_string(common, "console", console);
-	message_compose(&texts, items, 1, common, template_words(c->state->templates), subject, text);
+	message_compose(&texts, items, 1, common, call_words(c), subject, text);
 	free(console);
 	json_decref(items);
 	json_decref(common);

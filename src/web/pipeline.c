@@ -15,6 +15,7 @@
 #include "web/health.h"
 #include "web/kept.h"
 #include "web/metrics.h"
+#include "web/sign.h"
 #include "web/state.h"
 
 const char *call_keep(struct call *c, const char *text)
@@ -27,10 +28,15 @@ const char *call_keep(struct call *c, const char *text)
 
 /* Life of a call */
 
-void call_speak(struct call *c, const struct language *l)
+static void speak(struct call *c, const struct language *l)
 {
 	c->state->templates = language_set(l, c->state->dates);
 	c->state->language = l->code;
+}
+
+void call_speak(struct call *c, const char *language)
+{
+	speak(c, languages_find(c->state->web->languages, language));
 }
 
 static void call_init(struct call *c, struct call_state *st, struct web_thread *t, const struct web_request *request,
@@ -44,7 +50,7 @@ static void call_init(struct call *c, struct call_state *st, struct web_thread *
 		.id = request->id, .address = request->address, .time_zone = "UTC", .date_format = date_format_names[0], .doc = json_object(), .state = st };
 	c->db = web_thread_db(t, request->site);
 	c->keys = web_thread_keys(t);
-	call_speak(c, languages_accept(t->web->languages, request->accept_language));
+	speak(c, languages_accept(t->web->languages, request->accept_language));
 }
 
 static void call_done(struct call *c)
@@ -499,7 +505,7 @@ static int check_rate(struct call *c)
 		return ERR_TOO_MANY;
 	if (!(c->route->flags & ROUTE_SIGN_IN) || c->request->method != WEB_POST)
 		return 0;
-	return rate_take(c->state->web->sign_ins, c->address, clock_ticks());
+	return sign_count(c);
 }
 
 /* HTTP has codes of its own for two mistakes in asking. */
@@ -567,7 +573,7 @@ static void open_call(struct call *c, struct call_state *st, struct web_thread *
 	c->api = st->match.api;
 	/* Programs are told in English. */
 	if (c->api)
-		call_speak(c, languages_find(c->state->web->languages, NULL));
+		call_speak(c, NULL);
 }
 
 int web_is_try(const struct web_request *request)

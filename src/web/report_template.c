@@ -17,7 +17,6 @@
 #include "web/recipients.h"
 #include "web/report.h"
 #include "web/sign.h"
-#include "web/state.h"
 
 struct choice {
 	const char *value, *text, *hint;
@@ -403,7 +402,7 @@ static int show_sections(struct call *c, const struct report_template *t, const 
 
 	json_array_foreach(t->criteria, i, value) {
 		struct report_source source = { c->db, sign_side(c), report_criterion_find(sign_side(c), json_string_value(value)), period,
-			REPORT_PREVIEW_ROWS + 1, template_words(c->state->templates) };
+			REPORT_PREVIEW_ROWS + 1, call_words(c) };
 
 		if (rc == 0)
 			rc = report_section_write(&source, &part, 1, &rows);

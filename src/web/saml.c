@@ -10,11 +10,12 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "identity/token.h"
 #include "sso/client.h"
 #include "web/ask.h"
 #include "web/doc.h"
+#include "web/guard.h"
 #include "web/sign.h"
-#include "web/state.h"
 
 #define AGAIN "again"            /* the purpose of a request: who is signed in proves it once more */
 #define NOT_SET "Single sign-on is not set up for this account."

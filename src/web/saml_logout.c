@@ -11,7 +11,6 @@
 #include "web/doc.h"
 #include "web/saml.h"
 #include "web/sign.h"
-#include "web/state.h"
 
 /* By redirect the raw query counts, because it is what is signed. */
 const struct route_param saml_slo_query[] = {
@@ -40,7 +39,7 @@ static void show_way(struct call *c, const struct saml_side *s, const json_t *wa
 	const char *value = doc_text(way, "field");
 
 	if (*value)
-		web_allow_form(c->state->response, doc_text(way, "url"));
+		call_allow_form(c, doc_text(way, "url"));
 	call_set(c, "provider", json_string(doc_text(json_object_get(s->row, "idp"), "entity")));
 	call_set(c, "go", *value ? json_null() : json_string(doc_text(way, "url")));
 	call_set(c, "field", *value ? json_pack("{s:s, s:s, s:s, s:s}", "to", doc_text(way, "url"), "name", field, "value", value, "relay",

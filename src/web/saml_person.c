@@ -10,9 +10,10 @@
 #include "identity/arrival.h"
 #include "store/user_outside.h"
 #include "web/doc.h"
+#include "web/guard.h"
 #include "web/saml.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/sign_step.h"
 
 /* The user that the person is, made or linked where that is allowed; as the identity provider describes it now. */
 static int find_user(struct call *c, const struct saml_side *s, const struct user_outside *o, struct user *out, const char **refused)
@@ -58,7 +59,7 @@ static int accept(struct call *c, const struct saml_side *s, const struct saml_r
 	int rc = sign_accept(c, &s->tenant, u, "saml", r->return_to, &name);
 
 	if (rc == 0) {
-		rate_give(c->state->web->sign_ins, c->address, clock_ticks());
+		sign_forgive(c);
 		call_set_cookie(c, SAML_COOKIE, "", -1, "None");
 	}
 	return rc;

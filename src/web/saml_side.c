@@ -10,7 +10,7 @@
 #include "sso/client.h"
 #include "web/saml.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/web.h"
 #include "web/vault.h"
 
 #define REFUSAL "You could not be signed in. Your administrator finds the reason in the log. To try again, begin at the sign-in page: an " \
@@ -29,9 +29,9 @@ int saml_side_load(struct call *c, const struct uuid *tenant, struct saml_side *
 	if (s.side == STORE_TENANT) {
 		s.tenant = *tenant;
 		uuid_text(tenant, id);
-		base = mem_printf("%s/saml/%s", c->state->web->origin[c->site], id);
+		base = mem_printf("%s/saml/%s", call_web(c)->origin[c->site], id);
 	} else {
-		base = mem_printf("%s/saml", c->state->web->origin[c->site]);
+		base = mem_printf("%s/saml", call_web(c)->origin[c->site]);
 	}
 	s.entity = mem_printf("%s/metadata", base);
 	s.acs_url = mem_printf("%s/acs", base);
@@ -155,7 +155,7 @@ int saml_refuse_log(struct call *c, const char *act, const char *reason, const c
 	char *why = mem_strdup(text);
 	/* An answer to a request of ours is counted as a try to sign in before it is read. What anybody may send, only where it was nothing: or a stranger
 	 * could fill the account's log. */
-	int sign_out = strcmp(act, "sign-out") == 0, rc = sign_out ? rate_take(c->state->web->sign_ins, c->address, clock_ticks()) : 0;
+	int sign_out = strcmp(act, "sign-out") == 0, rc = sign_out ? sign_count(c) : 0;
 
 	if (rc == 0)
 		rc = saml_log_refused(c->db, act, reason, why);

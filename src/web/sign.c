@@ -67,7 +67,7 @@ static int take_session(struct call *c, const struct session *s, const struct gu
 	if (c->api)
 		return 0;
 	c->state->dates = date_format_of(s->dates);
-	call_speak(c, languages_find(c->state->web->languages, *s->language ? s->language : c->state->language));
+	call_speak(c, *s->language ? s->language : c->state->language);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ static void take_tenant(struct call *c, const json_t *tenant, const char *own)
 		c->time_zone = call_keep(c, zone);
 	/* Where the user chose none. */
 	if (language && *own == '\0' && !c->api)
-		call_speak(c, languages_find(c->state->web->languages, language));
+		call_speak(c, language);
 }
 
 static int find(struct call *c, const struct guard_cookie *cookie, struct session *s, json_t **tenant)
@@ -160,6 +160,12 @@ static const uint8_t *former_token(const struct call *c, uint8_t hash[static TOK
 	return hash;
 }
 
+static void take_csrf(struct call *c, const char *csrf)
+{
+	free(c->state->csrf);
+	c->state->csrf = mem_strdup(csrf);
+}
+
 int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid *user, const char *step)
 {
 	struct guard_cookie cookie = { .tenant = *tenant };
@@ -180,8 +186,7 @@ int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid
 		guard_cookie_text(&cookie, text);
 		/* A display is switched off at night. */
 		call_set_cookie(c, GUARD_SESSION_COOKIE, text, strcmp(step, SESSION_WALL) == 0 ? SIGN_WALL_LIFE / CLOCK_SECOND : 0, "Lax");
-		free(c->state->csrf);
-		c->state->csrf = mem_strdup(csrf);
+		take_csrf(c, csrf);
 		c->session = id;
 		snprintf(c->state->step, sizeof c->state->step, "%s", step);
 	}
@@ -193,6 +198,48 @@ int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid
 int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *user)
 {
 	return sign_start_step(c, tenant, user, "");
+}
+
+int sign_renew(struct call *c, int rc)
+{
+	struct guard_cookie cookie = { .tenant = c->tenant };
+	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE];
+
+	token_new(cookie.token);
+	token_new(csrf);
+	token_hash(cookie.token, hash);
+	if (rc == 0)
+		rc = session_rotate(c->db, sign_side(c), &c->session, hash, csrf);
+	rc = call_end(c, rc);
+	if (rc == 0) {
+		guard_cookie_text(&cookie, text);
+		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");
+		take_csrf(c, csrf);
+	}
+	secret_wipe(&cookie, sizeof cookie);
+	secret_wipe(text, sizeof text);
+	return rc;
+}
+
+const char *sign_csrf(const struct call *c)
+{
+	return c->state->csrf ? c->state->csrf : "";
+}
+
+const char *sign_awaits(const struct call *c)
+{
+	return c->state->step;
+}
+
+int sign_count(struct call *c)
+{
+	return rate_take(c->state->web->sign_ins, c->address, clock_ticks());
+}
+
+void sign_forgive(struct call *c)
+{
+	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
 }
 
 void sign_forget(struct call *c)

@@ -11,7 +11,7 @@
 #include "web/directory.h"
 #include "web/doc.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/sign_step.h"
 
 #define HOW "directory"
 

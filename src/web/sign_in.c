@@ -8,15 +8,17 @@
 
 #include "base/err.h"
 #include "store/browser.h"
-#include "store/session.h"
 #include "store/saml.h"
+#include "store/session.h"
 #include "store/setting.h"
 #include "store/user_outside.h"
 #include "web/directory.h"
+#include "web/guard.h"
 #include "web/saml.h"
 #include "web/sign.h"
+#include "web/sign_pages.h"
+#include "web/sign_step.h"
 #include "web/signup.h"
-#include "web/state.h"
 
 #define FAILURE_TIME (400 * CLOCK_SECOND / 1000)  /* a refusal is answered no sooner after the request came */
 
@@ -178,7 +180,7 @@ int sign_in(struct call *c)
 	user_release(&a.user);
 	if (rc < 0)
 		return rc;
-	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
+	sign_forgive(c);
 	return 0;
 }
 

@@ -9,7 +9,9 @@
 #include "web/letter.h"
 #include "web/list.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/sign_step.h"
+#include "web/sign_pages.h"
+#include "web/user_agent.h"
 
 const struct route_param sign_password_fields[] = {
 	{ "current", "Present password", PARAM_PASSWORD, PARAM_REQUIRED, 0, 0, NULL },
@@ -21,42 +23,6 @@ const struct route_param sign_password_fields[] = {
 };
 
 /* Sessions */
-
-/* The first of NEEDLES (pairs of what is searched and what is said) that the browser's description has. */
-static const char *recognise(const char *agent, const char *const (*needles)[2], size_t count)
-{
-	for (size_t i = 0; agent && i < count; i++)
-		if (strstr(agent, needles[i][0]))
-			return needles[i][1];
-	return "";
-}
-
-static const char *browser_of(const char *agent)
-{
-	/* Each names those before it, so the order matters. */
-	static const char *const known[][2] = { { "Edg", "Edge" }, { "OPR/", "Opera" }, { "Firefox/", "Firefox" }, { "Chrom", "Chrome" },
-		{ "Safari/", "Safari" }, { "curl/", "curl" }, { "ython", "Python" } };
-
-	return recognise(agent, known, ARRAY_LEN(known));
-}
-
-static const char *system_of(const char *agent)
-{
-	static const char *const known[][2] = { { "Windows", "Windows" }, { "Android", "Android" }, { "iPhone", "iPhone" },
-		{ "iPad", "iPad" }, { "Mac OS X", "macOS" }, { "Linux", "Linux" } };
-
-	return recognise(agent, known, ARRAY_LEN(known));
-}
-
-const char *call_browser(const struct call *c)
-{
-	return browser_of(c->request->user_agent);
-}
-
-const char *call_system(const struct call *c)
-{
-	return system_of(c->request->user_agent);
-}
 
 static json_t *when_of(const struct call *c, const json_t *row, const char *name)
 {
@@ -71,10 +37,10 @@ static json_t *when_of(const struct call *c, const json_t *row, const char *name
 static json_t *session_row(const struct call *c, const json_t *row, const char *own)
 {
 	const char *id = json_string_value(json_object_get(row, "id")), *agent = json_string_value(json_object_get(row, "user_agent"));
-	const char *browser = browser_of(agent), *address = json_string_value(json_object_get(row, "address"));
+	const char *browser = user_agent_browser(agent), *address = json_string_value(json_object_get(row, "address"));
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "id", id, "browser",
-		*browser ? browser : call_translate(c, "Unknown browser"), "system", system_of(agent), "address", address ? address : "",
+		*browser ? browser : call_translate(c, "Unknown browser"), "system", user_agent_system(agent), "address", address ? address : "",
 		"current", strcmp(id, own) == 0, "wall", json_is_true(json_object_get(row, "wall")), "started", when_of(c, row, "created"), "active", when_of(c, row, "last_seen"), "expires",
 		when_of(c, row, "expires"), "revoke_url", json_sprintf("/sessions/%s/revoke", id));
 }
@@ -141,32 +107,17 @@ int sign_password_page(struct call *c)
 	return sign_confirm_ask(c);
 }
 
-/* With a new token for this session: whoever had the old one is out. */
 static int store_password(struct call *c, const char *hash)
 {
-	struct guard_cookie cookie = { .tenant = c->tenant };
 	struct user own = { .id = c->user, .email = (char *)(uintptr_t)c->user_email, .name = (char *)(uintptr_t)c->user_name };
-	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
-	uint8_t token[TOKEN_HASH_SIZE], browser[TOKEN_HASH_SIZE];
+	uint8_t browser[TOKEN_HASH_SIZE];
 	int rc = sign_begin(c, &c->tenant);
 
-	token_new(cookie.token);
-	token_new(csrf);
-	token_hash(cookie.token, token);
 	if (rc == 0)
 		rc = user_set_password(c->db, sign_side(c), &c->user, hash, &c->session, sign_browser(c, browser) ? browser : NULL);
 	if (rc == 0)
-		rc = session_rotate(c->db, sign_side(c), &c->session, token, csrf);
-	if (rc == 0)
 		rc = letter_send(c, LETTER_PASSWORD_CHANGED, &own, c->tenant_name, NULL);
-	rc = call_end(c, rc);
-	if (rc == 0) {
-		guard_cookie_text(&cookie, text);
-		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");
-		free(c->state->csrf);
-		c->state->csrf = mem_strdup(csrf);
-	}
-	return rc;
+	return sign_renew(c, rc);
 }
 
 int sign_password(struct call *c)
@@ -195,7 +146,7 @@ int sign_session(struct call *c)
 
 	json_set_uuid(user, "id", &c->user);
 	call_set(c, "user", user);
-	call_set(c, "csrf", json_string(c->state->csrf));
+	call_set(c, "csrf", json_string(sign_csrf(c)));
 	if (!uuid_is_nil(&c->tenant)) {
 		json_t *tenant = json_pack("{s:s, s:s, s:s}", "name", c->tenant_name, "slug", c->tenant_slug, "state", c->tenant_state);
 

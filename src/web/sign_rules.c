@@ -6,7 +6,7 @@
 #include "store/sign_rules.h"
 #include "web/sign.h"
 #include "web/sign_rules.h"
-#include "web/state.h"
+#include "web/web.h"
 
 #define ROLES_MOST 16
 
@@ -20,12 +20,12 @@ const struct route_param sign_rules_fields[] = {
 
 static int64_t most_minutes(const struct call *c)
 {
-	return c->state->web->idle / CLOCK_MINUTE;
+	return call_web(c)->idle / CLOCK_MINUTE;
 }
 
 static int64_t most_hours(const struct call *c)
 {
-	return c->state->web->absolute / CLOCK_HOUR;
+	return call_web(c)->absolute / CLOCK_HOUR;
 }
 
 static int64_t least_of(int64_t set, int64_t most)

@@ -19,10 +19,14 @@
 #include "store/user_outside.h"
 #include "web/directory.h"
 #include "web/factor.h"
+#include "web/form.h"
+#include "web/guard.h"
 #include "web/letter.h"
 #include "web/saml.h"
 #include "web/sign.h"
-#include "web/state.h"
+#include "web/sign_pages.h"
+#include "web/sign_step.h"
+#include "web/user_agent.h"
 
 #define BROWSER_COOKIE "browser"
 #define WRONG_CODE "This code is not right, was used already, or is too old. After several wrong ones you have to wait a while."
@@ -93,7 +97,7 @@ static int tell_new_place(struct call *c, const struct user *u)
 
 	if (rc == 0)
 		rc = audit_log(c->db, AUDIT_USER_NEW_PLACE, &(struct audit_object) { "user", &u->id, u->email }, json_pack("{s:s, s:s}", "browser",
-			call_browser(c), "system", call_system(c)));
+			user_agent_browser(c->request->user_agent), "system", user_agent_system(c->request->user_agent)));
 	if (rc == 0)
 		rc = letter_send(c, LETTER_NEW_PLACE, u, json_string_value(json_object_get(tenant, "name")), NULL);
 	json_decref(tenant);
@@ -306,7 +310,7 @@ int sign_code_page(struct call *c)
 {
 	const char *back = call_has(c, "return") ? call_text(c, "return") : call_text(c, "return_to");
 
-	if (strcmp(c->state->step, SESSION_CODE) != 0)
+	if (strcmp(sign_awaits(c), SESSION_CODE) != 0)
 		call_redirect(c, "%s", guard_return(back));
 	call_set(c, "return_to", json_string(*back ? guard_return(back) : ""));
 	call_set(c, "email", json_string(c->user_email));
@@ -318,7 +322,7 @@ int sign_code(struct call *c)
 {
 	struct self s = { .closed = 0 };
 	const char *how = "", *back = guard_return(call_text(c, "return_to"));
-	int rc = strcmp(c->state->step, SESSION_CODE) == 0 ? read_self(c, &s) : 0;
+	int rc = strcmp(sign_awaits(c), SESSION_CODE) == 0 ? read_self(c, &s) : 0;
 
 	if (rc == 0 && s.user.email) {
 		rc = code_of_self(c, &s, call_text(c, "code"), &how);
@@ -327,7 +331,7 @@ int sign_code(struct call *c)
 		if (rc > 0)
 			rc = sign_complete(c, &s.user, how);
 		if (rc == 0) {
-			rate_give(c->state->web->sign_ins, c->address, clock_ticks());
+			sign_forgive(c);
 			if (strcmp(how, "recovery-code") == 0)
 				call_notice(c, "warning", "A recovery code is used up. Make new ones before the last is gone.");
 		}
@@ -447,6 +451,6 @@ int sign_confirm(struct call *c)
 	user_release(&s.user);
 	if (rc < 0)
 		return rc;
-	rate_give(c->state->web->sign_ins, c->address, clock_ticks());
+	sign_forgive(c);
 	return 0;
 }

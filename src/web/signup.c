@@ -13,7 +13,7 @@
 #include "render/template.h"
 #include "store/signup.h"
 #include "web/letter.h"
-#include "web/state.h"
+#include "web/web.h"
 
 #define LINK_LIFE (24 * CLOCK_HOUR)
 #define INVITATION_LIFE CLOCK_HOUR
@@ -77,7 +77,7 @@ static json_t *mail_of(struct call *c, const char *token, int *rc)
 	json_t *doc = json_pack("{s:s}", "link", link), *mail = NULL;
 	struct buf text = BUF_INIT;
 
-	*rc = template_render(c->state->templates, "mail/signup", doc, &text);
+	*rc = call_text_of(c, "mail/signup", doc, &text);
 	if (*rc == 0)
 		mail = json_pack("{s:s, s:s, s:s}", "to", call_text(c, "email"), "subject", call_translate(c, "Confirm your registration"), "text",
 			buf_str(&text));
@@ -174,7 +174,7 @@ static int make(struct call *c, const uint8_t hash[static TOKEN_HASH_SIZE], cons
 		rc = call_begin(c, &account);
 	if (rc == 0)
 		rc = signup_use(c->db, hash, &account, call_text(c, "account"), (struct wire_view){ (uint8_t *)wrapped.data, wrapped.len }, invited,
-			c->now + INVITATION_LIFE, &c->state->web->signup);
+			c->now + INVITATION_LIFE, &call_web(c)->signup);
 	if (rc == 0)
 		rc = db_commit(c->db);
 	db_rollback(c->db);

@@ -44,12 +44,7 @@ struct call_state {
 	int misuse;                              /* a handler asked for what its row does not declare */
 };
 
-/* A text that lives as long as the call. */
-const char *call_keep(struct call *c, const char *text);
-
 /* pipeline.c */
-/* The answer is in that language from here on. */
-void call_speak(struct call *c, const struct language *l);
 /* A part of a page is asked for: by htmx in a header, by lists that refresh themselves in their address. */
 int call_is_part(const struct call *c);
 
@@ -60,10 +55,6 @@ char *call_form_path(const struct call *c);
 int redraw_pass(const struct call *c, const struct route *page, struct form *fields);
 /* What was typed in C's form, and what is wrong with it, into the document of its page. */
 void redraw_put(const struct call *c, json_t *doc);
-
-/* sign_own.c: of the request's User-Agent; "" when they are not known */
-const char *call_browser(const struct call *c);
-const char *call_system(const struct call *c);
 
 /* sign.c */
 /* Looks up the session of the cookie, in a transaction of its own, and fills user, role, tenant. ERR_UNAUTHENTICATED when there

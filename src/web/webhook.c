@@ -14,7 +14,6 @@
 #include "web/doc.h"
 #include "web/list.h"
 #include "web/notification.h"
-#include "web/state.h"
 #include "web/vault.h"
 #include "web/webhook.h"
 
@@ -403,7 +402,7 @@ int webhook_test_run(struct call *c)
 		json_set_string(item, "account", c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : c->tenant_name);
 		json_set_string(item, "link", link);
 		body = hook_body(hook_format_of(doc_text(row, "format")), text, "test", "info", at, item,
-			template_words(c->state->templates));
+			call_words(c));
 		rc = webhook_test(c->db, &id, &delivery, "test", body);
 		free(body);
 	}
