@@ -319,7 +319,7 @@ TEST(only_the_right_server_and_client_speak, "KEY-2,KEY-3,SEC-7")
 	kmip_begin();
 	s = settings_as("client");
 	right = s.ca;
-	kmip_shell("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=other-ca -keyout o.key -out o.crt 2>>out", kmip_folder);
+	kmip_shell("cd %s && openssl req -x509 " KMIP_KEY " -days 30 -subj /CN=other-ca -keyout o.key -out o.crt 2>>out", kmip_folder);
 	s.ca = read_pem("o.crt");
 	CHECK_INT(kmip_open(&s, LIMIT_MS, &k), ERR_CRYPTO);
 	CHECK(strstr(err_text(), "certificate") != NULL);
