@@ -31,7 +31,8 @@ CACHE = "cache=writeback"    # of QEMU: a write is lost by a power cut unless th
 # What is slower emulated than done without: wide registers, string instructions of whole copies, more checks and levels at each access.
 CPU = "max," + ",".join(f"-{feature}" for feature in ("avx", "avx2", "xsave", "erms", "fsrm", "la57", "smap", "smep"))
 # Nobody attacks the emulated processor: detours around speculation that it does not do, and a kernel that moves itself at each boot, only cost.
-KERNEL_ARGUMENTS = "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=1 systemd.show_status=0 nokaslr mitigations=off"
+# Programs lie at the same addresses in each process, too: QEMU translates a library once then, and not for each process that is started.
+KERNEL_ARGUMENTS = "root=/dev/nvme0n1 rw console=ttyS0 quiet panic=1 systemd.show_status=0 nokaslr norandmaps mitigations=off"
 # How each bus calls its disks inside, beside what QEMU's own device is called.
 BUSES = {
     "virtio": "virtio-blk-pci,drive={id},serial={serial}",
