@@ -266,7 +266,7 @@ static int set_form(struct call *c, const struct saml_side *s)
 		call_form(c, texts[i], json_string(text_or(settings, texts[i], "")));
 	call_form(c, "roles", json_string(lines));
 	call_form(c, "otherwise", json_string(text_or(settings, "otherwise", "")));
-	call_form_option(c, "otherwise", "", call_translate(c, "None: they do not get in"), NULL, *text_or(settings, "otherwise", "") == '\0');
+	call_form_option(c, "otherwise", "", call_translate(c, "None: they cannot sign in"), NULL, *text_or(settings, "otherwise", "") == '\0');
 	each_role(c, offer_otherwise, (void *)(uintptr_t)text_or(settings, "otherwise", ""));
 	call_form(c, "create", json_boolean(create == NULL || json_is_true(create)));
 	call_form(c, "skew", json_integer(json_object_get(settings, "skew") ? json_integer_value(json_object_get(settings, "skew")) : ARRIVAL_SKEW));
@@ -351,7 +351,7 @@ static int take_import(struct call *c, const char *field, const json_t *source)
 		return call_refuse(c, ERR_CONFLICT, "Begin with this side first.");
 	if (rc < 0)
 		return rc;
-	call_notice(c, rc ? "success" : "info", rc ? "Fetched: the metadata are what is believed already." :
+	call_notice(c, rc ? "success" : "info", rc ? "Fetched: the metadata say what is in force already." :
 		"The metadata are read. Nothing is changed until you confirm it below.");
 	call_redirect(c, "/single-sign-on");
 	return 0;
@@ -396,7 +396,7 @@ int saml_accept(struct call *c)
 		return call_refuse(c, rc, "Something else was imported meanwhile. Look at it again.");
 	if (rc < 0)
 		return rc;
-	call_notice(c, "success", "The identity provider is believed from now on. Try a sign-in before you switch it on.");
+	call_notice(c, "success", "The identity provider is trusted from now on. Try a sign-in before you switch it on.");
 	call_redirect(c, "/single-sign-on");
 	return 0;
 }

@@ -101,7 +101,7 @@ def test_metadata_are_fetched_shown_and_then_believed(server, admin, place):
     # covers: IDN-3, ADM-1
     assert fetch(admin, place).status == 303 and place.asked == [PATH]
     page = html.unescape(admin.get("/single-sign-on").text)
-    assert "Believe this identity provider?" in page and place.url in page and believed(server, admin) is None
+    assert "Trust this identity provider?" in page and place.url in page and believed(server, admin) is None
     digest = re.search(r'name="digest" value="([0-9a-f]+)"', page).group(1)
     assert admin.post("/single-sign-on/confirm", digest=digest).status == 303
     assert "idp.example" in believed(server, admin)
@@ -110,7 +110,7 @@ def test_metadata_are_fetched_shown_and_then_believed(server, admin, place):
     # Again, on demand: nothing is new; then something is, and is only proposed.
     assert fetch(admin, place).status == 303
     page = html.unescape(admin.get("/single-sign-on").text)
-    assert "the metadata are what is believed already" in page and "Take over these changes?" not in page
+    assert "the metadata say what is in force already" in page and "Take over these changes?" not in page
     before = place.body
     try:
         place.body = re.sub(rb"<md:SingleLogoutService[^>]+>", b"", before)

@@ -541,7 +541,7 @@ def test_a_trial_shows_what_came_and_changes_nothing(server, idp):
     answer = a.post(a.client, fields)
     assert answer.status == 303 and answer.header("location") == "/single-sign-on", answer
     page = html.unescape(a.client.get("/single-sign-on").text)
-    assert "This person would not get in" in page and "keyward-admins, staff" in page and "Alice Ashdown" in page
+    assert "This person could not sign in" in page and "keyward-admins, staff" in page and "Alice Ashdown" in page
     a.save("off")
     to, fields = Visitor().sign_in(a.start(a.client, "/single-sign-on/test"), "alice")
     assert a.post(a.client, fields).status == 303
