@@ -137,8 +137,8 @@ static int set_newest(struct call *c)
 /* Of the whole installation: how many there were, of nobody in particular. */
 static int set_requests(struct call *c)
 {
-	static const struct diagram_part parts[] = { { "by_policy", "Approved by policy", 2 }, { "by_person", "Approved by a person", 4 }, { "denied", "Denied", 3 },
-		{ "pending", "Pending", 1 }, { NULL, NULL, 0 } };
+	static const struct diagram_part parts[] = { { "by_policy", "Approved by policy", 2 }, { "by_person", "Approved by a person", 1 }, { "denied", "Denied", 3 },
+		{ "pending", "Pending", 4 }, { NULL, NULL, 0 } };
 	json_t *days = NULL;
 	int rc = health_requests(c->db, DAYS, &days);
 

@@ -16,9 +16,10 @@
 #define WAITING 6
 #define LIVE_S 10                /* seconds between two looks */
 
+/* In the colours of the tags that lists have for the same. */
 static const struct diagram_part parts[] = {
-	{ "by_policy", "Approved by policy", 2 }, { "by_person", "Approved by a person", 4 }, { "denied", "Denied", 3 },
-	{ "pending", "Pending", 1 }, { NULL, NULL, 0 },
+	{ "by_policy", "Approved by policy", 2 }, { "by_person", "Approved by a person", 1 }, { "denied", "Denied", 3 },
+	{ "pending", "Pending", 4 }, { NULL, NULL, 0 },
 };
 
 static int set_totals(struct call *c)
@@ -99,7 +100,7 @@ static json_t *versions_of(const json_t *list)
 
 static int set_fleet(struct call *c)
 {
-	static const struct diagram_part kinds[] = { { "good", "Good", 2 }, { "unknown", "Unknown", 4 }, { "bad", "Bad", 3 }, { "failed", "Failed", 1 },
+	static const struct diagram_part kinds[] = { { "good", "Good", 2 }, { "unknown", "Unknown", 5 }, { "bad", "Bad", 3 }, { "failed", "Failed", 4 },
 		{ NULL, NULL, 0 } };
 	json_t *fleet = NULL, *versions;
 	int rc = glance_fleet(c->db, &fleet);

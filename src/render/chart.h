@@ -1,5 +1,5 @@
 /* chart.h - charts: bars stacked per column, over an axis with round numbers; here as SVG, in reports (report/) by others. Colours are classes of the style sheet
- * (kw-axis, kw-series-1 to -4), so that a chart follows light and dark and needs no inline style. */
+ * (kw-axis, kw-series-1 to -5), so that a chart follows light and dark and needs no inline style. */
 #ifndef RENDER_CHART_H
 #define RENDER_CHART_H
 

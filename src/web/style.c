@@ -41,8 +41,8 @@ static void set_form(struct call *c)
 
 static void set_charts(struct call *c)
 {
-	static const struct diagram_part parts[] = { { "a", "Approved by policy", 2 }, { "b", "Approved by a person", 4 }, { "c", "Denied", 3 },
-		{ "d", "Pending", 1 }, { NULL, NULL, 0 } };
+	static const struct diagram_part parts[] = { { "a", "Approved by policy", 2 }, { "b", "Approved by a person", 1 }, { "c", "Denied", 3 },
+		{ "d", "Pending", 4 }, { NULL, NULL, 0 } };
 	json_t *days = json_array(), *row = json_pack("{s:i, s:i, s:i, s:i}", "a", 24, "b", 6, "c", 3, "d", 1);
 
 	for (int i = 1; i <= 30; i++)
