@@ -243,7 +243,7 @@ static void set_page(struct call *c, const json_t *row, enum device_state state)
 		json_object_get(device, "url"), "seconds", DEVICE_REFRESH_S));
 	call_set(c, "device", device);
 	call_set(c, "key", key_member(c, row));
-	call_set(c, "policy", doc_link("/policies", doc_text(row, "policy"), doc_text(row, "policy_name")));
+	call_set(c, "policy", policy_link(c, row));
 	call_set(c, "image", doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")));
 	call_set(c, "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
 	call_set(c, "copy_of", json_is_object(json_object_get(row, "copy_of")) ? doc_link("/devices", doc_optional(json_object_get(row,

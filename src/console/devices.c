@@ -51,7 +51,7 @@ static json_t *show_row(struct call *c, json_t *row)
 	json_t *out = json_pack("{s:s, s:s, s:s?, s:o, s:s?, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name", doc_text(row, "name"),
 		"description", json_string_length(json_object_get(row, "description")) ? doc_text(row, "description") : NULL, "status",
 		device_badge(c, status), "mount", *doc_text(row, "mount_point") ? doc_text(row, "mount_point") : NULL, "policy",
-		doc_link("/policies", doc_text(row, "policy"), doc_text(row, "policy_name")), "image",
+		policy_link(c, row), "image",
 		doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")), "instance",
 		doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")));
 

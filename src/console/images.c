@@ -34,18 +34,18 @@ static const char *name_of(const json_t *row)
 	return *name ? name : doc_text(row, "provider_image");
 }
 
-static json_t *policies_of(const json_t *row, struct buf *names)
+static json_t *policies_of(const struct call *c, const json_t *row, struct buf *names)
 {
 	const json_t *all = json_object_get(row, "policies");
 	json_t *out = json_array(), *policy;
 	size_t i;
 
 	json_array_foreach(all, i, policy) {
-		json_t *link = doc_link("/policies", doc_text(policy, "id"), doc_text(policy, "name"));
+		json_t *link = doc_link("/policies", doc_text(policy, "id"), policy_said(c, doc_text(policy, "name")));
 
 		json_set_bool(link, "last", i + 1 == json_array_size(all));
 		json_array_append_new(out, link);
-		buf_printf(names, "%s%s", i ? ", " : "", doc_text(policy, "name"));
+		buf_printf(names, "%s%s", i ? ", " : "", doc_text(link, "name"));
 	}
 	return out;
 }
@@ -55,7 +55,7 @@ static json_t *show_row(struct call *c, json_t *row)
 	struct buf names = BUF_INIT;
 	json_t *out = json_pack("{s:s, s:s, s:s?, s:s, s:s, s:o, s:O, s:O, s:o}", "id", doc_text(row, "id"), "name", name_of(row),
 		"description", *doc_text(row, "description") ? doc_text(row, "description") : NULL, "provider_id",
-		doc_text(row, "provider_image"), "provider", doc_text(row, "provider"), "policies", policies_of(row, &names), "instances",
+		doc_text(row, "provider_image"), "provider", doc_text(row, "provider"), "policies", policies_of(c, row, &names), "instances",
 		json_object_get(row, "instances"), "devices", json_object_get(row, "devices"), "created", doc_when(c, row, "created"));
 
 	json_object_set_new(out, "url", json_sprintf("/images/%s", doc_text(row, "id")));

@@ -80,7 +80,7 @@ static json_t *device_row(const struct call *c, const json_t *row, const json_t 
 	json_object_set_new(out, "size", doc_size(c, json_integer_value(json_object_get(device, "size_bytes"))));
 	json_object_set_new(out, "mount", doc_optional(device, "mount_point") ? json_string(doc_text(device, "mount_point")) : json_null());
 	json_object_set_new(out, "said", doc_reason(c, doc_text(device, "said")));
-	json_object_set_new(out, "policy", doc_link("/policies", doc_text(device, "policy"), doc_text(device, "policy_name")));
+	json_object_set_new(out, "policy", policy_link(c, device));
 	json_object_set_new(out, "revocation", request ? request_revocation(c, request) : json_null());
 	json_object_set_new(out, "key", request ? request_badge(c, doc_text(request, "status")) : json_null());
 	json_object_set_new(out, "request_url", request ? json_sprintf("/requests/%s", doc_text(request, "id")) : json_null());
@@ -106,7 +106,7 @@ static json_t *request_item(const struct call *c, const json_t *request)
 
 	out = json_pack("{s:o, s:s, s:s?, s:o, s:n, s:o}", "title", json_sprintf("%s %s: %s", call_translate(c, "Key of"),
 		doc_text(request, "device_name"), doc_text(badge, "name")), "colour", doc_text(badge, "colour"), "by",
-		doc_optional(request, "policy_name"), "at", doc_when(c, request, "requested"), "comment", "detail", doc_reason(c, doc_text(request, "closed_reason")));
+		policy_said(c, doc_optional(request, "policy_name")), "at", doc_when(c, request, "requested"), "comment", "detail", doc_reason(c, doc_text(request, "closed_reason")));
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(request, "id")));
 	json_decref(badge);
 	return out;

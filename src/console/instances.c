@@ -82,7 +82,7 @@ json_t *request_row(struct call *c, json_t *row)
 		request_badge(c, doc_text(row, "status")), "integrity", integrity_badge(c, doc_text(row, "integrity")), "instance",
 		doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")), "image",
 		doc_link("/images", doc_text(row, "image"), doc_text(row, "image_name")), "policy",
-		doc_link("/policies", doc_text(row, "policy"), doc_text(row, "policy_name")), "provider", doc_text(row, "provider"),
+		policy_link(c, row), "provider", doc_text(row, "provider"),
 		"requested", doc_when(c, row, "requested"));
 
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(row, "id")));

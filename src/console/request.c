@@ -117,7 +117,7 @@ static json_t *action_text(const struct call *c, const struct request_case *k)
 static void set_policy(struct call *c, const struct request_case *k)
 {
 	int stale = !k->closed && k->status == REQUEST_PENDING && k->judged && k->judged_version != k->policy_version;
-	json_t *policy = json_pack("{s:s, s:I, s:o, s:b, s:b, s:n}", "name", k->policy_name, "version",
+	json_t *policy = json_pack("{s:s, s:I, s:o, s:b, s:b, s:n}", "name", policy_said(c, k->policy_name), "version",
 		(json_int_t)(k->judged_version ? k->judged_version : k->policy_version), "action",
 		action_text(c, k), "stale", stale, "has_rules", json_array_size(k->policy_rules) > 0, "url");
 	char id[UUID_TEXT_SIZE];
