@@ -73,8 +73,7 @@ static json_t *show_row(struct call *c, json_t *row)
 {
 	json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "url",
 		json_sprintf("/devices/%s", doc_text(row, "id")), "status", device_badge(c, doc_text(row, "status")), "size",
-		doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))), "policy", doc_link("/policies", doc_text(row, "policy"),
-		doc_text(row, "policy_name")), "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")),
+		doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))), "policy", policy_link(c, row), "instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")),
 		"ticked", is_ticked(c, doc_text(row, "id")));
 
 	json_object_set(out, "members", json_object_get(row, "members"));
@@ -85,8 +84,7 @@ static json_t *show_row(struct call *c, json_t *row)
 static void read_query(const struct call *c, struct list_query *q)
 {
 	list_read(c, &view, q);
-	q->filters[0].name = "exportable";
-	q->filters[0].value = "true";
+	list_only(q, "exportable", "true");
 }
 
 int export_page(struct call *c)

@@ -39,15 +39,20 @@ const struct route_param key_age_fields[] = {
 static json_t *show_row(struct call *c, json_t *row)
 {
 	json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name", doc_text(row, "name"), "status",
-		device_badge(c, doc_text(row, "status")), "policy", doc_link("/policies", doc_text(row, "policy"), doc_text(row, "policy_name")),
+		device_badge(c, doc_text(row, "status")), "policy", policy_link(c, row),
 		"instance", doc_link("/instances", doc_text(row, "instance"), doc_text(row, "instance_name")), "raid",
 		*doc_text(row, "raid") ? doc_link("/devices", doc_text(row, "raid"), doc_text(row, "raid_name")) : json_null());
-	int state = strcmp(doc_text(row, "status"), states[0]) == 0 || strcmp(doc_text(row, "status"), states[1]) == 0;
 
 	json_object_set_new(out, "url", json_sprintf("/devices/%s", doc_text(row, "id")));
 	json_object_set(out, "version", json_object_get(row, "key_version"));
-	json_set_bool(out, "fits", state && json_is_true(json_object_get(row, "has_key")));
 	return out;
+}
+
+/* Those alone that have a key; "rotatable" is no choice of the user's. */
+static void read_query(const struct call *c, struct list_query *q)
+{
+	list_read(c, &view, q);
+	list_only(q, "rotatable", "true");
 }
 
 int rotation_select_page(struct call *c)
@@ -56,7 +61,7 @@ int rotation_select_page(struct call *c)
 	json_t *page;
 	int rc;
 
-	list_read(c, &view, &q);
+	read_query(c, &q);
 	rc = device_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;

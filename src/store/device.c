@@ -116,6 +116,7 @@ static const struct list_filter filters[] = {
 	{ "kind", "d.kind = $" },
 	{ "stored", "(d.key_stored_on = $ and d.key_created is not null)" },
 	{ "exportable", "(d.status in ('encrypted', 'in-use') and d.raid is null) = $::boolean" },
+	{ "rotatable", "(d.status in ('encrypted', 'in-use') and d.key_created is not null) = $::boolean" },
 	{ NULL },
 };
 static const struct list_spec spec = {

@@ -39,7 +39,7 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 /* Console */
 
 /* Sorts: name, provider, provider_device, size, status, mount_point, policy, image, instance; filters: status, provider,
- * policy, image, instance, kind, exportable (its keys can be exported: "true"). Rows: id, name, description, provider, provider_name, provider_device, kind, size_bytes, os, filesystem,
+ * policy, image, instance, kind, exportable, rotatable (its keys can be exported, its own key rotated: "true"). Rows: id, name, description, provider, provider_name, provider_device, kind, size_bytes, os, filesystem,
  * mount_point, access, status, progress, error, policy, policy_name, image, image_name, instance, instance_name, is_system,
  * is_busy, status_since, cipher, mode, key_bits, key_version, has_key, last_detected, raid, raid_name, raid_index, members (number). */
 int device_list(struct db *db, const struct list_query *query, json_t **page);

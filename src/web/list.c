@@ -27,8 +27,7 @@ static int given_limit(const struct call *c)
 	return v && v->given ? (int)v->number : 0;
 }
 
-/* Only those where the store's filter NAME is VALUE, which is borrowed. */
-static void only(struct list_query *q, const char *name, const char *value)
+void list_only(struct list_query *q, const char *name, const char *value)
 {
 	for (size_t i = 0; i < LIST_FILTERS_MAX; i++)
 		if (q->filters[i].name == NULL) {
@@ -63,7 +62,7 @@ void list_read(const struct call *c, const struct list_view *view, struct list_q
 		q->filters[i].value = given_text(c, view->filters[i]);
 	}
 	if (view->of)
-		only(q, view->of, given_text(c, "id"));
+		list_only(q, view->of, given_text(c, "id"));
 }
 
 static void add_field(json_t *list, const char *name, const char *value)

@@ -63,6 +63,8 @@ int list_rows(const struct list_view *view, const json_t *all, const struct list
 
 /* *Q borrows from the call. */
 void list_read(const struct call *c, const struct list_view *view, struct list_query *q);
+/* Only those where the store's filter NAME is VALUE, which is borrowed. */
+void list_only(struct list_query *q, const char *name, const char *value);
 /* [{ name, value }] of search and filters as they are given, for hidden fields of a form about "all that match"; the caller's. */
 json_t *list_fields(const struct call *c, const struct list_view *view);
 /* Rows of a list are ticked, or all of it is chosen: the parameter and the field `scope`. ALL says, in English, what all of it is. */
