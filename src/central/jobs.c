@@ -111,13 +111,13 @@ static int ask(struct call *c, struct doc_confirm ask_for, const char *running)
 
 int job_retry_ask(struct call *c)
 {
-	return ask(c, (struct doc_confirm){ .act = "retry", .title = "Try again", .icon = "refresh", .colour = "blue", .button = "Try again",
+	return ask(c, (struct doc_confirm){ .act = "retry", .title = "Retry the job", .icon = "refresh", .colour = "blue", .button = "Try again",
 		.text = call_translate(c, "A job process takes it at once, and gives it as many attempts as at first. A mail whose handing over broke off may reach its recipient twice.") }, NOT_RETRY);
 }
 
 int job_drop_ask(struct call *c)
 {
-	return ask(c, (struct doc_confirm){ .act = "drop", .title = "Remove", .icon = "trash", .colour = "red", .danger = 1, .button = "Remove",
+	return ask(c, (struct doc_confirm){ .act = "drop", .title = "Remove the job", .icon = "trash", .colour = "red", .danger = 1, .button = "Remove",
 		.text = call_translate(c, "It is never done: a mail is not sent, a report not made. Whoever waits for it is not told.") }, NOT_DROP);
 }
 

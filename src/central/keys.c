@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/mem.h"
 #include "central/pages.h"
 #include "store/backup.h"
 #include "store/rewrap.h"
@@ -32,12 +33,23 @@ static json_t *progress_of(const struct call *c, const json_t *row)
 		doc_when(c, row, "started"), "finished", doc_when(c, row, "finished"));
 }
 
+static const char *provider_said(const struct call *c, const char *provider)
+{
+	static const struct { const char *name, *label; } known[] = { { "file", "File" }, { "passphrase", "Passphrase" }, { "pkcs11", "Token (PKCS #11)" },
+		{ "kmip", "Key server (KMIP)" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(known[i].name, provider) == 0)
+			return call_translate(c, known[i].label);
+	return provider;
+}
+
 static json_t *root_of(const struct call *c, const struct keys_root *r)
 {
 	char id[UUID_TEXT_SIZE];
 
 	uuid_text(&r->id, id);
-	return json_pack("{s:s, s:s, s:b, s:o}", "id", id, "provider", r->provider, "active", r->active, "state",
+	return json_pack("{s:s, s:s, s:s, s:b, s:o}", "id", id, "provider", r->provider, "provider_said", provider_said(c, r->provider), "active", r->active, "state",
 		doc_badge(c, r->sealed ? "Sealed" : r->active ? "In use" : "Former", r->sealed ? "red" : r->active ? "green" : "gray"));
 }
 

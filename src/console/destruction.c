@@ -179,7 +179,7 @@ int destruction_ask_page(struct call *c)
 	struct uuid id = call_uuid(c, "id");
 	struct destruction_rule rule = { 0 };
 	enum device_state state;
-	json_t *row = NULL, *text;
+	json_t *row = NULL, *text, *when;
 	int64_t exports = 0;
 	int rc = device_get(c->db, &id, &row);
 
@@ -191,8 +191,10 @@ int destruction_ask_page(struct call *c)
 	if (rc == 0)
 		rc = destruction_exports(c->db, &id, &exports);
 	if (rc == 0) {
-		text = json_sprintf("%s %d. %s", call_translate(c, "Days until it is done:"), (int)rule.days, rule.people > 1 ? call_translate(c,
+		when = call_counted(c, rule.days, "They are destroyed in %{n} day.", "They are destroyed in %{n} days.");
+		text = json_sprintf("%s %s", json_string_value(when), rule.people > 1 ? call_translate(c,
 			"A second person has to confirm it. Until then it can be cancelled.") : call_translate(c, "Until then it can be cancelled."));
+		json_decref(when);
 		doc_confirm(c, &(struct doc_confirm){ .folder = "/devices", .id = doc_text(row, "id"), .act = "destroy", .title = "Destroy the keys of",
 			.name = doc_text(row, "name"), .typed = doc_text(row, "name"), .icon = "trash", .colour = "red", .danger = 1, .comment = 1,
 			.button = "Ask for the destruction", .text = json_string_value(text), .points = points(c, row, exports) });

@@ -25,9 +25,9 @@ static json_t *points(const struct call *c, const json_t *row, const json_t *mem
 	size_t i;
 
 	if (json_array_size(members))
-		json_array_append_new(out, json_sprintf("%s, %s", json_string_value(size), doc_text(row, "provider")));
+		json_array_append_new(out, json_sprintf("%s, %s", json_string_value(size), doc_text(row, "provider_name")));
 	else
-		json_array_append_new(out, json_sprintf("%s, %s %s", json_string_value(size), doc_text(row, "provider"),
+		json_array_append_new(out, json_sprintf("%s, %s %s", json_string_value(size), doc_text(row, "provider_name"),
 			doc_text(row, "provider_device")));
 	if (*doc_text(row, "instance_name"))
 		json_array_append_new(out, json_sprintf("%s: %s", call_translate(c, "Instance"), doc_text(row, "instance_name")));

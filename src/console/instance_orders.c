@@ -95,15 +95,24 @@ static json_t *order_row(struct call *c, json_t *row)
 
 /* The forms */
 
+static const char *const level_texts[] = { "Debug", "Info", "Warnings and errors", "Errors alone" };
+
+static const char *level_said(const struct call *c, const char *level)
+{
+	for (size_t i = 0; level && i < ARRAY_LEN(level_texts); i++)
+		if (strcmp(levels[i], level) == 0)
+			return call_translate(c, level_texts[i]);
+	return level;
+}
+
 static void offer_levels(struct call *c, const char *present)
 {
-	static const char *const texts[] = { "Debug", "Info", "Warnings and errors", "Errors alone" };
 	/* Who opens this form wants another one. */
 	const char *wished = strcmp(present, "debug") == 0 ? "info" : "debug";
 
 	call_form(c, "level", json_string(wished));
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		call_form_option(c, "level", levels[i], call_translate(c, texts[i]), NULL, strcmp(levels[i], wished) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(level_texts); i++)
+		call_form_option(c, "level", levels[i], call_translate(c, level_texts[i]), NULL, strcmp(levels[i], wished) == 0);
 }
 
 static void offer_lengths(struct call *c)
@@ -128,8 +137,9 @@ static int show_agent(struct call *c, const struct uuid *id)
 
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
-	call_set(c, "agent", !there ? json_null() : json_pack("{s:s, s:o, s:s?}", "log_level", doc_text(row, "log_level"), "until",
-		doc_when(c, row, "log_level_until"), "then", doc_optional(row, "log_level_then")));
+	call_set(c, "agent", !there ? json_null() : json_pack("{s:s, s:o, s:s?, s:s, s:s?}", "log_level", doc_text(row, "log_level"), "until",
+		doc_when(c, row, "log_level_until"), "then", doc_optional(row, "log_level_then"), "level_said", level_said(c, doc_text(row, "log_level")),
+		"then_said", level_said(c, doc_optional(row, "log_level_then"))));
 	call_set(c, "can", json_pack("{s:b, s:b}", "order", there && call_may(c, PERMISSION_INSTANCES_ORDER), "check",
 		there && call_may(c, PERMISSION_REQUESTS_DECIDE)));
 	offer_levels(c, doc_text(row, "log_level"));

@@ -28,7 +28,7 @@ static const struct {
 	const char *name, *label, *colour;
 } levels[] = {
 	[HEALTH_GOOD] = { "good", "Well", "green" },
-	[HEALTH_WARN] = { "warn", "Look at it", "yellow" },
+	[HEALTH_WARN] = { "warn", "Worth a look", "yellow" },
 	[HEALTH_BAD] = { "bad", "Bad", "red" },
 };
 

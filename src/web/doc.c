@@ -130,13 +130,18 @@ static json_t *typed_member(const struct call *c, const char *expected)
 		json_null();
 }
 
+json_t *doc_question(const struct call *c, const char *act, const char *name)
+{
+	return call_say(c, N_("%{act} “%{name}”?"), CALL_VALUES({ "act", call_translate(c, act) }, { "name", name }));
+}
+
 void doc_confirm(struct call *c, const struct doc_confirm *ask)
 {
 	json_t *confirm = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:s?, s:o}", "text", ask->text, "icon", ask->icon, "colour", ask->colour,
 		"button", call_translate(c, ask->button), "danger", ask->danger, "comment", ask->comment, "warning",
 		ask->warning ? call_translate(c, ask->warning) : NULL, "typed", typed_member(c, ask->typed));
 
-	json_object_set_new(confirm, "title", call_say(c, N_("%{act} “%{name}”?"), CALL_VALUES({ "act", call_translate(c, ask->title) }, { "name", ask->name })));
+	json_object_set_new(confirm, "title", doc_question(c, ask->title, ask->name));
 	json_object_set_new(confirm, "action", json_sprintf("%s/%s/%s", ask->folder, ask->id, ask->act));
 	json_object_set_new(confirm, "cancel", json_sprintf("%s/%s", ask->folder, ask->id));
 	json_object_set_new(confirm, "points", ask->points ? json_pack("{s:o}", "items", ask->points) : json_null());

@@ -42,6 +42,8 @@ struct doc_confirm {
 	int danger, comment;         /* a red button; a field for a comment, in the parameter "comment" */
 	json_t *points;              /* array of texts, taken over; NULL: none */
 };
+/* Delete "data"? */
+json_t *doc_question(const struct call *c, const char *act, const char *name);
 void doc_confirm(struct call *c, const struct doc_confirm *ask);
 /* The same where a setting at URL is to be forgotten: POST URL/remove does it. TITLE is the whole question, with %{name} for
  * NAME; POINTS, taken over, may be NULL. */

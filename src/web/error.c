@@ -70,7 +70,7 @@ static const char *text_of(const struct call *c, const struct problem *p)
 	if (c->state->refusal)
 		return call_translate(c, c->state->refusal);
 	if (p->status == 404 && c->role == ROLE_NONE)
-		return call_translate(c, "There is nothing at this address for who is not signed in. Sign in, and look for it in its list.");
+		return call_translate(c, "There is nothing at this address for somebody who is not signed in. Sign in, and look for it in its list.");
 	return call_translate(c, p->text);
 }
 

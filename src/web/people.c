@@ -411,8 +411,7 @@ int person_disable_ask(struct call *c)
 	confirm = json_pack("{s:s, s:s, s:s, s:b, s:s, s:{s:o}}", "text", doc_text(row, "email"), "icon", "user-off", "colour", "red",
 		"danger", 1, "button", call_translate(c, invited ? "Withdraw invitation" : "Disable user"), "points", "items",
 		disable_points(c, invited));
-	json_object_set_new(confirm, "title", json_sprintf("%s %s?", call_translate(c, invited ? "Withdraw the invitation of" : "Disable"),
-		doc_text(row, "name")));
+	json_object_set_new(confirm, "title", doc_question(c, invited ? "Withdraw the invitation of" : "Disable", doc_text(row, "name")));
 	json_object_set_new(confirm, "action", json_sprintf("%s/%s/disable", people(c)->url, doc_text(row, "id")));
 	json_object_set_new(confirm, "cancel", json_sprintf("%s/%s", people(c)->url, doc_text(row, "id")));
 	call_set(c, "confirm", confirm);

@@ -439,7 +439,7 @@ static int list_chosen(struct call *c, json_t *names, json_t *fields)
 int reports_delete_ask(struct call *c)
 {
 	json_t *names = json_array(), *fields = json_array(), *confirm;
-	int rc = call_count(c, "report") ? list_chosen(c, names, fields) : call_refuse(c, ERR_CONFLICT, NONE);
+	int rc = call_count(c, "report") ? list_chosen(c, names, fields) : call_refuse(c, ERR_INVALID, NONE);
 
 	if (rc < 0) {
 		json_decref(names);

@@ -61,7 +61,7 @@ def test_two_people_a_waiting_period_and_then_it_is_gone(server, world):
     c, other = world.console(world.security), world.console(world.other)
     assert f'href="/devices/{device}/destroy"' in c.get(f"/devices/{device}").text
     page = c.get(f"/devices/{device}/destroy")
-    assert page.status == 200 and "Its volume is open now" in page.text and "Days until it is done: 7" in page.text
+    assert page.status == 200 and "Its volume is open now" in page.text and "They are destroyed in 7 days." in page.text
     assert ask(c, name, device, typed="something else").status == 422
     assert ask(c, name, device).status == 303
     assert ask(c, name, device).status == 409

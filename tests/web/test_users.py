@@ -65,7 +65,7 @@ def test_life_of_a_user(server, world):
     assert signed_in(user), "a new name ends no session"
     assert "Aiko T." in admin.get(f"/users/{id}").text
 
-    assert "Disable Aiko T.?" in admin.get(f"/users/{id}/disable").text
+    assert "Disable “Aiko T.”?" in admin.get(f"/users/{id}/disable").text
     assert admin.post(f"/users/{id}/disable").status == 303
     assert not signed_in(user) and state(server, id) == "disabled"
     assert Client(server, "console", source="127.5.0.2").sign_in(email, account=world.slug).status == 422
@@ -126,7 +126,7 @@ def test_an_invitation_can_be_withdrawn(server, world):
     # covers: IDN-1
     admin = world.console()
     id, link = invite(admin, address(), name="Withdrawn Person")
-    assert "Withdraw the invitation of Withdrawn Person?" in admin.get(f"/users/{id}/disable").text
+    assert "Withdraw the invitation of “Withdrawn Person”?" in admin.get(f"/users/{id}/disable").text
     assert admin.post(f"/users/{id}/disable").header("location") == "/users"
     assert accept(server, link)[1].status == 404
     assert admin.get(f"/users/{id}").status == 404
