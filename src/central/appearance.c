@@ -26,8 +26,15 @@ const struct route_param appearance_fields[] = {
 	{ "colour", "Colour", PARAM_TEXT, PARAM_REQUIRED, 0, COLOUR_SIZE - 1, NULL },
 	{ "logo", "Logo", PARAM_LINES, 0, 0, LOGO_TEXT_MAX, NULL },
 	{ "no_logo", "Without a logo", PARAM_BOOL, 0, 0, 0, NULL },
+	{ "basis", NULL, PARAM_TEXT, 0, 0, 40, NULL },
 	PARAM_END
 };
+
+/* What a form of LAST was drawn from. */
+static const char *basis_of(const json_t *last)
+{
+	return json_is_null(last) ? "none" : doc_text(last, "changed");
+}
 
 static int show_last(struct call *c)
 {
@@ -36,6 +43,7 @@ static int show_last(struct call *c)
 
 	if (rc < 0)
 		return rc;
+	call_set(c, "basis", json_string(basis_of(row)));
 	call_set(c, "last", json_is_null(row) ? json_null() : json_pack("{s:o, s:o}", "at", doc_when(c, row, "changed"), "by",
 		json_incref(json_object_get(row, "changed_by"))));
 	json_decref(row);
@@ -173,14 +181,36 @@ static int read_form(struct call *c, struct brand *b, struct buf *png)
 	return 0;
 }
 
+static int is_same(const struct brand *a, const struct brand *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->support, b->support) == 0 && strcmp(a->colour, b->colour) == 0 && strcmp(a->logo, b->logo) == 0;
+}
+
+/* Nobody undoes unseen what somebody else has saved meanwhile. Programs that do not say what they have seen mean what they send. */
+static int check_basis(struct call *c)
+{
+	json_t *last = NULL;
+	int rc = brand_last(c->db, &last);
+
+	if (rc == 0 && call_has(c, "basis") && strcmp(call_text(c, "basis"), basis_of(last)) != 0)
+		rc = call_refuse(c, ERR_CONFLICT, "The appearance was changed since you opened this page. What you typed is still here: saved now, it takes the place of "
+			"that change.");
+	json_decref(last);
+	return rc;
+}
+
 int appearance_save(struct call *c)
 {
 	struct buf png = BUF_INIT;
-	struct brand b;
-	int rc = brand_hold(c->db, &b);
+	struct brand was = { .name = BRAND_USUAL }, b;
+	int rc = brand_hold(c->db, &was);
 
+	b = was;
 	if (rc == 0)
 		rc = read_form(c, &b, &png);
+	/* The same sent twice is no conflict. */
+	if (rc == 0 && !is_same(&was, &b))
+		rc = check_basis(c);
 	if (rc == 0)
 		rc = brand_set(c->db, &b, png.len ? &png : NULL);
 	buf_free(&png);

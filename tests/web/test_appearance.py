@@ -183,6 +183,31 @@ def test_all_of_it_is_seen_everywhere_and_put_back(server):
     assert c.get("/appearance/remove").status == 404 and 'href="/appearance/remove"' not in c.get("/appearance").text
 
 
+def test_two_operators_at_one_page(server):
+    # covers: WEB-4, WEB-3
+    one, two, before = operator(server), operator(server), len(changes(server))
+    basis = lambda c: re.search(r'name="basis" value="([^"]+)"', c.get("/appearance").text).group(1)
+    try:
+        seen = basis(one), basis(two)
+        assert one.post("/appearance", name="Vault One", support="", colour=COLOUR, basis=seen[0]).status == 303
+        # What somebody else has saved meanwhile is not undone unseen; what was typed stays, and can be sent then.
+        a = two.post("/appearance", name="Vault Two", support=SUPPORT, colour="#7a1f5c", basis=seen[1])
+        assert a.status == 409 and "was changed since you opened this page" in a.text and 'value="Vault Two"' in a.text and 'value="#7a1f5c"' in a.text, a.text
+        assert 'value="Vault One"' in one.get("/appearance").text
+        again = re.search(r'name="basis" value="([^"]+)"', a.text).group(1)
+        assert two.post("/appearance", name="Vault Two", support=SUPPORT, colour="#7a1f5c", basis=again).status == 303
+        # The same twice, as a double click sends it, is no conflict and no change.
+        assert two.post("/appearance", name="Vault Two", support=SUPPORT, colour="#7a1f5c", basis=again).status == 303
+        assert len(changes(server)) == before + 2
+        # Put back meanwhile counts, too; a program that has seen nothing says what shall be.
+        assert one.post("/appearance/remove").status == 303
+        assert two.post("/appearance", name="Vault Three", support="", colour=COLOUR, basis=basis(one)).status == 303
+        assert one.post("/appearance", name="Vault Four", support="", colour=COLOUR, basis="none").status == 409
+        save(one, name="Vault Five")
+    finally:
+        put_back(server)
+
+
 def test_what_is_refused(server):
     # covers: WEB-4, WEB-3, SEC-5
     c, before = operator(server), len(changes(server))
