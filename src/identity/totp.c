@@ -41,12 +41,15 @@ int totp_text(const struct secret *s, char out[static TOTP_TEXT_SIZE])
 	return rc;
 }
 
-/* Appends TEXT percent-encoded at AT; 0 when there is no room before END. */
+/* Appends TEXT percent-encoded at AT; 0 when there is no room before END. A colon, even encoded, ends the issuer for the apps (Key Uri Format): it is left
+ * out. */
 static int put_encoded(char **at, const char *end, const char *text)
 {
 	for (; *text; text++) {
 		unsigned char b = (unsigned char)*text;
 
+		if (b == ':')
+			continue;
 		if (end - *at < 4)
 			return 0;
 		if (isalnum(b) || strchr("-._~@", b))

@@ -228,6 +228,11 @@ TEST(codes_by_the_clock, "IDN-5")
 	CHECK_STR((const char *)address->data, "otpauth://totp/Keyward%20A%26B:%C3%A4@x.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 		"&issuer=Keyward%20A%26B");
 	secret_free(address);
+	/* Apps take what follows the first colon for the account, encoded or not. */
+	CHECK_INT(totp_address(s, "MSP: Vault 100%", "b:@x.example", &address), 0);
+	CHECK_STR((const char *)address->data, "otpauth://totp/MSP%20Vault%20100%25:b@x.example?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+		"&issuer=MSP%20Vault%20100%25");
+	secret_free(address);
 	secret_free(s);
 }
 
