@@ -94,7 +94,7 @@ static void put_product(struct report_writer *w)
 	double wide = logo ? pdf_picture(w->pdf, PDF_MARGIN, LOGO_TOP, LOGO_WIDTH, LOGO_HEIGHT, logo->png, logo->len) : 0;
 
 	if (wide > 0)
-		pdf_text(w->pdf, PDF_MARGIN + wide + 10, LOGO_TOP + LOGO_HEIGHT / 2 + 4, &large, w->head->product);
+		pdf_write(w->pdf, &(struct pdf_block){ PDF_MARGIN + wide + 10, BODY - wide - 10, 16, 2, 0 }, LOGO_TOP + LOGO_HEIGHT / 2 + 4, &large, w->head->product);
 	else
 		pdf_text(w->pdf, PDF_MARGIN, 90, &label, w->head->product);
 }

@@ -115,6 +115,13 @@ static int fill_odd(const struct report_format *f, struct report_writer *w, cons
 	return rc < 0 ? rc : f->end(w, rows, "A note.");
 }
 
+/* Of a shape that is as wide as a logo may become. */
+static const unsigned char wide_png[] = {
+	0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x0b, 0x00, 0x00, 0x00, 0x02, 0x08,
+	0x02, 0x00, 0x00, 0x00, 0x01, 0xc1, 0xb1, 0xb9, 0x00, 0x00, 0x00, 0x11, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63, 0xb0, 0x0f, 0xbf, 0x86, 0x1f, 0x31,
+	0x10, 0x54, 0x01, 0x00, 0x1b, 0x16, 0x1f, 0x49, 0x84, 0xc4, 0x71, 0x1a, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e, 0x44, 0xae, 0x42, 0x60, 0x82,
+};
+
 static int write_odd(const struct report_format *f, const char *path, int64_t rows)
 {
 	static const char *const alone[] = { "خادم قاعدة البيانات رقم 42 (نسخة احتياطية) في مركز البيانات بدبي: تم فتح الجهاز بواسطة orders-db-7 عند الساعة 10:30، لأن المسؤول وافق على الطلب.",
@@ -126,7 +133,8 @@ static int write_odd(const struct report_format *f, const char *path, int64_t ro
 	static const int four[] = { 1, 2, 3, 4 }, one[] = { 1 };
 	static int64_t sums[CATEGORIES] = { 1000000000 }, none[MONTHS * 4];
 	const char *names[CATEGORIES], *months[MONTHS];
-	char *texts[sizeof alone / sizeof alone[0] + 3], *title = repeated("Ä", NAME), *tenant = repeated("Gesellschaft für Schlüssel ", 7), *who = repeated("W", NAME);
+	char *texts[sizeof alone / sizeof alone[0] + 3], *title = repeated("Ä", NAME), *tenant = repeated("Gesellschaft für Schlüssel ", 7), *who = repeated("W", NAME), *product = repeated("W", 60);
+	const struct report_picture logo = { wide_png, sizeof wide_png };
 	size_t count = 0;
 	const struct chart many = { .label = "many", .columns = CATEGORIES, .series = 1, .colours = one, .names = names, .every = 1, .values = sums, .lying = 1 };
 	const struct chart zero = { .label = "none", .columns = MONTHS, .series = 4, .colours = four, .names = months, .every = MONTHS / 16 + 1, .values = none,
@@ -136,7 +144,7 @@ static int write_odd(const struct report_format *f, const char *path, int64_t ro
 		{ "No rows", "Nothing.", columns, COUNT, &zero },
 	};
 	const struct report_head head = { title, tenant, "2026-10-25 00:00 to 2026-10-26 00:00", "Europe/Berlin (UTC+02:00; 2026-10-25 02:00 UTC+01:00)", who,
-		"2026-11-27 04:05", "Keyward", REPORT_SECTIONS_MAX };
+		"2026-11-27 04:05", product, REPORT_SECTIONS_MAX, NULL, &logo };
 	struct report_writer *w = NULL;
 	int rc = f->begin(&head, path, &w);
 
@@ -156,6 +164,7 @@ static int write_odd(const struct report_format *f, const char *path, int64_t ro
 	rc = rc == 0 ? f->finish(w) : (f->discard(w), rc);
 	for (size_t i = 0; i < count; i++)
 		free(texts[i]);
+	free(product);
 	free(title);
 	free(tenant);
 	free(who);
