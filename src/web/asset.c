@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/err.h"
 #include "base/file.h"
@@ -125,6 +126,20 @@ static const struct asset *find(const struct assets *a, const char *file)
 	return NULL;
 }
 
+/* RFC 9110, 12.5.3: gzip is named, and not with a weight of 0. */
+static int takes_gzip(const char *accepted)
+{
+	while (accepted && *accepted) {
+		size_t len = strcspn(accepted += strspn(accepted, " \t,"), ","), name = strcspn(accepted, " \t;,");
+		const char *weight = memchr(accepted, '=', len);
+
+		if (name == 4 && strncasecmp(accepted, "gzip", name) == 0)
+			return weight == NULL || strtod(weight + 1, NULL) > 0;
+		accepted += len;
+	}
+	return 0;
+}
+
 void assets_answer(const struct assets *a, const struct web_request *r, struct web_response *out, const struct buf **body)
 {
 	const struct asset *asset = find(a, r->path + strlen(ASSET_PREFIX));
@@ -140,7 +155,7 @@ void assets_answer(const struct assets *a, const struct web_request *r, struct w
 		web_response_header(out, "allow", "GET, HEAD");
 		return;
 	}
-	packed = asset->gzip.len && r->accept_encoding && strstr(r->accept_encoding, "gzip");
+	packed = asset->gzip.len && takes_gzip(r->accept_encoding);
 	web_response_header(out, "etag", asset->etag);
 	web_response_header(out, "cache-control", "public, max-age=31536000, immutable");
 	if (asset->gzip.len)

@@ -56,6 +56,9 @@ def test_assets_are_kept_for_ever(server):
         assert c.get(path, headers={"If-None-Match": a.header("etag")}).status == 304
         packed = c.get(path, headers={"Accept-Encoding": "gzip"})
         assert packed.header("content-encoding") == "gzip" and len(packed.body) < len(a.body)
+    # Packed for who names it, and for nobody who says that it must not be.
+    for accepted, wanted in (("br, GZIP;q=0.5", "gzip"), ("gzip;q=0, *", None), ("deflate,gzip; q=0.0", None), ("notgzip", None), ("", None), (";,=gzip", None)):
+        assert c.get(path, headers={"Accept-Encoding": accepted}).header("content-encoding") == wanted, accepted
     assert c.get("/assets/manifest.json").status == 404
     assert c.get("/assets/../templates/console/users.html").status == 404
     assert c.get("/assets/%2e%2e/keyward.conf").status == 404
