@@ -150,10 +150,10 @@ static int find_style(const struct web *web, const char *path, struct buf *out)
 /* Only one that is shown: what was put back is given to nobody any more. */
 static int logo_in_memory(const char *logo, struct buf *out)
 {
-	int found, old = is_old();
+	int found;
 
 	pthread_mutex_lock(&lock);
-	found = !old && known.png.len && strcmp(known.logo, logo) == 0 && strcmp(known.look.is.logo, logo) == 0;
+	found = known.png.len && strcmp(known.logo, logo) == 0 && strcmp(known.look.is.logo, logo) == 0;
 	if (found)
 		buf_add(out, known.png.data, known.png.len);
 	pthread_mutex_unlock(&lock);
@@ -190,7 +190,7 @@ static int find_logo(struct web_thread *t, const struct web_request *r, struct b
 	if (strspn(name, DIGITS) != sizeof logo - 1 || strcmp(name + sizeof logo - 1, ".png") != 0)
 		return err_set(ERR_NOT_FOUND, "no logo");
 	snprintf(logo, sizeof logo, "%.*s", BRAND_LOGO_SIZE - 1, name);
-	if (logo_in_memory(logo, out))
+	if (!is_old() && logo_in_memory(logo, out))
 		return 0;
 	rc = db_begin(db, NULL, &(struct db_actor){ .kind = DB_ACTOR_ANONYMOUS, .address = r->address });
 	if (rc == 0)
@@ -198,6 +198,9 @@ static int find_logo(struct web_thread *t, const struct web_request *r, struct b
 	db_rollback(db);
 	if (rc == 0)
 		keep_logo(logo, out);
+	/* Pages that say that the database is away still show it. */
+	else if (rc != ERR_NOT_FOUND && logo_in_memory(logo, out))
+		rc = 0;
 	return rc;
 }
 

@@ -1,8 +1,12 @@
 """What the consoles say while a part of the installation is away; with an installation of its own, since it stops parts."""
 import re
+import time
 
 from fixtures import fixture, installation
 from stack.client import Client
+from stack.process import wait_until
+from test_appearance import HTML, STALE, address_of, png, save, url
+from web import operator
 from world import World
 
 
@@ -33,6 +37,28 @@ def test_without_the_database_pages_say_so(world):
     finally:
         server.start("database")
     assert c.get("/sessions").status == 200 and c.get("/readyz").status == 200
+
+
+def test_without_the_database_the_operators_name_and_logo_stay(world):
+    # covers: WEB-4, OPS-2
+    server, c = world.it, world.console()
+    save(operator(server), logo=url(png()))
+    time.sleep(STALE)
+    logo = address_of(Client(server, "console").get("/sign-in").text, r"\.png")
+    # Of several workers each has what it was asked for.
+    assert all(c.get(path).status == 200 for _ in range(12) for path in ("/sessions", logo))
+    server.stop("database")
+    try:
+        time.sleep(STALE)
+        wait_until(lambda: c.get(logo).status == 200, 60, "the logo is not shown any more")
+        a = c.get("/sessions")
+        assert a.status == 503 and HTML in a.text and logo in a.text and "Keyward" not in a.text, a.text
+        assert c.get(logo.replace(".png", "0.png")).status == 404
+    finally:
+        server.start("database")
+    assert operator(server).api("/appearance/remove", {}).status == 200
+    time.sleep(STALE)
+    assert Client(server, "console").get(logo).status == 404
 
 
 def test_without_the_key_service_it_is_not_ready(world):
