@@ -11,9 +11,12 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "web/ask.h"
+#include "web/guard.h"
 
 #define ASKING_MOST 256
+#define SHARED_FROM 4            /* threads: with fewer, one that is kept free for others would be missed */
 
 struct list {
 	struct pool_job *first, **end;
@@ -32,6 +35,8 @@ struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t more;             /* waiting in a lane, or a thread is free for one */
 	struct lane lanes[LANES];
+	struct uuid *accounts;           /* of the pages that threads are at */
+	int account_count, share;        /* SHARE: how many of them may be one account's */
 	struct list done;
 	uint64_t next;                   /* place */
 	int fd;
@@ -57,28 +62,104 @@ static struct pool_job *take(struct list *l)
 	return job;
 }
 
-/* Where the oldest is that may be begun now; NULL. */
-static struct lane *next_lane(struct pool *p)
-{
-	struct lane *found = NULL;
+/* One account */
 
-	for (struct lane *l = p->lanes; l < p->lanes + LANES; l++)
-		if (l->waiting.first && l->running < l->threads && (found == NULL || l->waiting.first->place < found->waiting.first->place))
-			found = l;
-	return found;
+/* Whose page it is, as its cookie says; nil: nobody's, or the operator's. Who says so of somebody else's account is turned away at once. */
+static struct uuid account_of(const struct web_request *r)
+{
+	struct guard_cookie cookie = { .tenant = { { 0 } } };
+	struct uuid account;
+
+	guard_cookie_read(r->site, r->cookie, &cookie);
+	account = cookie.tenant;
+	secret_wipe(&cookie, sizeof cookie);
+	return account;
+}
+
+static int is_shared(const struct pool_job *job)
+{
+	return job->lane == LANE_PAGES && !uuid_is_nil(&job->account);
+}
+
+static int may_begin(const struct pool *p, const struct pool_job *job)
+{
+	int count = 0;
+
+	for (int i = 0; is_shared(job) && i < p->account_count; i++)
+		count += uuid_equal(&p->accounts[i], &job->account);
+	return count < p->share;
+}
+
+static int may_wait(const struct lane *l, const struct pool_job *job)
+{
+	int count = 0;
+
+	for (const struct pool_job *other = l->waiting.first; is_shared(job) && other; other = other->next)
+		count += uuid_equal(&other->account, &job->account);
+	return l->count < l->most && count < (l->most + 1) / 2;
+}
+
+static void begin(struct pool *p, const struct pool_job *job)
+{
+	p->lanes[job->lane].running++;
+	if (is_shared(job))
+		p->accounts[p->account_count++] = job->account;
+}
+
+static void end(struct pool *p, int lane, const struct uuid *account)
+{
+	p->lanes[lane].running--;
+	for (int i = 0; lane == LANE_PAGES && i < p->account_count; i++)
+		if (uuid_equal(&p->accounts[i], account)) {
+			p->accounts[i] = p->accounts[--p->account_count];
+			break;
+		}
+}
+
+/* Queues */
+
+/* Where the lane's oldest is that may be begun; there is NULL where there is none. */
+static struct pool_job **oldest_of(const struct pool *p, struct lane *l)
+{
+	struct pool_job **at = &l->waiting.first;
+
+	while (*at && !may_begin(p, *at))
+		at = &(*at)->next;
+	return at;
+}
+
+/* The oldest of all that may be begun now, taken out; NULL. */
+static struct pool_job *take_oldest(struct pool *p)
+{
+	struct pool_job **found = NULL, *job;
+	struct lane *of = NULL;
+
+	for (struct lane *l = p->lanes; l < p->lanes + LANES; l++) {
+		struct pool_job **at = l->running < l->threads ? oldest_of(p, l) : NULL;
+
+		if (at && *at && (found == NULL || (*at)->place < (*found)->place)) {
+			found = at;
+			of = l;
+		}
+	}
+	if (found == NULL)
+		return NULL;
+	job = *found;
+	*found = job->next;
+	if (job->next == NULL)
+		of->waiting.end = found;
+	of->count--;
+	return job;
 }
 
 static struct pool_job *next_job(struct pool *p)
 {
 	struct pool_job *job;
-	struct lane *l;
 
 	pthread_mutex_lock(&p->lock);
-	while ((l = next_lane(p)) == NULL)
+	while ((job = take_oldest(p)) == NULL)
 		pthread_cond_wait(&p->more, &p->lock);
-	job = take(&l->waiting);
-	l->count--;
-	l->running++;
+	begin(p, job);
 	pthread_mutex_unlock(&p->lock);
 	return job;
 }
@@ -92,10 +173,10 @@ static void wait_in_lane(struct pool *p, struct pool_job *job)
 	pthread_cond_signal(&p->more);
 }
 
-static void end_run(struct pool *p, int lane)
+static void end_run(struct pool *p, int lane, const struct uuid *account)
 {
 	pthread_mutex_lock(&p->lock);
-	p->lanes[lane].running--;
+	end(p, lane, account);
 	pthread_cond_signal(&p->more);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -129,13 +210,14 @@ static void *work(void *arg)
 	web_thread_init(&t, p->web);
 	for (;;) {
 		struct pool_job *job = next_job(p);
-		int lane = job->lane;
+		const struct uuid account = job->account;
+		const int lane = job->lane;
 
 		if (web_answer(&t, &job->request, &job->response))
 			asker_add(p->asker, job);
 		else
 			give_back(p, job);
-		end_run(p, lane);
+		end_run(p, lane, &account);
 	}
 	return NULL;
 }
@@ -163,6 +245,8 @@ struct pool *pool_new(const struct web *web, int threads, int waiting, int *fd)
 	p->lanes[LANE_TRIES] = (struct lane){ .most = waiting, .threads = (threads + 1) / 2 };
 	for (int i = 0; i < LANES; i++)
 		p->lanes[i].waiting.end = &p->lanes[i].waiting.first;
+	p->accounts = mem_array((size_t)threads, sizeof *p->accounts);
+	p->share = threads < SHARED_FROM ? threads : threads - 1;
 	p->done.end = &p->done.first;
 	p->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (p->fd < 0 || pthread_mutex_init(&p->lock, NULL) != 0 || pthread_cond_init(&p->more, NULL) != 0)
@@ -176,12 +260,13 @@ struct pool *pool_new(const struct web *web, int threads, int waiting, int *fd)
 struct pool_job *pool_add(struct pool *p, struct web_request *request, void *owner)
 {
 	int lane = web_is_try(request) ? LANE_TRIES : LANE_PAGES;
-	struct pool_job *job = NULL;
+	struct pool_job asked = { .response = { .body = BUF_INIT }, .owner = owner, .lane = lane, .account = account_of(request) }, *job = NULL;
 
 	pthread_mutex_lock(&p->lock);
-	if (p->lanes[lane].count < p->lanes[lane].most) {
+	if (may_wait(&p->lanes[lane], &asked)) {
+		asked.request = *request;
 		job = mem_alloc(sizeof *job);
-		*job = (struct pool_job){ .request = *request, .response = { .body = BUF_INIT }, .owner = owner, .lane = lane };
+		*job = asked;
 		wait_in_lane(p, job);
 	}
 	pthread_mutex_unlock(&p->lock);

@@ -1,6 +1,7 @@
 /* pool.h - the threads that answer pages, so that a slow one never holds up whoever serves connections: the next free thread takes the oldest
  * job. Tries to sign in hash a password, or are refused no sooner than at their time, and anybody can send many: they wait in a queue of their own
- * and have half of the threads at most, so that who is signed in goes on. All calls from the one thread that made the pool. */
+ * and have half of the threads at most, so that who is signed in goes on. Nor does one account hold up the others: it has half of the places that wait,
+ * and all threads but one. All calls from the one thread that made the pool. */
 #ifndef WEB_POOL_H
 #define WEB_POOL_H
 
@@ -15,6 +16,7 @@ struct pool_job {
 	void *owner;
 	int done;                        /* given back */
 	int lane;                        /* the pool's: which queue it waits in */
+	struct uuid account;             /* the pool's: whose page it is; nil: not an account's */
 	uint64_t place;                  /* the pool's: by which the oldest is known */
 	struct pool_job *next;
 };

@@ -1,4 +1,4 @@
-"""Pages beside slow pages: what a worker with two threads does when queries wait. With an installation of its own, which has but
+"""Pages beside slow pages: what a worker with four threads does when queries wait. With an installation of its own, which has but
 that one worker."""
 import threading
 
@@ -7,7 +7,7 @@ from stack.process import wait_until
 from web import database
 from world import World
 
-THREADS = 2
+THREADS = 4
 WAITING = 16 * THREADS       # PAGES_PER_THREAD in src/kore/module.c
 ROUNDS = 12
 PATIENCE = 60
@@ -43,9 +43,9 @@ class Lock:
         self.connection.close()
 
 
-def waiting(world):
+def waiting(world, role="%"):
     with database(world.it).cursor() as c:
-        c.execute("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+        c.execute("select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename like %s", (role,))
         return c.fetchone()[0]
 
 
@@ -67,6 +67,23 @@ def test_a_page_waits_for_no_slow_one_while_a_thread_is_free(world):
         raise AssertionError(f"after {done} short pages the slow one was over, in each of {ROUNDS} rounds")
     slow.join(PATIENCE)
     assert slow.answer is not None
+
+
+def test_one_account_leaves_room_for_the_others(world):
+    # covers: SEC-5, PERF-1, TEN-4
+    c, other, central, log = world.console(), World(world.it).console(), world.central(), world.it.state / "log" / "web.log"
+    with Lock(world):
+        slow = [Slow(world, c) for _ in range(THREADS + WAITING)]
+        # It has no more than half of the places that wait, and one thread is at none of its pages.
+        wait_until(lambda: "too many pages wait" in log.read_text(), PATIENCE, "none was refused")
+        wait_until(lambda: waiting(world, "keyward_console") == THREADS - 1, PATIENCE, "it has all threads, or too few")
+        assert other.get("/sessions").status == central.get("/sessions").status == 200
+        assert waiting(world, "keyward_console") < THREADS and any(s.is_alive() for s in slow)
+    for s in slow:
+        s.join(PATIENCE)
+    answers = [s.answer.status for s in slow]
+    assert set(answers) <= {200, 503} and 503 in answers, answers
+    assert c.get("/sessions").status == 200
 
 
 def test_too_many_pages_are_refused_and_the_rest_served(world):
