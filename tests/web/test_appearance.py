@@ -208,6 +208,26 @@ def test_two_operators_at_one_page(server):
         put_back(server)
 
 
+def light(colour):
+    """Relative luminance, as WCAG has it."""
+    return sum(share * (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4) for share, v in zip((0.2126, 0.7152, 0.0722), colour))
+
+
+def test_the_darkest_colour_is_seen_on_dark_ground(server):
+    # covers: WEB-4, WEB-1
+    c = operator(server)
+    surface = (0x16 / 255, 0x1c / 255, 0x28 / 255)       # --tblr-bg-surface in assets/css/1-base.css
+    try:
+        save(c, colour="#000000")
+        style = c.get(address_of(c.get("/appearance").text, r"\.css")).text
+        # Links by their text, buttons by the line around them, as what they are filled with cannot be told from the page.
+        for part, least in ((r"link-color", 4.5), (r"link-hover-color", 4.5), (r"btn-primary[^}]*border-color", 3)):
+            share = int(re.search(part + r": light-dark\([^;]*, color-mix\(in srgb, #000000 (\d+)%, white\)\);", style).group(1)) / 100
+            assert (light([1 - share] * 3) + 0.05) / (light(surface) + 0.05) >= least, (part, share)
+    finally:
+        put_back(server)
+
+
 def test_what_is_refused(server):
     # covers: WEB-4, WEB-3, SEC-5
     c, before = operator(server), len(changes(server))
