@@ -61,6 +61,10 @@ def test_the_accounts_choice_and_ones_own(server):
     # What the log keeps is English; its page is not.
     assert "Kontoeinstellungen geändert" in a.get("/log").text
     assert "Account settings changed" in a.api("/log").text
+    # What the database has named with the account is called so in the reader's language, to programs as it is kept; a name of one's own stays.
+    page = a.get("/policies").text
+    assert "Standardrichtlinie" in page and "Für neue Images und Geräte" in page and "Default policy" not in page, page
+    assert [r["name"] for r in a.api("/policies").json["list"]["rows"]] == ["Default policy"]
 
 
 def test_errors_are_put_together_in_the_language(server, world):
