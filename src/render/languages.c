@@ -91,19 +91,34 @@ int languages_has(const struct languages *l, const char *code)
 	return find(l, code, strlen(code)) != NULL;
 }
 
+/* RFC 9110, 12.4.2: 1 where none is said; what is no number counts as none at all. */
+static double weight_of(const char *range, size_t len)
+{
+	const char *weight = memchr(range, '=', len);
+
+	return weight ? strtod(weight + 1, NULL) : 1;
+}
+
+/* The first of those that are wanted most. */
 const struct language *languages_accept(const struct languages *l, const char *header)
 {
+	const struct language *best = &l->all[0];
+	double most = 0;
+
 	while (header && *header) {
+		size_t len = strcspn(header, ",");
 		const struct language *found = find(l, header, strcspn(header, ",; "));
 
 		if (found == NULL)
 			found = find(l, header, strcspn(header, ",;- "));
-		if (found)
-			return found;
-		header += strcspn(header, ",");
+		if (found && weight_of(header, len) > most) {
+			best = found;
+			most = weight_of(header, len);
+		}
+		header += len;
 		header += strspn(header, ", ");
 	}
-	return &l->all[0];
+	return best;
 }
 
 const struct template_set *language_set(const struct language *l, enum date_format dates)

@@ -23,8 +23,7 @@ void languages_free(struct languages *l);
 /* The language CODE; English where there is none of that name, or CODE is NULL. */
 const struct language *languages_find(const struct languages *l, const char *code);
 int languages_has(const struct languages *l, const char *code);
-/* The first of an Accept-Language header (its weights come in that order) that there is, itself or without its region; English
- * otherwise. */
+/* That of an Accept-Language header which is wanted most, itself or without its region, and which there is; English otherwise. */
 const struct language *languages_accept(const struct languages *l, const char *header);
 /* Its templates, with days in that format. */
 const struct template_set *language_set(const struct language *l, enum date_format dates);

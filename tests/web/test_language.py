@@ -32,6 +32,9 @@ def test_before_sign_in_the_browser_says_it(server):
     # covers: WEB-1
     c = Client(server, "console")
     assert language(c.get("/sign-in")) == "en" and language(c.get("/sign-in", headers={"Accept-Language": "fr, x"})) == "en"
+    # As much as each is wanted, not as it comes; of two that are wanted alike the first.
+    for wanted, spoken in (("de;q=0.3, en;q=0.9", "en"), ("en;q=0.3,fr,de-AT;q=0.8", "de"), ("de;q=0, fr", "en"), ("de;q=NaN, en;q=0.1", "en"), ("de, en", "de"), ("en, de", "en")):
+        assert language(c.get("/sign-in", headers={"Accept-Language": wanted})) == spoken, wanted
     page = c.get("/sign-in", headers=GERMAN)
     assert language(page) == "de" and "Passwort vergessen?" in page.text and "Forgotten password?" not in page.text
     page = c.post("/sign-in", csrf=False, headers=GERMAN, account="nobody", email="a@b.example", password="x")
