@@ -13,6 +13,7 @@
 #define COOKIE "notice"
 #define COOKIE_MAX 2000
 #define SECONDS 120
+#define KEPT_MAX 3
 
 /* HMAC-SHA-256, half of it, as hexadecimal. */
 static void code_of(const struct call *c, const char *text, size_t len, char out[static 33])
@@ -66,12 +67,24 @@ void notice_read(struct call *c)
 	free(payload);
 }
 
+/* What was not looked at gives way: of what says the same one stays, and of all the last few. */
+static void thin_out(json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		for (size_t n = json_array_size(list); --n > i;)
+			if (json_equal(json_array_get(list, i), json_array_get(list, n)))
+				json_array_remove(list, n);
+	while (json_array_size(list) > KEPT_MAX)
+		json_array_remove(list, 0);
+}
+
 void notice_leave(struct call *c)
 {
 	char *text, *payload, *value, code[33];
 
 	if (json_array_size(c->state->notices) == 0)
 		return;
+	thin_out(c->state->notices);
 	text = json_dumps(c->state->notices, JSON_COMPACT);
 	payload = encode_base64url(text, strlen(text));
 	code_of(c, payload, strlen(payload), code);
