@@ -103,13 +103,15 @@ static void set_history(struct call *c, const json_t *row)
 	call_set(c, "history", out);
 }
 
-/* What the policy says of a request as this one is; after its rules are shown. */
+/* What the policy says of a request as this one is; after its rules are shown. Null where it has not been held against them. */
 static json_t *action_text(const struct call *c, const struct request_case *k)
 {
 	int matches = json_integer_value(json_object_get(json_object_get(c->doc, "counts"), "unmatched")) == 0;
 
 	if (json_array_size(k->policy_rules) == 0)
 		return json_string(call_translate(c, policy_action_label(POLICY_ACTION_MANUAL)));
+	if (!json_is_true(json_object_get(c->doc, "has_rules")))
+		return json_null();
 	return json_sprintf("%s: %s", call_translate(c, matches ? "If all rules match" : "If a rule does not match"),
 		call_translate(c, policy_action_label(matches ? k->policy.on_match : k->policy.on_mismatch)));
 }
@@ -203,6 +205,10 @@ static void set_why(struct call *c, const struct request_case *k)
 	}
 	if (json_array_size(k->policy_rules) == 0)
 		why = "The policy has no rules. Without rules a person decides on every key.";
+	else if (!json_is_true(json_object_get(c->doc, "has_rules")))
+		why = "It has not been held against the rules of its policy yet: evaluate it first, then decide.";
+	else if (json_is_true(json_object_get(json_object_get(c->doc, "policy"), "stale")))
+		why = "The policy has changed since this request was evaluated: evaluate it again, then decide. Below stands what the policy said before.";
 	else if (json_integer_value(json_object_get(counts, "unknown")) > 0 && json_integer_value(json_object_get(counts, "failed")) == 0)
 		why = "Something that the policy asks for is not known of this machine, and what is not known never matches. What it is, and what to do, stands first below.";
 	else if (json_integer_value(json_object_get(counts, "unmatched")) > 0)

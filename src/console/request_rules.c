@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/phrase.h"
 #include "console/pages.h"
 #include "store/request.h"
 #include "web/doc.h"
@@ -58,6 +59,20 @@ static int is_harmless(const json_t *group, const json_t *row)
 	return group && is_passed(group) && strcmp(doc_text(group, "join"), "all") != 0 && !is_passed(row);
 }
 
+/* Why it is as it is; null where that would say once more what the actual value says. */
+static json_t *reason_of(const struct call *c, const json_t *row)
+{
+	json_t *reason = call_phrase(c, json_object_get(row, "reason")), *same;
+
+	same = phrase_say("it is %{value}", "value", json_incref(json_object_get(row, "actual")), NULL);
+	if (json_equal(json_object_get(row, "reason"), same)) {
+		json_decref(reason);
+		reason = json_null();
+	}
+	json_decref(same);
+	return reason;
+}
+
 /* One condition of several of a rule. */
 static json_t *condition_rows(const struct call *c, const json_t *row)
 {
@@ -68,7 +83,7 @@ static json_t *condition_rows(const struct call *c, const json_t *row)
 		const struct look *l = &looks[look_of(one)];
 
 		json_array_append_new(out, json_pack("{s:o, s:o, s:o, s:o}", "condition", call_phrase(c, json_object_get(one, "condition")), "actual",
-			call_phrase(c, json_object_get(one, "actual")), "reason", call_phrase(c, json_object_get(one, "reason")), "status",
+			call_phrase(c, json_object_get(one, "actual")), "reason", reason_of(c, one), "status",
 			doc_badge(c, l->label, is_harmless(row, one) ? "gray" : l->colour)));
 	}
 	return out;
@@ -139,7 +154,7 @@ static void add_row(struct call *c, struct rules_view *v, const json_t *parent, 
 	note = note_of(c, parent, row);
 	out = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:s?, s:o, s:o, s:i, s:b, s:s?, s:s?}", "kind", counted->status, "name",
 		call_phrase(c, json_object_get(row, "rule")), "condition", call_phrase(c, json_object_get(row, "condition")), "actual",
-		call_phrase(c, json_object_get(row, "actual")), "reason", call_phrase(c, json_object_get(row, "reason")), "status", doc_badge(c, group && is_passed(row) ? "Satisfied" : l->label,
+		call_phrase(c, json_object_get(row, "actual")), "reason", reason_of(c, row), "status", doc_badge(c, group && is_passed(row) ? "Satisfied" : l->label,
 		harmless ? "gray" : l->colour), "icon", l->icon, "source",
 		*doc_text(row, "source") ? call_translate(c, doc_text(row, "source")) : NULL, "at", doc_when(c, row, "at"), "conditions", condition_rows(c, row), "depth",
 		*v->show ? 0 : depth < DEPTH_SHOWN ? depth : DEPTH_SHOWN, "group", group, "join",

@@ -77,6 +77,10 @@ def test_a_policy_comes_first(server, world):
     assert document["can"]["approve"] and status(server, request) == "pending"
     assert count(server, "select count(*) from policy_image where policy = %s and image = %s", policy, world.machine.image) == 1
     assert count(server, "select count(*) from audit_entry where event = 'key.policy' and object_id = %s", request) == 1
+    # What its policy has not judged is not said to match.
+    run(server, "update key_request set verdict = null where id = %s", request)
+    document = c.api(url).json
+    assert document["why"].startswith("It has not been held against the rules") and document["policy"]["action"] is None, document["why"]
     # Somebody may decide without rules, but has to say so.
     other = make_request(server, world, Machine(server, world.tenant, "second"))
     assert c.api(f"/requests/{other}?anyway=1").json["can"]["approve"]
@@ -95,7 +99,8 @@ def test_rules_as_a_tree_and_their_filters(server, world):
     assert shown == [(0, "Device access type", "failed"), (0, "At least one of these (OR)", "passed"),
                      (1, "Not the following (NOT)", "passed")], shown
     access = [r for r in document["rules"] if r["name"] == "Device access type"][0]
-    assert access["actual"] and access["condition"] and access["source"] == "Server" and access["at"]["iso"].startswith("2026-11-21T09:26")
+    # What it is stands there once, not as its own reason once more.
+    assert access["reason"] is None and access["actual"] and access["condition"] and access["source"] == "Server" and access["at"]["iso"].startswith("2026-11-21T09:26")
     info = [r for r in document["rules"] if r["kind"] == "info"]
     assert "6.1.0-27" in [r["actual"] for r in info] and {"Host name", "Network services"} <= {r["name"] for r in info}
     chips = {c["title"]: c for c in document["chips"]}
@@ -105,7 +110,8 @@ def test_rules_as_a_tree_and_their_filters(server, world):
     assert c.get(url + "?show=nonsense").status == 422 and "kw-depth-2" in c.get(url).text
     # A policy that changes is evaluated anew before anybody decides.
     run(server, "update policy set version = version + 1, rules = %s where id = %s", json.dumps(RULES[:1]), policy)
-    assert c.api(url).json["policy"]["stale"]
+    document = c.api(url).json
+    assert document["policy"]["stale"] and document["why"].startswith("The policy has changed since"), document["why"]
     assert c.post(url + "/decision", decision="approve").status == 303 and status(server, request) == "pending"
     document = c.api(url).json
     assert not document["policy"]["stale"] and document["request"]["integrity"]["name"] == "Good"
