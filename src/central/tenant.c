@@ -95,7 +95,7 @@ static int show(struct call *c, const struct uuid *id)
 	if (json_object_get(c->doc, "invitation") == NULL)
 		call_set(c, "invitation", json_null());
 	json_decref(row);
-	return doc_history(c, id_text);
+	return doc_history(c, id_text, doc_text(json_object_get(c->doc, "account"), "name"));
 }
 
 int tenant_page(struct call *c)

@@ -279,7 +279,7 @@ int device_page(struct call *c)
 	if (rc == 0)
 		rc = device_proposal_member(c, &id);
 	if (rc == 0)
-		rc = doc_history(c, doc_text(row, "id"));
+		rc = doc_history(c, doc_text(row, "id"), doc_text(row, "name"));
 	json_decref(row);
 	return rc;
 }

@@ -123,11 +123,11 @@ static void insert(json_t *list, json_t *item)
 	json_array_insert_new(list, i, item);
 }
 
-static int add_log(struct call *c, json_t *list, const char *object)
+static int add_log(struct call *c, json_t *list, const char *object, const char *called)
 {
 	json_t *item;
 	size_t i;
-	int rc = *object ? doc_history(c, object) : 0;
+	int rc = *object ? doc_history(c, object, called) : 0;
 
 	if (rc == 0 && *object)
 		json_array_foreach(json_object_get(c->doc, "history"), i, item)
@@ -137,12 +137,13 @@ static int add_log(struct call *c, json_t *list, const char *object)
 
 static int set_history(struct call *c, const json_t *row)
 {
+	const char *called = *doc_text(row, "host_name") ? doc_text(row, "host_name") : doc_text(row, "provider_instance");
 	json_t *list = json_array(), *request;
-	int rc = add_log(c, list, doc_text(row, "id"));
+	int rc = add_log(c, list, doc_text(row, "id"), called);
 	size_t i;
 
 	if (rc == 0)
-		rc = add_log(c, list, doc_text(json_object_get(row, "agent"), "id"));
+		rc = add_log(c, list, doc_text(json_object_get(row, "agent"), "id"), called);
 	json_array_foreach(json_object_get(row, "requests"), i, request)
 		insert(list, request_item(c, request));
 	while (json_array_size(list) > HISTORY_SHOWN)

@@ -102,7 +102,7 @@ int policy_versions_page(struct call *c)
 	call_set(c, "policy", json_pack("{s:s, s:s, s:I}", "name", policy_said(c, doc_text(row, "name")), "url", url, "version", (json_int_t)newest));
 	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_POLICIES_EDIT)));
 	if (rc == 0)
-		rc = doc_history(c, doc_text(row, "id"));
+		rc = doc_history(c, doc_text(row, "id"), doc_text(row, "name"));
 	free(url);
 	json_decref(row);
 	return rc;

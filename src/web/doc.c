@@ -15,6 +15,7 @@
 #include "store/signing.h"
 #include "render/template.h"
 #include "render/words.h"
+#include "web/form.h"
 #include "web/state.h"
 
 #define HISTORY_MAX 30
@@ -228,7 +229,19 @@ static json_t *history_row(const struct call *c, const json_t *entry)
 		comment_of(c, json_object_get(entry, "detail")), "detail");
 }
 
-int doc_history(struct call *c, const char *id)
+static void set_history_log(struct call *c, const char *called)
+{
+	struct buf url = BUF_INIT;
+
+	call_set(c, "history_log", json_null());
+	if (!call_may(c, c->site == WEB_CENTRAL ? PERMISSION_SYSTEM_LOG_VIEW : PERMISSION_LOGS_VIEW) || *called == '\0')
+		return;
+	form_append(&url, "text", called);
+	call_set(c, "history_log", json_sprintf("/log?%s", buf_str(&url)));
+	buf_free(&url);
+}
+
+int doc_history(struct call *c, const char *id, const char *called)
 {
 	struct list_query q = { .limit = HISTORY_MAX, .sort = "number", .filters = { { "object", id } } };
 	json_t *page, *entry, *out;
@@ -242,6 +255,7 @@ int doc_history(struct call *c, const char *id)
 		json_array_append_new(out, history_row(c, entry));
 	json_decref(page);
 	call_set(c, "history", out);
+	set_history_log(c, called);
 	return 0;
 }
 

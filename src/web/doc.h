@@ -52,8 +52,9 @@ void doc_ask_remove(struct call *c, const char *url, const char *title, const ch
 int doc_signing_key(struct call *c, const char *purpose, const char *name);
 /* After a change: NOTICE, and on to FOLDER/ID. Returns 0. */
 int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice);
-/* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }. */
-int doc_history(struct call *c, const char *id);
+/* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }; `history_log` leads to
+ * all that the log says of what is CALLED so, null for who may not read it. */
+int doc_history(struct call *c, const char *id, const char *called);
 /* Who did it, of an entry of the log: NAME, or words for a KIND that has none. */
 const char *doc_actor(const struct call *c, const char *kind, const char *name);
 

@@ -256,7 +256,7 @@ static int show(struct call *c, const struct uuid *id)
 		call_set(c, "invitation", json_null());
 	rc = offer_mail(c, id);
 	if (rc == 0)
-		rc = doc_history(c, doc_text(row, "id"));
+		rc = doc_history(c, doc_text(row, "id"), doc_text(row, "email"));
 	json_decref(row);
 	return rc;
 }
