@@ -74,7 +74,7 @@ int device_by_provider_id(struct db *db, const struct uuid *instance, const char
 	return rc;
 }
 
-#define COLUMNS "d.id, d.name, d.description, d.provider, provider_label(d.provider) as provider_name, d.provider_device, d.kind, d.size_bytes, d.os, d.filesystem," \
+#define COLUMNS "d.id, coalesce(nullif(d.name, ''), d.provider_device) as name, d.description, d.provider, provider_label(d.provider) as provider_name, d.provider_device, d.kind, d.size_bytes, d.os, d.filesystem," \
 	" d.mount_point, d.access, d.status, d.progress, d.error, d.policy, p.name as policy_name, d.image," \
 	" coalesce(nullif(m.name, ''), m.provider_image) as image_name, d.instance," \
 	" coalesce(nullif(i.host_name, ''), i.provider_instance) as instance_name, d.is_system, d.is_busy, d.status_since, d.cipher, d.mode," \
