@@ -97,22 +97,28 @@ static void set_commands(struct call *c, const char *url, const char *account)
 	call_set(c, "commands", list);
 }
 
-void account_first_steps(struct call *c)
+int account_first_steps(struct call *c)
 {
-	account_commands(c, json_is_true(json_object_get(json_object_get(c->doc, "list"), "empty")));
+	return account_commands(c, json_is_true(json_object_get(json_object_get(c->doc, "list"), "empty")));
 }
 
-void account_commands(struct call *c, int wanted)
+int account_commands(struct call *c, int wanted)
 {
 	char id[UUID_TEXT_SIZE], *url;
+	clock_us changed = 0;
+	int rc;
 
 	call_set(c, "commands", json_null());
+	call_set(c, "no_passphrase", json_false());
 	if (!wanted || !call_may(c, PERMISSION_ACCOUNT_VIEW))
-		return;
+		return 0;
+	rc = provisioning_changed(c->db, &changed);
 	url = call_address(c, WEB_AGENTS, "");
 	uuid_text(&c->tenant, id);
 	set_commands(c, url, id);
+	call_set(c, "no_passphrase", json_boolean(changed == 0));
 	free(url);
+	return rc;
 }
 
 int account_page(struct call *c)

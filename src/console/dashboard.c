@@ -155,8 +155,7 @@ static int set_steps(struct call *c)
 	if (!over)
 		rc = policy_any_rules(c->db, &done[ARRAY_LEN(steps) - 1]);
 	call_set(c, "steps", over ? json_null() : steps_shown(c, steps, ARRAY_LEN(steps), done));
-	account_commands(c, !over && !done[0]);
-	return rc;
+	return rc < 0 ? rc : account_commands(c, !over && !done[0]);
 }
 
 /* Everybody lands here, but not every role sees instances (ROL-3). */

@@ -108,9 +108,8 @@ int devices_page(struct call *c)
 	call_set(c, "can", json_pack("{s:b, s:b, s:b, s:b}", "rotate", call_may(c, PERMISSION_KEYS_MANAGE), "account", call_may(c, PERMISSION_ACCOUNT_VIEW), "edit",
 		call_may(c, PERMISSION_DEVICES_EDIT), "export", call_may(c, PERMISSION_KEYS_EXPORT)));
 	list_show(c, &view, page, show_row);
-	account_first_steps(c);
 	set_live(c);
-	return 0;
+	return account_first_steps(c);
 }
 
 int devices_csv(struct call *c)

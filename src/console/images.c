@@ -86,8 +86,7 @@ int images_page(struct call *c)
 	call_set(c, "can", json_pack("{s:b, s:b}", "edit", call_may(c, PERMISSION_IMAGES_EDIT), "account",
 		call_may(c, PERMISSION_ACCOUNT_VIEW)));
 	list_show(c, &view, page, show_row);
-	account_first_steps(c);
-	return 0;
+	return account_first_steps(c);
 }
 
 int images_csv(struct call *c)

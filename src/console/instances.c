@@ -135,8 +135,9 @@ int instances_page(struct call *c)
 	if (rc < 0)
 		return rc;
 	list_show(c, &view, page, request_row);
-	account_first_steps(c);
-	rc = request_totals(c->db, &totals);
+	rc = account_first_steps(c);
+	if (rc == 0)
+		rc = request_totals(c->db, &totals);
 	if (rc < 0)
 		return rc;
 	list_counts(c, &view, totals);

@@ -96,10 +96,11 @@ extern const struct route_param rotation_query[], rotation_fields[], key_age_fie
 /* device_encrypt.c */
 int device_encrypt_ask(struct call *c), device_encrypt_run(struct call *c), device_cancel_run(struct call *c);
 
-/* account.c: the member `commands` of a list's page, { id, title, text }: what to do while the list is empty; else null. After list_show. */
-void account_first_steps(struct call *c);
+/* account.c: the member `commands` of a list's page, { id, title, text }: what to do while the list is empty; else null. Beside it `no_passphrase`:
+ * none is set, so they come to nothing yet. After list_show. */
+int account_first_steps(struct call *c);
 /* The same where WANTED. */
-void account_commands(struct call *c, int wanted);
+int account_commands(struct call *c, int wanted);
 
 /* instances.c */
 int instances_page(struct call *c), instances_csv(struct call *c);

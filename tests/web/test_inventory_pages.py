@@ -263,8 +263,11 @@ def test_empty_lists_say_what_to_do(server):
     for path in ("/instances", "/devices", "/images"):
         page = c.get(path).text
         assert "keyward-config --url https://" in page and f"--guid {world.tenant} --register" in page, path
-        assert "It is shown under Account" in page and "--passphrase" not in page, path
+        assert "Set a provisioning passphrase first" in page and "--passphrase" not in page, path
         assert c.api(path + "?search=nothing-like-this").json["commands"] is None, path
+    assert c.post("/account/passphrase", passphrase="Lantern and harbour 47").status == 303
+    page = c.get("/devices").text
+    assert "It is shown under Account" in page and "Set a provisioning passphrase first" not in page
     approver = client(server, world, "key-approver")
     assert "keyward-config" not in approver.get("/devices").text
     Machine(server, world.tenant)
