@@ -26,7 +26,7 @@
 static const struct step steps[] = {
 	{ "Set the mail server", "Then invitations, warnings and reports reach people by mail.", "/mail", "Mail", PERMISSION_SYSTEM_EDIT, "mail" },
 	{ "Have a backup made", "Without one a lost disk loses the keys of every customer. The command is keyward backup, once a day; this page says when it has worked.",
-		"/keys", "Keys and backups", PERMISSION_SYSTEM_VIEW, "backup" },
+		"/keys", "Keys and Backups", PERMISSION_SYSTEM_VIEW, "backup" },
 	{ "Create the first tenant", "A customer with a console, users and keys of its own; its administrator is invited with it.", "/tenants/new", "New tenant",
 		PERMISSION_TENANTS_EDIT, NULL },
 };

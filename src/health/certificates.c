@@ -20,12 +20,12 @@ static const struct {
 		"without losing a connection." },
 	{ "file", "File on the server", "Put the new file in the old one's place and restart what uses it." },
 	{ "saml", "Single sign-on, our own", "Make a new key on the page Single Sign-On and give the identity provider the metadata, which hold both; the new one takes over at the time that you say." },
-	{ "key-server", "Key server, our client certificate", "Have the key server's administrator issue a new one and enter it on the page Key server." },
-	{ "key-server-ca", "Key server, its CA", "Enter the new CA on the page Key server." },
+	{ "key-server", "Key server, our client certificate", "Have the key server's administrator issue a new one and enter it on the page Key Server." },
+	{ "key-server-ca", "Key server, its CA", "Enter the new CA on the page Key Server." },
 	{ "saml-idp", "Single sign-on, the identity provider's", "Import its new metadata on the page Single Sign-On." },
 	{ "directory-ca", "Directory, its CA", "Enter the new CA on the page Directory." },
-	{ "log", "Receiver of the log, our client certificate", "Have the receiver's administrator issue a new one and enter it on the page Log forwarding." },
-	{ "log-ca", "Receiver of the log, its CA", "Enter the new CA on the page Log forwarding." },
+	{ "log", "Receiver of the log, our client certificate", "Have the receiver's administrator issue a new one and enter it on the page Log Forwarding." },
+	{ "log-ca", "Receiver of the log, its CA", "Enter the new CA on the page Log Forwarding." },
 	{ "mail-ca", "Mail server, its CA", "Enter the new CA on the page Mail." },
 };
 

@@ -422,12 +422,12 @@ static void judge_keys(struct verdicts *v)
 	if (is_root_old(v))
 		add(v, AREA_KEYS, phrase("Age of the root key"), HEALTH_WARN, "Replace it: keyward rotate root on the server. Nothing has to wait for that.", phrase("older than it may be"));
 	if (json_is_object(server) && !is_null(server, "away_since"))
-		add(v, AREA_KEYS, phrase("Installation's key server"), HEALTH_BAD, "Keys that are kept there cannot be given until it is back; the page Key server has a test.",
+		add(v, AREA_KEYS, phrase("Installation's key server"), HEALTH_BAD, "Keys that are kept there cannot be given until it is back; the page Key Server has a test.",
 			phrase_say("%{host} does not answer: %{why}", "host", said(server, "host"), "why", said(server, "error"), NULL));
 	else if (json_is_object(server))
 		add(v, AREA_KEYS, phrase("Installation's key server"), HEALTH_GOOD, "", phrase_say("%{host} answers", "host", said(server, "host"), NULL));
 	if (away)
-		add(v, AREA_KEYS, phrase("Tenants' key servers"), HEALTH_WARN, "They are their tenants' own; tell them, if they do not know yet. The page Key server lists them.",
+		add(v, AREA_KEYS, phrase("Tenants' key servers"), HEALTH_WARN, "They are their tenants' own; tell them, if they do not know yet. The page Key Server lists them.",
 			phrase_count("%{n} does not answer", "%{n} do not answer", away));
 }
 
@@ -484,7 +484,7 @@ static void judge_backup(struct verdicts *v)
 	}
 	age = (now - last) / CLOCK_SECOND;
 	if (json_is_true(json_object_get(b, "failed")))
-		add(v, AREA_BACKUP, phrase("Last backup"), HEALTH_BAD, "The page Keys and backups has its error; the one before is kept.", phrase_say("the newest has failed; a whole one is %{time} old", "time", phrase_span(age), NULL));
+		add(v, AREA_BACKUP, phrase("Last backup"), HEALTH_BAD, "The page Keys and Backups has its error; the one before is kept.", phrase_say("the newest has failed; a whole one is %{time} old", "time", phrase_span(age), NULL));
 	else
 		add(v, AREA_BACKUP, phrase("Last backup"), now - last > BACKUP_OLD ? HEALTH_WARN : HEALTH_GOOD, "Is the timer running? keyward backup on the server makes one now.", phrase_say("%{time} old", "time", phrase_span(age), NULL));
 }

@@ -1,4 +1,4 @@
-/* key_server.c - the page "Key server" of both consoles. Settings go to keyd, which has them looked at, before the database has them; the
+/* key_server.c - the page "Key Server" of both consoles. Settings go to keyd, which has them looked at, before the database has them; the
  * client's private key is never shown again. */
 #include "web/key_server.h"
 

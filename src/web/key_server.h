@@ -1,4 +1,4 @@
-/* key_server.h - the page "Key server" (KEY-3), which both consoles have: the form, how the server does, a test, its removal. */
+/* key_server.h - the page "Key Server" (KEY-3), which both consoles have: the form, how the server does, a test, its removal. */
 #ifndef WEB_KEY_SERVER_H
 #define WEB_KEY_SERVER_H
 

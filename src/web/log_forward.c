@@ -1,4 +1,4 @@
-/* log_forward.c - the page "Log forwarding" of both consoles. It only keeps settings: jobd speaks to the receiver. */
+/* log_forward.c - the page "Log Forwarding" of both consoles. It only keeps settings: jobd speaks to the receiver. */
 #include "web/log_forward.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* log_forward.h - the page "Log forwarding" (LOG-4), which both consoles have: what is bound decides whose log it is. */
+/* log_forward.h - the page "Log Forwarding" (LOG-4), which both consoles have: what is bound decides whose log it is. */
 #ifndef WEB_LOG_FORWARD_H
 #define WEB_LOG_FORWARD_H
 

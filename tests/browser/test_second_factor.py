@@ -136,7 +136,7 @@ def test_people_of_the_operator_at_a_browser(server, sink):
         accessible(person)
         person.menu("Roles")
         accessible(person)
-        person.menu("Sign-in rules")
+        person.menu("Sign-in Rules")
         accessible(person)
         person.driver.delete_all_cookies()
         person.open("central", link_of(sink.wait(email, "invited")))

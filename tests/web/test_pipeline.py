@@ -83,6 +83,17 @@ def test_pages_and_methods_that_do_not_exist(server, world):
     assert a.json["status"] == 404 and a.json["code"] == "not-found" and a.json["instance"].startswith("urn:uuid:")
 
 
+def test_a_page_is_called_what_its_menu_calls_it(server, world):
+    # covers: WEB-1, WEB-4
+    for c in (world.console(), world.central()):
+        menu = re.findall(r'<li><a href="([^"]+)".*?</svg>([^<]+)<', c.get("/").text.split('id="menu"')[1].split("</nav>")[0], re.S)
+        assert len(menu) >= 20, menu
+        for path, title in menu:
+            # As the specification writes what it calls by name: Running Instances, Product License.
+            assert all(w[0].isupper() or w in ("and", "of", "in") for w in title.split()), title
+            assert re.search(r"<h1[^>]*>\s*([^<]+?)\s*<", c.get(path).text).group(1) == title, path
+
+
 def test_an_error_leads_on(server, world):
     # covers: WEB-3
     c, m = world.console(), Machine(server, world.tenant, "led-on-1")
@@ -194,6 +205,12 @@ def test_notices_are_shown_once(server, world):
     assert "All your other sessions were ended" in c.get("/sessions").text
     assert "__Host-notice" not in c.cookies
     assert "All your other sessions were ended" not in c.get("/sessions").text
+    # Those of pages that nobody looked at do not pile up: the same stands there once, and what comes after it is not lost.
+    for _ in range(15):
+        assert c.post("/sessions/others/revoke").status == 303
+    assert c.post("/language", language="en").status == 303
+    page = c.get("/sessions").text
+    assert page.count("All your other sessions were ended") == 1 and "Your language is saved" in page
     # One that we did not write is not shown.
     c.cookies["__Host-notice"] = "W3sia2luZCI6ImluZm8iLCJ0ZXh0IjoiUGF5IG1lIn1d." + "0" * 32
     assert "Pay me" not in c.get("/sessions").text
