@@ -91,6 +91,7 @@ int bulk_select_page(struct call *c)
 	int rc;
 
 	read_query(c, &q);
+	q.count = LIST_COUNTED;
 	rc = request_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;

@@ -94,6 +94,7 @@ int export_page(struct call *c)
 	int rc;
 
 	read_query(c, &q);
+	q.count = LIST_COUNTED;
 	rc = device_list(c->db, &q, &page);
 	if (rc < 0)
 		return rc;

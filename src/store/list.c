@@ -394,9 +394,41 @@ int list_page_in(const struct list_place *places, size_t count, const struct lis
 	return rc;
 }
 
+/* How many rows search and filters leave on all pages, of MOST at most, into PAGE: "found", and whether there are more. */
+static int count_found(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t *page)
+{
+	struct listing l = { .spec = spec, .query = query, .sql = BUF_INIT };
+	struct db_result *r = NULL;
+	int rc;
+
+	buf_printf(&l.sql, "select count(*) from (select from %s where %s", spec->from, spec->where ? spec->where : "true");
+	rc = add_filters(&l);
+	if (rc == 0)
+		rc = add_search(&l, db);
+	buf_printf(&l.sql, " limit $%d) x", add_arg(&l, db_int_arg(query->count + 1)));
+	if (rc == 0)
+		rc = db_query_row(db, &r, buf_str(&l.sql), l.args, l.arg_count);
+	if (rc == 0) {
+		json_set_int(page, "found", db_int(r, 0, 0) > query->count ? query->count : db_int(r, 0, 0));
+		json_set_bool(page, "found_more", db_int(r, 0, 0) > query->count);
+		db_result_free(r);
+	}
+	buf_free(&l.sql);
+	free(l.pattern);
+	free(l.found);
+	return rc;
+}
+
 int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page)
 {
-	return list_page_in(&(struct list_place){ .db = db }, 1, spec, query, page);
+	int rc = list_page_in(&(struct list_place){ .db = db }, 1, spec, query, page);
+
+	if (rc < 0 || query->count == 0)
+		return rc;
+	rc = count_found(db, spec, query, *page);
+	if (rc < 0)
+		json_decref(*page);
+	return rc;
 }
 
 int list_run(struct db *db, const struct list_spec *spec, const struct list_query *query, const char *before, const char *columns,

@@ -64,6 +64,7 @@ struct list_query {
 	const char *sort;            /* name of a column; NULL: the default */
 	int order;                   /* 0: the column's own, 1: ascending, -1: descending */
 	int limit;                   /* 0: LIST_LIMIT_DEFAULT */
+	int count;                   /* 0: nobody asks how many there are on all pages; else of so many at most (list_page) */
 	const char *cursor;          /* "next" or "previous" of a page before; NULL: the first page */
 	struct {
 		const char *name, *value;    /* NULL or "" value: not filtered */
@@ -71,7 +72,7 @@ struct list_query {
 };
 
 /* *PAGE, the caller's: {"rows": [...], "next": cursor or null, "previous": cursor or null, "sort": name, "descending": bool,
- * "search": text}. ERR_INVALID for an unknown sort or filter, a search that is too long, or a cursor of another list. */
+ * "search": text, and where it was asked for "found": number, "found_more": bool}. ERR_INVALID for an unknown sort or filter, a search that is too long, or a cursor of another list. */
 int list_page(struct db *db, const struct list_spec *spec, const struct list_query *query, json_t **page);
 /* The same where the rows are in several places, each of which has those before the next one's, as every sort of SPEC has them descending. ONLY: which
  * of the rows there count, as a filter (NULL: all), for VALUE. */

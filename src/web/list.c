@@ -83,11 +83,26 @@ json_t *list_fields(const struct call *c, const struct list_view *view)
 
 const char *const list_scopes[] = { "selected", "all", NULL };
 
+/* How many "all" are, after list_show of a page that was counted; null otherwise. */
+static json_t *say_found(struct call *c)
+{
+	const json_t *list = json_object_get(c->doc, "list"), *found = json_object_get(list, "found");
+	json_int_t n = json_integer_value(found);
+
+	if (found == NULL)
+		return json_null();
+	return json_is_true(json_object_get(list, "found_more")) ? call_counted(c, n, "More than %{n} at present", "More than %{n} at present") :
+		call_counted(c, n, "%{n} at present", "%{n} at present");
+}
+
 void list_offer_scope(struct call *c, const char *all)
 {
+	json_t *found = say_found(c);
+
 	call_form_option(c, "scope", "selected", call_translate(c, "The ones that are ticked"),
 		call_translate(c, "On this page of the list: another page, or a search, begins anew."), 1);
-	call_form_option(c, "scope", "all", call_translate(c, all), NULL, 0);
+	call_form_option(c, "scope", "all", call_translate(c, all), json_string_value(found), 0);
+	json_decref(found);
 }
 
 int list_is_all(const struct call *c)
@@ -280,6 +295,8 @@ int list_show(struct call *c, const struct list_view *view, json_t *page, list_r
 	json_object_set_new(list, "previous", page_link(c, view, page, "previous"));
 	json_object_set_new(list, "next", page_link(c, view, page, "next"));
 	json_object_set_new(list, "export", export_link(c, view));
+	json_object_set(list, "found", json_object_get(page, "found"));
+	json_object_set(list, "found_more", json_object_get(page, "found_more"));
 	call_set(c, "list", list);
 	json_decref(page);
 	return 0;

@@ -69,6 +69,7 @@ void list_only(struct list_query *q, const char *name, const char *value);
 json_t *list_fields(const struct call *c, const struct list_view *view);
 /* Rows of a list are ticked, or all of it is chosen: the parameter and the field `scope`. ALL says, in English, what all of it is. */
 extern const char *const list_scopes[];
+#define LIST_COUNTED 1000        /* of more it is said that there are more */
 void list_offer_scope(struct call *c, const char *all);
 int list_is_all(const struct call *c);
 /* The ids that are ticked, of the parameter NAME, as texts; the caller's. */

@@ -215,6 +215,9 @@ def test_many_at_once(server, world):
     run(server, "update key_request set verdict = '{\"failed\": 2, \"rules\": []}' where tenant = %s and integrity = 'bad'", world.tenant)
     c = user(server, world)
     assert "/requests/select" in c.get("/instances").text and "fleet" in c.get("/requests/select").text
+    # "All" says how many that is, on all pages of the list.
+    page = c.api(f"/requests/select?search=fleet&policy={policy}&limit=1").json
+    assert page["form"]["scope"]["options"][1]["hint"] == "303 at present" and len(page["list"]["rows"]) == 1, page["form"]
     assert c.post("/requests/select", decision="approve", scope="selected").status == 422
     assert user(server, world, "auditor").get("/requests/select").status == 403
     where = c.post("/requests/select", decision="approve", scope="all", search="fleet", policy=policy).header("location")
