@@ -14,7 +14,6 @@
 #include "proto/server.h"
 #include "store/tenant.h"
 #include "web/doc.h"
-#include "web/language.h"
 #include "web/invite.h"
 #include "web/vault.h"
 
@@ -130,14 +129,16 @@ int account_page(struct call *c)
 	uuid_text(&c->tenant, id);
 	rc = provisioning_changed(c->db, &changed);
 	if (rc == 0) {
-		call_set(c, "account", json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:o}", "account", c->tenant_slug, "name", c->tenant_name, "id", id,
+		call_set(c, "account", json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s}", "account", c->tenant_slug, "name", c->tenant_name, "id", id,
 			"web_service", url, "passphrase_set", call_when(c, changed), "time_zone", c->time_zone,
-			"date_format", c->date_format, "dates", language_say_dates(c, c->date_format)));
+			"date_format", c->date_format));
 		call_set(c, "can", json_pack("{s:b, s:b}", "reveal", edit && changed, "set_passphrase", edit));
 		if (json_object_get(c->doc, "passphrase") == NULL)
 			call_set(c, "passphrase", json_null());
 		set_commands(c, url, id);
 		rc = account_proposals_offer(c);
+		if (rc == 0)
+			rc = account_clock_offer(c);
 	}
 	free(url);
 	return rc;

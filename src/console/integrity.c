@@ -6,10 +6,7 @@
 #include "base/mem.h"
 #include "console/pages.h"
 #include "store/check.h"
-#include "store/language.h"
-#include "store/tenant.h"
 #include "web/doc.h"
-#include "web/language.h"
 
 #define HOURS_MOST 8760
 
@@ -19,8 +16,6 @@ const struct route_param integrity_fields[] = {
 	{ "kind", "Scheduled checks", PARAM_ENUM, PARAM_REQUIRED, 0, 0, kind_values },
 	{ "weekday", "Day", PARAM_ENUM, PARAM_REQUIRED, 0, 0, schedule_weekdays },
 	{ "at", "Time", PARAM_TEXT, PARAM_REQUIRED, 4, 5, NULL },
-	{ "time_zone", "Time zone", PARAM_TEXT, PARAM_REQUIRED, 1, 64, NULL },
-	LANGUAGE_DATES_PARAM,
 	{ "regrant_hours", "Give back within", PARAM_INT, PARAM_REQUIRED, 0, HOURS_MOST, NULL },
 	PARAM_END
 };
@@ -39,26 +34,11 @@ static void offer_kinds(struct call *c, const char *chosen)
 			strcmp(kinds[i].value, chosen) == 0);
 }
 
-static int offer_zones(struct call *c, const char *chosen)
-{
-	json_t *zones = NULL;
-	const json_t *zone;
-	size_t i;
-	int rc = schedule_zones(c->db, &zones);
-
-	call_form(c, "time_zone", json_string(chosen));
-	json_array_foreach(zones, i, zone)
-		call_form_option(c, "time_zone", json_string_value(zone), json_string_value(zone), NULL,
-			strcmp(json_string_value(zone), chosen) == 0);
-	json_decref(zones);
-	return rc;
-}
-
 static void show_run(struct call *c, const json_t *row)
 {
 	static const char *const counts[] = { "instances", "good", "failed", "not_checked", "open", "policies", "revoking" };
-	json_t *out = json_pack("{s:o, s:o, s:o}", "next", doc_when(c, row, "due"), "local", doc_local(c, row, "due_local"), "last",
-		doc_when(c, row, "last_run"));
+	json_t *out = json_pack("{s:o, s:o, s:o, s:s}", "next", doc_when(c, row, "due"), "local", doc_local(c, row, "due_local"), "last",
+		doc_when(c, row, "last_run"), "zone", c->time_zone);
 
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
 		json_object_set(out, counts[i], json_object_get(row, counts[i]));
@@ -78,31 +58,8 @@ int integrity_page(struct call *c)
 	call_form(c, "regrant_hours", json_integer(json_integer_value(json_object_get(row, "regrant_s")) / 3600));
 	show_run(c, row);
 	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_ACCOUNT_EDIT)));
-	language_offer_dates(c, doc_text(row, "date_format"));
-	rc = offer_zones(c, doc_text(row, "time_zone"));
 	json_decref(row);
-	return rc;
-}
-
-/* The account's, of which this schedule is but one use. */
-static int save_clock(struct call *c, const char *zone, const char *dates)
-{
-	json_t *zones = NULL, *patch;
-	const json_t *known;
-	size_t i;
-	int found = 0, rc = schedule_zones(c->db, &zones);
-
-	json_array_foreach(zones, i, known)
-		found |= strcmp(json_string_value(known), zone) == 0;
-	json_decref(zones);
-	if (rc == 0 && !found)
-		return call_field_error(c, "time_zone", "There is no such time zone: choose one of the list.");
-	if (rc < 0)
-		return rc;
-	patch = dates ? json_pack("{s:o}", DATE_FORMAT_SETTING, *dates ? json_string(dates) : json_null()) : NULL;
-	rc = tenant_change_settings(c->db, zone, patch);
-	json_decref(patch);
-	return rc;
+	return 0;
 }
 
 int integrity_save(struct call *c)
@@ -113,9 +70,7 @@ int integrity_save(struct call *c)
 
 	if (!clock_is_time_of_day(s.at))
 		return call_field_error(c, "at", "Hours and minutes, such as 02:00 or 23:45.");
-	rc = save_clock(c, call_text(c, "time_zone"), language_dates(c));
-	if (rc == 0)
-		rc = schedule_set(c->db, &s);
+	rc = schedule_set(c->db, &s);
 	if (rc < 0)
 		return rc;
 	call_notice(c, "success", "The schedule of integrity checks is saved.");

@@ -82,6 +82,9 @@ int device_proposal_member(struct call *c, const struct uuid *device);
 int device_proposal_ask(struct call *c), device_proposal_run(struct call *c), device_proposal_reject(struct call *c);
 int account_proposals_offer(struct call *c), account_proposals(struct call *c);
 
+/* account_clock.c: fields of the account page's form, and what they are saved by */
+int account_clock_offer(struct call *c), account_clock(struct call *c);
+
 /* device_rotate.c */
 int device_rotate_ask(struct call *c), device_rotate_run(struct call *c), device_rotate_cancel(struct call *c),
 	device_reencrypt_ask(struct call *c), device_reencrypt_run(struct call *c);
@@ -248,7 +251,7 @@ int account_page(struct call *c), account_reveal(struct call *c), account_set(st
 /* The first administrator joins: agents can enrol at once, with a passphrase that is made now. */
 int account_joined(struct call *c);
 int tenant_invitation(struct call *c);
-extern const struct route_param account_passphrase_fields[], account_proposals_fields[];
+extern const struct route_param account_passphrase_fields[], account_proposals_fields[], account_clock_fields[];
 
 /* policies.c: the badge of an action by its name, e.g. "deny" */
 json_t *policy_action_badge(const struct call *c, const char *name);

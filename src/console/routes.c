@@ -181,6 +181,7 @@ const struct route console_routes[] = {
 	{ WEB_POST, "/deep-security", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_save, deep_security_fields },
 	{ WEB_POST, "/deep-security/test", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_test_run, .form = "/deep-security" },
 	WEB_SAML_ROWS("console", "/saml/{id}", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	{ WEB_POST, "/account/clock", PERMISSION_ACCOUNT_EDIT, NULL, account_clock, account_clock_fields, .form = "/account" },
 	{ WEB_POST, "/account/proposals", PERMISSION_ACCOUNT_EDIT, NULL, account_proposals, account_proposals_fields, .form = "/account" },
 	{ WEB_GET, "/account/integrity", PERMISSION_ACCOUNT_VIEW, "console/integrity", integrity_page, .change = PERMISSION_ACCOUNT_EDIT },
 	{ WEB_POST, "/account/integrity", PERMISSION_ACCOUNT_EDIT, NULL, integrity_save, integrity_fields },

@@ -49,6 +49,7 @@ struct schedule {
 };
 /* When it runs next is computed anew, by the time zone of the account. ERR_INVALID. Console. */
 int schedule_set(struct db *db, const struct schedule *s);
+int schedule_renew(struct db *db);                   /* when it is next, anew: after the account's time zone was changed */
 /* Names of time zones that the database knows ("Europe/Berlin"), UTC first. */
 int schedule_zones(struct db *db, json_t **out);
 

@@ -48,7 +48,7 @@ int schedule_zones(struct db *db, json_t **out)
 	return 0;
 }
 
-static int renew(struct db *db)
+int schedule_renew(struct db *db)
 {
 	return db_run_one(db, "update integrity_schedule s set due = (select integrity_next(s.kind, s.weekday, s.at, t.time_zone, now())"
 		" from tenant t where t.id = s.tenant)", DB_NONE);
@@ -64,7 +64,7 @@ int schedule_set(struct db *db, const struct schedule *s)
 			" changed_by = $5", DB_ARGS(db_text_arg(s->kind), db_int_arg(s->weekday), db_text_arg(s->at), db_int_arg(s->regrant_s),
 			db_text_arg(db_actor(db)->name)));
 	if (rc == 0)
-		rc = renew(db);
+		rc = schedule_renew(db);
 	after = json_pack("{s:s,s:I,s:s,s:I}", "kind", s->kind, "weekday", (json_int_t)s->weekday, "at", s->at, "regrant_s",
 		(json_int_t)s->regrant_s);
 	changes = rc == 0 ? audit_changes(before, after) : NULL;

@@ -50,8 +50,7 @@ def forbid(job, port):
 def schedule(job):
     """Daily, half a day from now: not at the hour that accounts begin with, which may be this one."""
     at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=12)
-    job.administrator.ask("/account/integrity", {"kind": "daily", "weekday": "1", "at": at.strftime("%H:%M"), "time_zone": "UTC",
-                                                 "regrant_hours": 1})
+    job.administrator.ask("/account/integrity", {"kind": "daily", "weekday": "1", "at": at.strftime("%H:%M"), "regrant_hours": 1})
 
 
 def comes(job):
