@@ -100,6 +100,24 @@ static int is_seen(struct call *c, const struct request_case *k)
 	return seen;
 }
 
+/* Which key it was, above the list: of those that still wait, where there are any. */
+static int say_decided(struct call *c, const struct request_case *k, enum request_event event)
+{
+	const char *name = *k->device.name ? k->device.name : k->device.provider_device;
+	int64_t waiting;
+	int rc = request_pending(c->db, &waiting);
+	json_t *said;
+
+	if (rc < 0)
+		return rc;
+	said = call_say(c, event == REQUEST_EVENT_APPROVE ? "The key of %{device} is approved; its agent is told to fetch it." :
+		"The key request of %{device} is denied.", CALL_VALUES({ "device", name }));
+	call_notice(c, "success", json_string_value(said));
+	json_decref(said);
+	call_redirect(c, waiting ? "/instances?status=pending" : "/instances");
+	return 0;
+}
+
 static int decide(struct call *c, const struct request_case *k, enum request_event event)
 {
 	struct request_decision d = { event, comment_of(c), request_deciders(), NULL };
@@ -115,10 +133,7 @@ static int decide(struct call *c, const struct request_case *k, enum request_eve
 	call_set(c, "approvals", json_pack("{s:I, s:I}", "given", (json_int_t)out.given, "needed", (json_int_t)out.needed));
 	if (!out.decided)
 		return doc_done(c, "/requests", &k->id, "Your approval is kept; the key waits for others.");
-	call_notice(c, "success", event == REQUEST_EVENT_APPROVE ? "The key is approved; the agent is told to fetch it." :
-		"The key request is denied.");
-	call_redirect(c, "/instances");
-	return 0;
+	return say_decided(c, k, event);
 }
 
 int request_decision(struct call *c)

@@ -123,7 +123,7 @@ def test_a_waiting_key_is_approved_by_who_knows_why_it_waits(server, world):
         person.step("request")
         person.put("Comment", "Patched tonight; announced by telephone.")
         person.go("Approve")
-        person.sees("The key is approved")
+        person.sees("The key of ledger-db-1 data is approved")
         person.step("approved")
         assert person.clicks <= 2, person.clicks
         assert count(server, "select status from key_request where id = %s", world.requests["ledger-db-1"]) == "approved"
