@@ -90,6 +90,7 @@ static int show(struct call *c, const struct uuid *id)
 		call_may(c, PERMISSION_TENANTS_CLOSE) && json_is_true(json_object_get(closing, "waits")), "licences", call_may(c, PERMISSION_LICENCES_VIEW), "suspend",
 		edit && active, "resume", edit && strcmp(state, "suspended") == 0, "invite", edit && active && !joined, "edit", edit && !ends));
 	call_set(c, "alone", json_boolean(active && !joined));
+	call_set(c, "joined", json_boolean(joined && !ends));
 	call_set(c, "account", account_member(c, row));
 	call_set(c, "closing", closing);
 	if (json_object_get(c->doc, "invitation") == NULL)
