@@ -4,6 +4,7 @@ function start() {
 	all("[data-strength]").forEach(watch_password);
 	watch_typed(document);
 	give_back();
+	all("[data-ticked]").forEach(watch_ticks);
 	save_held();
 }
 if (document.readyState === "loading")

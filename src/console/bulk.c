@@ -108,14 +108,16 @@ int bulk_choose(struct call *c)
 	json_t *ids = all ? NULL : list_ticked(c, "request"), *roles;
 	char text[UUID_TEXT_SIZE];
 	struct uuid id = uuid_new();
-	struct list_query q;
+	struct list_query q = { .filters = { { "status", "pending" } } };
 
 	if (!all && json_array_size(ids) == 0) {
 		json_decref(ids);
 		return call_field_error(c, "scope", "Tick the requests, or choose all that match.");
 	}
 	roles = request_deciders();
-	read_query(c, &q);
+	/* What is ticked need not be on the page that one searched for last. */
+	if (all)
+		read_query(c, &q);
 	rc = bulk_prepare(c->db, &id, approve, &q, ids, roles, "", &count);
 	json_decref(roles);
 	json_decref(ids);

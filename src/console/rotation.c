@@ -75,13 +75,15 @@ int rotation_select_run(struct call *c)
 {
 	int all = list_is_all(c), count = 0, rc;
 	json_t *ids = all ? NULL : list_ticked(c, "device");
-	struct list_query q;
+	struct list_query q = { 0 };
 
 	if (!all && json_array_size(ids) == 0) {
 		json_decref(ids);
 		return call_field_error(c, "scope", "Tick the devices, or choose all that match.");
 	}
-	list_read(c, &view, &q);
+	/* What is ticked need not be on the page that one searched for last. */
+	if (all)
+		list_read(c, &view, &q);
 	rc = rotation_want_many(c->db, &q, ids, &count);
 	json_decref(ids);
 	if (rc < 0)

@@ -251,3 +251,39 @@ def test_only_patched_machines_in_one_region_have_their_keys(server, world):
         assert world.console().api(f"/requests/{request}/evaluate", {}).status == 200
         said[name] = count(server, "select integrity from key_request where id = %s", request)
     assert said == {"ledger-db-1": "bad", "ledger-db-2": "good", "archive-db-1": "bad"}, said
+
+
+def test_what_is_ticked_stays_ticked_while_pages_are_turned(server):
+    # covers: RUN-9, WEB-1
+    w = World(server)
+    approver = make_user(server, w.tenant, "key-approver")
+    for name in ("wave-1", "wave-2", "wave-3"):
+        Machine(server, w.tenant, name).request()
+    with Newcomer(server, "ticks") as person:
+        def boxes():
+            return [b.is_selected() for b in person.driver.find_elements(By.CSS_SELECTOR, ".kw-tickbox input")]
+
+        person.sign_in(w, approver)
+        person.open("console", "/requests/select?limit=2&sort=device")
+        person.click_at(".kw-tickbox input")
+        person.go("Next")
+        person.sees("Ticked on other pages of the list, and chosen too: 1")
+        person.click_at(".kw-tickbox input")
+        person.go("Previous")
+        assert boxes() == [True, False]
+        person.step("turned")
+        # What was found by a search is chosen beside it, and what is sent is what was said.
+        person.search("wave-2")
+        person.sees("chosen too: 2")
+        person.click_at(".kw-tickbox input")
+        person.go("Approve…")
+        person.sees("To be approved: 3")
+        # Sent once, or forgotten, nothing is left of them.
+        person.open("console", "/requests/select?limit=2&sort=device")
+        assert boxes() == [False, False]
+        person.click_at(".kw-tickbox input")
+        person.go("Next")
+        person.sees("chosen too: 1")
+        person.click("Forget those")
+        person.go("Previous")
+        assert boxes() == [False, False]
