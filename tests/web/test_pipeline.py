@@ -120,7 +120,7 @@ def test_an_error_says_what_happened_and_what_to_do(server, world):
         return c.send("POST", "/sessions/others/revoke", body, form | headers)
 
     for answer, status, says, framed in (
-            (auditor.get("/users/new"), 403, "Your role does not permit this", True),
+            (auditor.get("/users/new"), 403, "yours is Auditor. Ask one of", True),
             (sent(b"csrf=" + b"A" * 43), 403, "open for too long", True),
             (c.get("/nowhere"), 404, "look for it in its list", True), (stranger.get("/nowhere"), 404, "Sign in, and look", False),
             (c.get("/devices?status=odd"), 422, "Go back and try again", True),
