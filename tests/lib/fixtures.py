@@ -113,20 +113,20 @@ def folder():
 def pg():
     """A migrated private PostgreSQL cluster (pg.Cluster) of this file's own."""
     from pg import Cluster
-    with Cluster(base=scratch()) as cluster:
-        cluster.migrate()
+    with Cluster(base=scratch(), migrated=True) as cluster:
         yield cluster
 
 
 @contextlib.contextmanager
 def installation(name, **how):
     """A whole sanitized installation (stack.installation.Installation, with its parameters), running, in a folder NAME of the scratch.
-    Its processes may be killed, but its database waits for no disk."""
+    Its processes may be killed, but its database waits for no disk, and begins with the schema."""
+    from pg import schema
     from stack.installation import Installation
     from stack.ports import free_port
     shutil.rmtree(scratch() / name, ignore_errors=True)
     how["settings"] = {"jobs.pace": "5", **how.get("settings", {})}      # tests wait for jobd
-    with Installation(scratch() / name, "sanitize", free_port(), durable=False, **how) as it:
+    with Installation(scratch() / name, "sanitize", free_port(), durable=False, template=schema(), **how) as it:
         it.prepare()
         it.start()
         yield it

@@ -1,13 +1,15 @@
-"""A private PostgreSQL cluster for tests: real server, own folder, Unix socket only, durable writes as in production.
+"""A private PostgreSQL cluster for tests: real server, own folder, Unix socket only; it waits for no disk, as nobody pulls this machine's plug.
 
     with Cluster() as pg:          # started, not migrated
         pg.migrate()
         with pg.connect("keyward_console", tenant=tenant_id) as c: ...
 
+Cluster(migrated=True) has the schema from the start: in a run of the tests it is a copy of the one that whoever was first has made.
 Started by root, the server runs as user postgres; root may then sign in as every role (peer authentication with a map).
 As a program: `pg.py exec PROGRAM ARGS...` runs PROGRAM with a migrated cluster, whose connection string (without a user) is in
 the environment as KEYWARD_TEST_PG, and stops the cluster afterwards.
 """
+import fcntl
 import getpass
 import glob
 import os
@@ -21,6 +23,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ROLES = ("keyward_owner", "keyward_central", "keyward_console", "keyward_agent", "keyward_jobs")
 DATABASE = "keyward"
+SCHEMA = "KEYWARD_TEST_SCHEMA"   # in the environment of a run: the folder of the cluster that others are copies of
 
 
 def build_dir():
@@ -35,11 +38,25 @@ def bin_dir():
     return found[-1]
 
 
+def schema():
+    """The folder of a stopped cluster with the schema and nothing else in it, made when it is first asked for in a run; None outside of one."""
+    if SCHEMA not in os.environ:
+        return None
+    folder = pathlib.Path(os.environ[SCHEMA])
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with Cluster(base=folder.parent) as made:
+                made.migrate()
+                made.keep(folder)
+    return folder
+
+
 class Cluster:
-    def __init__(self, base=None, settings=None):
+    def __init__(self, base=None, settings=None, migrated=False):
         """BASE: a folder to make the cluster's folder in; SETTINGS: lines for postgresql.conf by name."""
         self.settings = settings or {}
-        self.base = base
+        self.base, self.migrated = base, migrated
         self.dir = None
 
     # A server does not run as root; then, and only then, it runs as user postgres.
@@ -53,20 +70,35 @@ class Cluster:
         if os.geteuid() == 0:
             shutil.chown(self.dir, "postgres", "postgres")
         self.dir.chmod(0o755)
-        # Syncing matters for what tests write, not for the empty cluster.
-        self._as_server([f"{bin_dir()}/initdb", "-D", str(self.data), "-A", "peer", "-U", "postgres", "-E", "UTF8", "--no-sync",
-                         "--no-instructions", "--locale=C.UTF-8"])
+        source = schema() if self.migrated else None
+        if source:
+            subprocess.run(["cp", "-a", str(source), str(self.data)], check=True)
+        else:
+            self._make()
         me = getpass.getuser()
         ident = "".join(f"keyward {who} {role}\n" for who in sorted({me, "root", "postgres"}) for role in ("postgres",) + ROLES)
         self._write("pg_ident.conf", ident)
         self._write("pg_hba.conf", "local all all peer map=keyward\n")
         conf = {"listen_addresses": "''", "unix_socket_directories": f"'{self.dir}'", "max_connections": "60",
-                "shared_buffers": "'32MB'", "logging_collector": "off", "fsync": "on", "timezone": "'UTC'"}
+                "shared_buffers": "'32MB'", "logging_collector": "off", "fsync": "off", "timezone": "'UTC'"}
         conf.update(self.settings)
-        with open(self.data / "postgresql.conf", "a") as f:
-            f.writelines(f"{k} = {v}\n" for k, v in conf.items())
+        self._write("keyward.conf", "".join(f"{k} = {v}\n" for k, v in conf.items()))
         self._pg_ctl("start", "-l", str(self.dir / "log"))
+        if self.migrated and not source:
+            self.migrate()
         return self
+
+    def _make(self):
+        """Empty, and in the form that an installation's is made in (tools/stack/database.py): that may begin as a copy of it."""
+        self._as_server([f"{bin_dir()}/initdb", "-D", str(self.data), "-A", "peer", "-U", "postgres", "-E", "UTF8", "--no-sync",
+                         "--data-checksums", "--no-instructions", "--locale=C.UTF-8"])
+        with open(self.data / "postgresql.conf", "a") as f:
+            f.write("include = 'keyward.conf'\n")
+
+    def keep(self, folder):
+        """Ends the server; its data are FOLDER from now on."""
+        self._pg_ctl("stop", "-m", "fast")
+        self.data.rename(folder)
 
     def _write(self, name, text):
         (self.data / name).write_text(text)
@@ -155,8 +187,7 @@ def tool(*args, check=True):
 def main(argv):
     if len(argv) < 3 or argv[1] != "exec":
         sys.exit("usage: pg.py exec PROGRAM ARGS...")
-    with Cluster() as pg:
-        pg.migrate()
+    with Cluster(migrated=True) as pg:
         env = dict(os.environ, KEYWARD_TEST_PG=pg.conninfo())
         return subprocess.run(argv[2:], env=env).returncode
 

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import collect
 import fixtures
 import leftovers
 import order
+import pg
 import times
 
 FIRST_LINES, LAST_LINES = 80, 200      # shown of a failed test: its traceback is above what the processes said last
@@ -298,6 +300,8 @@ def _run(o, env, began):
         return 1 if broken else 0
     leftovers.clean_earlier(fixtures.scratch())
     audited.clear(fixtures.scratch())
+    os.environ[pg.SCHEMA] = env[pg.SCHEMA] = str(fixtures.scratch() / "schema")
+    shutil.rmtree(env[pg.SCHEMA], ignore_errors=True)
     r = Runner(suites, o.jobs, env)
     for problem in [*broken, *(f"no test is called or covers {n}" for n in unknown)]:
         r.report(False, "runner", "collect", 0, problem.splitlines())

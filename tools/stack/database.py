@@ -42,9 +42,10 @@ def programs():
 
 
 class Database(Process):
-    def __init__(self, state, durable=True):
-        """DURABLE False: as durable as this machine stays up; for what is thrown away."""
-        self.durable = durable
+    def __init__(self, state, durable=True, template=None):
+        """DURABLE False: as durable as this machine stays up; for what is thrown away. TEMPLATE: the folder of a stopped cluster that this one begins
+        as a copy of; made once more, when it was destroyed, it is empty."""
+        self.durable, self.template = durable, template
         self.data = state / "db"
         self.sockets = state / "run" / "pg"
         # SIGINT: ends sessions, then shuts down in order; SIGTERM would wait for them.
@@ -68,6 +69,14 @@ class Database(Process):
     def _make(self):
         """A cluster that was only half made is made anew: nothing can be in it yet."""
         shutil.rmtree(self.data, ignore_errors=True)
+        template, self.template = self.template, None
+        if template:
+            subprocess.run(["cp", "-a", str(template), str(self.data)], check=True)
+        else:
+            self._initdb()
+        self._write("keyward.made", "")
+
+    def _initdb(self):
         self.data.mkdir(mode=0o700)
         shutil.chown(self.data, "postgres", "postgres")
         p = subprocess.run([f"{programs()}/initdb", "-D", str(self.data), "-A", "peer", "-U", "postgres", "-E", "UTF8",
@@ -77,7 +86,6 @@ class Database(Process):
             raise Failed(f"PostgreSQL's initdb failed:\n{p.stdout}")
         with open(self.data / "postgresql.conf", "a") as f:
             f.write("include = 'keyward.conf'\n")
-        self._write("keyward.made", "")
 
     def _write(self, name, text):
         file = self.data / name

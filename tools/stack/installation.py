@@ -44,11 +44,11 @@ def has_ipv6():
 
 class Installation:
     def __init__(self, folder, build="release", port=8443, workers=None, mode="msp", settings=None, root_key="file",
-                 passphrase=None, sites=None, durable=True, languages=()):
+                 passphrase=None, sites=None, durable=True, template=None, languages=()):
         """BUILD: "release" or "sanitize". WORKERS of the web server: None for two per core, as they wait for the database half of their
         time; two under sanitizers. SETTINGS: more lines for keyward.conf, by name. ROOT_KEY: its provider; PASSPHRASE, for the
         one of that name, is told to the key service at each start by prepare() only. SITES: host names other than usual. DURABLE:
-        of its database (stack.database). LANGUAGES: files of catalogues, besides those that the build has made."""
+        and TEMPLATE of its database (stack.database). LANGUAGES: files of catalogues, besides those that the build has made."""
         self.folder = pathlib.Path(os.path.abspath(folder))      # as people know it; a link to self.state, or the same
         self.state = place(folder)
         self.build_name, self.port, self.mode = build, port, mode
@@ -65,7 +65,7 @@ class Installation:
         for name in ("pid", "log", "etc", "run", "keys", "tls"):
             (self.state / name).mkdir(exist_ok=True)
         self._protect()
-        self.database = Database(self.state, durable)
+        self.database = Database(self.state, durable, template)
         self.processes = {p.name: p for p in (self.database, self._keyd(), self._ssod(), self._jobd(), self._web())}
 
     # What each process is started with
