@@ -33,7 +33,7 @@ class Site:
         return make_user(self.it, self.tenant, role) if self.site == "console" else make_operator(self.it, role)
 
     def sign_in(self, email):
-        c = Client(self.it, self.site)
+        c = Client(self.it, self.site, keeps=True)
         assert c.sign_in(email, account=self.slug).status == 303
         return c
 

@@ -72,7 +72,7 @@ def test_every_route_with_every_role_of_a_tenant(server):
     held, seen = permissions(), set()
     for role in ROLES:
         slug, tenant = make_tenant(server)
-        c = Client(server, "console")
+        c = Client(server, "console", keeps=True)
         assert c.sign_in(make_user(server, tenant, role), account=slug).status == 303
         seen |= walk_roles(c, "console", role, held)
     assert seen == {True, False}
@@ -89,7 +89,7 @@ def test_every_route_with_every_role_of_the_operator(apart):
     # covers: ROL-6, ROL-7
     held, seen = permissions(), set()
     for role in OPERATOR_ROLES:
-        c = Client(apart, "central")
+        c = Client(apart, "central", keeps=True)
         assert c.sign_in(make_operator(apart, role)).status == 303
         seen |= walk_roles(c, "central", role, held)
     assert True in seen
@@ -99,15 +99,17 @@ def test_every_route_without_a_session(server):
     # covers: TEN-2, IDN-6
     slug, tenant = make_tenant(server)
     for site, email, account in (("console", make_user(server, tenant), slug), ("central", make_operator(server), None)):
-        known = Client(server, site)
+        known, nobody = Client(server, site), Client(server, site, keeps=True)
         assert known.sign_in(email, account=account).status == 303
         for row in routes(known):
             if row["permission"] == "public":
                 continue
-            a = call(Client(server, site), row, str(uuid.uuid4()))
+            nobody.cookies.clear()
+            a = call(nobody, row, str(uuid.uuid4()))
             assert a.status == 401, (site, row["path"], a)
             if row["page"] and row["method"] == "GET":
-                a = Client(server, site).get(re.sub(r"{[a-z_]+}", str(uuid.uuid4()), row["path"]))
+                nobody.cookies.clear()
+                a = nobody.get(re.sub(r"{[a-z_]+}", str(uuid.uuid4()), row["path"]))
                 assert a.status == 303 and a.header("location").startswith("/sign-in"), (site, row["path"], a)
 
 
@@ -124,7 +126,7 @@ class Other:
         self.it = server
         self.slug, self.tenant = make_tenant(server)
         self.email = make_user(server, self.tenant)
-        self.client = Client(server, "console")
+        self.client = Client(server, "console", keeps=True)
         assert self.client.sign_in(self.email, account=self.slug).status == 303
         key = b"\4" + b"k" * 64
         image, instance, agent, device, request = (str(uuid.uuid4()) for _ in range(5))
@@ -187,7 +189,7 @@ def test_the_owner_sees_what_is_there(server, other):
 def test_every_route_with_another_tenants_ids(server, other):
     # covers: TEN-4
     slug, tenant = make_tenant(server)
-    c = Client(server, "console")
+    c = Client(server, "console", keeps=True)
     assert c.sign_in(make_user(server, tenant), account=slug).status == 303
     ids, before = other.ids(), other.contents()
     tried = 0
@@ -208,7 +210,7 @@ def test_every_route_with_another_tenants_ids(server, other):
 
 def test_the_operator_reaches_nothing_of_a_tenant(apart):
     # covers: TEN-3
-    c = Client(apart, "central")
+    c = Client(apart, "central", keeps=True)
     assert c.sign_in(make_operator(apart)).status == 303
     # Of a licence that others' walks have left jobd would write into the account's log.
     assert c.api("/licences/trial", {"keys": 100, "days": 30}).status == 200

@@ -4,10 +4,15 @@ import http.client
 import json
 import random
 import re
+import select
 import socket
+import threading
+import time
 import urllib.parse
 
 PASSWORD = "Correct-horse-7"     # of people who are made for a test or a demonstration
+KEPT = 4                         # open connections of a client that keeps them: to some worker of the server each
+IDLE_SECONDS = 20                # that one may have rested: the server ends it after 60
 
 
 class Answer:
@@ -39,19 +44,51 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self):
         plain = socket.create_connection(("127.0.0.1", self.port), self.timeout, (self.source, 0) if self.source else None)
+        # Or the body of a request waits until the server has acknowledged its head.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
+
+
+class _Kept:
+    """Open connections that nobody uses just now. Each request goes by any of them, so to another worker than the one before, as it would without."""
+
+    def __init__(self):
+        self.lock, self.rest = threading.Lock(), []
+
+    def take(self):
+        """One that is open still, or None while there are few."""
+        while True:
+            with self.lock:
+                if len(self.rest) < KEPT:
+                    return None
+                connection, since = self.rest.pop(random.randrange(KEPT))
+            poll = select.poll()
+            poll.register(connection.sock, select.POLLIN)
+            # What there is to read now is its end.
+            if time.monotonic() - since < IDLE_SECONDS and not poll.poll(0):
+                return connection
+            connection.close()
+
+    def give(self, connection):
+        with self.lock:
+            if connection.sock is not None and len(self.rest) < KEPT:
+                self.rest.append((connection, time.monotonic()))
+                return
+        connection.close()
 
 
 class Client:
     """SITE: "central" or "console". SOURCE: the address that it comes from (127.x.y.z); without one, one of its own: people sit at
-    different machines, and an address has so many tries to sign in."""
+    different machines, and an address has so many tries to sign in. KEEPS: it sends many requests, and uses connections again as browsers do: to
+    make one costs more than most answers."""
 
-    def __init__(self, installation, site, source=None):
+    def __init__(self, installation, site, source=None, keeps=False):
         self.it, self.site, self.host = installation, site, installation.sites[site]
         self.source = source or f"127.{random.randint(16, 250)}.{random.randint(0, 255)}.{random.randint(1, 254)}"
         self.origin = installation.address(site)
         self.cookies = {}
         self.csrf = ""
+        self.kept = _Kept() if keeps else None
 
     def connection(self, timeout=60):
         """One of its own to the server, not begun yet (http.client)."""
@@ -67,12 +104,19 @@ class Client:
             headers["Cookie"] = "; ".join(f"{n}={v}" for n, v in self.cookies.items())
         if method == "POST" and origin:
             headers.setdefault("Origin", self.origin)
-        connection = self.connection(timeout)
+        connection = self.kept and self.kept.take() or self.connection(timeout)
         try:
+            if connection.sock is not None:
+                connection.sock.settimeout(timeout)
             connection.request(method, path, body=body, headers=headers)
             r = connection.getresponse()
             answer = Answer(r.status, r.getheaders(), r.read())
-        finally:
+        except BaseException:
+            connection.close()
+            raise
+        if self.kept:
+            self.kept.give(connection)
+        else:
             connection.close()
         self._keep(answer)
         return answer

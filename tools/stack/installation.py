@@ -61,7 +61,7 @@ class Installation:
         self.kore = ROOT / "build" / ("kore" if build == "release" else "kore-sanitize")
         self.conf = self.state / "etc" / "keyward.conf"
         self.ca = self.state / "ca.crt"
-        self.lock = None
+        self.lock = self.trusted = None
         for name in ("pid", "log", "etc", "run", "keys", "tls"):
             (self.state / name).mkdir(exist_ok=True)
         self._protect()
@@ -319,7 +319,11 @@ class Installation:
             return False
 
     def tls_context(self):
-        return ssl.create_default_context(cafile=str(self.ca))
+        """One for all connections: the CA is read again only when it is another file."""
+        at = self.ca.stat()
+        if self.trusted is None or self.trusted[0] != (at.st_ino, at.st_mtime_ns):
+            self.trusted = (at.st_ino, at.st_mtime_ns), ssl.create_default_context(cafile=str(self.ca))
+        return self.trusted[1]
 
     def request(self, site, path, seconds=10):
         """A plain GET over checked TLS: (status, text). For more, tests use a browser or the client of their choice."""

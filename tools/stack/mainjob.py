@@ -30,7 +30,7 @@ class Person(Client):
     """Somebody in front of a console."""
 
     def __init__(self, installation, site, email, account=None):
-        super().__init__(installation, site)
+        super().__init__(installation, site, keeps=True)
         self.email, self.account = email, account
 
     def ask(self, path, document=None, but=None):
