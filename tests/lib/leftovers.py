@@ -16,7 +16,7 @@ def kill_group(pid):
         pass
 
 
-def _marked():
+def marked():
     """(process id, mark, name) of all processes that have one."""
     for p in pathlib.Path("/proc").glob("[0-9]*"):
         try:
@@ -48,7 +48,7 @@ def clean_run():
 def _end(wanted):
     names = []
     for _ in range(50):
-        found = [(pid, name) for pid, mark, name in _marked() if wanted(mark) and pid != os.getpid() and _alive(pid)]
+        found = [(pid, name) for pid, mark, name in marked() if wanted(mark) and pid != os.getpid() and _alive(pid)]
         if not found:
             break
         for pid, name in found:
