@@ -19,6 +19,7 @@
 #include "web/state.h"
 
 #define HISTORY_MAX 30
+#define LONG_AGO ((clock_us)7 * 24 * 3600 * 1000000)     /* then one wants to know the day */
 
 const char *doc_text(const json_t *row, const char *name)
 {
@@ -223,9 +224,11 @@ const char *doc_actor(const struct call *c, const char *kind, const char *name)
 static json_t *history_row(const struct call *c, const json_t *entry)
 {
 	const char *by = doc_actor(c, doc_text(entry, "actor_kind"), doc_text(entry, "actor_name"));
+	clock_us at = c->now;
 
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n}", "title", call_translate(c, doc_text(entry, "label")), "colour",
-		colour_of(doc_text(entry, "event")), "by", by, "at", doc_when(c, entry, "at"), "comment",
+	clock_parse(doc_text(entry, "at"), &at);
+	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o, s:n}", "title", call_translate(c, doc_text(entry, "label")), "colour",
+		colour_of(doc_text(entry, "event")), "by", by, "at", doc_when(c, entry, "at"), "long_ago", c->now - at > LONG_AGO, "comment",
 		comment_of(c, json_object_get(entry, "detail")), "detail");
 }
 

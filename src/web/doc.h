@@ -52,7 +52,7 @@ void doc_ask_remove(struct call *c, const char *url, const char *title, const ch
 int doc_signing_key(struct call *c, const char *purpose, const char *name);
 /* After a change: NOTICE, and on to FOLDER/ID. Returns 0. */
 int doc_done(struct call *c, const char *folder, const struct uuid *id, const char *notice);
-/* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, comment, detail }; `history_log` leads to
+/* The member `history`: the newest entries of the bound log about object ID, each { title, colour, by, at, long_ago, comment, detail }; `history_log` leads to
  * all that the log says of what is CALLED so, null for who may not read it. */
 int doc_history(struct call *c, const char *id, const char *called);
 /* Who did it, of an entry of the log: NAME, or words for a KIND that has none. */

@@ -2,6 +2,7 @@
 that waits, knowing why; find out who exported one last month; have only patched machines in one region get their keys. Clicks are counted.
 
 With PICTURES=<folder> each step is photographed."""
+import datetime
 import io
 import json
 import os
@@ -182,6 +183,10 @@ def test_who_exported_a_key_last_month_is_found_by_a_report(server, world):
     pdf = c.get(f"{path}/file?format=pdf").body
     text = subprocess.run(["pdftotext", "-layout", "-", "-"], input=pdf, stdout=subprocess.PIPE, check=True).stdout.decode()
     assert "Exports of keys" in text and "Sam Okafor" in text and EXPORTED_AT in text, text
+    # The device's own page says the day, too: "1 month ago" is no answer to "last month".
+    day = datetime.datetime.now(datetime.timezone.utc).replace(day=1) - datetime.timedelta(days=1)
+    page = c.get(f"/devices/{world.machines['ledger-db-2'].device}").text
+    assert f"</time> · 10 {day:%b %Y}, " in page.split('id="history"')[1], page
 
 
 def add_rule(person, search, label):
