@@ -102,10 +102,19 @@ static json_t *svg_of(struct chart *chart, const char *label)
 	return safe;
 }
 
+static int is_empty(const struct chart *chart)
+{
+	for (size_t i = 0; i < chart->columns * chart->series; i++)
+		if (chart->values[i])
+			return 0;
+	return 1;
+}
+
 static json_t *draw(const struct call *c, const char *title, struct chart *chart, const struct diagram_part *parts, const char *per)
 {
 	char *summary = summary_of(c, title, chart, parts);
-	json_t *out = json_pack("{s:s, s:o, s:o}", "summary", summary, "period", span_of(c, per, chart), "legend", legend_of(c, parts, chart->series));
+	json_t *out = json_pack("{s:s, s:o, s:o, s:b}", "summary", summary, "period", span_of(c, per, chart), "legend", legend_of(c, parts, chart->series),
+		"empty", is_empty(chart));
 
 	if (chart->lying)
 		json_object_set_new(out, "rows", chart_bars(chart));

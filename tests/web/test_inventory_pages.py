@@ -283,6 +283,7 @@ def test_the_dashboard_counts(server):
     empty = c.api("/").json
     assert not any(empty["totals"].pop(name) for name in list(empty["totals"]) if name.endswith("_more"))
     assert empty["totals"] == {"instances": 0, "pending": 0, "approved": 0, "encrypted": 0, "devices": 0}
+    assert empty["chart"]["empty"]
     page = c.get("/").text
     assert not empty["has_requests"] and "First steps" in page and "keyward-config" in page and "<figure" not in page
     assert [(s["done"], s["next"]) for s in empty["steps"]["list"]] == [(False, True), (False, False), (False, False), (False, False)]
@@ -305,6 +306,7 @@ def test_the_dashboard_counts(server):
     totals = {name: n for name, n in document["totals"].items() if not name.endswith("_more")}
     assert totals == {"instances": 1, "pending": 1, "approved": 0, "encrypted": 1, "devices": 1}
     assert document["chart"]["summary"].endswith("Approved by policy 1, Approved by a person 2, Denied 1, Pending 1.")
+    assert not document["chart"]["empty"]
     assert [r["state"] for r in document["requests"]] == ["pending"]
     page = c.get("/").text
     figure = page[page.index('<figure class="kw-chart'):page.index("</figure>")]
