@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "admin/command.h"
@@ -217,19 +216,6 @@ static pid_t web_pid(const struct admin *a)
 	return (pid_t)pid;
 }
 
-/* A signal that comes while Kore reads the files of an earlier one is lost, as when several certificates are replaced by a script; that reading has
- * begun less than a second ago, so the second signal comes to rest, or to one that has found our files. */
-static int tell_web(pid_t pid)
-{
-	for (int i = 0; i < 2; i++) {
-		if (i)
-			nanosleep(&(struct timespec){ 1, 0 }, NULL);
-		if (kill(pid, SIGUSR1) < 0)
-			return err_set(ERR_IO, "the web server (process %ld) could not be told: %s", (long)pid, strerror(errno));
-	}
-	return 0;
-}
-
 /* The certificate before its key: what is broken off between the two is finished by the same command. */
 static int put(const struct admin *a, const char *name, STACK_OF(X509) *chain, const struct buf *pem)
 {
@@ -241,8 +227,8 @@ static int put(const struct admin *a, const char *name, STACK_OF(X509) *chain, c
 		rc = file_write(crt, pem->data, pem->len, 0444);
 	if (rc == 0 && new_key)
 		rc = put_key(next, key);
-	if (rc == 0 && pid)
-		rc = tell_web(pid);
+	if (rc == 0 && pid && kill(pid, SIGUSR1) < 0)
+		rc = err_set(ERR_IO, "the web server (process %ld) could not be told: %s", (long)pid, strerror(errno));
 	if (rc == 0)
 		printf("%s has its new certificate, with %s key. %s\n", name, new_key ? "a new" : "the same",
 			pid ? "The web server takes it now, without losing a connection." : "The web server does not run here: it takes it when it starts.");
