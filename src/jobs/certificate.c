@@ -97,7 +97,7 @@ static void write_server_keys(struct at *p, const json_t *n)
 		row(p, "Keys on key servers", "%lld, destroyed there", all);
 }
 
-static void write_right(struct at *p, const json_t *facts, const char *installation)
+static void write_right(struct at *p, const json_t *facts, const struct certificate_issuer *by)
 {
 	const json_t *n = json_object_get(facts, "facts");
 
@@ -110,10 +110,11 @@ static void write_right(struct at *p, const json_t *facts, const char *installat
 	row(p, "Entries of the log", "%lld", number_of(n, "entries"));
 	row(p, "Rows deleted in all", "%lld", number_of(facts, "removed"));
 	title(p, "Installation");
-	row(p, "Installation ID", "%s", installation);
+	row(p, "Name", "%s", by->name);
+	row(p, "Installation ID", "%s", by->installation);
 }
 
-static void write_all(struct pdf *pdf, const json_t *facts, const char *installation, const char *key, const char *now)
+static void write_all(struct pdf *pdf, const json_t *facts, const struct certificate_issuer *by, const char *key, const char *now)
 {
 	struct at p = { pdf, PDF_MARGIN, PDF_MARGIN + 20, WHOLE }, left, right;
 
@@ -126,7 +127,7 @@ static void write_all(struct pdf *pdf, const json_t *facts, const char *installa
 	left = (struct at){ pdf, PDF_MARGIN, p.y, HALF - 30 };
 	right = (struct at){ pdf, PDF_MARGIN + HALF, p.y, WHOLE - HALF };
 	write_left(&left, facts, now);
-	write_right(&right, facts, installation);
+	write_right(&right, facts, by);
 	p.y = left.y > right.y ? left.y : right.y;
 	title(&p, "What this does not reach");
 	paragraph(&p, "Backups from before hold the account's key wrapped under the root key of the "
@@ -157,15 +158,15 @@ static int save(struct pdf *pdf, struct buf *out)
 	return rc;
 }
 
-int certificate_make(const json_t *facts, const char *installation, const uint8_t public_key[static 32], clock_us now, struct buf *out)
+int certificate_make(const json_t *facts, const struct certificate_issuer *by, clock_us now, struct buf *out)
 {
-	char at[CLOCK_TEXT_SIZE], *key = encode_hex(public_key, 32);
+	char at[CLOCK_TEXT_SIZE], *key = encode_hex(by->public_key, 32);
 	struct pdf *pdf = NULL;
-	int rc = pdf_new("Certificate of Destruction", "Keyward", &pdf);
+	int rc = pdf_new("Certificate of Destruction", by->name, &pdf);
 
 	if (rc == 0) {
 		clock_text(now, at);
-		write_all(pdf, facts, installation, key, at);
+		write_all(pdf, facts, by, key, at);
 		rc = save(pdf, out);
 	}
 	pdf_free(pdf);

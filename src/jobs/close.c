@@ -20,6 +20,7 @@
 #include "jobs/scratch.h"
 #include "store/audit.h"
 #include "store/audit_copy.h"
+#include "store/brand.h"
 #include "store/closing.h"
 #include "store/signing.h"
 
@@ -93,9 +94,12 @@ static int sign(struct work *w, const json_t *facts, struct buf *pdf, uint8_t si
 	uint8_t public_key[SIGNING_PUBLIC_SIZE];
 	char installation[UUID_TEXT_SIZE];
 	struct buf statement = BUF_INIT;
+	struct brand brand;
 	struct uuid id;
 	int rc = installation_id(w->db, &id);
 
+	if (rc == 0)
+		rc = brand_get(w->db, &brand);
 	/* So that there is a key to be named. */
 	if (rc == 0)
 		rc = signing_sign(w->db, &by, SIGNING_CERTIFICATE, &statement, signature);
@@ -103,7 +107,7 @@ static int sign(struct work *w, const json_t *facts, struct buf *pdf, uint8_t si
 		rc = signing_public(w->db, SIGNING_CERTIFICATE, public_key);
 	if (rc == 0) {
 		uuid_text(&id, installation);
-		rc = certificate_make(facts, installation, public_key, clock_now(), pdf);
+		rc = certificate_make(facts, &(struct certificate_issuer){ brand.name, installation, public_key }, clock_now(), pdf);
 	}
 	if (rc == 0) {
 		certificate_statement(pdf, &statement);

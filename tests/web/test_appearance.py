@@ -11,7 +11,7 @@ import zlib
 
 from mailsink import mail_of
 from stack.process import wait_until
-from web import PASSWORD, Client, operator
+from web import PASSWORD, Client, make_tenant, operator
 from world import World, count
 
 SECONDS = 180
@@ -141,6 +141,16 @@ def check_mail(server, world):
     assert f'color="{COLOUR}"><b>{HTML}</b>' in mail.html and "Keyward" not in mail.html, mail.html
 
 
+def check_certificate(c, server):
+    """What an account's people keep of it when it was closed bears the operator's name."""
+    slug, account = make_tenant(server)
+    assert c.api(f"/tenants/{account}/close/confirm", {"days": 0, "comment": "", "typed": slug}).status == 200
+    path = f"/tenants/{account}/certificate.pdf"
+    wait_until(lambda: c.get(path).status == 200, SECONDS, "no certificate")
+    text = subprocess.run(["pdftotext", "-layout", "-", "-"], input=c.get(path).body, stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert NAME in text and account in text, text
+
+
 def test_all_of_it_is_seen_everywhere_and_put_back(server):
     # covers: WEB-4, LOG-2
     world, c, before = World(server), operator(server), len(changes(server))
@@ -161,6 +171,7 @@ def test_all_of_it_is_seen_everywhere_and_put_back(server):
         assert user.post("/factor/new", current=PASSWORD).status == 303 and f"{HTML} Tenant {world.slug}" in user.get("/factor/new").text
         check_report(world)
         check_mail(server, world)
+        check_certificate(c, server)
         # What was before and after is in the log; what is the same is not.
         logo = hashlib.sha256(Client(server, "console").get(address_of(page, r"\.png")).body).hexdigest()
         made, = changes(server)[before:]
