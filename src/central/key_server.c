@@ -2,8 +2,8 @@
 #include "base/err.h"
 #include "base/json.h"
 #include "central/pages.h"
+#include "shared/key_server.h"
 #include "web/doc.h"
-#include "web/key_server.h"
 
 const struct route_param central_key_server_new_fields[] = {
 	{ "for_new", "Keep keys of new devices on the key server", PARAM_BOOL, 0, 0, 0, NULL },

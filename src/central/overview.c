@@ -8,13 +8,13 @@
 #include "central/pages.h"
 #include "health/judge.h"
 #include "health/look.h"
+#include "shared/invite.h"
+#include "shared/steps.h"
 #include "store/health.h"
 #include "store/licence.h"
 #include "store/tenant.h"
 #include "web/diagram.h"
 #include "web/doc.h"
-#include "web/invite.h"
-#include "web/steps.h"
 
 #define NEWEST 5
 #define DAYS 30

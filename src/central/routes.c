@@ -1,24 +1,24 @@
 /* routes.c - what the Central Management Console answers: one row per page, act and API call, and its menu. */
 #include "central/pages.h"
-#include "web/language.h"
-#include "web/notices.h"
-#include "web/directory.h"
-#include "web/invite.h"
-#include "web/key_server.h"
-#include "web/log_forward.h"
-#include "web/log_page.h"
-#include "web/webhook.h"
-#include "web/people.h"
-#include "web/report.h"
+#include "shared/directory.h"
+#include "shared/invite.h"
+#include "shared/key_server.h"
+#include "shared/language.h"
+#include "shared/log_forward.h"
+#include "shared/log_page.h"
+#include "shared/notices.h"
+#include "shared/people.h"
+#include "shared/report.h"
+#include "shared/saml.h"
+#include "shared/sign_pages.h"
+#include "shared/sign_rules.h"
+#include "shared/webhook.h"
 #include "web/route.h"
-#include "web/saml.h"
-#include "web/sign_pages.h"
-#include "web/sign_rules.h"
 
 const struct route central_routes[] = {
-	WEB_LANGUAGE_ROWS("central", "/installation/language", PERMISSION_SYSTEM_EDIT),
+	SHARED_LANGUAGE_ROWS("central", "/installation/language", PERMISSION_SYSTEM_EDIT),
 	{ WEB_POST, "/installation/date-format", PERMISSION_SYSTEM_EDIT, NULL, language_save_dates, language_dates_fields, .form = "/language" },
-	WEB_SIGN_ROWS("central", sign_in_operator_fields, forgotten_operator_fields),
+	SHARED_SIGN_ROWS("central", sign_in_operator_fields, forgotten_operator_fields),
 	{ WEB_GET, "/setup", PERMISSION_PUBLIC, "central/setup", setup_page, setup_query },
 	{ WEB_POST, "/setup", PERMISSION_PUBLIC, NULL, setup_run, setup_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
 	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query,
@@ -70,10 +70,10 @@ const struct route central_routes[] = {
 	{ WEB_GET, "/database", PERMISSION_SYSTEM_VIEW, "central/database", database_page },
 	{ WEB_GET, "/keys", PERMISSION_SYSTEM_VIEW, "central/keys", keys_page, .change = PERMISSION_SYSTEM_EDIT },
 	{ WEB_POST, "/keys", PERMISSION_SYSTEM_EDIT, NULL, keys_save, keys_fields },
-	WEB_NOTICES_ROWS("central"),
-	WEB_REPORT_ROWS("central", PERMISSION_SUMMARIES_USE),
-	WEB_NOTIFICATION_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
-	WEB_WEBHOOK_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	SHARED_NOTICES_ROWS("central"),
+	SHARED_REPORT_ROWS("central", PERMISSION_SUMMARIES_USE),
+	SHARED_NOTIFICATION_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	SHARED_WEBHOOK_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	{ WEB_GET, "/mail", PERMISSION_SYSTEM_VIEW, "central/mail", mail_page, .fragment = "part/mail_test", .change = PERMISSION_SYSTEM_EDIT },
 	{ WEB_POST, "/mail", PERMISSION_SYSTEM_EDIT, NULL, mail_save, mail_fields },
 	{ WEB_POST, "/mail/test", PERMISSION_SYSTEM_EDIT, NULL, mail_try, mail_test_fields, .form = "/mail" },
@@ -83,15 +83,15 @@ const struct route central_routes[] = {
 	{ WEB_POST, "/appearance", PERMISSION_SYSTEM_EDIT, NULL, appearance_save, appearance_fields },
 	{ WEB_GET, "/appearance/remove", PERMISSION_SYSTEM_EDIT, "central/confirm", appearance_remove_ask },
 	{ WEB_POST, "/appearance/remove", PERMISSION_SYSTEM_EDIT, NULL, appearance_remove, NULL, ROUTE_DESTROYS, .form = "/appearance" },
-	WEB_DIRECTORY_ROWS("central", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, PERMISSION_OPERATORS_EDIT),
-	WEB_SAML_ROWS("central", "/saml", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
-	WEB_KEY_SERVER_ROWS("central", "/key-server", central_key_server_page, PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	SHARED_DIRECTORY_ROWS("central", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, PERMISSION_OPERATORS_EDIT),
+	SHARED_SAML_ROWS("central", "/saml", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	SHARED_KEY_SERVER_ROWS("central", "/key-server", central_key_server_page, PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
 	{ WEB_POST, "/key-server/new-keys", PERMISSION_SYSTEM_EDIT, NULL, central_key_server_new_keys, central_key_server_new_fields,
 		.form = "/key-server" },
-	WEB_SIGN_RULES_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
-	WEB_PEOPLE_ROWS("central", "/operators", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, operator),
-	WEB_LOG_FORWARD_ROWS("central", "/log-forwarding", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
-	WEB_LOG_ROWS("central", "central/system_log", PERMISSION_SYSTEM_LOG_VIEW, PERMISSION_SYSTEM_LOG_DELETE),
+	SHARED_SIGN_RULES_ROWS("central", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	SHARED_PEOPLE_ROWS("central", "/operators", PERMISSION_OPERATORS_VIEW, PERMISSION_OPERATORS_EDIT, operator),
+	SHARED_LOG_FORWARD_ROWS("central", "/log-forwarding", PERMISSION_SYSTEM_VIEW, PERMISSION_SYSTEM_EDIT),
+	SHARED_LOG_ROWS("central", "central/system_log", PERMISSION_SYSTEM_LOG_VIEW, PERMISSION_SYSTEM_LOG_DELETE),
 	ROUTE_END
 };
 

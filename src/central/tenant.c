@@ -7,9 +7,9 @@
 #include "base/mem.h"
 #include "central/pages.h"
 #include "identity/token.h"
+#include "shared/letter.h"
 #include "store/tenant.h"
 #include "web/doc.h"
-#include "web/letter.h"
 
 #define INVITATION_LIFE (7 * CLOCK_DAY)
 

@@ -12,9 +12,9 @@
 #include "console/pages.h"
 #include "identity/token.h"
 #include "proto/server.h"
+#include "shared/invite.h"
 #include "store/tenant.h"
 #include "web/doc.h"
-#include "web/invite.h"
 #include "web/vault.h"
 
 #define PASSPHRASE_PURPOSE "provisioning-passphrase"

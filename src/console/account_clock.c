@@ -4,10 +4,10 @@
 
 #include "base/err.h"
 #include "console/pages.h"
+#include "shared/language.h"
 #include "store/check.h"
 #include "store/language.h"
 #include "store/tenant.h"
-#include "web/language.h"
 
 const struct route_param account_clock_fields[] = {
 	{ "time_zone", "Time zone", PARAM_TEXT, PARAM_REQUIRED, 1, 64, NULL },

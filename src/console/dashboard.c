@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "console/pages.h"
+#include "shared/steps.h"
 #include "store/device.h"
 #include "store/glance.h"
 #include "store/licence.h"
@@ -9,7 +10,6 @@
 #include "store/request.h"
 #include "web/diagram.h"
 #include "web/doc.h"
-#include "web/steps.h"
 
 #define DAYS 30
 #define RECENT 8

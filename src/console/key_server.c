@@ -5,8 +5,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "console/pages.h"
+#include "shared/key_server.h"
 #include "web/doc.h"
-#include "web/key_server.h"
 
 static const char *const places[] = { "default", "server", "installation", "tenant", NULL };
 static const struct {

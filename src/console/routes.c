@@ -1,29 +1,29 @@
 /* routes.c - what a tenant's console answers: one row per page, act and API call, and its menu. */
 #include "console/pages.h"
-#include "web/language.h"
-#include "web/notices.h"
-#include "web/directory.h"
-#include "web/invite.h"
-#include "web/key_server.h"
-#include "web/log_forward.h"
-#include "web/log_page.h"
-#include "web/webhook.h"
-#include "web/people.h"
-#include "web/report.h"
+#include "console/style.h"
+#include "shared/directory.h"
+#include "shared/invite.h"
+#include "shared/key_server.h"
+#include "shared/language.h"
+#include "shared/log_forward.h"
+#include "shared/log_page.h"
+#include "shared/notices.h"
+#include "shared/people.h"
+#include "shared/report.h"
+#include "shared/saml.h"
+#include "shared/sign_pages.h"
+#include "shared/sign_rules.h"
+#include "shared/signup.h"
+#include "shared/webhook.h"
 #include "web/route.h"
-#include "web/saml.h"
-#include "web/sign_pages.h"
-#include "web/sign_rules.h"
-#include "web/signup.h"
-#include "web/style.h"
 
 const struct route console_routes[] = {
-	WEB_LANGUAGE_ROWS("console", "/account/language", PERMISSION_ACCOUNT_EDIT),
-	WEB_SIGN_ROWS("console", sign_in_tenant_fields, forgotten_tenant_fields),
+	SHARED_LANGUAGE_ROWS("console", "/account/language", PERMISSION_ACCOUNT_EDIT),
+	SHARED_SIGN_ROWS("console", sign_in_tenant_fields, forgotten_tenant_fields),
 	{ WEB_GET, "/invitation", PERMISSION_PUBLIC, "console/accept_invitation", invite_page, invite_query, ROUTE_NO_TRANSACTION },
 	{ WEB_POST, "/invitation", PERMISSION_PUBLIC, NULL, tenant_invitation, invite_fields, ROUTE_NO_TRANSACTION | ROUTE_SIGN_IN },
-	WEB_SIGNUP_ROWS,
-	WEB_STYLE_ROWS("console")
+	SHARED_SIGNUP_ROWS,
+	STYLE_ROWS("console")
 	{ WEB_GET, "/", PERMISSION_SIGNED_IN, "console/dashboard", dashboard_page, .flags = ROUTE_LOGGED, .fragment = "part/dashboard_live" },
 	{ WEB_GET, "/instances", PERMISSION_INSTANCES_VIEW, "console/instances", instances_page, instances_query,
 		.flags = ROUTE_LOGGED, .fragment = "part/instances_live" },
@@ -166,8 +166,8 @@ const struct route console_routes[] = {
 		policy_version_path },
 	{ WEB_POST, "/policies/{id}/versions/{version}/restore", PERMISSION_POLICIES_EDIT, NULL, policy_restore_run,
 		policy_restore_fields },
-	WEB_SIGN_RULES_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
-	WEB_PEOPLE_ROWS("console", "/users", PERMISSION_USERS_VIEW, PERMISSION_USERS_EDIT, user),
+	SHARED_SIGN_RULES_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	SHARED_PEOPLE_ROWS("console", "/users", PERMISSION_USERS_VIEW, PERMISSION_USERS_EDIT, user),
 	{ WEB_GET, "/account", PERMISSION_ACCOUNT_VIEW, "console/account", account_page, .change = PERMISSION_ACCOUNT_EDIT },
 	{ WEB_POST, "/account/passphrase/reveal", PERMISSION_ACCOUNT_EDIT, "console/account", account_reveal, .form = "/account" },
 	{ WEB_POST, "/account/passphrase", PERMISSION_ACCOUNT_EDIT, NULL, account_set, account_passphrase_fields, .form = "/account" },
@@ -180,7 +180,7 @@ const struct route console_routes[] = {
 		.fragment = "part/deep_security_state", .change = PERMISSION_ACCOUNT_EDIT },
 	{ WEB_POST, "/deep-security", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_save, deep_security_fields },
 	{ WEB_POST, "/deep-security/test", PERMISSION_ACCOUNT_EDIT, NULL, deep_security_test_run, .form = "/deep-security" },
-	WEB_SAML_ROWS("console", "/saml/{id}", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	SHARED_SAML_ROWS("console", "/saml/{id}", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	{ WEB_POST, "/account/clock", PERMISSION_ACCOUNT_EDIT, NULL, account_clock, account_clock_fields, .form = "/account" },
 	{ WEB_POST, "/account/proposals", PERMISSION_ACCOUNT_EDIT, NULL, account_proposals, account_proposals_fields, .form = "/account" },
 	{ WEB_GET, "/account/integrity", PERMISSION_ACCOUNT_VIEW, "console/integrity", integrity_page, .change = PERMISSION_ACCOUNT_EDIT },
@@ -188,15 +188,15 @@ const struct route console_routes[] = {
 	{ WEB_GET, "/account/keys", PERMISSION_ACCOUNT_VIEW, "console/key_age", key_age_page, .change = PERMISSION_KEYS_MANAGE },
 	{ WEB_POST, "/account/keys", PERMISSION_KEYS_MANAGE, NULL, key_age_save, key_age_fields },
 	{ WEB_POST, "/account/keys/rotate", PERMISSION_KEYS_MANAGE, NULL, account_key_rotate, .form = "/account/keys" },
-	WEB_DIRECTORY_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT, PERMISSION_USERS_EDIT),
-	WEB_REPORT_ROWS("console", PERMISSION_REPORTS_USE),
-	WEB_NOTICES_ROWS("console"),
-	WEB_NOTIFICATION_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
-	WEB_WEBHOOK_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
-	WEB_KEY_SERVER_ROWS("console", "/account/key-server", key_server_page, PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	SHARED_DIRECTORY_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT, PERMISSION_USERS_EDIT),
+	SHARED_REPORT_ROWS("console", PERMISSION_REPORTS_USE),
+	SHARED_NOTICES_ROWS("console"),
+	SHARED_NOTIFICATION_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	SHARED_WEBHOOK_ROWS("console", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	SHARED_KEY_SERVER_ROWS("console", "/account/key-server", key_server_page, PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
 	{ WEB_POST, "/account/key-server/place", PERMISSION_ACCOUNT_EDIT, NULL, key_place_save, key_place_fields, .form = "/account/key-server" },
-	WEB_LOG_FORWARD_ROWS("console", "/account/log-forwarding", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
-	WEB_LOG_ROWS("console", "console/log", PERMISSION_LOGS_VIEW, PERMISSION_LOGS_DELETE),
+	SHARED_LOG_FORWARD_ROWS("console", "/account/log-forwarding", PERMISSION_ACCOUNT_VIEW, PERMISSION_ACCOUNT_EDIT),
+	SHARED_LOG_ROWS("console", "console/log", PERMISSION_LOGS_VIEW, PERMISSION_LOGS_DELETE),
 	ROUTE_END
 };
 
