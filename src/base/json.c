@@ -149,6 +149,17 @@ void json_set_uuid(json_t *o, const char *name, const struct uuid *value)
 	set(o, name, json_string(text));
 }
 
+int json_has_string(const json_t *list, const char *value)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+		if (json_is_string(v) && strcmp(json_string_value(v), value) == 0)
+			return 1;
+	return 0;
+}
+
 char *json_text(const json_t *o)
 {
 	char *text = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS);

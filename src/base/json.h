@@ -24,6 +24,8 @@ int json_get_object(const json_t *o, const char *name, json_t **out);           
 
 /* 1 when LEN bytes can be a JSON string of ours: UTF-8, and no zero byte in it. What is not, json_set_string cannot take. */
 int json_is_text(const char *text, size_t len);
+/* 1 where VALUE is a member of the array LIST, of which only the strings count; NULL for none. */
+int json_has_string(const json_t *list, const char *value);
 void json_set_string(json_t *o, const char *name, const char *value);                /* NULL sets null */
 void json_set_int(json_t *o, const char *name, int64_t value);
 void json_set_bool(json_t *o, const char *name, int value);

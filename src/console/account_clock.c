@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 #include "console/pages.h"
 #include "shared/language.h"
 #include "store/check.h"
@@ -35,13 +36,9 @@ int account_clock_offer(struct call *c)
 static int look_up(struct call *c, const char *name, int *known)
 {
 	json_t *zones = NULL;
-	const json_t *zone;
-	size_t i;
 	int rc = schedule_zones(c->db, &zones);
 
-	*known = 0;
-	json_array_foreach(zones, i, zone)
-		*known |= strcmp(json_string_value(zone), name) == 0;
+	*known = json_has_string(zones, name);
 	json_decref(zones);
 	return rc;
 }

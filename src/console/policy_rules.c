@@ -133,16 +133,10 @@ static json_t *day_options(const struct call *c, const json_t *days)
 /* What is known of the type's values, each ticked when it is among PICKS; SKIP_OTHERS: those of a closed list only. */
 static json_t *pick_options(const struct rule_type *type, const json_t *picks)
 {
-	json_t *out = json_array(), *pick;
-	size_t i;
+	json_t *out = json_array();
 
-	for (const char *const *choice = type->choices; choice && *choice; choice++) {
-		int chosen = 0;
-
-		json_array_foreach(picks, i, pick)
-			chosen |= strcmp(json_string_value(pick), *choice) == 0;
-		json_array_append_new(out, option(*choice, *choice, chosen));
-	}
+	for (const char *const *choice = type->choices; choice && *choice; choice++)
+		json_array_append_new(out, option(*choice, *choice, json_has_string(picks, *choice)));
 	return out;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/json.h"
 
 #define MAIL_MAX 254
 #define NAME_MAX 200
@@ -84,17 +85,6 @@ static int find_mail(const json_t *settings, const json_t *said, struct arrival 
 		err_set(ERR_FORBIDDEN, "the name identifier is no e-mail address, and no attribute is named that holds one");
 }
 
-static int has_value(const json_t *values, const char *wanted)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(values, i, v)
-		if (json_is_string(v) && strcmp(json_string_value(v), wanted) == 0)
-			return 1;
-	return 0;
-}
-
 static int find_role(const json_t *settings, const json_t *said, int operator_side, struct arrival *out)
 {
 	const json_t *values = values_of(said, text_of(settings, "role")), *row;
@@ -102,7 +92,7 @@ static int find_role(const json_t *settings, const json_t *said, int operator_si
 	size_t i;
 
 	json_array_foreach(json_object_get(settings, "roles"), i, row)
-		if (has_value(values, text_of(row, "value"))) {
+		if (json_has_string(values, text_of(row, "value"))) {
 			out->value = text_of(row, "value");
 			return role_parse(text_of(row, "role"), operator_side, &out->role);
 		}

@@ -49,14 +49,9 @@ static int settle(struct db *db, const struct uuid *id, clock_us now)
 static int has_id(const json_t *ids, const struct uuid *id)
 {
 	char text[UUID_TEXT_SIZE];
-	const json_t *v;
-	size_t i;
 
 	uuid_text(id, text);
-	json_array_foreach(ids, i, v)
-		if (strcmp(json_string_value(v), text) == 0)
-			return 1;
-	return 0;
+	return json_has_string(ids, text);
 }
 
 static int settle_requests(struct db *db, clock_us now, int limit, const json_t *except, struct uuid *at)

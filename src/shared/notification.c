@@ -218,17 +218,6 @@ int notification_events_page(struct call *c)
 
 /* Form */
 
-static int has(const json_t *list, const char *value)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v)
-		if (strcmp(json_string_value(v), value) == 0)
-			return 1;
-	return 0;
-}
-
 void notification_offer_events(struct call *c, const json_t *chosen)
 {
 	const char *heading = "";
@@ -239,7 +228,7 @@ void notification_offer_events(struct call *c, const json_t *chosen)
 
 		if (!is_seen(c, e))
 			continue;
-		call_form_option(c, "events", e->name, call_translate(c, e->label), call_translate(c, e->help), has(chosen, e->name));
+		call_form_option(c, "events", e->name, call_translate(c, e->label), call_translate(c, e->help), json_has_string(chosen, e->name));
 		options = json_object_get(call_form_field(c, "events"), "options");
 		if (strcmp(heading, e->heading) != 0)
 			json_set_string(json_array_get(options, json_array_size(options) - 1), "group", call_translate(c, e->heading));
@@ -259,7 +248,7 @@ json_t *notification_events(struct call *c)
 			call_field_error(c, "events", "One of them is not there to choose.");
 			return NULL;
 		}
-		if (!has(out, e->name))
+		if (!json_has_string(out, e->name))
 			json_array_append_new(out, json_string(e->name));
 	}
 	if (json_array_size(out) > 0)

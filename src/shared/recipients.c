@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/say.h"
 #include "base/word.h"
@@ -18,17 +19,6 @@ static void lower(char *text)
 {
 	for (; *text; text++)
 		*text = (char)tolower((unsigned char)*text);
-}
-
-static int has(const json_t *list, const char *value)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v)
-		if (strcmp(json_string_value(v), value) == 0)
-			return 1;
-	return 0;
 }
 
 /* What cannot be seen is shown as a mark, for it may turn round what stands beside it. */
@@ -63,7 +53,7 @@ static int read_one(struct call *c, char *typed, json_t *out)
 	lower(one);
 	if (fault)
 		return refuse(c, one, fault);
-	if (*one && !has(out, one))
+	if (*one && !json_has_string(out, one))
 		json_array_append_new(out, json_string(one));
 	return 0;
 }

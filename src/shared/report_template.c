@@ -111,17 +111,6 @@ int report_templates_page(struct call *c)
 
 /* Form */
 
-static int is_in(const json_t *list, const char *value)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach(list, i, v)
-		if (strcmp(json_string_value(v), value) == 0)
-			return 1;
-	return 0;
-}
-
 static void offer(struct call *c, const char *name, const struct choice *choices, size_t count, const char *chosen)
 {
 	call_form(c, name, json_string(chosen));
@@ -141,7 +130,7 @@ static void offer_criteria(struct call *c, const json_t *chosen)
 
 		if (!report_may(c, k))
 			continue;
-		call_form_option(c, "criteria", k->name, call_translate(c, k->label), call_translate(c, k->text), is_in(chosen, k->name));
+		call_form_option(c, "criteria", k->name, call_translate(c, k->label), call_translate(c, k->text), json_has_string(chosen, k->name));
 		options = json_object_get(call_form_field(c, "criteria"), "options");
 		if (strcmp(group, k->group) != 0)
 			json_set_string(json_array_get(options, json_array_size(options) - 1), "group", call_translate(c, k->group));
@@ -153,7 +142,7 @@ static void offer_formats(struct call *c, const json_t *chosen)
 {
 	call_form(c, "formats", json_null());
 	for (const struct report_form *f = report_forms; f->name; f++)
-		call_form_option(c, "formats", f->name, call_translate(c, f->label), call_translate(c, f->hint), is_in(chosen, f->name));
+		call_form_option(c, "formats", f->name, call_translate(c, f->label), call_translate(c, f->hint), json_has_string(chosen, f->name));
 }
 
 static void show_form(struct call *c, const json_t *row)
@@ -217,7 +206,7 @@ static json_t *texts(const struct call *c, const char *name)
 	json_t *out = json_array();
 
 	for (size_t i = 0; i < call_count(c, name); i++)
-		if (*call_text_at(c, name, i) && !is_in(out, call_text_at(c, name, i)))
+		if (*call_text_at(c, name, i) && !json_has_string(out, call_text_at(c, name, i)))
 			json_array_append_new(out, json_string(call_text_at(c, name, i)));
 	return out;
 }

@@ -104,7 +104,7 @@ json_t *call_when_utc(const struct call *c, clock_us at);     /* for what is in 
 /* Instead of a page: 303 to a path of this site. The API answers 200 with the document and "location". */
 void call_redirect(struct call *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Shown once, on the next page drawn for this browser. KIND is success, info, warning or danger; TEXT English, translated when
- * shown; values belong on the page itself. */
+ * shown, or what call_say has made of a value that tells which one was meant. */
 void call_notice(struct call *c, const char *kind, const char *text);
 /* TEXT at field NAME (NULL: above the form); returns ERR_INVALID. May be called for several fields. */
 int call_field_error(struct call *c, const char *name, const char *text);

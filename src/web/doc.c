@@ -19,7 +19,7 @@
 #include "web/state.h"
 
 #define HISTORY_MAX 30
-#define LONG_AGO ((clock_us)7 * 24 * 3600 * 1000000)     /* then one wants to know the day */
+#define LONG_AGO (7 * CLOCK_DAY)         /* then one wants to know the day */
 
 const char *doc_text(const json_t *row, const char *name)
 {

@@ -294,6 +294,15 @@ TEST(what_is_no_text_becomes_readable, "SEC-5,VOL-4")
 	CHECK(!json_is_text("\xff", 1) && !json_is_text("a\0b", 3));
 }
 
+TEST(a_list_is_searched_for_a_text, "")
+{
+	json_t *list = json_pack("[s, i, n, s]", "eu-west-1", 7, "eu-west-10");
+
+	CHECK(json_has_string(list, "eu-west-1") && json_has_string(list, "eu-west-10"));
+	CHECK(!json_has_string(list, "eu-west") && !json_has_string(list, "7") && !json_has_string(list, "") && !json_has_string(NULL, "7"));
+	json_decref(list);
+}
+
 TEST(an_errors_text_is_translated_before_its_values_come_in, "WEB-1")
 {
 	CHECK_INT(err_set(ERR_INVALID, "The password must have %d to %d characters.", 8, 128), ERR_INVALID);
