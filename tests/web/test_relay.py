@@ -1,5 +1,7 @@
 """The key service on a machine of its own (TEN-6): web workers reach it through keyward-relay, over TLS with certificates at both ends. Jobs and
 the administrator's command are on its machine; the database could be on a third (test_database_host.py)."""
+import contextlib
+import copy
 import os
 import shutil
 import socket
@@ -13,8 +15,9 @@ from stack.installation import Installation
 from stack.ports import free_port
 from stack.process import Process, wait_until
 from test_agent_service import Agent, make_agent
+from test_appearance import HTML, address_of, png, put_back, save, settled, sign_in_page, url
 from test_database_host import certificate
-from web import Client, make_operator, make_tenant, make_user
+from web import Client, make_operator, make_tenant, make_user, operator
 
 WEB, OTHER, ADDRESS, SECONDS = "web1.keyward.test", "web9.keyward.test", "127.0.0.3", 60
 QUESTION = struct.pack(">I", 18) + b"\1\1" + os.urandom(16)
@@ -23,15 +26,25 @@ QUESTION = struct.pack(">I", 18) + b"\1\1" + os.urandom(16)
 class Apart(Installation):
     """The web server has a configuration of its own, in which the key service's socket is the relay's."""
 
-    def _web(self):
-        web = super()._web()
-        web.extra_env["KEYWARD_CONFIG"] = str(self.state / "etc" / "web.conf")
-        return web
+    def _web(self, name="web", kore="kore"):
+        return Process(name, [str(self.kore / "kore"), "-f", "-c", str(self.state / "etc" / f"{kore}.conf")], self.state,
+                       env=dict(self._sanitizers(), KEYWARD_CONFIG=str(self.state / "etc" / f"{name}.conf")))
 
     def _configure(self):
         super()._configure()
         text = self.conf.read_text().replace("/run/keyd.sock", "/run/relay.sock")
         (self.state / "etc" / "web.conf").write_text(text)
+
+    def beside(self, relay):
+        """A second web server as on another machine, with its key service at the socket RELAY: its process, and the installation as those see it who come
+        there."""
+        there = copy.copy(self)
+        there.port = free_port()
+        for file, other, kept in (("web.conf", "web2.conf", "/run/relay.sock"), ("kore.conf", "kore2.conf", "/pid/kore")):
+            text = (self.state / "etc" / file).read_text().replace(f" {self.port}\n", f" {there.port}\n").replace(f"workers {self.workers}\n", "workers 1\n")
+            assert text.count(kept) == 1
+            (self.state / "etc" / other).write_text(text.replace(kept, f"/run/{relay}" if "relay" in kept else "/pid/kore2"))
+        return self._web("web2", "kore2"), there
 
 
 class Relays:
@@ -48,14 +61,14 @@ class Relays:
         certificate(self.folder, other, self.folder / "other.crt", "stranger", "clientAuth", "root")
         it.processes["near"], it.processes["far"] = self.near, self.far = self.end("near", WEB), self.end("far", ADDRESS)
 
-    def end(self, which, who):
+    def end(self, which, who, relay="relay.sock"):
         run = self.it.state / "run"
         argv = [self.it._program("relay", "keyward-relay"), which, "--ca", str(self.it.ca), "--certificate", str(self.folder / f"{who}.crt"),
                 "--key", str(self.folder / f"{who}.key")]
-        argv += (["--connect", f"{ADDRESS}:{self.port}", "--socket", str(run / "relay.sock"), "--allow", "keyward-web", "--socket-group", "keyward",
+        argv += (["--connect", f"{ADDRESS}:{self.port}", "--socket", str(run / relay), "--allow", "keyward-web", "--socket-group", "keyward",
                   "--user", "keyward-relay"] if which == "near" else
                  ["--listen", f"{ADDRESS}:{self.port}", "--socket", str(run / "keyd.sock"), "--names", f"{WEB},{OTHER}", "--user", "keyward-web"])
-        return Process(which, argv, self.it.state, env=self.it._sanitizers())
+        return Process(which if relay == "relay.sock" else f"{which} of {who}", argv, self.it.state, env=self.it._sanitizers())
 
     def start(self, *which):
         for p in which or (self.far, self.near):
@@ -132,6 +145,48 @@ def test_key_service_of_another_machine(relays):
     relays.start(relays.near)
     wait_until(lambda: ready(it) == 200, SECONDS, "does not come back")
     key_work(it)
+
+
+@contextlib.contextmanager
+def second_web_server(relays):
+    """The installation as it is at a second web server, with a relay of its own, while it runs."""
+    it, relay = relays.it, "relay2.sock"
+    near = relays.end("near", OTHER, relay)
+    web, there = it.beside(relay)
+    it.processes.update({p.name: p for p in (near, web)})
+    try:
+        relays.start(near)
+        web.start()
+        wait_until(there._web_answers, 120, "the second web server does not answer", web.alive)
+        yield there
+    finally:
+        ended = [p.stop() for p in (web, near)]
+    assert all(ended), "it had to be killed"
+
+
+def test_two_web_servers_on_one_database(relays):
+    # covers: TEN-6, OPS-3, WEB-4
+    it, picture = relays.it, png()
+    with second_web_server(relays) as there:
+        key_work(there)
+        # Whoever has signed in at one is known to the other: a proxy before them may send each request to any.
+        c, d = operator(it), Client(there, "central")
+        d.cookies, d.csrf = dict(c.cookies), c.csrf
+        assert d.get("/appearance").status == 200
+        # What the operator sets at one is seen at the other when the two seconds are over that a worker keeps what it knows; and so it is put back.
+        assert HTML not in sign_in_page(there)
+        try:
+            save(c, logo=url(png()))
+            settled()
+            page, own = sign_in_page(there), sign_in_page(it)
+            assert f"Sign in · {HTML}</title>" in page, page
+            for end in (r"\.css", r"\.png"):
+                path = address_of(page, end)
+                files = [Client(server, "console").get(path) for server in (it, there)]
+                assert path == address_of(own, end) and [f.status for f in files] == [200, 200] and files[0].body == files[1].body, (path, own, files)
+        finally:
+            put_back(there)
+        assert HTML not in sign_in_page(it) and Client(it, "console").get(path).status == 404
 
 
 def test_only_machines_that_are_known_may_come(relays):
