@@ -7,8 +7,9 @@ import subprocess
 from backups import backed_up
 from fixtures import ROOT, fixture
 from stack.process import wait_until
+from test_appearance import HTML, address_of, png, save, sign_in_page, url
 from test_rewrap import Keys
-from web import database, make_tenant, operator
+from web import Client, database, make_tenant, operator
 
 SECONDS = 180
 HEAD = "select seq from audit_head where tenant = '00000000-0000-0000-0000-000000000000'"
@@ -22,16 +23,20 @@ def world():
 
 
 def test_all_is_destroyed_and_comes_back(world):
-    # covers: KEY-8, OPS-2, LOG-5
+    # covers: KEY-8, OPS-2, LOG-5, WEB-4
     it, key = world, str(world.apart / "backup.key")
     keys = Keys(it)
     assert "never" in it.status()
     tenant = str(make_tenant(it)[1])
     keys.devices(tenant, 20)
+    c = operator(it)
+    save(c, logo=url(png()))
+    logo = address_of(c.get("/appearance").text, r"\.png")
+    picture = c.get(logo).body
     head = lambda: it.database.ask(HEAD, database="keyward")
     # More than fits into one piece, however well it is packed.
-    with database(it).cursor() as c:
-        c.execute("create table bulk as select decode(string_agg(md5(random()::text), ''), 'hex') as bytes from generate_series(1, 192000) n"
+    with database(it).cursor() as q:
+        q.execute("create table bulk as select decode(string_agg(md5(random()::text), ''), 'hex') as bytes from generate_series(1, 192000) n"
                   " group by n / 64")
     copied = lambda: it.database.ask(HEAD, database="keyward_log")
     wait_until(lambda: copied() and copied() == head(), SECONDS, "the log is not copied")
@@ -73,6 +78,8 @@ def test_all_is_destroyed_and_comes_back(world):
     it.start()
     assert (it.state / "keys" / "identity").read_bytes() == identity
     assert keys.all_open() == 20
+    page = sign_in_page(it)
+    assert HTML in page and address_of(page, r"\.png") == logo and Client(it, "console").get(logo).body == picture
     it.keyward("audit", "verify")
     wait_until(lambda: copied() == head(), SECONDS, "the log is not copied any more")
     assert "none missing" in it.keyward("audit", "verify")
