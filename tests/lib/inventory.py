@@ -27,8 +27,9 @@ class Machine:
             c.execute("insert into image (tenant, id, provider, provider_image) values (%s, %s, %s, %s)",
                       (tenant, self.image, provider, self.provider_image))
             c.execute("insert into policy_image (tenant, policy, image) values (%s, %s, %s)", (tenant, self.policy, self.image))
-            c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name, facts, facts_at)"
-                      " values (%s, %s, %s, %s, %s, %s, %s, now())",
+            # Seen an hour from now: no agent tells that it is there, and jobd, after two minutes, would call it missing and end its requests.
+            c.execute("insert into instance (tenant, id, image, provider, provider_instance, host_name, facts, facts_at, last_seen)"
+                      " values (%s, %s, %s, %s, %s, %s, %s, now(), now() + interval '1 hour')",
                       (tenant, self.instance, self.image, provider, f"i-{self.instance}", name, json.dumps(DOCUMENT)))
             c.execute("insert into agent (tenant, id, instance, public_key, version, address) values (%s, %s, %s, %s, '0.1.0', '10.20.4.17')",
                       (tenant, self.agent, self.instance, uuid.uuid4().bytes * 4 + b"k"))

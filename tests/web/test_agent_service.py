@@ -44,8 +44,9 @@ def make_agent(server, tenant):
     """An enrolled agent with a key of ours: its id and key."""
     key, agent, instance = ec.generate_private_key(CURVE), str(uuid.uuid4()), str(uuid.uuid4())
     with database(server).cursor() as c:
-        c.execute("insert into instance (tenant, id, provider, provider_instance, host_name) values (%s, %s, 'native', %s, 'py')",
-                  (tenant, instance, instance))
+        # Seen an hour from now: what sends no heartbeats would be missing after two minutes, and its requests closed.
+        c.execute("insert into instance (tenant, id, provider, provider_instance, host_name, last_seen) values (%s, %s, 'native', %s, 'py',"
+                  " now() + interval '1 hour')", (tenant, instance, instance))
         c.execute("insert into agent (tenant, id, instance, public_key) values (%s, %s, %s, %s)", (tenant, agent, instance, public(key)))
     return agent, key
 

@@ -189,10 +189,10 @@ def test_approvers_at_the_same_moment(server, world):
 
 
 def many(server, world, number, policy, integrity="good"):
-    """Pending requests of as many machines; their ids."""
+    """Pending requests of as many machines, which are heard of all the time."""
     run(server, """with n as (select gen_random_uuid() as i, gen_random_uuid() as a, gen_random_uuid() as d, gen_random_uuid() as r, g
-        from generate_series(1, %s) g), i as (insert into instance (tenant, id, provider, provider_instance, host_name)
-        select %s, i, 'ec2', i::text, 'fleet-' || g from n), a as (insert into agent (tenant, id, instance, public_key)
+        from generate_series(1, %s) g), i as (insert into instance (tenant, id, provider, provider_instance, host_name, last_seen)
+        select %s, i, 'ec2', i::text, 'fleet-' || g, now() + interval '1 hour' from n), a as (insert into agent (tenant, id, instance, public_key)
         select %s, a, i, uuid_send(a) || uuid_send(i) || uuid_send(d) || uuid_send(r) || 'k' from n), d as (insert into device (tenant, id, provider,
         provider_device, name, instance, policy, status) select %s, d, 'ec2', d::text, 'fleet ' || g, i, %s, 'encrypted' from n)
         insert into key_request (tenant, id, device, instance, agent, policy, policy_version, status, integrity, verdict, access,
@@ -395,8 +395,6 @@ def test_ten_thousand_pending(server, world):
     # guard: 900
     policy = make_policy(server, world, "Fleet", RULES[:1])
     many(server, world, THOUSANDS, policy)
-    # Machines that are heard of all the time.
-    run(server, "update instance set last_seen = now() + interval '1 hour' where tenant = %s", world.tenant)
     run(server, "analyze key_request, device, instance")
     c = user(server, world)
     first = c.api("/instances?status=pending&limit=25").json["list"]
