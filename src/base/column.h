@@ -16,6 +16,7 @@ enum column_said {
 	COLUMN_WORD,                     /* a word of ours */
 	COLUMN_EVENT,                    /* the name of an event of the log */
 	COLUMN_REASON,                   /* why something happened (notice/entry.h) */
+	COLUMN_POLICY,                   /* what a policy is called */
 	COLUMN_COMMENT                   /* what a person wrote, or what stands in its place */
 };
 

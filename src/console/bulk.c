@@ -139,7 +139,7 @@ static json_t *row_of(struct call *c, const json_t *row)
 	};
 	const char *outcome = doc_text(row, "outcome");
 	json_t *out = json_pack("{s:o, s:s, s:s, s:o, s:o, s:O, s:n, s:o}", "device", doc_link("/requests", doc_text(row, "request"),
-		doc_text(row, "device_name")), "instance", doc_text(row, "instance_name"), "policy", policy_said(c, doc_text(row, "policy_name")), "integrity",
+		doc_text(row, "device_name")), "instance", doc_text(row, "instance_name"), "policy", doc_policy(c, doc_text(row, "policy_name")), "integrity",
 		integrity_badge(c, doc_text(row, "integrity")), "requested", doc_when(c, row, "requested"), "failed",
 		json_object_get(row, "failed"), "outcome", "reason", doc_reason(c, doc_text(row, "reason")));
 

@@ -27,7 +27,7 @@ static void set_device(struct call *c, const json_t *row)
 	call_set(c, "device", json_pack("{s:s, s:o, s:s, s:s, s:o, s:s?, s:s}", "name", doc_text(row, "name"), "url",
 		json_sprintf("/devices/%s", doc_text(row, "id")), "provider", doc_text(row, "provider_name"), "provider_id",
 		doc_text(row, "provider_device"), "size", doc_size(c, json_integer_value(json_object_get(row, "size_bytes"))), "image",
-		doc_optional(row, "image_name"), "policy", policy_said(c, doc_text(row, "policy_name"))));
+		doc_optional(row, "image_name"), "policy", doc_policy(c, doc_text(row, "policy_name"))));
 }
 
 int device_reassign_page(struct call *c)

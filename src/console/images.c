@@ -41,7 +41,7 @@ static json_t *policies_of(const struct call *c, const json_t *row, struct buf *
 	size_t i;
 
 	json_array_foreach(all, i, policy) {
-		json_t *link = doc_link("/policies", doc_text(policy, "id"), policy_said(c, doc_text(policy, "name")));
+		json_t *link = doc_link("/policies", doc_text(policy, "id"), doc_policy(c, doc_text(policy, "name")));
 
 		json_set_bool(link, "last", i + 1 == json_array_size(all));
 		json_array_append_new(out, link);

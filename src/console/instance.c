@@ -106,7 +106,7 @@ static json_t *request_item(const struct call *c, const json_t *request)
 
 	out = json_pack("{s:o, s:s, s:s?, s:o, s:n, s:o}", "title", json_sprintf("%s %s: %s", call_translate(c, "Key of"),
 		doc_text(request, "device_name"), doc_text(badge, "name")), "colour", doc_text(badge, "colour"), "by",
-		policy_said(c, doc_optional(request, "policy_name")), "at", doc_when(c, request, "requested"), "comment", "detail", doc_reason(c, doc_text(request, "closed_reason")));
+		doc_policy(c, doc_optional(request, "policy_name")), "at", doc_when(c, request, "requested"), "comment", "detail", doc_reason(c, doc_text(request, "closed_reason")));
 	json_object_set_new(out, "url", json_sprintf("/requests/%s", doc_text(request, "id")));
 	json_decref(badge);
 	return out;

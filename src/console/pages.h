@@ -177,8 +177,6 @@ int images_page(struct call *c), images_csv(struct call *c), image_page(struct c
 extern const struct route_param images_query[], image_fields[];
 
 /* policies.c */
-/* What a policy is called, or its description: the default one's, which is kept in English, in the reader's language until somebody gives it another. */
-const char *policy_said(const struct call *c, const char *kept);
 json_t *policy_link(const struct call *c, const json_t *row); /* of a ROW with policy and policy_name */
 int policies_page(struct call *c), policies_csv(struct call *c), policy_page(struct call *c);
 int policy_delete_ask(struct call *c), policy_delete_run(struct call *c);

@@ -66,27 +66,16 @@ static json_t *idle_member(const json_t *row, const char *images, const char *de
 	return json_pack("{s:b, s:b}", "images", no_images, "devices", no_devices);
 }
 
-const char *policy_said(const struct call *c, const char *kept)
-{
-	/* As the database makes it with an account (tenant_default_policy). */
-	static const char *const born[] = { "Default policy", "For new images and devices" };
-
-	for (size_t i = 0; kept && i < ARRAY_LEN(born); i++)
-		if (strcmp(kept, born[i]) == 0)
-			return call_translate(c, born[i]);
-	return kept;
-}
-
 json_t *policy_link(const struct call *c, const json_t *row)
 {
-	return doc_link("/policies", doc_text(row, "policy"), policy_said(c, doc_text(row, "policy_name")));
+	return doc_link("/policies", doc_text(row, "policy"), doc_policy(c, doc_text(row, "policy_name")));
 }
 
 static json_t *show_row(struct call *c, json_t *row)
 {
 	int has_rules = json_integer_value(json_object_get(row, "rules")) > 0;
-	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name", policy_said(c, doc_text(row, "name")), "description",
-		policy_said(c, doc_text(row, "description")), "matched", action_badge(c, doc_text(row, "on_match"), has_rules), "unmatched",
+	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id", doc_text(row, "id"), "name", doc_policy(c, doc_text(row, "name")), "description",
+		doc_policy(c, doc_text(row, "description")), "matched", action_badge(c, doc_text(row, "on_match"), has_rules), "unmatched",
 		action_badge(c, doc_text(row, "on_mismatch"), has_rules), "checks", check_badge(c, row), "changed", doc_when(c, row, "changed"));
 	static const char *const same[] = { "is_default", "rules", "images", "devices", "version", "changed_by" };
 
@@ -105,7 +94,7 @@ static int set_drafts(struct call *c)
 	int rc = call_may(c, PERMISSION_POLICIES_EDIT) ? policy_draft_list(c->db, &drafts) : 0;
 
 	json_array_foreach(drafts, i, draft) {
-		json_t *shown = json_pack("{s:s, s:o}", "name", *doc_text(draft, "name") ? doc_text(draft, "name") :
+		json_t *shown = json_pack("{s:s, s:o}", "name", *doc_text(draft, "name") ? doc_policy(c, doc_text(draft, "name")) :
 			call_translate(c, "Without a name yet"), "changed", doc_when(c, draft, "changed"));
 
 		json_object_set_new(shown, "url", json_sprintf("/policies/drafts/%s", doc_text(draft, "id")));
@@ -160,8 +149,8 @@ static void set_policy(struct call *c, const json_t *row)
 {
 	json_t *said = policy_sentence(json_object_get(row, "document"));
 	int has_rules = json_array_size(json_object_get(row, "rules")) > 0;
-	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:O, s:O, s:O, s:b}", "id", doc_text(row, "id"), "name", policy_said(c, doc_text(row, "name")),
-		"description", policy_said(c, doc_text(row, "description")), "mode", action_badge(c, doc_text(row, "on_match"), has_rules), "changed",
+	json_t *out = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:O, s:O, s:O, s:b}", "id", doc_text(row, "id"), "name", doc_policy(c, doc_text(row, "name")),
+		"description", doc_policy(c, doc_text(row, "description")), "mode", action_badge(c, doc_text(row, "on_match"), has_rules), "changed",
 		doc_when(c, row, "changed"), "changed_by", doc_text(row, "changed_by"), "version", json_object_get(row, "version"),
 		"device_count", json_object_get(row, "device_count"), "image_count", json_object_get(row, "image_count"), "has_rules", has_rules);
 
@@ -287,7 +276,7 @@ static int offer_others(struct call *c, const char *id)
 	call_form(c, "reassign", json_string(""));
 	json_array_foreach(names, i, row)
 		if (strcmp(doc_text(row, "id"), id) != 0)
-			call_form_option(c, "reassign", doc_text(row, "id"), policy_said(c, doc_text(row, "name")), NULL,
+			call_form_option(c, "reassign", doc_text(row, "id"), doc_policy(c, doc_text(row, "name")), NULL,
 				json_is_true(json_object_get(row, "is_default")));
 	json_decref(names);
 	return 0;

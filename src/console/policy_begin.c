@@ -55,7 +55,7 @@ int policy_discard_ask(struct call *c)
 		return rc;
 	name = e.is_new ? doc_text(e.document, "name") : doc_text(e.draft, "name");
 	doc_confirm(c, &(struct doc_confirm){ .folder = "/policies/drafts", .id = e.id_text, .act = "discard",
-		.title = e.is_new ? "Discard the new policy" : "Discard your changes to", .name = *name ? name : call_translate(c, "unnamed"),
+		.title = e.is_new ? "Discard the new policy" : "Discard your changes to", .name = *name ? doc_policy(c, name) : call_translate(c, "unnamed"),
 		.icon = "trash", .colour = "red", .danger = 1, .button = "Discard", .text = call_translate(c, e.is_new ?
 			"What you have entered is lost. No policy is made." : "What you have changed since is lost. The policy stays as it was last saved.") });
 	json_object_set_new(json_object_get(c->doc, "confirm"), "cancel", json_sprintf("/policies/drafts/%s/general", e.id_text));

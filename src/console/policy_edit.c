@@ -255,7 +255,7 @@ static json_t *step_member(struct call *c, const struct policy_edit *e, enum pol
 
 static void set_edit(struct call *c, const struct policy_edit *e, enum policy_step step)
 {
-	const char *policy = doc_text(e->draft, "policy"), *name = e->is_new ? doc_text(e->document, "name") : policy_said(c, doc_text(e->draft, "name"));
+	const char *policy = doc_text(e->draft, "policy"), *name = e->is_new ? doc_text(e->document, "name") : doc_policy(c, doc_text(e->draft, "name"));
 	json_t *out = json_pack("{s:s, s:o, s:b, s:b, s:s, s:s, s:s, s:s, s:b, s:b}", "id", e->id_text, "url",
 		json_sprintf("/policies/drafts/%s", e->id_text), "is_new", e->is_new, "is_default", e->is_default, "name", name, "policy",
 		policy, "step", steps[step].name, "why", doc_text(e->draft, "why"), "is_first", step == 0, "is_last", step + 1 == STEPS);

@@ -44,7 +44,7 @@ static json_t *pick_row(struct call *c, json_t *row)
 	size_t i;
 
 	json_array_foreach(policies, i, name)
-		json_array_append_new(json_object_get(out, "policies"), json_pack("{s:s, s:b}", "name", policy_said(c, json_string_value(name)), "last",
+		json_array_append_new(json_object_get(out, "policies"), json_pack("{s:s, s:b}", "name", doc_policy(c, json_string_value(name)), "last",
 			i + 1 == json_array_size(policies)));
 	return out;
 }

@@ -99,7 +99,7 @@ int policy_versions_page(struct call *c)
 		rc = set_comparison(c, &id, newest);
 		mark_rows(c, url, newest);
 	}
-	call_set(c, "policy", json_pack("{s:s, s:s, s:I}", "name", policy_said(c, doc_text(row, "name")), "url", url, "version", (json_int_t)newest));
+	call_set(c, "policy", json_pack("{s:s, s:s, s:I}", "name", doc_policy(c, doc_text(row, "name")), "url", url, "version", (json_int_t)newest));
 	call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_POLICIES_EDIT)));
 	if (rc == 0)
 		rc = doc_history(c, doc_text(row, "id"), doc_text(row, "name"));
@@ -135,7 +135,7 @@ int policy_version_page(struct call *c)
 		call_set(c, "version", shown);
 		call_set(c, "words", policy_changes(c, nothing, json_object_get(version, "document")));
 		call_set(c, "document", json_incref(json_object_get(version, "document")));
-		call_set(c, "policy", json_pack("{s:s, s:o}", "name", policy_said(c, doc_text(now, "name")), "url", json_sprintf("/policies/%s",
+		call_set(c, "policy", json_pack("{s:s, s:o}", "name", doc_policy(c, doc_text(now, "name")), "url", json_sprintf("/policies/%s",
 			doc_text(now, "id"))));
 		call_set(c, "can", json_pack("{s:b}", "edit", call_may(c, PERMISSION_POLICIES_EDIT)));
 		json_decref(version);

@@ -119,7 +119,7 @@ static json_t *action_text(const struct call *c, const struct request_case *k)
 static void set_policy(struct call *c, const struct request_case *k)
 {
 	int stale = !k->closed && k->status == REQUEST_PENDING && k->judged && k->judged_version != k->policy_version;
-	json_t *policy = json_pack("{s:s, s:I, s:o, s:b, s:b, s:n}", "name", policy_said(c, k->policy_name), "version",
+	json_t *policy = json_pack("{s:s, s:I, s:o, s:b, s:b, s:n}", "name", doc_policy(c, k->policy_name), "version",
 		(json_int_t)(k->judged_version ? k->judged_version : k->policy_version), "action",
 		action_text(c, k), "stale", stale, "has_rules", json_array_size(k->policy_rules) > 0, "url");
 	char id[UUID_TEXT_SIZE];
@@ -179,7 +179,7 @@ static int set_assign(struct call *c, const struct request_case *k, int *decidab
 		json_array_foreach(policies, i, row) {
 			json_t *hint = policy_hint(c, row);
 
-			call_form_option(c, "policy", doc_text(row, "id"), doc_text(row, "name"), json_string_value(hint), 0);
+			call_form_option(c, "policy", doc_text(row, "id"), doc_policy(c, doc_text(row, "name")), json_string_value(hint), 0);
 			json_decref(hint);
 		}
 		call_set(c, "assign", json_pack("{s:s, s:b, s:s, s:b, s:b}", "reason", call_translate(c, json_array_size(k->policy_rules) ?

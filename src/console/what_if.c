@@ -36,7 +36,7 @@ int what_if_policy_page(struct call *c)
 	int rc = policy_get(c->db, &id, &row);
 
 	if (rc == 0)
-		set_ask(c, policy_said(c, doc_text(row, "name")), "/policies", doc_text(row, "id"), 0, -1);
+		set_ask(c, doc_policy(c, doc_text(row, "name")), "/policies", doc_text(row, "id"), 0, -1);
 	json_decref(row);
 	return rc;
 }

@@ -169,7 +169,7 @@ static void set_run(struct call *c, const json_t *row)
 	const char *state = doc_text(row, "state"), *error = doc_text(row, "error");
 	int live = strcmp(state, "waiting") == 0 || strcmp(state, "running") == 0;
 	json_t *run = json_pack("{s:s, s:s, s:O, s:O, s:o, s:o, s:I, s:I, s:O, s:I, s:s, s:o, s:o, s:b}", "id", doc_text(row, "id"), "name",
-		policy_said(c, doc_text(row, "name")), "days", json_object_get(row, "days"), "devices", json_object_get(row, "devices"), "state",
+		doc_policy(c, doc_text(row, "name")), "days", json_object_get(row, "days"), "devices", json_object_get(row, "devices"), "state",
 		state_badge(c, state), "error", doc_reason(c, error), "total", total, "done", done, "unknown", json_object_get(row, "unknown"), "percent", total ? done * 100 / total : 0, "by",
 		doc_text(row, "created_by_name"), "created", doc_when(c, row, "created"), "finished", doc_when(c, row, "finished"), "live", live);
 
@@ -284,7 +284,7 @@ static int set_policy(struct call *c, const json_t *row)
 
 	if (rc < 0 && rc != ERR_NOT_FOUND)
 		return rc;
-	json_object_set_new(run, "policy", rc == 0 ? doc_link("/policies", which, policy_said(c, doc_text(policy, "name"))) : json_is_null(draft) ?
+	json_object_set_new(run, "policy", rc == 0 ? doc_link("/policies", which, doc_policy(c, doc_text(policy, "name"))) : json_is_null(draft) ?
 		json_pack("{s:s, s:s}", "name", call_translate(c, "Policies"), "url", "/policies") :
 		json_pack("{s:s, s:o}", "name", *name ? name : "?", "url", json_sprintf("%s/rules", doc_text(draft, "url"))));
 	json_object_set_new(json_object_get(c->doc, "can"), "edit", json_boolean(rc == 0 && call_may(c, PERMISSION_POLICIES_EDIT)));

@@ -140,14 +140,15 @@ static json_t *item_of(const struct template_set *templates, const json_t *entry
 	const char *request = text_of(entry, "policy"), *name = text_of(entry, "name");
 	const char *kind = text_of(entry, "object_kind"), *instance = text_of(entry, "instance");
 	int of_device = strcmp(kind, "device") == 0, operators = notice_event_of_operator(e), of_machine = strcmp(kind, "instance") == 0;
-	char *path = path_of(entry, operators), *called = said(templates, entry_object(kind, name)), *comment = said(templates, entry_reason(reason_of(entry)));
+	char *path = path_of(entry, operators), *called = said(templates, entry_object(kind, name)), *comment = said(templates, entry_reason(reason_of(entry))),
+		*policy = said(templates, entry_policy(request));
 	json_t *out = json_object();
 
 	set_unless_empty(out, "device", *request || of_device ? name : "");
 	set_unless_empty(out, "instance", instance);
 	/* Whom the log names, but ourselves. */
 	set_unless_empty(out, "by", *request || strcmp(text_of(entry, "by"), "jobd") == 0 ? "" : text_of(entry, "by"));
-	set_unless_empty(out, "policy", request);
+	set_unless_empty(out, "policy", policy);
 	set_unless_empty(out, "about", *name ? called : of_machine ? instance : "");
 	/* For the mails' own templates: what is neither a device nor a machine. */
 	set_unless_empty(out, "what", *request || of_device || of_machine ? "" : called);
@@ -164,6 +165,7 @@ static json_t *item_of(const struct template_set *templates, const json_t *entry
 		json_set_bool(out, "own", 1);
 	free(called);
 	free(comment);
+	free(policy);
 	free(path);
 	return out;
 }

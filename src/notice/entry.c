@@ -15,7 +15,7 @@
 #include "render/words.h"
 
 /* How a value is said. */
-enum kind { PLAIN, WORD, REASON, COMMENT, ROLE, EVENT, COUNT, BYTES, SECONDS, TIME };
+enum kind { PLAIN, WORD, REASON, COMMENT, ROLE, EVENT, BORN, COUNT, BYTES, SECONDS, TIME };
 
 static const struct entry_member { const char *name, *label; enum kind kind; } members[] = {
 	{ "access", "Access", WORD }, { "act", "Act", WORD }, { "action", "Action" }, { "added", "Added", COUNT }, { "again", "Again" },
@@ -25,7 +25,7 @@ static const struct entry_member { const char *name, *label; enum kind kind; } m
 	{ "certificate", "Certificate" }, { "certificates", "Certificates" }, { "check", "Integrity checks" }, { "checks", "Checks", COUNT },
 	{ "cipher", "Cipher" }, { "client_certificate", "Client certificate" }, { "colour", "Colour" }, { "comment", "Comment", COMMENT }, { "configuration", "Configuration" }, { "content", "Content" },
 	{ "create", "Unknown people get a user" }, { "credentials", "Credentials" }, { "criteria", "Criteria", WORD }, { "date_format", "Date format" }, { "days", "Days" },
-	{ "description", "Description" }, { "destroyed", "Destroyed" }, { "destroys_keys", "Destroys keys" }, { "destruction", "Destruction" },
+	{ "description", "Description", BORN }, { "destroyed", "Destroyed" }, { "destroys_keys", "Destroys keys" }, { "destruction", "Destruction" },
 	{ "detail", "Detail", REASON }, { "device", "Device" }, { "devices", "Devices", COUNT }, { "devices_moved", "Devices moved", COUNT },
 	{ "email", "E-mail address" }, { "enabled", "Enabled" }, { "entity", "Entity ID" }, { "error", "Error", REASON },
 	{ "events", "Events", EVENT }, { "expires_s", "Expires after", SECONDS }, { "export", "Export" }, { "external_id", "ID outside" },
@@ -38,13 +38,13 @@ static const struct entry_member { const char *name, *label; enum kind kind; } m
 	{ "keep_s", "Kept", SECONDS }, { "key_bits", "Key size, in bits" }, { "key_server", "Key server", WORD }, { "keys", "Keys", WORD }, { "kind", "Kind", WORD },
 	{ "language", "Language" }, { "last", "Last" }, { "level", "Level", WORD }, { "link", "May be linked" }, { "login", "Attribute of the login" }, { "logo", "Logo" },
 	{ "luks_uuid", "LUKS UUID" }, { "mail", "Mail" }, { "max_key_age_days", "Maximum key age, in days", COUNT }, { "member", "Member" },
-	{ "members", "Members" }, { "mode", "Mode", WORD }, { "monthday", "Day of the month" }, { "most_mib", "At most, in MiB", COUNT }, { "mount_point", "Mount point" }, { "name", "Name" },
+	{ "members", "Members" }, { "mode", "Mode", WORD }, { "monthday", "Day of the month" }, { "most_mib", "At most, in MiB", COUNT }, { "mount_point", "Mount point" }, { "name", "Name", BORN },
 	{ "name_id", "NameID" }, { "names_added", "Put in" }, { "names_removed", "Taken out" }, { "needed", "Needed", COUNT },
 	{ "nesting", "Groups in groups", WORD }, { "not_after", "Valid until", TIME }, { "not_before", "Valid from", TIME }, { "of", "Of" },
 	{ "on_failure", "On failure", WORD }, { "on_match", "If all rules match", WORD }, { "on_mismatch", "If a rule does not match", WORD },
 	{ "order", "Order", WORD }, { "os", "Operating system", WORD }, { "other_version", "Other version" }, { "otherwise", "Otherwise", ROLE },
 	{ "overwrite", "Overwrite" }, { "path", "Path" }, { "people", "People", COUNT }, { "period", "Period", WORD }, { "place", "Place", WORD },
-	{ "policy", "Policy" }, { "pool", "Pool", WORD }, { "pooling", "Resource pooling" }, { "port", "Port" }, { "progress", "Progress" },
+	{ "policy", "Policy", BORN }, { "pool", "Pool", WORD }, { "pooling", "Resource pooling" }, { "port", "Port" }, { "progress", "Progress" },
 	{ "proposals", "Proposals of machines", WORD }, { "proposed", "Proposed by the machine" }, { "provider", "Provider" }, { "raid", "RAID" },
 	{ "rate", "Rate", COUNT }, { "reason", "Reason", REASON }, { "recipients", "Recipients" }, { "registered", "Registered automatically" },
 	{ "regrant_s", "Time to ask again", SECONDS }, { "removed", "Removed", COUNT }, { "role", "Role", ROLE }, { "role_fixed", "Role is fixed" },
@@ -100,6 +100,9 @@ static const struct { const char *name, *label, *of; } words[] = {
 /* Parts of the server, and what installations have: their names in the log are ours. */
 static const char *const own_kinds[] = { "processes", "queue", "database", "disk", "clock", "keys", "mail", "webhooks", "backup", "certificate" };
 
+/* What every account's first policy is called, and described as, by the database (tenant_default_policy). */
+static const char *const born[] = { "Default policy", "For new images and devices" };
+
 static const struct entry_member *find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_LEN(members); i++)
@@ -149,8 +152,23 @@ int entry_is_own(const char *kind)
 	return 0;
 }
 
+int entry_is_born(const char *kept)
+{
+	for (size_t i = 0; i < ARRAY_LEN(born); i++)
+		if (strcmp(born[i], kept) == 0)
+			return 1;
+	return 0;
+}
+
+json_t *entry_policy(const char *kept)
+{
+	return entry_is_born(kept) ? phrase(kept) : json_string(kept);
+}
+
 json_t *entry_object(const char *kind, const char *name)
 {
+	if (strcmp(kind, "policy") == 0)
+		return entry_policy(name);
 	return entry_is_own(kind) ? entry_reason(name) : json_string(name);
 }
 
@@ -206,6 +224,8 @@ static json_t *text_said(const struct entry_member *m, const char *text)
 		return role_said(text);
 	case EVENT:
 		return event_said(text);
+	case BORN:
+		return entry_policy(text);
 	case TIME:
 		return time_said(text);
 	default:
@@ -311,6 +331,8 @@ json_t *entry_item(const struct words *w, const json_t *item)
 	for (size_t i = 0; i < count; i++)
 		if (json_is_string(json_object_get(item, said[i])))
 			set_said(out, said[i], w, entry_reason(json_string_value(json_object_get(item, said[i]))));
+	if (json_is_string(json_object_get(item, "policy")))
+		set_said(out, "policy", w, entry_policy(json_string_value(json_object_get(item, "policy"))));
 	set_time(out, w, item);
 	return out;
 }

@@ -22,6 +22,9 @@ json_t *entry_reason(const char *text);
 /* It is a sentence of ours, which a page begins with a capital letter: it does not begin with a value. */
 int entry_is_sentence(const char *text);
 int entry_is_own(const char *kind);
+/* The name, or description, of a policy: what the database gave one with its account is ours, others are people's. */
+json_t *entry_policy(const char *kept);
+int entry_is_born(const char *kept);
 /* A notice's values (notice/message.h), kept in English and with ISO's days, in the language W (NULL: English) and with its days; "own": what it is about is a name of ours. Not a phrase; the caller's. */
 json_t *entry_item(const struct words *w, const json_t *item);
 /* The same where people write: nothing is taken for ours but what ours say there. */

@@ -57,6 +57,8 @@ static char *said(const struct words *w, enum column_said said, const char *text
 
 	if (said == COLUMN_WORD || said == COLUMN_EVENT)
 		return mem_strdup(words_text(w, said == COLUMN_EVENT ? audit_label(text) : text));
+	if (said == COLUMN_POLICY)
+		phrase = entry_policy(text);
 	if (said == COLUMN_REASON || said == COLUMN_COMMENT)
 		phrase = said == COLUMN_REASON ? entry_reason(text) : entry_comment(text);
 	out = phrase ? words_phrase_text(w, phrase) : NULL;

@@ -148,7 +148,7 @@ static const struct report_criterion of_tenants[] = {
 	{ "devices", "Inventory", "Devices", "The volumes that are known, and what state they are in.", NULL, 1,
 		COLUMNS({ "Device", COLUMN_TEXT, 20 }, { "Provider's ID", COLUMN_TEXT, 20 }, { "Size", COLUMN_BYTES, 9 }, { "File system", COLUMN_TEXT, 8 },
 			{ "Mount point", COLUMN_TEXT, 14 }, { "Access", COLUMN_TEXT, 9, COLUMN_WORD }, { "Status", COLUMN_TEXT, 13, COLUMN_WORD }, { "Image", COLUMN_TEXT, 16 },
-			{ "Policy", COLUMN_TEXT, 18 }),
+			{ "Policy", COLUMN_TEXT, 18, COLUMN_POLICY }),
 		"select d.name, d.provider_device, d.size_bytes, d.filesystem, d.mount_point, d.access, d.status, m.name, p.name from device d left join image m"
 		" on m.tenant = d.tenant and m.id = d.image join policy p on p.tenant = d.tenant and p.id = d.policy where not d.is_system order by d.name collate \"und-x-icu\", d.id",
 		"select d.status, count(*) from device d where not d.is_system group by 1 order by 2 desc, 1", 1, { NULL }, { 1 }, COLUMN_WORD },
@@ -160,7 +160,7 @@ static const struct report_criterion of_tenants[] = {
 		" from audit_entry e where e.event = 'key.exported' and " IN_PERIOD " order by e.at, e.seq",
 		ALONG_TIME("audit_entry e where e.event = 'key.exported'", COUNT_IF(1, "true"), ONE(1)), 0, { NULL }, { 4 } },
 	{ "policies", "Audit", "Policies created, changed and deleted", "Every change of a policy, and who made it.", NULL, 0,
-		COLUMNS({ "When", COLUMN_TIME, 14 }, { "Policy", COLUMN_TEXT, 24 }, { "What", COLUMN_TEXT, 12, COLUMN_WORD }, { "By", COLUMN_TEXT, 22 },
+		COLUMNS({ "When", COLUMN_TIME, 14 }, { "Policy", COLUMN_TEXT, 24, COLUMN_POLICY }, { "What", COLUMN_TEXT, 12, COLUMN_WORD }, { "By", COLUMN_TEXT, 22 },
 			{ "Address", COLUMN_TEXT, 14 }, { "Why", COLUMN_TEXT, 30, COLUMN_COMMENT }),
 		"select e.at, e.object_name, substr(e.event, 8), e.actor_name, e.address, e.detail->>'comment' from audit_entry e where "
 		POLICY_CHANGES " and " IN_PERIOD " order by e.at, e.seq",

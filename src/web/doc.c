@@ -198,6 +198,11 @@ static const char *colour_of(const char *event)
 	return "blue";
 }
 
+const char *doc_policy(const struct call *c, const char *kept)
+{
+	return kept && entry_is_born(kept) ? call_translate(c, kept) : kept;
+}
+
 /* What people wrote with the act, or why it was done. */
 static json_t *comment_of(const struct call *c, const json_t *detail)
 {

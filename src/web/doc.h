@@ -11,6 +11,9 @@ const char *doc_text(const json_t *row, const char *name);
 const char *doc_optional(const json_t *row, const char *name);
 /* TEXT, which was kept in English (notice/entry.h), in the page's language; null for "" and NULL. The API says it as it is kept. */
 json_t *doc_reason(const struct call *c, const char *text);
+/* What a policy is called, or its description: the default one's, which is kept in English (notice/entry.h), in the page's language until somebody gives it
+ * another. NULL stays NULL. */
+const char *doc_policy(const struct call *c, const char *kept);
 /* The text member NAME of ROW that begins with a day as ISO has it, with days as they are chosen; in the API, and null, as it is. */
 json_t *doc_local(const struct call *c, const json_t *row, const char *name);
 /* The time member NAME of ROW (RFC 3339) as call_when shows it; null where there is none. */

@@ -122,14 +122,23 @@ def test_entries_of_the_log_are_said_in_the_readers_language(server):
     log(server, tenant, "key-server.away", reason="kmip.example cannot be reached: Connection refused")
     log(server, tenant, "policy.changed", "policy", None, "Good", comment="Good", changes={"action": {"old": {"on_match": "manual"}, "new": {
         "on_match": "manual-timeout", "timeout_s": 600}}, "pooling": {"old": False, "new": True}})
+    log(server, tenant, "policy.changed", "policy", None, "Default policy", changes={"name": {"old": "Default policy", "new": "Default"}})
+    log(server, tenant, "key.policy", "request", None, "data", policy="Default policy")
     page = words(c.get("/log?limit=100"))
     for said in ("Wie: Passwort", "Name: Jörg Maß, Rolle: Prüfer", "Grund: falsche Bereitstellungs-Passphrase", "Grund: heruntergefahren, Status: Ausgeliefert",
-                 "Grund: kmip.example ist nicht erreichbar: Verbindung abgelehnt", "Kommentar: Good", "Zeitablauf: 10 Minuten", "Ressourcen-Pooling nein ja"):
+                 "Grund: kmip.example ist nicht erreichbar: Verbindung abgelehnt", "Kommentar: Good", "Zeitablauf: 10 Minuten", "Ressourcen-Pooling nein ja",
+                 "Name Standardrichtlinie Default", "Richtlinie: Standardrichtlinie"):
         assert said in page, (said, page)
+    assert "Default policy" not in page, page
     # In a file of it too; programs are told what is kept.
-    assert "Wie: Passwort" in c.get("/log.csv").text
+    told = c.get("/log.csv").text
+    assert "Wie: Passwort" in told and '"Standardrichtlinie"' in told and "Default policy" not in told, told
     kept = c.api("/log?limit=100").text
-    assert "how: password" in kept and "reason: wrong provisioning passphrase" in kept and "Passwort" not in kept
+    assert "how: password" in kept and "reason: wrong provisioning passphrase" in kept and "policy: Default policy" in kept and "Passwort" not in kept
+    # Reports.
+    Machine(server, tenant, "orders-db-9")
+    page = words(c.post("/reports/preview", name="Bestand", criteria=["devices", "policies"], period="last-week", formats=["pdf"], schedule="once", keep_days=30, at="06:00"))
+    assert page.count("Standardrichtlinie") >= 2 and "Default policy" not in page, page
     # The bell.
     wait_until(lambda: "Schlüsselserver ist nicht erreichbar" in c.get("/notices").text, SECONDS, "the bell does not ring")
     assert "kmip.example ist nicht erreichbar: Verbindung abgelehnt" in words(c.get("/notices"))
@@ -152,7 +161,7 @@ def test_a_group_is_mailed_in_the_language_of_its_account(server):
     tenant, c = german(server)
     page = c.get("/notifications/new").text
     assert "Im Konto {{account}}:" in page and "Gerät: {{device}}" in html.unescape(page), page
-    texts = {**FORM, "content": "{{event}}\nGrund: {{comment}}\nWann: {{time}}", "events": ["key-denied"], "recipients": "wache@example.net"}
+    texts = {**FORM, "content": "{{event}}\nGrund: {{comment}}\nRichtlinie: {{policy}}\nWann: {{time}}", "events": ["key-denied"], "recipients": "wache@example.net"}
     run(server, "update tenant set settings = settings || '{\"date_format\": \"DD.MM.YYYY\"}' where id = %s", tenant)
     assert c.post("/notifications/new", **texts).status == 303
     assert "Wann: 21.11.2026 09:30:00 (Europe/Berlin)" in c.post("/notifications/preview", **texts).text
@@ -161,7 +170,7 @@ def test_a_group_is_mailed_in_the_language_of_its_account(server):
         log(server, tenant, "key.denied-automatically", "request", request, "orders data", comment="an integrity check failed")
         mail = sink.wait("wache@example.net")
         assert mail.subject == "Schlüssel automatisch abgelehnt: orders data", mail.subject
-        assert "Grund: eine Integritätsprüfung ist fehlgeschlagen" in mail.text, mail.text
+        assert "Grund: eine Integritätsprüfung ist fehlgeschlagen" in mail.text and "Richtlinie: Standardrichtlinie\n" in mail.text, mail.text
         assert re.search(r"^Wann: \d\d\.\d\d\.20\d\d \d\d:\d\d:\d\d \(UTC\)$", mail.text, re.M), mail.text
 
 
