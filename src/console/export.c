@@ -137,7 +137,7 @@ struct export {
 	struct secret *key;              /* export key */
 	struct export_zip *zip;
 	json_t *names;                   /* devices with a file in it */
-	char id_text[UUID_TEXT_SIZE], at[CLOCK_TEXT_SIZE], passes[16], memory[16], *salt;
+	char id_text[UUID_TEXT_SIZE], at[CLOCK_TEXT_SIZE], file[64], passes[16], memory[16], *salt;
 };
 
 static void release(struct export *e)
@@ -180,6 +180,10 @@ static int derive(struct export *e)
 
 static void describe(struct export *e)
 {
+	time_t at = (time_t)(e->call->now / CLOCK_SECOND);
+	struct tm tm;
+
+	strftime(e->file, sizeof e->file, "KeywardDeviceKeys-%Y%m%dT%H%M%SZ.zip", gmtime_r(&at, &tm));
 	e->id = uuid_new();
 	uuid_text(&e->id, e->id_text);
 	clock_text(e->call->now, e->at);
@@ -262,7 +266,7 @@ static int ask(struct export *e, const struct uuid *one, json_t **ids)
 		return rc;
 	rc = choose(e->call, one, ids);
 	if (rc == 0)
-		rc = export_ask(e->call->db, &e->id, *ids);
+		rc = export_ask(e->call->db, &e->id, e->file, *ids);
 	if (rc == 0)
 		return db_commit(e->call->db);
 	db_rollback(e->call->db);
@@ -294,7 +298,7 @@ static int tell_failure(struct export *e, int rc)
 	int told = call_begin(e->call, &e->call->tenant);
 
 	if (told == 0)
-		told = export_failed(e->call->db, &e->id, why);
+		told = export_failed(e->call->db, &e->id, e->file, why);
 	if (told == 0)
 		db_commit(e->call->db);
 	else
@@ -345,7 +349,7 @@ static json_t *page_before(const struct export *e)
 }
 
 /* The zip has been encrypted: it is no secret by itself. */
-static int answer_page(const struct export *e, const char *name, struct buf *zip)
+static int answer_page(const struct export *e, struct buf *zip)
 {
 	size_t keys = json_array_size(e->names);
 	struct call *c = e->call;
@@ -355,7 +359,7 @@ static int answer_page(const struct export *e, const char *name, struct buf *zip
 	if (rc < 0)
 		return rc;
 	data = encode_base64(zip->data, zip->len);
-	call_set(c, "exported", json_pack("{s:s, s:s, s:o, s:o, s:i, s:o}", "file", name, "data", data, "title", call_counted(c, (int64_t)keys,
+	call_set(c, "exported", json_pack("{s:s, s:s, s:o, s:o, s:i, s:o}", "file", e->file, "data", data, "title", call_counted(c, (int64_t)keys,
 		"%{n} key was exported", "%{n} keys were exported"), "names", first_names(e), "more", (int)(keys > NAMED_MOST ? keys - NAMED_MOST : 0),
 		"at", call_when(c, c->now)));
 	call_set(c, "back", page_before(e));
@@ -365,14 +369,9 @@ static int answer_page(const struct export *e, const char *name, struct buf *zip
 
 static int answer(const struct export *e, struct buf *zip)
 {
-	char name[64];
-	time_t at = (time_t)(e->call->now / CLOCK_SECOND);
-	struct tm tm;
-
-	strftime(name, sizeof name, "KeywardDeviceKeys-%Y%m%dT%H%M%SZ.zip", gmtime_r(&at, &tm));
 	if (wants_page(e->call))
-		return answer_page(e, name, zip);
-	call_download(e->call, "application/zip", name, zip);
+		return answer_page(e, zip);
+	call_download(e->call, "application/zip", e->file, zip);
 	return 0;
 }
 

@@ -14,8 +14,8 @@
 #include "notice/reasons.h"
 #include "render/words.h"
 
-/* How a value is said. */
-enum kind { PLAIN, WORD, REASON, COMMENT, ROLE, EVENT, BORN, COUNT, BYTES, SECONDS, TIME };
+/* How a value is said; UNSAID: it tells people nothing. */
+enum kind { PLAIN, WORD, REASON, COMMENT, ROLE, EVENT, BORN, UNSAID, COUNT, BYTES, SECONDS, TIME };
 
 static const struct entry_member { const char *name, *label; enum kind kind; } members[] = {
 	{ "access", "Access", WORD }, { "act", "Act", WORD }, { "action", "Action" }, { "added", "Added", COUNT }, { "again", "Again" },
@@ -28,8 +28,8 @@ static const struct entry_member { const char *name, *label; enum kind kind; } m
 	{ "description", "Description", BORN }, { "destroyed", "Destroyed" }, { "destroys_keys", "Destroys keys" }, { "destruction", "Destruction" },
 	{ "detail", "Detail", REASON }, { "device", "Device" }, { "devices", "Devices", COUNT }, { "devices_moved", "Devices moved", COUNT },
 	{ "email", "E-mail address" }, { "enabled", "Enabled" }, { "entity", "Entity ID" }, { "error", "Error", REASON },
-	{ "events", "Events", EVENT }, { "expires_s", "Expires after", SECONDS }, { "export", "Export" }, { "external_id", "ID outside" },
-	{ "factor", "Second factor for", ROLE }, { "filesystem", "File system" }, { "filter", "Filter" }, { "first", "First" }, { "footer", "Footer" },
+	{ "events", "Events", EVENT }, { "expires_s", "Expires after", SECONDS }, { "export", "Export", UNSAID }, { "external_id", "ID outside" },
+	{ "factor", "Second factor for", ROLE }, { "file", "File" }, { "filesystem", "File system" }, { "filter", "Filter" }, { "first", "First" }, { "footer", "Footer" },
 	{ "format", "Format", WORD }, { "formats", "Formats", WORD }, { "found", "Found" }, { "frequency", "Frequency", WORD }, { "from", "From" },
 	{ "given", "Given", COUNT }, { "grace_s", "Grace period", SECONDS }, { "group_base", "Base of groups" }, { "group_filter", "Filter of groups" },
 	{ "guest_proposals", "Proposals of machines", WORD }, { "hash", "Hash" }, { "header", "Header" }, { "host", "Host" }, { "hours", "Hours", COUNT }, { "how", "How", WORD }, { "id", "ID" },
@@ -259,13 +259,19 @@ static json_t *list_said(const struct entry_member *m, const json_t *list, int d
 	return out;
 }
 
+/* An export is known by its file. */
+static int is_unsaid(const struct entry_member *m)
+{
+	return m && m->kind == UNSAID;
+}
+
 static json_t *object_said(const json_t *object, const char *but, int depth)
 {
 	json_t *out = json_array(), *value;
 	const char *name;
 
 	json_object_foreach((json_t *)(uintptr_t)object, name, value)
-		if (strcmp(name, but) != 0 && !json_is_null(value))
+		if (strcmp(name, but) != 0 && !json_is_null(value) && !is_unsaid(find(name)))
 			json_array_append_new(out, phrase_say("%{name}: %{value}", "name", entry_name(name), "value", value_said(find(name), value, depth), NULL));
 	return out;
 }

@@ -112,13 +112,14 @@ static int read_key(struct db_result *r, size_t i, struct export_key *k)
 	return rc < 0 ? rc : uuid_parse(k->fields[EXPORTED_DEVICE], &k->label.device);
 }
 
-static int log_key(struct db *db, const struct uuid *export, const struct export_key *k)
+static int log_key(struct db *db, const struct uuid *export, const char *file, const struct export_key *k)
 {
 	json_t *detail = json_pack("{s:I}", "version", (json_int_t)k->label.version);
 
 	int rc = db_queue(db, "update device set exports = exports + 1 where id = $1", DB_ARGS(db_uuid_arg(&k->label.device)));
 
 	json_set_uuid(detail, "export", export);
+	json_set_string(detail, "file", file);
 	json_set_string(detail, "raid", k->fields[EXPORTED_RAID_NAME]);
 	if (rc < 0) {
 		json_decref(detail);
@@ -127,7 +128,7 @@ static int log_key(struct db *db, const struct uuid *export, const struct export
 	return audit_log(db, AUDIT_KEY_EXPORTED, &(struct audit_object) { "device", &k->label.device, k->fields[EXPORTED_DEVICE_NAME] }, detail);
 }
 
-int export_ask(struct db *db, const struct uuid *export, const json_t *ids)
+int export_ask(struct db *db, const struct uuid *export, const char *file, const json_t *ids)
 {
 	struct db_result *r = NULL;
 	struct export_key k;
@@ -140,10 +141,10 @@ int export_ask(struct db *db, const struct uuid *export, const json_t *ids)
 	for (size_t i = 0; rc == 0 && i < rows; i++) {
 		rc = read_key(r, i, &k);
 		if (rc == 0)
-			rc = log_key(db, export, &k);
+			rc = log_key(db, export, file, &k);
 	}
 	db_result_free(r);
-	return rc < 0 ? rc : audit_log(db, AUDIT_KEY_EXPORT, &(struct audit_object) { "export", export, NULL }, json_pack("{s:I, s:I}", "keys",
+	return rc < 0 ? rc : audit_log(db, AUDIT_KEY_EXPORT, &(struct audit_object) { "export", export, file }, json_pack("{s:I, s:I}", "keys",
 		(json_int_t)rows, "devices", (json_int_t)json_array_size(ids)));
 }
 
@@ -164,7 +165,7 @@ int export_keys(struct db *db, const struct uuid *request, const json_t *ids, co
 	return rc;
 }
 
-int export_failed(struct db *db, const struct uuid *export, const char *why)
+int export_failed(struct db *db, const struct uuid *export, const char *file, const char *why)
 {
-	return audit_log(db, AUDIT_KEY_EXPORT_FAILED, &(struct audit_object) { "export", export, NULL }, json_pack("{s:s}", "reason", why));
+	return audit_log(db, AUDIT_KEY_EXPORT_FAILED, &(struct audit_object) { "export", export, file }, json_pack("{s:s}", "reason", why));
 }

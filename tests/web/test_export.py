@@ -71,6 +71,12 @@ def test_one_device_is_exported_logged_and_opened_by_other_code(server, world):
     new = entries(world, "key.exported")[logged:]
     assert [e[0] for e in new] == [device] and new[0][2]["export"] == fields["export.id"]
     assert entries(world, "key.export")[-1][0] == fields["export.id"]
+    # The log names it by its file, which whoever reads the log can find; of the whole export it says how many there are.
+    name = a.header("content-disposition").split('"')[1]
+    row = next(r for r in c.api("/log?text=" + name).json["list"]["rows"] if r["name"] == "key.export")
+    assert row["object"] == name and row["detail"] == "devices: 1, keys: 1" and row["actor"] == world.email, row
+    page = c.get("/log?text=" + name).text
+    assert page.count(name) >= 2 and fields["export.id"] not in page, page
     # The same key again, under another salt; and what is altered does not open.
     again = export(c, f"/devices/{device}/export")
     other, same = open_zip(again.body, PASSPHRASE)[device]
