@@ -52,7 +52,7 @@ def test_killed_at_once_it_goes_on_where_it_was(made):
     for name in PARTS:
         made.kill(name)
     assert not any(made.alive(n) for n in PARTS)
-    made.start(*PARTS)
+    made.start_again(*PARTS)
     assert made.database.ask("select answer from witness", database="keyward") == "42"
     assert before and key_service(made) == before
 
