@@ -34,6 +34,8 @@
 #define DISKS_MOST (30 * CLOCK_SECOND)
 #define DISKS_STEP_MS 100
 #define SLEEP_MOST (5 * CLOCK_SECOND)
+#define LOCK_TRIES 20
+#define LOCK_STEP_MS 100
 
 static int signal_pipe[2];
 static volatile sig_atomic_t got_stop, got_reload, got_renew;
@@ -482,6 +484,16 @@ static void harden(void)
 	umask(022);      /* of mount points; files say their modes themselves */
 }
 
+/* Programs that look whether an agent runs have the lock for that moment, which keeps none from starting. */
+static int lock_alone(const struct guest *g)
+{
+	int tries = 0, lock;
+
+	while ((lock = guest_lock(g, "agent")) == ERR_BUSY && ++tries < LOCK_TRIES)
+		poll(NULL, 0, LOCK_STEP_MS);
+	return lock;
+}
+
 static int start(struct daemon *a, const struct daemon_options *o)
 {
 	int lock, rc;
@@ -491,6 +503,7 @@ static int start(struct daemon *a, const struct daemon_options *o)
 	if (rc < 0)
 		return rc;
 	a->g.wake_fd = a->signal_fd;
+	a->g.tends = 1;
 	if (o->log_level)
 		rc = agent_conf_set(&a->g.conf, "log_level", o->log_level);
 	if (rc == 0 && o->log_file)
@@ -499,7 +512,7 @@ static int start(struct daemon *a, const struct daemon_options *o)
 		rc = open_log(a);
 	if (rc == 0)
 		rc = daemon_log_level(a, agent_conf_text(&a->g.conf, AGENT_LOG_LEVEL));
-	lock = rc == 0 ? guest_lock(&a->g, "agent") : rc;
+	lock = rc == 0 ? lock_alone(&a->g) : rc;
 	if (lock < 0)
 		return lock;
 	/* Held until the process ends; the number in it is for keyward-config to wake us by. */

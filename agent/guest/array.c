@@ -72,7 +72,7 @@ static void complete(struct device *d)
 	log_info("an array is complete", "device", d->id, NULL);
 }
 
-void array_enter(struct guest *g, void (*adopt)(struct guest *g, struct device *d))
+void array_enter(struct guest *g, int (*adopt)(struct guest *g, struct device *d))
 {
 	for (int i = 0; i < g->found->devices_count; i++) {
 		struct array_members m;

@@ -17,7 +17,7 @@ struct array_members {
 void array_find(const struct guest *g, const char *id, struct array_members *out);
 /* After a scan: every array of which something is here has its device in g->devices, which waits until it is complete. ADOPT is
  * called for each. */
-void array_enter(struct guest *g, void (*adopt)(struct guest *g, struct device *d));
+void array_enter(struct guest *g, int (*adopt)(struct guest *g, struct device *d));
 /* 1 when ID is an array with a member here. */
 int array_is_here(const struct guest *g, const char *id);
 /* Opens D's volume, an array, with the keys of ANSWER (all of them, each for the place that its token names), sealed to D's one-time

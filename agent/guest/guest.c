@@ -434,6 +434,17 @@ struct device *guest_device_add(struct guest *g, const char *id, const char *pat
 	return d;
 }
 
+int guest_is_locked(const struct guest *g, const char *name)
+{
+	char *path = mem_printf("%s/%s.lock", g->env.run_dir, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return locked;
+}
+
 int guest_lock(const struct guest *g, const char *name)
 {
 	char *path = mem_printf("%s/%s.lock", g->env.run_dir, name);

@@ -50,6 +50,7 @@ struct guest {
 	struct proto_watch watch[PROTO_WATCH_MAX];       /* files whose hashes the server wants with the facts */
 	int watch_count;
 	int scanned;                             /* at least once: what cannot be looked at has been said */
+	int tends;                               /* it is this process that opens volumes here, and so closes what was left half open */
 	int offline;                             /* the last call did not reach the server */
 	unsigned outages;                        /* how often that has begun */
 	clock_us backoff, next_try;              /* no call before next_try (clock_ticks) while offline */
@@ -96,6 +97,8 @@ const struct proto_device *guest_found(const struct guest *g, const char *id);
 struct device *guest_device_add(struct guest *g, const char *id, const char *path);
 /* Held by whoever formats devices: the daemon or keyward-config. A descriptor to close, or ERR_BUSY. */
 int guest_lock(const struct guest *g, const char *name);
+/* 1 while another process has that lock. Who only looks keeps nobody else who looks from it, and who wants it for a moment. */
+int guest_is_locked(const struct guest *g, const char *name);
 /* The files to watch from now on. */
 void guest_watch(struct guest *g, const struct proto_watch *files, int count);
 /* The facts of this machine, as the server wants them; a new reference. */

@@ -88,35 +88,38 @@ static void show_token(const struct volume_report *r, struct proto_device *d)
 	d->key_version = r->token.key_version;
 }
 
-/* Finds an open volume again after a restart of the agent. One that is open but not mounted is closed: its key was on
- * the way when the agent was killed, and the next request gets it again. */
-static void adopt(struct guest *g, struct device *d)
+/* Finds an open volume again after a restart of the agent: 1 where it is one of ours that has the disk in use. One that is open but not
+ * mounted is closed: its key was on the way when the agent was killed, and the next request gets it again. But only by who opens volumes
+ * here: to others it is one that the agent is just about to mount. */
+static int adopt(struct guest *g, struct device *d)
 {
 	struct volume_state v;
 
 	if (d->state == DEVICE_OPEN || d->state == DEVICE_CLOSING || volume_status(&g->env, d->name, &v) < 0)
-		return;
+		return 0;
 	if (v.alive && v.mounted[0]) {
 		snprintf(d->mount_point, sizeof d->mount_point, "%.*s", PROTO_PATH_MAX, v.mounted);
 		d->access = v.read_only ? PROTO_ACCESS_READ_ONLY : PROTO_ACCESS_READ_WRITE;
 		note_read(&g->env, d);
 		if (device_move(d, DEVICE_EVENT_FOUND) < 0)
-			return;
+			return 1;
 		d->wake = clock_ticks() + LOOK_AGAIN;
 		d->untold_opened = 1;
 		device_say(d, "found open");
 		log_info("volume is open already", "device", d->id, "mounted", d->mount_point, NULL);
-	} else if (volume_close(&g->env, d->name, !v.alive) < 0) {
+	} else if (g->tends && volume_close(&g->env, d->name, !v.alive) < 0) {
 		log_error("a left-over volume cannot be closed", "device", d->id, "reason", err_text(), NULL);
-	} else {
+		return 0;
+	} else if (g->tends) {
 		log_info("closed a volume that was left half open", "device", d->id, NULL);
 	}
+	return g->tends || v.alive;
 }
 
-/* A volume of ours that something else than this agent has in use: opening it must wait until that lets go. */
-static void note_use(struct device *d, const struct volume_report *r)
+/* A volume of ours that something else than this agent (OURS: it was that) has in use: opening it must wait until that lets go. */
+static void note_use(struct device *d, const struct volume_report *r, int ours)
 {
-	int held = r->use != VOLUME_FREE && d->state != DEVICE_OPEN && d->state != DEVICE_CLOSING;
+	int held = r->use != VOLUME_FREE && !ours && d->state != DEVICE_OPEN && d->state != DEVICE_CLOSING;
 
 	if (held && !d->held)
 		log_warning("a volume is in use by somebody else: no key is asked for until it is free", "device", d->id, "use", r->use_text,
@@ -149,8 +152,7 @@ static void enter(struct guest *g, struct proto_device *found, const struct volu
 		return;
 	}
 	d->key_device = r->token.device;
-	adopt(g, d);
-	note_use(d, r);
+	note_use(d, r, adopt(g, d));
 	if (!d->held)
 		found->unusable[0] = '\0';
 }

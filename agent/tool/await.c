@@ -13,21 +13,12 @@
 #include "base/log.h"
 
 #define POLL_SECONDS 5
-
-/* 1 when keyward-agent runs on this machine (with this run folder). */
-static int agent_runs(const struct guest *g)
-{
-	int lock = guest_lock(g, "agent");
-
-	if (lock >= 0)
-		close(lock);
-	return lock == ERR_BUSY;
-}
+#define HELD_LOOKS 10            /* a volume that the agent is just opening is in use for a moment before it is known to be its */
 
 /* What is decided when nobody waits here any more is not lost: who is to do it then. */
 static void say_who_goes_on(struct tool *t)
 {
-	tool_say(t, agent_runs(&t->g) ? "keyward-agent goes on with what is decided later."
+	tool_say(t, tool_agent_runs(&t->g) ? "keyward-agent goes on with what is decided later."
 		: "What is decided later is done by keyward-agent: systemctl enable --now keyward-agent, or run this again.");
 }
 
@@ -146,7 +137,7 @@ enum tool_exit await_provisioning(struct tool *t)
 	if (t->batch == NULL)
 		tool_say(t, "Waiting for devices to be configured and encrypted in the console (Devices).");
 	while (!over) {
-		rc = agent_runs(&t->g) ? watch_agent(t, &w, &over) : work_here(t, &w, &over);
+		rc = tool_agent_runs(&t->g) ? watch_agent(t, &w, &over) : work_here(t, &w, &over);
 		if (rc < 0 && is_lasting(t, &w, rc))
 			return tool_failed(t, rc, "provisioning cannot go on");
 		if (over)
@@ -162,15 +153,23 @@ enum tool_exit await_provisioning(struct tool *t)
 	return w.failed ? TOOL_FAILURE : TOOL_OK;
 }
 
-/* Counts of devices that are mounted and that never will be without somebody's help. */
-static void count(const struct tool *t, int *open, int *lost)
+static int any_held(const struct tool *t)
+{
+	for (int i = 0; i < t->g.devices_count; i++)
+		if (t->g.devices[i].held)
+			return 1;
+	return 0;
+}
+
+/* Counts of devices that are mounted and that never will be without somebody's help; WAIT: what is in use may become free. */
+static void count(const struct tool *t, int wait, int *open, int *lost)
 {
 	*open = *lost = 0;
 	for (int i = 0; i < t->g.devices_count; i++) {
 		const struct device *d = &t->g.devices[i];
 
 		*open += d->state == DEVICE_OPEN;
-		*lost += d->state == DEVICE_FAILED || d->state == DEVICE_DENIED || d->held;
+		*lost += d->state == DEVICE_FAILED || d->state == DEVICE_DENIED || (d->held && !wait);
 	}
 }
 
@@ -213,23 +212,25 @@ static void keep_stderr(void)
 enum tool_exit await_mounts(struct tool *t)
 {
 	enum tool_exit code = tool_link(t);
-	int open = 0, lost = 0, rc = code == TOOL_OK ? inventory_scan(&t->g) : 0;
-	int watches = 0, wanted = 0;
+	int open = 0, lost = 0, held = 0, watches, wanted, rc;
 
 	keep_stderr();
 	if (code != TOOL_OK)
 		return code;
+	watches = tool_agent_runs(&t->g);
+	t->g.tends = !watches;
+	rc = inventory_scan(&t->g);
 	if (rc < 0)
 		return tool_failed(t, rc, "the devices cannot be listed");
 	if (t->g.devices_count == 0)
 		return tool_complain(t, TOOL_FAILURE, "this machine has no encrypted device of this account");
-	watches = agent_runs(&t->g);
 	wanted = t->g.devices_count;
 	tool_say(t, watches ? "keyward-agent asks for the keys of %d device%s; what the policy does not release has to be approved in the console"
 		" (Running Instances)." : "Asking for the keys of %d device%s.", wanted, wanted == 1 ? "" : "s");
 	for (;;) {
 		/* It may be started meanwhile; then it asks, and two would take each other's answers. */
-		watches |= agent_runs(&t->g);
+		watches |= tool_agent_runs(&t->g);
+		t->g.tends = !watches;
 		if (watches)
 			inventory_scan(&t->g);
 		else
@@ -238,7 +239,8 @@ enum tool_exit await_mounts(struct tool *t)
 		if (t->g.devices_count < wanted)
 			return tool_complain(t, TOOL_FAILURE, "%d of %d encrypted devices %s not there any more", wanted - t->g.devices_count, wanted,
 				wanted - t->g.devices_count == 1 ? "is" : "are");
-		count(t, &open, &lost);
+		held = any_held(t) ? held + 1 : 0;
+		count(t, watches && held < HELD_LOOKS, &open, &lost);
 		if (open + lost == t->g.devices_count)
 			break;
 		if (tool_interrupted())

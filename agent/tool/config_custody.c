@@ -51,6 +51,7 @@ enum tool_exit custody_begin(struct tool *t, const char *name, struct custody *c
 	if (code != TOOL_OK)
 		return code;
 	c->lock = guest_lock(&t->g, "provision");
+	t->g.tends = !tool_agent_runs(&t->g);
 	rc = c->lock < 0 ? c->lock : inventory_scan(&t->g);
 	if (rc < 0)
 		return tool_failed(t, rc, "the devices cannot be looked at");

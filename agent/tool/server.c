@@ -24,16 +24,18 @@ enum tool_exit tool_link(struct tool *t)
 	return TOOL_OK;
 }
 
+int tool_agent_runs(const struct guest *g)
+{
+	return guest_is_locked(g, "agent");
+}
+
 void tool_wake_agent(const struct guest *g)
 {
 	char *path = mem_printf("%s/agent.lock", g->env.run_dir);
 	struct buf text = BUF_INIT;
-	int lock = guest_lock(g, "agent");
 	long pid;
 
-	if (lock >= 0) {
-		close(lock);
-	} else if (lock == ERR_BUSY && file_read(path, 32, &text) == 0) {
+	if (tool_agent_runs(g) && file_read(path, 32, &text) == 0) {
 		pid = strtol(buf_str(&text), NULL, 10);
 		if (pid > 1)
 			kill((pid_t)pid, SIGHUP);

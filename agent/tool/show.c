@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/guest/inventory.h"
 #include "agent/tool/columns.h"
@@ -233,17 +232,14 @@ static enum tool_exit add_registration(struct tool *t)
 enum tool_exit show_status(struct tool *t)
 {
 	json_t *o = t->result;
-	int lock = guest_lock(&t->g, "agent");
 	enum tool_exit code = TOOL_OK;
 
-	if (lock >= 0)
-		close(lock);
 	if (inventory_scan(&t->g) < 0)
 		code = tool_failed(t, ERR_IO, "the devices cannot be listed");
 	json_set_bool(o, "registered", t->g.registered);
 	json_set_string(o, "provider", t->g.provider->name);
 	json_set_string(o, "instance", t->g.who.instance_id);
-	json_set_bool(o, "agent_running", lock == ERR_BUSY);
+	json_set_bool(o, "agent_running", tool_agent_runs(&t->g));
 	if (t->g.registered) {
 		enum tool_exit answer = add_registration(t);
 

@@ -82,6 +82,8 @@ void tool_nap(int64_t seconds);
 
 /* server.c: connects as the registered guest. */
 enum tool_exit tool_link(struct tool *t);
+/* 1 when keyward-agent runs on this machine (with this run folder). */
+int tool_agent_runs(const struct guest *g);
 /* An agent that runs looks at once at what has changed for it. */
 void tool_wake_agent(const struct guest *g);
 

@@ -1,12 +1,17 @@
 """keyward-config where things are not as they should be: a narrow terminal, output that goes elsewhere or nowhere, a full disk, no root, a disk that
-goes while its key is waited for, and whatever else may be typed."""
+goes while its key is waited for, a volume that the agent opens just then, and whatever else may be typed."""
+import fcntl
+import hashlib
 import json
 import os
+import signal
 import subprocess
 import uuid
 
-from agents import SLOW, finish, guest, new_guest, start, tenant, tool  # noqa: F401
+import keyd
+from agents import SLOW, Tenant, finish, guest, has_line, log, mounts, new_guest, start, tenant, tool  # noqa: F401
 from test_questions import Terminal
+from volume_box import TOOL
 from web import database
 
 NOBODY = 65534
@@ -114,6 +119,51 @@ def test_a_disk_that_goes_is_not_taken_for_mounted(tenant, guest):  # noqa: F811
     finally:
         away.rename(guest.disk)
     assert p.returncode == 1 and "1 of 1 encrypted devices is not there any more" in err, out + err
+    assert guest.stop()
+
+
+def half_opened(server, tenant, guest):  # noqa: F811
+    """Its volume opened and not mounted, as the agent has it between the two. A function that asks the engine for its state, or for another COMMAND."""
+    with database(server).cursor() as c:
+        c.execute("select t.wrapped_key, k.device, k.version, k.wrapped from tenant t join device_key k on k.tenant = t.id where t.id = %s", (tenant.account,))
+        [(tenants, device, version, wrapped)] = c.fetchall()
+    key = guest.folder / "key"
+    key.write_bytes(keyd.device_key(keyd.tenant_key(server.state, tenant.account, tenants), tenant.account, device, version, wrapped))
+    name = "keyward-" + hashlib.sha256(f"file:{guest.disk}".encode()).hexdigest()[:16]
+
+    def ask(command="status"):
+        return subprocess.run([str(TOOL), command, f"env={guest.folder}/run", f"program={guest.programs}/keyward-volume", f"name={name}",
+                               f"path={guest.disk}", f"key={key}"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    ask("open")
+    return ask
+
+
+def test_a_volume_that_the_agent_just_opens_is_left_to_it(server, guest):  # noqa: F811
+    # covers: CFG-2, VOL-6, AGT-5
+    tenant = Tenant(server)  # noqa: F811
+    guest.register(tenant.account, tenant.passphrase)
+    tenant.encrypt(guest)
+    with open(guest.folder / "run" / "agent.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)         # as another one that looks just then
+        assert json.loads(guest.config("--status", "--json").stdout)["agent_running"] is False
+    start(guest)
+    tenant.request(guest, "pending")
+    os.kill(guest.process.pid, signal.SIGSTOP)
+    state = half_opened(server, tenant, guest)
+    for options in (("--status",), ("--get-device-list",), ("--publish-inventory",)):
+        said = guest.config(*options, "--json")
+        assert "alive=1" in state() and "somebody else" not in said.stderr, (options, said)
+    waits = tool(guest, "--mount")
+    assert "keyward-agent asks" in waits.stdout.readline() and "alive=1" in state()
+    waits.kill()
+    waits.communicate()
+    # Left so by an agent that was killed, it is closed by the next one, which asks for the key at once.
+    guest.process.kill()
+    start(guest)
+    has_line(guest, "closed a volume that was left half open")
+    assert "in use by somebody else" not in log(guest)
+    tenant.approve(guest)
+    mounts(guest)
     assert guest.stop()
 
 
