@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/secret.h"
 #include "store/directory.h"
 #include "web/sign.h"
@@ -18,13 +19,24 @@ void directory_release(struct directory_kept *k)
 	*k = (struct directory_kept){ .settings = NULL };
 }
 
+/* Only whole ones are saved. Others, of whatever origin, are no directory until they are saved anew: its page says what is missing. */
+static int read_kept(struct directory_kept *k)
+{
+	const char *member;
+
+	if (directory_read(k->settings, &k->d, &member) == 0)
+		return 0;
+	log_warning("settings of a directory are incomplete, so it is not used", "member", member, "why", err_text(), NULL);
+	return err_wrap(ERR_NOT_FOUND, "settings of the directory");
+}
+
 int directory_kept(struct call *c, int enabled, struct directory_kept *out)
 {
 	struct directory_kept k = { .settings = NULL };
 	int rc = directory_load(c->db, sign_side(c), &k.settings, &k.password);
 
-	if (rc == 0 && directory_read(k.settings, &k.d, NULL) < 0)
-		rc = err_wrap(ERR_INTERNAL, "settings of the directory");
+	if (rc == 0)
+		rc = read_kept(&k);
 	if (rc == 0 && enabled && !k.d.enabled)
 		rc = err_set(ERR_NOT_FOUND, "the directory is switched off");
 	if (rc < 0) {

@@ -31,7 +31,7 @@ struct directory_kept {
 };
 
 void directory_release(struct directory_kept *k);
-/* In a transaction of TENANT (nil: the operator's). ERR_NOT_FOUND: none is set, or it is not ENABLED. */
+/* In a transaction of TENANT (nil: the operator's). ERR_NOT_FOUND: none is set, not all of it, or it is not ENABLED. */
 int directory_kept(struct call *c, int enabled, struct directory_kept *out);
 /* 1 where people of a directory may sign in; 0; an error. In a transaction. */
 int directory_used(struct call *c);

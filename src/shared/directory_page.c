@@ -150,6 +150,17 @@ static void show_form(struct call *c, const json_t *settings)
 	call_set(c, "groups", group_rows(c, settings));
 }
 
+/* Of what is kept: it is not used before it is saved anew. */
+static void say_fault(struct call *c, const json_t *settings)
+{
+	const char *member;
+	struct directory d;
+
+	if (directory_read(settings, &d, &member) < 0)
+		call_form_error(c, strcmp(member, "roles") == 0 ? "groups" : member, call_translate(c,
+			"What is kept here is not complete, so nobody of the directory can sign in. Complete it, and save."));
+}
+
 static int show(struct call *c, const char *preset)
 {
 	struct buf password = BUF_INIT;
@@ -165,8 +176,11 @@ static int show(struct call *c, const char *preset)
 	if (!set || *preset) {
 		json_decref(settings);
 		settings = directory_preset(*preset ? preset : "ldap");
+		set = 0;
 	}
 	show_form(c, settings);
+	if (set && !call_is_redrawn(c))
+		say_fault(c, settings);
 	if (json_object_get(c->doc, "test") == NULL)
 		call_set(c, "test", json_null());
 	json_decref(settings);

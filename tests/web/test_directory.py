@@ -8,7 +8,7 @@ from fixtures import fixture, scratch
 from signon import sign_on_with
 from silent import Silent
 from web import PASSWORD, Client, make_user
-from world import World, count
+from world import World, count, run
 
 REFUSED = "These do not fit together"
 ADMINS, INNER, OUTERMOST = f"cn=admins,{GROUPS}", f"cn=inner,{GROUPS}", f"cn=outermost,{GROUPS}"
@@ -307,6 +307,16 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(server, world, di
     a = c.post("/directory", **fields(directory, servers="ldaps://elsewhere.example", password=""))
     assert a.status == 422 and "type its password" in a.text
     save(c, directory, password="")
+    # What is kept but not whole, by whoever wrote it, is no directory: its page says what is missing, other pages and signing in go on without it.
+    run(server, "update directory set settings = settings - 'base' where tenant = %s", world.tenant)
+    page = c.get("/directory")
+    assert page.status == 200 and re.search(r'id="e-base">.*What is kept here is not complete', page.text) and 'id="e-filter"' not in page.text, page.text
+    users = c.get("/users")
+    assert users.status == 200 and "/directory/people" not in users.text
+    assert sign_in(world, "alice", "alice-Pw-1")[1].status == 422 and c.post("/directory/test", who="x").status == 409
+    assert "There is no directory" in c.get("/directory/people?search=alice").text
+    save(c, directory)
+    assert "/directory/people" in c.get("/users").text
     assert c.post("/directory/remove").status == 303
     assert c.post("/directory/test", who="x").status == 409
 
