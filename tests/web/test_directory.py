@@ -311,6 +311,9 @@ def test_faults_stand_at_their_fields_and_what_was_typed_stays(server, world, di
     run(server, "update directory set settings = settings - 'base' where tenant = %s", world.tenant)
     page = c.get("/directory")
     assert page.status == 200 and re.search(r'id="e-base">.*What is kept here is not complete', page.text) and 'id="e-filter"' not in page.text, page.text
+    # What is closed otherwise is open there.
+    run(server, "update directory set settings = settings - 'ca' where tenant = %s", world.tenant)
+    assert re.search(r'<details class="kw-pem" open>(?:(?!</details>).)*id="e-ca"', c.get("/directory").text, re.S)
     users = c.get("/users")
     assert users.status == 200 and "/directory/people" not in users.text
     assert sign_in(world, "alice", "alice-Pw-1")[1].status == 422 and c.post("/directory/test", who="x").status == 409
