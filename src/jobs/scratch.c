@@ -17,17 +17,39 @@
 
 #define PREFIX "/tmp/keyward-jobs-"
 
-int scratch_make(struct scratch *s)
+/* Whether the path still leads to what is locked: who cleans up has removed it before its lock can be had. */
+static int is_there(const struct scratch *s)
 {
+	struct stat locked, named;
+
+	return fstat(s->lock, &locked) == 0 && stat(s->path, &named) == 0 && locked.st_ino == named.st_ino && locked.st_dev == named.st_dev;
+}
+
+/* 1: it is made; 0: a process that starts has taken it for one that is left, before it was locked. */
+static int make(struct scratch *s)
+{
+	int gone;
+
 	snprintf(s->path, sizeof s->path, PREFIX "XXXXXX");
 	s->lock = -1;
 	if (mkdtemp(s->path) == NULL)
 		return err_set(ERR_IO, "no folder for files: %s", strerror(errno));
 	s->lock = open(s->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+	if (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) == 0 && is_there(s))
+		return 1;
+	gone = s->lock < 0 ? errno == ENOENT : errno == EWOULDBLOCK || errno == ENOENT;
 	scratch_remove(s);
-	return err_set(ERR_IO, "the folder for files cannot be locked");
+	return gone ? 0 : err_set(ERR_IO, "the folder for files cannot be locked");
+}
+
+int scratch_make(struct scratch *s)
+{
+	int made;
+
+	do
+		made = make(s);
+	while (made == 0);
+	return made < 0 ? made : 0;
 }
 
 /* Only files are ever put there. */
