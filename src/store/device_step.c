@@ -55,17 +55,18 @@ static int hold_alone(struct db *db, const struct uuid *id, struct held *h)
 	return rc;
 }
 
-/* For what the agent does with one device, which may be a member: its array first, as everybody locks them. */
+int device_lock(struct db *db, const struct uuid *id)
+{
+	return db_queue(db, DEVICE_LOCK("d.id = $1 or d.raid = $1 or d.id = (select m.raid from device m where m.id = $1)"), DB_ARGS(db_uuid_arg(id)));
+}
+
+/* For what the agent does with one device, which may be a member. */
 static int hold_agents(struct db *db, const struct uuid *id, struct held *h)
 {
-	struct db_result *r;
-	int rc = db_query(db, &r, "select 1 from device where id = (select raid from device where id = $1) for no key update",
-		DB_ARGS(db_uuid_arg(id)));
+	int rc = device_lock(db, id);
 
-	if (rc < 0)
-		return rc;
-	db_result_free(r);
-	rc = hold(db, id, h);
+	if (rc == 0)
+		rc = hold(db, id, h);
 	if (rc == 0 && is_raid(h)) {
 		db_result_free(h->r);
 		rc = err_set(ERR_CONFLICT, "an array is encrypted member by member");
@@ -373,9 +374,11 @@ int device_start(struct db *db, const struct device *d, const struct device_key_
 
 int device_progress(struct db *db, const struct uuid *id, int percent)
 {
-	int rc = db_run(db, "update device set progress = $2, changed = now() where id = $1 and status in ('encrypting', 'decrypting')",
-		DB_ARGS(db_uuid_arg(id), db_int_arg(percent)));
+	int rc = device_lock(db, id);
 
+	if (rc == 0)
+		rc = db_run(db, "update device set progress = $2, changed = now() where id = $1 and status in ('encrypting', 'decrypting')",
+			DB_ARGS(db_uuid_arg(id), db_int_arg(percent)));
 	if (rc == 0)
 		return err_set(ERR_CONFLICT, "the device is not being encrypted");
 	return rc < 0 ? rc : db_queue(db, RAID_PROGRESS, DB_ARGS(db_uuid_arg(id)));

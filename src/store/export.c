@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/device_step.h"
 
 /* An element of the row for each field up to EXPORTED_ACCESS and RAID_MEMBERS, in the order of EXPORTED_FIELDS. */
 #define FIELDS "t.id, t.name, d.id, coalesce(nullif(d.name, ''), d.provider_device), d.provider, d.provider_device, d.size_bytes::text," \
@@ -133,8 +134,11 @@ int export_ask(struct db *db, const struct uuid *export, const char *file, const
 	struct db_result *r = NULL;
 	struct export_key k;
 	size_t rows = 0;
-	int rc = find(db, ids, NULL, NULL, &r);
+	int rc = db_queue(db, DEVICE_LOCK("d.id in (select x::uuid from json_array_elements_text($1) x) or d.raid in"
+		" (select x::uuid from json_array_elements_text($1) x)"), DB_ARGS(db_json_arg(ids)));
 
+	if (rc == 0)
+		rc = find(db, ids, NULL, NULL, &r);
 	if (rc < 0)
 		return rc;
 	rows = db_rows(r);

@@ -147,7 +147,7 @@ static int end_orders(struct db *db, const struct uuid *instance, const struct i
 		" and m.instance is distinct from $2) from device d where d.provider = $3 and d.instance is distinct from $2 and d.kind <> '"
 		DEVICE_KIND_RAID "' and d.machine = device_machine($3, $2) and (d.release <> '' or d.status = 'encryption-pending')"
 		" and not (" DEVICE_STAYS ") and d.provider_device in (select g.provider_device from json_to_recordset($1) as g(provider_device text))"
-		" order by d.id for no key update of d", DB_ARGS(db_json_arg(devices), db_uuid_arg(instance), db_text_arg(inv->provider)));
+		" order by d.id", DB_ARGS(db_json_arg(devices), db_uuid_arg(instance), db_text_arg(inv->provider)));
 
 	if (rc < 0)
 		return rc;
@@ -267,7 +267,7 @@ static int lose_devices(struct db *db, const struct uuid *instance, const struct
 	int rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, " DEVICE_POOLS ", d.release <> '' from device d"
 		" join policy p on p.tenant = d.tenant and p.id = d.policy where d.instance = $1 and d.provider = $2"
 		" and d.status <> 'undetected' and d.kind <> '" DEVICE_KIND_RAID "' and d.provider_device not in"
-		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by d.id for no key update of d",
+		" (select g.provider_device from json_to_recordset($3) as g(provider_device text)) order by d.id",
 		DB_ARGS(db_uuid_arg(instance), db_text_arg(inv->provider), db_json_arg(devices)));
 
 	if (rc < 0)
@@ -289,6 +289,16 @@ static int lose_devices(struct db *db, const struct uuid *instance, const struct
 	return rc;
 }
 
+/* All that this may change, before any of it: what the machine has, what it lists, and the arrays of those. */
+static int lock_devices(struct db *db, const struct uuid *instance, const struct inventory *inv, const json_t *devices)
+{
+#define CONCERNED(m) "(" m ".instance = $1 or (" m ".provider = $2 and " m ".machine = device_machine($2, $1) and " m ".provider_device in" \
+	" (select g.provider_device from json_to_recordset($3) as g(provider_device text))))"
+	return db_queue(db, DEVICE_LOCK(CONCERNED("d") " or d.id in (select m.raid from device m where " CONCERNED("m") ")"),
+		DB_ARGS(db_uuid_arg(instance), db_text_arg(inv->provider), db_json_arg(devices)));
+#undef CONCERNED
+}
+
 int inventory_publish(struct db *db, const struct uuid *instance, const struct inventory *inv, size_t *left_out)
 {
 	json_t *devices = devices_json(inv);
@@ -299,6 +309,8 @@ int inventory_publish(struct db *db, const struct uuid *instance, const struct i
 		rc = err_set(ERR_CONFLICT, "the inventory is of another instance");
 	if (rc == 0)
 		rc = keep_within_quota(db, instance, inv, devices, left_out);
+	if (rc == 0)
+		rc = lock_devices(db, instance, inv, devices);
 	if (rc == 0)
 		rc = end_orders(db, instance, inv, devices);
 	if (rc == 0)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "store/device_step.h"
 #include "store/policy_row.h"
 
 #define IMAGES "(select count(*) from policy_image x where x.tenant = p.tenant and x.policy = p.id)"
@@ -259,6 +260,8 @@ int policy_delete(struct db *db, const struct uuid *id, const struct uuid *reass
 	if (reassign && uuid_equal(id, reassign))
 		rc = err_set(ERR_INVALID, "devices cannot go to the policy that is deleted");
 	else if (reassign)
+		rc = db_queue(db, DEVICE_LOCK("d.policy = $1 and d.raid is null"), DB_ARGS(db_uuid_arg(id)));
+	if (rc == 0 && reassign)
 		rc = moved = db_run(db, "update device set policy = $2, changed = now() where policy = $1 and raid is null",
 			DB_ARGS(db_uuid_arg(id), db_uuid_arg(reassign)));
 	if (rc >= 0)

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "store/device_step.h"
 #include "store/policy_row.h"
 
 static int remove_images(struct db *db, const struct uuid *id, const json_t *remove)
@@ -28,13 +29,17 @@ static int add_images(struct db *db, const struct uuid *id, const json_t *add)
 
 static int remove_devices(struct db *db, const struct uuid *id, const json_t *remove)
 {
-	return db_run(db, "update device set policy = (select p.id from policy p where p.is_default), changed = now()"
+	int rc = db_queue(db, DEVICE_LOCK("d.policy = $1 and d.raid is null and d.id in " POLICY_IDS(2)), DB_ARGS(db_uuid_arg(id), db_json_arg(remove)));
+
+	return rc < 0 ? rc : db_run(db, "update device set policy = (select p.id from policy p where p.is_default), changed = now()"
 		" where policy = $1 and raid is null and id in " POLICY_IDS(2), DB_ARGS(db_uuid_arg(id), db_json_arg(remove)));
 }
 
 static int add_devices(struct db *db, const struct uuid *id, const json_t *add)
 {
-	return db_run(db, "update device set policy = $1, changed = now() where policy <> $1 and raid is null and id in " POLICY_IDS(2),
+	int rc = db_queue(db, DEVICE_LOCK("d.policy <> $1 and d.raid is null and d.id in " POLICY_IDS(2)), DB_ARGS(db_uuid_arg(id), db_json_arg(add)));
+
+	return rc < 0 ? rc : db_run(db, "update device set policy = $1, changed = now() where policy <> $1 and raid is null and id in " POLICY_IDS(2),
 		DB_ARGS(db_uuid_arg(id), db_json_arg(add)));
 }
 

@@ -64,8 +64,8 @@ static int check_members(struct db *db, const struct uuid *id, const struct raid
 
 	if (d->count < RAID_MEMBERS_MIN || d->count > RAID_MEMBERS_MAX)
 		return err_set(ERR_INVALID, "a RAID has %d to %d members", RAID_MEMBERS_MIN, RAID_MEMBERS_MAX);
-	rc = db_query(db, &r, "select 1 from device where id in (select x::uuid from json_array_elements_text($1) x) and kind <> '"
-		DEVICE_KIND_RAID "' order by id for no key update", DB_ARGS(db_json_arg(ids)));
+	rc = db_query(db, &r, DEVICE_LOCK("d.id in (select x::uuid from json_array_elements_text($1) x) and d.kind <> '" DEVICE_KIND_RAID "'"),
+		DB_ARGS(db_json_arg(ids)));
 	if (rc < 0)
 		return rc;
 	if (db_rows(r) != d->count)
@@ -211,8 +211,11 @@ int raid_change(struct db *db, const struct uuid *id, const struct raid_definiti
 {
 	json_t *ids = ids_json(d->members, d->count), *names = NULL, *before = NULL;
 	struct device raid = { 0 };
-	int rc = hold_changeable(db, id, &raid);
+	int rc = db_queue(db, DEVICE_LOCK("d.id = $1 or d.raid = $1 or d.id in (select x::uuid from json_array_elements_text($2) x)"),
+		DB_ARGS(db_uuid_arg(id), db_json_arg(ids)));
 
+	if (rc == 0)
+		rc = hold_changeable(db, id, &raid);
 	if (rc == 0)
 		rc = names_now(db, id, &before);
 	if (rc == 0)

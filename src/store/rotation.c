@@ -56,11 +56,14 @@ static int want_one(struct db *db, const struct db_result *r, size_t row, enum r
 int rotation_want(struct db *db, const struct uuid *device, enum rotation_kind kind)
 {
 	struct db_result *r;
-	int fresh = 0, rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, d.key_created is not null,"
-		" d.release, d.instance, exists (select 1 from rotation x where x.tenant = d.tenant and x.device = d.id and x.finished is null)"
-		" from device d where (d.id = $1 and d.kind <> '" DEVICE_KIND_RAID "') or d.raid = $1 order by d.raid_index, d.id for no key update of d",
-		DB_ARGS(db_uuid_arg(device)));
+	int fresh = 0, rc = device_lock(db, device);
 
+	if (rc < 0)
+		return rc;
+	rc = db_query(db, &r, "select d.id, coalesce(nullif(d.name, ''), d.provider_device), d.status, d.key_created is not null,"
+		" d.release, d.instance, exists (select 1 from rotation x where x.tenant = d.tenant and x.device = d.id and x.finished is null)"
+		" from device d where (d.id = $1 and d.kind <> '" DEVICE_KIND_RAID "') or d.raid = $1 order by d.raid_index, d.id",
+		DB_ARGS(db_uuid_arg(device)));
 	if (rc < 0)
 		return rc;
 	if (db_rows(r) == 0)
@@ -270,8 +273,10 @@ int rotation_added(struct db *db, const struct device *d, int64_t version)
 {
 	char state[16];
 	int64_t from;
-	int rc = find_step(db, d, version, state, &from);
+	int rc = device_lock(db, &d->id);
 
+	if (rc == 0)
+		rc = find_step(db, d, version, state, &from);
 	return rc < 0 || strcmp(state, "adding") != 0 ? rc : make_current(db, d, from, version);
 }
 
@@ -328,7 +333,7 @@ int rotation_brought_back(struct db *db, const struct uuid *instance)
 		" k.tenant = d.tenant and k.device = d.id and k.state = 'active' join device_key f on f.tenant = d.tenant and f.device = d.id and f.state ="
 		" 'former' and " DEVICE_KEY_TOKEN("f") " = (d.token_device, d.token_version) where d.instance = $1 and d.token_account = d.tenant and f.version"
 		" < k.version and " ROTATION_FITS " and not exists (select 1 from rotation x where x.tenant = d.tenant and x.device = d.id and x.state = 'removing'"
-		" and x.from_version = f.version) for no key update of d", DB_ARGS(db_uuid_arg(instance)));
+		" and x.from_version = f.version)", DB_ARGS(db_uuid_arg(instance)));
 
 	for (size_t i = 0; rc == 0 && i < db_rows(r); i++)
 		rc = bring_forward(db, r, i);

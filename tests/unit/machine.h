@@ -68,6 +68,15 @@ static inline struct uuid default_policy(const struct uuid *tenant)
 	return id;
 }
 
+/* RULES: taken over; NULL: none. */
+static inline json_t *policy_document(const char *name, const char *on_match, json_t *rules)
+{
+	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:{s:s, s:s, s:i}, s:{s:i, s:[], s:i}, s:{s:b, s:s, s:i}}", "keyward_policy", 1,
+		"name", name, "description", "what", "pooling", 1, "rules", rules ? rules : json_array(), "action", "on_match", on_match,
+		"on_mismatch", "deny", "timeout_s", 0, "approvals", "needed", 1, "of", "expires_s", 3600, "check", "scheduled", 1,
+		"on_failure", "revoke-after", "grace_s", 900);
+}
+
 /* A running machine as most tests need it. */
 struct machine {
 	struct uuid tenant, instance, agent;

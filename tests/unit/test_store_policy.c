@@ -7,14 +7,6 @@
 
 static const char *const roles[] = { "account-administrator", "key-approver", NULL };
 
-static json_t *document_of(const char *name, const char *on_match, json_t *rules)
-{
-	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:{s:s, s:s, s:i}, s:{s:i, s:[], s:i}, s:{s:b, s:s, s:i}}", "keyward_policy", 1,
-		"name", name, "description", "what", "pooling", 1, "rules", rules ? rules : json_array(), "action", "on_match", on_match,
-		"on_mismatch", "deny", "timeout_s", 0, "approvals", "needed", 1, "of", "expires_s", 3600, "check", "scheduled", 1,
-		"on_failure", "revoke-after", "grace_s", 900);
-}
-
 static struct uuid add_user(const struct uuid *tenant, const char *email, const char *role)
 {
 	struct db *db = as("keyward_console", tenant);
@@ -55,7 +47,7 @@ TEST(policies, "POL-1,POL-3,POL-4,POL-6")
 	struct uuid tenant = make_tenant("policies"), def = default_policy(&tenant), id = uuid_new(), twin = uuid_new(), image;
 	struct machine m = make_machine(&tenant, "i-1", 2);
 	struct device d = device_of(&m, "vol-1");
-	json_t *doc = NULL, *first = document_of("Web servers", "approve", NULL), *second = document_of("Web servers", "manual", NULL);
+	json_t *doc = NULL, *first = policy_document("Web servers", "approve", NULL), *second = policy_document("Web servers", "manual", NULL);
 	struct list_query q = { .filters = { { "policy", NULL } } };
 	char text[UUID_TEXT_SIZE];
 	struct db *db = as("keyward_console", &tenant);
@@ -140,7 +132,7 @@ static int faults_of(struct db *db, const struct uuid *id, const json_t *documen
 TEST(approvers_are_people, "RUN-8,SEC-7")
 {
 	struct uuid tenant = make_tenant("approvers"), id = uuid_new(), def = default_policy(&tenant), ann;
-	json_t *document = document_of("Vault", "manual", NULL), *approvals = json_object_get(document, "approvals"), *doc = NULL;
+	json_t *document = policy_document("Vault", "manual", NULL), *approvals = json_object_get(document, "approvals"), *doc = NULL;
 	struct db *db;
 
 	add_user(&tenant, "admin@example.com", "account-administrator");
@@ -186,7 +178,7 @@ TEST(drafts, "POL-2")
 	struct uuid tenant = make_tenant("drafts"), a, b, id = uuid_new(), image, edit, def = default_policy(&tenant);
 	struct machine m = make_machine(&tenant, "i-1", 3);
 	struct device d = device_of(&m, "vol-1"), root = device_of(&m, "root");
-	json_t *document = document_of("", "manual", NULL), *doc = NULL, *add, *remove, *ids;
+	json_t *document = policy_document("", "manual", NULL), *doc = NULL, *add, *remove, *ids;
 	struct list_query q = { .filters = { { "draft", NULL }, { "show", "chosen" } } };
 	struct db_actor other = user_actor;
 	char text[UUID_TEXT_SIZE];
@@ -285,7 +277,7 @@ TEST(names_of_members, "POL-8")
 	struct uuid tenant = make_tenant("member-names"), id = uuid_new();
 	struct machine m = make_machine(&tenant, "i-1", 2), n = make_machine_of(&tenant, "native", "host-1", 1),
 		o = make_machine_of(&tenant, "native", "host-2", 1);
-	json_t *document = document_of("Named", "manual", NULL), *names, *ids, *unknown;
+	json_t *document = policy_document("Named", "manual", NULL), *names, *ids, *unknown;
 	struct device d = device_of(&m, "vol-1");
 	struct db *db = as("keyward_console", &tenant);
 

@@ -1,0 +1,345 @@
+/* test_store_locks.c - the order that devices are locked in (store/device_step.h): whoever waits for one holds none that comes after it, so two that change the same
+ * devices wait for each other never both at once. */
+#include "machine.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "check.h"
+#include "store/export.h"
+#include "store/inventory.h"
+#include "store/raid.h"
+#include "store/rotation.h"
+
+#define ALL "(d.raid = $1 or d.id = $1 or d.provider_device = 'root')"
+#define IDS "select d.id from device d where " ALL " order by d.raid is not null, d.id"
+
+/* An array of vol-1 and vol-2; root is free. What changes them gets the array, or its first member. */
+struct situation {
+	struct machine machine;
+	struct uuid array, member, free, policy;
+};
+
+static void become(struct db *db, const char *role)
+{
+	CHECK_INT(db_has(db, "select set_config('role', $1, true)", DB_ARGS(db_text_arg(role))), 1);
+}
+
+static int publishes(struct db *db, const struct situation *s)
+{
+	return inventory_publish(db, &s->machine.instance, &s->machine.inventory, &(size_t){ 0 });
+}
+
+static int loses(struct db *db, const struct situation *s)
+{
+	struct inventory less = s->machine.inventory;
+
+	less.devices_count = 1;
+	return inventory_publish(db, &s->machine.instance, &less, &(size_t){ 0 });
+}
+
+static int encrypts(struct db *db, const struct situation *s)
+{
+	return device_encrypt(db, &s->array, 1);
+}
+
+static int cancels(struct db *db, const struct situation *s)
+{
+	return device_cancel(db, &s->array);
+}
+
+static int configures(struct db *db, const struct situation *s)
+{
+	return device_configure(db, &s->array, &configuration);
+}
+
+static int reports_progress(struct db *db, const struct situation *s)
+{
+	return device_progress(db, &s->member, 40);
+}
+
+static int fails(struct db *db, const struct situation *s)
+{
+	return device_fail(db, &s->member, "broken");
+}
+
+static int start(struct db *db, const struct uuid *member)
+{
+	struct device_key_new key = { .wrapped = BUF_INIT };
+	struct device d = { 0 };
+	int rc = device_load(db, member, &d);
+
+	buf_puts(&key.wrapped, "wrapped-key");
+	if (rc == 0)
+		rc = device_start(db, &d, &key);
+	buf_free(&key.wrapped);
+	device_release(&d);
+	return rc;
+}
+
+static int starts(struct db *db, const struct situation *s)
+{
+	return start(db, &s->member);
+}
+
+static int finishes(struct db *db, const struct situation *s)
+{
+	return device_finish(db, &s->member, "luks-1", 1);
+}
+
+static int wants_rotation(struct db *db, const struct situation *s)
+{
+	return rotation_want(db, &s->array, ROTATION_DEVICE_KEY);
+}
+
+static int adds_key(struct db *db, const struct situation *s)
+{
+	struct rotation_keys keys = { .from = 1, .to = 2, .next = { .wrapped = BUF_INIT } };
+	struct device d = { 0 };
+	int rc = device_load(db, &s->member, &d);
+
+	buf_puts(&keys.next.wrapped, "next-key");
+	/* Agents order no rotation. */
+	become(db, "postgres");
+	if (rc == 0)
+		rc = db_run_one(db, "insert into rotation (tenant, id, device, reason) values (current_tenant(), gen_random_uuid(), $1, 'age')",
+			DB_ARGS(db_uuid_arg(&s->member)));
+	become(db, "keyward_agent");
+	if (rc == 0)
+		rc = rotation_start(db, &d, &keys);
+	if (rc == 0)
+		rc = rotation_added(db, &d, 2);
+	rotation_keys_free(&keys);
+	device_release(&d);
+	return rc;
+}
+
+static int changes_members(struct db *db, const struct situation *s)
+{
+	struct raid_definition d = { NULL, "with the free one", (const struct uuid[]){ s->member, s->free }, 2, &configuration };
+
+	return raid_change(db, &s->array, &d);
+}
+
+static int dissolves(struct db *db, const struct situation *s)
+{
+	return device_delete(db, &s->array);
+}
+
+static json_t *ids_of(const struct uuid *first, const struct uuid *second)
+{
+	json_t *ids = json_array();
+	char text[UUID_TEXT_SIZE];
+
+	uuid_text(first, text);
+	json_array_append_new(ids, json_string(text));
+	if (second) {
+		uuid_text(second, text);
+		json_array_append_new(ids, json_string(text));
+	}
+	return ids;
+}
+
+static int exports(struct db *db, const struct situation *s)
+{
+	json_t *ids = ids_of(&s->array, NULL);
+	int rc = export_ask(db, &s->policy, ids);
+
+	json_decref(ids);
+	return rc;
+}
+
+static int moves(struct db *db, const struct situation *s, int in)
+{
+	json_t *ids = ids_of(&s->array, &s->free), *none = json_array();
+	int rc = policy_move(db, &s->policy, POLICY_DEVICE, in ? ids : none, in ? none : ids);
+	json_decref(ids);
+	json_decref(none);
+	return rc;
+}
+
+static int moves_to_policy(struct db *db, const struct situation *s)
+{
+	return moves(db, s, 1);
+}
+
+static int moves_from_policy(struct db *db, const struct situation *s)
+{
+	return moves(db, s, 0);
+}
+
+static int deletes_policy(struct db *db, const struct situation *s)
+{
+	struct uuid to = default_policy(&s->machine.tenant);
+
+	return policy_delete(db, &s->policy, &to);
+}
+
+static const struct change {
+	const char *name, *role;
+	int (*make)(struct db *db, const struct situation *s);
+	const char *status;          /* of the array and its members before */
+	int in_policy;               /* not the default one */
+} changes[] = {
+	{ "inventory", "keyward_agent", publishes, "encrypted", 0 },
+	{ "inventory without a member", "keyward_agent", loses, "encrypted", 0 },
+	{ "start", "keyward_agent", starts, "encryption-pending", 0 },
+	{ "progress", "keyward_agent", reports_progress, "encrypting", 0 },
+	{ "finish", "keyward_agent", finishes, "encrypting", 0 },
+	{ "failure", "keyward_agent", fails, "encrypting", 0 },
+	{ "new key", "keyward_agent", adds_key, "encrypted", 0 },
+	{ "rotation", "keyward_console", wants_rotation, "encrypted", 0 },
+	{ "export", "keyward_console", exports, "encrypted", 0 },
+	{ "configuration", "keyward_console", configures, "configured", 0 },
+	{ "encryption", "keyward_console", encrypts, "configured", 0 },
+	{ "cancellation", "keyward_console", cancels, "encryption-pending", 0 },
+	{ "members", "keyward_console", changes_members, "configured", 0 },
+	{ "deletion", "keyward_console", dissolves, "not-configured", 0 },
+	{ "to a policy", "keyward_console", moves_to_policy, "encrypted", 0 },
+	{ "from a policy", "keyward_console", moves_from_policy, "encrypted", 1 },
+	{ "end of a policy", "keyward_console", deletes_policy, "encrypted", 1 },
+};
+
+/* As it is before each change, the rows of the table in the order opposite to that of the ids. */
+static void lay_out(const struct situation *s, const struct change *c)
+{
+	struct db *db = as("keyward_console", &s->machine.tenant);
+	struct uuid home = default_policy(&s->machine.tenant);
+
+	become(db, "postgres");
+	for (int i = 0; i < 2; i++)
+		CHECK(db_run(db, "update device d set status = case when d.id = $1 or d.raid = $1 then $2 else 'not-configured' end, policy = $3,"
+			" key_version = 1, luks_uuid = case when $2 = 'encrypted' and d.id <> $1 then 'luks-' || d.provider_device else '' end where "
+			ALL " and (d.id = $1) = ($4 = 0)", DB_ARGS(db_uuid_arg(&s->array), db_text_arg(c->status),
+			db_uuid_arg(c->in_policy ? &s->policy : &home), db_int_arg(i))) > 0);
+	finish(db);
+}
+
+struct other {
+	const struct situation *situation;
+	const struct change *change;
+	struct db *db;
+	atomic_int done;
+	int rc;
+	char error[256];
+};
+
+static void *make_change(void *data)
+{
+	struct other *o = data;
+
+	o->rc = o->change->make(o->db, o->situation);
+	/* What was queued is done, too. */
+	if (o->rc == 0)
+		o->rc = db_has(o->db, "select 1", DB_NONE) == 1 ? 0 : ERR_DB;
+	snprintf(o->error, sizeof o->error, "%s", err_text());
+	db_rollback(o->db);
+	atomic_store(&o->done, 1);
+	return NULL;
+}
+
+static int64_t number(struct db *db, const char *sql, struct db_arg *args, size_t count)
+{
+	struct db_result *r;
+	int64_t n = -1;
+
+	if (db_query_row(db, &r, sql, args, count) < 0)
+		return -1;
+	n = db_int(r, 0, 0);
+	db_result_free(r);
+	return n;
+}
+
+/* 1: it waits for a lock, 0: it is done. */
+static int wait_until_stopped(struct db *db, const struct other *o, int64_t process)
+{
+	while (!atomic_load(&o->done)) {
+		if (number(db, "select count(*) from pg_locks where pid = $1 and not granted", DB_ARGS(db_int_arg(process))) > 0)
+			return 1;
+		poll(NULL, 0, 1);
+	}
+	return 0;
+}
+
+/* The change meets a device that is held, the Nth in the order; whoever holds that may then go on to all that come after it. */
+static int meet(const struct situation *s, const struct change *c, int n)
+{
+	struct other o = { .situation = s, .change = c, .db = as(c->role, &s->machine.tenant) };
+	struct db *db = as("keyward_console", &s->machine.tenant);
+	int64_t process = number(o.db, "select pg_backend_pid()", DB_NONE);
+	pthread_t thread;
+	int stopped, rc;
+
+	CHECK_INT(number(db, "select 1 from device where id = (" IDS " offset $2 limit 1) for no key update",
+		DB_ARGS(db_uuid_arg(&s->array), db_int_arg(n))), 1);
+	pthread_create(&thread, NULL, make_change, &o);
+	stopped = wait_until_stopped(db, &o, process);
+	rc = db_run(db, "select 1 from device where id in (" IDS " offset $2) for no key update nowait",
+		DB_ARGS(db_uuid_arg(&s->array), db_int_arg(n)));
+	if (rc < 0)
+		printf("    %s, waiting for device %d, holds one that comes after it: %s\n", c->name, n, err_text());
+	CHECK(rc >= 0);
+	undo(db);
+	pthread_join(thread, NULL);
+	if (o.rc < 0)
+		printf("    %s: %s\n", c->name, o.error);
+	CHECK_INT(o.rc, 0);
+	db_free(o.db);
+	return stopped;
+}
+
+/* With a key for each member. */
+static void make_array(struct situation *s, const struct uuid members[static 2])
+{
+	const struct raid_definition d = { "data", "", members, 2, &configuration };
+	const struct uuid *tenant = &s->machine.tenant;
+
+	CHECK_INT(ALONE("keyward_console", tenant, raid_create(one, &d, &s->array)), 0);
+	CHECK_INT(ALONE("keyward_console", tenant, device_encrypt(one, &s->array, 1)), 0);
+	for (size_t i = 0; i < 2; i++) {
+		CHECK_INT(ALONE("keyward_agent", tenant, start(one, &members[i])), 0);
+		CHECK_INT(ALONE("keyward_agent", tenant, device_finish(one, &members[i], "luks", 1)), 0);
+	}
+	s->member = members[0];
+}
+
+static struct situation make_situation(void)
+{
+	struct uuid tenant = make_tenant("locks"), ids[3];
+	struct situation s = { .machine = make_machine(&tenant, "locks", 3), .policy = uuid_new() };
+	json_t *document = policy_document("other", "manual", NULL);
+
+	s.machine.devices[2].system = 0;
+	publish(&s.machine, 3);
+	for (size_t i = 0; i < 3; i++) {
+		struct device d = device_of(&s.machine, s.machine.devices[i].id);
+
+		ids[i] = d.id;
+		device_release(&d);
+	}
+	s.free = ids[2];
+	make_array(&s, ids);
+	CHECK_INT(ALONE("keyward_console", &tenant, policy_create(one, &s.policy, document, "")), 0);
+	json_decref(document);
+	return s;
+}
+
+TEST(who_waits_for_a_device_holds_none_after_it, "DEV-9")
+{
+	struct situation s = make_situation();
+
+	settle(&s.machine);
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		int stopped[4];
+
+		lay_out(&s, &changes[i]);
+		for (int n = 0; n < 4; n++)
+			stopped[n] = meet(&s, &changes[i], n);
+		/* The array, which all of them concern, comes before its members; and else this would have shown nothing. */
+		CHECK(stopped[1]);
+	}
+}
+
+PG_TEST_MAIN
