@@ -293,17 +293,35 @@ static void leave(struct fusefile *f)
 		ended();
 }
 
+enum received { CLOSED, NOTHING, REQUEST };
+
+/* CLOSED: the kernel has let go. Read here because libfuse's own reading complains on standard error, the terminal of whoever closes a volume, when the last
+ * request goes with the connection while it is copied (ECONNABORTED), which is how any closing may end. */
+static enum received receive(struct fusefile *f, struct fuse_buf *buf)
+{
+	ssize_t n = read(fuse_session_fd(f->session), buf->mem, WRITE_HEADERS + PLAIN_MAX);
+
+	if (n > 0) {
+		buf->size = (size_t)n;
+		return REQUEST;
+	}
+	/* ENOENT: taken back meanwhile. */
+	if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT))
+		return NOTHING;
+	if (n < 0 && errno != ENODEV && errno != ECONNABORTED)
+		log_error("reading requests", "volume", f->name, "reason", strerror(errno), NULL);
+	fuse_session_exit(f->session);
+	return CLOSED;
+}
+
 /* Takes what there is; 0 when the kernel has let go. */
 static int take_requests(struct fusefile *f, struct fuse_buf *buf)
 {
-	int n;
-
 	do {
-		n = fuse_session_receive_buf(f->session, buf);
-		if (n == -EINTR || n == -EAGAIN)
-			return 1;
-		if (n <= 0)
-			return 0;
+		enum received what = receive(f, buf);
+
+		if (what != REQUEST)
+			return what == NOTHING;
 		fuse_session_process_buf(f->session, buf);
 	} while (front && !ioqueue_is_full(front->queue));
 	return 1;
