@@ -138,6 +138,8 @@ class Box:
             except Failed:
                 pass
         self.log.close()
+        # What libfuse says of itself would stand on the terminal of whoever opened the volume.
+        assert b"fuse: " not in (self.folder / "log").read_bytes()
 
 
 def write_device(device, data, at=0):
