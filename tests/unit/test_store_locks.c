@@ -145,7 +145,7 @@ static json_t *ids_of(const struct uuid *first, const struct uuid *second)
 static int exports(struct db *db, const struct situation *s)
 {
 	json_t *ids = ids_of(&s->array, NULL);
-	int rc = export_ask(db, &s->policy, ids);
+	int rc = export_ask(db, &s->policy, "keys.zip", ids);
 
 	json_decref(ids);
 	return rc;
