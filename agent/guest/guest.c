@@ -389,7 +389,7 @@ json_t *guest_facts(const struct guest *g)
 	const char *program = agent_conf_text(&g->conf, AGENT_FACTS_PROGRAM);
 	struct facts_wish wish = { g->watch, g->watch_count, &g->who, g->user_data, g->state_dir };
 
-	return facts_ask(*program ? program : NULL, &wish);
+	return facts_ask(*program ? program : NULL, &wish, g->env.brief);
 }
 
 int64_t guest_retry_after(const struct guest *g, int64_t standard)

@@ -33,6 +33,7 @@ struct ask {
 	clock_us until, deadline;        /* of all, of the fact that is next; clock_ticks() */
 	pid_t pid;
 	int out;                         /* what keyward-facts says */
+	int brief;                       /* but not on our standard error */
 	int ended;                       /* it has said that there is no more */
 };
 
@@ -93,6 +94,8 @@ static int spawn(struct ask *a, int in, int out)
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+	if (a->brief)
+		posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	rc = posix_spawn(&a->pid, program, &files, &attr, argv, env);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attr);
@@ -250,10 +253,10 @@ static int once(struct ask *a)
 	return rc < 0 && clock_ticks() < a->until && awaited(a) != NULL;
 }
 
-json_t *facts_ask(const char *program, const struct facts_wish *wish)
+json_t *facts_ask(const char *program, const struct facts_wish *wish, int brief)
 {
 	struct ask a = { .program = program ? program : KEYWARD_FACTS_PROGRAM, .wish = wish, .known = json_object(),
-		.skip = json_object(), .until = clock_ticks() + ALL_MS * (CLOCK_SECOND / 1000) };
+		.skip = json_object(), .brief = brief, .until = clock_ticks() + ALL_MS * (CLOCK_SECOND / 1000) };
 	char text[CLOCK_TEXT_SIZE];
 	int rc = 1;
 

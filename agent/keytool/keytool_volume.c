@@ -1,10 +1,8 @@
 /* keytool_volume.c - finds the disks that exported keys are of, opens and mounts their volume, closes it again. */
 #include <blkid/blkid.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/keytool/keytool.h"
 #include "agent/volume/custody.h"
@@ -15,7 +13,7 @@
 
 static struct volume_env env_of(const struct keytool_options *o)
 {
-	return (struct volume_env){ .run_dir = o->run_dir ? o->run_dir : KEYTOOL_RUN, .program = o->program };
+	return (struct volume_env){ .run_dir = o->run_dir ? o->run_dir : KEYTOOL_RUN, .program = o->program, .brief = 1 };
 }
 
 /* Finding */
@@ -164,23 +162,6 @@ static int mount_it(const struct keytool_options *o, const struct keytool_volume
 	return rc;
 }
 
-/* keyward-volume keeps its standard error for as long as the volume is open: who reads ours through a pipe would wait for that. What goes
- * wrong at the start it says otherwise. */
-static int open_apart(const struct volume_env *env, const struct volume_engine *engine, const struct volume_open_params *p, const struct secret *key,
-	char device[static VOLUME_TEXT_MAX])
-{
-	int kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3), nothing = open("/dev/null", O_WRONLY | O_CLOEXEC), rc;
-
-	if (kept >= 0 && nothing >= 0)
-		dup2(nothing, STDERR_FILENO);
-	rc = volume_open(env, engine, p, key, device);
-	if (kept >= 0)
-		dup2(kept, STDERR_FILENO);
-	close(nothing);
-	close(kept);
-	return rc;
-}
-
 static int open_parts(const struct keytool_options *o, const struct keytool_volume *v, char *const paths[], uint32_t chunk)
 {
 	const struct volume_engine *engine = NULL;
@@ -195,7 +176,7 @@ static int open_parts(const struct keytool_options *o, const struct keytool_volu
 	for (size_t i = 1; i < v->count; i++)
 		more[i - 1] = (struct volume_part){ paths[i], v->keys[i] };
 	if (rc == 0)
-		rc = explain(v, paths, open_apart(&env, engine, &p, v->keys[0], device));
+		rc = explain(v, paths, volume_open(&env, engine, &p, v->keys[0], device));
 	if (rc < 0)
 		return rc;
 	printf("Opened %s as %s.\n", device, p.name);

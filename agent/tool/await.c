@@ -1,9 +1,7 @@
 /* await.c - waiting for what people decide in the console: provisioning, and keys to mount with. Where keyward-agent
  * runs, it does the work, and this only watches. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/guest/inventory.h"
 #include "agent/guest/provision.h"
@@ -193,28 +191,11 @@ static void step(struct tool *t)
 	}
 }
 
-/* The process that serves a volume in user space outlives this one and inherits its standard error: whoever reads that
- * through a pipe would wait for its end as long as the volume is open. So from here on only we have it. */
-static void keep_stderr(void)
-{
-	int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	FILE *ours = copy >= 0 && null >= 0 ? fdopen(copy, "w") : NULL;
-
-	if (ours && dup2(null, STDERR_FILENO) >= 0) {
-		setvbuf(ours, NULL, _IONBF, 0);
-		stderr = ours;
-	}
-	if (null >= 0)
-		close(null);
-}
-
 enum tool_exit await_mounts(struct tool *t)
 {
 	enum tool_exit code = tool_link(t);
 	int open = 0, lost = 0, held = 0, watches, wanted, rc;
 
-	keep_stderr();
 	if (code != TOOL_OK)
 		return code;
 	watches = tool_agent_runs(&t->g);

@@ -136,6 +136,7 @@ static int open_all(struct tool *t)
 	int wake = t->g.wake_fd, rc = guest_open(&t->g, t->o.conf, t->o.state, &wish);
 
 	t->g.wake_fd = wake;
+	t->g.env.brief = 1;
 	if (rc == 0)
 		rc = private_secret("passphrase", t->o.passphrase, t->o.passphrase_file, "KEYWARD_PASSPHRASE", &t->passphrase);
 	t->o.passphrase = NULL;

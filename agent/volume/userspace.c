@@ -54,9 +54,11 @@ static int start(const struct volume_env *env, const struct volume_open_params *
 	for (size_t i = 0; i < p->more_count; i++)
 		argv[SERVE_PATH + 1 + i] = mem_strdup(p->more[i].path);
 	posix_spawn_file_actions_init(&actions);
-	/* Whoever reads our output must not wait for a process that stays; errors it may log. */
+	/* Whoever reads our output must not wait for a process that stays; errors it may log, where a service does. */
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
 	posix_spawn_file_actions_adddup2(&actions, 0, 1);
+	if (env->brief)
+		posix_spawn_file_actions_adddup2(&actions, 0, 2);
 	posix_spawn_file_actions_adddup2(&actions, socket, SERVE_FD);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);

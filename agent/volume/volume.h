@@ -28,6 +28,7 @@
 struct volume_env {
 	const char *run_dir;      /* made with mode 0700 when missing; on a file system that does not outlive the boot */
 	const char *program;      /* keyward-volume; NULL: the installed one */
+	int brief;                /* a command that ends before its volumes: they keep nothing of its standard error, nor write to its terminal */
 };
 
 /* The place of a volume in a RAID 0 array: its plaintext is not a file system but one of COUNT parts of a larger one. */

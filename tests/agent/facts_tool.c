@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 		else
 			snprintf(files[wish.files_count++].path, sizeof files[0].path, "%s", argv[i]);
 	}
-	facts = facts_ask(argv[1], &wish);
+	facts = facts_ask(argv[1], &wish, 0);
 	text = json_text(facts);
 	puts(text);
 	free(text);
