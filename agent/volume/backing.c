@@ -35,14 +35,14 @@ static int measure_device(struct backing *b)
 int backing_open(const char *path, int read_only, struct backing *out)
 {
 	struct backing b = { .block = 1 };
-	int rc, flags = (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+	int rc, flags = read_only ? O_RDONLY : O_RDWR;
 	struct stat st;
 
 	if (stat(path, &st) < 0)
 		return err_set(ERR_NOT_FOUND, "%s", strerror(errno));
 	b.is_device = S_ISBLK(st.st_mode);
 	b.size = (uint64_t)st.st_size;
-	b.fd = open(path, flags | (b.is_device ? O_EXCL | O_DIRECT : 0));
+	b.fd = b.is_device ? use_open_alone(path, flags | O_DIRECT) : open(path, flags | O_CLOEXEC);
 	if (b.fd < 0)
 		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "%s", strerror(errno));
 	rc = b.is_device ? measure_device(&b) : use_claim_file(b.fd, !read_only);

@@ -251,7 +251,7 @@ static int begin(const char *path, int *fd)
 		rc = err_set(ERR_BUSY, "%s: %s", path, text);
 	if (rc < 0)
 		return rc;
-	if (stat(path, &st) < 0 || (*fd = open(path, O_RDWR | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0))) < 0)
+	if (stat(path, &st) < 0 || (*fd = S_ISBLK(st.st_mode) ? use_open_alone(path, O_RDWR) : open(path, O_RDWR | O_CLOEXEC)) < 0)
 		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "%s: %s", path, strerror(errno));
 	return S_ISREG(st.st_mode) ? use_claim_file(*fd, 1) : 0;
 }

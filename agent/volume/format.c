@@ -46,7 +46,7 @@ static int open_alone(const char *path, int *out)
 		rc = check_written(path);
 	if (rc < 0)
 		return rc;
-	fd = open(path, O_RDWR | O_CLOEXEC | (S_ISBLK(st.st_mode) ? O_EXCL : 0));
+	fd = S_ISBLK(st.st_mode) ? use_open_alone(path, O_RDWR) : open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(errno == EBUSY ? ERR_BUSY : ERR_IO, "%s: %s", path, strerror(errno));
 	if (S_ISREG(st.st_mode))

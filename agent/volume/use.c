@@ -16,6 +16,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#define ALONE_TRIES 6
+#define ALONE_STEP_US 10000
+
 /* Undoes the octal escapes of mountinfo in place. */
 static void unescape(char *s)
 {
@@ -136,10 +139,19 @@ int use_is_written(int fd)
 	return written;
 }
 
+int use_open_alone(const char *path, int flags)
+{
+	int fd, tries = 0;
+
+	while ((fd = open(path, flags | O_EXCL | O_CLOEXEC)) < 0 && errno == EBUSY && ++tries < ALONE_TRIES)
+		usleep(ALONE_STEP_US);
+	return fd;
+}
+
 static int is_claimed(const char *path, int is_device)
 {
 	struct flock lock = claim(F_WRLCK);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | (is_device ? O_EXCL : 0));
+	int fd = is_device ? use_open_alone(path, O_RDONLY) : open(path, O_RDONLY | O_CLOEXEC);
 	int claimed = fd < 0 ? errno == EBUSY : !is_device
 		&& ((fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) || use_is_written(fd));
 

@@ -17,6 +17,9 @@ int use_mount_point(dev_t device, char *out, size_t size);
 /* Takes FILE (a descriptor open for writing if RDWR) as this process's alone, so that use_find sees it: ERR_BUSY. Block
  * devices are claimed by opening them with O_EXCL instead. */
 int use_claim_file(int file, int rdwr);
+/* The block device PATH for this process alone (O_EXCL): a descriptor, or -1 with errno. Who only looks whether one is in use has it so for a
+ * moment, which is waited for. */
+int use_open_alone(const char *path, int flags);
 /* 1 when somebody has the file FD (open for reading only) open for writing, this process included. File systems that know no leases
  * say 0. */
 int use_is_written(int fd);
