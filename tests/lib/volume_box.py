@@ -41,6 +41,14 @@ def wait_for(what, seconds=120):
         time.sleep(0.02)
 
 
+def has_ended(pid):
+    """All of its threads, and so whatever they had open: that is let go after the locks."""
+    try:
+        return all((t / "stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX" for t in pathlib.Path(f"/proc/{pid}/task").iterdir())
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 class Box:
     def __init__(self, folder, plain=False):
         self.folder, self.plain = folder, plain
@@ -129,7 +137,7 @@ class Box:
         pid = self.pid(name)
         assert pid, f"nobody serves {name}"
         os.kill(pid, sig)
-        wait_for(lambda: self.pid(name) is None)
+        wait_for(lambda: self.pid(name) is None and has_ended(pid))
 
     def clean(self):
         for state in self.run_dir.glob("*.json"):
