@@ -191,12 +191,13 @@ int device_release_finish(struct db *db, const struct uuid *id, const struct uui
 		device_release(&d);
 		return 0;
 	}
+	/* Requests come before their device for whoever takes both; what is refused after it undoes it. */
+	if (rc == 0)
+		rc = request_volume_closed(db, instance, id, "released");
 	if (rc == 0)
 		rc = read_release(db, id, &release);
 	if (rc == 0 && *luks_uuid && strcmp(luks_uuid, d.luks_uuid) != 0)
 		rc = err_set(ERR_CONFLICT, "it is another volume than the one that was managed");
-	if (rc == 0)
-		rc = request_volume_closed(db, instance, id, "released");
 	if (rc == 0)
 		rc = let_go(db, &d, release);
 	device_release(&d);

@@ -115,6 +115,11 @@ int request_place(struct db *db, struct request_question *q)
 		return err_set(ERR_CONFLICT, "this device was given to this instance in place of another; close that first");
 	q->pooled = 1;
 	q->given = s.first;
+	/* The request that this machine has open comes before the device, as for whoever takes both. */
+	rc = db_queue(db, "select 1 from key_request where coalesce(asked_device, device) = $1 and instance = $2 and closed is null for update",
+		DB_ARGS(db_uuid_arg(&q->device), db_uuid_arg(&q->instance)));
+	if (rc < 0)
+		return rc;
 	rc = take(db, &s.first, &q->instance);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;

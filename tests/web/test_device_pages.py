@@ -1,4 +1,5 @@
 """Pages of devices: what is offered and done in which status, another image, the configuration of another device."""
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -8,6 +9,7 @@ import psycopg2
 
 from fixtures import fixture
 from inventory import Machine
+from races import standing
 from stack.process import wait_until
 from test_agent_pool import Machine as Cloud, provision
 from web import make_user
@@ -228,6 +230,29 @@ def test_only_instances_of_the_devices_image_get_its_key(server):
     assert world.console().post(f"/devices/{device}/reassign", image=image).status == 303
     assert count(server, told, device) == 1, "who has it already does not know that it may ask now"
     assert machine.want("vol-9")["status"] == "delivered"
+
+
+def test_a_device_is_reassigned_while_its_agent_says_that_it_is_open(server):
+    # covers: DEV-4
+    world = World(server)
+    run(server, "update policy set on_match = 'approve', rules = '[{\"type\": \"os.system\", \"conditions\": [{\"operator\": \"equals\","
+        " \"value\": \"linux\"}]}]' where tenant = %s", world.tenant)
+    machine, other = Cloud(server, world.tenant), str(uuid.uuid4())
+    provision(server, machine, world.tenant, "vol-8")
+    device = count(server, "select id from device where provider_device = 'vol-8' and tenant = %s", world.tenant)
+    run(server, "insert into image (tenant, id, provider, provider_image) values (%s, %s, 'ec2', 'ami-2')", world.tenant, other)
+    request, c = machine.want("vol-8")["request"], world.console()
+    # The agent waits for what the person holds, and longer than the database takes to look for a ring. There is none: the person goes on.
+    waits = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'keyward_agent' and now() - query_start > interval '1500 ms'"
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        with standing(server, "device", f"new.id = '{device}' and new.image is distinct from old.image") as stands:
+            reassigned = pool.submit(c.post, f"/devices/{device}/reassign", image=other)
+            wait_until(stands, 60, "nobody reassigns it")
+            opened = pool.submit(machine.say, type="opened", request=request, device="vol-8")
+            wait_until(lambda: count(server, waits) or opened.done(), 60, "the agent does not wait")
+        assert reassigned.result(60).status == 303, reassigned.result()
+        assert opened.result(60)["type"] == "refusal"
+    assert count(server, "select closed_reason from key_request where id = %s", request) == "device reassigned"
 
 
 # The configuration of another device
