@@ -27,6 +27,7 @@
 #include "base/mem.h"
 
 #define SCAN_EVERY (60 * CLOCK_SECOND)
+#define SCAN_HELD (5 * CLOCK_SECOND)             /* once after a volume was found in use by somebody else */
 #define SCAN_SOON CLOCK_SECOND                   /* after a disk has come: its names and partitions follow it */
 #define REFRESH_EVERY (5 * CLOCK_SECOND)
 #define BUSY_AGAIN (5 * CLOCK_SECOND)            /* another program provisions */
@@ -208,6 +209,9 @@ static void scan(struct daemon *a)
 		log_error("the devices cannot be listed", "reason", err_text(), NULL);
 		return;
 	}
+	if (a->g.look_soon)
+		a->scan_at = clock_ticks() + SCAN_HELD;
+	a->g.look_soon = 0;
 	digest = inventory_digest(&a->g);
 	if (digest != a->published)
 		a->inventory_due = 1;

@@ -50,6 +50,7 @@ struct guest {
 	struct proto_watch watch[PROTO_WATCH_MAX];       /* files whose hashes the server wants with the facts */
 	int watch_count;
 	int scanned;                             /* at least once: what cannot be looked at has been said */
+	int look_soon;                           /* a volume was found in use by somebody else, who may have it for a moment only */
 	int tends;                               /* it is this process that opens volumes here, and so closes what was left half open */
 	int offline;                             /* the last call did not reach the server */
 	unsigned outages;                        /* how often that has begun */

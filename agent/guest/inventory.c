@@ -117,13 +117,14 @@ static int adopt(struct guest *g, struct device *d)
 }
 
 /* A volume of ours that something else than this agent (OURS: it was that) has in use: opening it must wait until that lets go. */
-static void note_use(struct device *d, const struct volume_report *r, int ours)
+static void note_use(struct guest *g, struct device *d, const struct volume_report *r, int ours)
 {
 	int held = r->use != VOLUME_FREE && !ours && d->state != DEVICE_OPEN && d->state != DEVICE_CLOSING;
 
 	if (held && !d->held)
 		log_warning("a volume is in use by somebody else: no key is asked for until it is free", "device", d->id, "use", r->use_text,
 			NULL);
+	g->look_soon |= held && !d->held;
 	if (d->held && !held)
 		d->wake = clock_ticks();
 	d->held = held;
@@ -152,7 +153,7 @@ static void enter(struct guest *g, struct proto_device *found, const struct volu
 		return;
 	}
 	d->key_device = r->token.device;
-	note_use(d, r, adopt(g, d));
+	note_use(g, d, r, adopt(g, d));
 	if (!d->held)
 		found->unusable[0] = '\0';
 }

@@ -135,6 +135,21 @@ def test_a_header_that_names_another_encryption_is_not_opened(tenant, guests):
     assert guest.stop()
 
 
+def test_a_volume_that_somebody_else_has_is_asked_for_when_it_is_free(tenant, guests):
+    # covers: VOL-4, AGT-1
+    guest = guests(tenant)
+    encrypt(tenant, guest)
+    before, beat = len(tenant.requests(guest)), tenant.instance(guest)["agent"]["last_heartbeat"]
+    with open(guest.disk, "r+b"):
+        start(guest)
+        has_line(guest, "a volume is in use by somebody else")
+        wait_for(guest, lambda: tenant.instance(guest)["agent"]["last_heartbeat"] != beat, "no heartbeat")
+        assert len(tenant.requests(guest)) == before
+    tenant.approve(guest)
+    mounts(guest)
+    assert guest.stop()
+
+
 def test_one_disk_at_two_machines_is_open_at_one(tenant, guests):
     # covers: VOL-5, VOL-6, SEC-7
     first, second = guests(tenant), guests()
