@@ -145,22 +145,3 @@ int clock_is_time_of_day(const char *at)
 	return strlen(at) == 5 && at[2] == ':' && strspn(at, "0123456789:") == 5 && (at[0] < '2' || (at[0] == '2' && at[1] < '4'))
 		&& at[0] <= '2' && at[3] <= '5' && at[1] != ':' && at[3] != ':' && at[4] != ':';
 }
-
-void clock_relative(clock_us at, clock_us now, char *out, size_t size)
-{
-	static const struct { clock_us unit; const char *name; } units[] = {
-		{ 365 * CLOCK_DAY, "year" }, { 30 * CLOCK_DAY, "month" }, { CLOCK_DAY, "day" },
-		{ CLOCK_HOUR, "hour" }, { CLOCK_MINUTE, "minute" }, { CLOCK_SECOND, "second" },
-	};
-	clock_us distance = at > now ? at - now : now - at;
-
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		long n = (long)(distance / units[i].unit);
-
-		if (n == 0)
-			continue;
-		snprintf(out, size, at > now ? "in %ld %s%s" : "%ld %s%s ago", n, units[i].name, n == 1 ? "" : "s");
-		return;
-	}
-	snprintf(out, size, "just now");
-}

@@ -21,7 +21,5 @@ void clock_text(clock_us at, char out[static CLOCK_TEXT_SIZE]);
 int clock_parse(const char *text, clock_us *out);
 /* Whether TEXT is hours and minutes of a day, "00:00" to "23:59". */
 int clock_is_time_of_day(const char *text);
-/* "3 minutes ago", "in 2 hours", "just now". */
-void clock_relative(clock_us at, clock_us now, char *out, size_t size);
 
 #endif

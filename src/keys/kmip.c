@@ -115,12 +115,6 @@ int kmip_create(struct kmip *k, const char *name, unsigned use, char id[static K
 	return exchange_for_id(k, KMIP_CREATE, id);
 }
 
-int kmip_register(struct kmip *k, const char *name, unsigned use, const struct secret *key, char id[static KMIP_ID_MAX + 1])
-{
-	kmip_put_register(&k->out, k->version, name, use, key);
-	return exchange_for_id(k, KMIP_REGISTER, id);
-}
-
 int kmip_locate(struct kmip *k, const char *name, char id[static KMIP_ID_MAX + 1])
 {
 	static const char what[] = "the key server has";

@@ -24,7 +24,6 @@ int kmip_describe(struct kmip *k, struct kmip_facts *out);
 
 /* A new AES-256 key on the server, Pre-Active. */
 int kmip_create(struct kmip *k, const char *name, unsigned use, char id[static KMIP_ID_MAX + 1]);
-int kmip_register(struct kmip *k, const char *name, unsigned use, const struct secret *key, char id[static KMIP_ID_MAX + 1]);
 /* The one symmetric key of that name. ERR_NOT_FOUND, ERR_CONFLICT: several. */
 int kmip_locate(struct kmip *k, const char *name, char id[static KMIP_ID_MAX + 1]);
 int kmip_get(struct kmip *k, const char *id, struct secret **key);

@@ -148,12 +148,12 @@ static void put_name_attribute(const struct request *r, const char *name)
 	close_attribute(r, at);
 }
 
-static void put_key_attributes(const struct request *r, const char *name, unsigned use, uint32_t bits)
+static void put_key_attributes(const struct request *r, const char *name, unsigned use)
 {
 	size_t at = ttlv_open(r->out, r->version.major > 1 ? ATTRIBUTES : TEMPLATE_ATTRIBUTE);
 
 	put_attribute(r, "Cryptographic Algorithm", CRYPTOGRAPHIC_ALGORITHM, TTLV_ENUMERATION, ALGORITHM_AES);
-	put_attribute(r, "Cryptographic Length", CRYPTOGRAPHIC_LENGTH, TTLV_INTEGER, bits);
+	put_attribute(r, "Cryptographic Length", CRYPTOGRAPHIC_LENGTH, TTLV_INTEGER, KEY_BITS);
 	put_attribute(r, "Cryptographic Usage Mask", CRYPTOGRAPHIC_USAGE_MASK, TTLV_INTEGER, use);
 	put_name_attribute(r, name);
 	ttlv_close(r->out, at);
@@ -164,31 +164,7 @@ void kmip_put_create(struct buf *out, struct kmip_version v, const char *name, u
 	struct request r = begin(out, v, KMIP_CREATE);
 
 	ttlv_put_enumeration(out, OBJECT_TYPE, OBJECT_SYMMETRIC_KEY);
-	put_key_attributes(&r, name, use, KEY_BITS);
-	end(&r);
-}
-
-static void put_key(struct buf *out, const struct secret *key)
-{
-	size_t object = ttlv_open(out, SYMMETRIC_KEY), block = ttlv_open(out, KEY_BLOCK), value;
-
-	ttlv_put_enumeration(out, KEY_FORMAT_TYPE, FORMAT_RAW);
-	value = ttlv_open(out, KEY_VALUE);
-	ttlv_put_bytes(out, KEY_MATERIAL, key->data, key->len);
-	ttlv_close(out, value);
-	ttlv_put_enumeration(out, CRYPTOGRAPHIC_ALGORITHM, ALGORITHM_AES);
-	ttlv_put_integer(out, CRYPTOGRAPHIC_LENGTH, (int32_t)(8 * key->len));
-	ttlv_close(out, block);
-	ttlv_close(out, object);
-}
-
-void kmip_put_register(struct buf *out, struct kmip_version v, const char *name, unsigned use, const struct secret *key)
-{
-	struct request r = begin(out, v, KMIP_REGISTER);
-
-	ttlv_put_enumeration(out, OBJECT_TYPE, OBJECT_SYMMETRIC_KEY);
-	put_key_attributes(&r, name, use, (uint32_t)(8 * key->len));
-	put_key(out, key);
+	put_key_attributes(&r, name, use);
 	end(&r);
 }
 

@@ -23,7 +23,7 @@ struct kmip_version {
 };
 
 enum kmip_operation {
-	KMIP_CREATE = 0x01, KMIP_REGISTER = 0x03, KMIP_LOCATE = 0x08, KMIP_GET = 0x0a, KMIP_ACTIVATE = 0x12, KMIP_REVOKE = 0x13,
+	KMIP_CREATE = 0x01, KMIP_LOCATE = 0x08, KMIP_GET = 0x0a, KMIP_ACTIVATE = 0x12, KMIP_REVOKE = 0x13,
 	KMIP_DESTROY = 0x14, KMIP_QUERY = 0x18, KMIP_DISCOVER = 0x1e, KMIP_ENCRYPT = 0x1f, KMIP_DECRYPT = 0x20,
 };
 
@@ -44,8 +44,6 @@ void kmip_put_discover(struct buf *out, struct kmip_version v);
 void kmip_put_query(struct buf *out, struct kmip_version v);
 /* A new AES-256 key called NAME, for USE. */
 void kmip_put_create(struct buf *out, struct kmip_version v, const char *name, unsigned use);
-/* KEY, of any length, as an AES key called NAME. */
-void kmip_put_register(struct buf *out, struct kmip_version v, const char *name, unsigned use, const struct secret *key);
 /* Symmetric keys called NAME. */
 void kmip_put_locate(struct buf *out, struct kmip_version v, const char *name);
 /* Get, Activate, Destroy: what needs but the object's ID. */

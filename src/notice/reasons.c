@@ -35,7 +35,6 @@ const struct known reasons_known[] = {
 	{ N_("the request is decided already") },
 	{ N_("the request is not due") },
 	{ N_("the key is being revoked already") },
-	{ N_("the agent has been told to close the volume") },
 	{ N_("%{why}: it can be approved once one is given") },
 	{ N_("a RAID has %{least} to %{most} members") },
 	{ N_("one of the devices is not there, or chosen twice") },

@@ -16,7 +16,6 @@ static const char *const labels[] = {
 	CHECK_FAILURES(X)
 #undef X
 };
-static const char *const acts[CHECK_ACTS] = { "nothing", "announce", "order", "cancel", "grant" };
 
 static enum check_act after_failure(const struct check_subject *s)
 {
@@ -72,9 +71,4 @@ int check_failure_parse(const char *name, enum check_failure *out)
 		return i;
 	*out = (enum check_failure)i;
 	return 0;
-}
-
-const char *check_act_name(enum check_act a)
-{
-	return acts[a];
 }

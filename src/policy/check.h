@@ -35,7 +35,6 @@ enum check_act {
 	CHECK_ORDER,             /* Delivered -> Revoking, and the order to the agent */
 	CHECK_CANCEL,            /* Revoking -> Delivered */
 	CHECK_GRANT,             /* Revoked -> Pending: the agent may ask again, and is judged on what it says then */
-	CHECK_ACTS
 };
 
 struct check_subject {
@@ -59,6 +58,5 @@ clock_us check_again_in(clock_us span);
 const char *check_failure_name(enum check_failure f);
 const char *check_failure_label(enum check_failure f);
 int check_failure_parse(const char *name, enum check_failure *out);
-const char *check_act_name(enum check_act a);
 
 #endif

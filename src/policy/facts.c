@@ -65,31 +65,6 @@ int facts_read(const json_t *doc, struct facts *out)
 	return 0;
 }
 
-json_t *facts_json(const struct facts *f)
-{
-	json_t *out = json_object();
-
-	for (int s = 0; s < FACT_SOURCES; s++) {
-		char at[CLOCK_TEXT_SIZE];
-		json_t *layer;
-
-		if (f->from[s].values == NULL && !f->from[s].off)
-			continue;
-		layer = f->from[s].values ? json_pack("{s:O}", "values", f->from[s].values) : json_pack("{s:{}}", "values");
-		if (f->from[s].at) {
-			clock_text(f->from[s].at, at);
-			json_set_string(layer, "at", at);
-		}
-		if (f->from[s].off)
-			json_set_bool(layer, "off", 1);
-		if (s == FACT_SERVER)
-			json_set_int(layer, "utc_offset_s", f->utc_offset_s);
-		json_object_set_new(out, names[s], layer);
-	}
-	return out;
-}
-
-/* One bit per rule type that reads members of a set in another form than text. */
 void facts_check(struct facts *f)
 {
 	size_t count;

@@ -40,8 +40,6 @@ struct facts {
 /* The one reader of the JSON form above; *OUT borrows from DOC. NULL and {} give facts of which nothing is known. ERR_INVALID names
  * the member that is not as it should be. */
 int facts_read(const json_t *doc, struct facts *out);
-/* The JSON form, the caller's: what facts_read reads; the values themselves are shared, not copied. */
-json_t *facts_json(const struct facts *f);
 /* For facts that were put together by hand: remembers which sets hold well-formed members only, so that looking up one of them
  * needs no walk through all. facts_read does it. Call it again when values change. */
 void facts_check(struct facts *f);

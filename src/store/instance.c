@@ -10,36 +10,6 @@
 	" i.zone, i.state, i.first_seen, i.last_seen, i.image, coalesce(nullif(m.name, ''), m.provider_image) as image_name"
 #define FROM "instance i left join image m on m.tenant = i.tenant and m.id = i.image"
 
-static const struct list_column sorts[] = {
-	{ "host_name", "i.host_name", "text", 0 },
-	{ "provider", "i.provider", "text", 0 },
-	{ "state", "i.state", "text", 0 },
-	{ "last_seen", "i.last_seen", "timestamptz", 1 },
-	{ "first_seen", "i.first_seen", "timestamptz", 1 },
-	{ NULL },
-};
-static const char *const searches[] = { "i.host_name", "i.provider_instance", "i.distribution", "coalesce(m.name, '')", NULL };
-static const struct list_way ways[] = {
-	{ "instance", "select id from instance where id = any ($::uuid[])" },
-	{ "image", "select id from instance where image = any ($::uuid[])" },
-	{ NULL },
-};
-static const struct list_filter filters[] = {
-	{ "state", "i.state = $" },
-	{ "provider", "i.provider = $" },
-	{ "image", "i.image = $::uuid" },
-	{ NULL },
-};
-static const struct list_spec spec = {
-	.columns = COLUMNS, .from = FROM, .id = "i.id", .sorts = sorts, .searches = searches, .ways = ways,
-	.filters = filters,
-};
-
-int instance_list(struct db *db, const struct list_query *query, json_t **page)
-{
-	return list_page(db, &spec, query, page);
-}
-
 #define UTC(column) "to_char(" column " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
 
 int instance_get(struct db *db, const struct uuid *id, json_t **out)

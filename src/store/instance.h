@@ -5,10 +5,8 @@
 #include "store/db.h"
 #include "store/list.h"
 
-/* Sorts: host_name, provider, state, last_seen, first_seen; filters: state, provider, image. Rows: id, host_name, provider,
- * provider_instance, os, distribution, os_version, kernel, arch, region, zone, state, first_seen, last_seen, image, image_name. */
-int instance_list(struct db *db, const struct list_query *query, json_t **page);
-/* A row with facts, facts_at, agent {id, version, state, insecure_tls, last_heartbeat, address, log_level, created} or null,
+/* Its id, host_name, provider, provider_instance, os, distribution, os_version, kernel, arch, region, zone, state, first_seen, last_seen, image and image_name, with facts,
+ * facts_at, agent {id, version, state, insecure_tls, last_heartbeat, address, log_level, created} or null,
  * devices [{id, name, status, mount_point, size_bytes, policy, policy_name}], requests (the newest 50, as in request_list). */
 int instance_get(struct db *db, const struct uuid *id, json_t **out);
 /* What to call it: its host name, else the provider's id. *OUT, the caller's. ERR_NOT_FOUND. */

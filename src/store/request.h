@@ -71,9 +71,6 @@ int request_place(struct db *db, struct request_question *q);
  * (request_holds), takes the new question's one-time key and facts and keeps its place; the same question again gives what there
  * is; any other open one ends as superseded. */
 int request_open(struct db *db, const struct request_question *q, struct uuid *id, int *fresh);
-/* The key of VERSION is being sealed to the agent; it leaves only after the commit. An APPROVED one only, or a DELIVERED one with the
- * same key again (an answer was lost). */
-int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 /* What the answer to an agent that asks again takes, locked, with the keys that may have to be sealed, in one question to the database.
  * The acting agent is the one whose state counts. Of *OUT just id, agent, instance, asked, asked_name, unplaced, status, closed, access, recipient_key, signature, requested, delivered_version,
  * agent_active, and of its device id, name, provider_device, filesystem, mount_point, access, is_raid, key_version,
@@ -82,7 +79,8 @@ int request_deliver(struct db *db, const struct uuid *id, int64_t version);
 int request_load_poll(struct db *db, const struct uuid *id, struct request_case *out, struct key_pair *keys);
 /* Whether one of the acting agent's requests IDS is not pending any more, or there is none such of its: 1, 0 or an error. */
 int request_any_decided(struct db *db, const struct uuid ids[], size_t count);
-/* As request_deliver, for what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
+/* The key of VERSION is being sealed to the agent; it leaves only after the commit. An APPROVED one only, or a DELIVERED one with the
+ * same key again (an answer was lost). C is what request_load_locked or request_load_poll gave in this transaction: no further question to the database. */
 int request_deliver_case(struct db *db, const struct request_case *c, int64_t version);
 
 /* One of several agents that ask again, each of its own account, in one transaction that is bound to none (docs/performance.md). */
@@ -153,8 +151,6 @@ int request_approvals(struct db *db, const struct uuid *id, const json_t *roles,
 /* A person takes the key back: Delivered -> Revoking, and the order to the agent; also when a revocation was announced already, so
  * that it is not waited for. ERR_CONFLICT once the agent has been told. COMMENT may be NULL. */
 int request_revoke(struct db *db, const struct uuid *id, const char *comment);
-/* Revoking and not yet ordered -> Delivered; Revoked -> Pending, and the agent is told to ask anew. */
-int request_restore(struct db *db, const struct uuid *id, const char *comment);
 /* Agent: the instance was missing and is heard again, its heartbeat is written: requests that ended for that reason are open again where
  * the volume still is, and the instance is checked. */
 int request_back(struct db *db, const struct uuid *instance);

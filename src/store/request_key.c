@@ -77,18 +77,6 @@ static int deliver(struct db *db, const struct request_held *h, int64_t version)
 	return rc < 0 ? rc : write_deliveries(db, a->kind, a->name, &d, 1);
 }
 
-int request_deliver(struct db *db, const struct uuid *id, int64_t version)
-{
-	struct request_held h;
-	int rc = request_hold_open(db, id, &h);
-
-	if (rc < 0)
-		return rc;
-	rc = deliver(db, &h, version);
-	request_held_release(&h);
-	return rc;
-}
-
 static struct request_held held_of(const struct request_case *c)
 {
 	return (struct request_held){ .id = c->id, .device = c->device.id, .instance = c->instance, .agent = c->agent, .status = c->status,

@@ -14,6 +14,7 @@
 
 /* An agent that was told and does not say that the volume is closed is looked at again after this long. */
 #define ANSWER_WITHIN (5 * CLOCK_MINUTE)
+#define WHY_GOOD "an integrity check was good"
 
 /* The agent is told now. BY: "check" or "person". */
 static int order(struct db *db, struct request_held *h, const char *by, const char *comment)
@@ -51,9 +52,9 @@ static int announce(struct db *db, struct request_held *h, clock_us at, clock_us
 }
 
 /* Revoking, announced: the volume is still open and stays so. */
-static int cancel(struct db *db, struct request_held *h, const char *comment)
+static int cancel(struct db *db, struct request_held *h)
 {
-	int rc = request_step(db, h, REQUEST_EVENT_RESTORE, AUDIT_KEY_RESTORED, comment);
+	int rc = request_step(db, h, REQUEST_EVENT_RESTORE, AUDIT_KEY_RESTORED, WHY_GOOD);
 
 	return rc < 0 ? rc : db_queue(db, "update key_request set revoke_at = null, revoke_by = null, recheck_at = null where id = $1",
 		DB_ARGS(db_uuid_arg(&h->id)));
@@ -61,26 +62,11 @@ static int cancel(struct db *db, struct request_held *h, const char *comment)
 
 /* Revoked: it is a question again, judged like any when the agent has asked it anew. What the former decision left, the database
  * clears (key_request_again). */
-static int grant(struct db *db, struct request_held *h, const char *comment)
+static int grant(struct db *db, struct request_held *h)
 {
-	int rc = request_step(db, h, REQUEST_EVENT_RESTORE, AUDIT_KEY_GRANTED_AGAIN, comment);
+	int rc = request_step(db, h, REQUEST_EVENT_RESTORE, AUDIT_KEY_GRANTED_AGAIN, WHY_GOOD);
 
 	return rc < 0 ? rc : order_add(db, &h->agent, "request-key", &h->asked, "");
-}
-
-int request_restore(struct db *db, const struct uuid *id, const char *comment)
-{
-	struct request_held h;
-	int rc = request_hold_open(db, id, &h);
-
-	if (rc < 0)
-		return rc;
-	if (h.status == REQUEST_REVOKING && h.revoke_ordered)
-		rc = err_set(ERR_CONFLICT, "the agent has been told to close the volume");
-	else
-		rc = h.status == REQUEST_REVOKED ? grant(db, &h, comment) : cancel(db, &h, comment);
-	request_held_release(&h);
-	return rc;
 }
 
 int request_released(struct db *db, struct request_held *h)
@@ -137,9 +123,9 @@ static int carry_out(struct db *db, struct request_held *h, const struct rest *r
 	case CHECK_ORDER:
 		return order(db, h, "check", "an integrity check failed");
 	case CHECK_CANCEL:
-		return cancel(db, h, "an integrity check was good");
+		return cancel(db, h);
 	case CHECK_GRANT:
-		return grant(db, h, "an integrity check was good");
+		return grant(db, h);
 	default:
 		return 0;
 	}

@@ -62,25 +62,19 @@ static int command_device(struct db *db, char **args)
 	return rc;
 }
 
-static int command_instances(struct db *db, char **args)
-{
-	struct list_query query = { .limit = LIST_LIMIT_MAX };
-	json_t *page;
-	int rc = instance_list(db, &query, &page);
-
-	if (rc == 0)
-		show(page);
-	return rc;
-}
-
+/* By what its provider calls it. */
 static int command_instance(struct db *db, char **args)
 {
+	struct db_result *r;
 	struct uuid id;
 	json_t *o;
-	int rc = uuid_parse(args[0], &id);
+	int rc = db_query_row(db, &r, "select id from instance where provider_instance = $1", DB_ARGS(db_text_arg(args[0])));
 
-	if (rc == 0)
+	if (rc == 0) {
+		id = db_uuid(r, 0, 0);
+		db_result_free(r);
 		rc = instance_get(db, &id, &o);
+	}
 	if (rc == 0)
 		show(o);
 	return rc;
@@ -303,7 +297,6 @@ static const struct {
 } commands[] = {
 	{ "devices", 0, command_devices },
 	{ "device", 1, command_device },
-	{ "instances", 0, command_instances },
 	{ "instance", 1, command_instance },
 	{ "configure", 6, command_configure },
 	{ "raid", -1, command_raid },

@@ -55,8 +55,7 @@ class Tenant:
         return self.console("device", row[0]["id"]) if row else None
 
     def instance(self, guest):
-        row = [r for r in self.console("instances")["rows"] if r["provider_instance"] == guest.name]
-        return self.console("instance", row[0]["id"])
+        return self.console("instance", guest.name)
 
     def requests(self, guest, path=None):
         """Of the guest's disk, the newest first."""

@@ -283,6 +283,18 @@ static inline int judge(const struct machine *m, const struct uuid *id, int even
 	__extension__ ({ struct db *one = as(role, tenant); int rc_ = (call), end_ = rc_ < 0 ? rc_ : db_commit(one); db_free(one); \
 		end_ < 0 ? end_ : rc_; })
 
+/* The key goes to the agent that has asked. */
+static inline int deliver(struct db *db, const struct uuid *id, int64_t version)
+{
+	struct request_case c = { 0 };
+	int rc = request_load_locked(db, id, &c);
+
+	if (rc == 0)
+		rc = request_deliver_case(db, &c, version);
+	request_case_release(&c);
+	return rc;
+}
+
 static inline int decide(struct db *db, const struct uuid *id, enum request_event event, const char *comment)
 {
 	return request_decide(db, id, &(struct request_decision){ event, comment, NULL, NULL }, NULL);

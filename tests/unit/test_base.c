@@ -106,18 +106,6 @@ TEST(times_of_a_day, "")
 		CHECK(!clock_is_time_of_day(bad[i]));
 }
 
-TEST(time_relative, "RUN-1")
-{
-	char text[64];
-
-	clock_relative(0, 3 * CLOCK_MINUTE + 5, text, sizeof text);
-	CHECK_STR(text, "3 minutes ago");
-	clock_relative(CLOCK_HOUR, 0, text, sizeof text);
-	CHECK_STR(text, "in 1 hour");
-	clock_relative(5, 0, text, sizeof text);
-	CHECK_STR(text, "just now");
-}
-
 TEST(base64url_and_hex, "")
 {
 	struct buf out = BUF_INIT;

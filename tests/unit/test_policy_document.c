@@ -333,10 +333,10 @@ TEST(what_differs_in_words, "POL-6")
 
 /* Facts */
 
-TEST(facts_documents_are_read_and_written, "INT-5")
+TEST(facts_documents_are_read, "INT-5")
 {
 	json_t *doc = parsed("{\"agent\": {\"at\": \"2026-11-21T11:00:00Z\", \"values\": {\"os.bits\": 64}}, \"server\":"
-		" {\"at\": \"2026-11-21T12:00:00Z\", \"utc_offset_s\": -3600, \"values\": {}}, \"deep_security\": {\"off\": true}}"), *again;
+		" {\"at\": \"2026-11-21T12:00:00Z\", \"utc_offset_s\": -3600, \"values\": {}}, \"deep_security\": {\"off\": true}}");
 	static const char *const bad[] = { "[]", "{\"agent\": 7}", "{\"agent\": {\"values\": []}}", "{\"agent\": {\"at\": \"x\"}}",
 		"{\"server\": {\"utc_offset_s\": 99999999}}", "{\"deep_security\": {\"off\": 1}}" };
 	struct facts f, g = { .utc_offset_s = 7 };
@@ -345,11 +345,7 @@ TEST(facts_documents_are_read_and_written, "INT-5")
 	CHECK_INT(f.from[FACT_AGENT].at, NOW - CLOCK_HOUR);
 	CHECK_INT(f.utc_offset_s, -3600);
 	CHECK_INT(f.from[FACT_DEEP_SECURITY].off, 1);
-	again = facts_json(&f);
-	CHECK_INT(facts_read(again, &g), 0);
-	CHECK(json_equal(f.from[FACT_AGENT].values, g.from[FACT_AGENT].values) && g.from[FACT_AGENT].at == f.from[FACT_AGENT].at);
-	CHECK_INT(g.from[FACT_DEEP_SECURITY].off, 1);
-	json_decref(again);
+	CHECK_INT(json_integer_value(json_object_get(f.from[FACT_AGENT].values, "os.bits")), 64);
 	json_decref(doc);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		doc = parsed(bad[i]);

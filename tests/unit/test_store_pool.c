@@ -67,7 +67,7 @@ static struct uuid ask_pool(const struct machine *m, const struct uuid *device, 
 static void open_it(const struct machine *m, const struct uuid *id)
 {
 	CHECK_INT(judge(m, id, REQUEST_EVENT_APPROVE, 0), 0);
-	CHECK_INT(ALONE("keyward_agent", &m->tenant, request_deliver(one, id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &m->tenant, deliver(one, id, 1)), 0);
 	CHECK_INT(ALONE("keyward_agent", &m->tenant, request_opened(one, id)), 0);
 }
 

@@ -247,7 +247,7 @@ TEST(a_member_is_missing, "RAID-1,DEV-2")
 	/* In use it stays what it is. */
 	request = ask(&m, &id, 1, 1);
 	CHECK_INT(judge(&m, &request, REQUEST_EVENT_APPROVE, 0), 0);
-	CHECK_INT(ALONE("keyward_agent", &m.tenant, request_deliver(one, &request, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &m.tenant, deliver(one, &request, 1)), 0);
 	CHECK_INT(ALONE("keyward_agent", &m.tenant, request_opened(one, &request)), 0);
 	CHECK_INT(status_of(&m, "vol-2"), DEVICE_IN_USE);
 	publish(&m, 1);

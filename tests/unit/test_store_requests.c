@@ -130,7 +130,7 @@ TEST(approval_outlives_a_one_time_key, "RUN-2,KEY-4")
 	CHECK(!uuid_equal(&id, &other));
 	id = other;
 	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), 0);
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, deliver(one, &id, 1)), 0);
 	other = ask_otherwise(&m, &device, 6, changed, "/there");
 	CHECK(!uuid_equal(&id, &other));
 	json_decref(later);
@@ -167,15 +167,15 @@ TEST(request_life, "RUN-2,RUN-5,INT-3,LOG-3")
 	CHECK_STR(c.device.provider_device, "vol-1");
 	request_case_release(&c);
 	/* Not before approval. */
-	CHECK_INT(request_deliver(db, &id, 1), ERR_CONFLICT);
+	CHECK_INT(deliver(db, &id, 1), ERR_CONFLICT);
 	undo(db);
 	CHECK_INT(ALONE("keyward_console", &tenant, request_revoke(one, &id, NULL)), ERR_CONFLICT);
 	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_DENY, "who are you?")), 0);
 	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_DENY, NULL)), ERR_CONFLICT);
 	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_APPROVE, "fine")), 0);
 	CHECK_INT(judge(&m, &id, REQUEST_EVENT_APPROVE, 0), ERR_CONFLICT);
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, deliver(one, &id, 1)), 0);
 	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_DENY, NULL)), ERR_CONFLICT);
 	CHECK_INT(ALONE("keyward_agent", &tenant, request_opened(one, &id)), 0);
 	CHECK_INT(ALONE("keyward_agent", &tenant, request_opened(one, &id)), 0);
@@ -206,12 +206,6 @@ TEST(request_life, "RUN-2,RUN-5,INT-3,LOG-3")
 	CHECK_INT(json_array_size(json_object_get(doc, "decisions")), 5);
 	json_decref(doc);
 	finish(db);
-	/* Granted again: it waits, and the same one is judged when the agent has asked anew. */
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_restore(one, &id, NULL)), 0);
-	second = ask(&m, &device, 9, 0);
-	CHECK(uuid_equal(&id, &second));
-	CHECK_INT(judge(&m, &second, REQUEST_EVENT_DENY, 0), 0);
-	CHECK_INT(logged(&tenant, "key.denied-automatically"), 1);
 	CHECK_INT(logged(&tenant, "key.delivered"), 2);
 	CHECK_INT(logged(&tenant, "key.revoked"), 1);
 }
@@ -248,7 +242,7 @@ TEST(what_a_person_revoked_a_policy_does_not_give_back, "INT-4,RUN-5,SEC-7")
 	id = ask(&m, &device, 1, 1);
 	CHECK_INT(evaluated(&m, &id), POLICY_ACTION_APPROVE);
 	CHECK_INT(judge(&m, &id, REQUEST_EVENT_APPROVE, 0), 0);
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, deliver(one, &id, 1)), 0);
 	CHECK_INT(ALONE("keyward_console", &tenant, request_revoke(one, &id, "stolen")), 0);
 	/* Before it has closed the volume, after that, and after a denial. */
 	id = ask(&m, &device, 2, 1);
@@ -265,7 +259,7 @@ TEST(what_a_person_revoked_a_policy_does_not_give_back, "INT-4,RUN-5,SEC-7")
 	/* A person has approved it: then the policy decides again. */
 	CHECK_INT(judge(&m, &id, -1, 0), 0);
 	CHECK_INT(ALONE("keyward_console", &tenant, decide(one, &id, REQUEST_EVENT_APPROVE, NULL)), 0);
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &id, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, deliver(one, &id, 1)), 0);
 	id = ask(&m, &device, 5, 1);
 	CHECK_INT(evaluated(&m, &id), POLICY_ACTION_APPROVE);
 }
@@ -289,7 +283,7 @@ TEST(requests_of_two_instances, "POL-5,RUN-4,RUN-1")
 	a = ask(&m, &device, 1, 1);
 	b = ask(&n, &device, 2, 1);
 	CHECK_INT(judge(&m, &a, REQUEST_EVENT_APPROVE, 0), 0);
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &a, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, deliver(one, &a, 1)), 0);
 	CHECK_INT(ALONE("keyward_agent", &tenant, request_opened(one, &a)), 0);
 	db = as("keyward_agent", &tenant);
 	CHECK_INT(request_load(db, &b, &c), 0);

@@ -67,9 +67,6 @@ for v in ((1, 2), (2, 0)):
             payloads.CreateRequestPayload(enums.ObjectType.SYMMETRIC_KEY, key_attributes("keyward-root")))
     request("locate_%d_%d" % v, v, O.LOCATE, payloads.LocateRequestPayload(
         maximum_items=16, attributes=[attribute(A.OBJECT_TYPE, enums.ObjectType.SYMMETRIC_KEY), name("keyward-root")]))
-for v in ((1, 4), (2, 0)):
-    request("register_%d_%d" % v, v, O.REGISTER,
-            payloads.RegisterRequestPayload(enums.ObjectType.SYMMETRIC_KEY, key_attributes("k"), key()))
 request("encrypt", (1, 4), O.ENCRYPT, payloads.EncryptRequestPayload("7", GCM, b"hello", bytes(range(12)), b"aad"))
 request("decrypt", (2, 0), O.DECRYPT, payloads.DecryptRequestPayload("7", GCM, b"hello", bytes(range(12)), b"aad", bytes(16)))
 request("get", (1, 2), O.GET, payloads.GetRequestPayload("7"))
