@@ -11,7 +11,7 @@ import subprocess
 import threading
 
 from fixtures import fixture
-from volume_box import DATA_OFFSET, MIB, ROOT, Box, read_device, run, transform, used, volume_key, wait_for, write_device
+from volume_box import DATA_OFFSET, MIB, ROOT, Box, backed_by, backing_name, read_device, run, transform, used, volume_key, wait_for, write_device
 
 BLKDISCARD, BLKSSZGET, BLKPBSZGET = 0x1277, 0x1268, 0x127B
 SECRET = b"Nobody-reads-this-but-its-owner."
@@ -155,23 +155,13 @@ def test_killed_on_a_disk_it_loses_nothing_that_was_synced(box):
             box.close("a")
 
 
-def backed_by(name):
-    """The loop devices over a file of that NAME: numbers that become free are others' at once."""
-    found = []
-    for file in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
-        with contextlib.suppress(OSError):
-            if file.read_text().strip().rsplit("/", 1)[-1] == name:
-                found.append(f"/dev/{file.parts[3]}")
-    return sorted(found)
-
-
 def test_a_dead_device_is_not_taken_for_the_new_one(box):
     # covers: VOL-6
     path = box.image("a.img", DATA_OFFSET + 8 * MIB)
     box.tool("format", path=path)
     for held in (True, False):
         dead = box.open(path, "a")
-        name = pathlib.Path(f"/sys/block/{dead[5:]}/loop/backing_file").read_text().strip().rsplit("/", 1)[-1]
+        name = backing_name(dead)
         assert backed_by(name) == [dead]
         with open(dead, "r+b", buffering=0) as f:
             f.write(b"never synced" * 1000)

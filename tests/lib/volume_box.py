@@ -1,5 +1,6 @@
 """A scratch folder with a key and the volume tool; closes what a test left open. Also the sector ciphers, written down a second
 time from dm-crypt's description with other tools than the product's."""
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -170,6 +171,21 @@ def read_device(device, size, at=0):
         return out
     finally:
         os.close(fd)
+
+
+def backing_name(device):
+    """What the file is called that a loop device is over: of a volume's, its own name and folder."""
+    return pathlib.Path(f"/sys/block/{device[5:]}/loop/backing_file").read_text().strip().rsplit("/", 1)[-1]
+
+
+def backed_by(name):
+    """The loop devices over a file of that NAME, whichever they are: numbers that become free are others' at once."""
+    found = []
+    for file in pathlib.Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):
+            if file.read_text().strip().rsplit("/", 1)[-1] == name:
+                found.append(f"/dev/{file.parts[3]}")
+    return sorted(found)
 
 
 def used(path):
