@@ -12,6 +12,7 @@
 #include "agent/volume/dmstripe.h"
 #include "agent/volume/header.h"
 #include "agent/volume/state.h"
+#include "agent/volume/use.h"
 #include "base/err.h"
 
 #define DM_NAME_MAX (VOLUME_NAME_MAX + 16)
@@ -46,7 +47,7 @@ static int dmcrypt_find(const struct volume_state *state, char device[static VOL
 static int activate(struct crypt_device *cd, const struct volume_open_params *p, const char *name, const struct secret *key)
 {
 	uint32_t flags = (p->read_only ? CRYPT_ACTIVATE_READONLY : 0u) | (p->discards ? CRYPT_ACTIVATE_ALLOW_DISCARDS : 0u);
-	int slot, rc = header_expect(cd, &p->expected);
+	int slot, tries = 0, rc = header_expect(cd, &p->expected);
 
 	if (rc < 0)
 		return rc;
@@ -60,7 +61,9 @@ static int activate(struct crypt_device *cd, const struct volume_open_params *p,
 		if (rc < 0)
 			return rc;
 	}
-	rc = crypt_activate_by_passphrase(cd, name, slot, (const char *)key->data, key->len, flags);
+	do
+		rc = crypt_activate_by_passphrase(cd, name, slot, (const char *)key->data, key->len, flags);
+	while (rc == -EBUSY && use_again(&tries));
 	return rc < 0 ? cryptsetup_error(rc, "activating") : 0;
 }
 

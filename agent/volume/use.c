@@ -139,12 +139,20 @@ int use_is_written(int fd)
 	return written;
 }
 
+int use_again(int *tries)
+{
+	if (++*tries >= ALONE_TRIES)
+		return 0;
+	usleep(ALONE_STEP_US);
+	return 1;
+}
+
 int use_open_alone(const char *path, int flags)
 {
 	int fd, tries = 0;
 
-	while ((fd = open(path, flags | O_EXCL | O_CLOEXEC)) < 0 && errno == EBUSY && ++tries < ALONE_TRIES)
-		usleep(ALONE_STEP_US);
+	while ((fd = open(path, flags | O_EXCL | O_CLOEXEC)) < 0 && errno == EBUSY && use_again(&tries))
+		;
 	return fd;
 }
 

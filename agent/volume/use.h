@@ -20,6 +20,8 @@ int use_claim_file(int file, int rdwr);
 /* The block device PATH for this process alone (O_EXCL): a descriptor, or -1 with errno. Who only looks whether one is in use has it so for a
  * moment, which is waited for. */
 int use_open_alone(const char *path, int flags);
+/* For who takes it in another way and finds it busy: 1 after a moment, 0 when that was so often enough. TRIES is 0 at first. */
+int use_again(int *tries);
 /* 1 when somebody has the file FD (open for reading only) open for writing, this process included. File systems that know no leases
  * say 0. */
 int use_is_written(int fd);
