@@ -5,7 +5,7 @@ import signal
 import subprocess
 
 from fixtures import fixture
-from volume_box import MIB, Box, run
+from volume_box import MIB, Box, run, wait_for
 
 
 @fixture("test")
@@ -115,7 +115,8 @@ def test_use_by_other_names_and_in_other_name_spaces_is_found(box):
         run("losetup", "--detach", loop)
     # Somebody writes to it, a virtual machine for example; who only reads is not in the way.
     with open(path, "rb"):
-        assert box.tool("inspect", path=path)["use"] == "free"
+        # A loop device goes when the last one has closed it who looked at it just then.
+        wait_for(lambda: box.tool("inspect", path=path)["use"] == "free")
     with open(path, "r+b"):
         assert "in use by another process" in box.refused("format", "busy", path=path, named=1)
     box.tool("format", path=hard, named=1)
