@@ -12,7 +12,7 @@
 #include "store/list.h"
 #include "store/order.h"
 #include "store/policy.h"
-#include "store/request.h"
+#include "store/request_step.h"
 
 #define NAME(d) "coalesce(nullif(" d ".name, ''), " d ".provider_device)"
 #define IMAGE_NAME(m) "coalesce(nullif(" m ".name, ''), " m ".provider_image, '')"
@@ -91,13 +91,13 @@ int device_reassign(struct db *db, const struct uuid *id, const struct uuid *ima
 {
 	struct db_result *r;
 	struct uuid from, to;
-	/* Requests come before their device for whoever takes both, such as an agent that says that it has opened it. */
-	int rc = db_queue(db, "select 1 from key_request where device = $1 and closed is null order by id for update", DB_ARGS(db_uuid_arg(id)));
+	int rc = request_lock_open(db, id);
 
-	if (rc == 0)
-		rc = db_query_row(db, &r, "select d.status, " NAME("d") ", provider_attaches(d.provider), " ARRAY ", m.provider = d.provider, d.image, m.id, "
-			IMAGE_NAME("o") ", " IMAGE_NAME("m") " from device d join image m on m.id = $2 left join image o on o.tenant = d.tenant"
-			" and o.id = d.image where d.id = $1 for no key update of d", DB_ARGS(db_uuid_arg(id), db_uuid_arg(image)));
+	if (rc < 0)
+		return rc;
+	rc = db_query_row(db, &r, "select d.status, " NAME("d") ", provider_attaches(d.provider), " ARRAY ", m.provider = d.provider, d.image, m.id, "
+		IMAGE_NAME("o") ", " IMAGE_NAME("m") " from device d join image m on m.id = $2 left join image o on o.tenant = d.tenant"
+		" and o.id = d.image where d.id = $1 for no key update of d", DB_ARGS(db_uuid_arg(id), db_uuid_arg(image)));
 	if (rc < 0)
 		return rc;
 	from = db_uuid(r, 0, IMAGE_OLD);

@@ -80,6 +80,13 @@ int heartbeat_write(struct db *db, const struct heartbeat *beats, size_t count)
 	int rc = db_queue(db, "insert into heartbeat (tenant, agent, at, volumes) select current_tenant(), g.agent, g.at, g.volumes"
 		" from json_to_recordset($1) as g(agent uuid, at timestamptz, volumes jsonb)", DB_ARGS(db_json_arg(given)));
 
+	/* What was gathered before the agent said farewell does not make its machine run again. Instances before their agents, as who registers. */
+	if (rc == 0)
+		rc = db_query(db, &r, GIVEN ", held as (select i.tenant, i.id, i.state as former, g.at from given g join agent a"
+			" on a.id = g.agent and a.state = 'active' join instance i on i.tenant = a.tenant and i.id = a.instance order by i.id"
+			" for no key update of i), changed as (update instance i set last_seen = greatest(i.last_seen, h.at),"
+			" state = case when i.state = 'stopped' and h.at < i.last_seen then i.state else 'running' end from held h where i.tenant = h.tenant and i.id = h.id returning i.id, i.host_name, h.former)"
+			" select id, host_name from changed where former = 'missing'", DB_ARGS(db_json_arg(given)));
 	if (rc == 0)
 		rc = db_queue(db, GIVEN ", held as (select a.tenant, a.id from agent a join given g on g.agent = a.id order by a.id"
 			" for no key update of a) update agent a set last_heartbeat = greatest(a.last_heartbeat, g.at),"
@@ -88,13 +95,6 @@ int heartbeat_write(struct db *db, const struct heartbeat *beats, size_t count)
 			" and a.id = g.agent", DB_ARGS(db_json_arg(given)));
 	if (rc == 0)
 		rc = write_insecure(db, given);
-	/* What was gathered before the agent said farewell does not make its machine run again. */
-	if (rc == 0)
-		rc = db_query(db, &r, GIVEN ", held as (select i.tenant, i.id, i.state as former, g.at from given g join agent a"
-			" on a.id = g.agent and a.state = 'active' join instance i on i.tenant = a.tenant and i.id = a.instance order by i.id"
-			" for no key update of i), changed as (update instance i set last_seen = greatest(i.last_seen, h.at),"
-			" state = case when i.state = 'stopped' and h.at < i.last_seen then i.state else 'running' end from held h where i.tenant = h.tenant and i.id = h.id returning i.id, i.host_name, h.former)"
-			" select id, host_name from changed where former = 'missing'", DB_ARGS(db_json_arg(given)));
 	if (rc == 0)
 		rc = log_back(db, r);
 	db_result_free(r);

@@ -40,6 +40,12 @@ int request_hold(struct db *db, const struct uuid *id, struct request_held *h)
 	return rc;
 }
 
+int request_lock_open(struct db *db, const struct uuid *device)
+{
+	return db_queue(db, "select 1 from key_request where (device = $1 or asked_device = $1) and closed is null order by id for update",
+		DB_ARGS(db_uuid_arg(device)));
+}
+
 int request_hold_open(struct db *db, const struct uuid *id, struct request_held *h)
 {
 	int rc = request_hold(db, id, h);

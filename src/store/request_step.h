@@ -23,6 +23,9 @@ void request_held_release(struct request_held *h);
 int request_hold(struct db *db, const struct uuid *id, struct request_held *h);
 /* Same, and it must be open: else ERR_CONFLICT. */
 int request_hold_open(struct db *db, const struct uuid *id, struct request_held *h);
+/* Locks what is open for the device, or was asked for by its name. Before the device's own row: who changes a request goes on to its device. Costs no round
+ * trip; errors come with the next answer. */
+int request_lock_open(struct db *db, const struct uuid *device);
 /* DETAIL is taken over; NULL: none. */
 int request_log(struct db *db, enum audit_event event, const struct request_held *h, json_t *detail);
 /* Keeps who did WHAT: the name of an event of the state table, or another word that pages know ("vote"). COMMENT may be NULL. */

@@ -1,5 +1,5 @@
-/* test_store_locks.c - the order that devices are locked in (store/device_step.h): whoever waits for one holds none that comes after it, so two that change the same
- * devices wait for each other never both at once. */
+/* test_store_locks.c - the order that rows are locked in: whoever waits for one holds none that comes after it, so no two changes wait for each other. Devices:
+ * store/device_step.h. Requests come before their device, instances before their agents. */
 #include "machine.h"
 
 #include <poll.h>
@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "check.h"
+#include "store/device_clone.h"
+#include "store/device_custody.h"
 #include "store/export.h"
+#include "store/heartbeat.h"
 #include "store/inventory.h"
 #include "store/raid.h"
 #include "store/rotation.h"
@@ -19,7 +22,7 @@
 /* An array of vol-1 and vol-2; root is free. What changes them gets the array, or its first member. */
 struct situation {
 	struct machine machine;
-	struct uuid array, member, free, policy;
+	struct uuid array, member, free, policy, request;
 };
 
 static void become(struct db *db, const char *role)
@@ -177,12 +180,14 @@ static int deletes_policy(struct db *db, const struct situation *s)
 	return policy_delete(db, &s->policy, &to);
 }
 
-static const struct change {
+struct change {
 	const char *name, *role;
 	int (*make)(struct db *db, const struct situation *s);
 	const char *status;          /* of the array and its members before */
 	int in_policy;               /* not the default one */
-} changes[] = {
+};
+
+static const struct change of_devices[] = {
 	{ "inventory", "keyward_agent", publishes, "encrypted", 0 },
 	{ "inventory without a member", "keyward_agent", loses, "encrypted", 0 },
 	{ "start", "keyward_agent", starts, "encryption-pending", 0 },
@@ -263,8 +268,19 @@ static int wait_until_stopped(struct db *db, const struct other *o, int64_t proc
 	return 0;
 }
 
-/* The change meets a device that is held, the Nth in the order; whoever holds that may then go on to all that come after it. */
-static int meet(const struct situation *s, const struct change *c, int n)
+/* Rows, all in the order that they are locked in. $1: the id that they belong to. */
+struct rows {
+	const char *one;             /* locks the $2th of them */
+	const char *rest;            /* it and all after it, without waiting */
+};
+
+static const struct rows devices = {
+	"select 1 from device where id = (" IDS " offset $2 limit 1) for no key update",
+	"select 1 from device where id in (" IDS " offset $2) for no key update nowait",
+};
+
+/* The change meets a row that is held, the Nth in the order; whoever holds that may then go on to all that come after it. */
+static int meet(const struct situation *s, const struct change *c, const struct rows *rows, const struct uuid *of, int n)
 {
 	struct other o = { .situation = s, .change = c, .db = as(c->role, &s->machine.tenant) };
 	struct db *db = as("keyward_console", &s->machine.tenant);
@@ -272,14 +288,12 @@ static int meet(const struct situation *s, const struct change *c, int n)
 	pthread_t thread;
 	int stopped, rc;
 
-	CHECK_INT(number(db, "select 1 from device where id = (" IDS " offset $2 limit 1) for no key update",
-		DB_ARGS(db_uuid_arg(&s->array), db_int_arg(n))), 1);
+	CHECK_INT(number(db, rows->one, DB_ARGS(db_uuid_arg(of), db_int_arg(n))), 1);
 	pthread_create(&thread, NULL, make_change, &o);
 	stopped = wait_until_stopped(db, &o, process);
-	rc = db_run(db, "select 1 from device where id in (" IDS " offset $2) for no key update nowait",
-		DB_ARGS(db_uuid_arg(&s->array), db_int_arg(n)));
+	rc = db_run(db, rows->rest, DB_ARGS(db_uuid_arg(of), db_int_arg(n)));
 	if (rc < 0)
-		printf("    %s, waiting for device %d, holds one that comes after it: %s\n", c->name, n, err_text());
+		printf("    %s, waiting for row %d, holds one that comes after it: %s\n", c->name, n, err_text());
 	CHECK(rc >= 0);
 	undo(db);
 	pthread_join(thread, NULL);
@@ -326,17 +340,115 @@ static struct situation make_situation(void)
 	return s;
 }
 
+/* A volume of a machine that asks for its key. */
+
+static int opens(struct db *db, const struct situation *s)
+{
+	return request_opened(db, &s->request);
+}
+
+static int closes(struct db *db, const struct situation *s)
+{
+	return request_volume_closed(db, &s->machine.instance, &s->free, "shutdown");
+}
+
+static int reassigns(struct db *db, const struct situation *s)
+{
+	struct uuid image = uuid_new();
+
+	become(db, "postgres");
+	CHECK_INT(db_run_one(db, "insert into image (tenant, id, provider, provider_image, name) values (current_tenant(), $1, 'ec2', 'ami-2', '')",
+		DB_ARGS(db_uuid_arg(&image))), 0);
+	become(db, "keyward_console");
+	return device_reassign(db, &s->free, &image);
+}
+
+static int gives_back(struct db *db, const struct situation *s)
+{
+	return device_release_finish(db, &s->free, &s->machine.instance, "");
+}
+
+static const struct change of_requests[] = {
+	{ "opening", "keyward_agent", opens, "encrypted", 0 },
+	{ "closing", "keyward_agent", closes, "in-use", 0 },
+	{ "another image", "keyward_console", reassigns, "encrypted", 0 },
+	{ "giving back", "keyward_agent", gives_back, "in-use", 0 },
+};
+
+static const struct rows request_and_device = {
+	"select 1 from key_request where device = $1 and $2 = 0 for update",
+	"select 1 from device where id = $1 and $2 = 0 for no key update nowait",
+};
+
+TEST(who_waits_for_a_request_does_not_hold_its_device, "RUN-2,DEV-5")
+{
+	struct uuid tenant = make_tenant("requests");
+	struct situation s = { .machine = make_machine(&tenant, "requests", 2) };
+
+	settle(&s.machine);
+	s.free = encrypt(&s.machine, "vol-1");
+	s.request = ask(&s.machine, &s.free, 1, 1);
+	CHECK_INT(judge(&s.machine, &s.request, REQUEST_EVENT_APPROVE, 0), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &s.request, 1)), 0);
+	for (size_t i = 0; i < sizeof of_requests / sizeof of_requests[0]; i++) {
+		struct db *db = as("keyward_console", &tenant);
+
+		become(db, "postgres");
+		CHECK_INT(db_run(db, "update device set status = $2, release = case when $2 = 'in-use' then 'hand-over' else '' end where id = $1",
+			DB_ARGS(db_uuid_arg(&s.free), db_text_arg(of_requests[i].status))), 1);
+		finish(db);
+		CHECK(meet(&s, &of_requests[i], &request_and_device, &s.free, 0));
+	}
+}
+
+/* A machine whose agent is made anew. */
+
+static int beats(struct db *db, const struct situation *s)
+{
+	struct heartbeat beat = { .agent = s->machine.agent, .at = clock_now() };
+
+	return heartbeat_write(db, &beat, 1);
+}
+
+static int registers(struct db *db, const struct situation *s)
+{
+	struct uuid id = uuid_new(), instance;
+	uint8_t key[AGENT_KEY_SIZE];
+
+	machine_key(&id, key);
+	return agent_register(db, &id, key, &s->machine.inventory, "1.0", "192.0.2.3", &instance);
+}
+
+static const struct change of_agents[] = {
+	{ "heartbeat", "keyward_agent", beats, NULL, 0 }, { "registration", "keyward_agent", registers, NULL, 0 },
+};
+
+static const struct rows instance_and_agent = {
+	"select 1 from instance where id = $1 and $2 = 0 for no key update",
+	"select 1 from agent where instance = $1 and $2 = 0 for no key update nowait",
+};
+
+TEST(who_waits_for_an_instance_does_not_hold_its_agent, "AGT-1")
+{
+	struct uuid tenant = make_tenant("instances");
+	struct situation s = { .machine = make_machine(&tenant, "instances", 0) };
+
+	settle(&s.machine);
+	for (size_t i = 0; i < sizeof of_agents / sizeof of_agents[0]; i++)
+		CHECK(meet(&s, &of_agents[i], &instance_and_agent, &s.machine.instance, 0));
+}
+
 TEST(who_waits_for_a_device_holds_none_after_it, "DEV-9")
 {
 	struct situation s = make_situation();
 
 	settle(&s.machine);
-	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+	for (size_t i = 0; i < sizeof of_devices / sizeof of_devices[0]; i++) {
 		int stopped[4];
 
-		lay_out(&s, &changes[i]);
+		lay_out(&s, &of_devices[i]);
 		for (int n = 0; n < 4; n++)
-			stopped[n] = meet(&s, &changes[i], n);
+			stopped[n] = meet(&s, &of_devices[i], &devices, &s.array, n);
 		/* The array, which all of them concern, comes before its members; and else this would have shown nothing. */
 		CHECK(stopped[1]);
 	}
