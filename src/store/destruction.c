@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "store/audit.h"
 #include "store/device.h"
+#include "store/device_step.h"
 #include "store/request.h"
 #include "store/rotation.h"
 
@@ -250,6 +251,8 @@ static int carry_out(struct db *db, const struct uuid *id, const struct uuid *de
 	if (to == DEVICE_NOT_CONFIGURED && !d.is_raid && uuid_is_nil(&d.instance))
 		to = device_next(DEVICE_NOT_CONFIGURED, DEVICE_EVENT_LOSE);
 	rc = to < 0 ? to : revoke(db, device);
+	if (rc == 0)
+		rc = device_lock(db, device);
 	if (rc == 0)
 		rc = db_query_row(db, &r, "select destruction_carry_out($1, $2)", DB_ARGS(db_uuid_arg(id), db_text_arg(device_state_name((enum device_state)to))));
 	if (rc == 0) {

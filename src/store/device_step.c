@@ -240,8 +240,11 @@ static int lose_unattached(struct db *db, const struct held *h)
 int device_unconfigure(struct db *db, const struct uuid *id)
 {
 	struct held h;
-	int rc = hold_alone(db, id, &h);
+	/* Without keys nothing is left of a wish to destroy them (sql/0026); it is locked before its device, as by who carries it out. */
+	int rc = db_queue(db, "select 1 from destruction where device = $1 and state = 'waiting' for update", DB_ARGS(db_uuid_arg(id)));
 
+	if (rc == 0)
+		rc = hold_alone(db, id, &h);
 	if (rc < 0)
 		return rc;
 	rc = step(db, &h, DEVICE_EVENT_UNCONFIGURE, AUDIT_DEVICE_UNCONFIGURED, NULL);

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "store/device_clone.h"
 #include "store/device_custody.h"
+#include "store/destruction.h"
 #include "store/export.h"
 #include "store/heartbeat.h"
 #include "store/inventory.h"
@@ -187,6 +188,16 @@ struct change {
 	int in_policy;               /* not the default one */
 };
 
+/* jobd's: what is asked for is due. */
+static int destroys(struct db *db, const struct situation *s)
+{
+	become(db, "postgres");
+	CHECK_INT(db_run_one(db, "insert into destruction (tenant, id, device, people, asked_by, asked_by_name, due) values (current_tenant(),"
+		" gen_random_uuid(), $1, 1, gen_random_uuid(), 'somebody', now())", DB_ARGS(db_uuid_arg(&s->array))), 0);
+	become(db, "keyward_jobs");
+	return destruction_run(db, clock_now(), 1) == 1 ? 0 : err_set(ERR_INTERNAL, "nothing was destroyed: %s", err_text());
+}
+
 static const struct change of_devices[] = {
 	{ "inventory", "keyward_agent", publishes, "encrypted", 0 },
 	{ "inventory without a member", "keyward_agent", loses, "encrypted", 0 },
@@ -202,6 +213,7 @@ static const struct change of_devices[] = {
 	{ "cancellation", "keyward_console", cancels, "encryption-pending", 0 },
 	{ "members", "keyward_console", changes_members, "configured", 0 },
 	{ "deletion", "keyward_console", dissolves, "not-configured", 0 },
+	{ "destruction", "keyward_jobs", destroys, "encrypted", 0 },
 	{ "to a policy", "keyward_console", moves_to_policy, "encrypted", 0 },
 	{ "from a policy", "keyward_console", moves_from_policy, "encrypted", 1 },
 	{ "end of a policy", "keyward_console", deletes_policy, "encrypted", 1 },
@@ -427,6 +439,30 @@ static const struct rows instance_and_agent = {
 	"select 1 from instance where id = $1 and $2 = 0 for no key update",
 	"select 1 from agent where instance = $1 and $2 = 0 for no key update nowait",
 };
+
+/* Keys that are to be destroyed, of a volume whose configuration is taken back meanwhile. */
+
+static int unconfigures(struct db *db, const struct situation *s)
+{
+	return device_unconfigure(db, &s->free);
+}
+
+static const struct rows destruction_and_device = {
+	"select 1 from destruction where device = $1 and $2 = 0 for update",
+	"select 1 from device where id = $1 and $2 = 0 for no key update nowait",
+};
+
+TEST(who_waits_for_a_destruction_does_not_hold_its_device, "KEY-7")
+{
+	static const struct change change = { "configuration taken back", "keyward_console", unconfigures, NULL, 0 };
+	struct uuid tenant = make_tenant("destruction");
+	struct situation s = { .machine = make_machine(&tenant, "destruction", 2) };
+
+	settle(&s.machine);
+	s.free = encrypt(&s.machine, "vol-1");
+	CHECK_INT(ALONE("keyward_console", &tenant, destruction_ask(one, &s.free, "")), 0);
+	CHECK(meet(&s, &change, &destruction_and_device, &s.free, 0));
+}
 
 TEST(who_waits_for_an_instance_does_not_hold_its_agent, "AGT-1")
 {
