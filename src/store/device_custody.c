@@ -8,7 +8,7 @@
 #include "base/json.h"
 #include "store/device_step.h"
 #include "store/key.h"
-#include "store/request_step.h"
+#include "store/request.h"
 #include "store/rotation.h"
 
 /* Agent: taking over */
@@ -194,8 +194,6 @@ int device_release_finish(struct db *db, const struct uuid *id, const struct uui
 	/* Requests come before their device for whoever takes both; what is refused after it undoes it. */
 	if (rc == 0)
 		rc = request_volume_closed(db, instance, id, "released");
-	if (rc == 0)
-		rc = request_lock_open(db, id);
 	if (rc == 0)
 		rc = read_release(db, id, &release);
 	if (rc == 0 && *luks_uuid && strcmp(luks_uuid, d.luks_uuid) != 0)

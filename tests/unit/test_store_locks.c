@@ -401,7 +401,7 @@ TEST(who_waits_for_a_request_does_not_hold_its_device, "RUN-2,DEV-5")
 	s.free = encrypt(&s.machine, "vol-1");
 	s.request = ask(&s.machine, &s.free, 1, 1);
 	CHECK_INT(judge(&s.machine, &s.request, REQUEST_EVENT_APPROVE, 0), 0);
-	CHECK_INT(ALONE("keyward_agent", &tenant, request_deliver(one, &s.request, 1)), 0);
+	CHECK_INT(ALONE("keyward_agent", &tenant, deliver(one, &s.request, 1)), 0);
 	for (size_t i = 0; i < sizeof of_requests / sizeof of_requests[0]; i++) {
 		struct db *db = as("keyward_console", &tenant);
 
