@@ -40,6 +40,8 @@ static json_t *pick_row(struct call *c, json_t *row)
 		"description", doc_text(row, "description"), "provider", doc_text(row, "provider"), "provider_id", doc_text(row, "provider_id"),
 		"chosen", json_object_get(row, "chosen"), "changed", json_object_get(row, "changed"), "policies", json_array());
 	json_object_set(out, "provider_name", json_object_get(row, "provider_name"));
+	json_set_string(out, "region", doc_optional(row, "region"));
+	json_set_string(out, "zone", doc_optional(row, "zone"));
 	json_t *policies = json_object_get(row, "policies"), *name;
 	size_t i;
 
@@ -47,6 +49,18 @@ static json_t *pick_row(struct call *c, json_t *row)
 		json_array_append_new(json_object_get(out, "policies"), json_pack("{s:s, s:b}", "name", doc_policy(c, json_string_value(name)), "last",
 			i + 1 == json_array_size(policies)));
 	return out;
+}
+
+/* Machines of one's own have none. */
+static int have_regions(const json_t *page)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(page, "rows"), i, row)
+		if (*doc_text(row, "region"))
+			return 1;
+	return 0;
 }
 
 static int show(struct call *c, struct policy_edit *e, enum policy_member kind)
@@ -63,6 +77,7 @@ static int show(struct call *c, struct policy_edit *e, enum policy_member kind)
 	rc = policy_draft_pick(c->db, kind, &q, &page);
 	if (rc < 0)
 		return rc;
+	json_set_bool(json_object_get(c->doc, "pick"), "has_regions", have_regions(page));
 	/* Its pages are turned by buttons that keep what is ticked. */
 	next = json_incref(json_object_get(page, "next"));
 	previous = json_incref(json_object_get(page, "previous"));
@@ -80,8 +95,8 @@ static int pick_page(struct call *c, enum policy_member kind)
 	if (rc < 0)
 		return rc;
 	rc = policy_edit_frame(c, &e, kind == POLICY_IMAGE ? STEP_IMAGES : STEP_DEVICES);
-	call_set(c, "pick", json_pack("{s:s, s:b, s:O}", "kind", kind == POLICY_IMAGE ? "image" : "device", "is_image",
-		kind == POLICY_IMAGE, "count", json_object_get(e.draft, kind == POLICY_IMAGE ? "images" : "devices")));
+	call_set(c, "pick", json_pack("{s:s, s:b, s:O, s:b}", "kind", kind == POLICY_IMAGE ? "image" : "device", "is_image",
+		kind == POLICY_IMAGE, "count", json_object_get(e.draft, kind == POLICY_IMAGE ? "images" : "devices"), "has_regions", 0));
 	call_set(c, "show", json_string(call_text(c, "show")));
 	if (rc == 0)
 		rc = show(c, &e, kind);

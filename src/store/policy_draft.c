@@ -23,8 +23,11 @@ struct kind {
 #define IMAGE_POLICIES "(select coalesce(json_agg(p.name order by p.name collate \"und-x-icu\"), '[]') from policy_image x join policy p" \
 	" on p.tenant = x.tenant and p.id = x.policy where x.tenant = m.tenant and x.image = m.id) as policies"
 #define DEVICE_POLICIES "(select json_build_array(p.name) from policy p where p.tenant = m.tenant and p.id = m.policy) as policies"
-#define MATCHING(table, provider_id) "select m.id from " table " m where (m.name ilike $1 or m.description ilike $1 or " provider_id \
-	" ilike $1)"
+/* A device is where its machine is. */
+#define PLACE " left join instance i on i.tenant = m.tenant and i.id = m.instance"
+#define DEVICE_PLACE ", nullif(i.region, '') as region, nullif(i.zone, '') as zone"
+#define MATCHING(from, provider_id, more) "select m.id from " from " where (m.name ilike $1 or m.description ilike $1 or " provider_id \
+	" ilike $1" more ")"
 
 static const struct list_column image_sorts[] = {
 	{ "name", LIST_NAME("coalesce(nullif(m.name, ''), m.provider_image)"), "text", 0 },
@@ -37,7 +40,7 @@ static const struct list_column device_sorts[] = {
 	{ NULL },
 };
 static const char *const image_searches[] = { "m.name", "m.description", "m.provider_image", NULL };
-static const char *const device_searches[] = { "m.name", "m.description", "m.provider_device", NULL };
+static const char *const device_searches[] = { "m.name", "m.description", "m.provider_device", "coalesce(i.region, '')", "coalesce(i.zone, '')", NULL };
 static const struct list_filter image_filters[] = {
 	{ "draft", "d.id = $::uuid" },
 	{ "show", CHOICE(IS_IMAGE) " = ($ = 'chosen')" },
@@ -54,8 +57,8 @@ static const struct list_filter device_filters[] = {
 static const struct kind kinds[] = {
 	[POLICY_IMAGE] = { "image", { .columns = COLUMNS("m.provider_image", IS_IMAGE) IMAGE_POLICIES, .from = FROM("image", "image"),
 		.id = "m.id", .sorts = image_sorts, .searches = image_searches, .filters = image_filters } },
-	[POLICY_DEVICE] = { "device", { .columns = COLUMNS("m.provider_device", IS_DEVICE) DEVICE_POLICIES,
-		.from = FROM("device", "device"), .where = "not m.is_system and m.raid is null", .id = "m.id", .sorts = device_sorts, .searches = device_searches,
+	[POLICY_DEVICE] = { "device", { .columns = COLUMNS("m.provider_device", IS_DEVICE) DEVICE_POLICIES DEVICE_PLACE,
+		.from = FROM("device", "device") PLACE, .where = "not m.is_system and m.raid is null", .id = "m.id", .sorts = device_sorts, .searches = device_searches,
 		.filters = device_filters } },
 };
 
@@ -214,8 +217,8 @@ int policy_draft_choose(struct db *db, const struct uuid *id, enum policy_member
 int policy_draft_choose_all(struct db *db, const struct uuid *id, enum policy_member kind, const char *search, int on)
 {
 	static const char *const sql[] = {
-		[POLICY_IMAGE] = "select coalesce(json_agg(m.id), '[]') from (" MATCHING("image", "m.provider_image") ") m",
-		[POLICY_DEVICE] = "select coalesce(json_agg(m.id), '[]') from (" MATCHING("device", "m.provider_device") NO_SYSTEM ") m",
+		[POLICY_IMAGE] = "select coalesce(json_agg(m.id), '[]') from (" MATCHING("image m", "m.provider_image", "") ") m",
+		[POLICY_DEVICE] = "select coalesce(json_agg(m.id), '[]') from (" MATCHING("device m" PLACE, "m.provider_device", " or i.region ilike $1 or i.zone ilike $1") NO_SYSTEM ") m",
 	};
 	struct db_result *r;
 	char *pattern = list_pattern(search);

@@ -425,6 +425,14 @@ def test_pickers_of_many(server, world):
     assert "Chosen: 3" in page.text
     page.press("all")
     assert "Chosen: 103" in page.text
+    # By where their machines are.
+    run(server, "update instance set region = 'eu-central-1', zone = 'eu-central-1b' where id = %s", m.instance)
+    page.press("search", search="central-1")
+    assert page.value("on") == m.device and ">eu-central-1<" in page.text and "eu-central-1b" in page.text, page.text
+    page.press("none")
+    assert "Chosen: 102" in page.text
+    page.press("all")
+    assert "Chosen: 103" in page.text
     page.press("search", search="", show="chosen")
     assert len(page.value("on")) == 25
     page.press("search", chosen=page.value("on")[1:], show="")
