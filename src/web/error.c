@@ -212,6 +212,8 @@ static void answer_page(struct call *c, const struct problem *p)
 		json_object_clear(c->state->form);
 		add_way(c, p, error);
 		call_set(c, "error", error);
+		/* Its number stands beside the error, so not at the foot as well. */
+		call_set(c, "is_error", json_true());
 		if (json_array_size(c->state->errors))
 			call_set(c, "errors", json_incref(c->state->errors));
 		doc = document_of(c);
