@@ -1,4 +1,4 @@
-/* appearance.c - the page Appearance (WEB-4): the operator's name, address for support, colour and logo in the place of Keyward's, and what tenants' users
+/* appearance.c - the page Appearance (WEB-4): the operator's name, addresses, colour and logo in the place of Keyward's, and what tenants' users
  * will see of them. */
 #include <sodium.h>
 #include <stdio.h>
@@ -22,7 +22,8 @@
 
 const struct route_param appearance_fields[] = {
 	{ "name", "Name", PARAM_TEXT, PARAM_REQUIRED, 1, BRAND_NAME_MAX, NULL },
-	{ "support", "Address for support", PARAM_TEXT, 0, 0, BRAND_SUPPORT_MAX, NULL },
+	{ "support", "Address for support", PARAM_TEXT, 0, 0, BRAND_ADDRESS_MAX, NULL },
+	{ "agent_package", "Address of the agent's package", PARAM_TEXT, 0, 0, BRAND_ADDRESS_MAX, NULL },
 	{ "colour", "Colour", PARAM_TEXT, PARAM_REQUIRED, 0, COLOUR_SIZE - 1, NULL },
 	{ "logo", "Logo", PARAM_LINES, 0, 0, LOGO_TEXT_MAX, NULL },
 	{ "no_logo", "Without a logo", PARAM_BOOL, 0, 0, 0, NULL },
@@ -64,6 +65,7 @@ int appearance_page(struct call *c)
 		colour = KEYWARDS_COLOUR;
 	call_form(c, "name", json_string(look.is.name));
 	call_form(c, "support", json_string(look.is.support));
+	call_form(c, "agent_package", json_string(look.is.package));
 	call_form(c, "colour", json_string(colour));
 	call_form(c, "logo", json_string(""));
 	call_form(c, "no_logo", json_false());
@@ -113,6 +115,14 @@ static int check_support(struct call *c, const char *support)
 	if (*support == '\0' || is_https(support) || is_mailto(support))
 		return 0;
 	return call_field_error(c, "support", "An address such as https://support.example.net/ or mailto:help@example.net.");
+}
+
+/* It goes into a command for a shell, between single quotes. */
+static int check_package(struct call *c, const char *package)
+{
+	if (*package == '\0' || (is_https(package) && strchr(package, '\'') == NULL))
+		return 0;
+	return call_field_error(c, "agent_package", "An address such as https://downloads.example.net/keyward-agent.deb.");
 }
 
 /* White text stands on it. COLOUR is written in small letters; Keyward's own is none. */
@@ -169,21 +179,23 @@ static int check_logo(struct call *c, const char *text, struct buf *png, char lo
 static int read_form(struct call *c, struct brand *b, struct buf *png)
 {
 	int name = check_name(c, call_text(c, "name")), support = check_support(c, call_text(c, "support")), colour = check_colour(c, b->colour);
+	int package = check_package(c, call_text(c, "agent_package"));
 	int rc = call_has(c, "logo") && !call_bool(c, "no_logo") ? check_logo(c, call_text(c, "logo"), png, b->logo) : 0;
 
 	if (call_bool(c, "no_logo"))
 		*b->logo = '\0';
-	rc = rc < 0 ? rc : name < 0 ? name : support < 0 ? support : colour;
+	rc = rc < 0 ? rc : name < 0 ? name : support < 0 ? support : package < 0 ? package : colour;
 	if (rc < 0)
 		return rc;
 	snprintf(b->name, sizeof b->name, "%s", call_text(c, "name"));
 	snprintf(b->support, sizeof b->support, "%s", call_text(c, "support"));
+	snprintf(b->package, sizeof b->package, "%s", call_text(c, "agent_package"));
 	return 0;
 }
 
 static int is_same(const struct brand *a, const struct brand *b)
 {
-	return strcmp(a->name, b->name) == 0 && strcmp(a->support, b->support) == 0 && strcmp(a->colour, b->colour) == 0 && strcmp(a->logo, b->logo) == 0;
+	return strcmp(a->name, b->name) == 0 && strcmp(a->support, b->support) == 0 && strcmp(a->package, b->package) == 0 && strcmp(a->colour, b->colour) == 0 && strcmp(a->logo, b->logo) == 0;
 }
 
 /* Nobody undoes unseen what somebody else has saved meanwhile. Programs that do not say what they have seen mean what they send. */
@@ -233,7 +245,7 @@ int appearance_remove_ask(struct call *c)
 		rc = err_set(ERR_NOT_FOUND, "nothing is set");
 	json_decref(last);
 	if (rc == 0)
-		doc_ask_remove(c, "/appearance", "Show Keyward's own in place of “%{name}”?", b.name, "Name, address for support, colour and logo are forgotten. "
+		doc_ask_remove(c, "/appearance", "Show Keyward's own in place of “%{name}”?", b.name, "Name, addresses, colour and logo are forgotten. "
 			"Everybody sees Keyward's own within seconds.", NULL, "Put back");
 	return rc;
 }

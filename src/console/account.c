@@ -14,12 +14,15 @@
 #include "proto/server.h"
 #include "shared/invite.h"
 #include "store/tenant.h"
+#include "web/brand.h"
 #include "web/doc.h"
 #include "web/vault.h"
 
 #define PASSPHRASE_PURPOSE "provisioning-passphrase"
 #define VERIFIER_PURPOSE "spake2-verifier"
 #define PASSPHRASE_LEAST 16
+#define PACKAGE "keyward-agent.deb"
+#define PACKAGE_END ".deb"
 
 const struct route_param account_passphrase_fields[] = {
 	{ "passphrase", "New passphrase", PARAM_PASSWORD, PARAM_REQUIRED, 0, 128, NULL },
@@ -75,8 +78,27 @@ static int reveal(struct call *c, struct secret **out)
 
 static void add_command(json_t *list, const char *id, const char *title, char *text)
 {
-	json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", id, "title", title, "text", text));
+	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:b}", "id", id, "title", title, "text", text, "ask", 0));
 	free(text);
+}
+
+static int is_file(const char *address)
+{
+	size_t len = strlen(address);
+
+	return len > strlen(PACKAGE_END) && strcmp(address + len - strlen(PACKAGE_END), PACKAGE_END) == 0;
+}
+
+/* Where the operator has not named the file itself, the page says where to ask for it. */
+static void add_package(struct call *c, json_t *list)
+{
+	struct brand_look look;
+
+	brand_look(&look);
+	add_command(list, "command-install", call_translate(c, "1. Install the agent's package"), is_file(look.is.package) ?
+		mem_printf("curl -fLo " PACKAGE " '%s' && apt-get update && apt-get install ./" PACKAGE, look.is.package) :
+		mem_strdup("apt-get update && apt-get install ./" PACKAGE));
+	json_set_bool(json_array_get(list, 0), "ask", !is_file(look.is.package));
 }
 
 /* Text for a shell; never with the passphrase. The caller frees. */
@@ -89,9 +111,10 @@ static void set_commands(struct call *c, const char *url, const char *account)
 {
 	json_t *list = json_array();
 
-	add_command(list, "command-register", call_translate(c, "1. Register this machine and publish its devices (asks for the provisioning "
+	add_package(c, list);
+	add_command(list, "command-register", call_translate(c, "2. Register this machine and publish its devices (asks for the provisioning "
 		"passphrase)"), register_command(url, account));
-	add_command(list, "command-start", call_translate(c, "2. Start the agent, now and at every boot: it encrypts what is chosen under Devices"),
+	add_command(list, "command-start", call_translate(c, "3. Start the agent, now and at every boot: it encrypts what is chosen under Devices"),
 		mem_strdup("systemctl enable --now keyward-agent"));
 	call_set(c, "commands", list);
 }

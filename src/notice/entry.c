@@ -19,7 +19,7 @@ enum kind { PLAIN, WORD, REASON, COMMENT, ROLE, EVENT, BORN, UNSAID, COUNT, BYTE
 
 static const struct entry_member { const char *name, *label; enum kind kind; } members[] = {
 	{ "access", "Access", WORD }, { "act", "Act", WORD }, { "action", "Action" }, { "added", "Added", COUNT }, { "again", "Again" },
-	{ "approvals", "Approvals" }, { "argument", "Argument" }, { "as", "As", WORD }, { "asked", "Device asked for" }, { "at", "At", TIME },
+	{ "agent_package", "Address of the agent's package" }, { "approvals", "Approvals" }, { "argument", "Argument" }, { "as", "As", WORD }, { "asked", "Device asked for" }, { "at", "At", TIME },
 	{ "audience", "Audience" }, { "base", "Search base" }, { "bind_dn", "Searches as" }, { "break_glass", "Emergency access" },
 	{ "browser", "Browser" }, { "bytes", "Size", BYTES }, { "ca", "Certificate authority" }, { "category", "Type", WORD },
 	{ "certificate", "Certificate" }, { "certificates", "Certificates" }, { "check", "Integrity checks" }, { "checks", "Checks", COUNT },

@@ -28,6 +28,7 @@ static void read_from(const json_t *value, struct brand *out)
 	*out = (struct brand){ .name = BRAND_USUAL };
 	take(value, "name", out->name, sizeof out->name);
 	take(value, "support", out->support, sizeof out->support);
+	take(value, "agent_package", out->package, sizeof out->package);
 	take(value, "colour", out->colour, sizeof out->colour);
 	take(value, "logo", out->logo, sizeof out->logo);
 }
@@ -76,6 +77,7 @@ static json_t *value_of(const struct brand *b)
 
 	put(out, "name", b->name);
 	put(out, "support", b->support);
+	put(out, "agent_package", b->package);
 	put(out, "colour", b->colour);
 	put(out, "logo", b->logo);
 	return out;

@@ -1,4 +1,4 @@
-/* brand.h - the operator's name, address for support, colour and logo in the place of Keyward's (WEB-4). One row of settings that every role may read,
+/* brand.h - the operator's name, addresses (for support, and of the agent's package), colour and logo in the place of Keyward's (WEB-4). One row of settings that every role may read,
  * and the logo's bytes in a row of their own. */
 #ifndef STORE_BRAND_H
 #define STORE_BRAND_H
@@ -10,14 +10,15 @@
 
 #define BRAND_USUAL "Keyward"            /* the name where none is set */
 #define BRAND_NAME_MAX 60                /* characters */
-#define BRAND_SUPPORT_MAX 300            /* bytes, all of them ASCII */
+#define BRAND_ADDRESS_MAX 300            /* bytes, all of them ASCII */
 #define BRAND_COLOUR_SIZE 8              /* "#rrggbb" */
 #define BRAND_LOGO_SIZE 65               /* SHA-256 of the PNG, in hexadecimal */
 
 /* "" where Keyward's own is shown, or nothing; but the name is always there. */
 struct brand {
 	char name[4 * BRAND_NAME_MAX + 1];
-	char support[BRAND_SUPPORT_MAX + 1];
+	char support[BRAND_ADDRESS_MAX + 1];
+	char package[BRAND_ADDRESS_MAX + 1];     /* where tenants get the agent's: the .deb itself, or a page */
 	char colour[BRAND_COLOUR_SIZE];
 	char logo[BRAND_LOGO_SIZE];
 };

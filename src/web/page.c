@@ -174,8 +174,9 @@ static json_t *brand_member(const struct call *c)
 	struct brand_look look;
 
 	brand_look(&look);
-	return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?}", "name", look.is.name, "line", c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : NULL,
-		"logo", or_null(look.logo), "css", or_null(look.css), "support", or_null(look.is.support));
+	return json_pack("{s:s, s:s?, s:s?, s:s?, s:s?, s:s?}", "name", look.is.name, "line", c->site == WEB_CENTRAL ? call_translate(c, "Central Management") : NULL,
+		"logo", or_null(look.logo), "css", or_null(look.css), "support", or_null(look.is.support), "package",
+		or_null(look.is.package));
 }
 
 static void set(json_t *doc, const char *name, json_t *value)

@@ -181,8 +181,19 @@ def test_all_of_it_is_seen_everywhere_and_put_back(server):
         assert len(changes(server)) == before + 1 and address_of(c.get("/appearance").text, r"\.png") == address_of(page, r"\.png")
         log = c.get("/log").text
         assert "Appearance changed" in log
+        # Where the agent's package is to be had: nothing named, a page, the file itself.
+        steps = lambda: world.console().get("/devices").text
+        assert "You get the package keyward-agent.deb from whoever runs this service for you" in steps()
+        save(c, agent_package="https://nordwind.example/agents?a=1&b")
+        settled()
+        assert '<a href="https://nordwind.example/agents?a=1&amp;b">' in steps() and "curl" not in steps()
+        save(c, agent_package="https://nordwind.example/a/keyward-agent_1.2_amd64.deb")
+        settled()
+        assert "curl -fLo keyward-agent.deb &#39;https://nordwind.example/a/keyward-agent_1.2_amd64.deb&#39; &amp;&amp; apt-get update" in steps(), steps()
+        assert world.console().api("/account").json["commands"][0]["id"] == "command-install" and "You get the package" not in steps()
         save(c, colour="#3F57D6", no_logo=True)
-        assert changes(server)[-1] == {"colour": {"old": COLOUR, "new": None}, "logo": {"old": logo, "new": None}}
+        assert changes(server)[-1] == {"colour": {"old": COLOUR, "new": None}, "logo": {"old": logo, "new": None},
+                                       "agent_package": {"old": "https://nordwind.example/a/keyward-agent_1.2_amd64.deb", "new": None}}
         asked = c.get("/appearance/remove")
         assert asked.status == 200 and HTML in asked.text
     finally:
@@ -247,6 +258,8 @@ def test_what_is_refused(server):
     for support in ("http://support.example", "javascript:alert(1)", "https://", "https://-x.example/", 'https://x.example/"onclick="x', "https://x.example /a",
                     "https://user@x.example/", "//x.example", "help@x.example", "mailto:nobody", "mailto:a@b.example?subject=x", "data:text/html,x"):
         assert "support" in json.dumps(save(c, 422, support=support).json), support
+    for address in ("http://x.example/a.deb", "mailto:a@b.example", "https://x.example/'$(reboot)'.deb", "https://x.example/a b.deb"):
+        assert "agent_package" in json.dumps(save(c, 422, agent_package=address).json), address
     for colour in ("", "#fff", "3f57d6", "red", "#3g57d6", "#000;}*{x:url(//x.example)}"):
         assert "colour" in json.dumps(save(c, 422, colour=colour).json), colour
     # What is too light is told its contrast and what would do: that is taken.
