@@ -137,6 +137,9 @@ static int check_colour(struct call *c, char colour[static BRAND_COLOUR_SIZE])
 	colour_text(typed, colour);
 	if (strcmp(colour, KEYWARDS_COLOUR) == 0)
 		*colour = '\0';
+	if (colour_is_danger(typed))
+		return call_field_error(c, "colour", "It is so like the red of buttons that destroy something that one would be taken for the other. Take another hue, or a much "
+			"darker shade.");
 	if (colour_contrast(typed) >= COLOUR_LEGIBLE)
 		return 0;
 	/* Downwards: 4.49 is not called 4.5. */

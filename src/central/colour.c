@@ -1,4 +1,4 @@
-/* colour.c - contrast of white text, and shades. */
+/* colour.c - contrast of white text, shades, and what is like the red of danger. */
 #include "central/colour.h"
 
 #include <ctype.h>
@@ -10,6 +10,11 @@
 #include "base/err.h"
 
 #define STEPS 1000
+#define DANGER 0xc2261d                  /* --tblr-danger of assets/css, on light ground and on dark */
+#define DANGER_DARK 0xc93a30
+#define ALIKE_LIGHTNESS 0.08
+#define ALIKE_HUE 10.0                   /* degrees */
+#define VIVID 0.12                       /* what has less chroma is brown or grey to the eye */
 
 int colour_parse(const char *text, unsigned *out)
 {
@@ -59,4 +64,33 @@ unsigned colour_legible(unsigned colour)
 	while (step > 0 && colour_contrast(darker(colour, step)) < COLOUR_LEGIBLE)
 		step--;
 	return darker(colour, step);
+}
+
+/* As the eye orders colours (OKLab, https://bottosson.github.io/posts/oklab/): how light, how vivid, which hue in degrees. */
+struct seen {
+	double lightness, chroma, hue;
+};
+
+static struct seen see(unsigned colour)
+{
+	double r = light(colour >> 16), g = light(colour >> 8), b = light(colour);
+	double l = cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b), m = cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+	double s = cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+	double x = 1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s, y = 0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s;
+
+	return (struct seen){ 0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s, hypot(x, y), atan2(y, x) * 180 / M_PI };
+}
+
+static int is_like(const struct seen *a, const struct seen *b)
+{
+	double hue = fabs(a->hue - b->hue);
+
+	return fabs(a->lightness - b->lightness) < ALIKE_LIGHTNESS && (hue > 180 ? 360 - hue : hue) < ALIKE_HUE;
+}
+
+int colour_is_danger(unsigned colour)
+{
+	struct seen one = see(colour), danger = see(DANGER), dark = see(DANGER_DARK);
+
+	return one.chroma > VIVID && (is_like(&one, &danger) || is_like(&one, &dark));
 }

@@ -21,6 +21,17 @@ TEST(contrast_is_that_of_wcag, "WEB-4,WEB-2")
 	CHECK(colour_contrast(0x0000ff) > 8.58 && colour_contrast(0x0000ff) < 8.6);
 }
 
+TEST(a_colour_is_not_taken_for_the_red_of_danger, "WEB-4")
+{
+	static const unsigned alike[] = { 0xc2261d, 0xc93a30, 0xc2261e, 0xd5001c, 0xe2001a, 0xc8102e, 0xda291c, 0xb01e16 };
+	static const unsigned others[] = { 0x3f57d6, 0x1f7a5c, 0xb84700, 0xa3195b, 0x7a0c14, 0x7a1f5c, 0x000000, 0x7d6b69, 0x0057c2 };
+
+	for (size_t i = 0; i < sizeof alike / sizeof *alike; i++)
+		CHECK(colour_is_danger(alike[i]));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		CHECK(!colour_is_danger(others[i]));
+}
+
 TEST(the_nearest_shade_will_do, "WEB-4,WEB-2")
 {
 	static const unsigned tried[] = { 0xffffff, 0xff0000, 0xffd24d, 0x00ff00, 0x00ffff, 0x7f7fff, 0x777777 };

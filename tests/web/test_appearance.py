@@ -266,6 +266,9 @@ def test_what_is_refused(server):
     a = c.post("/appearance", name="Vault", support=SUPPORT, colour="#ffd24d")
     assert a.status == 422 and 'id="e-colour"' in a.text and "contrast of 1.44 to 1" in a.text and "#8d742a" in a.text, a.text
     assert 'value="Vault"' in a.text and f'value="{SUPPORT}"' in a.text and 'value="#ffd24d"' in a.text
+    # What would be taken for the red of danger.
+    a = c.post("/appearance", name="Vault", support=SUPPORT, colour="#C2261D")
+    assert a.status == 422 and 'id="e-colour"' in a.text and "one would be taken for the other" in a.text, a.text
     good, rows = png(), b"".join(b"\0" + bytes(64) for _ in range(16))
     broken = bytearray(good)
     broken[60] ^= 1
