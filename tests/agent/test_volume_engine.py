@@ -361,7 +361,7 @@ def test_plaintext_is_nowhere_but_in_the_volume(box):
         box.tool("mount", device=box.open(path, "a"), point=point)
         for i, size in enumerate((100, 4096, 65536, 3 * MIB)):
             (point / f"file-{i}").write_bytes(SECRET * (size // len(SECRET) + 1))
-        os.sync()
+        run("sync", "-f", point)           # of this one alone: all of the machine's would wait for other tests' disks
         if killed:
             box.kill("a")
             run("umount", "-l", point)
