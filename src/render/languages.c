@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/accept.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "render/words.h"
@@ -91,32 +92,23 @@ int languages_has(const struct languages *l, const char *code)
 	return find(l, code, strlen(code)) != NULL;
 }
 
-/* RFC 9110, 12.4.2: 1 where none is said; what is no number counts as none at all. */
-static double weight_of(const char *range, size_t len)
-{
-	const char *weight = memchr(range, '=', len);
-
-	return weight ? strtod(weight + 1, NULL) : 1;
-}
-
 /* The first of those that are wanted most. */
 const struct language *languages_accept(const struct languages *l, const char *header)
 {
 	const struct language *best = &l->all[0];
+	struct accept_item i;
 	double most = 0;
 
-	while (header && *header) {
-		size_t len = strcspn(header, ",");
-		const struct language *found = find(l, header, strcspn(header, ",; "));
+	while (accept_next(&header, &i)) {
+		const char *region = memchr(i.name, '-', i.len);
+		const struct language *found = find(l, i.name, i.len);
 
-		if (found == NULL)
-			found = find(l, header, strcspn(header, ",;- "));
-		if (found && weight_of(header, len) > most) {
+		if (found == NULL && region)
+			found = find(l, i.name, (size_t)(region - i.name));
+		if (found && i.weight > most) {
 			best = found;
-			most = weight_of(header, len);
+			most = i.weight;
 		}
-		header += len;
-		header += strspn(header, ", ");
 	}
 	return best;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/accept.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -129,14 +130,11 @@ static const struct asset *find(const struct assets *a, const char *file)
 /* RFC 9110, 12.5.3: gzip is named, and not with a weight of 0. */
 static int takes_gzip(const char *accepted)
 {
-	while (accepted && *accepted) {
-		size_t len = strcspn(accepted += strspn(accepted, " \t,"), ","), name = strcspn(accepted, " \t;,");
-		const char *weight = memchr(accepted, '=', len);
+	struct accept_item i;
 
-		if (name == 4 && strncasecmp(accepted, "gzip", name) == 0)
-			return weight == NULL || strtod(weight + 1, NULL) > 0;
-		accepted += len;
-	}
+	while (accept_next(&accepted, &i))
+		if (i.len == 4 && strncasecmp(i.name, "gzip", i.len) == 0)
+			return i.weight > 0;
 	return 0;
 }
 

@@ -166,32 +166,50 @@ static void take_csrf(struct call *c, const char *csrf)
 	c->state->csrf = mem_strdup(csrf);
 }
 
+/* What a browser proves from now on that it is still the same. */
+struct proof {
+	struct guard_cookie cookie;
+	char csrf[TOKEN_TEXT_SIZE];
+	uint8_t hash[TOKEN_HASH_SIZE];
+};
+
+static void make_proof(const struct uuid *tenant, struct proof *p)
+{
+	p->cookie.tenant = *tenant;
+	token_new(p->cookie.token);
+	token_new(p->csrf);
+	token_hash(p->cookie.token, p->hash);
+}
+
+static void give_proof(struct call *c, const struct proof *p, long max_age)
+{
+	char text[GUARD_COOKIE_SIZE];
+
+	guard_cookie_text(&p->cookie, text);
+	call_set_cookie(c, GUARD_SESSION_COOKIE, text, max_age, "Lax");
+	take_csrf(c, p->csrf);
+	secret_wipe(text, sizeof text);
+}
+
 int sign_start_step(struct call *c, const struct uuid *tenant, const struct uuid *user, const char *step)
 {
-	struct guard_cookie cookie = { .tenant = *tenant };
+	struct proof p;
 	struct uuid id = uuid_new();
-	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
-	uint8_t hash[TOKEN_HASH_SIZE], former[TOKEN_HASH_SIZE];
-	struct session_start start = { .token = hash, .id = &id, .user = user, .csrf = csrf, .step = step, .address = c->address,
+	uint8_t former[TOKEN_HASH_SIZE];
+	struct session_start start = { .token = p.hash, .id = &id, .user = user, .csrf = p.csrf, .step = step, .address = c->address,
 		.agent = c->request->user_agent, .former = former_token(c, former) };
-	int rc;
+	int rc = life_of(c, step, &start.expires);
 
-	token_new(cookie.token);
-	token_new(csrf);
-	token_hash(cookie.token, hash);
-	rc = life_of(c, step, &start.expires);
+	make_proof(tenant, &p);
 	if (rc == 0)
 		rc = session_create(c->db, sign_side(c), &start);
 	if (rc == 0) {
-		guard_cookie_text(&cookie, text);
 		/* A display is switched off at night. */
-		call_set_cookie(c, GUARD_SESSION_COOKIE, text, strcmp(step, SESSION_WALL) == 0 ? SIGN_WALL_LIFE / CLOCK_SECOND : 0, "Lax");
-		take_csrf(c, csrf);
+		give_proof(c, &p, strcmp(step, SESSION_WALL) == 0 ? SIGN_WALL_LIFE / CLOCK_SECOND : 0);
 		c->session = id;
 		snprintf(c->state->step, sizeof c->state->step, "%s", step);
 	}
-	secret_wipe(&cookie, sizeof cookie);
-	secret_wipe(text, sizeof text);
+	secret_wipe(&p, sizeof p);
 	return rc;
 }
 
@@ -202,23 +220,15 @@ int sign_start(struct call *c, const struct uuid *tenant, const struct uuid *use
 
 int sign_renew(struct call *c, int rc)
 {
-	struct guard_cookie cookie = { .tenant = c->tenant };
-	char csrf[TOKEN_TEXT_SIZE], text[GUARD_COOKIE_SIZE];
-	uint8_t hash[TOKEN_HASH_SIZE];
+	struct proof p;
 
-	token_new(cookie.token);
-	token_new(csrf);
-	token_hash(cookie.token, hash);
+	make_proof(&c->tenant, &p);
 	if (rc == 0)
-		rc = session_rotate(c->db, sign_side(c), &c->session, hash, csrf);
+		rc = session_rotate(c->db, sign_side(c), &c->session, p.hash, p.csrf);
 	rc = call_end(c, rc);
-	if (rc == 0) {
-		guard_cookie_text(&cookie, text);
-		call_set_cookie(c, GUARD_SESSION_COOKIE, text, 0, "Lax");
-		take_csrf(c, csrf);
-	}
-	secret_wipe(&cookie, sizeof cookie);
-	secret_wipe(text, sizeof text);
+	if (rc == 0)
+		give_proof(c, &p, 0);
+	secret_wipe(&p, sizeof p);
 	return rc;
 }
 
