@@ -2,8 +2,10 @@
 since parts of it are stopped and killed. One worker, so that all lines meet in it."""
 import json
 import os
+import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -18,6 +20,8 @@ from web import Client, database, make_tenant, make_user
 
 PATIENCE = 60        # seconds for what takes one, and less than the longest wait
 LONG = 60
+PLACES = 128         # connections that the worker takes; of one address more than a 32nd are many (kore_connection_make_room)
+HEADER_SECONDS = 8
 
 
 class World:
@@ -85,6 +89,13 @@ class Line(threading.Thread):
 @fixture("file")
 def world():
     with installation("held", workers=1) as it:
+        # So that a test need not open thousands of connections, nor wait long for what takes too long.
+        conf = it.state / "etc" / "kore.conf"
+        text = conf.read_text()
+        for name, value in (("worker_max_connections", PLACES), ("http_header_timeout", HEADER_SECONDS)):
+            text = re.sub(rf"(?m)^{name} .*$", f"{name} {value}", text)
+        conf.write_text(text)
+        it.restart("web")
         yield World(it)
 
 
@@ -248,23 +259,82 @@ def test_a_client_that_goes_away_is_forgotten(world):
     assert kinds(Line(world, a).ended()) == ["check"]
 
 
+GET = f"GET /healthz HTTP/1.1\r\nHost: {SITES['agents']}\r\n\r\n".encode()
+
+
+def connected(world, source="127.0.0.1"):
+    plain = socket.create_connection(("127.0.0.1", world.it.port), PATIENCE, (source, 0))
+    return world.it.tls_context().wrap_socket(plain, server_hostname=SITES["agents"])
+
+
+def asked(s):
+    """Whether S is open still: it is asked something."""
+    try:
+        s.sendall(GET)
+        return b" 200 " in s.recv(65536)
+    except OSError:
+        return False
+
+
+class Trickle(threading.Thread):
+    """A handshake that is begun and comes byte by byte, for longer than one may take; .over: the server has ended it."""
+
+    def __init__(self, world):
+        super().__init__(daemon=True)
+        out = ssl.MemoryBIO()
+        try:
+            world.it.tls_context().wrap_bio(ssl.MemoryBIO(), out, server_hostname=SITES["agents"]).do_handshake()
+        except ssl.SSLWantReadError:
+            self.hello = out.read()
+        self.plain, self.over = socket.create_connection(("127.0.0.1", world.it.port), PATIENCE), False
+        self.start()
+
+    def run(self):
+        with self.plain:
+            self.plain.settimeout(1)
+            for byte in self.hello[:PATIENCE]:
+                try:
+                    self.plain.sendall(bytes([byte]))
+                    self.over = self.plain.recv(1) == b""
+                except TimeoutError:
+                    continue
+                except OSError:
+                    self.over = True
+                if self.over:
+                    return
+
+
 def test_a_kept_connection_may_rest_but_a_request_may_not_dawdle(world):
     # covers: AGT-5, SEC-5
-    def connect():
-        plain = socket.create_connection(("127.0.0.1", world.it.port))
-        return world.it.tls_context().wrap_socket(plain, server_hostname=SITES["agents"])
-
-    get = f"GET /healthz HTTP/1.1\r\nHost: {SITES['agents']}:{world.it.port}\r\n\r\n".encode()
-    resting, slow = connect(), connect()
-    for s in (resting, slow):
-        s.sendall(get)
-        assert b" 200 " in s.recv(65536)
-    slow.sendall(get[:20])
+    resting, slow, trickle = connected(world), connected(world), Trickle(world)
+    assert asked(resting) and asked(slow)
+    slow.sendall(GET[:20])
     slow.settimeout(PATIENCE)
-    assert b" 408 " in slow.recv(65536)              # after http_header_timeout, 20 seconds
+    assert b" 408 " in slow.recv(65536)              # after http_header_timeout
     time.sleep(3)
-    resting.sendall(get)
-    assert b" 200 " in resting.recv(65536)
+    assert asked(resting)
+    trickle.join()
+    assert trickle.over, "a handshake goes on for ever"
+
+
+def test_one_address_keeps_nobody_out(world):
+    # covers: SEC-5, OPS-3
+    a, crowd = world.agent(), []
+    line, others = Line(world, a), [connected(world, f"127.0.77.{n}") for n in (1, 1, 2, 2)]
+    assert all(asked(s) for s in others)
+    try:
+        for i in range(2 * PLACES):
+            crowd.append(connected(world, "127.0.88.1"))
+            assert asked(crowd[-1]), i
+        # Whoever comes from elsewhere gets in; who was there, and what waits for the server, stays.
+        assert world.console().get("/").status == 200
+        assert all(asked(s) for s in others) and line.is_alive()
+        assert PLACES // 2 < sum(asked(s) for s in crowd) < PLACES
+        world.order(a)
+        assert kinds(line.ended()) == ["check"]
+    finally:
+        for s in crowd + others:
+            s.close()
 
 
 def test_without_the_database_held_lines_are_answered_without_orders(world):
