@@ -65,6 +65,16 @@ class Line:
         return [f.result(SECONDS) for f in self.all]
 
 
+def patiently(send, *args, **kw):
+    """The answer; sent again where it says that it waited too long for somebody else, as one would by hand: whoever holds a lock for longer than the five
+    seconds that others wait for it may just not have had the processor."""
+    for _ in range(5):
+        answer = send(*args, **kw)
+        if answer.status != 503:
+            break
+    return answer
+
+
 def in_line(meanwhile):
     """What MEANWHILE makes and the answers to its Line, anew where one of them is that it waited too long: for a lock that is five seconds, and a busy machine
     may not have brought the next one into the line by then."""

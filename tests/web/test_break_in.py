@@ -111,32 +111,38 @@ def test_a_link_is_nothing_in_other_hands(server, world):
 
 def test_a_password_that_is_changed_meanwhile_opens_nothing(server, world):
     # covers: IDN-1, IDN-6
-    email = make_user(server, world.tenant)
-    thief, line = Client(server, "console"), Line(server)
-    with held(server, "select 1 from app_user where email = %s for no key update", email) as cursor:
-        line.add(thief.sign_in, email, account=world.slug)
-        # The thief has typed the right one; its owner has another before the session is there.
-        cursor.execute("update app_user set password = %s where email = %s", (password_hash("Another-horse-8", 1, 1 << 13), email))
-    answer, = line.results()
+    def changed():
+        email, thief, line = make_user(server, world.tenant), Client(server, "console"), Line(server)
+        with held(server, "select 1 from app_user where email = %s for no key update", email) as cursor:
+            line.add(thief.sign_in, email, account=world.slug)
+            # The thief has typed the right one; its owner has another before the session is there.
+            cursor.execute("update app_user set password = %s where email = %s", (password_hash("Another-horse-8", 1, 1 << 13), email))
+        return (email, thief), line
+    (email, thief), (answer,) = in_line(changed)
     assert answer.status == 422 and "do not fit together" in answer.text and not signed_in(thief), answer
     assert thief.sign_in(email, "Another-horse-8", account=world.slug).status == 303
+
     # A user who is disabled, and enabled again later.
-    thief, line = Client(server, "console"), Line(server)
-    with held(server, "update app_user set state = 'disabled' where email = %s", email):
-        line.add(thief.sign_in, email, "Another-horse-8", account=world.slug)
-    run(server, "update app_user set state = 'active' where email = %s", email)
-    assert line.results()[0].status == 422 and not signed_in(thief)
+    def disabled():
+        email, thief, line = make_user(server, world.tenant), Client(server, "console"), Line(server)
+        with held(server, "update app_user set state = 'disabled' where email = %s", email):
+            line.add(thief.sign_in, email, account=world.slug)
+        run(server, "update app_user set state = 'active' where email = %s", email)
+        return thief, line
+    thief, (answer,) = in_line(disabled)
+    assert answer.status == 422 and not signed_in(thief), answer
 
 
 def test_a_factor_that_is_set_up_meanwhile_is_asked_for(server, world):
     # covers: IDN-5
-    email = make_user(server, world.tenant)
-    thief, line = Client(server, "console"), Line(server)
-    with held(server, "select 1 from app_user where email = %s for no key update", email) as cursor:
-        line.add(half, thief, email, world.slug)
-        cursor.execute("insert into second_factor (tenant, user_id, secret, confirmed) select tenant, id, 'x', now() from app_user where email = %s", (email,))
-    answer, = line.results()
-    assert answer.header("location").startswith("/sign-in/code") and not signed_in(thief), answer
+    def set_up():
+        email, thief, line = make_user(server, world.tenant), Client(server, "console"), Line(server)
+        with held(server, "select 1 from app_user where email = %s for no key update", email) as cursor:
+            line.add(half, thief, email, world.slug)
+            cursor.execute("insert into second_factor (tenant, user_id, secret, confirmed) select tenant, id, 'x', now() from app_user where email = %s", (email,))
+        return thief, line
+    thief, (answer,) = in_line(set_up)
+    assert answer.status == 303 and answer.header("location").startswith("/sign-in/code") and not signed_in(thief), answer
 
 
 def test_of_two_codes_at_once_the_later_one_stays(server):
@@ -169,15 +175,18 @@ def test_of_two_codes_at_once_the_later_one_stays(server):
 def test_an_end_that_is_called_off_while_it_begins(server):
     # covers: TEN-7
     c = operator(server)
-    slug, tenant = make_tenant(server)
-    assert c.api(f"/tenants/{tenant}/close/confirm", {"days": 30, "typed": slug}).status == 200
-    run(server, "update tenant_closure set close_at = now() - interval '1 second' where account = %s", tenant)
-    id = count(server, "select id from tenant_closure where account = %s", tenant)
-    # It has begun, and is not there yet for anybody else: who calls it off waits, and is told.
-    line = Line(server)
-    with held(server, "select tenant_close_begin(%s, 1)", id):
-        line.add(c.api, f"/tenants/{tenant}/close/cancel", {})
-    assert line.results()[0].status == 409, line.results()
+
+    def begun():
+        slug, tenant = make_tenant(server)
+        assert c.api(f"/tenants/{tenant}/close/confirm", {"days": 30, "typed": slug}).status == 200
+        run(server, "update tenant_closure set close_at = now() - interval '1 second' where account = %s", tenant)
+        id, line = count(server, "select id from tenant_closure where account = %s", tenant), Line(server)
+        # It has begun, and is not there yet for anybody else: who calls it off waits, and is told.
+        with held(server, "select tenant_close_begin(%s, 1)", id):
+            line.add(c.api, f"/tenants/{tenant}/close/cancel", {})
+        return id, line
+    id, (answer,) = in_line(begun)
+    assert answer.status == 409, answer
     assert count(server, "select begun is not null and cancelled is null from tenant_closure where id = %s", id)
     # The other way round: what was called off does not begin.
     slug, tenant = make_tenant(server)
@@ -191,14 +200,16 @@ def test_an_end_that_is_called_off_while_it_begins(server):
 def test_the_operator_is_too_late_for_who_joins_meanwhile(server):
     # covers: TEN-3
     c = operator(server)
-    slug, tenant = make_tenant(server)
-    invited = {"name": "O", "email": address()}
-    assert c.api(f"/tenants/{tenant}/invitation", invited).status == 200
-    line = Line(server)
-    # Accepted, and not there yet for anybody else.
-    with held(server, "update app_user set state = 'active', password = 'x' where tenant = %s", tenant):
-        line.add(c.api, f"/tenants/{tenant}/invitation", {**invited, "email": address()})
-    answer, = line.results()
+
+    def joined():
+        slug, tenant = make_tenant(server)
+        invited, line = {"name": "O", "email": address()}, Line(server)
+        assert c.api(f"/tenants/{tenant}/invitation", invited).status == 200
+        # Accepted, and not there yet for anybody else.
+        with held(server, "update app_user set state = 'active', password = 'x' where tenant = %s", tenant):
+            line.add(c.api, f"/tenants/{tenant}/invitation", {**invited, "email": address()})
+        return tenant, line
+    tenant, (answer,) = in_line(joined)
     assert answer.status in (403, 409), answer
     assert count(server, "select count(*) from app_user where tenant = %s", tenant) == 1
 

@@ -9,6 +9,7 @@ import uuid
 from fixtures import fixture
 from mailsink import mail_of
 from notices import told
+from races import patiently
 from stack.process import wait_until
 from test_agent_pool import Machine, provision
 from test_export import PASSPHRASE as EXPORT_PASSPHRASE, export, open_zip
@@ -281,7 +282,7 @@ def test_cancelled_while_it_is_carried_out_it_is_one_or_the_other(server, world)
         try:
             # While it starts, and goes through them.
             with concurrent.futures.ThreadPoolExecutor(len(admin)) as pool:
-                said = list(pool.map(lambda i: admin[i % len(admin)].post(f"/destructions/{devices[i][1]}/cancel", comment="no").status, range(8)))
+                said = list(pool.map(lambda i: patiently(admin[i % len(admin)].post, f"/destructions/{devices[i][1]}/cancel", comment="no").status, range(8)))
             wait_until(lambda: count(server, "select count(*) from destruction where state = 'waiting' and id::text = any (%s)",
                                      [id for _, id in devices]) == 0, SECONDS, "some wait still")
         finally:

@@ -7,6 +7,7 @@ import uuid
 from fixtures import fixture
 from forms import Page
 from inventory import Machine
+from races import patiently
 from web import make_user
 from world import World, count, run
 
@@ -110,7 +111,7 @@ def test_finishing_twice_makes_one_policy(server, world):
 
     def press():
         other = world_client(c)
-        answers.append(other.send("POST", form["action"], body, {"Content-Type": "application/x-www-form-urlencoded"}))
+        answers.append(patiently(other.send, "POST", form["action"], body, {"Content-Type": "application/x-www-form-urlencoded"}))
 
     threads = [threading.Thread(target=press) for _ in range(3)]
     for t in threads:

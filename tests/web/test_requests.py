@@ -11,6 +11,7 @@ import uuid
 
 from fixtures import fixture
 from inventory import Machine
+from races import patiently
 from web import make_user
 from world import World, count, run
 
@@ -171,7 +172,7 @@ def test_approvers_at_the_same_moment(server, world):
         request = make_request(server, world, Machine(server, world.tenant, uuid.uuid4().hex[:8]))
         url = f"/requests/{request}"
         assert world.console().post(url + "/policy", policy=policy).status == 303
-        threads = [threading.Thread(target=p.api, args=(url + "/decision", {"decision": "approve"})) for p in people[:2] + people[:2]]
+        threads = [threading.Thread(target=patiently, args=(p.api, url + "/decision", {"decision": "approve"})) for p in people[:2] + people[:2]]
         for t in threads:
             t.start()
         for t in threads:
@@ -179,7 +180,7 @@ def test_approvers_at_the_same_moment(server, world):
         # Two people, each twice: that is two.
         assert status(server, request) == "pending"
         assert count(server, "select count(*) from key_vote where request = %s", request) == 2
-        threads = [threading.Thread(target=p.api, args=(url + "/decision", {"decision": "approve"})) for p in people[2:]]
+        threads = [threading.Thread(target=patiently, args=(p.api, url + "/decision", {"decision": "approve"})) for p in people[2:]]
         for t in threads:
             t.start()
         for t in threads:

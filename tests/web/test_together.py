@@ -6,6 +6,7 @@ import socket
 import sys
 
 from fixtures import fixture
+from races import standing
 from stack.process import wait_until
 from test_key_gates import Asker, approved
 from test_requests import poisoned
@@ -18,16 +19,6 @@ SECONDS = 120
 @fixture("file")
 def worlds(server):
     return World(server), World(server)
-
-
-@contextlib.contextmanager
-def nobody_commits(server, tenant):
-    """The end of TENANT's log is held, so that workers wait with what they are at and more comes in meanwhile."""
-    with contextlib.closing(database(server)) as db:
-        db.autocommit = False
-        with db.cursor() as c:
-            c.execute("select 1 from audit_head where tenant = %s for update", (str(tenant),))
-        yield
 
 
 def name(c):
@@ -87,10 +78,11 @@ def poll_all(server, tenant, polls):
             known = ends(server)
             return all(known.get(name(c), (None, 0))[1] for c in connections[1:])
 
-        with nobody_commits(server, tenant):
+        # Nobody writes into the end of the tenant's log, so that the worker waits with what it is at and more comes in meanwhile.
+        with standing(server, "audit_head", f"old.tenant = '{tenant}'"):
             send(connections[0], *polls[0])
-            wait_until(lambda: count(server, "select count(*) from pg_stat_activity where usename = 'keyward_agent' and wait_event_type = 'Lock'"),
-                       SECONDS, "nobody waits for the log")
+            wait_until(lambda: count(server, "select count(*) from pg_locks l join pg_stat_activity a on a.pid = l.pid where l.locktype = 'advisory'"
+                                             " and a.usename = 'keyward_agent'"), SECONDS, "nobody waits for the log")
             for c, p in zip(connections[1:], polls[1:]):
                 send(c, *p)
             wait_until(all_there, SECONDS, "what was sent has not come, or was read by a worker that does not wait")

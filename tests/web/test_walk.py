@@ -7,6 +7,7 @@ import uuid
 
 from destroying import CENTRAL, CONSOLE, Site
 from fixtures import fixture, installation
+from races import patiently
 from web import Client, database, make_operator, make_tenant, make_user
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -250,7 +251,7 @@ def asks(act):
 
 def send_at_once(act, times=2):
     answers, path = [], act.path.partition("?")[0]
-    threads = [threading.Thread(target=lambda: answers.append(act.client.post(path, **act.fields))) for _ in range(times)]
+    threads = [threading.Thread(target=lambda: answers.append(patiently(act.client.post, path, **act.fields))) for _ in range(times)]
     for t in threads:
         t.start()
     for t in threads:
