@@ -130,7 +130,7 @@ def test_an_error_says_what_happened_and_what_to_do(server, world):
             (c.get("/sessions", headers={"Cookie": "a=" + "b" * 5000}), 431, "delete the cookies", False),
             (sent(b"{}", **{"Content-Type": "application/json"}), 415, "reload the page", True)):
         text = answer.text.split("<main")[1].split("</main>")[0]
-        assert answer.status == status and says in text and text.count("Request <code>") == 1 and "<span>Request" not in text, (status, answer)
+        assert answer.status == status and says in text and text.count("Request <code>") == 1 and "<span>Request" not in answer.text, (status, answer)
         # Who is signed in keeps menu and help.
         assert ('id="menu"' in answer.text, 'id="help"' in answer.text) == (framed, framed), (status, answer)
 
