@@ -9,6 +9,7 @@
 #include "store/key.h"
 #include "store/order.h"
 #include "store/raid.h"
+#include "store/request_step.h"
 
 /* What a step needs to know of a device, its row locked. */
 struct held {
@@ -315,8 +316,11 @@ int device_cancel(struct db *db, const struct uuid *id)
 int device_delete(struct db *db, const struct uuid *id)
 {
 	struct held h;
-	int rc = hold_alone(db, id, &h);
+	/* Its requests go with it. */
+	int rc = request_lock_open(db, id);
 
+	if (rc == 0)
+		rc = hold_alone(db, id, &h);
 	if (rc < 0)
 		return rc;
 	if (is_raid(&h))

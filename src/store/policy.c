@@ -250,6 +250,17 @@ int policy_home_images(struct db *db, const json_t *removed)
 		" from policy_image x where x.tenant = m.tenant and x.image = m.id) on conflict do nothing", DB_ARGS(db_json_arg(removed)));
 }
 
+/* All devices of ID, to policy TO: how many. Requests that are open come before their devices: they lose the policy with it. */
+static int reassign_devices(struct db *db, const struct uuid *id, const struct uuid *to)
+{
+	int rc = db_queue(db, "select 1 from key_request where policy = $1 and closed is null order by id for update", DB_ARGS(db_uuid_arg(id)));
+
+	if (rc == 0)
+		rc = db_queue(db, DEVICE_LOCK("d.policy = $1 and d.raid is null"), DB_ARGS(db_uuid_arg(id)));
+	return rc < 0 ? rc : db_run(db, "update device set policy = $2, changed = now() where policy = $1 and raid is null",
+		DB_ARGS(db_uuid_arg(id), db_uuid_arg(to)));
+}
+
 int policy_delete(struct db *db, const struct uuid *id, const struct uuid *reassign)
 {
 	json_t *row;
@@ -260,10 +271,7 @@ int policy_delete(struct db *db, const struct uuid *id, const struct uuid *reass
 	if (reassign && uuid_equal(id, reassign))
 		rc = err_set(ERR_INVALID, "devices cannot go to the policy that is deleted");
 	else if (reassign)
-		rc = db_queue(db, DEVICE_LOCK("d.policy = $1 and d.raid is null"), DB_ARGS(db_uuid_arg(id)));
-	if (rc == 0 && reassign)
-		rc = moved = db_run(db, "update device set policy = $2, changed = now() where policy = $1 and raid is null",
-			DB_ARGS(db_uuid_arg(id), db_uuid_arg(reassign)));
+		rc = moved = reassign_devices(db, id, reassign);
 	if (rc >= 0)
 		rc = db_run_one(db, "delete from policy where id = $1", DB_ARGS(db_uuid_arg(id)));
 	if (rc == ERR_CONFLICT)

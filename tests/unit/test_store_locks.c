@@ -316,6 +316,17 @@ static int meet(const struct situation *s, const struct change *c, const struct 
 	return stopped;
 }
 
+/* Another one than the default. */
+static struct uuid make_policy(const struct uuid *tenant)
+{
+	json_t *document = policy_document("other", "manual", NULL);
+	struct uuid id = uuid_new();
+
+	CHECK_INT(ALONE("keyward_console", tenant, policy_create(one, &id, document, "")), 0);
+	json_decref(document);
+	return id;
+}
+
 /* With a key for each member. */
 static void make_array(struct situation *s, const struct uuid members[static 2])
 {
@@ -334,8 +345,7 @@ static void make_array(struct situation *s, const struct uuid members[static 2])
 static struct situation make_situation(void)
 {
 	struct uuid tenant = make_tenant("locks"), ids[3];
-	struct situation s = { .machine = make_machine(&tenant, "locks", 3), .policy = uuid_new() };
-	json_t *document = policy_document("other", "manual", NULL);
+	struct situation s = { .machine = make_machine(&tenant, "locks", 3), .policy = make_policy(&tenant) };
 
 	s.machine.devices[2].system = 0;
 	publish(&s.machine, 3);
@@ -347,8 +357,6 @@ static struct situation make_situation(void)
 	}
 	s.free = ids[2];
 	make_array(&s, ids);
-	CHECK_INT(ALONE("keyward_console", &tenant, policy_create(one, &s.policy, document, "")), 0);
-	json_decref(document);
 	return s;
 }
 
@@ -380,11 +388,18 @@ static int gives_back(struct db *db, const struct situation *s)
 	return device_release_finish(db, &s->free, &s->machine.instance, "");
 }
 
+static int deletes(struct db *db, const struct situation *s)
+{
+	return device_delete(db, &s->free);
+}
+
 static const struct change of_requests[] = {
 	{ "opening", "keyward_agent", opens, "encrypted", 0 },
 	{ "closing", "keyward_agent", closes, "in-use", 0 },
 	{ "another image", "keyward_console", reassigns, "encrypted", 0 },
 	{ "giving back", "keyward_agent", gives_back, "in-use", 0 },
+	{ "deletion", "keyward_console", deletes, "undetected", 0 },
+	{ "end of a policy", "keyward_console", deletes_policy, "encrypted", 0 },
 };
 
 static const struct rows request_and_device = {
@@ -395,7 +410,7 @@ static const struct rows request_and_device = {
 TEST(who_waits_for_a_request_does_not_hold_its_device, "RUN-2,DEV-5")
 {
 	struct uuid tenant = make_tenant("requests");
-	struct situation s = { .machine = make_machine(&tenant, "requests", 2) };
+	struct situation s = { .machine = make_machine(&tenant, "requests", 2), .policy = make_policy(&tenant) };
 
 	settle(&s.machine);
 	s.free = encrypt(&s.machine, "vol-1");
@@ -406,8 +421,9 @@ TEST(who_waits_for_a_request_does_not_hold_its_device, "RUN-2,DEV-5")
 		struct db *db = as("keyward_console", &tenant);
 
 		become(db, "postgres");
-		CHECK_INT(db_run(db, "update device set status = $2, release = case when $2 = 'in-use' then 'hand-over' else '' end where id = $1",
-			DB_ARGS(db_uuid_arg(&s.free), db_text_arg(of_requests[i].status))), 1);
+		CHECK_INT(db_run(db, "update device set status = $2, release = case when $2 = 'in-use' then 'hand-over' else '' end, policy = $3 where id = $1",
+			DB_ARGS(db_uuid_arg(&s.free), db_text_arg(of_requests[i].status), db_uuid_arg(&s.policy))), 1);
+		CHECK_INT(db_run(db, "update key_request set policy = $1 where id = $2", DB_ARGS(db_uuid_arg(&s.policy), db_uuid_arg(&s.request))), 1);
 		finish(db);
 		CHECK(meet(&s, &of_requests[i], &request_and_device, &s.free, 0));
 	}
