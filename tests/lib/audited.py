@@ -1,6 +1,9 @@
 """What the logs of a run's installations hold, and whether that is as LOG-2 has it: every event of src/store/audit.h was driven through the real
 processes, and each entry says who did it, to what, from where and by which request, and what was before and after.
 
+Also that no two transactions waited for each other until PostgreSQL ended one of them: what is sent again after that is done all the same, so
+only the database's own log shows it.
+
 An installation's log is summed up when the installation ends (keep); the runner judges all of them at its own end (problems). Entries that tests
 write by themselves, as the superuser, count for nothing."""
 import json
@@ -79,8 +82,18 @@ def keep(installation, scratch):
             members = [dict(r) for r in q.fetchall()]
     finally:
         c.close()
+    found = deadlocks_in((installation.state / "log" / "database.log").read_text(errors="replace"))
     _folder(scratch).mkdir(exist_ok=True)
-    (_folder(scratch) / f"{installation.state.name}-{installation.port}.json").write_text(json.dumps({"rows": rows, "members": members}))
+    (_folder(scratch) / f"{installation.state.name}-{installation.port}.json").write_text(
+        json.dumps({"rows": rows, "members": members, "deadlocks": found}))
+
+
+def deadlocks_in(log):
+    """Of each: which statements it was about, in one line."""
+    out = []
+    for part in log.split("deadlock detected\n")[1:]:
+        out.append(" / ".join(re.findall(r"^\tProcess \d+: (.{,300})", part.split("ERROR: ")[0], re.M)) or part[:300])
+    return out
 
 
 def wrong_with(row, known):
@@ -101,9 +114,17 @@ def wrong_with(row, known):
     return [text for broken, text in rules if broken]
 
 
+def kept_of(scratch):
+    return [json.loads(file.read_text()) for file in sorted(_folder(scratch).glob("*.json"))]
+
+
+def deadlocks(scratch):
+    return [d for k in kept_of(scratch) for d in k["deadlocks"]]
+
+
 def problems(scratch, whole):
     """Lines that say what is wrong; None where no installation has ended. WHOLE: all tests ran, so every event must have been driven."""
-    kept = [json.loads(file.read_text()) for file in sorted(_folder(scratch).glob("*.json"))]
+    kept = kept_of(scratch)
     rows = [r for k in kept for r in k["rows"]]
     if not rows:
         return None

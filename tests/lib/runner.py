@@ -250,6 +250,9 @@ def judge_logs(r, whole):
         r.report(not wrong, "runner", "every event was driven, and entries say who, what and from where", 0, wrong)
     for line in [] if whole else wrong or []:
         print(f"      in a log: {line}", flush=True)
+    waited = audited.deadlocks(fixtures.scratch())
+    if whole or waited:
+        r.report(not waited, "runner", "no two transactions waited for each other", 0, waited)
 
 
 def interrupted(signum, frame):
