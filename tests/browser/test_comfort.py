@@ -299,9 +299,9 @@ def test_a_form_outlives_its_session(server, world, person):
     person.sees("What you had typed is here again")
     assert person.field("Name").get_attribute("value") == "Nadia Night"
     assert person.driver.find_element(By.CSS_SELECTOR, "[value=key-approver]").is_selected()
-    assert count(server, "select count(*) from app_user where email = 'nadia@tenant.example'") == 0
+    assert count(server, "select count(*) from app_user where tenant = %s and email = 'nadia@tenant.example'", world.tenant) == 0
     person.go("Invite")
-    assert count(server, "select count(*) from app_user where email = 'nadia@tenant.example'") == 1
+    assert count(server, "select count(*) from app_user where tenant = %s and email = 'nadia@tenant.example'", world.tenant) == 1
     # It is given back once.
     person.open("console", "/users/new")
     assert person.field("Name").get_attribute("value") == "" and "is here again" not in person.text()

@@ -223,7 +223,7 @@ def test_what_was_typed_outlives_the_session(server, world):
     assert 'value="key-approver"' in page and re.search(r'value="key-approver"[^>]* checked', page), page
     # Once, and nothing has come of it by itself. What is sent then is a form like any other.
     assert back(c) == (False, False, False)
-    assert count(server, "select count(*) from app_user where email = %s", typed["email"]) == 0
+    assert count(server, "select count(*) from app_user where tenant = %s and email = %s", world.tenant, typed["email"]) == 0
     # A second factor is one more step; the form waits.
     secret, _ = enrol(c)
     idle(c)
